@@ -1,0 +1,22 @@
+//! tracelink says why a distributed trace breaks between a web API and its
+//! Celery worker, and how to mend it.
+//!
+//! Evidence flows one way, from bytes to an explanation:
+//!
+//! ```text
+//! broker/  ─┐                                                     ┌─ report/
+//!           ├─ bytes ─► wire/ ─► model/ ─► evidence/ ─► diagnosis/ ┤
+//! receiver/ ┘                                                     └─ view/
+//! ```
+//!
+//! Each module says what it is for and what it refuses to know; the test
+//! `tests/layers.rs` holds them to it.
+
+pub mod broker;
+pub mod cli;
+pub mod command;
+pub mod diagnosis;
+pub mod evidence;
+pub mod model;
+pub mod report;
+pub mod wire;

@@ -1,0 +1,199 @@
+//! What a diagnosis says.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::Mark;
+
+/// How bad it is. Ordered so that the worst comes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The trace is broken.
+    Error,
+    /// It is damaged, or will break.
+    Warning,
+    /// Worth knowing; nothing is broken.
+    Note,
+}
+
+impl Severity {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// How sure we are. Ordered so that the surest comes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Confidence {
+    /// No other cause can leave this evidence.
+    Certain,
+    /// The best of several, and the others are named.
+    Likely,
+    /// A hint.
+    Possible,
+}
+
+impl Confidence {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// The five stations that a trace passes on its way through a queue.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Station {
+    /// The API's span is there.
+    Request,
+    /// The producer hands the context over.
+    Inject,
+    /// The message carries it in a form that can be read.
+    Carry,
+    /// The worker takes it up.
+    Extract,
+    /// The spans leave their processes.
+    Export,
+}
+
+impl Station {
+    pub const ALL: [Self; 5] =
+        [Self::Request, Self::Inject, Self::Carry, Self::Extract, Self::Export];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Inject => "inject",
+            Self::Carry => "carry",
+            Self::Extract => "extract",
+            Self::Export => "export",
+        }
+    }
+}
+
+/// What is known of one station of one hand-off.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StationState {
+    Intact,
+    Broken,
+    /// It should have been seen by now, and was not.
+    NotSeen,
+    /// This evidence cannot show it.
+    #[default]
+    CannotSee,
+}
+
+/// The five states of one hand-off.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
+pub struct Stations {
+    pub request: StationState,
+    pub inject: StationState,
+    pub carry: StationState,
+    pub extract: StationState,
+    pub export: StationState,
+}
+
+impl Stations {
+    pub const fn get(&self, station: Station) -> StationState {
+        match station {
+            Station::Request => self.request,
+            Station::Inject => self.inject,
+            Station::Carry => self.carry,
+            Station::Extract => self.extract,
+            Station::Export => self.export,
+        }
+    }
+
+    pub const fn set(&mut self, station: Station, state: StationState) {
+        match station {
+            Station::Request => self.request = state,
+            Station::Inject => self.inject = state,
+            Station::Carry => self.carry = state,
+            Station::Extract => self.extract = state,
+            Station::Export => self.export = state,
+        }
+    }
+}
+
+/// A piece of evidence, quoted.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize)]
+pub struct Quote {
+    /// Where it was read: a JSON path in a queue (`celery[3].headers.traceparent`),
+    /// a span (`span run/process_order`), a Redis key.
+    pub at: String,
+    /// The characters themselves, or the fact, in one line. Hostile: a report
+    /// makes it safe for where it goes.
+    pub text: String,
+    /// The characters that are wrong, as byte ranges of `text`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<Mark>,
+    /// What is wrong with them, in a few words; empty where the text says it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// Another cause that could leave the same evidence.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+pub struct Alternative {
+    pub slug: &'static str,
+    /// Why it cannot be ruled out, and what would tell the two apart.
+    pub why: String,
+}
+
+/// One cause, however many messages it hit.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Finding {
+    /// Stable within a run: the slug, and the variant where there is one.
+    pub id: String,
+    pub code: &'static str,
+    pub slug: &'static str,
+    /// What the fix depends on, such as `upper-case` or `b3multi-to-w3c`.
+    pub variant: Option<String>,
+    pub severity: Severity,
+    pub confidence: Confidence,
+    pub station: Option<Station>,
+    /// The cause, in one sentence without a full stop.
+    pub message: String,
+    /// Lines to paste.
+    pub fix: Vec<String>,
+    /// What evidence would make it certain.
+    pub needs: Vec<String>,
+    /// How many hand-offs, messages, traces or spans it was seen in.
+    pub count: u64,
+    pub tasks: BTreeSet<String>,
+    pub services: BTreeSet<String>,
+    pub queues: BTreeSet<String>,
+    pub origins: BTreeSet<String>,
+    pub evidence: Vec<Quote>,
+    /// Task ids, [`Finding::EXAMPLES`] at most.
+    pub handoffs: BTreeSet<String>,
+    pub alternatives: Vec<Alternative>,
+}
+
+impl Finding {
+    /// How many examples a finding names.
+    pub const EXAMPLES: usize = 10;
+
+    /// The order of a report: severity, confidence, station (a finding without
+    /// one first), then the count, most first; the id breaks ties.
+    pub fn rank(&self) -> impl Ord + use<'_> {
+        (
+            self.severity,
+            self.confidence,
+            self.station,
+            std::cmp::Reverse(self.count),
+            self.id.as_str(),
+        )
+    }
+}

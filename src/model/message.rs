@@ -1,0 +1,106 @@
+//! A task message as it lies in the broker.
+
+use std::sync::Arc;
+
+use super::{Sighting, Timestamp};
+
+/// The Celery message protocol: <https://docs.celeryq.dev/en/stable/internals/protocol.html>.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Protocol {
+    /// `headers` is `{}` and the body is an object.
+    One,
+    /// The task's name and id lie in `headers`.
+    Two,
+}
+
+/// What the broker is doing with a message.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MessageState {
+    /// In the list: the next free worker takes it.
+    Ready,
+    /// In `unacked`: a worker holds it.
+    Unacked,
+    /// In `unacked` with an `eta` in the future: a worker waits with it.
+    Scheduled,
+}
+
+impl MessageState {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Unacked => "unacked",
+            Self::Scheduled => "scheduled",
+        }
+    }
+}
+
+/// One message, reduced to what a diagnosis needs: bounded, without its
+/// arguments, and without the values of its baggage.
+///
+/// Names that come again and again (queue, task, origin) are shared.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Message {
+    pub protocol: Protocol,
+    /// `headers.task` (protocol 1: `body.task`).
+    pub task: Arc<str>,
+    /// `headers.id` (protocol 1: `body.id`). The join key.
+    pub id: Box<str>,
+    pub root_id: Option<Box<str>>,
+    /// The id of the task that published this one; its own id on a retry.
+    pub parent_id: Option<Box<str>>,
+    pub group: Option<Box<str>>,
+    /// `headers.retries`: 0 for the first attempt.
+    pub retries: u32,
+    /// The earliest time at which a worker may run it.
+    pub eta: Option<Timestamp>,
+    /// The time after which a worker throws it away.
+    pub expires: Option<Timestamp>,
+    /// `gen<pid>@<host>` of the process that published it.
+    pub origin: Option<Arc<str>>,
+    /// `properties.reply_to`: one value a producing thread.
+    pub reply_to: Option<Box<str>>,
+    pub exchange: Arc<str>,
+    pub routing_key: Arc<str>,
+    /// `redelivered: true` in `headers` or in `delivery_info`.
+    pub redelivered: bool,
+    /// `celery_beat_task`, which beat sets since Celery 5.7.
+    pub from_beat: bool,
+    /// No `argsrepr` and no `lang`: not published by Celery's own code.
+    pub hand_made: bool,
+    /// When it was published, where a writer says so (`sentry-task-enqueued-time`).
+    pub published: Option<Timestamp>,
+    /// Every context found, in the order of [`Place`](super::Place).
+    pub contexts: Vec<Sighting>,
+    /// Carriers that are there and hold nothing.
+    pub empty_carriers: Vec<EmptyCarrier>,
+    /// The keys of a W3C `baggage` header. The values are private and not kept.
+    pub baggage: Vec<Box<str>>,
+    /// Custom header names that hold no context, 16 at most.
+    pub other_headers: Vec<Box<str>>,
+    /// The next task of a chain, which travels in this message's body.
+    pub chain_next: Option<NextTask>,
+    /// `argsrepr` and `kwargsrepr`, where the user asked to see them.
+    pub args: Option<Box<str>>,
+    /// Where it was seen.
+    pub queue: Arc<str>,
+    pub state: MessageState,
+    /// Its index in the list, 0 being the newest; `None` in `unacked`.
+    pub index: Option<u64>,
+}
+
+/// A carrier key that holds nothing: `inject()` ran where no span was current.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EmptyCarrier {
+    /// The JSON path, such as `headers.trace_context`.
+    pub at: Box<str>,
+    /// What is there instead: `{}`, `"{}"`, `""`.
+    pub text: Box<str>,
+}
+
+/// The task that a chain publishes after this one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextTask {
+    pub task: Box<str>,
+    /// Whether its signature carries headers that hold a context.
+    pub has_context: bool,
+}

@@ -1,0 +1,33 @@
+//! Plain values that every floor shares: identifiers, trace context, messages,
+//! spans, task results, findings and the report.
+//!
+//! Nothing here reads a byte, asks a clock or knows where a value came from.
+//! Where a value can be wrong in the way that the field sees it be wrong, the
+//! wrongness is part of the type ([`Flaw`], [`Invalid`]) instead of an error
+//! that would lose the rest.
+
+mod context;
+mod finding;
+mod id;
+mod message;
+mod report;
+mod result;
+mod span;
+mod time;
+
+pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
+pub use finding::{
+    Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations,
+};
+pub use id::{SpanId, TraceId};
+pub use message::{EmptyCarrier, Message, MessageState, NextTask, Protocol};
+pub use report::{
+    ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics,
+    QueueReport, Report, RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Verdict,
+};
+pub use result::{Exception, TaskResult, TaskStatus};
+pub use span::{
+    AttributeValue, CeleryAction, Invalid, ParentOrigin, Resource, Scope, Span, SpanKind,
+    SpanStatus,
+};
+pub use time::Timestamp;

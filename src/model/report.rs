@@ -1,0 +1,296 @@
+//! The one golden report, which every format renders.
+//!
+//! The field names and their meaning are the schema `tracelink/1`
+//! (`docs/tracelink-1.schema.json`). Adding a field is allowed, changing one is
+//! a new schema.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    Confidence, Finding, Severity, Sighting, SpanId, Station, Stations, Timestamp, TraceId,
+};
+
+/// The schema that a report follows.
+pub const SCHEMA: &str = "tracelink/1";
+
+/// Everything that is said of a run.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Report {
+    pub inputs: Inputs,
+    pub verdict: Verdict,
+    /// In the order of [`Finding::rank`].
+    pub findings: Vec<Finding>,
+    pub queues: Vec<QueueReport>,
+    /// One line a task: how many messages, and what context they carry.
+    pub tasks: Vec<ShareReport>,
+    pub messages: Vec<MessageReport>,
+    pub handoffs: Vec<HandoffReport>,
+    pub traces: Vec<TraceReport>,
+    pub metrics: Metrics,
+    pub limits: Limits,
+}
+
+/// How much was looked at: whole figures, whatever the lists leave out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Inputs {
+    pub messages: u64,
+    pub spans: u64,
+    pub traces: u64,
+    pub results: u64,
+    pub handoffs: u64,
+    /// Snapshots of brokers, or one for a live one.
+    pub snapshots: u64,
+    /// Metric data points and log records, accepted and not looked at.
+    pub metrics: u64,
+    pub logs: u64,
+    /// Entries of a queue that are no Celery message.
+    pub foreign_entries: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Healthy,
+    /// A warning only.
+    Damaged,
+    /// An error.
+    Broken,
+    #[default]
+    NoEvidence,
+}
+
+impl Status {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Damaged => "damaged",
+            Self::Broken => "broken",
+            Self::NoEvidence => "no-evidence",
+        }
+    }
+}
+
+/// The first finding at warning or above, in short.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Verdict {
+    pub status: Status,
+    pub slug: Option<&'static str>,
+    pub code: Option<&'static str>,
+    pub station: Option<Station>,
+    pub confidence: Option<Confidence>,
+}
+
+impl Verdict {
+    /// The verdict of `findings`, which are in the order of [`Finding::rank`].
+    pub fn of(findings: &[Finding], inputs: &Inputs) -> Self {
+        let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning)
+        else {
+            let nothing = inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0;
+            return Self {
+                status: if nothing { Status::NoEvidence } else { Status::Healthy },
+                ..Self::default()
+            };
+        };
+        Self {
+            status: if first.severity == Severity::Error {
+                Status::Broken
+            } else {
+                Status::Damaged
+            },
+            slug: Some(first.slug),
+            code: Some(first.code),
+            station: first.station,
+            confidence: Some(first.confidence),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct QueueReport {
+    pub name: String,
+    /// Messages in the list, over all its priorities.
+    pub ready: u64,
+    /// Messages of this queue that workers hold.
+    pub unacked: u64,
+    /// How many of both were read.
+    pub read: u64,
+    /// The list of each priority step that is there, in the order in which it
+    /// is consumed, with its length.
+    pub priorities: Vec<(u32, u64)>,
+    /// Entries that are no Celery message.
+    pub foreign: u64,
+    /// Whether a worker is bound to the broker; `None` where it cannot be seen.
+    pub workers: Option<u64>,
+}
+
+/// How the messages of one task fared.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct ShareReport {
+    pub task: String,
+    pub messages: u64,
+    /// Messages by the format of their context; `none` for those without.
+    pub contexts: BTreeMap<&'static str, u64>,
+    /// Messages by origin, the ten busiest.
+    pub origins: BTreeMap<String, u64>,
+    /// Messages by the id of the finding that they are part of.
+    pub findings: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct MessageReport {
+    pub queue: String,
+    pub state: &'static str,
+    pub task: String,
+    pub id: String,
+    pub attempt: u32,
+    pub origin: Option<String>,
+    /// The index in its list, 0 being the newest.
+    pub index: Option<u64>,
+    pub eta: Option<Timestamp>,
+    pub contexts: Vec<ContextReport>,
+    /// With `--show-args` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub args: Option<String>,
+    pub findings: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ContextReport {
+    pub at: String,
+    pub format: &'static str,
+    pub trace_id: Option<TraceId>,
+    pub span_id: Option<SpanId>,
+    /// `None` where the writer left it to the reader, or the value is invalid.
+    pub sampled: Option<bool>,
+    pub valid: bool,
+}
+
+impl From<&Sighting> for ContextReport {
+    fn from(sighting: &Sighting) -> Self {
+        use super::Sampling::{Deferred, NotSampled, Sampled};
+        let context = sighting.context();
+        Self {
+            at: sighting.at.to_string(),
+            format: sighting.format.label(),
+            trace_id: context.map(|context| context.trace_id),
+            span_id: context.map(|context| context.span_id),
+            sampled: context.and_then(|context| match context.sampling {
+                Sampled => Some(true),
+                NotSampled => Some(false),
+                Deferred => None,
+            }),
+            valid: context.is_some(),
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct HandoffReport {
+    /// Empty where a hand-made consumer is all that was seen.
+    pub task_id: String,
+    pub attempt: u32,
+    pub task: String,
+    pub stations: Stations,
+    /// From the end of the PRODUCER span to the start of the consumer's.
+    pub queue_wait_ms: Option<f64>,
+    /// The id of the finding that speaks for it.
+    pub finding: Option<String>,
+    /// What joined the two sides: `task-id`, `traceparent`, `link`, `attributes`, `timing`.
+    pub joined_by: Option<&'static str>,
+    /// The span on the producing side: the PRODUCER's, else the one that the
+    /// message's context names.
+    pub producer: Option<(TraceId, SpanId)>,
+    /// The consumer spans, ten at most.
+    pub consumers: Vec<(TraceId, SpanId)>,
+    /// The deliveries seen in the broker.
+    pub deliveries: u32,
+    /// What the result backend says: `SUCCESS`, `FAILURE ValueError`.
+    pub result: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct TraceReport {
+    pub trace_id: TraceId,
+    pub healthy: bool,
+    /// Whether every span of the trace is listed.
+    pub complete: bool,
+    /// In start order, parents before their children where times agree.
+    pub spans: Vec<SpanReport>,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct SpanReport {
+    pub span_id: SpanId,
+    pub parent_id: Option<SpanId>,
+    pub service: String,
+    pub name: String,
+    pub kind: &'static str,
+    pub start: Timestamp,
+    pub duration_ms: f64,
+    pub status: &'static str,
+    /// The task id that it belongs to.
+    pub task_id: Option<String>,
+    /// A root, or a span whose parent is missing, that should not be one: the
+    /// id of the finding that says so.
+    pub orphan: Option<String>,
+    /// The first exception, as `Type: message`.
+    pub exception: Option<String>,
+    /// The attempt, where the span says it.
+    pub retries: Option<u32>,
+    /// Trace and span ids of its links.
+    pub links: Vec<(TraceId, SpanId)>,
+}
+
+/// The figures that people monitor.
+#[derive(Clone, PartialEq, Debug, Default, Serialize)]
+pub struct Metrics {
+    /// From the start of the request to the end of the last span of its trace.
+    pub end_to_end_ms: Option<Distribution>,
+    pub queue_wait_ms: Option<Distribution>,
+    /// Ready messages, at the last look.
+    pub queue_depth: BTreeMap<String, u64>,
+    pub retries: RetryShare,
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// How many tasks ran more than once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct RetryShare {
+    pub tasks: u64,
+    pub retried: u64,
+    pub attempts: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+pub struct Distribution {
+    pub count: u64,
+    pub p50: f64,
+    pub p95: f64,
+    pub max: f64,
+}
+
+impl Distribution {
+    /// Of `values` in any order; `None` of none. Percentiles are nearest-rank.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let max = *values.last()?;
+        let rank = |percent: usize| values[(values.len() * percent).div_ceil(100).max(1) - 1];
+        Some(Self { count: values.len() as u64, p50: rank(50), p95: rank(95), max })
+    }
+}
+
+/// What was let go or left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Limits {
+    pub evicted_traces: u64,
+    pub rejected_spans: u64,
+    pub messages_not_listed: u64,
+    pub handoffs_not_listed: u64,
+    pub traces_not_listed: u64,
+    /// Messages that lie in the broker and were not read.
+    pub messages_not_read: u64,
+    /// Messages that were read twice because the list moved.
+    pub messages_seen_twice: u64,
+}

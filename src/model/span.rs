@@ -1,0 +1,227 @@
+//! A span as OTLP brings it, borrowed from the request that it came in.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
+use super::{Exception, SpanContext, SpanId, Timestamp, TraceId};
+
+/// <https://opentelemetry.io/docs/specs/otel/trace/api/#spankind>
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum SpanKind {
+    #[default]
+    Unspecified,
+    Internal,
+    Server,
+    Client,
+    Producer,
+    Consumer,
+}
+
+impl SpanKind {
+    /// From the OTLP enum; unknown numbers are `Unspecified`.
+    pub const fn from_otlp(number: i32) -> Self {
+        match number {
+            1 => Self::Internal,
+            2 => Self::Server,
+            3 => Self::Client,
+            4 => Self::Producer,
+            5 => Self::Consumer,
+            _ => Self::Unspecified,
+        }
+    }
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Internal => "internal",
+            Self::Server => "server",
+            Self::Client => "client",
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SpanStatus {
+    #[default]
+    Unset,
+    Ok,
+    Error,
+}
+
+impl SpanStatus {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Unset => "unset",
+            Self::Ok => "ok",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What `Span.flags` says of the parent: bit 8 says that its origin is known,
+/// bit 9 that it is remote
+/// (<https://opentelemetry.io/docs/specs/otel/protocol/otlp/>, `SpanFlags`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum ParentOrigin {
+    /// The exporter does not say (Python before 1.27).
+    #[default]
+    Unknown,
+    /// No parent, or one in the same process.
+    Local,
+    /// A parent that came in with a carrier.
+    Remote,
+}
+
+impl ParentOrigin {
+    pub const fn from_flags(flags: u32) -> Self {
+        match flags & 0x300 {
+            0x100 => Self::Local,
+            0x300 => Self::Remote,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// An attribute's value, as far as diagnoses and people care.
+#[derive(Clone, PartialEq, Debug)]
+pub enum AttributeValue<'a> {
+    Text(Cow<'a, str>),
+    Bool(bool),
+    Int(i64),
+    Double(f64),
+    /// An array, a map or bytes: there, and not looked into.
+    Other,
+}
+
+impl AttributeValue<'_> {
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The process that sent a span.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Resource<'a> {
+    /// `service.name`.
+    pub service: Cow<'a, str>,
+    /// `service.instance.id`, one value a process since Python's SDK 1.40.
+    pub instance: Option<Cow<'a, str>>,
+    /// `telemetry.sdk.language`.
+    pub language: Option<Cow<'a, str>>,
+    /// `telemetry.sdk.version`.
+    pub sdk_version: Option<Cow<'a, str>>,
+    /// `process.pid`, where a resource detector adds it.
+    pub pid: Option<i64>,
+    /// `host.name`.
+    pub host: Option<Cow<'a, str>>,
+}
+
+/// The instrumentation scope.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Scope<'a> {
+    pub name: Cow<'a, str>,
+    pub version: Cow<'a, str>,
+}
+
+/// `celery.action`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CeleryAction {
+    ApplyAsync,
+    Run,
+}
+
+/// What is wrong with a span that is kept all the same, or was refused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Invalid {
+    /// A trace id that is not 16 bytes, or all zero.
+    TraceId,
+    /// A span id that is not 8 bytes, or all zero.
+    SpanId,
+    /// A parent id that is there and not 8 bytes.
+    ParentId,
+    /// It ends before it starts, or starts at the epoch.
+    Times,
+    /// A required field is missing or of a wrong type (OTLP/JSON).
+    Shape,
+}
+
+impl Invalid {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TraceId => "trace-id",
+            Self::SpanId => "span-id",
+            Self::ParentId => "parent-id",
+            Self::Times => "times",
+            Self::Shape => "shape",
+        }
+    }
+}
+
+/// One span with valid ids, borrowed from the bytes of its request.
+///
+/// The attributes that diagnoses read have fields of their own, so that the
+/// decoder looks at each key once and nobody searches a list.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Span<'a> {
+    pub trace_id: TraceId,
+    pub span_id: SpanId,
+    /// `None` where the span is a root.
+    pub parent_id: Option<SpanId>,
+    pub parent_origin: ParentOrigin,
+    pub kind: SpanKind,
+    pub name: Cow<'a, str>,
+    pub start: Timestamp,
+    pub end: Timestamp,
+    pub status: SpanStatus,
+    pub status_message: Cow<'a, str>,
+    pub links: SmallVec<[SpanContext; 1]>,
+    /// Exception events, in their order.
+    pub exceptions: Vec<Exception>,
+
+    /// `celery.action`.
+    pub action: Option<CeleryAction>,
+    /// `celery.task_name`.
+    pub task: Option<Cow<'a, str>>,
+    /// `messaging.message.id`, before 0.45b0 `messaging.message_id`.
+    pub message_id: Option<Cow<'a, str>>,
+    /// `messaging.destination` or `messaging.destination.name`.
+    pub destination: Option<Cow<'a, str>>,
+    /// `celery.exchange`, or what `celery.delivery_info` says of it.
+    pub exchange: Option<Cow<'a, str>>,
+    /// `celery.hostname`: the producer's `origin`, with protocol 1 the worker's.
+    pub celery_hostname: Option<Cow<'a, str>>,
+    /// `celery.state`.
+    pub celery_state: Option<Cow<'a, str>>,
+    /// `celery.reply_to`.
+    pub reply_to: Option<Cow<'a, str>>,
+    /// `celery.retries`, or `task.retry_count` of a hand-made span.
+    pub retries: Option<u32>,
+    /// `celery.timelimit` is there.
+    pub has_time_limit: bool,
+    /// `celery.eta` is there.
+    pub has_eta: bool,
+    /// `celery.delivery_info` says `'redelivered': True`.
+    pub redelivered: bool,
+    /// `task.will_retry` is true, or `celery.state` is `RETRY`, or
+    /// `celery.retry.reason` is there.
+    pub will_retry: bool,
+    /// `messaging.system`, `db.system` or `rpc.system`, first found.
+    pub system: Option<Cow<'a, str>>,
+    /// `server.address`, `net.peer.name` or `peer.service` with its port.
+    pub peer: Option<Cow<'a, str>>,
+    /// Hashes of (key, value) of short text and integer attributes that are
+    /// none of the above: what a hand-made producer and consumer may share
+    /// (`order.id`). Eight at most.
+    pub facts: SmallVec<[u64; 8]>,
+    /// A hash of the span's whole content, to tell a resend from another span
+    /// under the same id.
+    pub fingerprint: u64,
+    /// A flaw that does not keep the span out of the tree.
+    pub flaw: Option<Invalid>,
+}

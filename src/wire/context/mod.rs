@@ -1,0 +1,1 @@
+//! Trace context in every format that is seen in Celery messages.

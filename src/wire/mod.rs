@@ -1,0 +1,12 @@
+//! Bytes to values and back: pure, bounded and fuzzed.
+//!
+//! Everything that is read here comes from outside and is hostile. A function
+//! of this floor never panics, never recurses deeper than a limit, never
+//! allocates more than a stated multiple of its input (or a stated cap, where
+//! compression is involved), and never loads code. It does no I/O and asks no
+//! clock.
+
+pub mod celery;
+pub mod context;
+pub mod otlp;
+pub mod snapshot;

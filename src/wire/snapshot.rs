@@ -1,0 +1,1 @@
+//! The broker snapshot, format `broker/1`.
