@@ -1,1 +1,171 @@
-//! evidence
+//! What is known so far: spans, tasks, brokers, processes, and the hand-offs
+//! that join them.
+//!
+//! Evidence only grows (or is let go, which leaves a mark); it draws no
+//! conclusions. It does no I/O and asks no clock: time is an argument.
+
+mod broker;
+mod exports;
+mod handoff;
+mod names;
+mod process;
+mod queue;
+mod receiver;
+mod spans;
+mod tasks;
+
+use std::sync::Arc;
+
+pub use broker::{Broker, Brokers, Look, QueueSeen, Sight};
+pub use exports::{Exports, Repeats};
+pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
+pub use names::Names;
+pub use process::{is_work_root, Activity, Process, Processes, Service};
+pub use queue::{Census, Class};
+pub use receiver::{Outcome, ReceiverLog};
+pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
+pub use tasks::{ContextKey, Delivery, Task, Tasks};
+
+use crate::model::{Invalid, Message, Resource, Span, SpanKind, TaskResult, Timestamp};
+
+/// Everything that is known.
+#[derive(Default, Debug)]
+pub struct Evidence {
+    pub spans: SpanStore,
+    pub tasks: Tasks,
+    pub brokers: Brokers,
+    pub processes: Processes,
+    pub exports: Exports,
+    pub receiver: ReceiverLog,
+    /// Queues that were counted instead of kept.
+    pub census: Census,
+    /// Spans that could not be kept, and spans with a flaw, by what is wrong.
+    pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
+    pub names: Names,
+    /// Traces that were let go for want of memory.
+    pub evicted_traces: u64,
+}
+
+/// Spans that are wrong in one way.
+#[derive(Default, Debug)]
+pub struct InvalidSpans {
+    pub count: u64,
+    pub services: std::collections::BTreeSet<Box<str>>,
+    /// The first few, by their path in the request.
+    pub examples: Vec<String>,
+}
+
+impl Evidence {
+    /// Takes a span that came in the request of number `request`.
+    pub fn saw_span(&mut self, span: &Span<'_>, process: &Arc<Process>, request: u32) -> Arrival {
+        let arrival = self.spans.insert(span, process, request, &mut self.names);
+        self.exports.saw_span(span, process, request, arrival);
+        if arrival != Arrival::New {
+            return arrival;
+        }
+        self.processes.saw(process, span, &mut self.names);
+        if let Some(flaw) = span.flaw {
+            self.saw_invalid(flaw, Some(&process.service), &span.name);
+        }
+        let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
+        match (span.kind, span.message_id.as_deref()) {
+            (SpanKind::Producer, Some(id)) if span.action.is_some() => self.tasks.saw_producer(id, key),
+            (SpanKind::Consumer, Some(id)) if span.action.is_some() => self.tasks.saw_consumer(id, key),
+            (SpanKind::Consumer, _) => self.saw_hand_made_consumer(span, key),
+            _ => {}
+        }
+        arrival
+    }
+
+    fn saw_hand_made_consumer(&mut self, span: &Span<'_>, key: SpanKey) {
+        if let Some(parent) = span.parent_id {
+            let context = SpanKey { trace_id: span.trace_id, span_id: parent };
+            self.tasks.saw_continuation(context, key);
+        }
+        for link in &span.links {
+            let context = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
+            self.tasks.saw_continuation(context, key);
+        }
+        if span.parent_id.is_none() && span.links.is_empty() {
+            let name = self.names.share(&span.name);
+            self.tasks.saw_orphan(&name, key);
+        }
+    }
+
+    /// Takes note of a span that could not be kept, or has a flaw.
+    pub fn saw_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
+        const EXAMPLES: usize = 5;
+        const SERVICES: usize = 64;
+        let spans = self.invalid.entry(why).or_default();
+        spans.count += 1;
+        if let Some(service) = service && spans.services.len() < SERVICES {
+            spans.services.insert(service.into());
+        }
+        if spans.examples.len() < EXAMPLES {
+            spans.examples.push(at.to_owned());
+        }
+    }
+
+    /// The shared value for a resource.
+    pub fn process(&mut self, resource: &Resource<'_>) -> Arc<Process> {
+        self.processes.share(resource)
+    }
+
+    /// Takes a message that lay in the broker of this name at that time.
+    pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
+        let sight = Sight { at, state: message.state, redelivered: message.redelivered };
+        self.tasks.saw_message(message, broker, sight);
+    }
+
+    pub fn saw_result(&mut self, result: TaskResult) {
+        self.tasks.saw_result(result);
+    }
+
+    /// The clock of evidence that was saved: the last look at a broker, else
+    /// the last span's end.
+    pub fn clock(&self) -> Timestamp {
+        let look = self.brokers.last_looks().map(|look| look.at).max();
+        look.unwrap_or_else(|| {
+            self.processes.iter().map(|(_, activity)| activity.last_end).max().unwrap_or_default()
+        })
+    }
+
+    /// Whether any span came from a service that is no worker.
+    pub fn has_producer_side(&self) -> bool {
+        self.processes.services().values().any(|service| service.serves() || service.produces())
+    }
+
+    fn fate_of(&self, delivery: &Delivery) -> Fate {
+        let Some(broker) = self.brokers.get(&delivery.broker) else { return Fate::Unknown };
+        let last = delivery.last();
+        if broker.last().is_some_and(|look| look.at == last.at) {
+            return Fate::Waiting(last.state);
+        }
+        if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
+    }
+
+    /// The hand-made consumers of `context` that are the task's own.
+    ///
+    /// A request that fans out by hand gives one context to several messages;
+    /// their runs carry no id. Each message gets its share in the order of
+    /// start, so that none is counted twice and none is called missing.
+    fn continuations_for(&self, context: ContextKey, task: &Task) -> Vec<SpanKey> {
+        let spans = self.tasks.continuations(context);
+        let tasks = self.tasks.carrying(context);
+        if tasks.len() < 2 {
+            return spans.to_vec();
+        }
+        let mut tasks: Vec<_> = tasks.iter().collect();
+        tasks.sort_unstable();
+        let Ok(ours) = tasks.binary_search(&&task.id) else { return Vec::new() };
+        let mut spans: Vec<_> = spans.iter().filter_map(|key| self.spans.get(*key)).collect();
+        spans.sort_by_key(|found| (found.span.start, found.span.id));
+        let (count, tasks) = (spans.len(), tasks.len());
+        spans
+            .into_iter()
+            .enumerate()
+            .filter(|(place, _)| place % tasks == ours || (count < tasks && place % count == ours % count))
+            .map(|(_, found)| found.key())
+            .collect()
+    }
+}

@@ -215,6 +215,8 @@ pub struct Span<'a> {
     pub system: Option<Cow<'a, str>>,
     /// `server.address`, `net.peer.name` or `peer.service` with its port.
     pub peer: Option<Cow<'a, str>>,
+    /// `http.response.status_code` or `http.status_code`.
+    pub http_status: Option<u16>,
     /// Hashes of (key, value) of short text and integer attributes that are
     /// none of the above: what a hand-made producer and consumer may share
     /// (`order.id`). Eight at most.

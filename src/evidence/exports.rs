@@ -1,0 +1,155 @@
+//! Which request brought which spans, to tell a resend from a second exporter.
+//!
+//! A client that got no answer sends its request again, as it was: OTLP asks
+//! receivers to live with that, and it is no fault of the application. Two
+//! exporters, or two span processors, send each span twice as well, but group
+//! them as each of their timers falls.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, BuildHasherDefault};
+use std::sync::Arc;
+
+use rustc_hash::FxHasher;
+
+use super::process::Process;
+use super::spans::{Arrival, SpanKey};
+use crate::model::Span;
+
+/// The requests that brought spans, and the spans that came more than once.
+#[derive(Default, Debug)]
+pub struct Exports {
+    requests: BTreeMap<u32, Request>,
+    services: BTreeMap<Arc<str>, Seen>,
+}
+
+#[derive(Default, Debug)]
+struct Request {
+    /// A sum over its spans, so that the order inside a request is no matter.
+    digest: u64,
+    spans: u32,
+}
+
+#[derive(Default, Debug)]
+struct Seen {
+    requests: BTreeSet<u32>,
+    /// Spans that came with the same content again: the number of each pair
+    /// of requests that both brought one.
+    pairs: BTreeMap<(u32, u32), u64>,
+    rewritten: u64,
+    examples: Vec<SpanKey>,
+}
+
+/// How the spans of one service came more than once, without resends.
+#[derive(Default, Debug, PartialEq, Eq)]
+pub struct Repeats {
+    /// Spans that stand twice in one request.
+    pub within: u64,
+    /// Spans that came again in a request which is not the same as the first.
+    pub regrouped: u64,
+    /// Spans whose id came again with other content.
+    pub rewritten: u64,
+    /// The number of requests, where every one of them (two or more) came twice.
+    pub all_twice: u64,
+    pub examples: Vec<SpanKey>,
+}
+
+impl Repeats {
+    pub fn spans(&self) -> u64 {
+        self.within + self.regrouped + self.rewritten
+    }
+
+    pub fn is_finding(&self) -> bool {
+        self.spans() > 0 || self.all_twice > 0
+    }
+}
+
+impl Exports {
+    /// How many requests are remembered. A resend comes within seconds.
+    const REQUESTS: usize = 100_000;
+    const PAIRS: usize = 10_000;
+    const EXAMPLES: usize = 5;
+
+    pub fn saw_span(&mut self, span: &Span<'_>, process: &Process, request: u32, arrival: Arrival) {
+        let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
+        let entry = self.requests.entry(request).or_default();
+        let mark = (span.fingerprint, key.trace_id, key.span_id);
+        entry.digest = entry.digest.wrapping_add(BuildHasherDefault::<FxHasher>::default().hash_one(mark));
+        entry.spans += 1;
+        let seen = match self.services.get_mut(&process.service) {
+            Some(seen) => seen,
+            None => self.services.entry(Arc::clone(&process.service)).or_default(),
+        };
+        if seen.requests.last() != Some(&request) {
+            seen.requests.insert(request);
+        }
+        let first_request = match arrival {
+            Arrival::New => None,
+            Arrival::Again { first_request } => {
+                let pair = (first_request.min(request), first_request.max(request));
+                if seen.pairs.len() < Self::PAIRS || seen.pairs.contains_key(&pair) {
+                    *seen.pairs.entry(pair).or_default() += 1;
+                }
+                Some(first_request)
+            }
+            Arrival::Rewritten { first_request } => {
+                seen.rewritten += 1;
+                Some(first_request)
+            }
+        };
+        if first_request.is_some() && seen.examples.len() < Self::EXAMPLES {
+            seen.examples.push(key);
+        }
+        if self.requests.len() > Self::REQUESTS {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((oldest, _)) = self.requests.pop_first() else { return };
+        for seen in self.services.values_mut() {
+            seen.requests.remove(&oldest);
+        }
+    }
+
+    /// How many requests brought spans.
+    pub fn requests(&self) -> usize {
+        self.requests.len()
+    }
+
+    /// Each service of which spans came more than once, other than by a resend.
+    pub fn repeats(&self) -> impl Iterator<Item = (&Arc<str>, Repeats)> {
+        self.services
+            .iter()
+            .map(|(service, seen)| (service, self.repeats_of(seen)))
+            .filter(|(_, repeats)| repeats.is_finding())
+    }
+
+    fn repeats_of(&self, seen: &Seen) -> Repeats {
+        let mut repeats = Repeats { rewritten: seen.rewritten, ..Repeats::default() };
+        for ((first, second), spans) in &seen.pairs {
+            if first == second {
+                repeats.within += spans;
+            } else if self.differ(*first, *second) {
+                repeats.regrouped += spans;
+            }
+        }
+        let mut times = BTreeMap::<u64, u64>::new();
+        for request in seen.requests.iter().filter_map(|number| self.requests.get(number)) {
+            *times.entry(request.digest).or_default() += 1;
+        }
+        if times.len() >= 2 && times.values().all(|times| *times == 2) {
+            repeats.all_twice = times.len() as u64;
+        }
+        repeats.examples = seen.examples.clone();
+        repeats.examples.sort_unstable();
+        repeats
+    }
+
+    /// Whether two requests are known to hold different spans.
+    fn differ(&self, first: u32, second: u32) -> bool {
+        match (self.requests.get(&first), self.requests.get(&second)) {
+            (Some(first), Some(second)) => first.digest != second.digest || first.spans != second.spans,
+            _ => false,
+        }
+    }
+}

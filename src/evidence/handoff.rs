@@ -1,0 +1,287 @@
+//! The hand-off: the passage of one attempt of one task from the process that
+//! published it to the process that ran it. The unit of diagnosis.
+//!
+//! A hand-off is a view that is made when it is asked for, out of what lies
+//! under the task's id. Nothing is decided while evidence comes in, so the
+//! order in which it comes in changes nothing.
+
+use std::collections::BTreeSet;
+
+use super::spans::{SpanKey, SpanRef};
+use super::tasks::{Delivery, Task};
+use super::Evidence;
+use crate::model::{Message, MessageState, SpanKind, TaskResult, TaskStatus};
+
+/// One attempt of one task, from every side that was seen.
+#[derive(Debug)]
+pub struct Handoff<'e> {
+    pub task_id: &'e str,
+    /// 0 for the first attempt.
+    pub attempt: u32,
+    /// The task's name; empty where nothing says it.
+    pub task: &'e str,
+    /// The PRODUCER span of the Celery instrumentor.
+    pub producer: Option<SpanRef<'e>>,
+    pub delivery: Option<&'e Delivery>,
+    /// In the order of their start.
+    pub consumers: Vec<SpanRef<'e>>,
+    /// Hand-made consumer spans that began a trace of their own and may be
+    /// this one's: they carry no id, so this is never certain.
+    pub lookalikes: Vec<SpanRef<'e>>,
+    /// Of the last attempt only: the backend keeps one result a task.
+    pub result: Option<&'e TaskResult>,
+    pub fate: Fate,
+    pub joined_by: Option<JoinedBy>,
+    /// Whether a later attempt was seen.
+    pub was_retried: bool,
+    /// How many hand-offs are alike this one in all that matters, itself
+    /// included: a queue is counted, not kept.
+    pub alike: u64,
+}
+
+/// What became of the message, as far as the broker shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// At the last look it was still there.
+    Waiting(MessageState),
+    /// A later, complete look did not find it.
+    Gone,
+    Unknown,
+}
+
+/// What joined the two sides. Ordered from the surest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum JoinedBy {
+    TaskId,
+    Traceparent,
+    Link,
+    Attributes,
+    Timing,
+}
+
+impl JoinedBy {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TaskId => "task-id",
+            Self::Traceparent => "traceparent",
+            Self::Link => "link",
+            Self::Attributes => "attributes",
+            Self::Timing => "timing",
+        }
+    }
+}
+
+/// How a consumer span hangs together with what was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Continuity {
+    /// Its parent is the producer, a context of the message, or a span above
+    /// the producer: one trace.
+    Whole,
+    /// It has a parent in another trace than the producer's.
+    Elsewhere,
+    /// A root without a link.
+    Orphaned,
+    /// It has a parent, and nothing is known of the sending side.
+    Unknown,
+}
+
+impl<'e> Handoff<'e> {
+    pub fn message(&self) -> Option<&'e Message> {
+        self.delivery.map(|delivery| &*delivery.message)
+    }
+
+    /// The consumer span that stands for the run: the instrumentor's, else the first.
+    pub fn consumer(&self) -> Option<SpanRef<'e>> {
+        let instrumented = self.consumers.iter().find(|consumer| consumer.span.is_instrumented_run());
+        instrumented.or(self.consumers.first()).copied()
+    }
+
+    /// How the run continued what was sent; `None` where no run was seen.
+    pub fn continuity(&self) -> Option<Continuity> {
+        self.consumer().map(|consumer| self.continuity_of(consumer))
+    }
+
+    pub fn continuity_of(&self, consumer: SpanRef<'_>) -> Continuity {
+        let links = &consumer.span.detail().links;
+        let continues = |key: SpanKey| {
+            (consumer.trace.id == key.trace_id && consumer.span.parent == Some(key.span_id))
+                || links.iter().any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
+        };
+        let producer = self.producer.map(SpanRef::key);
+        if producer.is_some_and(continues) || self.contexts().any(continues) {
+            return Continuity::Whole;
+        }
+        let Some(_parent) = consumer.span.parent else {
+            return if links.is_empty() { Continuity::Orphaned } else { Continuity::Whole };
+        };
+        let sent_from: BTreeSet<_> =
+            self.contexts().map(|key| key.trace_id).chain(producer.map(|key| key.trace_id)).collect();
+        if sent_from.is_empty() {
+            Continuity::Unknown
+        } else if sent_from.contains(&consumer.trace.id) {
+            Continuity::Whole
+        } else {
+            Continuity::Elsewhere
+        }
+    }
+
+    /// The valid contexts that the message carries.
+    pub fn contexts(&self) -> impl Iterator<Item = SpanKey> + use<'e> {
+        let sightings = self.message().map_or(&[][..], |message| &message.contexts);
+        sightings.iter().filter_map(|sighting| sighting.context()).map(|context| SpanKey {
+            trace_id: context.trace_id,
+            span_id: context.span_id,
+        })
+    }
+
+    /// Whether a run of the task is known to have continued the trace.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.continuity(), Some(Continuity::Whole | Continuity::Unknown))
+    }
+
+    /// Whether a worker is known to have taken the message.
+    pub fn was_consumed(&self) -> bool {
+        self.was_retried
+            || !self.consumers.is_empty()
+            || self.fate == Fate::Gone
+            || self.result.is_some_and(|result| result.status != TaskStatus::Pending)
+    }
+
+    /// Whether a worker is known to have *run* the task: it was not only
+    /// taken, but neither revoked nor thrown away as expired.
+    pub fn was_run(&self) -> bool {
+        self.was_retried
+            || !self.consumers.is_empty()
+            || self.result.is_some_and(|result| {
+                !matches!(result.status, TaskStatus::Pending | TaskStatus::Revoked)
+            })
+    }
+
+    /// Whether nothing but the queue was looked at.
+    pub fn is_message_only(&self) -> bool {
+        self.producer.is_none() && self.consumers.is_empty() && self.lookalikes.is_empty()
+    }
+
+    /// The exception's class, where the result says that the task failed.
+    pub fn failure(&self) -> Option<&'e crate::model::Exception> {
+        self.result.filter(|result| result.status == TaskStatus::Failure)?.exception.as_ref()
+    }
+
+    /// From the end of the PRODUCER span to the start of the run.
+    pub fn queue_wait_ms(&self) -> Option<f64> {
+        let (producer, consumer) = (self.producer?, self.consumer()?);
+        Some(consumer.span.start.millis_since(producer.span.end))
+    }
+}
+
+impl Task {
+    /// The task's name, by whoever says it.
+    pub fn name<'e>(&'e self, known: &'e Evidence) -> &'e str {
+        let of_message = self.messages.first().map(|delivery| &*delivery.message.task);
+        let of_spans = || {
+            self.producers.iter().chain(&self.consumers).filter_map(|key| known.spans.get(*key)).find_map(
+                |found| found.span.detail().task.as_deref(),
+            )
+        };
+        of_message
+            .or_else(of_spans)
+            .or_else(|| self.result.as_ref()?.task.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// The hand-offs of this task, one an attempt, in their order.
+    pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
+        let consumers = self.all_consumers(known);
+        let producers: Vec<_> = self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
+        let attempt_of_consumer = |consumer: &SpanRef<'_>| consumer.span.detail().retries.unwrap_or(0);
+        let attempt_of_producer = |producer: &SpanRef<'_>| self.attempt_of_producer(*producer);
+
+        let mut attempts: BTreeSet<u32> = self.messages.iter().map(|known| known.message.retries).collect();
+        attempts.extend(consumers.iter().map(|(consumer, _)| attempt_of_consumer(consumer)));
+        attempts.extend(producers.iter().map(attempt_of_producer));
+        if attempts.is_empty() {
+            attempts.insert(self.result.as_ref().and_then(|result| result.retries).unwrap_or(0));
+        }
+        let last = attempts.last().copied();
+
+        let task = self.name(known);
+        attempts
+            .into_iter()
+            .map(|attempt| {
+                let delivery = self.messages.iter().find(|known| known.message.retries == attempt);
+                let mut ours: Vec<_> = consumers
+                    .iter()
+                    .filter(|(consumer, _)| attempt_of_consumer(consumer) == attempt)
+                    .copied()
+                    .collect();
+                ours.sort_by_key(|(consumer, _)| (consumer.span.start, consumer.span.id));
+                Handoff {
+                    task_id: &self.id,
+                    attempt,
+                    task,
+                    producer: producers
+                        .iter()
+                        .filter(|producer| attempt_of_producer(producer) == attempt)
+                        .min_by_key(|producer| (producer.span.start, producer.span.id))
+                        .copied(),
+                    delivery,
+                    joined_by: ours.iter().map(|(_, joined_by)| *joined_by).min(),
+                    consumers: ours.into_iter().map(|(consumer, _)| consumer).collect(),
+                    lookalikes: Vec::new(),
+                    result: self.result.as_ref().filter(|_| Some(attempt) == last),
+                    fate: delivery.map_or(Fate::Unknown, |delivery| known.fate_of(delivery)),
+                    was_retried: Some(attempt) != last,
+                    alike: 1,
+                }
+            })
+            .collect()
+    }
+
+    /// Consumers with the id, and hand-made ones that continue one of the
+    /// task's contexts.
+    fn all_consumers<'e>(&'e self, known: &'e Evidence) -> Vec<(SpanRef<'e>, JoinedBy)> {
+        let mut found: Vec<_> = self
+            .consumers
+            .iter()
+            .filter_map(|key| known.spans.get(*key))
+            .map(|consumer| (consumer, JoinedBy::TaskId))
+            .collect();
+        let carried = self
+            .messages
+            .iter()
+            .flat_map(|delivery| &delivery.message.contexts)
+            .filter_map(|sighting| sighting.context())
+            .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
+        let contexts: BTreeSet<_> = carried.chain(self.producers.iter().copied()).collect();
+        for context in contexts {
+            for key in known.continuations_for(context, self) {
+                let Some(consumer) = known.spans.get(key) else { continue };
+                if found.iter().any(|(known, _)| known.key() == key) {
+                    continue;
+                }
+                let by_parent = consumer.span.parent == Some(context.span_id);
+                let joined_by = if by_parent { JoinedBy::Traceparent } else { JoinedBy::Link };
+                found.push((consumer, joined_by));
+            }
+        }
+        found
+    }
+
+    /// PRODUCER spans carry no retry count. The message that carries the
+    /// span's own context says which attempt it is; else a retry is published
+    /// from inside the run of the attempt before.
+    fn attempt_of_producer(&self, producer: SpanRef<'_>) -> u32 {
+        let carries = |delivery: &&Delivery| {
+            delivery.message.contexts.iter().filter_map(|sighting| sighting.context()).any(|context| {
+                context.span_id == producer.span.id && context.trace_id == producer.trace.id
+            })
+        };
+        if let Some(delivery) = self.messages.iter().find(carries) {
+            return delivery.message.retries;
+        }
+        let run = producer.trace.ancestors(producer.span).find(|above| {
+            above.kind == SpanKind::Consumer && above.detail().message_id.as_deref() == Some(&self.id)
+        });
+        run.map_or(0, |run| run.detail().retries.unwrap_or(0) + 1)
+    }
+}

@@ -1,0 +1,49 @@
+//! Names that come again and again, kept once.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+/// Shares equal names, so that a million spans of ten kinds hold ten names.
+///
+/// Names come from outside and may be of any number (a URL as a span's name):
+/// one that nobody holds any more is let go when the set has doubled.
+#[derive(Default, Debug)]
+pub struct Names {
+    known: FxHashSet<Arc<str>>,
+    sweep_at: usize,
+}
+
+impl Names {
+    /// The set is swept no earlier than at this size.
+    const FIRST_SWEEP: usize = 1024;
+
+    pub fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.known.get(name) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= self.sweep_at.max(Self::FIRST_SWEEP) {
+            self.known.retain(|name| Arc::strong_count(name) > 1);
+            self.sweep_at = self.known.len() * 2;
+        }
+        let name: Arc<str> = name.into();
+        self.known.insert(Arc::clone(&name));
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_holds_are_let_go() {
+        let mut names = Names::default();
+        let kept = names.share("run/process_order");
+        for number in 0..10 * Names::FIRST_SWEEP {
+            names.share(&format!("GET /orders/{number}"));
+        }
+        assert!(names.known.len() <= 2 * Names::FIRST_SWEEP);
+        assert!(Arc::ptr_eq(&kept, &names.share("run/process_order")));
+    }
+}

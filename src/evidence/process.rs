@@ -1,0 +1,291 @@
+//! The processes that send spans, and what each service is seen to do.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use crate::model::{Resource, Span, SpanKind, Timestamp};
+
+/// One sending process: what its resource says of it.
+///
+/// SDKs before Python's 1.40 send no `service.instance.id`; all processes of
+/// such a service look like one.
+#[derive(PartialEq, Eq, Hash, Debug)]
+pub struct Process {
+    pub service: Arc<str>,
+    pub instance: Option<Box<str>>,
+    pub pid: Option<i64>,
+    pub host: Option<Box<str>>,
+    pub language: Option<Box<str>>,
+    pub sdk_version: Option<Box<str>>,
+}
+
+impl Process {
+    /// Whether two spans can be told to come from two processes.
+    pub fn differs_from(&self, other: &Self) -> bool {
+        self.service != other.service
+            || (self.instance.is_some() && other.instance.is_some() && self.instance != other.instance)
+            || (self.pid.is_some() && other.pid.is_some() && self.pid != other.pid)
+            || (self.host.is_some() && other.host.is_some() && self.host != other.host)
+    }
+
+    /// Whether the SDK lets processes of one service be told apart.
+    pub fn is_identified(&self) -> bool {
+        self.instance.is_some() || self.pid.is_some()
+    }
+}
+
+impl From<&Resource<'_>> for Process {
+    fn from(resource: &Resource<'_>) -> Self {
+        Self {
+            service: resource.service.as_ref().into(),
+            instance: resource.instance.as_deref().map(Into::into),
+            pid: resource.pid,
+            host: resource.host.as_deref().map(Into::into),
+            language: resource.language.as_deref().map(Into::into),
+            sdk_version: resource.sdk_version.as_deref().map(Into::into),
+        }
+    }
+}
+
+/// What a process was seen to do: running totals that cost O(1) a span and
+/// stay when the spans themselves are let go.
+#[derive(Default, Debug)]
+pub struct Activity {
+    pub spans: u64,
+    pub servers: u64,
+    pub producers: u64,
+    /// Of the Celery instrumentor (`celery.action`).
+    pub instrumented_runs: u64,
+    pub consumers: u64,
+    /// Roots that are INTERNAL, or CLIENT calls of something else than the
+    /// broker: a worker without an instrumentor leaves these.
+    pub work_roots: u64,
+    pub last_work_root: Timestamp,
+    /// PRODUCER roots.
+    pub producer_roots: u64,
+    pub first_start: Option<Timestamp>,
+    pub last_end: Timestamp,
+    /// When requests were open, by start; at most [`Activity::INTERVALS`].
+    requests: Vec<(Timestamp, Timestamp)>,
+    /// Services that this one calls, by `peer.service` or address.
+    pub peers: BTreeSet<Box<str>>,
+    /// Tasks whose consumer spans it sent.
+    pub ran: BTreeSet<Arc<str>>,
+}
+
+impl Activity {
+    /// How many requests are remembered a process, to tell whether one was open.
+    pub const INTERVALS: usize = 50_000;
+    /// How many peers and task names are remembered a process.
+    const NAMES: usize = 64;
+
+    fn saw(&mut self, span: &Span<'_>, names: &mut super::Names) {
+        self.spans += 1;
+        self.first_start = Some(self.first_start.map_or(span.start, |first| first.min(span.start)));
+        self.last_end = self.last_end.max(span.end);
+        match span.kind {
+            SpanKind::Server => {
+                self.servers += 1;
+                if self.requests.len() < Self::INTERVALS {
+                    let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
+                    self.requests.insert(place, (span.start, span.end));
+                }
+            }
+            SpanKind::Producer => {
+                self.producers += 1;
+                self.producer_roots += u64::from(span.parent_id.is_none());
+            }
+            SpanKind::Consumer => {
+                self.consumers += 1;
+                self.instrumented_runs += u64::from(span.action.is_some());
+                if let Some(task) = span.task.as_deref() && self.ran.len() < Self::NAMES {
+                    self.ran.insert(names.share(task));
+                }
+            }
+            SpanKind::Client => {
+                if let Some(peer) = span.peer.as_deref()
+                    && self.peers.len() < Self::NAMES
+                    && !self.peers.contains(peer)
+                {
+                    self.peers.insert(peer.into());
+                }
+            }
+            SpanKind::Internal | SpanKind::Unspecified => {}
+        }
+        if is_work_root(span) {
+            self.work_roots += 1;
+            self.last_work_root = self.last_work_root.max(span.start);
+        }
+    }
+
+    /// Whether a request was open at `time`, as far as requests are remembered.
+    pub fn has_open_request(&self, time: Timestamp) -> bool {
+        /// Requests that started later than this many others and are still
+        /// open when those have come and gone are not looked for.
+        const OVERLAPPING: usize = 1_000;
+        let started = self.requests.partition_point(|(start, _)| *start <= time);
+        self.requests[..started].iter().rev().take(OVERLAPPING).any(|(_, end)| *end >= time)
+    }
+
+    /// The share of the time between its first and its last request in which
+    /// at least one was open: 1 where there was only one request.
+    pub fn busy_share(&self) -> f64 {
+        let (Some((first, _)), Some(last)) = (self.requests.first(), self.requests.iter().map(|(_, end)| *end).max())
+        else {
+            return 0.0;
+        };
+        let mut open = 0.0;
+        let mut until = *first;
+        for (start, end) in &self.requests {
+            let from = until.max(*start);
+            if *end > from {
+                open += end.millis_since(from);
+                until = *end;
+            }
+        }
+        let total = last.millis_since(*first);
+        if total > 0.0 { open / total } else { 1.0 }
+    }
+
+    pub fn request_count(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+/// A root that is work of the application: INTERNAL, or a CLIENT call. The
+/// calls that a worker makes to its own broker are noise, and so is a root
+/// that belongs to a task by its attributes.
+pub fn is_work_root(span: &Span<'_>) -> bool {
+    span.parent_id.is_none()
+        && span.links.is_empty()
+        && match span.kind {
+            SpanKind::Internal | SpanKind::Unspecified => true,
+            SpanKind::Client => span.system.as_deref() != Some("redis"),
+            _ => false,
+        }
+}
+
+/// Every process that was heard of, by what its resource says.
+#[derive(Default, Debug)]
+pub struct Processes {
+    known: FxHashMap<Arc<Process>, Activity>,
+    /// Further processes, past [`Processes::LIMIT`], of which only the number is kept.
+    pub beyond: u64,
+}
+
+impl Processes {
+    /// How many processes are told apart. A resource is hostile input too.
+    pub const LIMIT: usize = 10_000;
+
+    /// The shared value for a resource.
+    pub fn share(&mut self, resource: &Resource<'_>) -> Arc<Process> {
+        let process = Process::from(resource);
+        if let Some((known, _)) = self.known.get_key_value(&process) {
+            return Arc::clone(known);
+        }
+        let process = Arc::new(process);
+        if self.known.len() < Self::LIMIT {
+            self.known.insert(Arc::clone(&process), Activity::default());
+        } else {
+            self.beyond += 1;
+        }
+        process
+    }
+
+    pub fn saw(&mut self, process: &Process, span: &Span<'_>, names: &mut super::Names) {
+        if let Some(activity) = self.known.get_mut(process) {
+            activity.saw(span, names);
+        }
+    }
+
+    pub fn of(&self, process: &Process) -> Option<&Activity> {
+        self.known.get(process)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<Process>, &Activity)> {
+        self.known.iter()
+    }
+
+    /// What the processes of each service do together, in the order of names.
+    pub fn services(&self) -> std::collections::BTreeMap<&str, Service<'_>> {
+        let mut services = std::collections::BTreeMap::<&str, Service<'_>>::new();
+        for (process, activity) in &self.known {
+            services.entry(&process.service).or_default().processes.push((process, activity));
+        }
+        for service in services.values_mut() {
+            service.processes.sort_by_key(|(process, _)| (&process.instance, process.pid, &process.host));
+        }
+        services
+    }
+
+    /// What the processes of one service do together.
+    pub fn service(&self, name: &str) -> Service<'_> {
+        let processes = self
+            .known
+            .iter()
+            .filter(|(process, _)| &*process.service == name)
+            .map(|(process, activity)| (&**process, activity))
+            .collect();
+        Service { processes }
+    }
+}
+
+/// The processes of one service.
+#[derive(Default, Debug)]
+pub struct Service<'e> {
+    pub processes: Vec<(&'e Process, &'e Activity)>,
+}
+
+impl Service<'_> {
+    pub fn total(&self, count: impl Fn(&Activity) -> u64) -> u64 {
+        self.processes.iter().map(|(_, activity)| count(activity)).sum()
+    }
+
+    pub fn serves(&self) -> bool {
+        self.total(|activity| activity.servers) > 0
+    }
+
+    pub fn consumes(&self) -> bool {
+        self.total(|activity| activity.consumers) > 0
+    }
+
+    pub fn produces(&self) -> bool {
+        self.total(|activity| activity.producers) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(start: u64, end: u64) -> Span<'static> {
+        Span {
+            kind: SpanKind::Server,
+            start: Timestamp::from_nanos(start),
+            end: Timestamp::from_nanos(end),
+            ..Span::default()
+        }
+    }
+
+    #[test]
+    fn open_requests_are_found_whatever_the_order_of_arrival() {
+        let mut activity = Activity::default();
+        let mut names = super::super::Names::default();
+        for (start, end) in [(50, 60), (10, 40), (20, 30)] {
+            activity.saw(&request(start, end), &mut names);
+        }
+        for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
+            assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");
+        }
+        assert!((activity.busy_share() - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_workers_own_polling_is_not_work() {
+        let polling = Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
+        assert!(!is_work_root(&polling));
+        assert!(is_work_root(&Span { system: Some("postgresql".into()), ..polling }));
+    }
+}

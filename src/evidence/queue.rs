@@ -1,0 +1,220 @@
+//! A queue of any length, counted instead of kept.
+//!
+//! Messages that are alike in everything that a diagnosis of a queue looks at
+//! form a class. A class keeps its number and a few examples, so that a million
+//! messages of forty kinds take the memory of forty.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::broker::Sight;
+use super::tasks::Delivery;
+use crate::model::{
+    Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext, Timestamp,
+};
+
+/// Messages that differ in nothing that matters.
+#[derive(Debug)]
+pub struct Class {
+    queue: Arc<str>,
+    task: Arc<str>,
+    origin: Option<Arc<str>>,
+    shape: Shape,
+    pub count: u64,
+    /// The first few, in the order in which they were read.
+    pub examples: Vec<Delivery>,
+    /// How many of them carry the very context of the one before.
+    pub repeated: u64,
+    last: Option<SpanContext>,
+}
+
+/// What a diagnosis of a queue looks at, besides the names.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Shape {
+    /// One valid, flat W3C context and no other: by its sampled flag, and
+    /// whether another task published it.
+    Plain { sampling: Sampling, nested: bool, state: MessageState },
+    Full(Box<FullShape>),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct FullShape {
+    state: MessageState,
+    protocol: Protocol,
+    retried: bool,
+    nested: bool,
+    from_beat: bool,
+    hand_made: bool,
+    redelivered: bool,
+    contexts: Vec<(Place, Encoding, Format, Result<Sampling, FlawKind>)>,
+    /// Whether all its valid contexts name one trace, and one span.
+    one_trace: bool,
+    one_span: bool,
+    empty_carriers: usize,
+    baggage: bool,
+    chain_next: Option<bool>,
+}
+
+impl FullShape {
+    fn of(message: &Message) -> Self {
+        let mut valid = message.contexts.iter().filter_map(|sighting| sighting.context());
+        let first = valid.next();
+        let (mut one_trace, mut one_span) = (true, true);
+        if let Some(first) = first {
+            for other in valid {
+                one_trace &= other.trace_id == first.trace_id;
+                one_span &= other.span_id == first.span_id;
+            }
+        }
+        let contexts = message.contexts.iter().map(|sighting| {
+            let reading = sighting.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
+            (sighting.place.clone(), sighting.encoding, sighting.format, reading)
+        });
+        Self {
+            state: message.state,
+            protocol: message.protocol,
+            retried: message.retries > 0,
+            nested: is_nested(message),
+            from_beat: message.from_beat,
+            hand_made: message.hand_made,
+            redelivered: message.redelivered,
+            contexts: contexts.collect(),
+            one_trace,
+            one_span,
+            empty_carriers: message.empty_carriers.len(),
+            baggage: !message.baggage.is_empty(),
+            chain_next: message.chain_next.as_ref().map(|next| next.has_context),
+        }
+    }
+}
+
+/// Whether another task published it.
+fn is_nested(message: &Message) -> bool {
+    message.parent_id.as_ref().is_some_and(|parent| *parent != message.id)
+}
+
+/// What is known of a message at a glance, without reading all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance<'a> {
+    pub task: &'a str,
+    pub origin: Option<&'a str>,
+    /// Whether another task published it.
+    pub nested: bool,
+    pub state: MessageState,
+    /// Its one context: valid, flat, W3C.
+    pub context: SpanContext,
+}
+
+/// Every class.
+#[derive(Default, Debug)]
+pub struct Census {
+    classes: HashTable<Class>,
+    hasher: DefaultHashBuilder,
+    counted: u64,
+}
+
+impl Census {
+    /// How many classes are told apart. Further origins are counted together:
+    /// a process that lives for one task has an origin of its own.
+    pub const CLASSES: usize = 20_000;
+    const EXAMPLES: usize = 10;
+    const OTHER_ORIGINS: &'static str = "(others)";
+
+    /// Counts a message by what a glance shows. `whole` reads the message, and
+    /// is called only where the class wants an example.
+    pub fn glanced(
+        &mut self,
+        glance: &Glance<'_>,
+        queue: &Arc<str>,
+        broker: &Arc<str>,
+        at: Timestamp,
+        whole: impl FnOnce() -> Option<Message>,
+    ) {
+        let shape = Shape::Plain {
+            sampling: glance.context.sampling,
+            nested: glance.nested,
+            state: glance.state,
+        };
+        let class = self.class(queue, glance.task, glance.origin, shape);
+        class.saw_context(Some(glance.context));
+        if class.examples.len() < Self::EXAMPLES && let Some(message) = whole() {
+            class.keep(message, broker, at);
+        }
+    }
+
+    /// Counts a message that was read as a whole.
+    pub fn saw(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
+        let shape = Shape::Full(Box::new(FullShape::of(&message)));
+        let class = self.class(&message.queue, &message.task, message.origin.as_deref(), shape);
+        class.saw_context(message.contexts.iter().find_map(|sighting| sighting.context()).copied());
+        if class.examples.len() < Self::EXAMPLES {
+            class.keep(message, broker, at);
+        }
+    }
+
+    fn class(&mut self, queue: &Arc<str>, task: &str, origin: Option<&str>, shape: Shape) -> &mut Class {
+        self.counted += 1;
+        let is_full = self.classes.len() >= Self::CLASSES;
+        let origin = if is_full { origin.map(|_| Self::OTHER_ORIGINS) } else { origin };
+        let hash = self.hasher.hash_one((&**queue, task, origin, &shape));
+        let hasher = &self.hasher;
+        self.classes
+            .entry(
+                hash,
+                |class| {
+                    class.shape == shape
+                        && *class.task == *task
+                        && class.origin.as_deref() == origin
+                        && class.queue == *queue
+                },
+                |class| class.hash(hasher),
+            )
+            .or_insert_with(|| Class {
+                queue: Arc::clone(queue),
+                task: task.into(),
+                origin: origin.map(Into::into),
+                shape,
+                count: 0,
+                examples: Vec::new(),
+                repeated: 0,
+                last: None,
+            })
+            .into_mut()
+    }
+
+    pub fn classes(&self) -> impl Iterator<Item = &Class> {
+        self.classes.iter()
+    }
+
+    /// How many messages were counted.
+    pub fn counted(&self) -> u64 {
+        self.counted
+    }
+}
+
+impl Class {
+    fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
+        let mut state = hasher.build_hasher();
+        (&*self.queue, &*self.task, self.origin.as_deref(), &self.shape).hash(&mut state);
+        state.finish()
+    }
+
+    fn saw_context(&mut self, context: Option<SpanContext>) {
+        self.count += 1;
+        if context.is_some() {
+            self.repeated += u64::from(self.last == context);
+            self.last = context;
+        }
+    }
+
+    fn keep(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
+        let sight = Sight { at, state: message.state, redelivered: message.redelivered };
+        self.examples.push(Delivery {
+            message: Arc::new(message),
+            broker: Arc::clone(broker),
+            sights: vec![sight],
+        });
+    }
+}

@@ -1,0 +1,103 @@
+//! What the receiver's own doors saw: requests that came in a wrong way and so
+//! never became spans.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How a request ended at the receiver.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Outcome {
+    Accepted,
+    /// HTTP/2 with `application/grpc` on the HTTP port.
+    GrpcOnHttpPort,
+    /// An HTTP/1 request on the gRPC port.
+    HttpOnGrpcPort,
+    /// OTLP content posted to `/`.
+    WithoutPath,
+    /// Zipkin's `/api/v2/spans`.
+    Zipkin,
+    UnknownPath,
+    UnknownContentType,
+    UnknownEncoding,
+    /// Over the limit, before or after decompression.
+    TooLarge,
+    Malformed,
+    /// Refused for the moment, for want of memory: the client comes again.
+    Busy,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 11] = [
+        Self::Accepted,
+        Self::GrpcOnHttpPort,
+        Self::HttpOnGrpcPort,
+        Self::WithoutPath,
+        Self::Zipkin,
+        Self::UnknownPath,
+        Self::UnknownContentType,
+        Self::UnknownEncoding,
+        Self::TooLarge,
+        Self::Malformed,
+        Self::Busy,
+    ];
+
+    /// The name in `receiver.jsonl`.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::GrpcOnHttpPort => "grpc-on-http-port",
+            Self::HttpOnGrpcPort => "http-on-grpc-port",
+            Self::WithoutPath => "without-path",
+            Self::Zipkin => "zipkin",
+            Self::UnknownPath => "unknown-path",
+            Self::UnknownContentType => "unknown-content-type",
+            Self::UnknownEncoding => "unknown-encoding",
+            Self::TooLarge => "too-large",
+            Self::Malformed => "malformed",
+            Self::Busy => "busy",
+        }
+    }
+
+    /// The outcome of that name.
+    pub fn parse(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.label() == label)
+    }
+}
+
+/// Requests by how they ended.
+#[derive(Default, Debug)]
+pub struct ReceiverLog {
+    outcomes: BTreeMap<Outcome, Requests>,
+}
+
+/// The requests that ended in one way.
+#[derive(Default, Debug)]
+pub struct Requests {
+    pub count: u64,
+    /// The `user-agent` of the clients, a few of them.
+    pub agents: BTreeSet<Box<str>>,
+    /// What was asked for, such as `POST /`, a few of them.
+    pub targets: BTreeSet<Box<str>>,
+}
+
+impl ReceiverLog {
+    const NAMES: usize = 8;
+
+    pub fn saw(&mut self, outcome: Outcome, agent: &str, target: &str) {
+        let requests = self.outcomes.entry(outcome).or_default();
+        requests.count += 1;
+        for (names, name) in [(&mut requests.agents, agent), (&mut requests.targets, target)] {
+            if !name.is_empty() && names.len() < Self::NAMES && !names.contains(name) {
+                names.insert(name.into());
+            }
+        }
+    }
+
+    pub fn of(&self, outcome: Outcome) -> Option<&Requests> {
+        self.outcomes.get(&outcome)
+    }
+
+    /// All requests, however they ended.
+    pub fn total(&self) -> u64 {
+        self.outcomes.values().map(|requests| requests.count).sum()
+    }
+}
