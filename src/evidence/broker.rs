@@ -20,6 +20,8 @@ pub struct Look {
     pub workers: Option<BTreeSet<Box<str>>>,
     /// Queues by the exchange that they are bound to.
     pub bindings: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
+    /// Routing keys by which anything is bound.
+    pub routing_keys: BTreeSet<Box<str>>,
     /// Whether all keys were looked at, so that a queue that is not there is empty.
     pub complete: bool,
 }
@@ -48,9 +50,17 @@ impl Look {
             }
     }
 
-    /// Whether `name` is the name of a queue that is bound or there.
-    pub fn knows_queue(&self, name: &str) -> bool {
-        self.queues.contains_key(name) || self.bindings.values().any(|queues| queues.contains(name))
+    /// Whether a message to `destination` (a queue or a routing key) through
+    /// `exchange` may reach a queue. How a topic matches is not looked into: an
+    /// exchange with any binding may route it.
+    pub fn routes(&self, exchange: Option<&str>, destination: &str) -> bool {
+        if let Some(exchange) = exchange.filter(|exchange| !exchange.is_empty()) {
+            return self.bindings.contains_key(exchange);
+        }
+        self.queues.contains_key(destination)
+            || self.bindings.contains_key(destination)
+            || self.routing_keys.contains(destination)
+            || self.bindings.values().any(|queues| queues.contains(destination))
     }
 
     pub fn has_no_worker(&self) -> bool {
@@ -78,7 +88,11 @@ impl Broker {
     /// Whether a message of `queue`, last seen at `seen`, had left both the
     /// queue and `unacked` at a later look.
     pub fn shows_gone(&self, queue: &str, seen: Timestamp) -> bool {
-        self.looks.iter().rev().take_while(|look| look.at > seen).any(|look| look.shows_absence_from(queue))
+        self.looks
+            .iter()
+            .rev()
+            .take_while(|look| look.at > seen)
+            .any(|look| look.shows_absence_from(queue))
     }
 }
 

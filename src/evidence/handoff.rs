@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Evidence;
 use super::spans::{SpanKey, SpanRef};
 use super::tasks::{Delivery, Task};
-use super::Evidence;
 use crate::model::{Message, MessageState, SpanKind, TaskResult, TaskStatus};
 
 /// One attempt of one task, from every side that was seen.
@@ -92,7 +92,8 @@ impl<'e> Handoff<'e> {
 
     /// The consumer span that stands for the run: the instrumentor's, else the first.
     pub fn consumer(&self) -> Option<SpanRef<'e>> {
-        let instrumented = self.consumers.iter().find(|consumer| consumer.span.is_instrumented_run());
+        let instrumented =
+            self.consumers.iter().find(|consumer| consumer.span.is_instrumented_run());
         instrumented.or(self.consumers.first()).copied()
     }
 
@@ -105,7 +106,9 @@ impl<'e> Handoff<'e> {
         let links = &consumer.span.detail().links;
         let continues = |key: SpanKey| {
             (consumer.trace.id == key.trace_id && consumer.span.parent == Some(key.span_id))
-                || links.iter().any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
+                || links
+                    .iter()
+                    .any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
         };
         let producer = self.producer.map(SpanRef::key);
         if producer.is_some_and(continues) || self.contexts().any(continues) {
@@ -114,8 +117,11 @@ impl<'e> Handoff<'e> {
         let Some(_parent) = consumer.span.parent else {
             return if links.is_empty() { Continuity::Orphaned } else { Continuity::Whole };
         };
-        let sent_from: BTreeSet<_> =
-            self.contexts().map(|key| key.trace_id).chain(producer.map(|key| key.trace_id)).collect();
+        let sent_from: BTreeSet<_> = self
+            .contexts()
+            .map(|key| key.trace_id)
+            .chain(producer.map(|key| key.trace_id))
+            .collect();
         if sent_from.is_empty() {
             Continuity::Unknown
         } else if sent_from.contains(&consumer.trace.id) {
@@ -128,10 +134,10 @@ impl<'e> Handoff<'e> {
     /// The valid contexts that the message carries.
     pub fn contexts(&self) -> impl Iterator<Item = SpanKey> + use<'e> {
         let sightings = self.message().map_or(&[][..], |message| &message.contexts);
-        sightings.iter().filter_map(|sighting| sighting.context()).map(|context| SpanKey {
-            trace_id: context.trace_id,
-            span_id: context.span_id,
-        })
+        sightings
+            .iter()
+            .filter_map(|sighting| sighting.context())
+            .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
     }
 
     /// Whether a run of the task is known to have continued the trace.
@@ -179,9 +185,11 @@ impl Task {
     pub fn name<'e>(&'e self, known: &'e Evidence) -> &'e str {
         let of_message = self.messages.first().map(|delivery| &*delivery.message.task);
         let of_spans = || {
-            self.producers.iter().chain(&self.consumers).filter_map(|key| known.spans.get(*key)).find_map(
-                |found| found.span.detail().task.as_deref(),
-            )
+            self.producers
+                .iter()
+                .chain(&self.consumers)
+                .filter_map(|key| known.spans.get(*key))
+                .find_map(|found| found.span.detail().task.as_deref())
         };
         of_message
             .or_else(of_spans)
@@ -192,11 +200,14 @@ impl Task {
     /// The hand-offs of this task, one an attempt, in their order.
     pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
         let consumers = self.all_consumers(known);
-        let producers: Vec<_> = self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
-        let attempt_of_consumer = |consumer: &SpanRef<'_>| consumer.span.detail().retries.unwrap_or(0);
+        let producers: Vec<_> =
+            self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
+        let attempt_of_consumer =
+            |consumer: &SpanRef<'_>| consumer.span.detail().retries.unwrap_or(0);
         let attempt_of_producer = |producer: &SpanRef<'_>| self.attempt_of_producer(*producer);
 
-        let mut attempts: BTreeSet<u32> = self.messages.iter().map(|known| known.message.retries).collect();
+        let mut attempts: BTreeSet<u32> =
+            self.messages.iter().map(|known| known.message.retries).collect();
         attempts.extend(consumers.iter().map(|(consumer, _)| attempt_of_consumer(consumer)));
         attempts.extend(producers.iter().map(attempt_of_producer));
         if attempts.is_empty() {
@@ -272,15 +283,18 @@ impl Task {
     /// from inside the run of the attempt before.
     fn attempt_of_producer(&self, producer: SpanRef<'_>) -> u32 {
         let carries = |delivery: &&Delivery| {
-            delivery.message.contexts.iter().filter_map(|sighting| sighting.context()).any(|context| {
-                context.span_id == producer.span.id && context.trace_id == producer.trace.id
-            })
+            delivery.message.contexts.iter().filter_map(|sighting| sighting.context()).any(
+                |context| {
+                    context.span_id == producer.span.id && context.trace_id == producer.trace.id
+                },
+            )
         };
         if let Some(delivery) = self.messages.iter().find(carries) {
             return delivery.message.retries;
         }
         let run = producer.trace.ancestors(producer.span).find(|above| {
-            above.kind == SpanKind::Consumer && above.detail().message_id.as_deref() == Some(&self.id)
+            above.kind == SpanKind::Consumer
+                && above.detail().message_id.as_deref() == Some(&self.id)
         });
         run.map_or(0, |run| run.detail().retries.unwrap_or(0) + 1)
     }

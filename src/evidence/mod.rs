@@ -20,7 +20,7 @@ pub use broker::{Broker, Brokers, Look, QueueSeen, Sight};
 pub use exports::{Exports, Repeats};
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
 pub use names::Names;
-pub use process::{is_work_root, Activity, Process, Processes, Service};
+pub use process::{Activity, Process, Processes, Service, is_work_root};
 pub use queue::{Census, Class};
 pub use receiver::{Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
@@ -69,8 +69,12 @@ impl Evidence {
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() => self.tasks.saw_producer(id, key),
-            (SpanKind::Consumer, Some(id)) if span.action.is_some() => self.tasks.saw_consumer(id, key),
+            (SpanKind::Producer, Some(id)) if span.action.is_some() => {
+                self.tasks.saw_producer(id, key)
+            }
+            (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
+                self.tasks.saw_consumer(id, key)
+            }
             (SpanKind::Consumer, _) => self.saw_hand_made_consumer(span, key),
             _ => {}
         }
@@ -98,7 +102,9 @@ impl Evidence {
         const SERVICES: usize = 64;
         let spans = self.invalid.entry(why).or_default();
         spans.count += 1;
-        if let Some(service) = service && spans.services.len() < SERVICES {
+        if let Some(service) = service
+            && spans.services.len() < SERVICES
+        {
             spans.services.insert(service.into());
         }
         if spans.examples.len() < EXAMPLES {
@@ -135,7 +141,8 @@ impl Evidence {
         self.processes.services().values().any(|service| service.serves() || service.produces())
     }
 
-    fn fate_of(&self, delivery: &Delivery) -> Fate {
+    /// What became of a message, as far as its broker shows it.
+    pub fn fate_of(&self, delivery: &Delivery) -> Fate {
         let Some(broker) = self.brokers.get(&delivery.broker) else { return Fate::Unknown };
         let last = delivery.last();
         if broker.last().is_some_and(|look| look.at == last.at) {
@@ -164,7 +171,9 @@ impl Evidence {
         spans
             .into_iter()
             .enumerate()
-            .filter(|(place, _)| place % tasks == ours || (count < tasks && place % count == ours % count))
+            .filter(|(place, _)| {
+                place % tasks == ours || (count < tasks && place % count == ours % count)
+            })
             .map(|(_, found)| found.key())
             .collect()
     }

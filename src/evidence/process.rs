@@ -25,7 +25,9 @@ impl Process {
     /// Whether two spans can be told to come from two processes.
     pub fn differs_from(&self, other: &Self) -> bool {
         self.service != other.service
-            || (self.instance.is_some() && other.instance.is_some() && self.instance != other.instance)
+            || (self.instance.is_some()
+                && other.instance.is_some()
+                && self.instance != other.instance)
             || (self.pid.is_some() && other.pid.is_some() && self.pid != other.pid)
             || (self.host.is_some() && other.host.is_some() && self.host != other.host)
     }
@@ -89,7 +91,8 @@ impl Activity {
             SpanKind::Server => {
                 self.servers += 1;
                 if self.requests.len() < Self::INTERVALS {
-                    let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
+                    let place =
+                        self.requests.partition_point(|open| *open <= (span.start, span.end));
                     self.requests.insert(place, (span.start, span.end));
                 }
             }
@@ -100,7 +103,9 @@ impl Activity {
             SpanKind::Consumer => {
                 self.consumers += 1;
                 self.instrumented_runs += u64::from(span.action.is_some());
-                if let Some(task) = span.task.as_deref() && self.ran.len() < Self::NAMES {
+                if let Some(task) = span.task.as_deref()
+                    && self.ran.len() < Self::NAMES
+                {
                     self.ran.insert(names.share(task));
                 }
             }
@@ -132,7 +137,8 @@ impl Activity {
     /// The share of the time between its first and its last request in which
     /// at least one was open: 1 where there was only one request.
     pub fn busy_share(&self) -> f64 {
-        let (Some((first, _)), Some(last)) = (self.requests.first(), self.requests.iter().map(|(_, end)| *end).max())
+        let (Some((first, _)), Some(last)) =
+            (self.requests.first(), self.requests.iter().map(|(_, end)| *end).max())
         else {
             return 0.0;
         };
@@ -215,7 +221,9 @@ impl Processes {
             services.entry(&process.service).or_default().processes.push((process, activity));
         }
         for service in services.values_mut() {
-            service.processes.sort_by_key(|(process, _)| (&process.instance, process.pid, &process.host));
+            service
+                .processes
+                .sort_by_key(|(process, _)| (&process.instance, process.pid, &process.host));
         }
         services
     }
@@ -276,7 +284,9 @@ mod tests {
         for (start, end) in [(50, 60), (10, 40), (20, 30)] {
             activity.saw(&request(start, end), &mut names);
         }
-        for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
+        for (time, open) in
+            [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)]
+        {
             assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");
         }
         assert!((activity.busy_share() - 0.8).abs() < 1e-9);
@@ -284,7 +294,8 @@ mod tests {
 
     #[test]
     fn a_workers_own_polling_is_not_work() {
-        let polling = Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
+        let polling =
+            Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
         assert!(!is_work_root(&polling));
         assert!(is_work_root(&Span { system: Some("postgresql".into()), ..polling }));
     }

@@ -12,7 +12,8 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::broker::Sight;
 use super::tasks::Delivery;
 use crate::model::{
-    Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext, Timestamp,
+    Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext,
+    Timestamp,
 };
 
 /// Messages that differ in nothing that matters.
@@ -35,7 +36,11 @@ pub struct Class {
 enum Shape {
     /// One valid, flat W3C context and no other: by its sampled flag, and
     /// whether another task published it.
-    Plain { sampling: Sampling, nested: bool, state: MessageState },
+    Plain {
+        sampling: Sampling,
+        nested: bool,
+        state: MessageState,
+    },
     Full(Box<FullShape>),
 }
 
@@ -69,7 +74,8 @@ impl FullShape {
             }
         }
         let contexts = message.contexts.iter().map(|sighting| {
-            let reading = sighting.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
+            let reading =
+                sighting.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
             (sighting.place.clone(), sighting.encoding, sighting.format, reading)
         });
         Self {
@@ -139,7 +145,9 @@ impl Census {
         };
         let class = self.class(queue, glance.task, glance.origin, shape);
         class.saw_context(Some(glance.context));
-        if class.examples.len() < Self::EXAMPLES && let Some(message) = whole() {
+        if class.examples.len() < Self::EXAMPLES
+            && let Some(message) = whole()
+        {
             class.keep(message, broker, at);
         }
     }
@@ -154,7 +162,13 @@ impl Census {
         }
     }
 
-    fn class(&mut self, queue: &Arc<str>, task: &str, origin: Option<&str>, shape: Shape) -> &mut Class {
+    fn class(
+        &mut self,
+        queue: &Arc<str>,
+        task: &str,
+        origin: Option<&str>,
+        shape: Shape,
+    ) -> &mut Class {
         self.counted += 1;
         let is_full = self.classes.len() >= Self::CLASSES;
         let origin = if is_full { origin.map(|_| Self::OTHER_ORIGINS) } else { origin };

@@ -2,6 +2,7 @@
 //! never became spans.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How a request ended at the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -66,6 +67,8 @@ impl Outcome {
 /// Requests by how they ended.
 #[derive(Default, Debug)]
 pub struct ReceiverLog {
+    /// How long a receiver was up; `None` where the evidence is from files.
+    pub listened: Option<Duration>,
     outcomes: BTreeMap<Outcome, Requests>,
 }
 

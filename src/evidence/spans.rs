@@ -126,7 +126,8 @@ impl Trace {
     /// The span's parent, its parent's parent and so on, ending at a root, a
     /// missing parent, or after [`Trace::ANCESTORS`].
     pub fn ancestors<'t>(&'t self, span: &'t StoredSpan) -> impl Iterator<Item = &'t StoredSpan> {
-        std::iter::successors(self.parent_of(span), |above| self.parent_of(above)).take(Self::ANCESTORS)
+        std::iter::successors(self.parent_of(span), |above| self.parent_of(above))
+            .take(Self::ANCESTORS)
     }
 
     /// How far up a question about ancestors looks: hostile spans may form a cycle.
@@ -145,9 +146,13 @@ impl Trace {
 pub enum Arrival {
     New,
     /// The same span, with the same content, in the request of this number before.
-    Again { first_request: u32 },
+    Again {
+        first_request: u32,
+    },
     /// Another content under the id of a span that is here.
-    Rewritten { first_request: u32 },
+    Rewritten {
+        first_request: u32,
+    },
 }
 
 /// Every trace that is held.

@@ -98,7 +98,11 @@ impl Tasks {
         }
         let task = self.entry(&message.id);
         let attempt = message.retries;
-        match task.messages.iter_mut().find(|known| known.message.retries == attempt && known.broker == *broker) {
+        match task
+            .messages
+            .iter_mut()
+            .find(|known| known.message.retries == attempt && known.broker == *broker)
+        {
             Some(known) => {
                 // The earliest sight has what the producer wrote; a broker may
                 // add to a message that it delivers again.
@@ -164,7 +168,10 @@ impl Tasks {
 
     /// Contexts that more than one task's messages carry.
     pub fn shared_contexts(&self) -> impl Iterator<Item = (ContextKey, &[Box<str>])> {
-        self.carried.iter().filter(|(_, tasks)| tasks.len() > 1).map(|(key, tasks)| (*key, tasks.as_slice()))
+        self.carried
+            .iter()
+            .filter(|(_, tasks)| tasks.len() > 1)
+            .map(|(key, tasks)| (*key, tasks.as_slice()))
     }
 
     /// Contexts from which hand-made consumers were started.

@@ -1,0 +1,88 @@
+use super::{is_readable, unread_message};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Encoding, Exception, Place, Sighting, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The carrier is there, and is written in a way that its reader cannot
+    /// parse: JSON inside JSON, the `str()` of a dict, bytes, or an object
+    /// where the reader takes a string.
+    ///
+    /// ## What shows it
+    /// The carrier's characters themselves. An object is a fault only where the
+    /// task is seen to fail over it (`the JSON object must be str, bytes or
+    /// bytearray, not dict`): a reader that takes a dict is right too.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// headers = {"trace_context": json.dumps(carrier)}   # once
+    /// ```
+    ///
+    /// or drop the wrapping: `headers=carrier`.
+    pub static CARRIER_ENCODING = {
+        code: "TL205",
+        slug: "carrier-encoding",
+        station: Some(Station::Carry),
+        severity: Error,
+        summary: "the carrier is written in a way that its reader cannot parse",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    // Whoever reads another, plain form of it does not care about this one.
+    let has_plain =
+        message.contexts.iter().any(|found| is_readable(found) && fault_of(found, None).is_none());
+    let fault = message
+        .contexts
+        .iter()
+        .filter(|found| {
+            matches!(found.place, Place::Carrier(_) | Place::Header | Place::NestedHeaders)
+        })
+        .find_map(|found| Some((found, fault_of(found, handoff.failure())?)));
+    let Some((sighting, (variant, says))) = fault else { return Verdict::Clean };
+    if has_plain && handoff.failure().is_none_or(|failure| !is_reading_failure(failure)) {
+        return Verdict::Clean;
+    }
+    Occurrence::certain()
+        .about(handoff)
+        .variant(variant)
+        .says(says)
+        .quote(quote::sighting(message, sighting))
+        .quote(handoff.result.filter(|_| handoff.failure().is_some()).map(quote::result))
+        .fix("headers = {\"trace_context\": json.dumps(carrier)}   # once, for a reader that calls json.loads")
+        .fix("task.apply_async(args, headers=carrier)  # or flat, for propagate.extract(self.request.headers)")
+        .into()
+}
+
+/// What is wrong with the way in which a carrier is written, where something is.
+fn fault_of(
+    sighting: &Sighting,
+    failure: Option<&Exception>,
+) -> Option<(&'static str, &'static str)> {
+    match sighting.encoding {
+        Encoding::JsonInJson => Some((
+            "json-in-json",
+            "the carrier is JSON inside JSON: one json.loads gives a string, not a dict",
+        )),
+        Encoding::PythonRepr => {
+            Some(("python-repr", "the carrier is the str() of a Python dict, which is not JSON"))
+        }
+        Encoding::Bytes if sighting.place == Place::Header => {
+            Some(("bytes", "the context is written as bytes, where its reader takes a string"))
+        }
+        Encoding::Object if failure.is_some_and(is_reading_failure) => Some((
+            "object",
+            "the carrier is an object, and its reader calls json.loads, which takes a string",
+        )),
+        _ => None,
+    }
+}
+
+/// Whether a task failed because it could not parse its carrier.
+fn is_reading_failure(failure: &Exception) -> bool {
+    (&*failure.kind == "TypeError" && failure.message.contains("JSON object must be"))
+        || &*failure.kind == "JSONDecodeError"
+}

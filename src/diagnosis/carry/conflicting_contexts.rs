@@ -1,0 +1,65 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Place, Severity, Sighting, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The message carries two contexts of different traces, either of which
+    /// the worker's reader could take. Which one it takes depends on the order
+    /// of its propagators.
+    ///
+    /// ## What shows it
+    /// Two valid contexts in the flat headers with different trace ids. An
+    /// error where the worker followed one that is not the producer's; a note
+    /// while it is not known which one it follows.
+    ///
+    /// ## How to fix it
+    /// One owner for propagation: either the instrumentor or the hand-made
+    /// header, either B3 or W3C.
+    ///
+    /// ## What it is not
+    /// One vendor's headers beside W3C, a nested context of another agent, or
+    /// two forms of one trace.
+    pub static CONFLICTING_CONTEXTS = {
+        code: "TL208",
+        slug: "conflicting-contexts",
+        station: Some(Station::Carry),
+        severity: Note,
+        summary: "the message carries contexts of two different traces, and its reader could take either",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let Some(message) = handoff.message() else { return Verdict::Clean };
+    let mut readable = message.contexts.iter().filter(|found| is_flat_and_open(found));
+    let Some(first) = readable.next() else { return Verdict::Clean };
+    let trace_of = |found: &Sighting| found.context().map(|context| context.trace_id);
+    let Some(other) = readable.find(|found| trace_of(found) != trace_of(first)) else {
+        return Verdict::Clean;
+    };
+
+    let found = Occurrence::certain()
+        .about(handoff)
+        .variant(format!("{}-and-{}", first.format.label(), other.format.label()))
+        .quote(quote::sighting(message, first))
+        .quote(quote::sighting(message, other))
+        .fix("one owner for propagation: the instrumentor or the hand-made header, not both");
+    let followed = handoff.consumer().filter(|consumer| consumer.span.parent.is_some());
+    match (followed, handoff.producer) {
+        (Some(consumer), Some(producer)) if consumer.trace.id != producer.trace.id => found
+            .severity(Severity::Error)
+            .says("the message carries contexts of two different traces, and the worker followed the one that is not the producer's")
+            .quote(quote::span(producer))
+            .quote(quote::span(consumer))
+            .into(),
+        (Some(_), _) => Verdict::Clean,
+        (None, _) if handoff.consumer().is_some() => Verdict::Clean,
+        (None, _) => found.needs("the worker's spans, to see which one it follows").into(),
+    }
+}
+
+/// Whether an OpenTelemetry reader of flat headers could take it.
+fn is_flat_and_open(sighting: &Sighting) -> bool {
+    sighting.context().is_some() && sighting.place == Place::Header && !sighting.format.is_vendor()
+}

@@ -1,0 +1,42 @@
+use super::{is_readable, unread_message};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Place, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The carrier was passed as keyword arguments of `apply_async` itself, so
+    /// it lies in the message's properties. No worker sees those.
+    ///
+    /// ## What shows it
+    /// `properties.traceparent`, and no context in the headers.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// task.apply_async(args, headers=carrier)  # not **carrier
+    /// ```
+    pub static CONTEXT_IN_PROPERTIES = {
+        code: "TL204",
+        slug: "context-in-properties",
+        station: Some(Station::Carry),
+        severity: Error,
+        summary: "the context lies in the message's properties, which no worker reads",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    let misplaced = message
+        .contexts
+        .iter()
+        .find(|found| found.place == Place::Property && found.context().is_some());
+    let Some(sighting) = misplaced.filter(|_| !message.contexts.iter().any(is_readable)) else {
+        return Verdict::Clean;
+    };
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::sighting(message, sighting))
+        .fix("task.apply_async(args, headers=carrier)  # not apply_async(args, **carrier)")
+        .into()
+}

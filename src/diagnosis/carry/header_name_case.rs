@@ -1,0 +1,49 @@
+use super::{is_readable, unread_message};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Place, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The context is there under a name in another case, such as
+    /// `Traceparent`. HTTP headers have no case; the headers of a Celery
+    /// message are a Python dict and do, so the worker does not find it.
+    ///
+    /// ## What shows it
+    /// `Traceparent` or `TRACEPARENT` in the headers, and no context under the
+    /// name in lower case.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// headers = {name.lower(): value for name, value in headers.items()}
+    /// ```
+    ///
+    /// or `propagate.inject(headers)`, which writes lower case.
+    pub static HEADER_NAME_CASE = {
+        code: "TL202",
+        slug: "header-name-case",
+        station: Some(Station::Carry),
+        severity: Error,
+        summary: "the context lies under a header name in another case, and a Python dict is not case-insensitive",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    let misnamed = message
+        .contexts
+        .iter()
+        .find(|found| found.place == Place::HeaderInOtherCase && found.context().is_some());
+    let Some(sighting) = misnamed.filter(|_| !message.contexts.iter().any(is_readable)) else {
+        return Verdict::Clean;
+    };
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::fact(
+            format!("{}.headers", quote::place(message)),
+            format!("{}: {}", sighting.at.trim_start_matches("headers."), sighting.text),
+        ))
+        .fix("propagate.inject(headers)                # writes the names in lower case")
+        .into()
+}

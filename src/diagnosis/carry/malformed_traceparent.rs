@@ -1,0 +1,91 @@
+use super::{is_readable, unread_message};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{FlawKind, Format, Place, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The message carries a `traceparent` that no conforming reader accepts,
+    /// so the worker starts a trace of its own. Mostly it was put together by
+    /// hand.
+    ///
+    /// ## What shows it
+    /// Upper-case digits, decimal ids, a field of a wrong length, ids of zeros
+    /// only, the version `ff`, missing flags, two values. The [W3C
+    /// recommendation](https://www.w3.org/TR/trace-context-2/#traceparent-header)
+    /// asks for `00-<32 hex>-<16 hex>-<2 hex>` in lower case.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// propagate.inject(headers)                # instead of an f-string
+    /// format(ctx.trace_id, "032x")             # where you must: lower case, padded
+    /// format(ctx.span_id, "016x")
+    /// ```
+    ///
+    /// ## What it is not
+    /// Flags `03` or `02` (W3C level 2), a version above `00`, or a null
+    /// `traceparent`, which is no context at all.
+    pub static MALFORMED_TRACEPARENT = {
+        code: "TL201",
+        slug: "malformed-traceparent",
+        station: Some(Station::Carry),
+        severity: Error,
+        summary: "the trace context is malformed: no conforming reader accepts it",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    if message.contexts.iter().any(is_readable) {
+        return Verdict::Clean;
+    }
+    let malformed = message.contexts.iter().find_map(|sighting| {
+        let flaw = sighting.reading.as_ref().err()?;
+        let is_where_readers_look = matches!(
+            sighting.place,
+            Place::Header | Place::Carrier(_) | Place::NestedHeaders | Place::HeaderInOtherCase
+        );
+        (is_where_readers_look && !sighting.format.is_vendor()).then_some((sighting, flaw.kind))
+    });
+    let Some((sighting, kind)) = malformed else { return Verdict::Clean };
+    let (what, variant) = match sighting.format {
+        Format::W3c => ("traceparent", kind.label().to_owned()),
+        other => (other.label(), format!("{}-{}", other.label(), kind.label())),
+    };
+    let mut found = Occurrence::certain()
+        .about(handoff)
+        .variant(variant)
+        .says(format!(
+            "the {what} of the message is malformed ({}): every conforming reader ignores it",
+            why(kind)
+        ))
+        .quote(quote::sighting(message, sighting))
+        .fix("propagate.inject(headers)                # instead of a header made by hand");
+    if matches!(
+        kind,
+        FlawKind::UpperCase | FlawKind::DecimalIds | FlawKind::HexPrefix | FlawKind::WrongLength
+    ) {
+        found = found.fix(
+            "format(ctx.trace_id, \"032x\"), format(ctx.span_id, \"016x\")   # lower case, padded",
+        );
+    }
+    found.into()
+}
+
+const fn why(kind: FlawKind) -> &'static str {
+    match kind {
+        FlawKind::UpperCase => "digits in upper case",
+        FlawKind::DecimalIds => "decimal ids",
+        FlawKind::HexPrefix => "0x before an id",
+        FlawKind::WrongLength => "a field of a wrong length",
+        FlawKind::AllZero => "an id of zeros only",
+        FlawKind::ForbiddenVersion => "the forbidden version ff",
+        FlawKind::MissingFlags => "no flags",
+        FlawKind::NotHexadecimal => "characters that are no hexadecimal digits",
+        FlawKind::Doubled => "two values in one",
+        FlawKind::NotText => "not a text",
+        FlawKind::Incomplete => "a part of it is missing",
+        FlawKind::Unrecognised => "not of the format at all",
+    }
+}

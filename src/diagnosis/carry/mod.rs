@@ -1,0 +1,43 @@
+//! 2xx: the context is in the message, but not in a form that can be read.
+
+mod carrier_encoding;
+mod conflicting_contexts;
+mod context_in_body;
+mod context_in_properties;
+mod foreign_context_only;
+mod header_name_case;
+mod malformed_traceparent;
+mod nested_context_only;
+
+pub use carrier_encoding::CARRIER_ENCODING;
+pub use conflicting_contexts::CONFLICTING_CONTEXTS;
+pub use context_in_body::CONTEXT_IN_BODY;
+pub use context_in_properties::CONTEXT_IN_PROPERTIES;
+pub use foreign_context_only::FOREIGN_CONTEXT_ONLY;
+pub use header_name_case::HEADER_NAME_CASE;
+pub use malformed_traceparent::MALFORMED_TRACEPARENT;
+pub use nested_context_only::NESTED_CONTEXT_ONLY;
+
+use crate::evidence::{Continuity, Handoff};
+use crate::model::{Message, Place, Sighting};
+
+/// The message of a hand-off whose run is not known to have continued the trace.
+///
+/// A reader that follows an odd form is no fault: only the author of the
+/// worker knows what it reads.
+fn unread_message<'e>(handoff: &Handoff<'e>) -> Option<&'e Message> {
+    let continued = matches!(handoff.continuity(), Some(Continuity::Whole));
+    handoff.message().filter(|_| !continued)
+}
+
+/// A valid context that an OpenTelemetry reader could find in the headers.
+fn is_readable(sighting: &Sighting) -> bool {
+    sighting.context().is_some()
+        && !sighting.format.is_vendor()
+        && matches!(sighting.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
+}
+
+/// Whether the run is known to have begun a trace of its own.
+fn began_anew(handoff: &Handoff<'_>) -> bool {
+    matches!(handoff.continuity(), Some(Continuity::Orphaned)) || !handoff.lookalikes.is_empty()
+}

@@ -1,0 +1,61 @@
+use super::{began_anew, unread_message};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Place, Severity, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The context lies one level too deep, in `headers.headers`. That was the
+    /// way around a Celery of old, and a reader written for it may follow it;
+    /// the OpenTelemetry instrumentor reads flat headers only.
+    ///
+    /// ## What shows it
+    /// A `traceparent` at `headers.headers` and none above it. A note, as long
+    /// as nothing shows that the worker does not read it; an error where its
+    /// span is seen to begin a trace of its own.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// task.apply_async(args, headers=carrier)  # not headers={"headers": carrier}
+    /// ```
+    pub static NESTED_CONTEXT_ONLY = {
+        code: "TL207",
+        slug: "nested-context-only",
+        station: Some(Station::Carry),
+        severity: Note,
+        summary: "the context lies in headers.headers only, which the OpenTelemetry instrumentor does not read",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    let nested = message.contexts.iter().find(|found| {
+        found.place == Place::NestedHeaders
+            && found.context().is_some()
+            && !found.format.is_vendor()
+    });
+    let Some(sighting) = nested else { return Verdict::Clean };
+    let has_other = message.contexts.iter().any(|found| {
+        found.context().is_some()
+            && matches!(found.place, Place::Header | Place::Carrier(_))
+            && !found.format.is_vendor()
+    });
+    if has_other || (handoff.consumer().is_some() && handoff.is_whole()) {
+        return Verdict::Clean;
+    }
+    let found = Occurrence::certain()
+        .about(handoff)
+        .quote(quote::sighting(message, sighting))
+        .fix("task.apply_async(args, headers=carrier)  # flat, not headers={\"headers\": carrier}");
+    if began_anew(handoff) {
+        return found.severity(Severity::Error).quote(handoff.consumer().map(quote::span)).into();
+    }
+    // A run that should have been seen by now has a diagnosis of its own.
+    if known.has_spans() && handoff.was_run() {
+        return Verdict::Clean;
+    }
+    Occurrence { confidence: crate::model::Confidence::Possible, ..found }
+        .needs("the worker's spans, to see whether it follows the context")
+        .into()
+}

@@ -1,0 +1,56 @@
+use super::broker_of;
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::{Fate, Handoff};
+use crate::model::{MessageState, Severity};
+
+diagnosis! {
+    /// ## What it means
+    /// Messages wait, and no worker is connected to the broker.
+    ///
+    /// ## What shows it
+    /// A message in its list, and no member in `_kombu.binding.celery.pidbox`,
+    /// in which each live worker has one. From one look at a queue it is a
+    /// note: the worker may be about to start. A warning where a message is
+    /// known to have waited.
+    ///
+    /// ## How to fix it
+    /// ```sh
+    /// celery -A app worker --loglevel=info
+    /// ```
+    ///
+    /// and check that it uses the same broker URL and the same database number.
+    pub static NO_WORKER = {
+        code: "TL701",
+        slug: "no-worker",
+        station: None,
+        severity: Warning,
+        summary: "messages wait, and no worker is connected to the broker",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let (Some(delivery), Some(broker)) = (handoff.delivery, broker_of(handoff, known)) else {
+        return Verdict::Clean;
+    };
+    let is_ready = handoff.fate == Fate::Waiting(MessageState::Ready);
+    let Some(look) = broker.last().filter(|look| is_ready && look.has_no_worker()) else {
+        return Verdict::Clean;
+    };
+    let has_waited = delivery.first().at < delivery.last().at
+        || handoff
+            .producer
+            .is_some_and(|producer| known.now > producer.span.end && broker.looks.len() > 1);
+    let found = Occurrence::likely()
+        .about(handoff)
+        .quote(quote::fact(quote::place(&delivery.message), "waits"))
+        .quote(quote::fact("_kombu.binding.celery.pidbox", format!("no worker is bound at {}", look.at)))
+        .fix("celery -A <app> worker --loglevel=info    # with the same broker URL and database number");
+    if has_waited {
+        return found.into();
+    }
+    Occurrence { confidence: crate::model::Confidence::Possible, ..found }
+        .severity(Severity::Note)
+        .needs("a second look: tracelink inspect-queue --watch")
+        .into()
+}

@@ -1,0 +1,33 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+
+diagnosis! {
+    /// ## What it means
+    /// A worker had the message and gave it back: it was stopped while it held
+    /// messages that it had not begun.
+    ///
+    /// ## What shows it
+    /// `redelivered: true` in the message.
+    ///
+    /// ## How to fix it
+    /// Nothing is broken. Where it happens often, let workers fetch less ahead:
+    /// `worker_prefetch_multiplier = 1`.
+    pub static REDELIVERED = {
+        code: "TL709",
+        slug: "redelivered",
+        station: None,
+        severity: Note,
+        summary: "a worker had the message and gave it back",
+        check: Remark(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let redelivered = handoff.delivery.filter(|delivery| delivery.last().redelivered);
+    let Some(delivery) = redelivered else { return Verdict::Clean };
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::fact(quote::place(&delivery.message), "redelivered: true"))
+        .fix("app.conf.worker_prefetch_multiplier = 1")
+        .into()
+}

@@ -1,0 +1,52 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::{Fate, Handoff};
+use crate::model::TaskStatus;
+
+diagnosis! {
+    /// ## What it means
+    /// The task waited past its `expires`, and the worker threw it away. No run
+    /// of it exists and none is missing.
+    ///
+    /// ## What shows it
+    /// The result says REVOKED because of expiry; or the message's `expires`
+    /// had passed when it left the queue, or has passed where it waits.
+    ///
+    /// ## How to fix it
+    /// Nothing is broken, unless the task should have run: more workers, or a
+    /// later `expires`.
+    pub static TASK_EXPIRED = {
+        code: "TL707",
+        slug: "task-expired",
+        station: None,
+        severity: Note,
+        summary: "the task expired before a worker took it: no run of it exists",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if !handoff.consumers.is_empty() {
+        return Verdict::Clean;
+    }
+    let found = Occurrence::certain()
+        .about(handoff)
+        .fix("task.apply_async(args, expires=…)        # later, or more workers");
+    if let Some(result) = handoff.result {
+        let expired = result.status == TaskStatus::Revoked
+            && result
+                .exception
+                .as_ref()
+                .is_some_and(|exception| exception.message.contains("expired"));
+        return if expired { found.quote(quote::result(result)).into() } else { Verdict::Clean };
+    }
+    let Some(message) = handoff.message() else { return Verdict::Clean };
+    match message.expires {
+        Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => found
+            .quote(quote::fact(
+                format!("{}.headers.expires", quote::place(message)),
+                expires.to_string(),
+            ))
+            .into(),
+        _ => Verdict::Clean,
+    }
+}

@@ -1,0 +1,42 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+
+diagnosis! {
+    /// ## What it means
+    /// The worker got the message and knows no task of that name, so it threw
+    /// the message away. Mostly the worker never imports the module that
+    /// defines the task.
+    ///
+    /// ## What shows it
+    /// A result FAILURE with `NotRegistered`.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// app = Celery("shop", broker=…, include=["shop.tasks"])
+    /// ```
+    ///
+    /// or `app.autodiscover_tasks([...])`; or start the worker with the module
+    /// that has the tasks: `celery -A shop.tasks worker`.
+    pub static TASK_NOT_REGISTERED = {
+        code: "TL704",
+        slug: "task-not-registered",
+        station: None,
+        severity: Error,
+        summary: "the worker knows no task of this name and threw the message away",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
+        return Verdict::Clean;
+    };
+    if &*failure.kind != "NotRegistered" {
+        return Verdict::Clean;
+    }
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::result(result))
+        .fix("Celery(…, include=[\"<module of the task>\"])   # so that the worker imports it")
+        .into()
+}

@@ -1,0 +1,43 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+
+diagnosis! {
+    /// ## What it means
+    /// The worker's process died in the middle of the task: killed by the
+    /// kernel for its memory, by a deploy, by a crash in native code. Spans
+    /// that had not ended died with it.
+    ///
+    /// ## What shows it
+    /// A result FAILURE with `WorkerLostError`, and no span of the run.
+    ///
+    /// ## How to fix it
+    /// Look for the OOM killer in the kernel's log; give the worker more memory
+    /// or fewer tasks a child:
+    ///
+    /// ```sh
+    /// celery -A app worker --max-tasks-per-child=100 --max-memory-per-child=200000
+    /// ```
+    pub static WORKER_KILLED = {
+        code: "TL705",
+        slug: "worker-killed",
+        station: None,
+        severity: Error,
+        summary: "the worker's process died in the middle of the task, and its spans with it",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
+        return Verdict::Clean;
+    };
+    if &*failure.kind != "WorkerLostError" || !handoff.consumers.is_empty() {
+        return Verdict::Clean;
+    }
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::result(result))
+        .fix("journalctl -k | grep -i 'out of memory'  # the usual killer")
+        .fix("celery -A <app> worker --max-memory-per-child=200000   # kilobytes")
+        .into()
+}

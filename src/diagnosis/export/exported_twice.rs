@@ -1,0 +1,54 @@
+use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The service sends every span twice: two exporters, two span processors,
+    /// or a framework that adds one of its own beside the application's.
+    ///
+    /// ## What shows it
+    /// A span that stands twice in one request; one that comes again grouped
+    /// into other requests or with other content; or every request of the
+    /// service, two or more, twice.
+    ///
+    /// ## How to fix it
+    /// One exporter: look for a second `add_span_processor`, for
+    /// `opentelemetry-instrument` around a program that sets up the SDK itself,
+    /// and for `FASTAPI_OTEL_AUTO_CONFIGURE`.
+    ///
+    /// ## What it is not
+    /// One request that comes again as it was: the client got no answer, and
+    /// OTLP asks receivers to live with that.
+    pub static EXPORTED_TWICE = {
+        code: "TL504",
+        slug: "exported-twice",
+        station: Some(Station::Export),
+        severity: Warning,
+        summary: "the service sends its spans twice: two exporters or two span processors",
+        check: Population(check),
+    }
+}
+
+fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    for (service, repeats) in known.evidence.exports.repeats() {
+        let ways = [
+            (repeats.within, "spans stand twice in one request"),
+            (repeats.regrouped, "spans came again, grouped into other requests"),
+            (repeats.rewritten, "span ids came again with other content"),
+            (repeats.all_twice, "requests, all of the service's, came twice"),
+        ];
+        let mut occurrence = Occurrence::certain()
+            .service(&**service)
+            .counting(repeats.spans().max(repeats.all_twice));
+        for (count, what) in ways.into_iter().filter(|(count, _)| *count > 0) {
+            occurrence = occurrence
+                .quote(quote::fact(format!("spans of {service}"), format!("{count} {what}")));
+        }
+        let example = repeats.examples.iter().find_map(|key| known.evidence.spans.get(*key));
+        found(
+            occurrence
+                .quote(example.map(quote::span))
+                .fix("provider.add_span_processor(…)            # once; and one of: opentelemetry-instrument, your own set-up"),
+        );
+    }
+}

@@ -1,0 +1,51 @@
+use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::model::{Invalid, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// Spans arrived with ids or times that OTLP does not allow. Those with
+    /// broken ids belong to no trace and are left out; those with broken times
+    /// are kept and look odd in every viewer.
+    ///
+    /// ## What shows it
+    /// A trace id that is not 16 bytes or all zero, a span id that is not 8
+    /// bytes or all zero, an end before the start, a start at the epoch.
+    ///
+    /// ## How to fix it
+    /// It is the exporter's fault, or that of whatever rewrites spans on the
+    /// way: update it, or look at the processor that sets ids or times by hand.
+    pub static INVALID_SPAN = {
+        code: "TL508",
+        slug: "invalid-span",
+        station: Some(Station::Export),
+        severity: Warning,
+        summary: "spans arrived with ids or times that OTLP does not allow",
+        check: Population(check),
+    }
+}
+
+fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    for (why, spans) in &known.evidence.invalid {
+        let says = match why {
+            Invalid::TraceId => "spans arrived with a trace id that is not 16 bytes, or all zero",
+            Invalid::SpanId => "spans arrived with a span id that is not 8 bytes, or all zero",
+            Invalid::ParentId => "spans arrived with a parent id that is not 8 bytes",
+            Invalid::Times => "spans arrived that end before they start, or start at the epoch",
+            Invalid::Shape => {
+                "spans arrived that lack a required field, or have one of a wrong type"
+            }
+        };
+        let mut occurrence = Occurrence::certain()
+            .variant(why.label())
+            .says(says)
+            .counting(spans.count)
+            .fix("pip install -U opentelemetry-sdk opentelemetry-exporter-otlp   # or mend what sets ids or times by hand");
+        for example in &spans.examples {
+            occurrence = occurrence.quote(quote::fact("OTLP", example.clone()));
+        }
+        for service in &spans.services {
+            occurrence = occurrence.service(service.to_string());
+        }
+        found(occurrence);
+    }
+}

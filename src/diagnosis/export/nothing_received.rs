@@ -1,0 +1,45 @@
+use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The receiver was up for as long as it was asked to be, and no telemetry
+    /// came, neither right nor wrong: the programs export elsewhere, or nowhere.
+    ///
+    /// ## What shows it
+    /// Not one request at any of the receiver's ports.
+    ///
+    /// ## How to fix it
+    /// ```sh
+    /// OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317
+    /// OTEL_TRACES_EXPORTER=otlp
+    /// OTEL_SDK_DISABLED=false
+    /// ```
+    ///
+    /// and remember that Python's batch processor holds spans for 5 seconds.
+    pub static NOTHING_RECEIVED = {
+        code: "TL507",
+        slug: "nothing-received",
+        station: Some(Station::Export),
+        severity: Error,
+        summary: "no telemetry arrived at all in the time given",
+        check: Population(check),
+    }
+}
+
+fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    let Some(listened) = known.evidence.receiver.listened else { return };
+    if known.evidence.receiver.total() > 0 || known.has_spans() {
+        return;
+    }
+    found(
+        Occurrence::certain()
+            .quote(quote::fact(
+                "receiver",
+                format!("no request in {:.1} s", listened.as_secs_f64()),
+            ))
+            .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")
+            .fix("OTEL_TRACES_EXPORTER=otlp")
+            .fix("OTEL_SDK_DISABLED=false"),
+    );
+}

@@ -1,0 +1,100 @@
+use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::evidence::{SpanRef, StoredSpan, Trace};
+use crate::model::{ParentOrigin, Sampling, SpanKind, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// Propagation works: the span continues a context that came in from
+    /// another process. That process's spans never arrived. It died before its
+    /// batch left, its exporter points elsewhere, or it has none.
+    ///
+    /// ## What shows it
+    /// The parent is missing, and the span's flags say that it is remote.
+    ///
+    /// ## How to fix it
+    /// In the process that publishes:
+    ///
+    /// ```sh
+    /// OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317
+    /// ```
+    ///
+    /// and, in a script that ends right after it published:
+    ///
+    /// ```python
+    /// trace.get_tracer_provider().shutdown()   # flushes
+    /// ```
+    ///
+    /// ## What it is not
+    /// A SERVER span, whose caller may well export elsewhere.
+    pub static PARENT_NOT_EXPORTED = {
+        code: "TL502",
+        slug: "parent-not-exported",
+        station: Some(Station::Export),
+        severity: Error,
+        summary: "the context arrived, and the span that it names was never exported: the producer's spans are missing",
+        check: Trace(check),
+    }
+}
+
+fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    if known.lost_evidence() {
+        return;
+    }
+    for span in &trace.spans {
+        let Some(parent) = span.parent else { continue };
+        if trace.get(parent).is_some() || !is_remote(span) || span.kind == SpanKind::Server {
+            continue;
+        }
+        // A SERVER span under the same parent: the request's own caller is
+        // outside, and its context was handed on.
+        let has_server_sibling = trace
+            .spans
+            .iter()
+            .any(|other| other.kind == SpanKind::Server && other.parent == Some(parent));
+        if has_server_sibling || sender_did_not_sample(trace, span, known) {
+            continue;
+        }
+        let is_said = span.parent_origin == ParentOrigin::Remote;
+        let occurrence = if is_said { Occurrence::certain() } else { Occurrence::likely() };
+        let mut occurrence = occurrence
+            .service(span.service())
+            .quote(quote::span(SpanRef { trace, span }))
+            .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317   # in the process that publishes")
+            .fix("trace.get_tracer_provider().shutdown()   # where it ends right after it published");
+        let detail = span.detail();
+        occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
+        occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));
+        if let Some(origin) = detail.celery_hostname.as_deref() {
+            occurrence.origins.insert(origin.to_owned());
+            occurrence =
+                occurrence.quote(quote::fact("celery.hostname", format!("{origin} published it")));
+        }
+        found(occurrence);
+    }
+}
+
+/// Whether the parent came in with a carrier. Exporters before Python's 1.27
+/// do not say; there a CONSUMER span's parent does by its nature.
+fn is_remote(span: &StoredSpan) -> bool {
+    match span.parent_origin {
+        ParentOrigin::Remote => true,
+        ParentOrigin::Unknown => span.kind == SpanKind::Consumer,
+        ParentOrigin::Local => false,
+    }
+}
+
+/// Whether the message says that its sender did not sample: its span is
+/// missing by that decision.
+fn sender_did_not_sample(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> bool {
+    let Some(parent) = span.parent else { return false };
+    let key = crate::evidence::SpanKey { trace_id: trace.id, span_id: parent };
+    known.evidence.tasks.carrying(key).iter().filter_map(|id| known.evidence.tasks.get(id)).any(
+        |task| {
+            task.messages.iter().flat_map(|delivery| &delivery.message.contexts).any(|sighting| {
+                sighting.context().is_some_and(|context| {
+                    context.span_id == parent && context.sampling == Sampling::NotSampled
+                })
+            })
+        },
+    )
+}

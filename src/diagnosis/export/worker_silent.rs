@@ -1,0 +1,116 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use crate::evidence::{Fate, Handoff};
+use crate::model::{Severity, Station, TaskStatus};
+
+diagnosis! {
+    /// ## What it means
+    /// The message was published and a worker took it, and no span of the run
+    /// ever came. The context arrived; the worker's spans did not leave it.
+    ///
+    /// ## What shows it
+    /// The message left the queue, or its result is there, and neither a
+    /// consumer span of the task nor any other span of a worker came.
+    ///
+    /// ## How to fix it
+    /// By what is wrong in the worker:
+    ///
+    /// - no SDK there: set a `TracerProvider` in `worker_process_init`
+    /// - an exporter that points elsewhere: `OTEL_EXPORTER_OTLP_ENDPOINT` (4317
+    ///   is gRPC, 4318 is HTTP)
+    /// - `worker_process_init` does not fire under threads or gevent: set the
+    ///   provider in `worker_init` or at import there
+    /// - a sampler of its own: `OTEL_TRACES_SAMPLER=parentbased_always_on`
+    /// - spans lost at exit (`max_tasks_per_child`, a quick stop): the batch
+    ///   processor holds spans for 5 seconds, so flush:
+    ///
+    /// ```python
+    /// @worker_process_shutdown.connect(weak=False)
+    /// def flush(**kwargs):
+    ///     trace.get_tracer_provider().shutdown()
+    /// ```
+    ///
+    /// ## What it is not
+    /// A task that was revoked, expired or never registered; a message that
+    /// still waits. From spans alone it cannot be told whether a worker took
+    /// the message, so that there it is a note.
+    pub static WORKER_SILENT = {
+        code: "TL501",
+        slug: "worker-silent",
+        station: Some(Station::Export),
+        severity: Error,
+        summary: "a worker took the message and sent no span of it",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
+    if !handoff.consumers.is_empty()
+        || !handoff.lookalikes.is_empty()
+        || !was_sent
+        || known.lost_evidence()
+    {
+        return Verdict::Clean;
+    }
+    if !known.has_spans() {
+        // Nobody sent a span: that says something of the receiver, not of the worker.
+        return Verdict::Clean;
+    }
+    if !handoff.was_consumed() {
+        return unseen(handoff);
+    }
+    if handoff.result.is_some_and(|result| result.status == TaskStatus::Started) {
+        return Verdict::Wait;
+    }
+    let mut found = if handoff.was_run() { Occurrence::certain() } else { Occurrence::likely() };
+    found = found
+        .about(handoff)
+        .quote(handoff.producer.map(quote::span))
+        .quote(handoff.result.map(quote::result));
+    if handoff.fate == Fate::Gone && handoff.result.is_none() {
+        found = found
+            .quote(quote::fact(
+                "broker",
+                "the message was in the queue, and at a later look it was gone",
+            ))
+            .needs("a result backend, to see that the task ran");
+    }
+    let ran_others = known
+        .services
+        .values()
+        .flat_map(|service| &service.processes)
+        .any(|(_, activity)| activity.consumers > 0);
+    if ran_others {
+        return found
+            .variant("some")
+            .says("a worker took the message and sent no span of it, while other runs were seen: spans are lost at exit, or one worker of several is silent")
+            .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit")
+            .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317   # the same for every worker")
+            .into();
+    }
+    found
+        .unless(&extract::WORKER_NOT_INSTRUMENTED, "the worker may have an SDK and neither an instrumentor nor spans of its own")
+        .fix("worker_process_init.connect(init_tracing, weak=False)   # no SDK: prefork; worker_init under threads or gevent")
+        .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317   # wrong endpoint or port: 4317 is gRPC, 4318 is HTTP")
+        .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # a sampler of the worker's own")
+        .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # lost at exit")
+        .into()
+}
+
+/// Spans alone do not show whether the message still waits.
+fn unseen(handoff: &Handoff<'_>) -> Verdict {
+    let (Some(producer), Fate::Unknown) = (handoff.producer, handoff.fate) else {
+        return Verdict::Clean;
+    };
+    if handoff.delivery.is_some() || handoff.result.is_some() {
+        return Verdict::Clean;
+    }
+    Occurrence::possible()
+        .about(handoff)
+        .variant("unseen")
+        .severity(Severity::Note)
+        .says("a task was published and no run of it was seen: it may wait, have expired, or have run in a silent worker")
+        .quote(quote::span(producer))
+        .needs("--broker, or broker snapshots, to see whether a worker took the message")
+        .into()
+}

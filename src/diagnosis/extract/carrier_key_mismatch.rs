@@ -1,0 +1,62 @@
+use super::{CARRIER_SHAPE_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Place, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The application hands the context over under a key of its own, and the
+    /// worker, whose span is made by hand too, does not find it: it reads
+    /// another key (`trace_context` for `trace-context`).
+    ///
+    /// ## What shows it
+    /// A valid context in a custom carrier, and a hand-made consumer span that
+    /// is a root. Which key the worker reads cannot be seen from outside, so
+    /// this is likely at most.
+    ///
+    /// ## How to fix it
+    /// One key on both sides; or none, which is what every reader understands:
+    ///
+    /// ```python
+    /// task.apply_async(args, headers=carrier)             # in the API
+    /// ctx = propagate.extract(self.request.headers or {}) # in the worker
+    /// ```
+    pub static CARRIER_KEY_MISMATCH = {
+        code: "TL302",
+        slug: "carrier-key-mismatch",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "the context lies under a key that the worker does not read",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff))
+    else {
+        return Verdict::Clean;
+    };
+    let carrier = message.contexts.iter().find_map(|found| match &found.place {
+        Place::Carrier(key) if found.context().is_some() => Some((found, key)),
+        _ => None,
+    });
+    let Some((sighting, key)) = carrier else { return Verdict::Clean };
+    Occurrence::likely()
+        .about(handoff)
+        .service(consumer.span.service())
+        .says("the context lies under a key of the application's own, and the worker's hand-made span did not take it up: it reads another key")
+        .quote(quote::sighting(message, sighting))
+        .quote(quote::span(consumer))
+        .unless(&CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
+        .unless(&EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
+        .fix(format!("raw = (self.request.headers or {{}}).get(\"{}\")   # the key that the API writes", printable(key)))
+        .fix("span = tracer.start_as_current_span(name, context=propagate.extract(carrier))")
+        .into()
+}
+
+/// A key as it may stand in a line to paste: a hostile one is not repeated.
+fn printable(key: &str) -> &str {
+    let is_plain = key.len() <= 64
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    if is_plain { key } else { "…" }
+}

@@ -1,0 +1,59 @@
+use super::{Orphan, orphan};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Place, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The two sides propagate in two ways: the API hands a carrier of its own
+    /// over (`headers["trace_context"]`), the worker is instrumented and reads
+    /// flat headers only; or the other way round.
+    ///
+    /// ## What shows it
+    /// A valid context in a custom carrier, none in the flat headers, and the
+    /// instrumentor's `run/…` span of this very task is a root.
+    ///
+    /// ## How to fix it
+    /// Drop one of the two ways. Flat, which the instrumentor reads:
+    ///
+    /// ```python
+    /// headers = {}
+    /// propagate.inject(headers)
+    /// task.apply_async(args, headers=headers)
+    /// ```
+    pub static CARRIER_SHAPE_MISMATCH = {
+        code: "TL303",
+        slug: "carrier-shape-mismatch",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "the context lies in a carrier of the application's own, and the worker's instrumentor reads flat headers only",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let (Some(message), Some(Orphan::Instrumented(consumer))) =
+        (handoff.message(), orphan(handoff))
+    else {
+        return Verdict::Clean;
+    };
+    if message.contexts.iter().any(|found| {
+        found.is_flat_header() && found.context().is_some() && !found.format.is_vendor()
+    }) {
+        return Verdict::Clean;
+    }
+    let carrier = message.contexts.iter().find(|found| {
+        found.context().is_some()
+            && matches!(found.place, Place::Carrier(_) | Place::NestedHeaders)
+            && !found.format.is_vendor()
+    });
+    let Some(sighting) = carrier else { return Verdict::Clean };
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::sighting(message, sighting))
+        .quote(quote::span(consumer))
+        .fix("headers = {}")
+        .fix("propagate.inject(headers)")
+        .fix("task.apply_async(args, headers=headers)  # flat; or CeleryInstrumentor().instrument() in the API")
+        .into()
+}

@@ -1,0 +1,95 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::{Handoff, SpanRef};
+use crate::model::{Place, SpanKind, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// Two consumer spans are made for one run: the instrumentor's `run/…` and
+    /// one by hand. They stand side by side, the work hangs under one of them,
+    /// the other is empty, and every figure that counts tasks counts double.
+    ///
+    /// ## What shows it
+    /// Two CONSUMER spans of one process that overlap, neither of which is
+    /// above the other. From a queue alone a prediction: two carriers of one
+    /// trace, with the span ids of two senders; it is taken back when the spans
+    /// show one consumer.
+    ///
+    /// ## How to fix it
+    /// Remove one of the two. Either `CeleryInstrumentor().instrument()` in the
+    /// worker, or the span with `kind=SpanKind.CONSUMER` in the task: an
+    /// INTERNAL span without `context=` nests in the instrumentor's.
+    pub static DUPLICATE_CONSUMER_SPANS = {
+        code: "TL306",
+        slug: "duplicate-consumer-spans",
+        station: Some(Station::Extract),
+        severity: Warning,
+        summary: "two consumer spans are made for one run of the task: the instrumentor's and one by hand",
+        check: Handoff(check),
+    }
+}
+
+const FIX: &str = "with tracer.start_as_current_span(name):  # no context=, no kind=CONSUMER: it nests in the instrumentor's";
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run())
+    {
+        let Some(twin) = twin_of(*run, handoff, known) else { return Verdict::Clean };
+        return Occurrence::certain()
+            .about(handoff)
+            .quote(quote::span(*run))
+            .quote(quote::span(twin))
+            .fix(FIX)
+            .into();
+    }
+    predict(handoff)
+}
+
+/// A hand-made consumer of the same process that overlaps the run, and neither
+/// hangs under it nor above it.
+fn twin_of<'e>(run: SpanRef<'e>, handoff: &Handoff<'e>, known: &Known<'e>) -> Option<SpanRef<'e>> {
+    let in_trace = run.trace.spans.iter().map(|span| SpanRef { trace: run.trace, span });
+    let elsewhere = handoff.consumers.iter().chain(known.orphans_of(handoff.task)).copied();
+    in_trace.chain(elsewhere).find(|other| {
+        other.span.kind == SpanKind::Consumer
+            && !other.span.is_instrumented_run()
+            && other.span.process == run.span.process
+            && other.span.start >= run.span.start
+            && other.span.end <= run.span.end
+            && !other.trace.ancestors(other.span).any(|above| above.id == run.span.id)
+            && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
+    })
+}
+
+/// Two carriers of one trace, with the span ids of two senders.
+fn predict(handoff: &Handoff<'_>) -> Verdict {
+    let Some(message) = handoff.message().filter(|_| handoff.consumers.is_empty()) else {
+        return Verdict::Clean;
+    };
+    if handoff.was_run() {
+        return Verdict::Clean;
+    }
+    let flat = message.contexts.iter().find(|found| {
+        found.is_flat_header() && found.context().is_some() && !found.format.is_vendor()
+    });
+    let carried = message.contexts.iter().find(|found| {
+        matches!(found.place, Place::Carrier(_))
+            && found.context().is_some()
+            && !found.format.is_vendor()
+    });
+    let (Some(flat), Some(carried)) = (flat, carried) else { return Verdict::Clean };
+    let (Some(one), Some(other)) = (flat.context(), carried.context()) else {
+        return Verdict::Clean;
+    };
+    if one.trace_id != other.trace_id || one.span_id == other.span_id {
+        return Verdict::Clean;
+    }
+    Occurrence::likely()
+        .about(handoff)
+        .variant("predicted")
+        .says("the message carries two carriers of one trace, from two senders: an instrumentor and a hand-made span will both take it up")
+        .quote(quote::sighting(message, flat))
+        .quote(quote::sighting(message, carried))
+        .needs("the worker's spans, to see whether it makes two")
+        .fix(FIX)
+        .into()
+}

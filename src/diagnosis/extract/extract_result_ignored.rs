@@ -1,0 +1,52 @@
+use super::{CARRIER_KEY_MISMATCH, CARRIER_SHAPE_MISMATCH, Orphan, orphan};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Format, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The message carries a standard context, flat, as every propagator reads
+    /// it, and the worker's hand-made span is a root all the same: its author
+    /// extracts the context and does not use it, or reads a carrier that is not
+    /// there.
+    ///
+    /// ## What shows it
+    /// A valid, flat W3C context and a hand-made consumer span that is a root.
+    /// Likely: the worker may read another shape, such as
+    /// `headers["trace_context"]`.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// ctx = propagate.extract(self.request.headers or {})
+    /// with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):
+    /// ```
+    pub static EXTRACT_RESULT_IGNORED = {
+        code: "TL304",
+        slug: "extract-result-ignored",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "the message carries a standard context, and the worker's hand-made span does not continue it",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff))
+    else {
+        return Verdict::Clean;
+    };
+    let flat = message.contexts.iter().find(|found| {
+        found.is_flat_header() && found.format == Format::W3c && found.context().is_some()
+    });
+    let Some(sighting) = flat else { return Verdict::Clean };
+    Occurrence::likely()
+        .about(handoff)
+        .service(consumer.span.service())
+        .quote(quote::sighting(message, sighting))
+        .quote(quote::span(consumer))
+        .unless(&CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
+        .unless(&CARRIER_KEY_MISMATCH, "it may read a header of another name")
+        .fix("ctx = propagate.extract(self.request.headers or {})")
+        .fix("with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):")
+        .into()
+}

@@ -1,0 +1,108 @@
+use std::collections::BTreeSet;
+
+use super::{EXTRACT_RESULT_IGNORED, Orphan, orphan};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, inject, quote};
+use crate::evidence::Handoff;
+use crate::model::{Format, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The worker does not read the format that the producer writes: the API
+    /// injects B3 and the worker extracts W3C, or the like. The context arrives
+    /// and is passed over.
+    ///
+    /// ## What shows it
+    /// The message carries its context in one format, where readers look, and
+    /// the run of this very task is a root. From the spans alone, without the
+    /// message, it is likely only: the two spans of one message id lie in two
+    /// traces.
+    ///
+    /// ## How to fix it
+    /// The same on both sides, with every format that either of them writes:
+    ///
+    /// ```sh
+    /// OTEL_PROPAGATORS=tracecontext,baggage,b3multi
+    /// ```
+    ///
+    /// The B3 and Jaeger propagators are packages of their own
+    /// (`opentelemetry-propagator-b3`, `opentelemetry-propagator-jaeger`).
+    ///
+    /// ## What it is not
+    /// A run with a link instead of a parent (`use_span_links`), which is right.
+    pub static PROPAGATOR_MISMATCH = {
+        code: "TL301",
+        slug: "propagator-mismatch",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "the worker does not read the format that the producer writes",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let Some(orphan) = orphan(handoff) else { return Verdict::Clean };
+    let Some(message) = handoff.message() else { return check_spans(handoff, &orphan) };
+    let flat: Vec<_> = message
+        .contexts
+        .iter()
+        .filter(|found| found.is_flat_header() && found.context().is_some())
+        .collect();
+    let formats: BTreeSet<Format> =
+        flat.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
+    let reads_w3c_by_hand = matches!(orphan, Orphan::HandMade(_)) && formats.contains(&Format::W3c);
+    if formats.is_empty() || reads_w3c_by_hand {
+        return Verdict::Clean;
+    }
+    let written: Vec<_> = formats.iter().map(|format| format.label()).collect();
+    let propagators: BTreeSet<_> =
+        formats.iter().filter_map(|format| format.propagator()).collect();
+    let listed = ["tracecontext", "baggage"]
+        .into_iter()
+        .chain(propagators.into_iter().filter(|name| *name != "tracecontext"));
+    let is_instrumented = matches!(orphan, Orphan::Instrumented(_));
+    let mut found = if is_instrumented { Occurrence::certain() } else { Occurrence::likely() };
+    if !is_instrumented {
+        found = found.unless(
+            &EXTRACT_RESULT_IGNORED,
+            "a hand-made consumer may read the format and drop what it read",
+        );
+    }
+    found = found
+        .about(handoff)
+        .variant(if formats.contains(&Format::W3c) {
+            "w3c-to-other".to_owned()
+        } else {
+            format!("{}-to-other", written.join("-"))
+        })
+        .says(format!(
+            "the message carries {} context, and the worker does not read it",
+            written.join(" and ")
+        ));
+    for sighting in flat {
+        found = found.quote(quote::sighting(message, sighting));
+    }
+    found
+        .quote(quote::span(orphan.span()))
+        .fix(format!(
+            "OTEL_PROPAGATORS={}   # the same on both sides",
+            listed.collect::<Vec<_>>().join(",")
+        ))
+        .into()
+}
+
+/// Without the message: both spans of one id, in two traces.
+fn check_spans(handoff: &Handoff<'_>, orphan: &Orphan<'_>) -> Verdict {
+    let (Some(producer), Orphan::Instrumented(consumer)) = (handoff.producer, orphan) else {
+        return Verdict::Clean;
+    };
+    Occurrence::likely()
+        .about(handoff)
+        .variant("unseen")
+        .says("the two spans of one task lie in two traces: most likely the worker does not read the format that the producer writes")
+        .quote(quote::span(producer))
+        .quote(quote::span(*consumer))
+        .unless(&inject::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
+        .needs("--broker, or a broker snapshot, to see what the message carries")
+        .fix("OTEL_PROPAGATORS=tracecontext,baggage    # the same on both sides")
+        .into()
+}

@@ -1,0 +1,75 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
+use crate::evidence::Handoff;
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The worker traces its own work, and nothing in it speaks to Celery: no
+    /// consumer span is made, the context in the message is not read, and the
+    /// spans inside the task are roots, each a trace of its own.
+    ///
+    /// ## What shows it
+    /// A task that was handed over, no consumer span of it, and INTERNAL or
+    /// CLIENT roots from a service that neither serves nor publishes.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// @worker_process_init.connect(weak=False)
+    /// def init_tracing(**kwargs):
+    ///     trace.set_tracer_provider(provider)
+    ///     CeleryInstrumentor().instrument()
+    /// ```
+    pub static WORKER_NOT_INSTRUMENTED = {
+        code: "TL305",
+        slug: "worker-not-instrumented",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "the worker sends spans of its own and none for the task: nothing in it reads Celery's messages",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
+    let may_have_run = handoff.was_run()
+        || (handoff.message().is_none() && handoff.producer.is_some())
+        || handoff.was_consumed();
+    if !handoff.consumers.is_empty()
+        || !handoff.lookalikes.is_empty()
+        || !was_sent
+        || !may_have_run
+        || known.lost_evidence()
+    {
+        return Verdict::Clean;
+    }
+    let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
+    let worker = known.silent_workers().find(|(_, service)| {
+        service
+            .processes
+            .iter()
+            .any(|(_, activity)| activity.work_roots > 0 && activity.last_work_root >= sent)
+    });
+    let Some((name, service)) = worker else { return Verdict::Clean };
+    let roots = service.total(|activity| activity.work_roots);
+    // Where another service runs tasks with consumer spans, these roots need
+    // not be this task's.
+    let found =
+        if handoff.was_run() && !known.services.values().any(crate::evidence::Service::consumes) {
+            Occurrence::certain()
+        } else {
+            Occurrence::likely()
+                .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
+                .needs("--broker, to see that a worker took the message")
+        };
+    found
+        .about(handoff)
+        .service(name)
+        .quote(handoff.producer.map(quote::span))
+        .quote(handoff.result.map(quote::result))
+        .quote(quote::fact(
+            format!("spans of {name}"),
+            format!("{roots} roots of its own, no consumer span"),
+        ))
+        .fix("CeleryInstrumentor().instrument()        # in the worker, in worker_process_init")
+        .into()
+}

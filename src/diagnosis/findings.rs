@@ -1,0 +1,109 @@
+//! Like put to like: one cause, one finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Diagnosis, Occurrence};
+use crate::model::{Finding, Quote};
+
+/// The findings so far, one for each slug and variant.
+#[derive(Default, Debug)]
+pub struct Findings {
+    known: BTreeMap<String, Finding>,
+}
+
+impl Findings {
+    /// How many names of tasks, services, queues and origins a finding lists.
+    const NAMES: usize = 50;
+    /// How many quotes a finding shows.
+    const QUOTES: usize = 6;
+
+    /// The id of a finding: stable within a run, and readable.
+    pub fn id(diagnosis: &Diagnosis, variant: Option<&str>) -> String {
+        match variant {
+            Some(variant) => format!("{}:{variant}", diagnosis.slug),
+            None => diagnosis.slug.to_owned(),
+        }
+    }
+
+    /// Adds an occurrence to its finding, and returns the finding's id.
+    ///
+    /// What a finding says does not depend on the order of its occurrences:
+    /// the gravest severity and the surest confidence stand, and of examples
+    /// the first in their own order.
+    pub fn add(&mut self, diagnosis: &'static Diagnosis, occurrence: Occurrence) -> String {
+        let id = Self::id(diagnosis, occurrence.variant.as_deref());
+        let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+        let message = occurrence.message.unwrap_or_else(|| diagnosis.summary.to_owned());
+        let finding = self.known.entry(id.clone()).or_insert_with(|| Finding {
+            id: id.clone(),
+            code: diagnosis.code,
+            slug: diagnosis.slug,
+            variant: occurrence.variant,
+            severity,
+            confidence: occurrence.confidence,
+            station: diagnosis.station,
+            message: message.clone(),
+            fix: Vec::new(),
+            needs: Vec::new(),
+            count: 0,
+            tasks: BTreeSet::new(),
+            services: BTreeSet::new(),
+            queues: BTreeSet::new(),
+            origins: BTreeSet::new(),
+            evidence: Vec::new(),
+            handoffs: BTreeSet::new(),
+            alternatives: Vec::new(),
+        });
+        let rank = (severity, occurrence.confidence);
+        if rank <= (finding.severity, finding.confidence) {
+            if rank < (finding.severity, finding.confidence) || message < finding.message {
+                finding.message = message;
+            }
+            (finding.severity, finding.confidence) = rank;
+        }
+        finding.count += occurrence.count;
+        extend(&mut finding.fix, occurrence.fix);
+        extend(&mut finding.needs, occurrence.needs);
+        extend(&mut finding.alternatives, occurrence.alternatives);
+        for (names, more, most) in [
+            (&mut finding.tasks, occurrence.tasks, Self::NAMES),
+            (&mut finding.services, occurrence.services, Self::NAMES),
+            (&mut finding.queues, occurrence.queues, Self::NAMES),
+            (&mut finding.origins, occurrence.origins, Self::NAMES),
+            (&mut finding.handoffs, occurrence.handoffs, Finding::EXAMPLES),
+        ] {
+            names.extend(more);
+            while names.len() > most {
+                names.pop_last();
+            }
+        }
+        keep_quotes(&mut finding.evidence, occurrence.evidence);
+        id
+    }
+
+    /// In the order of a report.
+    pub fn ranked(self) -> Vec<Finding> {
+        let mut findings: Vec<_> = self.known.into_values().collect();
+        findings.sort_by(|one, other| one.rank().cmp(&other.rank()));
+        findings
+    }
+}
+
+/// Adds what is not there yet, and keeps the order in which lines were written
+/// wherever they come from one occurrence.
+fn extend<T: PartialEq>(lines: &mut Vec<T>, more: Vec<T>) {
+    for line in more {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+}
+
+/// Keeps the quotes of the smallest occurrence together, so that what is shown
+/// belongs together and does not depend on the order of arrival.
+fn keep_quotes(quotes: &mut Vec<Quote>, more: Vec<Quote>) {
+    if quotes.is_empty() || (!more.is_empty() && more < *quotes) {
+        *quotes = more;
+        quotes.truncate(Findings::QUOTES);
+    }
+}

@@ -1,0 +1,74 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::{Activity, Handoff};
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The context was lost inside the API, before the task was published: the
+    /// code that publishes runs in a thread, a greenlet or an executor that did
+    /// not inherit the request's context. The worker continues a trace that is
+    /// not the request's.
+    ///
+    /// ## What shows it
+    /// The PRODUCER span is a root while a SERVER span of the same process is
+    /// open. Likely at most: in a busy API some request is always open, and a
+    /// scheduler inside it publishes roots that are right.
+    ///
+    /// ## How to fix it
+    /// Carry the context over:
+    ///
+    /// ```python
+    /// ctx = contextvars.copy_context()
+    /// threading.Thread(target=ctx.run, args=(publish, order)).start()
+    /// await asyncio.to_thread(publish, order)  # does it by itself
+    /// ```
+    pub static CONTEXT_LOST_BEFORE_PUBLISH = {
+        code: "TL104",
+        slug: "context-lost-before-publish",
+        station: Some(Station::Inject),
+        severity: Error,
+        summary: "the task was published outside the request's context, though inside the request's time: a thread, greenlet or executor did not inherit it",
+        check: Handoff(check),
+    }
+}
+
+/// The chance that a root falls into an open request by accident, up to which
+/// the accident is ruled out.
+const ACCIDENT: f64 = 0.05;
+
+/// Requests needed before the share of busy time means anything.
+const REQUESTS: usize = 10;
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(producer) = handoff.producer.filter(|producer| producer.is_orphaned_root()) else {
+        return Verdict::Clean;
+    };
+    let Some(activity) = known.evidence.processes.of(&producer.span.process) else {
+        return Verdict::Clean;
+    };
+    let start = producer.span.start;
+    if !activity.has_open_request(start) || could_be_a_scheduler(activity) {
+        return Verdict::Clean;
+    }
+    Occurrence::likely()
+        .about(handoff)
+        .quote(quote::span(producer))
+        .quote(quote::fact(
+            format!("SERVER spans of {}", producer.span.service()),
+            "one was open in this very process when the task was published",
+        ))
+        .needs("a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name")
+        .fix("ctx = contextvars.copy_context()")
+        .fix("threading.Thread(target=ctx.run, args=(publish,)).start()   # or: await asyncio.to_thread(publish)")
+        .into()
+}
+
+/// Whether roots published by a scheduler inside the process would look the
+/// same: where requests are nearly always open, any root falls into one.
+fn could_be_a_scheduler(activity: &Activity) -> bool {
+    if activity.request_count() < REQUESTS {
+        return false;
+    }
+    let roots = i32::try_from(activity.producer_roots).unwrap_or(i32::MAX);
+    activity.busy_share().powi(roots) > ACCIDENT
+}

@@ -1,0 +1,85 @@
+use super::{
+    INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, message_without_context,
+};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The process that publishes the task puts no trace context into the
+    /// message, so the worker has nothing to continue and starts a trace of its
+    /// own. Tracing works in that process, but nothing in it speaks to Celery.
+    ///
+    /// ## What shows it
+    /// A message without a context of any kind (not in the headers, the
+    /// properties or the arguments), no `apply_async/…` span with its id, and a
+    /// producer whose service sends spans or is unknown.
+    ///
+    /// ## How to fix it
+    /// The instrumentor is needed on both sides. In the API:
+    ///
+    /// ```python
+    /// from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    /// CeleryInstrumentor().instrument()
+    /// ```
+    ///
+    /// or hand the context over yourself:
+    ///
+    /// ```python
+    /// headers = {}
+    /// propagate.inject(headers)
+    /// task.apply_async(args, headers=headers)
+    /// ```
+    ///
+    /// A development server that reloads runs the application in a child
+    /// process: instrument there. `send_task` by name is instrumented from
+    /// version 0.35b0 on.
+    ///
+    /// ## What it is not
+    /// A message of beat, which has no request behind it; a retry; a message
+    /// that another task published (`context-not-forwarded`).
+    pub static PRODUCER_NOT_INSTRUMENTED = {
+        code: "TL101",
+        slug: "producer-not-instrumented",
+        station: Some(Station::Inject),
+        severity: Error,
+        summary: "the message carries no trace context: its producer publishes without an active instrumentor",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(message) = message_without_context(handoff) else { return Verdict::Clean };
+    let producers = known.producer_side();
+    let mut found = match producers[..] {
+        // One service that could have published it, and it sends spans.
+        [_] if !message.hand_made => Occurrence::certain(),
+        _ => Occurrence::likely(),
+    };
+    found = found.about(handoff).quote(quote::no_context(message));
+    if message.hand_made {
+        found = found.variant("hand-made").says(
+            "the message carries no trace context: it was not published by Celery's own code, which instrumentors hook into",
+        );
+        return found
+            .fix("headers = {}")
+            .fix("propagate.inject(headers)                # put these beside `task` and `id`")
+            .into();
+    }
+    for service in &producers {
+        found = found.service(*service);
+    }
+    if !known.has_spans() {
+        found = found
+            .unless(&PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it: the producer's spans would tell")
+            .unless(&PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS may lack `tracecontext`: an `apply_async/…` span would tell")
+            .needs("the producer's spans: tracelink listen, or OTLP files beside the snapshot");
+    } else if producers.len() > 1 {
+        found = found.unless(
+            &PRODUCER_SDK_DISABLED,
+            "several services send spans, and nothing says which of them published it",
+        );
+    }
+    found.fix(INSTRUMENT[0]).fix(INSTRUMENT[1]).into()
+}

@@ -1,0 +1,44 @@
+use super::message_without_context;
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The producer is instrumented, made its span, and wrote no context into
+    /// the message: its propagators do not include one that carries the trace.
+    ///
+    /// ## What shows it
+    /// An `apply_async/…` span with the message's id, and a message (protocol
+    /// 2) without a trace context. Both ends of `inject()` are seen, so nothing
+    /// else is left.
+    ///
+    /// ## How to fix it
+    /// ```sh
+    /// OTEL_PROPAGATORS=tracecontext,baggage    # the default
+    /// ```
+    ///
+    /// Look for `OTEL_PROPAGATORS=none` or `=baggage`, and for a call of
+    /// `set_global_textmap` with a propagator that writes nothing.
+    pub static PRODUCER_PROPAGATOR_OMITS_TRACE = {
+        code: "TL113",
+        slug: "producer-propagator-omits-trace",
+        station: Some(Station::Inject),
+        severity: Error,
+        summary: "the producer made its span and wrote no trace context: its propagators leave the trace out",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let (Some(message), Some(producer)) = (message_without_context(handoff), handoff.producer)
+    else {
+        return Verdict::Clean;
+    };
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::span(producer))
+        .quote(quote::no_context(message))
+        .fix("OTEL_PROPAGATORS=tracecontext,baggage    # in the process that publishes")
+        .into()
+}

@@ -1,0 +1,63 @@
+use super::{PRODUCER_NOT_INSTRUMENTED, PRODUCER_PROPAGATOR_OMITS_TRACE, message_without_context};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The process that publishes has no OpenTelemetry SDK at work: no
+    /// `TracerProvider` was set before it published, or `OTEL_SDK_DISABLED` is
+    /// true. Its spans are no-ops, and `inject()` has nothing to write.
+    ///
+    /// ## What shows it
+    /// A message without context while no producing service sent a single span
+    /// and workers did; or a message with `baggage` and no `traceparent`: the
+    /// propagators ran, and there was no span.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// trace.set_tracer_provider(provider)      # before the first request
+    /// ```
+    ///
+    /// and check that `OTEL_SDK_DISABLED` is not `true` in the API's environment.
+    pub static PRODUCER_SDK_DISABLED = {
+        code: "TL102",
+        slug: "producer-sdk-disabled",
+        station: Some(Station::Inject),
+        severity: Error,
+        summary: "the message carries no trace context, and the producing process has no OpenTelemetry SDK at work",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(message) = message_without_context(handoff) else { return Verdict::Clean };
+    let found = Occurrence::likely()
+        .about(handoff)
+        .fix("trace.set_tracer_provider(provider)      # in the producing process, before the first request")
+        .fix("OTEL_SDK_DISABLED=false");
+    if !message.baggage.is_empty() && handoff.producer.is_none() {
+        return found
+            .variant("baggage-only")
+            .says("the message carries baggage and no trace context: the propagators ran where there was no span")
+            .quote(quote::fact(
+                format!("{}.headers.baggage", quote::place(message)),
+                format!("keys: {}", message.baggage.join(", ")),
+            ))
+            .unless(&PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS=baggage leaves the same header")
+            .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
+            .into();
+    }
+    if !known.has_spans() || !known.producer_side().is_empty() || known.lost_evidence() {
+        return Verdict::Clean;
+    }
+    found
+        .quote(quote::no_context(message))
+        .quote(quote::fact(
+            "spans",
+            format!("of {} services, none that serves or publishes", known.services.len()),
+        ))
+        .unless(&PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
+        .needs("the producer's exporter pointed here, to see whether it has an SDK")
+        .into()
+}

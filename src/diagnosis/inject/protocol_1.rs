@@ -1,0 +1,77 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::{Continuity, Handoff};
+use crate::model::{Protocol, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The task is published with Celery's message protocol 1, whose `headers`
+    /// are empty. The OpenTelemetry instrumentor writes the context only where
+    /// there are headers, so on protocol 1 it never propagates.
+    ///
+    /// ## What shows it
+    /// In a queue: `headers: {}` and a body that is an object. In spans alone:
+    /// the two spans of one message id lie in two traces, and
+    /// `celery.hostname`, which is the producer's `gen<pid>@<host>` otherwise,
+    /// is the worker's.
+    ///
+    /// ## How to fix it
+    /// ```python
+    /// app.conf.task_protocol = 2               # the default since Celery 4
+    /// ```
+    pub static PROTOCOL_1 = {
+        code: "TL105",
+        slug: "protocol-1",
+        station: Some(Station::Inject),
+        severity: Error,
+        summary: "the task is published with message protocol 1, on which the instrumentor never propagates",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let fixed = |found: Occurrence| {
+        Verdict::from(
+            found
+                .about(handoff)
+                .fix("app.conf.task_protocol = 2               # in the process that publishes"),
+        )
+    };
+    if let Some(message) = handoff.message() {
+        let is_bare = message.protocol == Protocol::One && handoff.contexts().next().is_none();
+        if !is_bare || handoff.is_whole() {
+            return Verdict::Clean;
+        }
+        let at = quote::place(message);
+        return fixed(
+            Occurrence::certain()
+                .quote(quote::fact(format!("{at}.headers"), "{}"))
+                .quote(quote::fact(format!("{at}.body"), "an object: message protocol 1")),
+        );
+    }
+    let (Some(producer), Some(consumer)) = (handoff.producer, handoff.consumer()) else {
+        return Verdict::Clean;
+    };
+    let hostname = consumer.span.detail().celery_hostname.as_deref().unwrap_or_default();
+    let in_two_traces = handoff.continuity() == Some(Continuity::Orphaned);
+    if !in_two_traces
+        || !consumer.span.is_instrumented_run()
+        || hostname.is_empty()
+        || is_publisher(hostname)
+    {
+        return Verdict::Clean;
+    }
+    fixed(
+        Occurrence::certain()
+            .quote(quote::span(producer))
+            .quote(quote::span(consumer))
+            .quote(quote::fact("celery.hostname", hostname)),
+    )
+}
+
+/// Whether a node name is that of an anonymous, publishing process, as
+/// protocol 2 sends it in `origin`: `gen<pid>@<host>`.
+fn is_publisher(node: &str) -> bool {
+    node.strip_prefix("gen")
+        .and_then(|rest| rest.split_once('@'))
+        .is_some_and(|(pid, _)| !pid.is_empty() && pid.bytes().all(|digit| digit.is_ascii_digit()))
+}

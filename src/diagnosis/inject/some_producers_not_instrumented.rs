@@ -1,0 +1,69 @@
+use super::{INSTRUMENT, PRODUCER_SDK_DISABLED, is_nested, message_without_context};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// Of the processes that publish to this broker some always send context
+    /// and this one never does: the instrumentation did not reach all of them.
+    /// A host that was not deployed, a second API, an admin command, a
+    /// server's worker that was forked before `instrument()`.
+    ///
+    /// ## What shows it
+    /// `origin` (`gen<pid>@<host>`) names the publishing process. The messages
+    /// of one origin all lack a context, those of another all have one.
+    /// Retries, and messages that a task published, do not count.
+    ///
+    /// ## How to fix it
+    /// Deploy the instrumentation to the named processes:
+    ///
+    /// ```python
+    /// CeleryInstrumentor().instrument()
+    /// ```
+    pub static SOME_PRODUCERS_NOT_INSTRUMENTED = {
+        code: "TL108",
+        slug: "some-producers-not-instrumented",
+        station: Some(Station::Inject),
+        severity: Error,
+        summary: "some producing processes never send trace context, while others always do",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(message) = message_without_context(handoff) else { return Verdict::Clean };
+    let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
+        return Verdict::Clean;
+    };
+    if is_nested(message) || message.retries > 0 || message.hand_made || handoff.producer.is_some()
+    {
+        return Verdict::Clean;
+    }
+    let ours = known.origins.tally(&delivery.broker, origin);
+    let others = known.origins.always_sending(&delivery.broker);
+    let Some((other, theirs)) = others.iter().max_by_key(|(_, tally)| tally.with_context) else {
+        return Verdict::Clean;
+    };
+    if ours.with_context > 0 {
+        return Verdict::Clean;
+    }
+    let all = ours.without;
+    let found = if all > 1 && theirs.with_context > 1 {
+        Occurrence::certain()
+    } else {
+        Occurrence::likely()
+    };
+    found
+        .about(handoff)
+        .quote(quote::no_context(message))
+        .quote(quote::fact(format!("origin {origin}"), format!("0 of {all} with context")))
+        .quote(quote::fact(
+            format!("origin {other}"),
+            format!("{0} of {0} with context", theirs.with_context),
+        ))
+        .unless(&PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
+        .fix(INSTRUMENT[0])
+        .fix(INSTRUMENT[1])
+        .into()
+}

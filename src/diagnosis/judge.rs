@@ -1,0 +1,193 @@
+//! The round of judging: every hand-off, every trace, every population.
+
+use std::collections::BTreeSet;
+
+use super::findings::Findings;
+use super::{Check, Diagnosis, Known, OTHERS, SPEAKING_ORDER, Verdict, stations, tree};
+use crate::evidence::{Evidence, Fate, Handoff};
+use crate::model::{Finding, Severity, Stations, Timestamp};
+
+/// What a round of judging found.
+#[derive(Debug)]
+pub struct Judged<'e> {
+    /// In the order of a report.
+    pub findings: Vec<Finding>,
+    /// Hand-offs with a finding, and a sample of the healthy ones.
+    pub handoffs: Vec<JudgedHandoff<'e>>,
+    /// All hand-offs, listed or not.
+    pub total: u64,
+}
+
+/// One hand-off, and what is said of it.
+#[derive(Debug)]
+pub struct JudgedHandoff<'e> {
+    pub handoff: Handoff<'e>,
+    pub stations: Stations,
+    /// The id of the finding that speaks for it.
+    pub finding: Option<String>,
+    /// The ids of the findings that say something besides.
+    pub remarks: Vec<String>,
+}
+
+/// How many hand-offs of one finding, or of none, are listed.
+const LISTED: usize = 100;
+
+/// Judges everything that is known. `now` is the clock of the evidence.
+pub fn judge(evidence: &Evidence, now: Timestamp) -> Judged<'_> {
+    let known = Known::of(evidence, now);
+    let mut round =
+        Round { known: &known, findings: Findings::default(), explained: BTreeSet::new() };
+    let mut listed = Listed::default();
+
+    // In the order of ids, so that what is listed and quoted does not depend
+    // on the order in which evidence came in.
+    let mut tasks: Vec<_> = evidence.tasks.iter().collect();
+    tasks.sort_unstable_by_key(|task| &task.id);
+    for task in tasks {
+        for mut handoff in task.handoffs(evidence) {
+            handoff.lookalikes = known.lookalikes(&handoff);
+            listed.push(round.judge(handoff));
+        }
+    }
+    let mut classes: Vec<_> = evidence.census.classes().filter_map(Handoff::of_class).collect();
+    classes.sort_by_key(|handoff| {
+        (
+            handoff.task,
+            handoff.message().map(|message| (&message.queue, &message.origin, &message.id)),
+        )
+    });
+    for handoff in classes {
+        listed.push(round.judge(handoff));
+    }
+    round.judge_orphans();
+    round.judge_traces();
+    for diagnosis in OTHERS {
+        if let Check::Population(check) = diagnosis.check {
+            check(&known, &mut |occurrence| {
+                round.findings.add(diagnosis, occurrence);
+            });
+        }
+    }
+    Judged { findings: round.findings.ranked(), handoffs: listed.handoffs, total: listed.total }
+}
+
+struct Round<'k, 'e> {
+    known: &'k Known<'e>,
+    findings: Findings,
+    /// Tasks whose hand-made consumer roots a finding speaks for.
+    explained: BTreeSet<&'e str>,
+}
+
+impl<'e> Round<'_, 'e> {
+    fn judge(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
+        let mut finding = None;
+        let mut broken = None;
+        for diagnosis in SPEAKING_ORDER {
+            let Check::Handoff(check) = diagnosis.check else { continue };
+            match check(&handoff, self.known) {
+                Verdict::Clean => {}
+                Verdict::Wait => break,
+                Verdict::Finding(occurrence) => {
+                    let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+                    broken = diagnosis.station.filter(|_| severity == Severity::Error);
+                    if !handoff.task.is_empty() {
+                        self.explained.insert(handoff.task);
+                    }
+                    finding = Some(self.findings.add(diagnosis, *occurrence));
+                    break;
+                }
+            }
+        }
+        let mut remarks = Vec::new();
+        for diagnosis in OTHERS {
+            let Check::Remark(check) = diagnosis.check else { continue };
+            if let Verdict::Finding(occurrence) = check(&handoff, self.known) {
+                remarks.push(self.findings.add(diagnosis, *occurrence));
+            }
+        }
+        JudgedHandoff {
+            stations: stations::of(&handoff, self.known, broken),
+            handoff,
+            finding,
+            remarks,
+        }
+    }
+
+    /// Hand-made consumer roots for which no hand-off speaks.
+    fn judge_orphans(&mut self) {
+        let known = self.known;
+        let tasks: BTreeSet<_> = known.orphaned_tasks().collect();
+        let unexplained = tasks
+            .into_iter()
+            .filter(|task| !self.explained.contains(task))
+            .flat_map(|task| known.orphans_of(task));
+        let nameless = if self.explained.is_empty() { known.nameless_orphans() } else { &[] };
+        let all: Vec<_> = unexplained.chain(nameless).copied().collect();
+        for orphan in all {
+            self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan));
+        }
+    }
+
+    fn judge_traces(&mut self) {
+        let checks: Vec<(&'static Diagnosis, _)> = OTHERS
+            .iter()
+            .filter_map(|diagnosis| match diagnosis.check {
+                Check::Trace(check) => Some((*diagnosis, check)),
+                _ => None,
+            })
+            .collect();
+        let mut traces: Vec<_> = self.known.evidence.spans.traces().collect();
+        traces.sort_unstable_by_key(|trace| trace.id);
+        for trace in traces {
+            for (diagnosis, check) in &checks {
+                check(trace, self.known, &mut |occurrence| {
+                    self.findings.add(diagnosis, occurrence);
+                });
+            }
+        }
+    }
+}
+
+/// The hand-offs that a report lists: a bounded number of each finding, and of
+/// the healthy ones.
+#[derive(Default)]
+struct Listed<'e> {
+    handoffs: Vec<JudgedHandoff<'e>>,
+    of_finding: rustc_hash::FxHashMap<Option<String>, usize>,
+    total: u64,
+}
+
+impl<'e> Listed<'e> {
+    fn push(&mut self, judged: JudgedHandoff<'e>) {
+        self.total += judged.handoff.alike;
+        let listed = match self.of_finding.get_mut(&judged.finding) {
+            Some(listed) => listed,
+            None => self.of_finding.entry(judged.finding.clone()).or_default(),
+        };
+        if *listed < LISTED {
+            *listed += 1;
+            self.handoffs.push(judged);
+        }
+    }
+}
+
+impl<'e> Handoff<'e> {
+    /// The hand-offs of one class of a queue that was counted.
+    fn of_class(class: &'e crate::evidence::Class) -> Option<Self> {
+        let delivery = class.examples.first()?;
+        Some(Self {
+            task_id: &delivery.message.id,
+            attempt: delivery.message.retries,
+            task: &delivery.message.task,
+            producer: None,
+            delivery: Some(delivery),
+            consumers: Vec::new(),
+            lookalikes: Vec::new(),
+            result: None,
+            fate: Fate::Waiting(delivery.message.state),
+            joined_by: None,
+            was_retried: false,
+            alike: class.count,
+        })
+    }
+}

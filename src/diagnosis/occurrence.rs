@@ -1,0 +1,149 @@
+//! One time that a diagnosis found something.
+
+use std::collections::BTreeSet;
+
+use super::Diagnosis;
+use crate::evidence::Handoff;
+use crate::model::{Alternative, Confidence, Quote, Severity};
+
+/// What a diagnosis found, before like is put to like.
+///
+/// The sentence, the fix and the alternatives depend on the variant alone, so
+/// that occurrences of one variant make one finding.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    pub variant: Option<String>,
+    /// Where it differs from the diagnosis's own.
+    pub severity: Option<Severity>,
+    pub confidence: Confidence,
+    /// Where it differs from the diagnosis's summary.
+    pub message: Option<String>,
+    pub fix: Vec<String>,
+    pub needs: Vec<String>,
+    pub alternatives: Vec<Alternative>,
+    pub evidence: Vec<Quote>,
+    pub tasks: BTreeSet<String>,
+    pub services: BTreeSet<String>,
+    pub queues: BTreeSet<String>,
+    pub origins: BTreeSet<String>,
+    pub handoffs: BTreeSet<String>,
+    /// How many messages, hand-offs, spans or requests it stands for.
+    pub count: u64,
+}
+
+impl Occurrence {
+    pub fn new(confidence: Confidence) -> Self {
+        Self {
+            variant: None,
+            severity: None,
+            confidence,
+            message: None,
+            fix: Vec::new(),
+            needs: Vec::new(),
+            alternatives: Vec::new(),
+            evidence: Vec::new(),
+            tasks: BTreeSet::new(),
+            services: BTreeSet::new(),
+            queues: BTreeSet::new(),
+            origins: BTreeSet::new(),
+            handoffs: BTreeSet::new(),
+            count: 1,
+        }
+    }
+
+    pub fn certain() -> Self {
+        Self::new(Confidence::Certain)
+    }
+
+    pub fn likely() -> Self {
+        Self::new(Confidence::Likely)
+    }
+
+    pub fn possible() -> Self {
+        Self::new(Confidence::Possible)
+    }
+
+    /// What the fix depends on.
+    #[must_use]
+    pub fn variant(mut self, variant: impl Into<String>) -> Self {
+        self.variant = Some(variant.into());
+        self
+    }
+
+    #[must_use]
+    pub fn severity(mut self, severity: Severity) -> Self {
+        self.severity = Some(severity);
+        self
+    }
+
+    /// The cause in one sentence, where the summary is too general.
+    #[must_use]
+    pub fn says(mut self, message: impl Into<String>) -> Self {
+        self.message = Some(message.into());
+        self
+    }
+
+    /// A line to paste.
+    #[must_use]
+    pub fn fix(mut self, line: impl Into<String>) -> Self {
+        self.fix.push(line.into());
+        self
+    }
+
+    /// Evidence that would make it certain.
+    #[must_use]
+    pub fn needs(mut self, what: impl Into<String>) -> Self {
+        self.needs.push(what.into());
+        self
+    }
+
+    /// Another cause that could leave this evidence.
+    #[must_use]
+    pub fn unless(mut self, other: &'static Diagnosis, why: impl Into<String>) -> Self {
+        self.alternatives.push(Alternative { slug: other.slug, why: why.into() });
+        self
+    }
+
+    #[must_use]
+    pub fn quote(mut self, quote: impl Into<Option<Quote>>) -> Self {
+        self.evidence.extend(quote.into());
+        self
+    }
+
+    #[must_use]
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.services.insert(service.into());
+        self
+    }
+
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queues.insert(queue.into());
+        self
+    }
+
+    #[must_use]
+    pub fn counting(mut self, count: u64) -> Self {
+        self.count = count;
+        self
+    }
+
+    /// Adds whom the hand-off concerns.
+    #[must_use]
+    pub fn about(mut self, handoff: &Handoff<'_>) -> Self {
+        self.count = handoff.alike;
+        if !handoff.task.is_empty() {
+            self.tasks.insert(handoff.task.to_owned());
+        }
+        if !handoff.task_id.is_empty() {
+            self.handoffs.insert(handoff.task_id.to_owned());
+        }
+        if let Some(message) = handoff.message() {
+            self.queues.insert(message.queue.to_string());
+            self.origins.extend(message.origin.as_deref().map(str::to_owned));
+        }
+        let spans = handoff.producer.iter().chain(&handoff.consumers);
+        self.services.extend(spans.map(|found| found.span.service().to_owned()));
+        self
+    }
+}

@@ -1,0 +1,78 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::evidence::Handoff;
+use crate::model::{Sampling, Severity, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The producer decided not to sample the trace and says so in the message.
+    /// A worker with the usual parent-based sampler follows, and sends nothing.
+    ///
+    /// ## What shows it
+    /// Bit 0 of the flags is 0. Where all messages of a producer are unsampled
+    /// it is a warning: tracing is switched off there, knowingly or not. Where
+    /// some are sampled it is a ratio by choice, and a note that says which.
+    ///
+    /// ## How to fix it
+    /// ```sh
+    /// OTEL_TRACES_SAMPLER=parentbased_always_on
+    /// ```
+    ///
+    /// in the API; or look at whoever calls the API, whose decision it follows.
+    ///
+    /// ## What it is not
+    /// Flags `02` and `03` are of W3C level 2: the second bit says that the
+    /// trace id is random, and nothing about sampling.
+    pub static NOT_SAMPLED = {
+        code: "TL401",
+        slug: "not-sampled",
+        station: Some(Station::Export),
+        severity: Warning,
+        summary: "the producer does not sample: its messages say so, and a parent-based worker sends nothing",
+        check: Handoff(check),
+    }
+}
+
+/// With fewer messages than this, a low ratio looks like a sampler that is off.
+const ENOUGH: u64 = 100;
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let (Some(message), Some(delivery)) = (handoff.message(), handoff.delivery) else {
+        return Verdict::Clean;
+    };
+    let mut contexts = message
+        .contexts
+        .iter()
+        .filter(|found| !found.format.is_vendor() && found.context().is_some());
+    let Some(sighting) = contexts.next() else { return Verdict::Clean };
+    let is_unsampled = |found: &crate::model::Sighting| {
+        found.context().is_some_and(|context| context.sampling == Sampling::NotSampled)
+    };
+    if !is_unsampled(sighting) || !contexts.all(is_unsampled) || !handoff.consumers.is_empty() {
+        return Verdict::Clean;
+    }
+    let origin = message.origin.as_deref().unwrap_or_default();
+    let tally = known.origins.tally(&delivery.broker, origin);
+    let found = Occurrence::likely()
+        .about(handoff)
+        .quote(quote::sighting(message, sighting))
+        .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # in the API, or in whoever calls it");
+    if tally.sampled > 0 {
+        return Occurrence { confidence: crate::model::Confidence::Certain, ..found }
+            .severity(Severity::Note)
+            .variant("ratio")
+            .says("some messages of this producer are sampled and this one is not: a ratio, by choice")
+            .quote(quote::fact(
+                format!("origin {origin}"),
+                format!("{} of {} sampled", tally.sampled, tally.sampled + tally.unsampled),
+            ))
+            .into();
+    }
+    let unsampled = tally.unsampled.max(1);
+    let certain = unsampled >= ENOUGH;
+    let found = if certain {
+        Occurrence { confidence: crate::model::Confidence::Certain, ..found }
+    } else {
+        found
+    };
+    found.quote(quote::fact(format!("origin {origin}"), format!("0 of {unsampled} sampled"))).into()
+}

@@ -1,0 +1,50 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
+use crate::evidence::Handoff;
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// The worker samples by a ratio of its own and does not ask the parent:
+    /// of the traces that the API keeps it drops a fixed part.
+    ///
+    /// ## What shows it
+    /// Some sampled messages have consumer spans and some do not, and the two
+    /// are split exactly by the low 64 bits of the trace id, which is what a
+    /// ratio sampler decides by; with enough of them that chance would do it in
+    /// fewer than 1 of 100 cases. One silent worker of two does not split so.
+    ///
+    /// ## How to fix it
+    /// ```sh
+    /// OTEL_TRACES_SAMPLER=parentbased_traceidratio   # in the worker
+    /// ```
+    pub static SAMPLER_IGNORES_PARENT = {
+        code: "TL402",
+        slug: "sampler-ignores-parent",
+        station: Some(Station::Export),
+        severity: Error,
+        summary: "the worker samples by a ratio of its own and ignores the decision that came with the message",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if !handoff.consumers.is_empty() || !handoff.was_consumed() || known.lost_evidence() {
+        return Verdict::Clean;
+    }
+    let Some(split) = known.ratio_split() else { return Verdict::Clean };
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::fact(
+            "low 64 bits of the trace ids",
+            format!(
+                "{} kept, all up to {:016x}; {} dropped, all from {:016x}",
+                split.kept, split.highest_kept, split.dropped, split.lowest_dropped
+            ),
+        ))
+        .unless(
+            &export::WORKER_SILENT,
+            "chance splits so many ids this way in fewer than 1 of 100 cases",
+        )
+        .fix("OTEL_TRACES_SAMPLER=parentbased_traceidratio   # in the worker")
+        .into()
+}

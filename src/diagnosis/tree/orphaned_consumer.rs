@@ -1,0 +1,62 @@
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, inject, quote};
+use crate::evidence::{Continuity, Handoff, SpanRef};
+use crate::model::Station;
+
+diagnosis! {
+    /// ## What it means
+    /// A consumer span began a trace of its own, and the evidence at hand does
+    /// not say why: the context was never sent, or sent in a form that the
+    /// worker does not read.
+    ///
+    /// ## What shows it
+    /// A CONSUMER span without a parent and without a link, of which neither
+    /// the message nor the producer was seen.
+    ///
+    /// ## How to fix it
+    /// Show tracelink the other half, and it will say which it is:
+    ///
+    /// ```sh
+    /// tracelink listen --broker redis://127.0.0.1:6379/0
+    /// tracelink inspect-queue
+    /// ```
+    ///
+    /// ## What it is not
+    /// A task of beat, a task that was called directly, a run that links to its
+    /// producer.
+    pub static ORPHANED_CONSUMER = {
+        code: "TL000",
+        slug: "orphaned-consumer",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "a consumer span began a trace of its own, and the evidence at hand does not say why",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    let orphan = match handoff.continuity() {
+        Some(Continuity::Orphaned) => handoff.consumer(),
+        Some(_) => None,
+        None => handoff.lookalikes.first().copied(),
+    };
+    let Some(orphan) = orphan else { return Verdict::Clean };
+    // Nobody asked for it: beat has no trace to continue.
+    if handoff.message().is_some_and(|message| message.from_beat) {
+        return Verdict::Clean;
+    }
+    of_span(orphan).about(handoff).into()
+}
+
+/// What is said of a consumer root of which nothing else is known.
+pub fn of_span(orphan: SpanRef<'_>) -> Occurrence {
+    let mut occurrence = Occurrence::possible()
+        .service(orphan.span.service())
+        .quote(quote::span(orphan))
+        .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the message may carry no context")
+        .unless(&extract::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
+        .needs("--broker, or a broker snapshot, to see the message")
+        .needs("the producer's spans")
+        .fix("tracelink listen --broker redis://127.0.0.1:6379/0   # watches the queue, read-only");
+    occurrence.tasks.extend(orphan.span.detail().task.as_deref().map(str::to_owned));
+    occurrence
+}
