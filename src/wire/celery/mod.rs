@@ -1,3 +1,19 @@
 //! Celery's messages, results and key names, as kombu writes them to Redis.
+//!
+//! <https://docs.celeryq.dev/en/stable/internals/protocol.html>
 
-pub mod value;
+mod body;
+mod compression;
+mod envelope;
+pub mod keys;
+mod lenient;
+mod message;
+mod pickle;
+mod result;
+mod survey;
+
+pub use body::{BodyError, TaskBody};
+pub use compression::{decompress, DecompressError};
+pub use envelope::{unacked_envelope, Envelope, NotAMessage};
+pub use message::{read_message, ReadOptions, Seen};
+pub use result::read_result;

@@ -1,0 +1,148 @@
+//! The names of Redis keys, and what kombu and Celery keep under them.
+
+/// What separates the parts of a binding and of a priority list's name.
+pub const SEPARATOR: &str = "\u{6}\u{16}";
+/// The priority steps of kombu's Redis transport.
+pub const PRIORITY_STEPS: [u32; 4] = [0, 3, 6, 9];
+
+const BINDING: &str = "_kombu.binding.";
+const PIDBOX_BINDING: &str = "_kombu.binding.celery.pidbox";
+const RESULT: &str = "celery-task-meta-";
+
+/// What a key is, by its name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Key<'a> {
+    /// `_kombu.binding.<exchange>`: a set of bindings.
+    Binding { exchange: &'a str },
+    /// `_kombu.binding.celery.pidbox`: a member for each live worker.
+    Workers,
+    /// `_kombu.binding_…`, `unacked_mutex`: kombu's own affairs.
+    Internal,
+    /// `unacked`: what workers hold.
+    Unacked,
+    /// `unacked_index`: since when.
+    UnackedIndex,
+    /// `celery-task-meta-<id>`.
+    Result { task_id: &'a str },
+    /// `<uuid>.reply.celery.pidbox`, `celeryev.…`: kombu envelopes that are no tasks.
+    Control,
+    /// Anything else. A list among them may be a queue.
+    Other,
+}
+
+/// What a key is. Every broker key may have a `global_keyprefix` before it,
+/// and the result backend one of its own, so names are known by their end.
+pub fn classify(name: &str) -> Key<'_> {
+    if let Some(at) = name.find(RESULT) {
+        return Key::Result { task_id: &name[at + RESULT.len()..] };
+    }
+    if name.ends_with(PIDBOX_BINDING) {
+        return Key::Workers;
+    }
+    if let Some(at) = name.find(BINDING) {
+        return Key::Binding { exchange: &name[at + BINDING.len()..] };
+    }
+    if name.contains("_kombu.binding_") || name.ends_with("unacked_mutex") {
+        return Key::Internal;
+    }
+    if name.ends_with("unacked_index") {
+        return Key::UnackedIndex;
+    }
+    if name.ends_with("unacked") {
+        return Key::Unacked;
+    }
+    if name.ends_with(".celery.pidbox") || name.contains("celeryev") {
+        return Key::Control;
+    }
+    Key::Other
+}
+
+/// The `global_keyprefix` that a binding's key shows.
+pub fn prefix_of(binding_key: &str) -> &str {
+    binding_key.find(BINDING).map_or("", |at| &binding_key[..at])
+}
+
+/// The routing key and the queue of a member of a binding:
+/// `routing_key<sep>pattern<sep>queue`.
+///
+/// The separator is configured on the application's side; any that splits the
+/// member into three is taken where the given one does not.
+pub fn split_binding<'a>(member: &'a str, separator: &str) -> Option<(&'a str, &'a str)> {
+    let split = |separator: &str| {
+        let mut parts = member.split(separator);
+        match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(routing_key), Some(_pattern), Some(queue), None) => Some((routing_key, queue)),
+            _ => None,
+        }
+    };
+    split(separator).or_else(|| [SEPARATOR, ":", "|", "#"].into_iter().find_map(split))
+}
+
+/// The queue and the priority step of a list's name.
+///
+/// `celery<sep>3` is step 3 of `celery` where `celery` is known to be a queue,
+/// or where the separator is kombu's own, which no other name holds.
+pub fn split_priority<'a>(name: &'a str, separator: Option<&str>, is_queue: impl Fn(&str) -> bool) -> (&'a str, u32) {
+    let digits = name.len() - name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+    let (stem, step) = name.split_at(name.len() - digits);
+    let Ok(step) = step.parse::<u32>() else { return (name, 0) };
+    match separator {
+        Some(separator) => match stem.strip_suffix(separator) {
+            Some(queue) if !queue.is_empty() => (queue, step),
+            _ => (name, 0),
+        },
+        None => {
+            if let Some(queue) = stem.strip_suffix(SEPARATOR) {
+                return (queue, step);
+            }
+            // Unknown separators are one or two characters, and no letters.
+            let borders = stem
+                .char_indices()
+                .rev()
+                .take(2)
+                .take_while(|(_, letter)| !letter.is_alphanumeric())
+                .map(|(at, _)| &stem[..at]);
+            borders.filter(|queue| !queue.is_empty()).find(|queue| is_queue(queue)).map_or((name, 0), |queue| (queue, step))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_known_with_and_without_a_prefix() {
+        for prefix in ["", "shop:"] {
+            let known = |name: &str| classify(format!("{prefix}{name}").leak());
+            assert_eq!(known("_kombu.binding.celery"), Key::Binding { exchange: "celery" });
+            assert_eq!(known("_kombu.binding.celery.pidbox"), Key::Workers);
+            assert_eq!(known("_kombu.binding_deadlines"), Key::Internal);
+            assert_eq!(known("unacked"), Key::Unacked);
+            assert_eq!(known("unacked_index"), Key::UnackedIndex);
+            assert_eq!(known("celery-task-meta-a1"), Key::Result { task_id: "a1" });
+            assert_eq!(known("3ad9.reply.celery.pidbox"), Key::Control);
+            assert_eq!(known("orders"), Key::Other);
+        }
+        assert_eq!(prefix_of("shop:_kombu.binding.celery"), "shop:");
+    }
+
+    #[test]
+    fn priority_lists_belong_to_their_queue() {
+        let is_queue = |name: &str| name == "celery" || name == "prod:celery";
+        assert_eq!(split_priority("celery\u{6}\u{16}3", None, is_queue), ("celery", 3));
+        assert_eq!(split_priority("celery:1", None, is_queue), ("celery", 1));
+        assert_eq!(split_priority("prod:celery:5", None, is_queue), ("prod:celery", 5));
+        assert_eq!(split_priority("orders:5", None, is_queue), ("orders:5", 0));
+        assert_eq!(split_priority("orders:5", Some(":"), is_queue), ("orders", 5));
+        assert_eq!(split_priority("celery3", None, is_queue), ("celery3", 0));
+        assert_eq!(split_priority("7", None, is_queue), ("7", 0));
+    }
+
+    #[test]
+    fn a_binding_names_its_routing_key_and_its_queue() {
+        assert_eq!(split_binding("celery\u{6}\u{16}\u{6}\u{16}orders", SEPARATOR), Some(("celery", "orders")));
+        assert_eq!(split_binding("a::b", SEPARATOR), Some(("a", "b")));
+        assert_eq!(split_binding("nothing", SEPARATOR), None);
+    }
+}
