@@ -1,4 +1,15 @@
 //! OTLP trace requests, in protobuf and JSON.
+//!
+//! Both are decoded by visitors of the project's own: protobuf for speed
+//! (checked against `opentelemetry-proto` in `tests/otlp.rs`), JSON because a
+//! batch must not be lost over one odd field.
+
+mod attributes;
+mod json;
+mod protobuf;
+
+pub use json::{decode_json, decode_json_documents};
+pub use protobuf::decode_protobuf;
 
 use crate::model::{Invalid, Resource, Scope, Span};
 
@@ -12,7 +23,40 @@ pub trait Sink {
     fn scope(&mut self, scope: &Scope<'_>);
     /// A span with valid ids.
     fn span(&mut self, span: &Span<'_>);
-    /// A span that cannot be kept, and the path of it in the request
-    /// (`resourceSpans[0].scopeSpans[1].spans[7].traceId`).
+    /// A span that cannot be kept, and where it stands in the request
+    /// (`resourceSpans[0].scopeSpans[1].spans[7]`).
     fn refused(&mut self, why: Invalid, at: &str);
+}
+
+/// What a request held.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Counts {
+    pub spans: u64,
+    /// Spans that cannot be kept.
+    pub refused: u64,
+    /// Fields that the specification does not allow and that were understood
+    /// all the same (`"SPAN_KIND_SERVER"`, flags as a string).
+    pub lenient: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.spans += other.spans;
+        self.refused += other.refused;
+        self.lenient += other.lenient;
+    }
+}
+
+/// Why a request could not be decoded. What came before the place was taken.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("broken protobuf at byte {at}: {why}")]
+    Protobuf { at: usize, why: &'static str },
+    #[error("broken JSON: {0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Where a span stands in its request.
+fn place(resource: usize, scope: usize, span: usize) -> String {
+    format!("resourceSpans[{resource}].scopeSpans[{scope}].spans[{span}]")
 }

@@ -1,0 +1,161 @@
+//! What the attributes that diagnoses read mean, in both encodings alike.
+
+use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHasher;
+
+use crate::model::{AttributeValue, CeleryAction, Exception, Invalid, Resource, Span, Timestamp};
+
+/// How many facts are kept of one span.
+const FACTS: usize = 8;
+/// The longest text that is taken for a fact, in bytes.
+const FACT: usize = 64;
+/// The longest exception message that is kept, in bytes.
+const MESSAGE: usize = 512;
+
+/// Families of attributes whose values say nothing of the business.
+const SEMANTIC: [&str; 18] = [
+    "http.", "net.", "asgi.", "messaging.", "celery.", "db.", "rpc.", "thread.", "code.", "url.", "server.", "client.",
+    "network.", "user_agent.", "otel.", "process.", "telemetry.", "task.",
+];
+
+/// Fills a span from its attributes, one after the other.
+pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
+    span.fingerprint = span.fingerprint.wrapping_add(hash(key, &value));
+    match key {
+        "celery.action" => {
+            span.action = match value.as_text() {
+                Some("apply_async") => Some(CeleryAction::ApplyAsync),
+                Some("run") => Some(CeleryAction::Run),
+                _ => None,
+            }
+        }
+        "celery.task_name" => span.task = text(value),
+        "messaging.message.id" | "messaging.message_id" => span.message_id = text(value),
+        "messaging.destination" | "messaging.destination.name" => span.destination = text(value),
+        "celery.exchange" => span.exchange = text(value),
+        "celery.hostname" => span.celery_hostname = text(value),
+        "celery.state" => {
+            span.celery_state = text(value);
+            span.will_retry |= span.celery_state.as_deref() == Some("RETRY");
+        }
+        "celery.reply_to" => span.reply_to = text(value),
+        "celery.retries" | "task.retry_count" => span.retries = count(&value),
+        "celery.timelimit" => span.has_time_limit = true,
+        "celery.eta" => span.has_eta = true,
+        "celery.delivery_info" => {
+            // The repr of a Python dict.
+            span.redelivered = value.as_text().is_some_and(|info| info.contains("'redelivered': True"));
+        }
+        "task.will_retry" => span.will_retry |= value == AttributeValue::Bool(true),
+        "celery.retry.reason" => span.will_retry = true,
+        "http.response.status_code" | "http.status_code" => {
+            span.http_status = count(&value).and_then(|status| u16::try_from(status).ok());
+        }
+        "messaging.system" | "db.system" | "db.system.name" | "rpc.system" => {
+            if span.system.is_none() {
+                span.system = text(value);
+            }
+        }
+        "peer.service" => span.peer = text(value),
+        "server.address" | "net.peer.name" => {
+            if span.peer.is_none() {
+                span.peer = text(value);
+            }
+        }
+        _ => note_fact(span, key, &value),
+    }
+}
+
+fn text(value: AttributeValue<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        AttributeValue::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn count(value: &AttributeValue<'_>) -> Option<u32> {
+    match value {
+        AttributeValue::Int(number) => u32::try_from(*number).ok(),
+        AttributeValue::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn note_fact(span: &mut Span<'_>, key: &str, value: &AttributeValue<'_>) {
+    let is_telling = match value {
+        AttributeValue::Text(text) => !text.is_empty() && text.len() <= FACT,
+        AttributeValue::Int(_) => true,
+        _ => false,
+    };
+    if is_telling && span.facts.len() < FACTS && !SEMANTIC.iter().any(|family| key.starts_with(family)) {
+        span.facts.push(hash(key, value));
+    }
+}
+
+/// A hash that is the same for the same attribute in either encoding.
+fn hash(key: &str, value: &AttributeValue<'_>) -> u64 {
+    let mut hasher = FxHasher::default();
+    key.hash(&mut hasher);
+    match value {
+        AttributeValue::Text(text) => text.hash(&mut hasher),
+        AttributeValue::Bool(flag) => flag.hash(&mut hasher),
+        AttributeValue::Int(number) => number.hash(&mut hasher),
+        AttributeValue::Double(number) => number.to_bits().hash(&mut hasher),
+        AttributeValue::Other => 0_u8.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// Ends the reading of a span: its fingerprint, and what is wrong with its times.
+pub fn finish(span: &mut Span<'_>, events: usize) {
+    let mut hasher = FxHasher::default();
+    (span.parent_id, &*span.name, span.kind as u8, span.start, span.end, span.status as u8, events, span.links.len())
+        .hash(&mut hasher);
+    span.fingerprint = span.fingerprint.wrapping_add(hasher.finish());
+    if span.flaw.is_none() && (span.end < span.start || span.start == Timestamp::UNSET) {
+        span.flaw = Some(Invalid::Times);
+    }
+    // Nothing may be built on times that run backwards.
+    span.end = span.end.max(span.start);
+}
+
+/// The exception of an event, by its attributes.
+#[derive(Default)]
+pub struct ExceptionEvent<'a> {
+    kind: Cow<'a, str>,
+    message: Cow<'a, str>,
+}
+
+impl<'a> ExceptionEvent<'a> {
+    pub fn fill(&mut self, key: &str, value: AttributeValue<'a>) {
+        match (key, value) {
+            ("exception.type", AttributeValue::Text(kind)) => self.kind = kind,
+            ("exception.message", AttributeValue::Text(message)) => self.message = message,
+            _ => {}
+        }
+    }
+
+    pub fn finish(self) -> Option<Exception> {
+        const KIND: usize = 128;
+        let kind = self.kind.rsplit('.').next().unwrap_or_default();
+        (!kind.is_empty()).then(|| Exception {
+            kind: kind[..kind.floor_char_boundary(KIND)].into(),
+            message: self.message[..self.message.floor_char_boundary(MESSAGE)].into(),
+        })
+    }
+}
+
+/// Fills a resource from its attributes.
+pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: AttributeValue<'a>) {
+    match (key, value) {
+        ("service.name", AttributeValue::Text(name)) => resource.service = name,
+        ("service.instance.id", AttributeValue::Text(id)) => resource.instance = Some(id),
+        ("telemetry.sdk.language", AttributeValue::Text(language)) => resource.language = Some(language),
+        ("telemetry.sdk.version", AttributeValue::Text(version)) => resource.sdk_version = Some(version),
+        ("host.name", AttributeValue::Text(host)) => resource.host = Some(host),
+        ("process.pid", AttributeValue::Int(pid)) => resource.pid = Some(pid),
+        _ => {}
+    }
+}

@@ -1,0 +1,417 @@
+//! OTLP in JSON: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
+//!
+//! Lenient where a batch would be lost otherwise: an enum by its name, a
+//! number as a string, a null list, `snake_case` keys. Each is counted.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+
+use super::attributes::{self, ExceptionEvent};
+use super::{Counts, DecodeError, Sink, place};
+use crate::model::{
+    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
+    TraceId,
+};
+
+/// Decodes one request.
+///
+/// # Errors
+///
+/// [`DecodeError::Json`] with the line and column at which the text breaks.
+pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
+    Ok(visit(&serde_json::from_slice(body)?, sink))
+}
+
+/// Decodes requests that stand one after the other, as a file of JSON lines
+/// or a pretty-printed document has them, and calls `next` before each.
+///
+/// # Errors
+///
+/// [`DecodeError::Json`] at the first that breaks. Those before it have gone to
+/// the sink.
+pub fn decode_json_documents<S: Sink>(text: &[u8], sink: &mut S, mut next: impl FnMut(&mut S)) -> Result<Counts, DecodeError> {
+    let mut counts = Counts::default();
+    for request in serde_json::Deserializer::from_slice(text).into_iter::<Request<'_>>() {
+        let request = request?;
+        next(sink);
+        counts += visit(&request, sink);
+    }
+    Ok(counts)
+}
+
+type List<T> = Option<Vec<T>>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request<'a> {
+    #[serde(borrow, default, alias = "resource_spans")]
+    resource_spans: List<ResourceSpans<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans<'a> {
+    #[serde(borrow)]
+    resource: Option<Attributes<'a>>,
+    #[serde(borrow, default, alias = "scope_spans", alias = "instrumentationLibrarySpans")]
+    scope_spans: List<ScopeSpans<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Attributes<'a> {
+    #[serde(borrow, default)]
+    attributes: List<Pair<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScopeSpans<'a> {
+    #[serde(borrow)]
+    scope: Option<JsonScope<'a>>,
+    #[serde(borrow, default)]
+    spans: List<JsonSpan<'a>>,
+}
+
+#[derive(Deserialize)]
+struct JsonScope<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    version: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonSpan<'a> {
+    #[serde(borrow, default, alias = "trace_id")]
+    trace_id: Loose<'a>,
+    #[serde(borrow, default, alias = "span_id")]
+    span_id: Loose<'a>,
+    #[serde(borrow, default, alias = "parent_span_id")]
+    parent_span_id: Loose<'a>,
+    #[serde(borrow, default)]
+    name: Loose<'a>,
+    #[serde(borrow, default)]
+    kind: Loose<'a>,
+    #[serde(borrow, default, alias = "start_time_unix_nano")]
+    start_time_unix_nano: Loose<'a>,
+    #[serde(borrow, default, alias = "end_time_unix_nano")]
+    end_time_unix_nano: Loose<'a>,
+    #[serde(borrow, default)]
+    attributes: List<Pair<'a>>,
+    #[serde(borrow, default)]
+    events: List<Event<'a>>,
+    #[serde(borrow, default)]
+    links: List<Link<'a>>,
+    #[serde(borrow, default)]
+    status: Option<JsonStatus<'a>>,
+    #[serde(borrow, default)]
+    flags: Loose<'a>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow, default)]
+    name: Loose<'a>,
+    #[serde(borrow, default)]
+    attributes: List<Pair<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Link<'a> {
+    #[serde(borrow, default, alias = "trace_id")]
+    trace_id: Loose<'a>,
+    #[serde(borrow, default, alias = "span_id")]
+    span_id: Loose<'a>,
+    #[serde(borrow, default)]
+    flags: Loose<'a>,
+}
+
+#[derive(Deserialize)]
+struct JsonStatus<'a> {
+    #[serde(borrow, default)]
+    message: Loose<'a>,
+    #[serde(borrow, default)]
+    code: Loose<'a>,
+}
+
+#[derive(Deserialize)]
+struct Pair<'a> {
+    #[serde(borrow, default)]
+    key: Cow<'a, str>,
+    #[serde(borrow, default)]
+    value: Option<AnyValue<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct AnyValue<'a> {
+    #[serde(borrow, default, alias = "string_value")]
+    string_value: Loose<'a>,
+    #[serde(default, alias = "bool_value")]
+    bool_value: Option<bool>,
+    #[serde(borrow, default, alias = "int_value")]
+    int_value: Loose<'a>,
+    #[serde(borrow, default, alias = "double_value")]
+    double_value: Loose<'a>,
+}
+
+/// A number or a text, whichever came.
+#[derive(Clone, Default)]
+enum Loose<'a> {
+    #[default]
+    Nothing,
+    Text(Cow<'a, str>),
+    Int(i128),
+    Double(f64),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Any<'a> {
+            Int(i64),
+            Unsigned(u64),
+            Double(f64),
+            #[serde(borrow)]
+            Text(Cow<'a, str>),
+            Other(IgnoredAny),
+        }
+        Ok(match Any::deserialize(deserializer)? {
+            Any::Int(number) => Self::Int(number.into()),
+            Any::Unsigned(number) => Self::Int(number.into()),
+            Any::Double(number) => Self::Double(number),
+            Any::Text(text) => Self::Text(text),
+            Any::Other(_) => Self::Nothing,
+        })
+    }
+}
+
+impl<'a> Loose<'a> {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            _ => "",
+        }
+    }
+
+    fn to_text(&'a self) -> Cow<'a, str> {
+        Cow::Borrowed(self.text())
+    }
+
+    /// As an integer, which JSON may hold as a number or as a string.
+    fn int(&self) -> Option<i128> {
+        match self {
+            Self::Int(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    fn double(&self) -> Option<f64> {
+        match self {
+            Self::Double(number) => Some(*number),
+            #[allow(clippy::cast_precision_loss, reason = "a double was meant")]
+            Self::Int(number) => Some(*number as f64),
+            Self::Text(text) => text.parse().ok(),
+            Self::Nothing => None,
+        }
+    }
+
+    fn time(&self) -> Timestamp {
+        Timestamp::from_nanos(self.int().and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+    }
+}
+
+impl<'a> AnyValue<'a> {
+    fn read(&'a self) -> AttributeValue<'a> {
+        if let Loose::Text(text) = &self.string_value {
+            return AttributeValue::Text(Cow::Borrowed(text));
+        }
+        if let Some(flag) = self.bool_value {
+            return AttributeValue::Bool(flag);
+        }
+        if let Some(number) = self.int_value.int().and_then(|number| i64::try_from(number).ok()) {
+            return AttributeValue::Int(number);
+        }
+        self.double_value.double().map_or(AttributeValue::Other, AttributeValue::Double)
+    }
+}
+
+fn pairs<'a>(list: &'a List<Pair<'a>>) -> impl Iterator<Item = (&'a str, AttributeValue<'a>)> {
+    list.iter().flatten().map(|pair| (&*pair.key, pair.value.as_ref().map_or(AttributeValue::Other, AnyValue::read)))
+}
+
+fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Counts {
+    let mut counts = Counts::default();
+    for (resource_number, resource_spans) in request.resource_spans.iter().flatten().enumerate() {
+        let mut resource = Resource::default();
+        for (key, value) in resource_spans.resource.iter().flat_map(|resource| pairs(&resource.attributes)) {
+            attributes::fill_resource(&mut resource, key, value);
+        }
+        sink.resource(&resource);
+        for (scope_number, scope_spans) in resource_spans.scope_spans.iter().flatten().enumerate() {
+            let scope = scope_spans.scope.as_ref();
+            sink.scope(&Scope {
+                name: scope.and_then(|scope| scope.name.clone()).unwrap_or_default(),
+                version: scope.and_then(|scope| scope.version.clone()).unwrap_or_default(),
+            });
+            for (number, span) in scope_spans.spans.iter().flatten().enumerate() {
+                match read_span(span, &mut counts.lenient) {
+                    Ok(span) => {
+                        counts.spans += 1;
+                        sink.span(&span);
+                    }
+                    Err(why) => {
+                        counts.refused += 1;
+                        sink.refused(why, &place(resource_number, scope_number, number));
+                    }
+                }
+            }
+        }
+    }
+    counts
+}
+
+fn read_span<'a>(json: &'a JsonSpan<'a>, lenient: &mut u64) -> Result<Span<'a>, Invalid> {
+    let trace_id = full_trace_id(json.trace_id.text()).ok_or(Invalid::TraceId)?;
+    let span_id = full_span_id(json.span_id.text()).ok_or(Invalid::SpanId)?;
+    let parent = json.parent_span_id.text();
+    let parent_id = full_span_id(parent);
+    let flags = json.flags.int().unwrap_or(0);
+    *lenient += u64::from(matches!(json.flags, Loose::Text(_)));
+    let mut span = Span {
+        trace_id,
+        span_id,
+        parent_id,
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "flags are a fixed32")]
+        parent_origin: ParentOrigin::from_flags(flags as u32),
+        kind: read_kind(&json.kind, lenient),
+        name: json.name.to_text(),
+        start: json.start_time_unix_nano.time(),
+        end: json.end_time_unix_nano.time(),
+        flaw: (parent_id.is_none() && parent.bytes().any(|digit| digit != b'0')).then_some(Invalid::ParentId),
+        ..Span::default()
+    };
+    if let Some(status) = &json.status {
+        const LONGEST: usize = 512;
+        let message = status.message.text();
+        span.status_message = Cow::Borrowed(&message[..message.floor_char_boundary(LONGEST)]);
+        span.status = match (status.code.int(), status.code.text()) {
+            (Some(1), _) | (_, "STATUS_CODE_OK") => SpanStatus::Ok,
+            (Some(2), _) | (_, "STATUS_CODE_ERROR") => SpanStatus::Error,
+            _ => SpanStatus::Unset,
+        };
+        *lenient += u64::from(matches!(status.code, Loose::Text(_)));
+    }
+    for (key, value) in pairs(&json.attributes) {
+        attributes::fill(&mut span, key, value);
+    }
+    let mut events = 0;
+    for event in json.events.iter().flatten() {
+        const EXCEPTIONS: usize = 8;
+        events += 1;
+        if event.name.text() == "exception" && span.exceptions.len() < EXCEPTIONS {
+            let mut exception = ExceptionEvent::default();
+            pairs(&event.attributes).for_each(|(key, value)| exception.fill(key, value));
+            span.exceptions.extend(exception.finish());
+        }
+    }
+    span.links.extend(json.links.iter().flatten().filter_map(|link| {
+        let is_sampled = link.flags.int().is_some_and(|flags| flags & 1 == 1);
+        Some(SpanContext {
+            trace_id: full_trace_id(link.trace_id.text())?,
+            span_id: full_span_id(link.span_id.text())?,
+            sampling: if is_sampled { Sampling::Sampled } else { Sampling::Deferred },
+        })
+    }));
+    attributes::finish(&mut span, events);
+    Ok(span)
+}
+
+fn read_kind(kind: &Loose<'_>, lenient: &mut u64) -> SpanKind {
+    if let Some(number) = kind.int() {
+        return SpanKind::from_otlp(i32::try_from(number).unwrap_or(0));
+    }
+    *lenient += u64::from(matches!(kind, Loose::Text(_)));
+    match kind.text() {
+        "SPAN_KIND_INTERNAL" => SpanKind::Internal,
+        "SPAN_KIND_SERVER" => SpanKind::Server,
+        "SPAN_KIND_CLIENT" => SpanKind::Client,
+        "SPAN_KIND_PRODUCER" => SpanKind::Producer,
+        "SPAN_KIND_CONSUMER" => SpanKind::Consumer,
+        _ => SpanKind::Unspecified,
+    }
+}
+
+/// An id of full length: OTLP has no short ones.
+fn full_trace_id(text: &str) -> Option<TraceId> {
+    TraceId::parse_hex(text.as_bytes()).filter(|id| text.len() == 32 && !id.is_zero())
+}
+
+fn full_span_id(text: &str) -> Option<SpanId> {
+    SpanId::parse_hex(text.as_bytes()).filter(|id| !id.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen {
+        spans: Vec<String>,
+        refused: Vec<String>,
+    }
+
+    impl Sink for Seen {
+        fn resource(&mut self, _: &Resource<'_>) {}
+        fn scope(&mut self, _: &Scope<'_>) {}
+        fn span(&mut self, span: &Span<'_>) {
+            self.spans.push(format!("{} {:?} {:?}", span.name, span.kind, span.parent_origin));
+        }
+        fn refused(&mut self, why: Invalid, at: &str) {
+            self.refused.push(format!("{} at {at}", why.label()));
+        }
+    }
+
+    #[test]
+    fn odd_fields_do_not_lose_the_batch() {
+        let body = br#"{"resourceSpans": [{"resource": {"attributes": null}, "scopeSpans": [{"spans": [
+            {"traceId": "4BF92F3577B34DA6A3CE929D0E0E4736", "spanId": "00f067aa0ba902b7", "name": "a", "kind": "SPAN_KIND_SERVER",
+             "flags": "257", "startTimeUnixNano": 5, "endTimeUnixNano": "9", "links": null, "what": {"is": ["this"]},
+             "attributes": [{"key": "ratio", "value": {"doubleValue": "NaN"}}, {"key": "n", "value": {"intValue": "7"}}, {"key": "x"}]},
+            {"traceId": "4bf92f35", "spanId": "00f067aa0ba902b7", "name": "short"},
+            {"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "span_id": "00f067aa0ba902b8", "name": "snake", "kind": 5, "flags": 768}
+        ]}]}]}"#;
+        let mut seen = Seen::default();
+        let counts = decode_json(body, &mut seen).expect("lenient");
+        assert_eq!(counts, Counts { spans: 2, refused: 1, lenient: 2 });
+        assert_eq!(seen.spans, ["a Server Local", "snake Consumer Remote"]);
+        assert_eq!(seen.refused, ["trace-id at resourceSpans[0].scopeSpans[0].spans[1]"]);
+    }
+
+    #[test]
+    fn a_break_is_named_by_line_and_column() {
+        let error = decode_json(b"{\n \"resourceSpans\": [}", &mut Seen::default()).expect_err("broken");
+        assert!(error.to_string().contains("line 2 column 20"), "{error}");
+    }
+
+    #[test]
+    fn nesting_without_end_is_an_error() {
+        let deep = format!(r#"{{"resourceSpans": {}"#, "[".repeat(100_000));
+        assert!(decode_json(deep.as_bytes(), &mut Seen::default()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "[\\[\\]{}\",:a-zA-Z0-9 ]{0,120}") {
+            let _ = decode_json(text.as_bytes(), &mut Seen::default());
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! OTLP in protobuf: a visitor that borrows and takes only what is needed.
+//!
+//! The field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`,
+//! the wire that of <https://protobuf.dev/programming-guides/encoding/>.
+
+use std::borrow::Cow;
+
+use super::attributes::{self, ExceptionEvent};
+use super::{Counts, DecodeError, Sink, place};
+use crate::model::{
+    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
+    TraceId,
+};
+
+/// Decodes an `ExportTraceServiceRequest`.
+///
+/// # Errors
+///
+/// [`DecodeError::Protobuf`] with the byte at which the message breaks. The
+/// spans before it have gone to the sink.
+pub fn decode_protobuf(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
+    let mut counts = Counts::default();
+    let mut resource_spans = 0;
+    for field in Fields::of(body, 0) {
+        if let (1, Value::Bytes(message, at)) = field? {
+            decode_resource_spans(message, at, resource_spans, &mut counts, sink)?;
+            resource_spans += 1;
+        }
+    }
+    Ok(counts)
+}
+
+type Step<T> = Result<T, DecodeError>;
+
+fn decode_resource_spans(bytes: &[u8], at: usize, number: usize, counts: &mut Counts, sink: &mut impl Sink) -> Step<()> {
+    // Fields may come in any order, and the spans need their resource first.
+    let mut resource = Resource::default();
+    for field in Fields::of(bytes, at) {
+        if let (1, Value::Bytes(message, at)) = field? {
+            for field in Fields::of(message, at) {
+                if let (1, Value::Bytes(pair, at)) = field? {
+                    let (key, value) = decode_pair(pair, at)?;
+                    attributes::fill_resource(&mut resource, &key, value);
+                }
+            }
+        }
+    }
+    sink.resource(&resource);
+    let mut scope_spans = 0;
+    for field in Fields::of(bytes, at) {
+        if let (2, Value::Bytes(message, at)) = field? {
+            decode_scope_spans(message, at, (number, scope_spans), counts, sink)?;
+            scope_spans += 1;
+        }
+    }
+    Ok(())
+}
+
+fn decode_scope_spans(
+    bytes: &[u8],
+    at: usize,
+    (resource, scope_number): (usize, usize),
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) -> Step<()> {
+    let mut scope = Scope::default();
+    for field in Fields::of(bytes, at) {
+        if let (1, Value::Bytes(message, at)) = field? {
+            for field in Fields::of(message, at) {
+                match field? {
+                    (1, Value::Bytes(name, _)) => scope.name = String::from_utf8_lossy(name),
+                    (2, Value::Bytes(version, _)) => scope.version = String::from_utf8_lossy(version),
+                    _ => {}
+                }
+            }
+        }
+    }
+    sink.scope(&scope);
+    let mut number = 0;
+    for field in Fields::of(bytes, at) {
+        let (2, Value::Bytes(message, at)) = field? else { continue };
+        match decode_span(message, at)? {
+            Ok(span) => {
+                counts.spans += 1;
+                sink.span(&span);
+            }
+            Err(why) => {
+                counts.refused += 1;
+                sink.refused(why, &place(resource, scope_number, number));
+            }
+        }
+        number += 1;
+    }
+    Ok(())
+}
+
+fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
+    let mut span = Span::default();
+    let (mut trace_id, mut span_id, mut parent): (&[u8], &[u8], &[u8]) = (&[], &[], &[]);
+    let mut events = 0;
+    for field in Fields::of(bytes, at) {
+        match field? {
+            (1, Value::Bytes(id, _)) => trace_id = id,
+            (2, Value::Bytes(id, _)) => span_id = id,
+            (4, Value::Bytes(id, _)) => parent = id,
+            (5, Value::Bytes(name, _)) => span.name = String::from_utf8_lossy(name),
+            (6, Value::Number(kind)) => span.kind = SpanKind::from_otlp(i32::try_from(kind).unwrap_or(0)),
+            (7, Value::Number(time)) => span.start = Timestamp::from_nanos(time),
+            (8, Value::Number(time)) => span.end = Timestamp::from_nanos(time),
+            (9, Value::Bytes(pair, at)) => {
+                let (key, value) = decode_pair(pair, at)?;
+                attributes::fill(&mut span, &key, value);
+            }
+            (11, Value::Bytes(event, at)) => {
+                events += 1;
+                decode_event(event, at, &mut span)?;
+            }
+            (13, Value::Bytes(link, at)) => span.links.extend(decode_link(link, at)?),
+            (15, Value::Bytes(status, at)) => decode_status(status, at, &mut span)?,
+            #[allow(clippy::cast_possible_truncation, reason = "flags are a fixed32")]
+            (16, Value::Number(flags)) => span.parent_origin = ParentOrigin::from_flags(flags as u32),
+            _ => {}
+        }
+    }
+    let Some(trace_id) = to_trace_id(trace_id) else { return Ok(Err(Invalid::TraceId)) };
+    let Some(span_id) = to_span_id(span_id) else { return Ok(Err(Invalid::SpanId)) };
+    (span.trace_id, span.span_id) = (trace_id, span_id);
+    span.parent_id = to_span_id(parent);
+    if span.parent_id.is_none() && !parent.iter().all(|byte| *byte == 0) {
+        span.flaw = Some(Invalid::ParentId);
+    }
+    attributes::finish(&mut span, events);
+    Ok(Ok(span))
+}
+
+fn decode_event(bytes: &[u8], at: usize, span: &mut Span<'_>) -> Step<()> {
+    let (mut is_exception, mut exception) = (false, ExceptionEvent::default());
+    for field in Fields::of(bytes, at) {
+        match field? {
+            (2, Value::Bytes(name, _)) => is_exception = name == b"exception",
+            (3, Value::Bytes(pair, at)) => {
+                let (key, value) = decode_pair(pair, at)?;
+                exception.fill(&key, value);
+            }
+            _ => {}
+        }
+    }
+    if is_exception && span.exceptions.len() < EXCEPTIONS {
+        span.exceptions.extend(exception.finish());
+    }
+    Ok(())
+}
+
+/// How many exceptions and links are kept of one span.
+const EXCEPTIONS: usize = 8;
+
+fn decode_link(bytes: &[u8], at: usize) -> Step<Option<SpanContext>> {
+    let (mut trace_id, mut span_id, mut flags) = (None, None, None);
+    for field in Fields::of(bytes, at) {
+        match field? {
+            (1, Value::Bytes(id, _)) => trace_id = to_trace_id(id),
+            (2, Value::Bytes(id, _)) => span_id = to_span_id(id),
+            (6, Value::Number(number)) => flags = Some(number),
+            _ => {}
+        }
+    }
+    let sampling = match flags {
+        Some(flags) if flags & 1 == 1 => Sampling::Sampled,
+        _ => Sampling::Deferred,
+    };
+    Ok(trace_id.zip(span_id).map(|(trace_id, span_id)| SpanContext { trace_id, span_id, sampling }))
+}
+
+fn decode_status<'a>(bytes: &'a [u8], at: usize, span: &mut Span<'a>) -> Step<()> {
+    for field in Fields::of(bytes, at) {
+        match field? {
+            (2, Value::Bytes(message, _)) => span.status_message = first_part(message),
+            (3, Value::Number(1)) => span.status = SpanStatus::Ok,
+            (3, Value::Number(2)) => span.status = SpanStatus::Error,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The start of a status message: 0.40b0 put whole tracebacks there.
+fn first_part(message: &[u8]) -> Cow<'_, str> {
+    const LONGEST: usize = 512;
+    String::from_utf8_lossy(&message[..message.len().min(LONGEST)])
+}
+
+fn decode_pair(bytes: &[u8], at: usize) -> Step<(Cow<'_, str>, AttributeValue<'_>)> {
+    let (mut key, mut value) = (Cow::Borrowed(""), AttributeValue::Other);
+    for field in Fields::of(bytes, at) {
+        match field? {
+            (1, Value::Bytes(name, _)) => key = String::from_utf8_lossy(name),
+            (2, Value::Bytes(any, at)) => value = decode_any(any, at)?,
+            _ => {}
+        }
+    }
+    Ok((key, value))
+}
+
+/// Arrays, maps and bytes are not looked into, so nothing recurses.
+fn decode_any(bytes: &[u8], at: usize) -> Step<AttributeValue<'_>> {
+    let mut value = AttributeValue::Other;
+    for field in Fields::of(bytes, at) {
+        value = match field? {
+            (1, Value::Bytes(text, _)) => AttributeValue::Text(String::from_utf8_lossy(text)),
+            (2, Value::Number(flag)) => AttributeValue::Bool(flag != 0),
+            #[allow(clippy::cast_possible_wrap, reason = "an int64 is a varint of its two's complement")]
+            (3, Value::Number(number)) => AttributeValue::Int(number as i64),
+            (4, Value::Number(bits)) => AttributeValue::Double(f64::from_bits(bits)),
+            _ => AttributeValue::Other,
+        };
+    }
+    Ok(value)
+}
+
+fn to_trace_id(bytes: &[u8]) -> Option<TraceId> {
+    bytes.try_into().ok().map(TraceId::new).filter(|id| !id.is_zero())
+}
+
+fn to_span_id(bytes: &[u8]) -> Option<SpanId> {
+    bytes.try_into().ok().map(SpanId::new).filter(|id| !id.is_zero())
+}
+
+/// A field's value as far as its wire type says. Bytes come with their offset
+/// in the request, for errors.
+enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8], usize),
+}
+
+/// The fields of a message, one after the other.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Where the message begins in the request.
+    base: usize,
+}
+
+impl<'a> Fields<'a> {
+    const fn of(bytes: &'a [u8], base: usize) -> Self {
+        Self { bytes, at: 0, base }
+    }
+
+    fn fail<T>(&mut self, why: &'static str) -> Step<T> {
+        let at = self.base + self.at;
+        // Nothing after a break means anything.
+        self.at = self.bytes.len();
+        Err(DecodeError::Protobuf { at, why })
+    }
+
+    fn varint(&mut self) -> Step<u64> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let Some(byte) = self.bytes.get(self.at) else { return self.fail("a number ends early") };
+            self.at += 1;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        self.fail("a number of more than 64 bits")
+    }
+
+    fn take(&mut self, count: usize) -> Step<&'a [u8]> {
+        match self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end)) {
+            Some(taken) => {
+                self.at += count;
+                Ok(taken)
+            }
+            None => self.fail("a field is longer than its message"),
+        }
+    }
+
+    fn field(&mut self) -> Step<(u32, Value<'a>)> {
+        let tag = self.varint()?;
+        let number = u32::try_from(tag >> 3).unwrap_or(0);
+        if number == 0 {
+            return self.fail("a field of the number 0");
+        }
+        let value = match tag & 7 {
+            0 => Value::Number(self.varint()?),
+            1 => Value::Number(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes were taken"))),
+            2 => {
+                let length = self.varint()?;
+                let at = self.base + self.at;
+                match usize::try_from(length) {
+                    Ok(length) => Value::Bytes(self.take(length)?, at),
+                    Err(_) => return self.fail("a field is longer than its message"),
+                }
+            }
+            5 => Value::Number(u64::from(u32::from_le_bytes(self.take(4)?.try_into().expect("four bytes were taken")))),
+            _ => return self.fail("an unknown wire type"),
+        };
+        Ok((number, value))
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Step<(u32, Value<'a>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.at < self.bytes.len()).then(|| self.field())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Sink for Nothing {
+        fn resource(&mut self, _: &Resource<'_>) {}
+        fn scope(&mut self, _: &Scope<'_>) {}
+        fn span(&mut self, _: &Span<'_>) {}
+        fn refused(&mut self, _: Invalid, _: &str) {}
+    }
+
+    #[test]
+    fn an_empty_request_is_one() {
+        assert_eq!(decode_protobuf(b"", &mut Nothing).expect("empty"), Counts::default());
+    }
+
+    #[test]
+    fn a_break_is_named_by_its_place() {
+        let error = decode_protobuf(b"\x0a\x05\x12\x03\x12\x7f", &mut Nothing).expect_err("cut");
+        assert_eq!(error.to_string(), "broken protobuf at byte 2: a field is longer than its message");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = decode_protobuf(&bytes, &mut Nothing);
+        }
+    }
+}
