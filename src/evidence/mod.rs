@@ -7,6 +7,8 @@
 mod broker;
 mod exports;
 mod handoff;
+mod intake;
+mod look;
 mod names;
 mod process;
 mod queue;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 pub use broker::{Broker, Brokers, Look, QueueSeen, Sight};
 pub use exports::{Exports, Repeats};
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
+pub use intake::Intake;
+pub use look::{Keep, Looker, Naming};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Service, is_work_root};
 pub use queue::{Census, Class};
@@ -44,6 +48,12 @@ pub struct Evidence {
     pub names: Names,
     /// Traces that were let go for want of memory.
     pub evicted_traces: u64,
+    pub rejected_spans: u64,
+    /// Entries of a broker's lists that are no Celery message.
+    pub foreign_entries: u64,
+    /// Messages that were read twice because a list moved.
+    pub seen_twice: u64,
+    requests: u32,
 }
 
 /// Spans that are wrong in one way.
@@ -79,6 +89,12 @@ impl Evidence {
             _ => {}
         }
         arrival
+    }
+
+    /// The number of a request that begins.
+    pub fn next_request(&mut self) -> u32 {
+        self.requests = self.requests.wrapping_add(1);
+        self.requests
     }
 
     fn saw_hand_made_consumer(&mut self, span: &Span<'_>, key: SpanKey) {

@@ -1,1 +1,351 @@
-//! The broker snapshot, format `broker/1`.
+//! The broker snapshot, format `broker/1`: JSON lines, a head and then a key a
+//! line, or several lines for a long list (`interface.md`).
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::model::Timestamp;
+
+/// The first line.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Head {
+    pub captured_at: Timestamp,
+    pub stage: Option<String>,
+    /// `host:port/db`; snapshots without one are of one and the same broker.
+    pub broker: Option<String>,
+}
+
+/// One key, or a piece of a long one.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KeyLine<'a> {
+    pub db: i64,
+    pub key: Bytes<'a>,
+    /// Milliseconds to live; -1 for ever.
+    pub pttl: i64,
+    pub content: Content<'a>,
+    /// The length of the whole list or hash, where this line holds a piece of it.
+    pub len: Option<u64>,
+    /// The index of the first entry in the list.
+    pub from: u64,
+    /// Whether nothing of the key was left out.
+    pub complete: bool,
+}
+
+/// What lies under a key.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Content<'a> {
+    /// In `LRANGE 0 -1` order: the newest first.
+    List(Vec<Bytes<'a>>),
+    Hash(Vec<(Bytes<'a>, Bytes<'a>)>),
+    Zset(Vec<(Bytes<'a>, f64)>),
+    Set(Vec<Bytes<'a>>),
+    String(Bytes<'a>),
+    /// A type that Celery does not use.
+    Other(String),
+}
+
+/// Bytes as Redis holds them.
+pub type Bytes<'a> = Cow<'a, [u8]>;
+
+/// Why a line of a snapshot could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the first line is no head of a `broker/1` snapshot: {0}")]
+    Head(String),
+    #[error("broken Base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+}
+
+#[derive(Deserialize)]
+struct RawHead {
+    snapshot: String,
+    captured_at: String,
+    stage: Option<String>,
+    broker: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawLine<'a> {
+    #[serde(default)]
+    db: i64,
+    #[serde(borrow)]
+    key: Entry<'a>,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default = "for_ever")]
+    pttl: i64,
+    #[serde(borrow)]
+    entries: Option<&'a RawValue>,
+    len: Option<u64>,
+    #[serde(default)]
+    from: u64,
+    #[serde(default = "yes")]
+    complete: bool,
+}
+
+const fn for_ever() -> i64 {
+    -1
+}
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+    Binary {
+        b64: String,
+    },
+}
+
+impl<'a> Entry<'a> {
+    fn bytes(self) -> Result<Bytes<'a>, SnapshotError> {
+        Ok(match self {
+            Self::Text(Cow::Borrowed(text)) => Cow::Borrowed(text.as_bytes()),
+            Self::Text(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+            Self::Binary { b64 } => Cow::Owned(STANDARD.decode(b64)?),
+        })
+    }
+}
+
+/// Reads the first line.
+///
+/// # Errors
+///
+/// [`SnapshotError::Head`], where it is not the head of this format.
+pub fn read_head(line: &[u8]) -> Result<Head, SnapshotError> {
+    let head: RawHead = serde_json::from_slice(line)?;
+    if head.snapshot != "broker/1" {
+        return Err(SnapshotError::Head(format!(
+            "its format is `{}`",
+            head.snapshot.chars().take(32).collect::<String>()
+        )));
+    }
+    let captured_at = Timestamp::parse_rfc3339(&head.captured_at)
+        .ok_or_else(|| SnapshotError::Head("`captured_at` is no RFC 3339 time".to_owned()))?;
+    Ok(Head { captured_at, stage: head.stage, broker: head.broker })
+}
+
+/// Reads the line of a key.
+///
+/// # Errors
+///
+/// [`SnapshotError`], which names the column and what was expected. The other
+/// lines are not lost with it.
+pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
+    let raw: RawLine<'_> = serde_json::from_slice(line)?;
+    let entries = raw.entries.map_or("null", RawValue::get);
+    let bytes = |list: Option<Vec<Entry<'_>>>| -> Result<Vec<Bytes<'_>>, SnapshotError> {
+        Ok(list
+            .unwrap_or_default()
+            .into_iter()
+            .map(|entry| entry.bytes().map(Cow::into_owned).map(Cow::Owned))
+            .collect::<Result<_, _>>()?)
+    };
+    let content = match raw.kind.as_str() {
+        "list" => {
+            let list: Option<Vec<Entry<'_>>> = serde_json::from_str(entries)?;
+            Content::List(
+                list.unwrap_or_default().into_iter().map(Entry::bytes).collect::<Result<_, _>>()?,
+            )
+        }
+        "set" => Content::Set(bytes(serde_json::from_str(entries)?)?),
+        "hash" => {
+            let pairs: Option<Pairs<'_>> = serde_json::from_str(entries)?;
+            let pairs = pairs.map(|pairs| pairs.0).unwrap_or_default();
+            Content::Hash(
+                pairs
+                    .into_iter()
+                    .map(|(field, value)| {
+                        Ok((Cow::Owned(field.into_owned().into_bytes()), value.bytes()?))
+                    })
+                    .collect::<Result<_, SnapshotError>>()?,
+            )
+        }
+        "zset" => {
+            let pairs: Option<Vec<(Entry<'_>, f64)>> = serde_json::from_str(entries)?;
+            Content::Zset(
+                pairs
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(member, score)| Ok((member.bytes()?, score)))
+                    .collect::<Result<_, SnapshotError>>()?,
+            )
+        }
+        "string" => {
+            let value: Entry<'_> = serde_json::from_str(entries)?;
+            Content::String(value.bytes()?)
+        }
+        other => Content::Other(other.chars().take(32).collect()),
+    };
+    Ok(KeyLine {
+        db: raw.db,
+        key: raw.key.bytes()?,
+        pttl: raw.pttl,
+        content,
+        len: raw.len,
+        from: raw.from,
+        complete: raw.complete,
+    })
+}
+
+/// The members of an object, in their order.
+struct Pairs<'a>(Vec<(Cow<'a, str>, Entry<'a>)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object of entries")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut map: A,
+            ) -> Result<Self::Value, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Bytes as the format writes them: a text, or Base64 where they are none.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Written<'a> {
+    Text(&'a str),
+    Binary { b64: String },
+}
+
+fn written(bytes: &[u8]) -> Written<'_> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Written::Text(text),
+        Err(_) => Written::Binary { b64: STANDARD.encode(bytes) },
+    }
+}
+
+/// Writes the first line.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn write_head(out: &mut dyn Write, head: &Head) -> io::Result<()> {
+    let line = json!({
+        "snapshot": "broker/1", "captured_at": head.captured_at, "stage": head.stage, "broker": head.broker,
+        "tool": concat!("tracelink ", env!("CARGO_PKG_VERSION")),
+    });
+    writeln!(out, "{line}")
+}
+
+/// Writes the line of a key.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn write_key(out: &mut dyn Write, line: &KeyLine<'_>) -> io::Result<()> {
+    let (kind, entries) = match &line.content {
+        Content::List(entries) => {
+            ("list", json!(entries.iter().map(|entry| written(entry)).collect::<Vec<_>>()))
+        }
+        Content::Set(entries) => {
+            ("set", json!(entries.iter().map(|entry| written(entry)).collect::<Vec<_>>()))
+        }
+        Content::Hash(pairs) => {
+            let pairs: serde_json::Map<_, _> = pairs
+                .iter()
+                .map(|(field, value)| {
+                    (String::from_utf8_lossy(field).into_owned(), json!(written(value)))
+                })
+                .collect();
+            ("hash", json!(pairs))
+        }
+        Content::Zset(pairs) => (
+            "zset",
+            json!(
+                pairs.iter().map(|(member, score)| (written(member), *score)).collect::<Vec<_>>()
+            ),
+        ),
+        Content::String(value) => ("string", json!(written(value))),
+        Content::Other(kind) => (kind.as_str(), json!(null)),
+    };
+    let mut object = json!({
+        "db": line.db, "key": written(&line.key), "type": kind, "pttl": line.pttl, "entries": entries,
+    });
+    if let Some(len) = line.len {
+        object["len"] = len.into();
+    }
+    if line.from > 0 {
+        object["from"] = line.from.into();
+    }
+    if !line.complete {
+        object["complete"] = false.into();
+    }
+    writeln!(out, "{object}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_head_needs_its_format_and_its_time() {
+        let head = read_head(br#"{"snapshot": "broker/1", "captured_at": "2026-11-22T19:49:57.749Z", "stage": "done"}"#).expect("valid");
+        assert_eq!((head.stage.as_deref(), head.broker), (Some("done"), None));
+        assert!(
+            read_head(br#"{"snapshot": "broker/2", "captured_at": "2026-11-22T19:49:57.749Z"}"#)
+                .is_err()
+        );
+        assert!(read_head(br#"{"snapshot": "broker/1", "captured_at": "noon"}"#).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_reads_back(
+            entries in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..20), 0..5),
+            score in -1e9..1e9f64,
+            from in 0..5u64,
+        ) {
+            let owned = || entries.iter().map(|entry| Cow::Owned(entry.clone()));
+            let contents = [
+                Content::List(owned().collect()),
+                Content::Set(owned().collect()),
+                Content::Zset(owned().map(|entry| (entry, score)).collect()),
+                Content::Hash((0..).zip(owned()).map(|(n, entry): (u32, _)| (Cow::Owned(n.to_string().into_bytes()), entry)).collect()),
+                Content::String(owned().next().unwrap_or_default()),
+            ];
+            for content in contents {
+                let line = KeyLine { db: 3, key: Cow::Borrowed(b"k\xff"), pttl: 7, content, len: Some(9), from, complete: false };
+                let mut bytes = Vec::new();
+                write_key(&mut bytes, &line).expect("writes to memory");
+                prop_assert_eq!(read_key(&bytes).expect("reads back"), line);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "[\\[\\]{}\",:a-z0-9 ]{0,120}") {
+            let _ = read_key(text.as_bytes());
+            let _ = read_head(text.as_bytes());
+        }
+    }
+}

@@ -117,9 +117,9 @@ fn decode(content_type: &str, bytes: &[u8]) -> Result<Value, BodyError> {
             let value = rmpv::decode::read_value_with_max_depth(&mut &bytes[..], TaskBody::DEPTH)?;
             Ok(from_msgpack(value))
         }
-        "application/x-yaml" | "yaml" => {
-            serde_saphyr::from_slice(bytes).map_err(|error| BodyError::Yaml(error.to_string().lines().next().unwrap_or_default().to_owned()))
-        }
+        "application/x-yaml" | "yaml" => serde_saphyr::from_slice(bytes).map_err(|error| {
+            BodyError::Yaml(error.to_string().lines().next().unwrap_or_default().to_owned())
+        }),
         "application/x-python-serialize" | "pickle" => Ok(pickle::walk(bytes)?),
         other => Err(BodyError::ContentType(other.chars().take(64).collect())),
     }
@@ -140,7 +140,9 @@ fn from_msgpack(value: rmpv::Value) -> Value {
             .into_iter()
             .map(|(key, value)| {
                 let key = match key {
-                    rmpv::Value::String(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
+                    rmpv::Value::String(text) => {
+                        String::from_utf8_lossy(text.as_bytes()).into_owned()
+                    }
                     other => other.to_string(),
                 };
                 (key, from_msgpack(value))
@@ -156,8 +158,12 @@ mod tests {
 
     use super::*;
 
-    const TYPES: [&str; 4] =
-        ["application/json", "application/x-msgpack", "application/x-yaml", "application/x-python-serialize"];
+    const TYPES: [&str; 4] = [
+        "application/json",
+        "application/x-msgpack",
+        "application/x-yaml",
+        "application/x-python-serialize",
+    ];
 
     #[test]
     fn every_serializer_gives_the_same_value() {

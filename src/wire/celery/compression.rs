@@ -32,8 +32,12 @@ pub fn decompress(name: &str, bytes: &[u8], limit: usize) -> Result<Vec<u8>, Dec
         "application/x-gzip" | "gzip" | "zlib" if bytes.starts_with(&[0x1f, 0x8b]) => {
             bounded(flate2::read::MultiGzDecoder::new(bytes), limit, "gzip")
         }
-        "application/x-gzip" | "gzip" | "zlib" => bounded(flate2::read::ZlibDecoder::new(bytes), limit, "zlib"),
-        "application/x-bz2" | "bzip2" | "bzip" => bounded(bzip2::read::MultiBzDecoder::new(bytes), limit, "bzip2"),
+        "application/x-gzip" | "gzip" | "zlib" => {
+            bounded(flate2::read::ZlibDecoder::new(bytes), limit, "zlib")
+        }
+        "application/x-bz2" | "bzip2" | "bzip" => {
+            bounded(bzip2::read::MultiBzDecoder::new(bytes), limit, "bzip2")
+        }
         "application/x-lzma" | "lzma" | "xz" => {
             let stream = liblzma::stream::Stream::new_auto_decoder(LZMA_MEMORY, 0)
                 .map_err(std::io::Error::from)
@@ -53,7 +57,11 @@ pub fn decompress(name: &str, bytes: &[u8], limit: usize) -> Result<Vec<u8>, Dec
     }
 }
 
-fn bounded(reader: impl Read, limit: usize, name: &'static str) -> Result<Vec<u8>, DecompressError> {
+fn bounded(
+    reader: impl Read,
+    limit: usize,
+    name: &'static str,
+) -> Result<Vec<u8>, DecompressError> {
     let mut inflated = Vec::new();
     reader
         .take(limit as u64 + 1)
@@ -99,7 +107,10 @@ mod tests {
     fn a_bomb_stops_at_the_limit() {
         for (name, bomb) in every(&vec![0; 64 << 20]) {
             assert!(bomb.len() < 1 << 20, "{name} is no bomb");
-            assert!(matches!(decompress(name, &bomb, 1 << 16), Err(DecompressError::TooLarge(_))), "{name}");
+            assert!(
+                matches!(decompress(name, &bomb, 1 << 16), Err(DecompressError::TooLarge(_))),
+                "{name}"
+            );
         }
     }
 
@@ -112,6 +123,9 @@ mod tests {
             }
             assert!(decompress(name, b"not at all", 1 << 16).is_err(), "{name}");
         }
-        assert!(matches!(decompress("application/x-snappy", b"", 1), Err(DecompressError::Unknown(_))));
+        assert!(matches!(
+            decompress("application/x-snappy", b"", 1),
+            Err(DecompressError::Unknown(_))
+        ));
     }
 }

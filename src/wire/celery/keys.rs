@@ -82,7 +82,11 @@ pub fn split_binding<'a>(member: &'a str, separator: &str) -> Option<(&'a str, &
 ///
 /// `celery<sep>3` is step 3 of `celery` where `celery` is known to be a queue,
 /// or where the separator is kombu's own, which no other name holds.
-pub fn split_priority<'a>(name: &'a str, separator: Option<&str>, is_queue: impl Fn(&str) -> bool) -> (&'a str, u32) {
+pub fn split_priority<'a>(
+    name: &'a str,
+    separator: Option<&str>,
+    is_queue: impl Fn(&str) -> bool,
+) -> (&'a str, u32) {
     let digits = name.len() - name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
     let (stem, step) = name.split_at(name.len() - digits);
     let Ok(step) = step.parse::<u32>() else { return (name, 0) };
@@ -102,7 +106,10 @@ pub fn split_priority<'a>(name: &'a str, separator: Option<&str>, is_queue: impl
                 .take(2)
                 .take_while(|(_, letter)| !letter.is_alphanumeric())
                 .map(|(at, _)| &stem[..at]);
-            borders.filter(|queue| !queue.is_empty()).find(|queue| is_queue(queue)).map_or((name, 0), |queue| (queue, step))
+            borders
+                .filter(|queue| !queue.is_empty())
+                .find(|queue| is_queue(queue))
+                .map_or((name, 0), |queue| (queue, step))
         }
     }
 }
@@ -141,7 +148,10 @@ mod tests {
 
     #[test]
     fn a_binding_names_its_routing_key_and_its_queue() {
-        assert_eq!(split_binding("celery\u{6}\u{16}\u{6}\u{16}orders", SEPARATOR), Some(("celery", "orders")));
+        assert_eq!(
+            split_binding("celery\u{6}\u{16}\u{6}\u{16}orders", SEPARATOR),
+            Some(("celery", "orders"))
+        );
         assert_eq!(split_binding("a::b", SEPARATOR), Some(("a", "b")));
         assert_eq!(split_binding("nothing", SEPARATOR), None);
     }

@@ -128,7 +128,11 @@ impl<'de> Deserialize<'de> for Number {
 
 impl Number {
     /// As a count: 0 of what is negative, no number, or too large.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is what a hostile number gets")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, which is what a hostile number gets"
+    )]
     pub fn count(self) -> u32 {
         self.0 as u32
     }

@@ -13,7 +13,7 @@ mod result;
 mod survey;
 
 pub use body::{BodyError, TaskBody};
-pub use compression::{decompress, DecompressError};
-pub use envelope::{unacked_envelope, Envelope, NotAMessage};
-pub use message::{read_message, ReadOptions, Seen};
+pub use compression::{DecompressError, decompress};
+pub use envelope::{Envelope, NotAMessage, unacked_envelope};
+pub use message::{ReadOptions, Seen, read_message};
 pub use result::read_result;

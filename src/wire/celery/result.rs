@@ -44,7 +44,11 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
         other => TaskStatus::Custom(cut(other, 64).into()),
     };
     let text = |value: &Value| value.as_str().map(Into::into);
-    let worker = if status == TaskStatus::Started { text(&meta.result["hostname"]) } else { text(&meta.worker) };
+    let worker = if status == TaskStatus::Started {
+        text(&meta.result["hostname"])
+    } else {
+        text(&meta.worker)
+    };
     Ok(TaskResult {
         task_id: task_id.into(),
         exception: exception(&status, &meta.result),
@@ -65,7 +69,10 @@ fn exception(status: &TaskStatus, result: &Value) -> Option<Exception> {
     let message = match &result["exc_message"] {
         Value::String(text) => text.clone(),
         Value::Array(parts) => {
-            let parts: Vec<_> = parts.iter().map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
+                .collect();
             parts.join(", ")
         }
         Value::Null => String::new(),
@@ -100,7 +107,8 @@ mod tests {
         assert_eq!(result.status, TaskStatus::Failure);
         assert_eq!(result.exception.expect("failed").message, "1".into());
         assert_eq!(result.done.expect("done").to_string(), "2026-11-22T19:59:49.398Z");
-        let success = read_result("a1", br#"{"status": "SUCCESS", "result": {"card": "4111"}}"#).expect("valid");
+        let success = read_result("a1", br#"{"status": "SUCCESS", "result": {"card": "4111"}}"#)
+            .expect("valid");
         assert!(!format!("{success:?}").contains("4111"));
     }
 

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::result::cut;
-use crate::model::{EmptyCarrier, Encoding, Flaw, FlawKind, Format, Mark, Place, Sighting, SpanContext};
+use crate::model::{
+    EmptyCarrier, Encoding, Flaw, FlawKind, Format, Mark, Place, Sighting, SpanContext,
+};
 use crate::wire::context::{Reading, b3, datadog, jaeger, sentry, w3c, xray};
 
 /// What a survey of a message finds.
@@ -35,7 +37,12 @@ impl Survey {
 
     /// Looks through custom headers or properties, each of which may be a
     /// context by its own name or a carrier of several.
-    pub fn fields<'v>(&mut self, fields: impl Iterator<Item = (&'v str, &'v Value)>, path: &str, place: &Place) {
+    pub fn fields<'v>(
+        &mut self,
+        fields: impl Iterator<Item = (&'v str, &'v Value)>,
+        path: &str,
+        place: &Place,
+    ) {
         let mut bag = Bag::default();
         let mut carriers = Vec::new();
         for (name, value) in fields {
@@ -64,9 +71,15 @@ impl Survey {
 
     /// A context's own name with nothing under it.
     fn empty(&mut self, bag: &Bag<'_>, path: &str) -> bool {
-        let empty = bag.entries.iter().find(|entry| entry.name == Name::Traceparent && entry.text.is_empty());
+        let empty = bag
+            .entries
+            .iter()
+            .find(|entry| entry.name == Name::Traceparent && entry.text.is_empty());
         if let Some(entry) = empty {
-            self.empty_carriers.push(EmptyCarrier { at: format!("{path}.{}", entry.key).into(), text: "\"\"".into() });
+            self.empty_carriers.push(EmptyCarrier {
+                at: format!("{path}.{}", entry.key).into(),
+                text: "\"\"".into(),
+            });
         }
         empty.is_some()
     }
@@ -90,8 +103,12 @@ impl Survey {
             Value::String(text) => matches!(text.trim(), "" | "{}" | "\"{}\"" | "null"),
             _ => false,
         };
-        if is_empty && is_carriers_name(name) && matches!(place, Place::Carrier(_) | Place::NestedHeaders) {
-            self.empty_carriers.push(EmptyCarrier { at: at.into(), text: value.to_string().into() });
+        if is_empty
+            && is_carriers_name(name)
+            && matches!(place, Place::Carrier(_) | Place::NestedHeaders)
+        {
+            self.empty_carriers
+                .push(EmptyCarrier { at: at.into(), text: value.to_string().into() });
             return true;
         }
         false
@@ -102,19 +119,29 @@ impl Survey {
             Value::Object(map) => match bytes_of(value) {
                 Some(text) => self.unwrap_text(text, at, place, Encoding::Bytes),
                 None => {
-                    let encoding = if *place == Place::NestedHeaders { Encoding::Flat } else { Encoding::Object };
+                    let encoding = if *place == Place::NestedHeaders {
+                        Encoding::Flat
+                    } else {
+                        Encoding::Object
+                    };
                     if name == "elasticapm" {
                         self.elastic(map.get("trace_parent_string"), at);
                     }
-                    self.map(map.iter().map(|(key, value)| (key.as_str(), value)), at, place, encoding);
+                    self.map(
+                        map.iter().map(|(key, value)| (key.as_str(), value)),
+                        at,
+                        place,
+                        encoding,
+                    );
                 }
             },
             Value::String(text) => self.unwrap_text(text, at, place, Encoding::Flat),
             Value::Array(list) => {
-                let pairs = list.iter().filter_map(|pair| match pair.as_array().map(Vec::as_slice) {
-                    Some([Value::String(key), value]) => Some((key.as_str(), value)),
-                    _ => None,
-                });
+                let pairs =
+                    list.iter().filter_map(|pair| match pair.as_array().map(Vec::as_slice) {
+                        Some([Value::String(key), value]) => Some((key.as_str(), value)),
+                        _ => None,
+                    });
                 self.map(pairs, at, place, Encoding::Other);
             }
             _ => {}
@@ -127,17 +154,33 @@ impl Survey {
         if trimmed.starts_with('{') || trimmed.starts_with('"') {
             match serde_json::from_str(trimmed) {
                 Ok(Value::Object(map)) => {
-                    let encoding = if encoding == Encoding::Flat { Encoding::JsonText } else { encoding };
-                    self.map(map.iter().map(|(key, value)| (key.as_str(), value)), at, place, encoding);
+                    let encoding =
+                        if encoding == Encoding::Flat { Encoding::JsonText } else { encoding };
+                    self.map(
+                        map.iter().map(|(key, value)| (key.as_str(), value)),
+                        at,
+                        place,
+                        encoding,
+                    );
                 }
                 Ok(Value::String(inner)) => {
                     if let Ok(Value::Object(map)) = serde_json::from_str(inner.trim()) {
-                        self.map(map.iter().map(|(key, value)| (key.as_str(), value)), at, place, Encoding::JsonInJson);
+                        self.map(
+                            map.iter().map(|(key, value)| (key.as_str(), value)),
+                            at,
+                            place,
+                            Encoding::JsonInJson,
+                        );
                     }
                 }
                 _ => {
                     let pairs = python_repr(trimmed);
-                    self.map(pairs.iter().map(|(key, value)| (&**key, value)), at, place, Encoding::PythonRepr);
+                    self.map(
+                        pairs.iter().map(|(key, value)| (&**key, value)),
+                        at,
+                        place,
+                        Encoding::PythonRepr,
+                    );
                 }
             }
         } else if let Ok(context) = w3c::read(text) {
@@ -146,7 +189,13 @@ impl Survey {
         }
     }
 
-    fn map<'v>(&mut self, entries: impl Iterator<Item = (&'v str, &'v Value)>, at: &str, place: &Place, encoding: Encoding) {
+    fn map<'v>(
+        &mut self,
+        entries: impl Iterator<Item = (&'v str, &'v Value)>,
+        at: &str,
+        place: &Place,
+        encoding: Encoding,
+    ) {
         let mut bag = Bag::default();
         for (key, value) in entries.take(Self::VALUES) {
             if let Some(known) = Name::of(key) {
@@ -161,7 +210,14 @@ impl Survey {
     fn elastic(&mut self, value: Option<&Value>, at: &str) {
         if let Some(text) = value.and_then(Value::as_str) {
             let at = format!("{at}.trace_parent_string");
-            self.contexts.push(sighting(&at, &Place::Header, Encoding::Object, Format::Elastic, text, w3c::read(text)));
+            self.contexts.push(sighting(
+                &at,
+                &Place::Header,
+                Encoding::Object,
+                Format::Elastic,
+                text,
+                w3c::read(text),
+            ));
         }
     }
 
@@ -180,10 +236,20 @@ impl Survey {
         match value {
             Value::Object(map) => {
                 let before = self.contexts.len();
-                self.map(map.iter().map(|(key, value)| (key.as_str(), value)), path, &Place::Body, Encoding::Object);
+                self.map(
+                    map.iter().map(|(key, value)| (key.as_str(), value)),
+                    path,
+                    &Place::Body,
+                    Encoding::Object,
+                );
                 if self.contexts.len() == before {
                     for (key, value) in map {
-                        self.argument(value, &format!("{path}.{}", cut(key, 64)), depth + 1, budget);
+                        self.argument(
+                            value,
+                            &format!("{path}.{}", cut(key, 64)),
+                            depth + 1,
+                            budget,
+                        );
                     }
                 }
             }
@@ -203,7 +269,12 @@ impl Survey {
     /// cannot be read.
     pub fn repr(&mut self, repr: &str, path: &str) {
         let pairs = python_repr(repr);
-        self.map(pairs.iter().map(|(key, value)| (&**key, value)), path, &Place::Body, Encoding::PythonRepr);
+        self.map(
+            pairs.iter().map(|(key, value)| (&**key, value)),
+            path,
+            &Place::Body,
+            Encoding::PythonRepr,
+        );
     }
 
     fn note_other(&mut self, name: &str) {
@@ -232,9 +303,18 @@ const MAX_CARRIER: usize = 64 << 10;
 /// `meta` or `context` of an application is its own affair.
 fn is_carriers_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    ["trace", "carrier", "otel", "opentelemetry", "telemetry", "propagat", "span_context", "spancontext"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "trace",
+        "carrier",
+        "otel",
+        "opentelemetry",
+        "telemetry",
+        "propagat",
+        "span_context",
+        "spancontext",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 /// The text of kombu's wrapper for bytes: `{"__type__": "bytes", "__value__": "…"}`.
@@ -253,7 +333,9 @@ fn python_repr(text: &str) -> Vec<(Cow<'_, str>, Value)> {
         if pairs.len() >= PAIRS {
             break;
         }
-        if after.trim() == ":" && let Some((value, _)) = parts.next() {
+        if after.trim() == ":"
+            && let Some((value, _)) = parts.next()
+        {
             pairs.push((Cow::Borrowed(key), Value::from(value)));
         }
     }
@@ -372,18 +454,30 @@ impl<'v> Bag<'v> {
             };
             let reading = match reading {
                 Ok(None) => continue,
-                Ok(Some(_)) if !entry.is_text && format != Format::Datadog => {
-                    Err(Flaw { kind: FlawKind::NotText, marks: vec![Mark { start: 0, end: text.len() }] })
-                }
+                Ok(Some(_)) if !entry.is_text && format != Format::Datadog => Err(Flaw {
+                    kind: FlawKind::NotText,
+                    marks: vec![Mark { start: 0, end: text.len() }],
+                }),
                 Ok(Some(context)) => Ok(context),
                 Err(flaw) if entry.is_text => Err(flaw),
-                Err(_) => Err(Flaw { kind: FlawKind::NotText, marks: vec![Mark { start: 0, end: text.len() }] }),
+                Err(_) => Err(Flaw {
+                    kind: FlawKind::NotText,
+                    marks: vec![Mark { start: 0, end: text.len() }],
+                }),
             };
             // Python's headers are a dict: a name in another case is not found.
-            let is_misnamed = *place == Place::Header && entry.key.bytes().any(|byte| byte.is_ascii_uppercase());
+            let is_misnamed =
+                *place == Place::Header && entry.key.bytes().any(|byte| byte.is_ascii_uppercase());
             let place = if is_misnamed { &Place::HeaderInOtherCase } else { place };
             let at = format!("{path}.{}", entry.key);
-            contexts.push(sighting(&at, place, entry.encoding.unwrap_or(encoding), format, text, reading));
+            contexts.push(sighting(
+                &at,
+                place,
+                entry.encoding.unwrap_or(encoding),
+                format,
+                text,
+                reading,
+            ));
         }
     }
 

@@ -17,7 +17,11 @@ pub fn read_single(text: &str) -> Reading {
         return Err(flaw(FlawKind::Unrecognised, text));
     };
     let Some(span_id) = span_id else {
-        return if matches!(text, "0" | "1" | "d") { Ok(None) } else { Err(flaw(FlawKind::Unrecognised, text)) };
+        return if matches!(text, "0" | "1" | "d") {
+            Ok(None)
+        } else {
+            Err(flaw(FlawKind::Unrecognised, text))
+        };
     };
     let sampling = match fields.next() {
         None => Sampling::Deferred,
@@ -52,7 +56,10 @@ pub fn read_multi(headers: Multi<'_>) -> Reading {
     match (headers.trace_id, headers.span_id) {
         (None, None) => Ok(None),
         (Some(trace_id), Some(span_id)) => match ids(trace_id, trace_id, span_id, sampling) {
-            Err(flaw) if !span_id.is_empty() && TraceId::parse_hex(trace_id.as_bytes()).is_some_and(|id| !id.is_zero()) => {
+            Err(flaw)
+                if !span_id.is_empty()
+                    && TraceId::parse_hex(trace_id.as_bytes()).is_some_and(|id| !id.is_zero()) =>
+            {
                 // The span id is at fault, which is not in the text that is quoted.
                 Err(Flaw { kind: flaw.kind, marks: Vec::new() })
             }
@@ -95,7 +102,8 @@ mod tests {
 
     #[test]
     fn short_and_long_trace_ids_are_one() {
-        let long = read_single("0000000000000000463ac35c9f6413ad-a2fb4a1d1a96d312-1").expect("valid");
+        let long =
+            read_single("0000000000000000463ac35c9f6413ad-a2fb4a1d1a96d312-1").expect("valid");
         let short = read_single("463ac35c9f6413ad-a2fb4a1d1a96d312-1").expect("valid");
         assert_eq!(long, short);
     }
@@ -104,7 +112,10 @@ mod tests {
     fn no_flag_is_deferred_and_a_parent_may_follow() {
         let sampling = |text: &str| read_single(text).expect("valid").expect("a context").sampling;
         assert_eq!(sampling("463ac35c9f6413ad-a2fb4a1d1a96d312"), Sampling::Deferred);
-        assert_eq!(sampling("463ac35c9f6413ad-a2fb4a1d1a96d312-d-05e3ac9a4f6e3b90"), Sampling::Sampled);
+        assert_eq!(
+            sampling("463ac35c9f6413ad-a2fb4a1d1a96d312-d-05e3ac9a4f6e3b90"),
+            Sampling::Sampled
+        );
         assert_eq!(sampling("463ac35c9f6413ad-a2fb4a1d1a96d312-0"), Sampling::NotSampled);
     }
 
@@ -113,7 +124,15 @@ mod tests {
         let half = Multi { trace_id: Some("463ac35c9f6413ad"), ..Multi::default() };
         assert_eq!(read_multi(half).expect_err("no span id").kind, FlawKind::Incomplete);
         assert_eq!(read_multi(Multi::default()), Ok(None));
-        let debug = Multi { trace_id: half.trace_id, span_id: Some("a2fb4a1d1a96d312"), flags: Some("1"), sampled: None };
-        assert_eq!(read_multi(debug).expect("valid").expect("a context").sampling, Sampling::Sampled);
+        let debug = Multi {
+            trace_id: half.trace_id,
+            span_id: Some("a2fb4a1d1a96d312"),
+            flags: Some("1"),
+            sampled: None,
+        };
+        assert_eq!(
+            read_multi(debug).expect("valid").expect("a context").sampling,
+            Sampling::Sampled
+        );
     }
 }

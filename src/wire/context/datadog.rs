@@ -21,22 +21,31 @@ pub struct Headers<'a> {
 ///
 /// The flaw of the trace id.
 pub fn read(headers: Headers<'_>) -> Reading {
-    let (Some(trace_id), Some(parent_id)) = (headers.trace_id, headers.parent_id) else { return Ok(None) };
-    let (Ok(low), Ok(span)) = (trace_id.trim().parse::<u64>(), parent_id.trim().parse::<u64>()) else {
+    let (Some(trace_id), Some(parent_id)) = (headers.trace_id, headers.parent_id) else {
+        return Ok(None);
+    };
+    let (Ok(low), Ok(span)) = (trace_id.trim().parse::<u64>(), parent_id.trim().parse::<u64>())
+    else {
         return Err(flaw(FlawKind::NotText, trace_id));
     };
     if low == 0 || span == 0 {
         return Err(flaw(FlawKind::AllZero, trace_id));
     }
     let tags = headers.tags.unwrap_or_default().split(',');
-    let high = tags.filter_map(|tag| tag.trim().strip_prefix("_dd.p.tid=")).find_map(|high| u64::from_str_radix(high, 16).ok());
+    let high = tags
+        .filter_map(|tag| tag.trim().strip_prefix("_dd.p.tid="))
+        .find_map(|high| u64::from_str_radix(high, 16).ok());
     let sampling = match headers.priority.map(|priority| priority.trim().parse::<i8>()) {
         Some(Ok(priority)) if priority > 0 => Sampling::Sampled,
         Some(Ok(_)) => Sampling::NotSampled,
         _ => Sampling::Deferred,
     };
     let id = u128::from(high.unwrap_or(0)) << 64 | u128::from(low);
-    Ok(Some(SpanContext { trace_id: TraceId::new(id.to_be_bytes()), span_id: SpanId::new(span.to_be_bytes()), sampling }))
+    Ok(Some(SpanContext {
+        trace_id: TraceId::new(id.to_be_bytes()),
+        span_id: SpanId::new(span.to_be_bytes()),
+        sampling,
+    }))
 }
 
 #[cfg(test)]

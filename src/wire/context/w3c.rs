@@ -37,7 +37,8 @@ fn split(text: &str) -> Option<SpanContext> {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let (_version, flags) = (digit(head[0])? + digit(head[1])?, digit(head[53])? << 4 | digit(head[54])?);
+    let (_version, flags) =
+        (digit(head[0])? + digit(head[1])?, digit(head[53])? << 4 | digit(head[54])?);
     let trace_id = TraceId::parse_hex(&head[3..35]).filter(|id| !id.is_zero())?;
     let span_id = SpanId::parse_hex(&head[36..52]).filter(|id| !id.is_zero())?;
     // Bit 0 alone says sampled; bit 1 is level 2's "random trace id".
@@ -70,7 +71,11 @@ fn explain(text: &str, value: &str) -> Flaw {
         return flaw_at(FlawKind::ForbiddenVersion, text, version);
     }
     first(FlawKind::HexPrefix, &|id, _| id.starts_with("0x") || id.starts_with("0X"))
-        .or_else(|| first(FlawKind::DecimalIds, &|id, length| id.len() != length && is_decimal(id) && id.len() > 8))
+        .or_else(|| {
+            first(FlawKind::DecimalIds, &|id, length| {
+                id.len() != length && is_decimal(id) && id.len() > 8
+            })
+        })
         .or_else(|| first(FlawKind::WrongLength, &|id, length| id.len() != length))
         .or_else(|| first(FlawKind::NotHexadecimal, &|id, _| !is_hex(id)))
         .or_else(|| first(FlawKind::UpperCase, &|id, _| !is_lower_hex(id)))
@@ -82,9 +87,13 @@ fn explain(text: &str, value: &str) -> Flaw {
 fn explain_flags(text: &str, value: &str, fields: &[&str]) -> Flaw {
     match fields {
         [_, _, _] => flaw_at(FlawKind::MissingFlags, text, &value[value.len()..]),
-        [_, _, _, flags, ..] if flags.is_empty() => flaw_at(FlawKind::MissingFlags, text, &value[value.len()..]),
+        [_, _, _, flags, ..] if flags.is_empty() => {
+            flaw_at(FlawKind::MissingFlags, text, &value[value.len()..])
+        }
         [version, _, _, flags, ..] => {
-            if let Some(part) = [version, flags].into_iter().find(|part| is_hex(part) && !is_lower_hex(part)) {
+            if let Some(part) =
+                [version, flags].into_iter().find(|part| is_hex(part) && !is_lower_hex(part))
+            {
                 return flaw_at(FlawKind::UpperCase, text, part);
             }
             if !is_hex(flags) {
@@ -110,9 +119,12 @@ mod tests {
 
     #[test]
     fn bit_0_alone_says_sampled() {
-        for (flags, sampling) in
-            [("00", Sampling::NotSampled), ("01", Sampling::Sampled), ("02", Sampling::NotSampled), ("03", Sampling::Sampled)]
-        {
+        for (flags, sampling) in [
+            ("00", Sampling::NotSampled),
+            ("01", Sampling::Sampled),
+            ("02", Sampling::NotSampled),
+            ("03", Sampling::Sampled),
+        ] {
             let context = read(&format!("{}{flags}", &VALID[..53])).expect("valid");
             assert_eq!(context.sampling, sampling, "flags {flags}");
         }
@@ -123,21 +135,56 @@ mod tests {
         assert!(read(&VALID.replacen("00", "cc", 1)).is_ok());
         assert!(read(&format!("{}-what-comes", VALID.replacen("00", "cc", 1))).is_ok());
         assert!(read(&format!(" {VALID}\t")).is_ok());
-        assert_eq!(read(&format!("{VALID}-more")).expect_err("too long").kind, FlawKind::WrongLength);
+        assert_eq!(
+            read(&format!("{VALID}-more")).expect_err("too long").kind,
+            FlawKind::WrongLength
+        );
     }
 
     #[test]
     fn each_flaw_is_named_and_marked() {
         let cases = [
-            ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01", FlawKind::UpperCase, "4BF92F3577B34DA6A3CE929D0E0E4736"),
-            ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", FlawKind::AllZero, "00000000000000000000000000000000"),
-            ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", FlawKind::AllZero, "0000000000000000"),
-            ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", FlawKind::ForbiddenVersion, "ff"),
+            (
+                "00-4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-01",
+                FlawKind::UpperCase,
+                "4BF92F3577B34DA6A3CE929D0E0E4736",
+            ),
+            (
+                "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                FlawKind::AllZero,
+                "00000000000000000000000000000000",
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                FlawKind::AllZero,
+                "0000000000000000",
+            ),
+            (
+                "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                FlawKind::ForbiddenVersion,
+                "ff",
+            ),
             ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", FlawKind::MissingFlags, ""),
-            ("00-100989382732932103293212893219-67667974448284343-01", FlawKind::DecimalIds, "100989382732932103293212893219"),
-            ("00-0x4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", FlawKind::HexPrefix, "0x4bf92f3577b34da6a3ce929d0e0e4736"),
-            ("00-4bf92f3577b34da6a3ce929d0e0e47-00f067aa0ba902b7-01", FlawKind::WrongLength, "4bf92f3577b34da6a3ce929d0e0e47"),
-            ("00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01", FlawKind::NotHexadecimal, "4bf92f3577b34da6a3ce929d0e0e473g"),
+            (
+                "00-100989382732932103293212893219-67667974448284343-01",
+                FlawKind::DecimalIds,
+                "100989382732932103293212893219",
+            ),
+            (
+                "00-0x4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                FlawKind::HexPrefix,
+                "0x4bf92f3577b34da6a3ce929d0e0e4736",
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e47-00f067aa0ba902b7-01",
+                FlawKind::WrongLength,
+                "4bf92f3577b34da6a3ce929d0e0e47",
+            ),
+            (
+                "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
+                FlawKind::NotHexadecimal,
+                "4bf92f3577b34da6a3ce929d0e0e473g",
+            ),
             ("hello", FlawKind::Unrecognised, "hello"),
         ];
         for (text, kind, marked) in cases {

@@ -16,8 +16,24 @@ const MESSAGE: usize = 512;
 
 /// Families of attributes whose values say nothing of the business.
 const SEMANTIC: [&str; 18] = [
-    "http.", "net.", "asgi.", "messaging.", "celery.", "db.", "rpc.", "thread.", "code.", "url.", "server.", "client.",
-    "network.", "user_agent.", "otel.", "process.", "telemetry.", "task.",
+    "http.",
+    "net.",
+    "asgi.",
+    "messaging.",
+    "celery.",
+    "db.",
+    "rpc.",
+    "thread.",
+    "code.",
+    "url.",
+    "server.",
+    "client.",
+    "network.",
+    "user_agent.",
+    "otel.",
+    "process.",
+    "telemetry.",
+    "task.",
 ];
 
 /// Fills a span from its attributes, one after the other.
@@ -46,7 +62,8 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "celery.eta" => span.has_eta = true,
         "celery.delivery_info" => {
             // The repr of a Python dict.
-            span.redelivered = value.as_text().is_some_and(|info| info.contains("'redelivered': True"));
+            span.redelivered =
+                value.as_text().is_some_and(|info| info.contains("'redelivered': True"));
         }
         "task.will_retry" => span.will_retry |= value == AttributeValue::Bool(true),
         "celery.retry.reason" => span.will_retry = true,
@@ -89,7 +106,10 @@ fn note_fact(span: &mut Span<'_>, key: &str, value: &AttributeValue<'_>) {
         AttributeValue::Int(_) => true,
         _ => false,
     };
-    if is_telling && span.facts.len() < FACTS && !SEMANTIC.iter().any(|family| key.starts_with(family)) {
+    if is_telling
+        && span.facts.len() < FACTS
+        && !SEMANTIC.iter().any(|family| key.starts_with(family))
+    {
         span.facts.push(hash(key, value));
     }
 }
@@ -111,7 +131,16 @@ fn hash(key: &str, value: &AttributeValue<'_>) -> u64 {
 /// Ends the reading of a span: its fingerprint, and what is wrong with its times.
 pub fn finish(span: &mut Span<'_>, events: usize) {
     let mut hasher = FxHasher::default();
-    (span.parent_id, &*span.name, span.kind as u8, span.start, span.end, span.status as u8, events, span.links.len())
+    (
+        span.parent_id,
+        &*span.name,
+        span.kind as u8,
+        span.start,
+        span.end,
+        span.status as u8,
+        events,
+        span.links.len(),
+    )
         .hash(&mut hasher);
     span.fingerprint = span.fingerprint.wrapping_add(hasher.finish());
     if span.flaw.is_none() && (span.end < span.start || span.start == Timestamp::UNSET) {
@@ -152,8 +181,12 @@ pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: Attribut
     match (key, value) {
         ("service.name", AttributeValue::Text(name)) => resource.service = name,
         ("service.instance.id", AttributeValue::Text(id)) => resource.instance = Some(id),
-        ("telemetry.sdk.language", AttributeValue::Text(language)) => resource.language = Some(language),
-        ("telemetry.sdk.version", AttributeValue::Text(version)) => resource.sdk_version = Some(version),
+        ("telemetry.sdk.language", AttributeValue::Text(language)) => {
+            resource.language = Some(language)
+        }
+        ("telemetry.sdk.version", AttributeValue::Text(version)) => {
+            resource.sdk_version = Some(version)
+        }
         ("host.name", AttributeValue::Text(host)) => resource.host = Some(host),
         ("process.pid", AttributeValue::Int(pid)) => resource.pid = Some(pid),
         _ => {}

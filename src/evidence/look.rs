@@ -1,0 +1,338 @@
+//! One look at a broker, taken into the evidence key by key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Evidence;
+use super::broker::{Look, QueueSeen};
+use super::queue::Glance;
+use crate::model::{Message, MessageState, Timestamp};
+use crate::wire::celery::keys::{self, Key};
+use crate::wire::celery::{
+    Envelope, NotAMessage, ReadOptions, Seen, read_message, read_result, unacked_envelope,
+};
+
+/// How the messages of a look are remembered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Each by itself, to be joined with spans and results.
+    Each,
+    /// By class: any number of messages takes the memory of their kinds.
+    Counted,
+}
+
+/// How a broker's names are made, where the application was configured so.
+#[derive(Clone, Default, Debug)]
+pub struct Naming {
+    /// `global_keyprefix`; found from the bindings where it is not given.
+    pub prefix: Option<String>,
+    /// `sep`.
+    pub separator: Option<String>,
+}
+
+/// Takes a look at a broker: first its bindings and the names of its lists,
+/// then what lies in them.
+#[derive(Debug)]
+pub struct Looker<'e> {
+    evidence: &'e mut Evidence,
+    broker: Arc<str>,
+    keep: Keep,
+    options: ReadOptions,
+    naming: Naming,
+    look: Look,
+    /// Queues by exchange and routing key.
+    routes: BTreeMap<(String, String), String>,
+    bound: BTreeSet<String>,
+    /// Lists by name: their queue and priority step.
+    lists: BTreeMap<String, (Arc<str>, u32)>,
+    /// Broken and foreign entries, by the key that holds them and why.
+    pub foreign: BTreeMap<String, (u64, NotAMessage)>,
+    /// Contexts seen at the border of the last page, so that a list that moved
+    /// is not counted twice.
+    twice: u64,
+}
+
+impl<'e> Looker<'e> {
+    pub fn new(
+        evidence: &'e mut Evidence,
+        broker: &str,
+        at: Timestamp,
+        keep: Keep,
+        options: ReadOptions,
+        naming: Naming,
+    ) -> Self {
+        Self {
+            evidence,
+            broker: broker.into(),
+            keep,
+            options,
+            naming,
+            look: Look { at, unacked_complete: true, complete: true, ..Look::default() },
+            routes: BTreeMap::new(),
+            bound: BTreeSet::new(),
+            lists: BTreeMap::new(),
+            foreign: BTreeMap::new(),
+            twice: 0,
+        }
+    }
+
+    /// Takes a set that kombu keeps. Call this for every set before the lists.
+    pub fn set(&mut self, name: &str, members: &[&str]) {
+        match keys::classify(name) {
+            Key::Workers => {
+                let workers = self.look.workers.get_or_insert_default();
+                workers.extend(members.iter().map(|member| Box::from(*member)));
+            }
+            Key::Binding { exchange } => {
+                if self.naming.prefix.is_none() {
+                    self.naming.prefix = Some(keys::prefix_of(name).to_owned());
+                }
+                // Remote control and events are no queues of tasks.
+                if exchange.ends_with("pidbox") || exchange.starts_with("celeryev") {
+                    return;
+                }
+                let separator = self.naming.separator.as_deref().unwrap_or(keys::SEPARATOR);
+                let queues = self.look.bindings.entry(exchange.into()).or_default();
+                for member in members {
+                    let Some((routing_key, queue)) = keys::split_binding(member, separator) else {
+                        continue;
+                    };
+                    queues.insert(queue.into());
+                    self.look.routing_keys.insert(routing_key.into());
+                    self.routes
+                        .insert((exchange.to_owned(), routing_key.to_owned()), queue.to_owned());
+                    self.bound.insert(queue.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Says that the bindings were looked at, so that no worker among them
+    /// means that there is none.
+    pub fn looked_for_workers(&mut self) {
+        self.look.workers.get_or_insert_default();
+    }
+
+    /// Says that a list is there, before any is read.
+    pub fn announce(&mut self, name: &str) {
+        self.lists.entry(name.to_owned()).or_insert_with(|| (Arc::from(""), 0));
+    }
+
+    /// The queue and the priority step of a list.
+    fn queue_of(&mut self, name: &str) -> (Arc<str>, u32) {
+        if let Some((queue, step)) = self.lists.get(name).filter(|(queue, _)| !queue.is_empty()) {
+            return (Arc::clone(queue), *step);
+        }
+        let prefix = self.naming.prefix.as_deref().unwrap_or_default();
+        let plain = name.strip_prefix(prefix).unwrap_or(name);
+        let is_queue = |stem: &str| {
+            self.bound.contains(stem) || self.lists.contains_key(&format!("{prefix}{stem}"))
+        };
+        let given = self.naming.separator.as_deref();
+        let (queue, step) = if self.bound.contains(plain) {
+            (plain, 0)
+        } else {
+            keys::split_priority(plain, given, is_queue)
+        };
+        let queue = self.evidence.names.share(queue);
+        self.lists.insert(name.to_owned(), (Arc::clone(&queue), step));
+        (queue, step)
+    }
+
+    /// Takes entries of a list, the first of which has the index `from`.
+    ///
+    /// `complete` says whether this and the pages before it are all of it.
+    pub fn list<'b>(
+        &mut self,
+        name: &str,
+        from: u64,
+        entries: impl Iterator<Item = &'b [u8]>,
+        length: Option<u64>,
+        complete: bool,
+    ) {
+        if keys::classify(name) == Key::Control {
+            return;
+        }
+        let (queue, step) = self.queue_of(name);
+        let (mut read, mut messages) = (0, 0);
+        for entry in entries {
+            let seen = Seen {
+                queue: Arc::clone(&queue),
+                state: MessageState::Ready,
+                index: Some(from + read),
+            };
+            read += 1;
+            messages += u64::from(self.message(entry, &seen, name));
+        }
+        let is_queue =
+            messages > 0 || self.bound.contains(&*queue) || self.look.queues.contains_key(&queue);
+        if !is_queue {
+            return;
+        }
+        let seen = self
+            .look
+            .queues
+            .entry(queue)
+            .or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() });
+        let first_piece = !seen.priorities.contains_key(&step);
+        let in_list = seen.priorities.entry(step).or_default();
+        match length {
+            Some(length) if first_piece => {
+                *in_list = length;
+                seen.ready += length;
+            }
+            Some(_) => {}
+            None => {
+                *in_list += read;
+                seen.ready += read;
+            }
+        }
+        seen.read += read;
+        seen.foreign += read - messages;
+        seen.complete = complete && (first_piece || seen.complete || from == 0);
+    }
+
+    /// Takes values of `unacked`: what workers hold.
+    pub fn unacked<'b>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'b [u8]>,
+        complete: bool,
+    ) {
+        self.look.unacked_complete &= complete;
+        for value in values {
+            let envelope = match unacked_envelope(value) {
+                Ok(envelope) => envelope,
+                Err(why) => {
+                    self.note_foreign(name, why);
+                    continue;
+                }
+            };
+            let queue = self.queue_of_held(envelope);
+            let seen =
+                Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None };
+            if self.message(envelope, &seen, name) {
+                let seen = self
+                    .look
+                    .queues
+                    .entry(queue)
+                    .or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() });
+                seen.unacked += 1;
+                seen.read += 1;
+            }
+        }
+    }
+
+    /// The queue from which a worker took a message: where its exchange and
+    /// routing key lead.
+    fn queue_of_held(&mut self, envelope: &[u8]) -> Arc<str> {
+        let Ok(envelope) = Envelope::decode(envelope) else { return Arc::from("") };
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let exchange = text(envelope.properties.exchange.as_deref());
+        let routing_key = text(envelope.properties.routing_key.as_deref());
+        let queue =
+            self.routes.get(&(exchange, routing_key.clone())).cloned().unwrap_or(routing_key);
+        self.evidence.names.share(&queue)
+    }
+
+    fn message(&mut self, entry: &[u8], seen: &Seen, key: &str) -> bool {
+        let envelope = match Envelope::decode(entry) {
+            Ok(envelope) => envelope,
+            Err(why) => {
+                self.note_foreign(key, why);
+                return false;
+            }
+        };
+        if self.keep == Keep::Counted
+            && let Some(context) = envelope.plain_context()
+        {
+            self.count(&envelope, seen, context);
+            return true;
+        }
+        let names = &mut self.evidence.names;
+        match read_message(&envelope, seen, self.options, &mut |name| names.share(name)) {
+            Ok(message) => {
+                self.take(message);
+                true
+            }
+            Err(why) => {
+                self.note_foreign(key, why);
+                false
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match self.keep {
+            Keep::Each => self.evidence.saw_message(message, &self.broker, self.look.at),
+            Keep::Counted => self.evidence.census.saw(message, &self.broker, self.look.at),
+        }
+    }
+
+    /// The hot path: a healthy message is counted, and forgotten.
+    fn count(&mut self, envelope: &Envelope<'_>, seen: &Seen, context: crate::model::SpanContext) {
+        let headers = &envelope.headers;
+        let id = headers.id.as_deref();
+        let is_scheduled = seen.state == MessageState::Unacked && headers.eta.0.is_some();
+        let glance = Glance {
+            task: headers.task.as_deref().unwrap_or_default(),
+            origin: headers.origin.as_deref(),
+            nested: headers.parent_id.as_deref().is_some_and(|parent| Some(parent) != id),
+            state: if is_scheduled { MessageState::Scheduled } else { seen.state },
+            context,
+        };
+        let Evidence { census, names, .. } = &mut *self.evidence;
+        let options = self.options;
+        census.glanced(&glance, &seen.queue, &self.broker, self.look.at, || {
+            read_message(envelope, seen, options, &mut |name| names.share(name)).ok()
+        });
+    }
+
+    fn note_foreign(&mut self, key: &str, why: NotAMessage) {
+        const KEYS: usize = 100;
+        self.evidence.foreign_entries += 1;
+        if let Some((count, _)) = self.foreign.get_mut(key) {
+            *count += 1;
+        } else if self.foreign.len() < KEYS {
+            self.foreign.insert(key.to_owned(), (1, why));
+        }
+    }
+
+    /// Takes the value of a result. What is none is another program's.
+    pub fn result(&mut self, task_id: &str, value: &[u8]) {
+        match read_result(task_id, value) {
+            Ok(result) => self.evidence.saw_result(result),
+            Err(error) => self.note_foreign(
+                &format!("celery-task-meta-{task_id}"),
+                NotAMessage::NotJson { why: error.to_string() },
+            ),
+        }
+    }
+
+    /// Says that entries were left out because the list moved.
+    pub fn seen_twice(&mut self, entries: u64) {
+        self.twice += entries;
+    }
+
+    /// Says that not every key was looked at.
+    pub fn incomplete(&mut self) {
+        self.look.complete = false;
+        self.look.unacked_complete = false;
+    }
+
+    /// Ends the look and files it.
+    pub fn finish(mut self) -> Look {
+        // A queue that is bound and has no list is empty.
+        for queue in &self.bound {
+            let name = self.evidence.names.share(queue);
+            self.look
+                .queues
+                .entry(name)
+                .or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() });
+        }
+        self.evidence.seen_twice += self.twice;
+        self.evidence.brokers.insert(&self.broker, self.look.clone());
+        self.look
+    }
+}
