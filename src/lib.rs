@@ -13,6 +13,7 @@
 //! `tests/layers.rs` holds them to it.
 
 pub mod broker;
+pub mod bundle;
 pub mod cli;
 pub mod command;
 pub mod diagnosis;

@@ -1,1 +1,94 @@
-//! command
+//! What each command does. It wires the rooms together, and decides nothing.
+
+mod diagnose;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, FailOn, Format, Output};
+use crate::model::{Report, Severity, Status};
+use crate::report::{self, Subject, human::View};
+
+/// How a run ended: the documented exit codes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// Nothing at or above `--fail-on`.
+    Fine,
+    /// Findings at or above `--fail-on`.
+    Findings,
+    /// Nothing received, no messages, nothing to judge.
+    NoEvidence,
+    /// The environment: a broker, a port, a file.
+    Environment,
+    Interrupted,
+}
+
+impl Exit {
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Findings => 1,
+            Self::NoEvidence => 3,
+            Self::Environment => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// What is wrong with the environment, with the place and the remedy.
+pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+    match cli.command {
+        Command::Diagnose(args) => diagnose::run(&args, &cli.output),
+        _ => Ok(Exit::Fine),
+    }
+}
+
+/// How the run ends by what the report says.
+fn exit_of(report: &Report, fail_on: FailOn) -> Exit {
+    let least = match fail_on {
+        FailOn::Error => Some(Severity::Error),
+        FailOn::Warning => Some(Severity::Warning),
+        FailOn::Note => Some(Severity::Note),
+        FailOn::Never => None,
+    };
+    if least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity <= least)) {
+        return Exit::Findings;
+    }
+    if report.verdict.status == Status::NoEvidence { Exit::NoEvidence } else { Exit::Fine }
+}
+
+/// Writes the report to standard output.
+fn print(
+    report: &Report,
+    output: &Output,
+    subject: Subject,
+    broker: Option<String>,
+    exit: Exit,
+) -> io::Result<()> {
+    let format = match output.format {
+        Format::Human => report::Format::Human,
+        Format::Json => report::Format::Json,
+        Format::Jsonl => report::Format::Jsonl,
+    };
+    let view = View {
+        width: 80,
+        color: false,
+        verbose: output.verbose,
+        quiet: output.quiet,
+        broker,
+        exit_code: exit.code(),
+    };
+    let mut out = io::BufWriter::new(anstream::stdout());
+    report::write(report, format, subject, &view, &mut out)?;
+    out.flush()
+}

@@ -1,11 +1,11 @@
 //! The round of judging: every hand-off, every trace, every population.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
 use super::{Check, Diagnosis, Known, OTHERS, SPEAKING_ORDER, Verdict, stations, tree};
 use crate::evidence::{Evidence, Fate, Handoff};
-use crate::model::{Finding, Severity, Stations, Timestamp};
+use crate::model::{Finding, RetryShare, Severity, SpanStatus, Stations, Timestamp, TraceId};
 
 /// What a round of judging found.
 #[derive(Debug)]
@@ -16,6 +16,17 @@ pub struct Judged<'e> {
     pub handoffs: Vec<JudgedHandoff<'e>>,
     /// All hand-offs, listed or not.
     pub total: u64,
+    /// Traces that a finding speaks of, with the ids of those findings.
+    pub traces: BTreeMap<TraceId, BTreeSet<String>>,
+    pub figures: Figures,
+}
+
+/// What people monitor, over all hand-offs.
+#[derive(Default, Debug)]
+pub struct Figures {
+    pub queue_wait_ms: Vec<f64>,
+    pub retries: RetryShare,
+    pub failures: BTreeMap<String, u64>,
 }
 
 /// One hand-off, and what is said of it.
@@ -35,8 +46,13 @@ const LISTED: usize = 100;
 /// Judges everything that is known. `now` is the clock of the evidence.
 pub fn judge(evidence: &Evidence, now: Timestamp) -> Judged<'_> {
     let known = Known::of(evidence, now);
-    let mut round =
-        Round { known: &known, findings: Findings::default(), explained: BTreeSet::new() };
+    let mut round = Round {
+        known: &known,
+        findings: Findings::default(),
+        explained: BTreeSet::new(),
+        traces: BTreeMap::new(),
+        figures: Figures::default(),
+    };
     let mut listed = Listed::default();
 
     // In the order of ids, so that what is listed and quoted does not depend
@@ -44,17 +60,16 @@ pub fn judge(evidence: &Evidence, now: Timestamp) -> Judged<'_> {
     let mut tasks: Vec<_> = evidence.tasks.iter().collect();
     tasks.sort_unstable_by_key(|task| &task.id);
     for task in tasks {
-        for mut handoff in task.handoffs(evidence) {
+        let handoffs = task.handoffs(evidence);
+        round.figures.saw_task(&handoffs);
+        for mut handoff in handoffs {
             handoff.lookalikes = known.lookalikes(&handoff);
             listed.push(round.judge(handoff));
         }
     }
     let mut classes: Vec<_> = evidence.census.classes().filter_map(Handoff::of_class).collect();
     classes.sort_by_key(|handoff| {
-        (
-            handoff.task,
-            handoff.message().map(|message| (&message.queue, &message.origin, &message.id)),
-        )
+        (handoff.task, handoff.message().map(|message| (&message.queue, &message.origin, &message.id)))
     });
     for handoff in classes {
         listed.push(round.judge(handoff));
@@ -68,7 +83,13 @@ pub fn judge(evidence: &Evidence, now: Timestamp) -> Judged<'_> {
             });
         }
     }
-    Judged { findings: round.findings.ranked(), handoffs: listed.handoffs, total: listed.total }
+    Judged {
+        findings: round.findings.ranked(),
+        handoffs: listed.handoffs,
+        total: listed.total,
+        traces: round.traces,
+        figures: round.figures,
+    }
 }
 
 struct Round<'k, 'e> {
@@ -76,6 +97,37 @@ struct Round<'k, 'e> {
     findings: Findings,
     /// Tasks whose hand-made consumer roots a finding speaks for.
     explained: BTreeSet<&'e str>,
+    traces: BTreeMap<TraceId, BTreeSet<String>>,
+    figures: Figures,
+}
+
+/// How many traces are marked with the findings that speak of them.
+const MARKED: usize = 1_000;
+
+fn mark(traces: &mut BTreeMap<TraceId, BTreeSet<String>>, trace: TraceId, finding: &str) {
+    if traces.len() < MARKED || traces.contains_key(&trace) {
+        traces.entry(trace).or_default().insert(finding.to_owned());
+    }
+}
+
+impl Figures {
+    fn saw_task(&mut self, handoffs: &[Handoff<'_>]) {
+        let attempts = handoffs.iter().filter(|handoff| !handoff.consumers.is_empty()).count() as u64;
+        if attempts > 0 {
+            self.retries.tasks += 1;
+            self.retries.retried += u64::from(attempts > 1);
+            self.retries.attempts += attempts;
+        }
+        self.queue_wait_ms.extend(handoffs.iter().filter_map(Handoff::queue_wait_ms));
+        let Some(last) = handoffs.last() else { return };
+        let of_span = || {
+            let failed = last.consumers.iter().find(|consumer| consumer.span.status == SpanStatus::Error)?;
+            failed.span.detail().exceptions.first().filter(|exception| &*exception.kind != "Retry")
+        };
+        if let Some(failure) = last.failure().or_else(of_span) {
+            *self.failures.entry(failure.kind.to_string()).or_default() += 1;
+        }
+    }
 }
 
 impl<'e> Round<'_, 'e> {
@@ -93,7 +145,16 @@ impl<'e> Round<'_, 'e> {
                     if !handoff.task.is_empty() {
                         self.explained.insert(handoff.task);
                     }
-                    finding = Some(self.findings.add(diagnosis, *occurrence));
+                    let id = self.findings.add(diagnosis, *occurrence);
+                    let spans =
+                        handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+                    for trace in spans
+                        .map(|found| found.trace.id)
+                        .chain(handoff.contexts().map(|context| context.trace_id))
+                    {
+                        mark(&mut self.traces, trace, &id);
+                    }
+                    finding = Some(id);
                     break;
                 }
             }
@@ -105,12 +166,7 @@ impl<'e> Round<'_, 'e> {
                 remarks.push(self.findings.add(diagnosis, *occurrence));
             }
         }
-        JudgedHandoff {
-            stations: stations::of(&handoff, self.known, broken),
-            handoff,
-            finding,
-            remarks,
-        }
+        JudgedHandoff { stations: stations::of(&handoff, self.known, broken), handoff, finding, remarks }
     }
 
     /// Hand-made consumer roots for which no hand-off speaks.
@@ -124,7 +180,8 @@ impl<'e> Round<'_, 'e> {
         let nameless = if self.explained.is_empty() { known.nameless_orphans() } else { &[] };
         let all: Vec<_> = unexplained.chain(nameless).copied().collect();
         for orphan in all {
-            self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan));
+            let id = self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan));
+            mark(&mut self.traces, orphan.trace.id, &id);
         }
     }
 
@@ -141,7 +198,8 @@ impl<'e> Round<'_, 'e> {
         for trace in traces {
             for (diagnosis, check) in &checks {
                 check(trace, self.known, &mut |occurrence| {
-                    self.findings.add(diagnosis, occurrence);
+                    let id = self.findings.add(diagnosis, occurrence);
+                    mark(&mut self.traces, trace.id, &id);
                 });
             }
         }

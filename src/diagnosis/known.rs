@@ -65,13 +65,10 @@ impl<'e> Known<'e> {
         if orphans.is_empty() {
             return;
         }
-        let tasks: BTreeSet<&str> =
-            self.evidence.tasks.iter().map(|task| task.name(self.evidence)).collect();
+        let tasks: BTreeSet<&str> = self.evidence.tasks.iter().map(|task| task.name(self.evidence)).collect();
         for (name, keys) in orphans {
-            let task =
-                tasks.iter().filter(|task| names_task(name, task)).max_by_key(|task| task.len());
-            let mut found: Vec<_> =
-                keys.iter().filter_map(|key| self.evidence.spans.get(*key)).collect();
+            let task = tasks.iter().filter(|task| names_task(name, task)).max_by_key(|task| task.len());
+            let mut found: Vec<_> = keys.iter().filter_map(|key| self.evidence.spans.get(*key)).collect();
             match task {
                 Some(task) => self.orphans.entry(task).or_default().append(&mut found),
                 None => self.nameless_orphans.append(&mut found),
@@ -127,11 +124,7 @@ impl<'e> Known<'e> {
         let is_producer = |service: &Service<'_>| {
             service.serves() || service.produces() || (somebody_consumes && !service.consumes())
         };
-        self.services
-            .iter()
-            .filter(|(_, service)| is_producer(service))
-            .map(|(name, _)| *name)
-            .collect()
+        self.services.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
     }
 
     /// Services that do work without a consumer span around it, and neither
@@ -179,10 +172,7 @@ impl<'e> Flow<'e> {
             for delivery in &task.messages {
                 if evidence.fate_of(delivery) == Fate::Gone {
                     is_gone = true;
-                    let last = flow
-                        .taken
-                        .entry((&*delivery.broker, &*delivery.message.queue))
-                        .or_default();
+                    let last = flow.taken.entry((&*delivery.broker, &*delivery.message.queue)).or_default();
                     *last = (*last).max(delivery.last().at);
                 }
             }
@@ -191,9 +181,10 @@ impl<'e> Flow<'e> {
                 flow.seen_publishing.extend(producers.map(|producer| producer.span.service()));
             }
             let Some(trace) = sampled_trace(task) else { continue };
-            let has_run = task.result.as_ref().is_some_and(|result| {
-                matches!(result.status, TaskStatus::Success | TaskStatus::Failure)
-            });
+            let has_run = task
+                .result
+                .as_ref()
+                .is_some_and(|result| matches!(result.status, TaskStatus::Success | TaskStatus::Failure));
             if !task.consumers.is_empty() {
                 kept.push(trace.low64());
             } else if has_run || is_gone {
@@ -252,8 +243,7 @@ fn names_task(span: &str, task: &str) -> bool {
                 let is_edge = |letter: Option<char>| {
                     letter.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_')
                 };
-                is_edge(span[..at].chars().next_back())
-                    && is_edge(span[at + part.len()..].chars().next())
+                is_edge(span[..at].chars().next_back()) && is_edge(span[at + part.len()..].chars().next())
             })
     };
     is_word(task) || is_word(last)
@@ -300,11 +290,7 @@ impl<'e> Origins<'e> {
         } else {
             tally.with_context += times;
         }
-        match message
-            .contexts
-            .iter()
-            .find_map(|sighting| sighting.context())
-            .map(|context| context.sampling)
+        match message.contexts.iter().find_map(|sighting| sighting.context()).map(|context| context.sampling)
         {
             Some(Sampling::Sampled) => tally.sampled += times,
             Some(Sampling::NotSampled) => tally.unsampled += times,
@@ -321,9 +307,7 @@ impl<'e> Origins<'e> {
         let mut always: Vec<_> = self
             .tallies
             .iter()
-            .filter(|((of, _), tally)| {
-                *of == broker && tally.with_context > 0 && tally.without == 0
-            })
+            .filter(|((of, _), tally)| *of == broker && tally.with_context > 0 && tally.without == 0)
             .map(|((_, origin), tally)| (*origin, *tally))
             .collect();
         always.sort_unstable_by_key(|(origin, _)| *origin);

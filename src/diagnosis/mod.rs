@@ -5,6 +5,7 @@
 //! [`Evidence`](crate::evidence::Evidence) and never changes it; it knows
 //! neither formats nor terminals.
 
+mod assemble;
 mod findings;
 mod judge;
 mod known;
@@ -25,7 +26,8 @@ pub mod tree;
 use crate::evidence::{Handoff, Trace};
 use crate::model::{Severity, Station};
 
-pub use judge::{Judged, JudgedHandoff, judge};
+pub use assemble::{Listing, report};
+pub use judge::{Figures, Judged, JudgedHandoff, judge};
 pub use known::Known;
 pub use occurrence::Occurrence;
 
@@ -133,6 +135,8 @@ pub static SPEAKING_ORDER: &[&Diagnosis] = &[
     &extract::PROPAGATOR_MISMATCH,
     &extract::CARRIER_KEY_MISMATCH,
     &extract::EXTRACT_RESULT_IGNORED,
+    &extract::DUPLICATE_CONSUMER_SPANS,
+    &delivery::DUPLICATE_EXECUTION,
     &sampling::NOT_SAMPLED,
     &delivery::TASK_NOT_REGISTERED,
     &delivery::WORKER_KILLED,
@@ -144,8 +148,6 @@ pub static SPEAKING_ORDER: &[&Diagnosis] = &[
     &extract::WORKER_NOT_INSTRUMENTED,
     &sampling::SAMPLER_IGNORES_PARENT,
     &export::WORKER_SILENT,
-    &extract::DUPLICATE_CONSUMER_SPANS,
-    &delivery::DUPLICATE_EXECUTION,
     &tree::ORPHANED_CONSUMER,
 ];
 

@@ -88,11 +88,7 @@ impl Broker {
     /// Whether a message of `queue`, last seen at `seen`, had left both the
     /// queue and `unacked` at a later look.
     pub fn shows_gone(&self, queue: &str, seen: Timestamp) -> bool {
-        self.looks
-            .iter()
-            .rev()
-            .take_while(|look| look.at > seen)
-            .any(|look| look.shows_absence_from(queue))
+        self.looks.iter().rev().take_while(|look| look.at > seen).any(|look| look.shows_absence_from(queue))
     }
 }
 

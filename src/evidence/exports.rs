@@ -73,8 +73,7 @@ impl Exports {
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         let entry = self.requests.entry(request).or_default();
         let mark = (span.fingerprint, key.trace_id, key.span_id);
-        entry.digest =
-            entry.digest.wrapping_add(BuildHasherDefault::<FxHasher>::default().hash_one(mark));
+        entry.digest = entry.digest.wrapping_add(BuildHasherDefault::<FxHasher>::default().hash_one(mark));
         entry.spans += 1;
         let seen = match self.services.get_mut(&process.service) {
             Some(seen) => seen,
@@ -149,9 +148,7 @@ impl Exports {
     /// Whether two requests are known to hold different spans.
     fn differ(&self, first: u32, second: u32) -> bool {
         match (self.requests.get(&first), self.requests.get(&second)) {
-            (Some(first), Some(second)) => {
-                first.digest != second.digest || first.spans != second.spans
-            }
+            (Some(first), Some(second)) => first.digest != second.digest || first.spans != second.spans,
             _ => false,
         }
     }

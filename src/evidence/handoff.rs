@@ -92,8 +92,7 @@ impl<'e> Handoff<'e> {
 
     /// The consumer span that stands for the run: the instrumentor's, else the first.
     pub fn consumer(&self) -> Option<SpanRef<'e>> {
-        let instrumented =
-            self.consumers.iter().find(|consumer| consumer.span.is_instrumented_run());
+        let instrumented = self.consumers.iter().find(|consumer| consumer.span.is_instrumented_run());
         instrumented.or(self.consumers.first()).copied()
     }
 
@@ -106,9 +105,7 @@ impl<'e> Handoff<'e> {
         let links = &consumer.span.detail().links;
         let continues = |key: SpanKey| {
             (consumer.trace.id == key.trace_id && consumer.span.parent == Some(key.span_id))
-                || links
-                    .iter()
-                    .any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
+                || links.iter().any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
         };
         let producer = self.producer.map(SpanRef::key);
         if producer.is_some_and(continues) || self.contexts().any(continues) {
@@ -117,11 +114,8 @@ impl<'e> Handoff<'e> {
         let Some(_parent) = consumer.span.parent else {
             return if links.is_empty() { Continuity::Orphaned } else { Continuity::Whole };
         };
-        let sent_from: BTreeSet<_> = self
-            .contexts()
-            .map(|key| key.trace_id)
-            .chain(producer.map(|key| key.trace_id))
-            .collect();
+        let sent_from: BTreeSet<_> =
+            self.contexts().map(|key| key.trace_id).chain(producer.map(|key| key.trace_id)).collect();
         if sent_from.is_empty() {
             Continuity::Unknown
         } else if sent_from.contains(&consumer.trace.id) {
@@ -158,9 +152,9 @@ impl<'e> Handoff<'e> {
     pub fn was_run(&self) -> bool {
         self.was_retried
             || !self.consumers.is_empty()
-            || self.result.is_some_and(|result| {
-                !matches!(result.status, TaskStatus::Pending | TaskStatus::Revoked)
-            })
+            || self
+                .result
+                .is_some_and(|result| !matches!(result.status, TaskStatus::Pending | TaskStatus::Revoked))
     }
 
     /// Whether nothing but the queue was looked at.
@@ -191,23 +185,17 @@ impl Task {
                 .filter_map(|key| known.spans.get(*key))
                 .find_map(|found| found.span.detail().task.as_deref())
         };
-        of_message
-            .or_else(of_spans)
-            .or_else(|| self.result.as_ref()?.task.as_deref())
-            .unwrap_or_default()
+        of_message.or_else(of_spans).or_else(|| self.result.as_ref()?.task.as_deref()).unwrap_or_default()
     }
 
     /// The hand-offs of this task, one an attempt, in their order.
     pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
         let consumers = self.all_consumers(known);
-        let producers: Vec<_> =
-            self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
-        let attempt_of_consumer =
-            |consumer: &SpanRef<'_>| consumer.span.detail().retries.unwrap_or(0);
+        let producers: Vec<_> = self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
+        let attempt_of_consumer = |consumer: &SpanRef<'_>| consumer.span.detail().retries.unwrap_or(0);
         let attempt_of_producer = |producer: &SpanRef<'_>| self.attempt_of_producer(*producer);
 
-        let mut attempts: BTreeSet<u32> =
-            self.messages.iter().map(|known| known.message.retries).collect();
+        let mut attempts: BTreeSet<u32> = self.messages.iter().map(|known| known.message.retries).collect();
         attempts.extend(consumers.iter().map(|(consumer, _)| attempt_of_consumer(consumer)));
         attempts.extend(producers.iter().map(attempt_of_producer));
         if attempts.is_empty() {
@@ -282,19 +270,17 @@ impl Task {
     /// span's own context says which attempt it is; else a retry is published
     /// from inside the run of the attempt before.
     fn attempt_of_producer(&self, producer: SpanRef<'_>) -> u32 {
-        let carries = |delivery: &&Delivery| {
-            delivery.message.contexts.iter().filter_map(|sighting| sighting.context()).any(
-                |context| {
+        let carries =
+            |delivery: &&Delivery| {
+                delivery.message.contexts.iter().filter_map(|sighting| sighting.context()).any(|context| {
                     context.span_id == producer.span.id && context.trace_id == producer.trace.id
-                },
-            )
-        };
+                })
+            };
         if let Some(delivery) = self.messages.iter().find(carries) {
             return delivery.message.retries;
         }
         let run = producer.trace.ancestors(producer.span).find(|above| {
-            above.kind == SpanKind::Consumer
-                && above.detail().message_id.as_deref() == Some(&self.id)
+            above.kind == SpanKind::Consumer && above.detail().message_id.as_deref() == Some(&self.id)
         });
         run.map_or(0, |run| run.detail().retries.unwrap_or(0) + 1)
     }

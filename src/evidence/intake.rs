@@ -34,8 +34,7 @@ impl Sink for Intake<'_> {
     fn scope(&mut self, _: &Scope<'_>) {}
 
     fn span(&mut self, span: &Span<'_>) {
-        let process =
-            self.process.get_or_insert_with(|| self.evidence.process(&Resource::default()));
+        let process = self.process.get_or_insert_with(|| self.evidence.process(&Resource::default()));
         self.evidence.saw_span(span, &Arc::clone(process), self.request);
     }
 

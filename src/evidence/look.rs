@@ -99,8 +99,7 @@ impl<'e> Looker<'e> {
                     };
                     queues.insert(queue.into());
                     self.look.routing_keys.insert(routing_key.into());
-                    self.routes
-                        .insert((exchange.to_owned(), routing_key.to_owned()), queue.to_owned());
+                    self.routes.insert((exchange.to_owned(), routing_key.to_owned()), queue.to_owned());
                     self.bound.insert(queue.to_owned());
                 }
             }
@@ -126,9 +125,8 @@ impl<'e> Looker<'e> {
         }
         let prefix = self.naming.prefix.as_deref().unwrap_or_default();
         let plain = name.strip_prefix(prefix).unwrap_or(name);
-        let is_queue = |stem: &str| {
-            self.bound.contains(stem) || self.lists.contains_key(&format!("{prefix}{stem}"))
-        };
+        let is_queue =
+            |stem: &str| self.bound.contains(stem) || self.lists.contains_key(&format!("{prefix}{stem}"));
         let given = self.naming.separator.as_deref();
         let (queue, step) = if self.bound.contains(plain) {
             (plain, 0)
@@ -157,16 +155,12 @@ impl<'e> Looker<'e> {
         let (queue, step) = self.queue_of(name);
         let (mut read, mut messages) = (0, 0);
         for entry in entries {
-            let seen = Seen {
-                queue: Arc::clone(&queue),
-                state: MessageState::Ready,
-                index: Some(from + read),
-            };
+            let seen =
+                Seen { queue: Arc::clone(&queue), state: MessageState::Ready, index: Some(from + read) };
             read += 1;
             messages += u64::from(self.message(entry, &seen, name));
         }
-        let is_queue =
-            messages > 0 || self.bound.contains(&*queue) || self.look.queues.contains_key(&queue);
+        let is_queue = messages > 0 || self.bound.contains(&*queue) || self.look.queues.contains_key(&queue);
         if !is_queue {
             return;
         }
@@ -194,12 +188,7 @@ impl<'e> Looker<'e> {
     }
 
     /// Takes values of `unacked`: what workers hold.
-    pub fn unacked<'b>(
-        &mut self,
-        name: &str,
-        values: impl Iterator<Item = &'b [u8]>,
-        complete: bool,
-    ) {
+    pub fn unacked<'b>(&mut self, name: &str, values: impl Iterator<Item = &'b [u8]>, complete: bool) {
         self.look.unacked_complete &= complete;
         for value in values {
             let envelope = match unacked_envelope(value) {
@@ -210,8 +199,7 @@ impl<'e> Looker<'e> {
                 }
             };
             let queue = self.queue_of_held(envelope);
-            let seen =
-                Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None };
+            let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None };
             if self.message(envelope, &seen, name) {
                 let seen = self
                     .look
@@ -231,8 +219,7 @@ impl<'e> Looker<'e> {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let exchange = text(envelope.properties.exchange.as_deref());
         let routing_key = text(envelope.properties.routing_key.as_deref());
-        let queue =
-            self.routes.get(&(exchange, routing_key.clone())).cloned().unwrap_or(routing_key);
+        let queue = self.routes.get(&(exchange, routing_key.clone())).cloned().unwrap_or(routing_key);
         self.evidence.names.share(&queue)
     }
 

@@ -49,6 +49,9 @@ pub struct Evidence {
     /// Traces that were let go for want of memory.
     pub evicted_traces: u64,
     pub rejected_spans: u64,
+    /// Metric points and log records, accepted and not looked into.
+    pub metric_points: u64,
+    pub log_records: u64,
     /// Entries of a broker's lists that are no Celery message.
     pub foreign_entries: u64,
     /// Messages that were read twice because a list moved.
@@ -79,12 +82,8 @@ impl Evidence {
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() => {
-                self.tasks.saw_producer(id, key)
-            }
-            (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
-                self.tasks.saw_consumer(id, key)
-            }
+            (SpanKind::Producer, Some(id)) if span.action.is_some() => self.tasks.saw_producer(id, key),
+            (SpanKind::Consumer, Some(id)) if span.action.is_some() => self.tasks.saw_consumer(id, key),
             (SpanKind::Consumer, _) => self.saw_hand_made_consumer(span, key),
             _ => {}
         }
@@ -187,9 +186,7 @@ impl Evidence {
         spans
             .into_iter()
             .enumerate()
-            .filter(|(place, _)| {
-                place % tasks == ours || (count < tasks && place % count == ours % count)
-            })
+            .filter(|(place, _)| place % tasks == ours || (count < tasks && place % count == ours % count))
             .map(|(_, found)| found.key())
             .collect()
     }

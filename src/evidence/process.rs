@@ -25,9 +25,7 @@ impl Process {
     /// Whether two spans can be told to come from two processes.
     pub fn differs_from(&self, other: &Self) -> bool {
         self.service != other.service
-            || (self.instance.is_some()
-                && other.instance.is_some()
-                && self.instance != other.instance)
+            || (self.instance.is_some() && other.instance.is_some() && self.instance != other.instance)
             || (self.pid.is_some() && other.pid.is_some() && self.pid != other.pid)
             || (self.host.is_some() && other.host.is_some() && self.host != other.host)
     }
@@ -91,8 +89,7 @@ impl Activity {
             SpanKind::Server => {
                 self.servers += 1;
                 if self.requests.len() < Self::INTERVALS {
-                    let place =
-                        self.requests.partition_point(|open| *open <= (span.start, span.end));
+                    let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
                     self.requests.insert(place, (span.start, span.end));
                 }
             }
@@ -221,9 +218,7 @@ impl Processes {
             services.entry(&process.service).or_default().processes.push((process, activity));
         }
         for service in services.values_mut() {
-            service
-                .processes
-                .sort_by_key(|(process, _)| (&process.instance, process.pid, &process.host));
+            service.processes.sort_by_key(|(process, _)| (&process.instance, process.pid, &process.host));
         }
         services
     }
@@ -284,9 +279,7 @@ mod tests {
         for (start, end) in [(50, 60), (10, 40), (20, 30)] {
             activity.saw(&request(start, end), &mut names);
         }
-        for (time, open) in
-            [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)]
-        {
+        for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
             assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");
         }
         assert!((activity.busy_share() - 0.8).abs() < 1e-9);
@@ -294,8 +287,7 @@ mod tests {
 
     #[test]
     fn a_workers_own_polling_is_not_work() {
-        let polling =
-            Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
+        let polling = Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
         assert!(!is_work_root(&polling));
         assert!(is_work_root(&Span { system: Some("postgresql".into()), ..polling }));
     }

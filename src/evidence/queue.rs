@@ -12,8 +12,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::broker::Sight;
 use super::tasks::Delivery;
 use crate::model::{
-    Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext,
-    Timestamp,
+    Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext, Timestamp,
 };
 
 /// Messages that differ in nothing that matters.
@@ -74,8 +73,7 @@ impl FullShape {
             }
         }
         let contexts = message.contexts.iter().map(|sighting| {
-            let reading =
-                sighting.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
+            let reading = sighting.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
             (sighting.place.clone(), sighting.encoding, sighting.format, reading)
         });
         Self {
@@ -138,11 +136,8 @@ impl Census {
         at: Timestamp,
         whole: impl FnOnce() -> Option<Message>,
     ) {
-        let shape = Shape::Plain {
-            sampling: glance.context.sampling,
-            nested: glance.nested,
-            state: glance.state,
-        };
+        let shape =
+            Shape::Plain { sampling: glance.context.sampling, nested: glance.nested, state: glance.state };
         let class = self.class(queue, glance.task, glance.origin, shape);
         class.saw_context(Some(glance.context));
         if class.examples.len() < Self::EXAMPLES
@@ -162,13 +157,7 @@ impl Census {
         }
     }
 
-    fn class(
-        &mut self,
-        queue: &Arc<str>,
-        task: &str,
-        origin: Option<&str>,
-        shape: Shape,
-    ) -> &mut Class {
+    fn class(&mut self, queue: &Arc<str>, task: &str, origin: Option<&str>, shape: Shape) -> &mut Class {
         self.counted += 1;
         let is_full = self.classes.len() >= Self::CLASSES;
         let origin = if is_full { origin.map(|_| Self::OTHER_ORIGINS) } else { origin };

@@ -11,8 +11,8 @@ use smallvec::SmallVec;
 
 use super::process::Process;
 use crate::model::{
-    CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus,
-    Timestamp, TraceId,
+    CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
+    TraceId,
 };
 
 /// Names a span without borrowing it.
@@ -126,8 +126,7 @@ impl Trace {
     /// The span's parent, its parent's parent and so on, ending at a root, a
     /// missing parent, or after [`Trace::ANCESTORS`].
     pub fn ancestors<'t>(&'t self, span: &'t StoredSpan) -> impl Iterator<Item = &'t StoredSpan> {
-        std::iter::successors(self.parent_of(span), |above| self.parent_of(above))
-            .take(Self::ANCESTORS)
+        std::iter::successors(self.parent_of(span), |above| self.parent_of(above)).take(Self::ANCESTORS)
     }
 
     /// How far up a question about ancestors looks: hostile spans may form a cycle.

@@ -112,11 +112,8 @@ impl Tasks {
                 known.saw(sight);
             }
             None => {
-                let delivery = Delivery {
-                    message: Arc::new(message),
-                    broker: Arc::clone(broker),
-                    sights: vec![sight],
-                };
+                let delivery =
+                    Delivery { message: Arc::new(message), broker: Arc::clone(broker), sights: vec![sight] };
                 let place = task.messages.partition_point(|known| known.message.retries <= attempt);
                 task.messages.insert(place, delivery);
             }
@@ -168,10 +165,7 @@ impl Tasks {
 
     /// Contexts that more than one task's messages carry.
     pub fn shared_contexts(&self) -> impl Iterator<Item = (ContextKey, &[Box<str>])> {
-        self.carried
-            .iter()
-            .filter(|(_, tasks)| tasks.len() > 1)
-            .map(|(key, tasks)| (*key, tasks.as_slice()))
+        self.carried.iter().filter(|(_, tasks)| tasks.len() > 1).map(|(key, tasks)| (*key, tasks.as_slice()))
     }
 
     /// Contexts from which hand-made consumers were started.

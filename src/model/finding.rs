@@ -67,8 +67,7 @@ pub enum Station {
 }
 
 impl Station {
-    pub const ALL: [Self; 5] =
-        [Self::Request, Self::Inject, Self::Carry, Self::Extract, Self::Export];
+    pub const ALL: [Self; 5] = [Self::Request, Self::Inject, Self::Carry, Self::Extract, Self::Export];
 
     pub const fn label(self) -> &'static str {
         match self {
@@ -188,12 +187,6 @@ impl Finding {
     /// The order of a report: severity, confidence, station (a finding without
     /// one first), then the count, most first; the id breaks ties.
     pub fn rank(&self) -> impl Ord + use<'_> {
-        (
-            self.severity,
-            self.confidence,
-            self.station,
-            std::cmp::Reverse(self.count),
-            self.id.as_str(),
-        )
+        (self.severity, self.confidence, self.station, std::cmp::Reverse(self.count), self.id.as_str())
     }
 }

@@ -16,18 +16,15 @@ mod span;
 mod time;
 
 pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
-pub use finding::{
-    Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations,
-};
+pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
 pub use id::{SpanId, TraceId};
 pub use message::{EmptyCarrier, Message, MessageState, NextTask, Protocol};
 pub use report::{
-    ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics,
-    QueueReport, Report, RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Verdict,
+    ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,
+    RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Verdict,
 };
 pub use result::{Exception, TaskResult, TaskStatus};
 pub use span::{
-    AttributeValue, CeleryAction, Invalid, ParentOrigin, Resource, Scope, Span, SpanKind,
-    SpanStatus,
+    AttributeValue, CeleryAction, Invalid, ParentOrigin, Resource, Scope, Span, SpanKind, SpanStatus,
 };
 pub use time::Timestamp;

@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{
-    Confidence, Finding, Severity, Sighting, SpanId, Station, Stations, Timestamp, TraceId,
-};
+use super::{Confidence, Finding, Severity, Sighting, SpanId, Station, Stations, Timestamp, TraceId};
 
 /// The schema that a report follows.
 pub const SCHEMA: &str = "tracelink/1";
@@ -85,8 +83,7 @@ pub struct Verdict {
 impl Verdict {
     /// The verdict of `findings`, which are in the order of [`Finding::rank`].
     pub fn of(findings: &[Finding], inputs: &Inputs) -> Self {
-        let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning)
-        else {
+        let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning) else {
             let nothing = inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0;
             return Self {
                 status: if nothing { Status::NoEvidence } else { Status::Healthy },
@@ -94,11 +91,7 @@ impl Verdict {
             };
         };
         Self {
-            status: if first.severity == Severity::Error {
-                Status::Broken
-            } else {
-                Status::Damaged
-            },
+            status: if first.severity == Severity::Error { Status::Broken } else { Status::Damaged },
             slug: Some(first.slug),
             code: Some(first.code),
             station: first.station,

@@ -49,16 +49,9 @@ impl Timestamp {
     }
 
     /// Milliseconds from `earlier` to this, negative where this comes first.
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "a difference that loses nanoseconds is centuries long"
-    )]
+    #[allow(clippy::cast_precision_loss, reason = "a difference that loses nanoseconds is centuries long")]
     pub fn millis_since(self, earlier: Self) -> f64 {
-        if self >= earlier {
-            (self.0 - earlier.0) as f64 / 1e6
-        } else {
-            -((earlier.0 - self.0) as f64 / 1e6)
-        }
+        if self >= earlier { (self.0 - earlier.0) as f64 / 1e6 } else { -((earlier.0 - self.0) as f64 / 1e6) }
     }
 
     /// This plus `duration`, clamped at the end of the range.

@@ -156,9 +156,7 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
     let content = match raw.kind.as_str() {
         "list" => {
             let list: Option<Vec<Entry<'_>>> = serde_json::from_str(entries)?;
-            Content::List(
-                list.unwrap_or_default().into_iter().map(Entry::bytes).collect::<Result<_, _>>()?,
-            )
+            Content::List(list.unwrap_or_default().into_iter().map(Entry::bytes).collect::<Result<_, _>>()?)
         }
         "set" => Content::Set(bytes(serde_json::from_str(entries)?)?),
         "hash" => {
@@ -167,9 +165,7 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
             Content::Hash(
                 pairs
                     .into_iter()
-                    .map(|(field, value)| {
-                        Ok((Cow::Owned(field.into_owned().into_bytes()), value.bytes()?))
-                    })
+                    .map(|(field, value)| Ok((Cow::Owned(field.into_owned().into_bytes()), value.bytes()?)))
                     .collect::<Result<_, SnapshotError>>()?,
             )
         }
@@ -213,10 +209,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
                 f.write_str("an object of entries")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Self::Value, A::Error> {
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
                     pairs.push(pair);
@@ -272,18 +265,13 @@ pub fn write_key(out: &mut dyn Write, line: &KeyLine<'_>) -> io::Result<()> {
         Content::Hash(pairs) => {
             let pairs: serde_json::Map<_, _> = pairs
                 .iter()
-                .map(|(field, value)| {
-                    (String::from_utf8_lossy(field).into_owned(), json!(written(value)))
-                })
+                .map(|(field, value)| (String::from_utf8_lossy(field).into_owned(), json!(written(value))))
                 .collect();
             ("hash", json!(pairs))
         }
-        Content::Zset(pairs) => (
-            "zset",
-            json!(
-                pairs.iter().map(|(member, score)| (written(member), *score)).collect::<Vec<_>>()
-            ),
-        ),
+        Content::Zset(pairs) => {
+            ("zset", json!(pairs.iter().map(|(member, score)| (written(member), *score)).collect::<Vec<_>>()))
+        }
         Content::String(value) => ("string", json!(written(value))),
         Content::Other(kind) => (kind.as_str(), json!(null)),
     };
@@ -310,11 +298,13 @@ mod tests {
 
     #[test]
     fn a_head_needs_its_format_and_its_time() {
-        let head = read_head(br#"{"snapshot": "broker/1", "captured_at": "2026-11-22T19:49:57.749Z", "stage": "done"}"#).expect("valid");
+        let head = read_head(
+            br#"{"snapshot": "broker/1", "captured_at": "2026-11-22T19:49:57.749Z", "stage": "done"}"#,
+        )
+        .expect("valid");
         assert_eq!((head.stage.as_deref(), head.broker), (Some("done"), None));
         assert!(
-            read_head(br#"{"snapshot": "broker/2", "captured_at": "2026-11-22T19:49:57.749Z"}"#)
-                .is_err()
+            read_head(br#"{"snapshot": "broker/2", "captured_at": "2026-11-22T19:49:57.749Z"}"#).is_err()
         );
         assert!(read_head(br#"{"snapshot": "broker/1", "captured_at": "noon"}"#).is_err());
     }

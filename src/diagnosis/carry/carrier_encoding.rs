@@ -38,9 +38,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let fault = message
         .contexts
         .iter()
-        .filter(|found| {
-            matches!(found.place, Place::Carrier(_) | Place::Header | Place::NestedHeaders)
-        })
+        .filter(|found| matches!(found.place, Place::Carrier(_) | Place::Header | Place::NestedHeaders))
         .find_map(|found| Some((found, fault_of(found, handoff.failure())?)));
     let Some((sighting, (variant, says))) = fault else { return Verdict::Clean };
     if has_plain && handoff.failure().is_none_or(|failure| !is_reading_failure(failure)) {
@@ -52,16 +50,17 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .says(says)
         .quote(quote::sighting(message, sighting))
         .quote(handoff.result.filter(|_| handoff.failure().is_some()).map(quote::result))
-        .fix("headers = {\"trace_context\": json.dumps(carrier)}   # once, for a reader that calls json.loads")
-        .fix("task.apply_async(args, headers=carrier)  # or flat, for propagate.extract(self.request.headers)")
+        .fix(
+            "headers = {\"trace_context\": json.dumps(carrier)}   # once, for a reader that calls json.loads",
+        )
+        .fix(
+            "task.apply_async(args, headers=carrier)  # or flat, for propagate.extract(self.request.headers)",
+        )
         .into()
 }
 
 /// What is wrong with the way in which a carrier is written, where something is.
-fn fault_of(
-    sighting: &Sighting,
-    failure: Option<&Exception>,
-) -> Option<(&'static str, &'static str)> {
+fn fault_of(sighting: &Sighting, failure: Option<&Exception>) -> Option<(&'static str, &'static str)> {
     match sighting.encoding {
         Encoding::JsonInJson => Some((
             "json-in-json",

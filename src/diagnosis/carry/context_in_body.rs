@@ -29,10 +29,8 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
-    let in_body = message
-        .contexts
-        .iter()
-        .find(|found| found.place == Place::Body && found.context().is_some());
+    let in_body =
+        message.contexts.iter().find(|found| found.place == Place::Body && found.context().is_some());
     let Some(sighting) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };

@@ -27,10 +27,8 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
-    let misplaced = message
-        .contexts
-        .iter()
-        .find(|found| found.place == Place::Property && found.context().is_some());
+    let misplaced =
+        message.contexts.iter().find(|found| found.place == Place::Property && found.context().is_some());
     let Some(sighting) = misplaced.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };

@@ -40,7 +40,9 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let mut found = Occurrence::certain()
         .about(handoff)
         .variant(vendor)
-        .says(format!("the message carries {vendor} context only, which a worker with OpenTelemetry does not read"))
+        .says(format!(
+            "the message carries {vendor} context only, which a worker with OpenTelemetry does not read"
+        ))
         .quote(quote::sighting(message, first))
         .fix("CeleryInstrumentor().instrument()        # OpenTelemetry on both sides, or one vendor on both");
     if let Some(propagator) = first.format.propagator() {

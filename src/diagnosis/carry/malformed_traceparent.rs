@@ -66,9 +66,8 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         kind,
         FlawKind::UpperCase | FlawKind::DecimalIds | FlawKind::HexPrefix | FlawKind::WrongLength
     ) {
-        found = found.fix(
-            "format(ctx.trace_id, \"032x\"), format(ctx.span_id, \"016x\")   # lower case, padded",
-        );
+        found =
+            found.fix("format(ctx.trace_id, \"032x\"), format(ctx.span_id, \"016x\")   # lower case, padded");
     }
     found.into()
 }

@@ -31,9 +31,7 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let nested = message.contexts.iter().find(|found| {
-        found.place == Place::NestedHeaders
-            && found.context().is_some()
-            && !found.format.is_vendor()
+        found.place == Place::NestedHeaders && found.context().is_some() && !found.format.is_vendor()
     });
     let Some(sighting) = nested else { return Verdict::Clean };
     let has_other = message.contexts.iter().any(|found| {

@@ -38,9 +38,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let has_waited = delivery.first().at < delivery.last().at
-        || handoff
-            .producer
-            .is_some_and(|producer| known.now > producer.span.end && broker.looks.len() > 1);
+        || handoff.producer.is_some_and(|producer| known.now > producer.span.end && broker.looks.len() > 1);
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "waits"))

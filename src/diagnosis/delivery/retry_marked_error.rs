@@ -32,9 +32,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         let is_retry = handoff.was_retried
             || detail.will_retry
             || detail.exceptions.iter().any(|exception| &*exception.kind == "Retry");
-        consumer.span.status == SpanStatus::Error
-            && is_retry
-            && !consumer.span.is_instrumented_run()
+        consumer.span.status == SpanStatus::Error && is_retry && !consumer.span.is_instrumented_run()
     });
     let Some(consumer) = marked else { return Verdict::Clean };
     Occurrence::certain()

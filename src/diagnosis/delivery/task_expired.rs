@@ -33,19 +33,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .fix("task.apply_async(args, expires=…)        # later, or more workers");
     if let Some(result) = handoff.result {
         let expired = result.status == TaskStatus::Revoked
-            && result
-                .exception
-                .as_ref()
-                .is_some_and(|exception| exception.message.contains("expired"));
+            && result.exception.as_ref().is_some_and(|exception| exception.message.contains("expired"));
         return if expired { found.quote(quote::result(result)).into() } else { Verdict::Clean };
     }
     let Some(message) = handoff.message() else { return Verdict::Clean };
     match message.expires {
         Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => found
-            .quote(quote::fact(
-                format!("{}.headers.expires", quote::place(message)),
-                expires.to_string(),
-            ))
+            .quote(quote::fact(format!("{}.headers.expires", quote::place(message)), expires.to_string()))
             .into(),
         _ => Verdict::Clean,
     }

@@ -22,9 +22,8 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let revoked = handoff
-        .result
-        .filter(|result| result.status == TaskStatus::Revoked && handoff.consumers.is_empty());
+    let revoked =
+        handoff.result.filter(|result| result.status == TaskStatus::Revoked && handoff.consumers.is_empty());
     let Some(result) = revoked else { return Verdict::Clean };
     if result.exception.as_ref().is_some_and(|exception| exception.message.contains("expired")) {
         return Verdict::Clean;

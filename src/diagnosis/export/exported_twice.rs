@@ -37,12 +37,11 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             (repeats.rewritten, "span ids came again with other content"),
             (repeats.all_twice, "requests, all of the service's, came twice"),
         ];
-        let mut occurrence = Occurrence::certain()
-            .service(&**service)
-            .counting(repeats.spans().max(repeats.all_twice));
+        let mut occurrence =
+            Occurrence::certain().service(&**service).counting(repeats.spans().max(repeats.all_twice));
         for (count, what) in ways.into_iter().filter(|(count, _)| *count > 0) {
-            occurrence = occurrence
-                .quote(quote::fact(format!("spans of {service}"), format!("{count} {what}")));
+            occurrence =
+                occurrence.quote(quote::fact(format!("spans of {service}"), format!("{count} {what}")));
         }
         let example = repeats.examples.iter().find_map(|key| known.evidence.spans.get(*key));
         found(

@@ -32,8 +32,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         .counting(requests.count)
         .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<host>:4317      # gRPC is on 4317, HTTP on 4318");
     for agent in &requests.agents {
-        occurrence =
-            occurrence.quote(quote::fact("receiver, HTTP port", format!("gRPC from {agent}")));
+        occurrence = occurrence.quote(quote::fact("receiver, HTTP port", format!("gRPC from {agent}")));
     }
     found(occurrence);
 }

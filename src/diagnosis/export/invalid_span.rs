@@ -31,9 +31,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Invalid::SpanId => "spans arrived with a span id that is not 8 bytes, or all zero",
             Invalid::ParentId => "spans arrived with a parent id that is not 8 bytes",
             Invalid::Times => "spans arrived that end before they start, or start at the epoch",
-            Invalid::Shape => {
-                "spans arrived that lack a required field, or have one of a wrong type"
-            }
+            Invalid::Shape => "spans arrived that lack a required field, or have one of a wrong type",
         };
         let mut occurrence = Occurrence::certain()
             .variant(why.label())

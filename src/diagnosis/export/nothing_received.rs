@@ -34,10 +34,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
     found(
         Occurrence::certain()
-            .quote(quote::fact(
-                "receiver",
-                format!("no request in {:.1} s", listened.as_secs_f64()),
-            ))
+            .quote(quote::fact("receiver", format!("no request in {:.1} s", listened.as_secs_f64())))
             .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")
             .fix("OTEL_TRACES_EXPORTER=otlp")
             .fix("OTEL_SDK_DISABLED=false"),

@@ -48,12 +48,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             continue;
         }
         let Some((_, child)) = gap.children.first() else { continue };
-        let last_sign = known
-            .evidence
-            .processes
-            .of(gap.process)
-            .map(|activity| activity.last_end)
-            .unwrap_or_default();
+        let last_sign =
+            known.evidence.processes.of(gap.process).map(|activity| activity.last_end).unwrap_or_default();
         let is_silent = known.now.since(last_sign) > SILENCE;
         let finished = finished_task(trace, known);
         if !is_silent && finished.is_none() {
@@ -75,14 +71,10 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 /// A task of this trace that is finished by its result, while no run of it
 /// ever ended.
 fn finished_task<'e>(trace: &Trace, known: &Known<'e>) -> Option<(&'e str, &'static str)> {
-    let senders = trace
-        .spans
-        .iter()
-        .map(|span| span.id)
-        .chain(trace.spans.iter().filter_map(|span| span.parent));
+    let senders =
+        trace.spans.iter().map(|span| span.id).chain(trace.spans.iter().filter_map(|span| span.parent));
     let contexts = senders.map(|span_id| crate::evidence::SpanKey { trace_id: trace.id, span_id });
-    let by_message =
-        contexts.flat_map(|context| known.evidence.tasks.carrying(context)).map(|id| &**id);
+    let by_message = contexts.flat_map(|context| known.evidence.tasks.carrying(context)).map(|id| &**id);
     let by_producer = trace.spans.iter().filter_map(|span| span.detail().message_id.as_deref());
     by_message.chain(by_producer).filter_map(|id| known.evidence.tasks.get(id)).find_map(|task| {
         let result = task.result.as_ref().filter(|_| task.consumers.is_empty())?;

@@ -47,10 +47,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         // A SERVER span under the same parent: the request's own caller is
         // outside, and its context was handed on.
-        let has_server_sibling = trace
-            .spans
-            .iter()
-            .any(|other| other.kind == SpanKind::Server && other.parent == Some(parent));
+        let has_server_sibling =
+            trace.spans.iter().any(|other| other.kind == SpanKind::Server && other.parent == Some(parent));
         if has_server_sibling || sender_did_not_sample(trace, span, known) {
             continue;
         }
@@ -66,8 +64,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));
         if let Some(origin) = detail.celery_hostname.as_deref() {
             occurrence.origins.insert(origin.to_owned());
-            occurrence =
-                occurrence.quote(quote::fact("celery.hostname", format!("{origin} published it")));
+            occurrence = occurrence.quote(quote::fact("celery.hostname", format!("{origin} published it")));
         }
         found(occurrence);
     }
@@ -88,13 +85,11 @@ fn is_remote(span: &StoredSpan) -> bool {
 fn sender_did_not_sample(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> bool {
     let Some(parent) = span.parent else { return false };
     let key = crate::evidence::SpanKey { trace_id: trace.id, span_id: parent };
-    known.evidence.tasks.carrying(key).iter().filter_map(|id| known.evidence.tasks.get(id)).any(
-        |task| {
-            task.messages.iter().flat_map(|delivery| &delivery.message.contexts).any(|sighting| {
-                sighting.context().is_some_and(|context| {
-                    context.span_id == parent && context.sampling == Sampling::NotSampled
-                })
-            })
-        },
-    )
+    known.evidence.tasks.carrying(key).iter().filter_map(|id| known.evidence.tasks.get(id)).any(|task| {
+        task.messages.iter().flat_map(|delivery| &delivery.message.contexts).any(|sighting| {
+            sighting
+                .context()
+                .is_some_and(|context| context.span_id == parent && context.sampling == Sampling::NotSampled)
+        })
+    })
 }

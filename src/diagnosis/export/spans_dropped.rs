@@ -61,15 +61,10 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 .quote(quote::span(SpanRef { trace, span: child }))
                 .quote(quote::fact(
                     format!("spans of {}", child.service()),
-                    format!(
-                        "{} miss a parent of their own process, {sent} arrived",
-                        gap.children.len()
-                    ),
+                    format!("{} miss a parent of their own process, {sent} arrived", gap.children.len()),
                 ))
                 .fix("OTEL_BSP_MAX_QUEUE_SIZE=16384             # the default is 2048")
-                .fix(
-                    "OTEL_BSP_SCHEDULE_DELAY=1000              # milliseconds; the default is 5000",
-                ),
+                .fix("OTEL_BSP_SCHEDULE_DELAY=1000              # milliseconds; the default is 5000"),
         );
     }
 }

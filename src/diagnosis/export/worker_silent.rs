@@ -45,11 +45,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
-    if !handoff.consumers.is_empty()
-        || !handoff.lookalikes.is_empty()
-        || !was_sent
-        || known.lost_evidence()
-    {
+    if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || known.lost_evidence() {
         return Verdict::Clean;
     }
     if !known.has_spans() {
@@ -69,10 +65,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(handoff.result.map(quote::result));
     if handoff.fate == Fate::Gone && handoff.result.is_none() {
         found = found
-            .quote(quote::fact(
-                "broker",
-                "the message was in the queue, and at a later look it was gone",
-            ))
+            .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
             .needs("a result backend, to see that the task ran");
     }
     let ran_others = known

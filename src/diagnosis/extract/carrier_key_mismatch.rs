@@ -32,8 +32,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff))
-    else {
+    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
     let carrier = message.contexts.iter().find_map(|found| match &found.place {
@@ -56,7 +55,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
 
 /// A key as it may stand in a line to paste: a hostile one is not repeated.
 fn printable(key: &str) -> &str {
-    let is_plain = key.len() <= 64
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    let is_plain =
+        key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     if is_plain { key } else { "…" }
 }

@@ -32,14 +32,14 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let (Some(message), Some(Orphan::Instrumented(consumer))) =
-        (handoff.message(), orphan(handoff))
-    else {
+    let (Some(message), Some(Orphan::Instrumented(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
-    if message.contexts.iter().any(|found| {
-        found.is_flat_header() && found.context().is_some() && !found.format.is_vendor()
-    }) {
+    if message
+        .contexts
+        .iter()
+        .any(|found| found.is_flat_header() && found.context().is_some() && !found.format.is_vendor())
+    {
         return Verdict::Clean;
     }
     let carrier = message.contexts.iter().find(|found| {

@@ -31,8 +31,7 @@ diagnosis! {
 const FIX: &str = "with tracer.start_as_current_span(name):  # no context=, no kind=CONSUMER: it nests in the instrumentor's";
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run())
-    {
+    if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run()) {
         let Some(twin) = twin_of(*run, handoff, known) else { return Verdict::Clean };
         return Occurrence::certain()
             .about(handoff)
@@ -68,13 +67,12 @@ fn predict(handoff: &Handoff<'_>) -> Verdict {
     if handoff.was_run() {
         return Verdict::Clean;
     }
-    let flat = message.contexts.iter().find(|found| {
-        found.is_flat_header() && found.context().is_some() && !found.format.is_vendor()
-    });
+    let flat = message
+        .contexts
+        .iter()
+        .find(|found| found.is_flat_header() && found.context().is_some() && !found.format.is_vendor());
     let carried = message.contexts.iter().find(|found| {
-        matches!(found.place, Place::Carrier(_))
-            && found.context().is_some()
-            && !found.format.is_vendor()
+        matches!(found.place, Place::Carrier(_)) && found.context().is_some() && !found.format.is_vendor()
     });
     let (Some(flat), Some(carried)) = (flat, carried) else { return Verdict::Clean };
     let (Some(one), Some(other)) = (flat.context(), carried.context()) else {

@@ -31,13 +31,13 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff))
-    else {
+    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
-    let flat = message.contexts.iter().find(|found| {
-        found.is_flat_header() && found.format == Format::W3c && found.context().is_some()
-    });
+    let flat = message
+        .contexts
+        .iter()
+        .find(|found| found.is_flat_header() && found.format == Format::W3c && found.context().is_some());
     let Some(sighting) = flat else { return Verdict::Clean };
     Occurrence::likely()
         .about(handoff)

@@ -42,11 +42,8 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(orphan) = orphan(handoff) else { return Verdict::Clean };
     let Some(message) = handoff.message() else { return check_spans(handoff, &orphan) };
-    let flat: Vec<_> = message
-        .contexts
-        .iter()
-        .filter(|found| found.is_flat_header() && found.context().is_some())
-        .collect();
+    let flat: Vec<_> =
+        message.contexts.iter().filter(|found| found.is_flat_header() && found.context().is_some()).collect();
     let formats: BTreeSet<Format> =
         flat.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
     let reads_w3c_by_hand = matches!(orphan, Orphan::HandMade(_)) && formats.contains(&Format::W3c);
@@ -54,8 +51,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let written: Vec<_> = formats.iter().map(|format| format.label()).collect();
-    let propagators: BTreeSet<_> =
-        formats.iter().filter_map(|format| format.propagator()).collect();
+    let propagators: BTreeSet<_> = formats.iter().filter_map(|format| format.propagator()).collect();
     let listed = ["tracecontext", "baggage"]
         .into_iter()
         .chain(propagators.into_iter().filter(|name| *name != "tracecontext"));
@@ -83,10 +79,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     }
     found
         .quote(quote::span(orphan.span()))
-        .fix(format!(
-            "OTEL_PROPAGATORS={}   # the same on both sides",
-            listed.collect::<Vec<_>>().join(",")
-        ))
+        .fix(format!("OTEL_PROPAGATORS={}   # the same on both sides", listed.collect::<Vec<_>>().join(",")))
         .into()
 }
 

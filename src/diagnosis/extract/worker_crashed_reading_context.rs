@@ -47,10 +47,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let found = match (speaks_of_carrier, is_none && has_no_headers) {
         (true, _) => Occurrence::certain(),
         (false, true) => Occurrence::likely()
-            .unless(
-                &inject::PRODUCER_NOT_INSTRUMENTED,
-                "the exception may have nothing to do with tracing",
-            )
+            .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the exception may have nothing to do with tracing")
             .needs("the task's traceback"),
         (false, false) => return Verdict::Clean,
     };

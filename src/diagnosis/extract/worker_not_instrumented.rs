@@ -53,23 +53,19 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let roots = service.total(|activity| activity.work_roots);
     // Where another service runs tasks with consumer spans, these roots need
     // not be this task's.
-    let found =
-        if handoff.was_run() && !known.services.values().any(crate::evidence::Service::consumes) {
-            Occurrence::certain()
-        } else {
-            Occurrence::likely()
-                .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
-                .needs("--broker, to see that a worker took the message")
-        };
+    let found = if handoff.was_run() && !known.services.values().any(crate::evidence::Service::consumes) {
+        Occurrence::certain()
+    } else {
+        Occurrence::likely()
+            .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
+            .needs("--broker, to see that a worker took the message")
+    };
     found
         .about(handoff)
         .service(name)
         .quote(handoff.producer.map(quote::span))
         .quote(handoff.result.map(quote::result))
-        .quote(quote::fact(
-            format!("spans of {name}"),
-            format!("{roots} roots of its own, no consumer span"),
-        ))
+        .quote(quote::fact(format!("spans of {name}"), format!("{roots} roots of its own, no consumer span")))
         .fix("CeleryInstrumentor().instrument()        # in the worker, in worker_process_init")
         .into()
 }

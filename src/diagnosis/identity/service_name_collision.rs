@@ -32,10 +32,8 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for (name, service) in &known.services {
-        let server = service
-            .processes
-            .iter()
-            .find(|(_, activity)| activity.servers > 0 && activity.consumers == 0);
+        let server =
+            service.processes.iter().find(|(_, activity)| activity.servers > 0 && activity.consumers == 0);
         let Some((server, _)) = server else { continue };
         let worker = service.processes.iter().find(|(process, activity)| {
             activity.consumers > 0 && process.is_identified() && process.differs_from(server)

@@ -31,7 +31,9 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     .service(*name)
                     .counting(spans)
                     .quote(quote::fact("resource service.name", *name))
-                    .fix("OTEL_SERVICE_NAME=<name>                 # one for the API, another for the worker"),
+                    .fix(
+                        "OTEL_SERVICE_NAME=<name>                 # one for the API, another for the worker",
+                    ),
             );
         }
     }

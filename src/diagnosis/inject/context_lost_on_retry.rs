@@ -36,9 +36,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let first = known.evidence.tasks.get(handoff.task_id).and_then(|task| {
-        task.messages.iter().find(|earlier| {
-            earlier.message.retries < message.retries && !earlier.message.contexts.is_empty()
-        })
+        task.messages
+            .iter()
+            .find(|earlier| earlier.message.retries < message.retries && !earlier.message.contexts.is_empty())
     });
     let Some(first) = first else { return Verdict::Clean };
     Occurrence::certain()

@@ -78,8 +78,14 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .says("the chain hands its context to the first task only: the next one will be published without")
         .about(handoff)
         .quote(quote::sighting(message, carrier))
-        .quote(quote::fact(format!("{}.body.embed.chain", quote::place(message)), format!("{}: no headers", next.task)))
-        .unless(&extract::CARRIER_SHAPE_MISMATCH, "a worker with the instrumentor would inject for the next task, and not read this carrier")
+        .quote(quote::fact(
+            format!("{}.body.embed.chain", quote::place(message)),
+            format!("{}: no headers", next.task),
+        ))
+        .unless(
+            &extract::CARRIER_SHAPE_MISMATCH,
+            "a worker with the instrumentor would inject for the next task, and not read this carrier",
+        )
         .fix(FIX[0])
         .fix(FIX[1])
         .into()

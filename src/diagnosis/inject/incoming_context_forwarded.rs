@@ -57,9 +57,7 @@ fn sibling_server<'e>(consumer: SpanRef<'e>) -> Option<SpanRef<'e>> {
     let parent = consumer.span.parent?;
     let trace = consumer.trace;
     let span = trace.spans.iter().find(|span| {
-        span.kind == SpanKind::Server
-            && span.parent == Some(parent)
-            && span.start <= consumer.span.start
+        span.kind == SpanKind::Server && span.parent == Some(parent) && span.start <= consumer.span.start
     })?;
     Some(SpanRef { trace, span })
 }

@@ -1,6 +1,4 @@
-use super::{
-    INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, message_without_context,
-};
+use super::{INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, message_without_context};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -72,8 +70,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     if !known.has_spans() {
         found = found
-            .unless(&PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it: the producer's spans would tell")
-            .unless(&PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS may lack `tracecontext`: an `apply_async/…` span would tell")
+            .unless(
+                &PRODUCER_SDK_DISABLED,
+                "the instrumentor may be there, without an SDK behind it: the producer's spans would tell",
+            )
+            .unless(
+                &PRODUCER_PROPAGATOR_OMITS_TRACE,
+                "OTEL_PROPAGATORS may lack `tracecontext`: an `apply_async/…` span would tell",
+            )
             .needs("the producer's spans: tracelink listen, or OTLP files beside the snapshot");
     } else if producers.len() > 1 {
         found = found.unless(

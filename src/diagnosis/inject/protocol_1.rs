@@ -53,10 +53,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     };
     let hostname = consumer.span.detail().celery_hostname.as_deref().unwrap_or_default();
     let in_two_traces = handoff.continuity() == Some(Continuity::Orphaned);
-    if !in_two_traces
-        || !consumer.span.is_instrumented_run()
-        || hostname.is_empty()
-        || is_publisher(hostname)
+    if !in_two_traces || !consumer.span.is_instrumented_run() || hostname.is_empty() || is_publisher(hostname)
     {
         return Verdict::Clean;
     }

@@ -58,9 +58,6 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 fn calls(caller: &Service<'_>, name: &str) -> bool {
     caller.processes.iter().any(|(process, activity)| {
         &*process.service != name
-            && activity
-                .peers
-                .iter()
-                .any(|peer| peer.split(':').next().is_some_and(|host| host == name))
+            && activity.peers.iter().any(|peer| peer.split(':').next().is_some_and(|host| host == name))
     })
 }

@@ -36,8 +36,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
         return Verdict::Clean;
     };
-    if is_nested(message) || message.retries > 0 || message.hand_made || handoff.producer.is_some()
-    {
+    if is_nested(message) || message.retries > 0 || message.hand_made || handoff.producer.is_some() {
         return Verdict::Clean;
     }
     let ours = known.origins.tally(&delivery.broker, origin);
@@ -49,11 +48,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let all = ours.without;
-    let found = if all > 1 && theirs.with_context > 1 {
-        Occurrence::certain()
-    } else {
-        Occurrence::likely()
-    };
+    let found = if all > 1 && theirs.with_context > 1 { Occurrence::certain() } else { Occurrence::likely() };
     found
         .about(handoff)
         .quote(quote::no_context(message))

@@ -57,10 +57,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
     for class in known.evidence.census.classes().filter(|class| class.repeated > 0) {
         let Some(example) = class.examples.first() else { continue };
-        let quote =
-            example.message.contexts.first().map(|found| quote::sighting(&example.message, found));
-        let mut occurrence =
-            hint().quote(quote).queue(&*example.message.queue).counting(class.repeated + 1);
+        let quote = example.message.contexts.first().map(|found| quote::sighting(&example.message, found));
+        let mut occurrence = hint().quote(quote).queue(&*example.message.queue).counting(class.repeated + 1);
         occurrence.tasks.insert(example.message.task.to_string());
         occurrence.origins.extend(example.message.origin.as_deref().map(str::to_owned));
         found(occurrence);
@@ -70,21 +68,16 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 /// Traces in which something was published: by a PRODUCER span, or by a
 /// context that a message carries.
 fn publishing_traces(known: &Known<'_>) -> BTreeSet<TraceId> {
-    let carried =
-        known.evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
-            delivery
-                .message
-                .contexts
-                .iter()
-                .filter_map(|sighting| sighting.context())
-                .map(|context| context.trace_id)
-        });
-    let produced = known
-        .evidence
-        .tasks
-        .iter()
-        .flat_map(|task| &task.producers)
-        .map(|producer| producer.trace_id);
+    let carried = known.evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
+        delivery
+            .message
+            .contexts
+            .iter()
+            .filter_map(|sighting| sighting.context())
+            .map(|context| context.trace_id)
+    });
+    let produced =
+        known.evidence.tasks.iter().flat_map(|task| &task.producers).map(|producer| producer.trace_id);
     carried.chain(produced).collect()
 }
 
@@ -117,8 +110,7 @@ fn check_request(
         return None;
     }
     let example = silent.into_iter().min_by_key(|other| (other.span.start, other.span.id))?;
-    let published_nothing =
-        Quote { note: "published nothing of its own".to_owned(), ..quote::span(example) };
+    let published_nothing = Quote { note: "published nothing of its own".to_owned(), ..quote::span(example) };
     Some(
         Occurrence::likely()
             .service(request.span.service())
@@ -147,8 +139,7 @@ fn finish(
 ) -> Occurrence {
     let mut quoted = false;
     for id in ids {
-        let Some(delivery) = known.evidence.tasks.get(id).and_then(|task| task.messages.first())
-        else {
+        let Some(delivery) = known.evidence.tasks.get(id).and_then(|task| task.messages.first()) else {
             continue;
         };
         let message = &delivery.message;
@@ -157,9 +148,9 @@ fn finish(
         occurrence.origins.extend(message.origin.as_deref().map(str::to_owned));
         occurrence.handoffs.insert((*id).to_owned());
         let carries = |found: &&crate::model::Sighting| {
-            found.context().is_some_and(|found| {
-                found.span_id == context.span_id && found.trace_id == context.trace_id
-            })
+            found
+                .context()
+                .is_some_and(|found| found.span_id == context.span_id && found.trace_id == context.trace_id)
         };
         if let (false, Some(found)) = (quoted, message.contexts.iter().find(carries)) {
             quoted = true;

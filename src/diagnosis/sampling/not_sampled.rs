@@ -39,10 +39,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(message), Some(delivery)) = (handoff.message(), handoff.delivery) else {
         return Verdict::Clean;
     };
-    let mut contexts = message
-        .contexts
-        .iter()
-        .filter(|found| !found.format.is_vendor() && found.context().is_some());
+    let mut contexts =
+        message.contexts.iter().filter(|found| !found.format.is_vendor() && found.context().is_some());
     let Some(sighting) = contexts.next() else { return Verdict::Clean };
     let is_unsampled = |found: &crate::model::Sighting| {
         found.context().is_some_and(|context| context.sampling == Sampling::NotSampled)
@@ -69,10 +67,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let unsampled = tally.unsampled.max(1);
     let certain = unsampled >= ENOUGH;
-    let found = if certain {
-        Occurrence { confidence: crate::model::Confidence::Certain, ..found }
-    } else {
-        found
-    };
+    let found =
+        if certain { Occurrence { confidence: crate::model::Confidence::Certain, ..found } } else { found };
     found.quote(quote::fact(format!("origin {origin}"), format!("0 of {unsampled} sampled"))).into()
 }

@@ -41,10 +41,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 split.kept, split.highest_kept, split.dropped, split.lowest_dropped
             ),
         ))
-        .unless(
-            &export::WORKER_SILENT,
-            "chance splits so many ids this way in fewer than 1 of 100 cases",
-        )
+        .unless(&export::WORKER_SILENT, "chance splits so many ids this way in fewer than 1 of 100 cases")
         .fix("OTEL_TRACES_SAMPLER=parentbased_traceidratio   # in the worker")
         .into()
 }

@@ -140,9 +140,7 @@ fn from_msgpack(value: rmpv::Value) -> Value {
             .into_iter()
             .map(|(key, value)| {
                 let key = match key {
-                    rmpv::Value::String(text) => {
-                        String::from_utf8_lossy(text.as_bytes()).into_owned()
-                    }
+                    rmpv::Value::String(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
                     other => other.to_string(),
                 };
                 (key, from_msgpack(value))
@@ -158,12 +156,8 @@ mod tests {
 
     use super::*;
 
-    const TYPES: [&str; 4] = [
-        "application/json",
-        "application/x-msgpack",
-        "application/x-yaml",
-        "application/x-python-serialize",
-    ];
+    const TYPES: [&str; 4] =
+        ["application/json", "application/x-msgpack", "application/x-yaml", "application/x-python-serialize"];
 
     #[test]
     fn every_serializer_gives_the_same_value() {

@@ -57,11 +57,7 @@ pub fn decompress(name: &str, bytes: &[u8], limit: usize) -> Result<Vec<u8>, Dec
     }
 }
 
-fn bounded(
-    reader: impl Read,
-    limit: usize,
-    name: &'static str,
-) -> Result<Vec<u8>, DecompressError> {
+fn bounded(reader: impl Read, limit: usize, name: &'static str) -> Result<Vec<u8>, DecompressError> {
     let mut inflated = Vec::new();
     reader
         .take(limit as u64 + 1)
@@ -107,10 +103,7 @@ mod tests {
     fn a_bomb_stops_at_the_limit() {
         for (name, bomb) in every(&vec![0; 64 << 20]) {
             assert!(bomb.len() < 1 << 20, "{name} is no bomb");
-            assert!(
-                matches!(decompress(name, &bomb, 1 << 16), Err(DecompressError::TooLarge(_))),
-                "{name}"
-            );
+            assert!(matches!(decompress(name, &bomb, 1 << 16), Err(DecompressError::TooLarge(_))), "{name}");
         }
     }
 
@@ -123,9 +116,6 @@ mod tests {
             }
             assert!(decompress(name, b"not at all", 1 << 16).is_err(), "{name}");
         }
-        assert!(matches!(
-            decompress("application/x-snappy", b"", 1),
-            Err(DecompressError::Unknown(_))
-        ));
+        assert!(matches!(decompress("application/x-snappy", b"", 1), Err(DecompressError::Unknown(_))));
     }
 }

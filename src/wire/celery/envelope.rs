@@ -80,8 +80,8 @@ impl<'a> Envelope<'a> {
     /// it is a task is not known before the headers, or on protocol 1 the body,
     /// are looked at.
     pub fn decode(entry: &'a [u8]) -> Result<Self, NotAMessage> {
-        let text = std::str::from_utf8(entry)
-            .map_err(|error| NotAMessage::NotUtf8 { at: error.valid_up_to() })?;
+        let text =
+            std::str::from_utf8(entry).map_err(|error| NotAMessage::NotUtf8 { at: error.valid_up_to() })?;
         let (envelope, is_kombus) = serde_json::from_str::<Found<'a>>(text)
             .map(|found| (found.envelope, found.is_kombus))
             .map_err(|error| NotAMessage::NotJson { why: error.to_string() })?;
@@ -138,10 +138,7 @@ macro_rules! read_map {
                         Ok($type::default())
                     }
 
-                    fn visit_map<A: MapAccess<'de>>(
-                        self,
-                        mut $map: A,
-                    ) -> Result<Self::Value, A::Error> {
+                    fn visit_map<A: MapAccess<'de>>(self, mut $map: A) -> Result<Self::Value, A::Error> {
                         let mut $value = $type::default();
                         while let Some(Key($key)) = $map.next_key()? {
                             $arms
@@ -216,9 +213,8 @@ read_map!(Properties, "the properties of a message", |properties, key, map| matc
         properties.exchange = info.exchange;
         properties.routing_key = info.routing_key;
     }
-    "correlation_id" | "delivery_mode" | "delivery_tag" | "priority" | "expiration"
-    | "message_id" | "timestamp" | "type" | "user_id" | "app_id" | "cluster_id"
-    | "content_type" | "content_encoding" => {
+    "correlation_id" | "delivery_mode" | "delivery_tag" | "priority" | "expiration" | "message_id"
+    | "timestamp" | "type" | "user_id" | "app_id" | "cluster_id" | "content_type" | "content_encoding" => {
         map.next_value::<IgnoredAny>()?;
     }
     _ => properties.others.push((key, map.next_value()?)),
@@ -240,9 +236,9 @@ read_map!(DeliveryInfo, "the delivery info of a message", |info, key, map| match
 
 /// The envelope in a value of `unacked`: JSON `[envelope, exchange, routing_key]`.
 pub fn unacked_envelope(value: &[u8]) -> Result<&[u8], NotAMessage> {
-    let text = std::str::from_utf8(value)
-        .map_err(|error| NotAMessage::NotUtf8 { at: error.valid_up_to() })?;
-    let parts: Vec<&RawValue> = serde_json::from_str(text)
-        .map_err(|error| NotAMessage::NotJson { why: error.to_string() })?;
+    let text =
+        std::str::from_utf8(value).map_err(|error| NotAMessage::NotUtf8 { at: error.valid_up_to() })?;
+    let parts: Vec<&RawValue> =
+        serde_json::from_str(text).map_err(|error| NotAMessage::NotJson { why: error.to_string() })?;
     parts.first().map(|envelope| envelope.get().as_bytes()).ok_or(NotAMessage::NotAnEnvelope)
 }

@@ -53,8 +53,7 @@ pub fn read_message(
     let of_header = |text: Option<&str>, key: &str| -> Option<Box<str>> {
         text.map(|text| cut(text, NAME)).or_else(|| text_in_body(key)).map(Into::into)
     };
-    let task =
-        headers.task.as_deref().or_else(|| text_in_body("task")).ok_or(NotAMessage::NoTask)?;
+    let task = headers.task.as_deref().or_else(|| text_in_body("task")).ok_or(NotAMessage::NoTask)?;
     let id = of_header(headers.id.as_deref(), "id").ok_or(NotAMessage::NoTask)?;
 
     let mut survey = Survey::default();
@@ -62,18 +61,13 @@ pub fn read_message(
     survey.fields(owned.iter().map(|(name, value)| (&**name, value)), "headers", &Place::Header);
     let properties = parsed(&envelope.properties.others);
     let others = survey.others.len();
-    survey.fields(
-        properties.iter().map(|(name, value)| (&**name, value)),
-        "properties",
-        &Place::Property,
-    );
+    survey.fields(properties.iter().map(|(name, value)| (&**name, value)), "properties", &Place::Property);
     survey.others.truncate(others);
 
     let mut chain_next = None;
     let late_body;
     let mut body = body.as_ref();
-    let is_hand_carried =
-        survey.contexts.iter().any(|found| matches!(found.place, Place::Carrier(_)));
+    let is_hand_carried = survey.contexts.iter().any(|found| matches!(found.place, Place::Carrier(_)));
     if !survey.has_valid() || is_hand_carried {
         if body.is_none() {
             late_body = TaskBody::of(envelope).ok();
@@ -90,10 +84,9 @@ pub fn read_message(
                 survey.arguments(body.kwargs(), "body.kwargs");
             }
             None => {
-                for (raw, path) in [
-                    (headers.args_repr, "headers.argsrepr"),
-                    (headers.kwargs_repr, "headers.kwargsrepr"),
-                ] {
+                for (raw, path) in
+                    [(headers.args_repr, "headers.argsrepr"), (headers.kwargs_repr, "headers.kwargsrepr")]
+                {
                     if let Some(repr) = raw.and_then(text_of) {
                         survey.repr(&repr, path);
                     }
@@ -101,8 +94,7 @@ pub fn read_message(
             }
         }
     }
-    let time =
-        |text: Option<&str>, key: &str| text.or_else(|| in_body[key].as_str()).and_then(read_time);
+    let time = |text: Option<&str>, key: &str| text.or_else(|| in_body[key].as_str()).and_then(read_time);
     let eta = time(headers.eta.as_deref(), "eta");
     Ok(Message {
         protocol,
@@ -113,27 +105,21 @@ pub fn read_message(
         group: of_header(headers.group.as_deref(), "taskset"),
         retries: match protocol {
             Protocol::Two => headers.retries.count(),
-            Protocol::One => in_body["retries"]
-                .as_u64()
-                .and_then(|retries| u32::try_from(retries).ok())
-                .unwrap_or(0),
+            Protocol::One => {
+                in_body["retries"].as_u64().and_then(|retries| u32::try_from(retries).ok()).unwrap_or(0)
+            }
         },
         eta,
         expires: time(headers.expires.as_deref(), "expires"),
         origin: headers.origin.as_deref().map(|origin| share(cut(origin, NAME))),
         reply_to: envelope.properties.reply_to.as_deref().map(|queue| cut(queue, NAME).into()),
         exchange: share(cut(envelope.properties.exchange.as_deref().unwrap_or_default(), NAME)),
-        routing_key: share(cut(
-            envelope.properties.routing_key.as_deref().unwrap_or_default(),
-            NAME,
-        )),
+        routing_key: share(cut(envelope.properties.routing_key.as_deref().unwrap_or_default(), NAME)),
         redelivered: headers.redelivered.is_true(),
         from_beat: headers.beat.is_true(),
         hand_made: protocol == Protocol::Two && headers.args_repr.is_none() && !headers.has_lang,
         published: owned.iter().find(|(name, _)| &**name == "sentry-task-enqueued-time").and_then(
-            |(_, value)| {
-                value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(Timestamp::from_seconds)
-            },
+            |(_, value)| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(Timestamp::from_seconds),
         ),
         contexts: survey.contexts,
         empty_carriers: survey.empty_carriers,
@@ -173,11 +159,7 @@ fn next_task(signature: &Value) -> Option<NextTask> {
     let task = cut(signature["task"].as_str()?, NAME).into();
     let mut survey = Survey::default();
     if let Value::Object(headers) = &signature["options"]["headers"] {
-        survey.fields(
-            headers.iter().map(|(name, value)| (name.as_str(), value)),
-            "headers",
-            &Place::Header,
-        );
+        survey.fields(headers.iter().map(|(name, value)| (name.as_str(), value)), "headers", &Place::Header);
     }
     Some(NextTask { task, has_context: survey.has_valid() })
 }

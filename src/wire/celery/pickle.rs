@@ -30,14 +30,8 @@ const DEPTH: usize = 64;
 /// [`PickleError`] where the bytes end early, an operand is missing from the
 /// stack, an opcode is unknown, or the pickle makes more than 100,000 nodes.
 pub fn walk(bytes: &[u8]) -> Result<Value, PickleError> {
-    let mut machine = Machine {
-        bytes,
-        at: 0,
-        nodes: Vec::new(),
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: Vec::new(),
-    };
+    let mut machine =
+        Machine { bytes, at: 0, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: Vec::new() };
     let root = machine.run()?;
     let mut budget = WRITTEN;
     Ok(machine.write(root, 0, &mut budget))
@@ -69,8 +63,7 @@ impl<'a> Machine<'a> {
     }
 
     fn take(&mut self, count: usize) -> Step<&'a [u8]> {
-        let Some(taken) = self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end))
-        else {
+        let Some(taken) = self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end)) else {
             return self.fail("it ends early");
         };
         self.at += count;
@@ -202,11 +195,7 @@ impl<'a> Machine<'a> {
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
-                if self.stack.len() > NODES {
-                    self.fail("more than 100,000 values")
-                } else {
-                    Ok(())
-                }
+                if self.stack.len() > NODES { self.fail("more than 100,000 values") } else { Ok(()) }
             }
             // NONE, NEWTRUE, NEWFALSE
             b'N' => self.plain(Value::Null),
@@ -297,18 +286,14 @@ impl<'a> Machine<'a> {
     fn step_memo(&mut self, opcode: u8) -> Step<()> {
         match opcode {
             // PUT, BINPUT, LONG_BINPUT, MEMOIZE
-            b'p' => self
-                .line()
-                .map(|line| line.parse().unwrap_or_default())
-                .and_then(|key| self.memoize(key)),
+            b'p' => {
+                self.line().map(|line| line.parse().unwrap_or_default()).and_then(|key| self.memoize(key))
+            }
             b'q' => self.number(1).and_then(|key| self.memoize(key)),
             b'r' => self.number(4).and_then(|key| self.memoize(key)),
             0x94 => self.memoize(self.memo.len() as u64),
             // GET, BINGET, LONG_BINGET
-            b'g' => self
-                .line()
-                .map(|line| line.parse().unwrap_or_default())
-                .and_then(|key| self.recall(key)),
+            b'g' => self.line().map(|line| line.parse().unwrap_or_default()).and_then(|key| self.recall(key)),
             b'h' => self.number(1).and_then(|key| self.recall(key)),
             b'j' => self.number(4).and_then(|key| self.recall(key)),
             _ => self.step_code(opcode),
@@ -418,8 +403,7 @@ mod tests {
 
     #[test]
     fn plain_values_are_built() {
-        let expected =
-            json!([["o1", {"quantity": 2, "paid": true}], {"carrier": {"traceparent": "00-a"}}]);
+        let expected = json!([["o1", {"quantity": 2, "paid": true}], {"carrier": {"traceparent": "00-a"}}]);
         assert_eq!(walk(PROTOCOL_2), Ok(expected.clone()));
         assert_eq!(walk(PROTOCOL_0), Ok(expected));
     }

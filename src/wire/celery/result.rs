@@ -44,11 +44,8 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
         other => TaskStatus::Custom(cut(other, 64).into()),
     };
     let text = |value: &Value| value.as_str().map(Into::into);
-    let worker = if status == TaskStatus::Started {
-        text(&meta.result["hostname"])
-    } else {
-        text(&meta.worker)
-    };
+    let worker =
+        if status == TaskStatus::Started { text(&meta.result["hostname"]) } else { text(&meta.worker) };
     Ok(TaskResult {
         task_id: task_id.into(),
         exception: exception(&status, &meta.result),
@@ -107,8 +104,8 @@ mod tests {
         assert_eq!(result.status, TaskStatus::Failure);
         assert_eq!(result.exception.expect("failed").message, "1".into());
         assert_eq!(result.done.expect("done").to_string(), "2026-11-22T19:59:49.398Z");
-        let success = read_result("a1", br#"{"status": "SUCCESS", "result": {"card": "4111"}}"#)
-            .expect("valid");
+        let success =
+            read_result("a1", br#"{"status": "SUCCESS", "result": {"card": "4111"}}"#).expect("valid");
         assert!(!format!("{success:?}").contains("4111"));
     }
 

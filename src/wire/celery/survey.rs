@@ -6,9 +6,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::result::cut;
-use crate::model::{
-    EmptyCarrier, Encoding, Flaw, FlawKind, Format, Mark, Place, Sighting, SpanContext,
-};
+use crate::model::{EmptyCarrier, Encoding, Flaw, FlawKind, Format, Mark, Place, Sighting, SpanContext};
 use crate::wire::context::{Reading, b3, datadog, jaeger, sentry, w3c, xray};
 
 /// What a survey of a message finds.
@@ -26,6 +24,8 @@ impl Survey {
     const CONTEXTS: usize = 32;
     /// How many names of other headers and baggage entries are kept.
     const NAMES: usize = 16;
+    /// How many carriers within carriers are looked into: `headers.headers.trace_context`.
+    const WRAPPINGS: usize = 3;
     /// How many levels of arguments are looked through for a carrier.
     const DEPTH: usize = 6;
     /// How many values of the arguments are looked at.
@@ -71,15 +71,10 @@ impl Survey {
 
     /// A context's own name with nothing under it.
     fn empty(&mut self, bag: &Bag<'_>, path: &str) -> bool {
-        let empty = bag
-            .entries
-            .iter()
-            .find(|entry| entry.name == Name::Traceparent && entry.text.is_empty());
+        let empty = bag.entries.iter().find(|entry| entry.name == Name::Traceparent && entry.text.is_empty());
         if let Some(entry) = empty {
-            self.empty_carriers.push(EmptyCarrier {
-                at: format!("{path}.{}", entry.key).into(),
-                text: "\"\"".into(),
-            });
+            self.empty_carriers
+                .push(EmptyCarrier { at: format!("{path}.{}", entry.key).into(), text: "\"\"".into() });
         }
         empty.is_some()
     }
@@ -93,7 +88,7 @@ impl Survey {
             other => other.clone(),
         };
         let before = self.contexts.len();
-        self.unwrap(value, &at, &place, name);
+        self.unwrap(value, &at, &place, Self::WRAPPINGS);
         if self.contexts.len() > before {
             return true;
         }
@@ -103,89 +98,62 @@ impl Survey {
             Value::String(text) => matches!(text.trim(), "" | "{}" | "\"{}\"" | "null"),
             _ => false,
         };
-        if is_empty
-            && is_carriers_name(name)
-            && matches!(place, Place::Carrier(_) | Place::NestedHeaders)
-        {
-            self.empty_carriers
-                .push(EmptyCarrier { at: at.into(), text: value.to_string().into() });
+        if is_empty && is_carriers_name(name) && matches!(place, Place::Carrier(_) | Place::NestedHeaders) {
+            self.empty_carriers.push(EmptyCarrier { at: at.into(), text: value.to_string().into() });
             return true;
         }
         false
     }
 
-    fn unwrap(&mut self, value: &Value, at: &str, place: &Place, name: &str) {
+    /// Looks into a carrier, however it is wrapped. `depth` is how many
+    /// carriers within it are still looked into.
+    fn unwrap(&mut self, value: &Value, at: &str, place: &Place, depth: usize) {
         match value {
             Value::Object(map) => match bytes_of(value) {
-                Some(text) => self.unwrap_text(text, at, place, Encoding::Bytes),
+                Some(text) => self.unwrap_text(text, at, place, Encoding::Bytes, depth),
                 None => {
-                    let encoding = if *place == Place::NestedHeaders {
-                        Encoding::Flat
-                    } else {
-                        Encoding::Object
-                    };
-                    if name == "elasticapm" {
-                        self.elastic(map.get("trace_parent_string"), at);
-                    }
-                    self.map(
-                        map.iter().map(|(key, value)| (key.as_str(), value)),
-                        at,
-                        place,
-                        encoding,
-                    );
+                    let is_flat = *place == Place::NestedHeaders;
+                    let encoding = if is_flat { Encoding::Flat } else { Encoding::Object };
+                    self.map(entries(map), at, place, encoding, depth);
                 }
             },
-            Value::String(text) => self.unwrap_text(text, at, place, Encoding::Flat),
+            Value::String(text) => self.unwrap_text(text, at, place, Encoding::Flat, depth),
             Value::Array(list) => {
-                let pairs =
-                    list.iter().filter_map(|pair| match pair.as_array().map(Vec::as_slice) {
-                        Some([Value::String(key), value]) => Some((key.as_str(), value)),
-                        _ => None,
-                    });
-                self.map(pairs, at, place, Encoding::Other);
+                let pairs = list.iter().filter_map(|pair| match pair.as_array()?.as_slice() {
+                    [Value::String(key), value] => Some((key.as_str(), value)),
+                    _ => None,
+                });
+                self.map(pairs, at, place, Encoding::Other, depth);
             }
             _ => {}
         }
     }
 
     /// A text that is a context itself, or in which a carrier is wrapped.
-    fn unwrap_text(&mut self, text: &str, at: &str, place: &Place, encoding: Encoding) {
+    fn unwrap_text(&mut self, text: &str, at: &str, place: &Place, outer: Encoding, depth: usize) {
         let trimmed = text.trim();
-        if trimmed.starts_with('{') || trimmed.starts_with('"') {
-            match serde_json::from_str(trimmed) {
-                Ok(Value::Object(map)) => {
-                    let encoding =
-                        if encoding == Encoding::Flat { Encoding::JsonText } else { encoding };
-                    self.map(
-                        map.iter().map(|(key, value)| (key.as_str(), value)),
-                        at,
-                        place,
-                        encoding,
-                    );
-                }
-                Ok(Value::String(inner)) => {
-                    if let Ok(Value::Object(map)) = serde_json::from_str(inner.trim()) {
-                        self.map(
-                            map.iter().map(|(key, value)| (key.as_str(), value)),
-                            at,
-                            place,
-                            Encoding::JsonInJson,
-                        );
-                    }
-                }
-                _ => {
-                    let pairs = python_repr(trimmed);
-                    self.map(
-                        pairs.iter().map(|(key, value)| (&**key, value)),
-                        at,
-                        place,
-                        Encoding::PythonRepr,
-                    );
+        if !trimmed.starts_with(['{', '"']) {
+            // A `traceparent` under a name of the application's own.
+            if let Ok(context) = w3c::read(text) {
+                self.contexts.push(sighting(at, place, outer, Format::W3c, text, Ok(context)));
+            }
+            return;
+        }
+        match serde_json::from_str(trimmed) {
+            Ok(Value::Object(map)) => {
+                let encoding = if outer == Encoding::Flat { Encoding::JsonText } else { outer };
+                self.map(entries(&map), at, place, encoding, depth);
+            }
+            Ok(Value::String(inner)) => {
+                if let Ok(Value::Object(map)) = serde_json::from_str(inner.trim()) {
+                    self.map(entries(&map), at, place, Encoding::JsonInJson, depth);
                 }
             }
-        } else if let Ok(context) = w3c::read(text) {
-            // A `traceparent` under a name of the application's own.
-            self.contexts.push(sighting(at, place, encoding, Format::W3c, text, Ok(context)));
+            _ => {
+                let pairs = python_repr(trimmed);
+                let pairs = pairs.iter().map(|(key, value)| (&**key, value));
+                self.map(pairs, at, place, Encoding::PythonRepr, depth);
+            }
         }
     }
 
@@ -195,30 +163,36 @@ impl Survey {
         at: &str,
         place: &Place,
         encoding: Encoding,
+        depth: usize,
     ) {
         let mut bag = Bag::default();
+        let mut inner = Vec::new();
         for (key, value) in entries.take(Self::VALUES) {
-            if let Some(known) = Name::of(key) {
-                bag.put(known, key, value);
-            } else if key == "elasticapm" {
-                self.elastic(value.get("trace_parent_string"), &format!("{at}.elasticapm"));
+            match Name::of(key) {
+                Some(known) => bag.put(known, key, value),
+                None if key == "trace_parent_string" && at.ends_with("elasticapm") => self.elastic(value, at),
+                None => inner.push((key, value)),
             }
         }
         bag.read(at, place, encoding, &mut self.contexts);
+        let Some(depth) = depth.checked_sub(1) else { return };
+        for (key, value) in inner {
+            let may_carry = match value {
+                Value::Object(_) => true,
+                Value::String(text) => text.len() >= MIN_CARRIER && text.len() <= MAX_CARRIER,
+                _ => false,
+            };
+            if may_carry && self.contexts.len() < Self::CONTEXTS {
+                self.unwrap(value, &format!("{at}.{}", cut(key, 64)), place, depth);
+            }
+        }
     }
 
-    fn elastic(&mut self, value: Option<&Value>, at: &str) {
-        if let Some(text) = value.and_then(Value::as_str) {
-            let at = format!("{at}.trace_parent_string");
-            self.contexts.push(sighting(
-                &at,
-                &Place::Header,
-                Encoding::Object,
-                Format::Elastic,
-                text,
-                w3c::read(text),
-            ));
-        }
+    fn elastic(&mut self, value: &Value, at: &str) {
+        let Some(text) = value.as_str() else { return };
+        let at = format!("{at}.trace_parent_string");
+        let reading = w3c::read(text);
+        self.contexts.push(sighting(&at, &Place::Header, Encoding::Object, Format::Elastic, text, reading));
     }
 
     /// Looks through arguments for a carrier, or a context's own name.
@@ -236,20 +210,10 @@ impl Survey {
         match value {
             Value::Object(map) => {
                 let before = self.contexts.len();
-                self.map(
-                    map.iter().map(|(key, value)| (key.as_str(), value)),
-                    path,
-                    &Place::Body,
-                    Encoding::Object,
-                );
+                self.map(entries(map), path, &Place::Body, Encoding::Object, 0);
                 if self.contexts.len() == before {
                     for (key, value) in map {
-                        self.argument(
-                            value,
-                            &format!("{path}.{}", cut(key, 64)),
-                            depth + 1,
-                            budget,
-                        );
+                        self.argument(value, &format!("{path}.{}", cut(key, 64)), depth + 1, budget);
                     }
                 }
             }
@@ -259,7 +223,7 @@ impl Survey {
                 }
             }
             Value::String(text) if text.len() >= MIN_CARRIER && text.len() <= MAX_CARRIER => {
-                self.unwrap_text(text, path, &Place::Body, Encoding::Flat);
+                self.unwrap_text(text, path, &Place::Body, Encoding::Flat, 0);
             }
             _ => {}
         }
@@ -269,12 +233,8 @@ impl Survey {
     /// cannot be read.
     pub fn repr(&mut self, repr: &str, path: &str) {
         let pairs = python_repr(repr);
-        self.map(
-            pairs.iter().map(|(key, value)| (&**key, value)),
-            path,
-            &Place::Body,
-            Encoding::PythonRepr,
-        );
+        let pairs = pairs.iter().map(|(key, value)| (&**key, value));
+        self.map(pairs, path, &Place::Body, Encoding::PythonRepr, 0);
     }
 
     fn note_other(&mut self, name: &str) {
@@ -294,6 +254,11 @@ impl Survey {
     }
 }
 
+/// The members of an object.
+fn entries(map: &serde_json::Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    map.iter().map(|(key, value)| (key.as_str(), value))
+}
+
 /// The shortest text worth a look for a carrier: `{"b3":"0"}`.
 const MIN_CARRIER: usize = 10;
 /// The longest: a carrier with baggage has 8 KiB at most, and escapes.
@@ -303,18 +268,9 @@ const MAX_CARRIER: usize = 64 << 10;
 /// `meta` or `context` of an application is its own affair.
 fn is_carriers_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    [
-        "trace",
-        "carrier",
-        "otel",
-        "opentelemetry",
-        "telemetry",
-        "propagat",
-        "span_context",
-        "spancontext",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
+    ["trace", "carrier", "otel", "opentelemetry", "telemetry", "propagat", "span_context", "spancontext"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// The text of kombu's wrapper for bytes: `{"__type__": "bytes", "__value__": "…"}`.
@@ -454,30 +410,21 @@ impl<'v> Bag<'v> {
             };
             let reading = match reading {
                 Ok(None) => continue,
-                Ok(Some(_)) if !entry.is_text && format != Format::Datadog => Err(Flaw {
-                    kind: FlawKind::NotText,
-                    marks: vec![Mark { start: 0, end: text.len() }],
-                }),
+                Ok(Some(_)) if !entry.is_text && format != Format::Datadog => {
+                    Err(Flaw { kind: FlawKind::NotText, marks: vec![Mark { start: 0, end: text.len() }] })
+                }
                 Ok(Some(context)) => Ok(context),
                 Err(flaw) if entry.is_text => Err(flaw),
-                Err(_) => Err(Flaw {
-                    kind: FlawKind::NotText,
-                    marks: vec![Mark { start: 0, end: text.len() }],
-                }),
+                Err(_) => {
+                    Err(Flaw { kind: FlawKind::NotText, marks: vec![Mark { start: 0, end: text.len() }] })
+                }
             };
             // Python's headers are a dict: a name in another case is not found.
             let is_misnamed =
                 *place == Place::Header && entry.key.bytes().any(|byte| byte.is_ascii_uppercase());
             let place = if is_misnamed { &Place::HeaderInOtherCase } else { place };
             let at = format!("{path}.{}", entry.key);
-            contexts.push(sighting(
-                &at,
-                place,
-                entry.encoding.unwrap_or(encoding),
-                format,
-                text,
-                reading,
-            ));
+            contexts.push(sighting(&at, place, entry.encoding.unwrap_or(encoding), format, text, reading));
         }
     }
 

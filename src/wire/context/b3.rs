@@ -102,8 +102,7 @@ mod tests {
 
     #[test]
     fn short_and_long_trace_ids_are_one() {
-        let long =
-            read_single("0000000000000000463ac35c9f6413ad-a2fb4a1d1a96d312-1").expect("valid");
+        let long = read_single("0000000000000000463ac35c9f6413ad-a2fb4a1d1a96d312-1").expect("valid");
         let short = read_single("463ac35c9f6413ad-a2fb4a1d1a96d312-1").expect("valid");
         assert_eq!(long, short);
     }
@@ -112,10 +111,7 @@ mod tests {
     fn no_flag_is_deferred_and_a_parent_may_follow() {
         let sampling = |text: &str| read_single(text).expect("valid").expect("a context").sampling;
         assert_eq!(sampling("463ac35c9f6413ad-a2fb4a1d1a96d312"), Sampling::Deferred);
-        assert_eq!(
-            sampling("463ac35c9f6413ad-a2fb4a1d1a96d312-d-05e3ac9a4f6e3b90"),
-            Sampling::Sampled
-        );
+        assert_eq!(sampling("463ac35c9f6413ad-a2fb4a1d1a96d312-d-05e3ac9a4f6e3b90"), Sampling::Sampled);
         assert_eq!(sampling("463ac35c9f6413ad-a2fb4a1d1a96d312-0"), Sampling::NotSampled);
     }
 
@@ -130,9 +126,6 @@ mod tests {
             flags: Some("1"),
             sampled: None,
         };
-        assert_eq!(
-            read_multi(debug).expect("valid").expect("a context").sampling,
-            Sampling::Sampled
-        );
+        assert_eq!(read_multi(debug).expect("valid").expect("a context").sampling, Sampling::Sampled);
     }
 }

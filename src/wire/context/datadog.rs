@@ -24,8 +24,7 @@ pub fn read(headers: Headers<'_>) -> Reading {
     let (Some(trace_id), Some(parent_id)) = (headers.trace_id, headers.parent_id) else {
         return Ok(None);
     };
-    let (Ok(low), Ok(span)) = (trace_id.trim().parse::<u64>(), parent_id.trim().parse::<u64>())
-    else {
+    let (Ok(low), Ok(span)) = (trace_id.trim().parse::<u64>(), parent_id.trim().parse::<u64>()) else {
         return Err(flaw(FlawKind::NotText, trace_id));
     };
     if low == 0 || span == 0 {

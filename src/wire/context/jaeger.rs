@@ -33,8 +33,8 @@ pub fn read(text: &str) -> Result<SpanContext, Flaw> {
     let padded = |field: &str, length: usize| format!("{field:0>length$}");
     let trace = TraceId::parse_hex(padded(trace_id, 32).as_bytes())
         .filter(|id| !id.is_zero() && !trace_id.is_empty());
-    let span = SpanId::parse_hex(padded(span_id, 16).as_bytes())
-        .filter(|id| !id.is_zero() && !span_id.is_empty());
+    let span =
+        SpanId::parse_hex(padded(span_id, 16).as_bytes()).filter(|id| !id.is_zero() && !span_id.is_empty());
     let bits = u8::from_str_radix(flags, 16).map_err(|_| explain(flags, 2))?;
     Ok(SpanContext {
         trace_id: trace.ok_or_else(|| explain(trace_id, 32))?,

@@ -16,8 +16,7 @@ pub fn read(text: &str) -> Result<SpanContext, Flaw> {
         [trace_id, span_id, sampled] => (trace_id, span_id, Some(sampled)),
         _ => return Err(flaw(FlawKind::Unrecognised, text)),
     };
-    let trace =
-        TraceId::parse_hex(trace_id.as_bytes()).filter(|id| trace_id.len() == 32 && !id.is_zero());
+    let trace = TraceId::parse_hex(trace_id.as_bytes()).filter(|id| trace_id.len() == 32 && !id.is_zero());
     let span = SpanId::parse_hex(span_id.as_bytes()).filter(|id| !id.is_zero());
     Ok(SpanContext {
         trace_id: trace.ok_or_else(|| flaw_at(FlawKind::WrongLength, text, trace_id))?,

@@ -37,8 +37,7 @@ fn split(text: &str) -> Option<SpanContext> {
         return None;
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);
-    let (_version, flags) =
-        (digit(head[0])? + digit(head[1])?, digit(head[53])? << 4 | digit(head[54])?);
+    let (_version, flags) = (digit(head[0])? + digit(head[1])?, digit(head[53])? << 4 | digit(head[54])?);
     let trace_id = TraceId::parse_hex(&head[3..35]).filter(|id| !id.is_zero())?;
     let span_id = SpanId::parse_hex(&head[36..52]).filter(|id| !id.is_zero())?;
     // Bit 0 alone says sampled; bit 1 is level 2's "random trace id".
@@ -72,9 +71,7 @@ fn explain(text: &str, value: &str) -> Flaw {
     }
     first(FlawKind::HexPrefix, &|id, _| id.starts_with("0x") || id.starts_with("0X"))
         .or_else(|| {
-            first(FlawKind::DecimalIds, &|id, length| {
-                id.len() != length && is_decimal(id) && id.len() > 8
-            })
+            first(FlawKind::DecimalIds, &|id, length| id.len() != length && is_decimal(id) && id.len() > 8)
         })
         .or_else(|| first(FlawKind::WrongLength, &|id, length| id.len() != length))
         .or_else(|| first(FlawKind::NotHexadecimal, &|id, _| !is_hex(id)))
@@ -91,8 +88,7 @@ fn explain_flags(text: &str, value: &str, fields: &[&str]) -> Flaw {
             flaw_at(FlawKind::MissingFlags, text, &value[value.len()..])
         }
         [version, _, _, flags, ..] => {
-            if let Some(part) =
-                [version, flags].into_iter().find(|part| is_hex(part) && !is_lower_hex(part))
+            if let Some(part) = [version, flags].into_iter().find(|part| is_hex(part) && !is_lower_hex(part))
             {
                 return flaw_at(FlawKind::UpperCase, text, part);
             }
@@ -135,10 +131,7 @@ mod tests {
         assert!(read(&VALID.replacen("00", "cc", 1)).is_ok());
         assert!(read(&format!("{}-what-comes", VALID.replacen("00", "cc", 1))).is_ok());
         assert!(read(&format!(" {VALID}\t")).is_ok());
-        assert_eq!(
-            read(&format!("{VALID}-more")).expect_err("too long").kind,
-            FlawKind::WrongLength
-        );
+        assert_eq!(read(&format!("{VALID}-more")).expect_err("too long").kind, FlawKind::WrongLength);
     }
 
     #[test]
@@ -159,11 +152,7 @@ mod tests {
                 FlawKind::AllZero,
                 "0000000000000000",
             ),
-            (
-                "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                FlawKind::ForbiddenVersion,
-                "ff",
-            ),
+            ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", FlawKind::ForbiddenVersion, "ff"),
             ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7", FlawKind::MissingFlags, ""),
             (
                 "00-100989382732932103293212893219-67667974448284343-01",

@@ -62,8 +62,7 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "celery.eta" => span.has_eta = true,
         "celery.delivery_info" => {
             // The repr of a Python dict.
-            span.redelivered =
-                value.as_text().is_some_and(|info| info.contains("'redelivered': True"));
+            span.redelivered = value.as_text().is_some_and(|info| info.contains("'redelivered': True"));
         }
         "task.will_retry" => span.will_retry |= value == AttributeValue::Bool(true),
         "celery.retry.reason" => span.will_retry = true,
@@ -106,10 +105,7 @@ fn note_fact(span: &mut Span<'_>, key: &str, value: &AttributeValue<'_>) {
         AttributeValue::Int(_) => true,
         _ => false,
     };
-    if is_telling
-        && span.facts.len() < FACTS
-        && !SEMANTIC.iter().any(|family| key.starts_with(family))
-    {
+    if is_telling && span.facts.len() < FACTS && !SEMANTIC.iter().any(|family| key.starts_with(family)) {
         span.facts.push(hash(key, value));
     }
 }
@@ -181,12 +177,8 @@ pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: Attribut
     match (key, value) {
         ("service.name", AttributeValue::Text(name)) => resource.service = name,
         ("service.instance.id", AttributeValue::Text(id)) => resource.instance = Some(id),
-        ("telemetry.sdk.language", AttributeValue::Text(language)) => {
-            resource.language = Some(language)
-        }
-        ("telemetry.sdk.version", AttributeValue::Text(version)) => {
-            resource.sdk_version = Some(version)
-        }
+        ("telemetry.sdk.language", AttributeValue::Text(language)) => resource.language = Some(language),
+        ("telemetry.sdk.version", AttributeValue::Text(version)) => resource.sdk_version = Some(version),
         ("host.name", AttributeValue::Text(host)) => resource.host = Some(host),
         ("process.pid", AttributeValue::Int(pid)) => resource.pid = Some(pid),
         _ => {}

@@ -11,8 +11,8 @@ use serde::de::{Deserializer, IgnoredAny};
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, place};
 use crate::model::{
-    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId,
-    SpanKind, SpanStatus, Timestamp, TraceId,
+    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
+    SpanStatus, Timestamp, TraceId,
 };
 
 /// Decodes one request.
@@ -256,9 +256,7 @@ fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Counts {
     let mut counts = Counts::default();
     for (resource_number, resource_spans) in request.resource_spans.iter().flatten().enumerate() {
         let mut resource = Resource::default();
-        for (key, value) in
-            resource_spans.resource.iter().flat_map(|resource| pairs(&resource.attributes))
-        {
+        for (key, value) in resource_spans.resource.iter().flat_map(|resource| pairs(&resource.attributes)) {
             attributes::fill_resource(&mut resource, key, value);
         }
         sink.resource(&resource);
@@ -296,18 +294,13 @@ fn read_span<'a>(json: &'a JsonSpan<'a>, lenient: &mut u64) -> Result<Span<'a>, 
         trace_id,
         span_id,
         parent_id,
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "flags are a fixed32"
-        )]
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "flags are a fixed32")]
         parent_origin: ParentOrigin::from_flags(flags as u32),
         kind: read_kind(&json.kind, lenient),
         name: json.name.to_text(),
         start: json.start_time_unix_nano.time(),
         end: json.end_time_unix_nano.time(),
-        flaw: (parent_id.is_none() && parent.bytes().any(|digit| digit != b'0'))
-            .then_some(Invalid::ParentId),
+        flaw: (parent_id.is_none() && parent.bytes().any(|digit| digit != b'0')).then_some(Invalid::ParentId),
         ..Span::default()
     };
     if let Some(status) = &json.status {
@@ -411,8 +404,7 @@ mod tests {
 
     #[test]
     fn a_break_is_named_by_line_and_column() {
-        let error =
-            decode_json(b"{\n \"resourceSpans\": [}", &mut Seen::default()).expect_err("broken");
+        let error = decode_json(b"{\n \"resourceSpans\": [}", &mut Seen::default()).expect_err("broken");
         assert!(error.to_string().contains("line 2 column 20"), "{error}");
     }
 

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, place};
 use crate::model::{
-    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId,
-    SpanKind, SpanStatus, Timestamp, TraceId,
+    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
+    SpanStatus, Timestamp, TraceId,
 };
 
 /// Decodes an `ExportTraceServiceRequest`.
@@ -75,9 +75,7 @@ fn decode_scope_spans(
             for field in Fields::of(message, at) {
                 match field? {
                     (1, Value::Bytes(name, _)) => scope.name = String::from_utf8_lossy(name),
-                    (2, Value::Bytes(version, _)) => {
-                        scope.version = String::from_utf8_lossy(version)
-                    }
+                    (2, Value::Bytes(version, _)) => scope.version = String::from_utf8_lossy(version),
                     _ => {}
                 }
             }
@@ -112,9 +110,7 @@ fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
             (2, Value::Bytes(id, _)) => span_id = id,
             (4, Value::Bytes(id, _)) => parent = id,
             (5, Value::Bytes(name, _)) => span.name = String::from_utf8_lossy(name),
-            (6, Value::Number(kind)) => {
-                span.kind = SpanKind::from_otlp(i32::try_from(kind).unwrap_or(0))
-            }
+            (6, Value::Number(kind)) => span.kind = SpanKind::from_otlp(i32::try_from(kind).unwrap_or(0)),
             (7, Value::Number(time)) => span.start = Timestamp::from_nanos(time),
             (8, Value::Number(time)) => span.end = Timestamp::from_nanos(time),
             (9, Value::Bytes(pair, at)) => {
@@ -128,9 +124,7 @@ fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
             (13, Value::Bytes(link, at)) => span.links.extend(decode_link(link, at)?),
             (15, Value::Bytes(status, at)) => decode_status(status, at, &mut span)?,
             #[allow(clippy::cast_possible_truncation, reason = "flags are a fixed32")]
-            (16, Value::Number(flags)) => {
-                span.parent_origin = ParentOrigin::from_flags(flags as u32)
-            }
+            (16, Value::Number(flags)) => span.parent_origin = ParentOrigin::from_flags(flags as u32),
             _ => {}
         }
     }
@@ -220,10 +214,7 @@ fn decode_any(bytes: &[u8], at: usize) -> Step<AttributeValue<'_>> {
         value = match field? {
             (1, Value::Bytes(text, _)) => AttributeValue::Text(String::from_utf8_lossy(text)),
             (2, Value::Number(flag)) => AttributeValue::Bool(flag != 0),
-            #[allow(
-                clippy::cast_possible_wrap,
-                reason = "an int64 is a varint of its two's complement"
-            )]
+            #[allow(clippy::cast_possible_wrap, reason = "an int64 is a varint of its two's complement")]
             (3, Value::Number(number)) => AttributeValue::Int(number as i64),
             (4, Value::Number(bits)) => AttributeValue::Double(f64::from_bits(bits)),
             _ => AttributeValue::Other,
@@ -300,9 +291,7 @@ impl<'a> Fields<'a> {
         }
         let value = match tag & 7 {
             0 => Value::Number(self.varint()?),
-            1 => Value::Number(u64::from_le_bytes(
-                self.take(8)?.try_into().expect("eight bytes were taken"),
-            )),
+            1 => Value::Number(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes were taken"))),
             2 => {
                 let length = self.varint()?;
                 let at = self.base + self.at;
@@ -351,10 +340,7 @@ mod tests {
     #[test]
     fn a_break_is_named_by_its_place() {
         let error = decode_protobuf(b"\x0a\x05\x12\x03\x12\x7f", &mut Nothing).expect_err("cut");
-        assert_eq!(
-            error.to_string(),
-            "broken protobuf at byte 2: a field is longer than its message"
-        );
+        assert_eq!(error.to_string(), "broken protobuf at byte 2: a field is longer than its message");
     }
 
     proptest! {

@@ -1,0 +1,5 @@
+//! Saved evidence: files and bundle folders, told apart by their content.
+
+mod read;
+
+pub use read::{BundleError, Notice, Reading, read_evidence};

@@ -1,0 +1,27 @@
+//! `tracelink diagnose`: from saved evidence.
+
+use super::{Exit, exit_of, print};
+use crate::bundle::{Reading, read_evidence};
+use crate::cli::{self, Output};
+use crate::diagnosis::{Listing, report};
+use crate::evidence::{Evidence, Naming};
+use crate::report::Subject;
+
+pub fn run(args: &cli::Diagnose, output: &Output) -> anyhow::Result<Exit> {
+    let mut evidence = Evidence::default();
+    let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
+    let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
+    for notice in notices {
+        anstream::eprintln!("{notice:?}");
+    }
+    let report = report(&evidence, evidence.clock(), Listing::default());
+    let exit = exit_of(&report, output.fail_on);
+    print(&report, output, Subject::Handoffs, None, exit)?;
+    Ok(exit)
+}
+
+impl From<&cli::Naming> for Naming {
+    fn from(naming: &cli::Naming) -> Self {
+        Self { prefix: naming.key_prefix.clone(), separator: naming.separator.clone() }
+    }
+}

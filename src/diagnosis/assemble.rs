@@ -1,0 +1,308 @@
+//! The one golden report, out of the evidence and what was judged of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::judge::{Judged, JudgedHandoff, judge};
+use crate::evidence::{Evidence, Look, SpanRef, StoredSpan, Trace};
+use crate::model::{
+    ContextReport, Distribution, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics,
+    ParentOrigin, QueueReport, Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceReport,
+    Verdict,
+};
+
+/// How much of the healthy a report lists beside what has findings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listing {
+    /// Messages, at most.
+    pub messages: usize,
+    /// Traces without a finding, at most.
+    pub healthy_traces: usize,
+    /// Traces with a finding, at most.
+    pub broken_traces: usize,
+    /// Spans of one trace, at most.
+    pub spans: usize,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self { messages: 1_000, healthy_traces: 10, broken_traces: 50, spans: 500 }
+    }
+}
+
+/// Judges the evidence and reports on it. `now` is the clock of the evidence.
+pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
+    let judged = judge(evidence, now);
+    let mut report = Report {
+        inputs: inputs(evidence, &judged),
+        queues: queues(evidence),
+        tasks: tasks(evidence, &judged),
+        handoffs: judged.handoffs.iter().map(handoff_report).collect(),
+        metrics: metrics(evidence, &judged),
+        ..Report::default()
+    };
+    let (messages, total) = messages(evidence, &judged, listing);
+    let (traces, traces_not_listed) = traces(evidence, &judged, listing);
+    report.limits = Limits {
+        evicted_traces: evidence.evicted_traces,
+        rejected_spans: evidence.rejected_spans,
+        messages_not_listed: total - messages.len() as u64,
+        handoffs_not_listed: judged.total.saturating_sub(judged.handoffs.len() as u64),
+        traces_not_listed,
+        messages_not_read: report
+            .queues
+            .iter()
+            .map(|queue| (queue.ready + queue.unacked).saturating_sub(queue.read))
+            .sum(),
+        messages_seen_twice: evidence.seen_twice,
+    };
+    report.messages = messages;
+    report.traces = traces;
+    report.findings = judged.findings;
+    report.verdict = Verdict::of(&report.findings, &report.inputs);
+    report
+}
+
+fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
+    let kept: usize = evidence.tasks.iter().map(|task| task.messages.len()).sum();
+    Inputs {
+        messages: kept as u64 + evidence.census.counted(),
+        spans: evidence.spans.span_count(),
+        traces: evidence.spans.trace_count(),
+        results: evidence.tasks.results(),
+        handoffs: judged.total,
+        snapshots: evidence.brokers.looks(),
+        metrics: evidence.metric_points,
+        logs: evidence.log_records,
+        foreign_entries: evidence.foreign_entries,
+    }
+}
+
+/// The queues at the last look at each broker.
+fn queues(evidence: &Evidence) -> Vec<QueueReport> {
+    let report = |look: &Look| {
+        let workers = look.workers.as_ref().map(|workers| workers.len() as u64);
+        look.queues
+            .iter()
+            .map(|(name, seen)| QueueReport {
+                name: name.to_string(),
+                ready: seen.ready,
+                unacked: seen.unacked,
+                read: seen.read,
+                priorities: seen.priorities.iter().map(|(step, length)| (*step, *length)).collect(),
+                foreign: seen.foreign,
+                workers,
+            })
+            .collect::<Vec<_>>()
+    };
+    evidence.brokers.last_looks().flat_map(report).collect()
+}
+
+/// Every message that was seen, with how many it stands for.
+fn seen_messages(evidence: &Evidence) -> impl Iterator<Item = (&Message, u64)> {
+    let kept = evidence.tasks.iter().flat_map(|task| &task.messages).map(|delivery| (&*delivery.message, 1));
+    let counted =
+        evidence.census.classes().filter_map(|class| Some((&*class.examples.first()?.message, class.count)));
+    kept.chain(counted)
+}
+
+fn tasks(evidence: &Evidence, judged: &Judged<'_>) -> Vec<ShareReport> {
+    const ORIGINS: usize = 10;
+    const NO_CONTEXT: &str = "none";
+    let mut shares = BTreeMap::<&str, ShareReport>::new();
+    for (message, count) in seen_messages(evidence) {
+        let share = shares
+            .entry(&message.task)
+            .or_insert_with(|| ShareReport { task: message.task.to_string(), ..ShareReport::default() });
+        share.messages += count;
+        let formats: BTreeSet<_> = message.contexts.iter().map(|sighting| sighting.format.label()).collect();
+        for format in formats.into_iter().chain(message.contexts.is_empty().then_some(NO_CONTEXT)) {
+            *share.contexts.entry(format).or_default() += count;
+        }
+        if let Some(origin) = message.origin.as_deref() {
+            *share.origins.entry(origin.to_owned()).or_default() += count;
+        }
+    }
+    for judged in &judged.handoffs {
+        if let (Some(share), Some(id), Some(_)) =
+            (shares.get_mut(judged.handoff.task), &judged.finding, judged.handoff.message())
+        {
+            *share.findings.entry(id.clone()).or_default() += judged.handoff.alike;
+        }
+    }
+    for share in shares.values_mut() {
+        let mut by_count: Vec<_> = std::mem::take(&mut share.origins).into_iter().collect();
+        by_count.sort_by_key(|(origin, count)| (std::cmp::Reverse(*count), origin.clone()));
+        share.origins = by_count.into_iter().take(ORIGINS).collect();
+    }
+    let mut shares: Vec<_> = shares.into_values().collect();
+    shares.sort_by_key(|share| (std::cmp::Reverse(share.messages), share.task.clone()));
+    shares
+}
+
+/// The messages to list, those with a finding first, and how many there are in all.
+fn messages(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<MessageReport>, u64) {
+    let mut listed: Vec<(bool, MessageReport)> = Vec::new();
+    for judged in &judged.handoffs {
+        let Some(delivery) = judged.handoff.delivery else { continue };
+        let class = evidence
+            .census
+            .classes()
+            .find(|class| class.examples.first().is_some_and(|first| std::ptr::eq(first, delivery)));
+        let alike = class.map_or(std::slice::from_ref(delivery), |class| &class.examples[..]);
+        for delivery in alike {
+            listed.push((judged.finding.is_none(), message_report(&delivery.message, judged)));
+        }
+    }
+    listed.sort_by(|(healthy, one), (other_healthy, other)| {
+        let rank = |message: &MessageReport| {
+            (message.queue.clone(), std::cmp::Reverse(message.index), message.id.clone(), message.attempt)
+        };
+        healthy.cmp(other_healthy).then_with(|| rank(one).cmp(&rank(other)))
+    });
+    listed.truncate(listing.messages);
+    let total = seen_messages(evidence).map(|(_, count)| count).sum();
+    (listed.into_iter().map(|(_, message)| message).collect(), total)
+}
+
+fn message_report(message: &Message, judged: &JudgedHandoff<'_>) -> MessageReport {
+    MessageReport {
+        queue: message.queue.to_string(),
+        state: message.state.label(),
+        task: message.task.to_string(),
+        id: message.id.to_string(),
+        attempt: message.retries,
+        origin: message.origin.as_deref().map(str::to_owned),
+        index: message.index,
+        eta: message.eta,
+        contexts: message.contexts.iter().map(ContextReport::from).collect(),
+        args: message.args.as_deref().map(str::to_owned),
+        findings: judged.finding.iter().chain(&judged.remarks).cloned().collect(),
+    }
+}
+
+fn handoff_report(judged: &JudgedHandoff<'_>) -> HandoffReport {
+    const CONSUMERS: usize = 10;
+    let handoff = &judged.handoff;
+    let pair = |found: &SpanRef<'_>| (found.trace.id, found.span.id);
+    let sender = || handoff.contexts().next().map(|context| (context.trace_id, context.span_id));
+    HandoffReport {
+        task_id: handoff.task_id.to_owned(),
+        attempt: handoff.attempt,
+        task: handoff.task.to_owned(),
+        stations: judged.stations,
+        queue_wait_ms: handoff.queue_wait_ms(),
+        finding: judged.finding.clone(),
+        joined_by: handoff.joined_by.map(crate::evidence::JoinedBy::label),
+        producer: handoff.producer.as_ref().map(pair).or_else(sender),
+        consumers: handoff
+            .consumers
+            .iter()
+            .chain(handoff.lookalikes.first())
+            .take(CONSUMERS)
+            .map(pair)
+            .collect(),
+        deliveries: handoff
+            .delivery
+            .map_or(0, |delivery| u32::try_from(delivery.sights.len()).unwrap_or(u32::MAX)),
+        result: handoff.result.map(result_text),
+    }
+}
+
+fn result_text(result: &crate::model::TaskResult) -> String {
+    let status = match &result.status {
+        TaskStatus::Pending => "PENDING",
+        TaskStatus::Started => "STARTED",
+        TaskStatus::Retry => "RETRY",
+        TaskStatus::Success => "SUCCESS",
+        TaskStatus::Failure => "FAILURE",
+        TaskStatus::Revoked => "REVOKED",
+        TaskStatus::Custom(status) => status,
+    };
+    match &result.exception {
+        Some(exception) => format!("{status} {}", exception.kind),
+        None => status.to_owned(),
+    }
+}
+
+/// The traces to list, and how many are left out.
+fn traces(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<TraceReport>, u64) {
+    let marked = judged.traces.keys().filter_map(|id| evidence.spans.trace(*id));
+    let mut listed: Vec<_> = marked.take(listing.broken_traces).collect();
+    let mut healthy: Vec<_> =
+        evidence.spans.traces().filter(|trace| !judged.traces.contains_key(&trace.id)).collect();
+    // Those that passed through a queue are the ones that people come for.
+    healthy.sort_by_key(|trace| {
+        let passed = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
+        (!passed, trace.extent().0, trace.id)
+    });
+    listed.extend(healthy.into_iter().take(listing.healthy_traces));
+    let left_out = evidence.spans.trace_count() - listed.len() as u64;
+    let reports = listed
+        .into_iter()
+        .map(|trace| trace_report(trace, judged.traces.get(&trace.id), listing.spans))
+        .collect();
+    (reports, left_out)
+}
+
+fn trace_report(trace: &Trace, findings: Option<&BTreeSet<String>>, limit: usize) -> TraceReport {
+    let mut spans: Vec<_> = trace.spans.iter().collect();
+    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.id));
+    let complete = spans.len() <= limit;
+    spans.truncate(limit);
+    let finding = findings.and_then(BTreeSet::first);
+    TraceReport {
+        trace_id: trace.id,
+        healthy: finding.is_none(),
+        complete,
+        spans: spans.into_iter().map(|span| span_report(trace, span, finding)).collect(),
+    }
+}
+
+fn span_report(trace: &Trace, span: &StoredSpan, finding: Option<&String>) -> SpanReport {
+    let detail = span.detail();
+    let is_root = span.parent.is_none() && detail.links.is_empty();
+    let lost_parent = span.parent.is_some_and(|parent| trace.get(parent).is_none());
+    let should_have_one = match span.kind {
+        SpanKind::Consumer => is_root || lost_parent,
+        SpanKind::Server => false,
+        _ => lost_parent && span.parent_origin != ParentOrigin::Unknown,
+    };
+    SpanReport {
+        span_id: span.id,
+        parent_id: span.parent,
+        service: span.service().to_owned(),
+        name: span.name.to_string(),
+        kind: span.kind.label(),
+        start: span.start,
+        duration_ms: span.end.millis_since(span.start),
+        status: span.status.label(),
+        task_id: detail.message_id.as_deref().map(str::to_owned),
+        orphan: finding.filter(|_| should_have_one).cloned(),
+        exception: detail
+            .exceptions
+            .first()
+            .map(|exception| format!("{}: {}", exception.kind, exception.message)),
+        retries: detail.retries,
+        links: detail.links.iter().map(|link| (link.trace_id, link.span_id)).collect(),
+    }
+}
+
+fn metrics(evidence: &Evidence, judged: &Judged<'_>) -> Metrics {
+    let end_to_end = evidence.spans.traces().filter_map(|trace| {
+        let served = trace.spans.iter().find(|span| span.kind == SpanKind::Server)?;
+        let ran = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
+        ran.then(|| trace.extent().1.millis_since(served.start))
+    });
+    Metrics {
+        end_to_end_ms: Distribution::of(end_to_end.collect()),
+        queue_wait_ms: Distribution::of(judged.figures.queue_wait_ms.clone()),
+        queue_depth: evidence
+            .brokers
+            .last_looks()
+            .flat_map(|look| &look.queues)
+            .map(|(queue, seen)| (queue.to_string(), seen.ready))
+            .collect(),
+        retries: judged.figures.retries,
+        failures: judged.figures.failures.clone(),
+    }
+}
