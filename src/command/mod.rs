@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use crate::cli::{Cli, Command, FailOn, Format, Output};
 use crate::model::{Report, Severity, Status};
-use crate::report::{self, Subject, human::View};
+use crate::report::human::{Verbosity, View};
+use crate::report::{self, Subject};
 
 /// How a run ended: the documented exit codes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,15 +81,20 @@ fn print(
         Format::Json => report::Format::Json,
         Format::Jsonl => report::Format::Jsonl,
     };
-    let view = View {
-        width: 80,
-        color: false,
-        verbose: output.verbose,
-        quiet: output.quiet,
-        broker,
-        exit_code: exit.code(),
+    let verbosity = match (output.quiet, output.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
     };
+    let view = View { width: terminal_width(), verbosity, broker, exit_code: exit.code() };
     let mut out = io::BufWriter::new(anstream::stdout());
     report::write(report, format, subject, &view, &mut out)?;
     out.flush()
+}
+
+/// The width of the terminal; 80 columns where there is none.
+fn terminal_width() -> usize {
+    const NARROWEST: usize = 60;
+    const NO_TERMINAL: usize = 80;
+    terminal_size::terminal_size().map_or(NO_TERMINAL, |(width, _)| usize::from(width.0).max(NARROWEST))
 }

@@ -1,1 +1,169 @@
-//! text
+//! Text from outside, made safe for a terminal and measured in columns.
+//!
+//! Span names, header values and task names are hostile: no control character,
+//! escape sequence or bidirectional override of theirs reaches the terminal.
+
+use std::fmt::{self, Write};
+
+use unicode_width::UnicodeWidthChar;
+
+/// Writes a text with everything that could act on a terminal made visible.
+#[derive(Clone, Copy, Debug)]
+pub struct Safe<'a>(pub &'a str);
+
+impl fmt::Display for Safe<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|letter| match letter {
+            '\n' => f.write_str("\\n"),
+            '\t' => f.write_str("\\t"),
+            '\r' => f.write_str("\\r"),
+            letter if acts_on_a_terminal(letter) => write!(f, "\\u{{{:x}}}", u32::from(letter)),
+            letter => f.write_char(letter),
+        })
+    }
+}
+
+/// Control characters (C0, C1), what overrides the direction of text
+/// (<https://trojansource.codes>), what has no width, and what stands for
+/// nothing.
+fn acts_on_a_terminal(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{ad}' | '\u{61c}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The safe form of a text.
+pub fn safe(text: &str) -> String {
+    Safe(text).to_string()
+}
+
+/// How many columns a safe text takes.
+pub fn width(text: &str) -> usize {
+    text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
+}
+
+/// At most `columns` of a safe text, the end of which gives way to `…`.
+pub fn fit(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut fitted = String::new();
+    let mut taken = 0;
+    for letter in text.chars() {
+        let wide = letter.width().unwrap_or(0);
+        if taken + wide + 1 > columns {
+            break;
+        }
+        taken += wide;
+        fitted.push(letter);
+    }
+    fitted.push('…');
+    fitted
+}
+
+/// A text brought to exactly `columns`: cut, or padded on the right.
+pub fn pad(text: &str, columns: usize) -> String {
+    let fitted = fit(text, columns);
+    let missing = columns.saturating_sub(width(&fitted));
+    fitted + &" ".repeat(missing)
+}
+
+/// Breaks a safe text into lines of at most `columns`, at spaces where there are any.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("there is a first line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if width(line) + 1 + width(word) <= columns {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+/// The first and the last characters of an id: `7e092b79…28f1cd67`.
+pub fn short_id(id: &str) -> String {
+    match (id.get(..8), id.get(id.len().saturating_sub(8)..)) {
+        (Some(first), Some(last)) if id.len() > 20 => format!("{first}…{last}"),
+        _ => id.to_owned(),
+    }
+}
+
+/// A duration that a tired person reads at a glance: `3 ms`, `1.25 s`, `2 m 5 s`.
+pub fn duration(millis: f64) -> String {
+    let magnitude = millis.abs();
+    if magnitude < 1.0 {
+        format!("{millis:.1} ms")
+    } else if magnitude < 1_000.0 {
+        format!("{millis:.0} ms")
+    } else if magnitude < 60_000.0 {
+        let text = format!("{:.2}", millis / 1_000.0);
+        format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+    } else {
+        #[allow(clippy::cast_possible_truncation, reason = "`as` saturates")]
+        let seconds = (millis / 1_000.0).round() as i64;
+        format!("{} m {} s", seconds / 60, seconds % 60)
+    }
+}
+
+/// A count with its thousands set apart: `1 000 000`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push('\u{a0}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn nothing_acts_on_the_terminal() {
+        let hostile = "\u{1b}[2Jname\u{202e}gpj\u{9b}31m\n";
+        assert_eq!(safe(hostile), "\\u{1b}[2Jname\\u{202e}gpj\\u{9b}31m\\n");
+    }
+
+    #[test]
+    fn durations_and_counts_read_at_a_glance() {
+        let cases = [
+            (0.1, "0.1 ms"),
+            (3.4, "3 ms"),
+            (1_250.0, "1.25 s"),
+            (125_000.0, "2 m 5 s"),
+            (-1_900.0, "-1.9 s"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(duration(millis), text);
+        }
+        assert_eq!(count(1_000_000), "1\u{a0}000\u{a0}000");
+        assert_eq!(count(412), "412");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_fitted_fits(text in "\\PC{0,40}", columns in 1..30usize) {
+            prop_assert!(width(&fit(&safe(&text), columns)) <= columns);
+            prop_assert_eq!(width(&pad(&safe(&text), columns)), columns);
+        }
+
+        #[test]
+        fn no_text_is_left_that_acts(text in any::<String>()) {
+            prop_assert!(!safe(&text).chars().any(acts_on_a_terminal));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The line that shows where on the way the context was lost.
+
+use std::io::{self, Write};
+
+use super::paint::Paint;
+use crate::model::{Station, StationState, Stations};
+
+/// Writes `request ✓ ── inject ✓ ── carry ✗ ── extract · ── export ·`.
+pub fn line(stations: &Stations, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "  ")?;
+    for station in Station::ALL {
+        if station != Station::Request {
+            write!(out, "{}", " ── ".faint())?;
+        }
+        let state = stations.get(station);
+        let mark = match state {
+            StationState::Intact => "✓",
+            StationState::Broken => "✗",
+            StationState::NotSeen => "?",
+            StationState::CannotSee => "·",
+        };
+        write!(out, "{} {}", station.label(), mark.by_state(state))?;
+    }
+    writeln!(out)
+}

@@ -1,0 +1,149 @@
+//! The last lines: the figures, and the verdict.
+
+use std::io::{self, Write};
+
+use super::View;
+use super::paint::Paint;
+use crate::model::{Distribution, Report, Severity, Status};
+use crate::report::text::{count, duration, safe};
+
+/// The end of an inspection.
+pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    left_out(report, out)?;
+    let messages = report.inputs.messages;
+    if messages == 0 {
+        let text = "no messages are queued: nothing waits, and no worker holds any";
+        return writeln!(out, "{} {text}{}", "✓".intact(), exit(view));
+    }
+    let faulty: u64 = of_messages(report).sum();
+    let causes = report.findings.iter().filter(|finding| finding.severity < Severity::Note).count();
+    let figures = format!(
+        "{} in {} of {} messages",
+        plural(causes as u64, "cause"),
+        count(faulty.min(messages)),
+        count(messages)
+    );
+    match report.verdict.status {
+        Status::Broken => writeln!(out, "{} {figures}{}", "✗ broken:".broken(), exit(view)),
+        Status::Damaged => {
+            writeln!(out, "{} {figures}{}", "! damaged:".by_severity(Severity::Warning), exit(view))
+        }
+        _ => writeln!(
+            out,
+            "{} {} messages, nothing wrong in what they carry{}",
+            "✓ healthy:".intact(),
+            count(messages),
+            exit(view)
+        ),
+    }
+}
+
+/// Messages that are part of a finding at warning or above.
+fn of_messages(report: &Report) -> impl Iterator<Item = u64> {
+    let is_fault = |id: &String| {
+        report.findings.iter().any(|finding| finding.id == *id && finding.severity < Severity::Note)
+    };
+    report.tasks.iter().flat_map(move |share| {
+        share.findings.iter().filter(move |(id, _)| is_fault(id)).map(|(_, count)| *count)
+    })
+}
+
+/// The end of a diagnosis: the figures that people monitor, then the verdict.
+pub fn diagnosed(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let inputs = &report.inputs;
+    let mut parts = vec![
+        plural(inputs.traces, "trace"),
+        plural(inputs.spans, "span"),
+        plural(inputs.handoffs, "hand-off"),
+    ];
+    if inputs.messages > 0 {
+        parts.push(plural(inputs.messages, "message"));
+    }
+    if inputs.results > 0 {
+        parts.push(plural(inputs.results, "result"));
+    }
+    writeln!(out, "{}", parts.join("   "))?;
+    let metrics = &report.metrics;
+    let spread = |spread: &Distribution| {
+        format!("p50 {}   p95 {}   max {}", duration(spread.p50), duration(spread.p95), duration(spread.max))
+    };
+    if let Some(end_to_end) = &metrics.end_to_end_ms {
+        writeln!(out, "{:<14}{}", "end to end", spread(end_to_end))?;
+    }
+    if let Some(wait) = &metrics.queue_wait_ms {
+        writeln!(out, "{:<14}{}", "in the queue", spread(wait))?;
+    }
+    if metrics.retries.retried > 0 {
+        writeln!(
+            out,
+            "{:<14}{} of {} tasks",
+            "retries",
+            count(metrics.retries.retried),
+            count(metrics.retries.tasks)
+        )?;
+    }
+    if !metrics.failures.is_empty() {
+        let failures: Vec<_> =
+            metrics.failures.iter().map(|(kind, number)| format!("{} {number}", safe(kind))).collect();
+        writeln!(out, "{:<14}{}", "failures", failures.join("   "))?;
+    }
+    left_out(report, out)?;
+    verdict(report, view, out)
+}
+
+fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let causes: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity < Severity::Note)
+        .map(|finding| format!("{} ({})", finding.slug, count(finding.count)))
+        .collect();
+    match report.verdict.status {
+        Status::Broken => writeln!(out, "{} {}{}", "✗ broken:".broken(), causes.join(", "), exit(view)),
+        Status::Damaged => writeln!(
+            out,
+            "{} {}{}",
+            "! damaged:".by_severity(Severity::Warning),
+            causes.join(", "),
+            exit(view)
+        ),
+        Status::Healthy => {
+            writeln!(out, "{} every hand-off that was seen is whole{}", "✓ healthy:".intact(), exit(view))
+        }
+        Status::NoEvidence => writeln!(
+            out,
+            "{} there is nothing to judge: no messages, no spans, no results{}",
+            "no evidence:".strong(),
+            exit(view)
+        ),
+    }
+}
+
+/// What the report could not look at, which limits what it says.
+fn left_out(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let limits = &report.limits;
+    let mut parts = Vec::new();
+    for (number, what) in [
+        (limits.messages_not_read, "messages not read (--all reads them)"),
+        (limits.messages_seen_twice, "messages met twice, counted once: the list moved"),
+        (limits.rejected_spans, "spans refused for invalid ids"),
+        (limits.evicted_traces, "traces let go for want of memory"),
+        (
+            report.inputs.foreign_entries,
+            "entries that are no Celery messages passed over (--verbose says why)",
+        ),
+    ] {
+        if number > 0 {
+            parts.push(format!("{} {what}", count(number)));
+        }
+    }
+    parts.into_iter().try_for_each(|part| writeln!(out, "{}", part.faint()))
+}
+
+fn exit(view: &View) -> String {
+    format!("       exit {}", view.exit_code)
+}
+
+fn plural(number: u64, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,296 @@
+//! The stitched tree: one hand-off as it should have been, with a time bar and
+//! the broken spot marked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use super::paint::Paint;
+use super::{View, stations};
+use crate::model::{Finding, HandoffReport, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+use crate::report::text::{duration, fit, pad, safe, short_id, width};
+
+/// How many spans of one trace a tree shows.
+const SHOWN: usize = 14;
+/// How deep a tree is indented; deeper spans stand at this depth.
+const DEPTH: usize = 8;
+
+/// Writes the tree of one hand-off of a finding, with the stations above it.
+pub fn of_finding(report: &Report, finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let of_this = report.handoffs.iter().filter(|handoff| handoff.finding.as_ref() == Some(&finding.id));
+    // The one that most was seen of shows most.
+    let Some(handoff) = of_this.max_by_key(|handoff| {
+        (
+            handoff.consumers.len() + usize::from(handoff.producer.is_some()),
+            std::cmp::Reverse(&handoff.task_id),
+        )
+    }) else {
+        return Ok(());
+    };
+    let sender = handoff.producer.and_then(|(trace, _)| find(report, trace));
+    let runs: Vec<_> =
+        handoff.consumers.iter().filter_map(|(trace, span)| Some((find(report, *trace)?, *span))).collect();
+    let task = safe(&handoff.task);
+    let name = sender
+        .and_then(|trace| trace.spans.first())
+        .map_or(task.clone(), |root| format!("{} → {task}", safe(&root.name)));
+    writeln!(
+        out,
+        "{} {}",
+        super::paint::mark(finding.severity).by_severity(finding.severity),
+        name.as_str().strong()
+    )?;
+    stations::line(&handoff.stations, out)?;
+
+    let apart: Vec<_> = runs
+        .iter()
+        .filter(|(trace, _)| Some(trace.trace_id) != sender.map(|sender| sender.trace_id))
+        .collect();
+    let shown: Vec<_> = sender.into_iter().chain(apart.iter().map(|(trace, _)| *trace)).collect();
+    let clock = Clock::over(&shown);
+    let Some(clock) = clock else {
+        return if handoff.task_id.is_empty() {
+            Ok(())
+        } else {
+            writeln!(out, "  {}", safe(&format!("task {}", handoff.task_id)).faint())
+        };
+    };
+    if let Some(sender) = sender {
+        tree(sender, handoff, &clock, view, out)?;
+    }
+    if sender.is_some() || !apart.is_empty() {
+        spot(handoff, &runs, sender, out)?;
+    }
+    for (trace, _) in apart {
+        tree(trace, handoff, &clock, view, out)?;
+    }
+    Ok(())
+}
+
+/// The broken spot, where the two sides do not meet.
+fn spot(
+    handoff: &HandoffReport,
+    runs: &[(&TraceReport, SpanId)],
+    sender: Option<&TraceReport>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let text = match (sender, runs.first()) {
+        (Some(sender), Some((trace, _))) if trace.trace_id == sender.trace_id => return Ok(()),
+        (Some(_), Some(_)) => "the worker started a trace of its own",
+        (Some(_), None) => "no span of the run was seen",
+        (None, _) => "nothing of the sending side was seen",
+    };
+    let wait = handoff.queue_wait_ms.map(|wait| format!("   {} later", duration(wait))).unwrap_or_default();
+    writeln!(out, "  {}  {text}{}", "╳".broken(), wait.faint())
+}
+
+/// Writes one healthy trace, the first that passed through a queue.
+pub fn healthy(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let passed = |trace: &&TraceReport| trace.spans.iter().any(|span| span.kind == "consumer");
+    let Some(trace) = report.traces.iter().find(passed).or(report.traces.first()) else { return Ok(()) };
+    let Some(clock) = Clock::over(&[trace]) else { return Ok(()) };
+    let of_trace = |handoff: &&HandoffReport| {
+        handoff.producer.is_some_and(|(id, _)| id == trace.trace_id) && !handoff.consumers.is_empty()
+    };
+    let handoff = report.handoffs.iter().find(of_trace);
+    writeln!(out, "{}  {}", "✓".intact(), short_id(&trace.trace_id.to_string()).faint())?;
+    if let Some(handoff) = handoff {
+        stations::line(&handoff.stations, out)?;
+        tree(trace, handoff, &clock, view, out)?;
+    } else {
+        tree(trace, &nobody(), &clock, view, out)?;
+    }
+    writeln!(out)
+}
+
+/// A hand-off of which nothing is known, for a trace that passed no queue.
+fn nobody() -> HandoffReport {
+    HandoffReport {
+        task_id: String::new(),
+        attempt: 0,
+        task: String::new(),
+        stations: crate::model::Stations::default(),
+        queue_wait_ms: None,
+        finding: None,
+        joined_by: None,
+        producer: None,
+        consumers: Vec::new(),
+        deliveries: 0,
+        result: None,
+    }
+}
+
+fn find(report: &Report, id: TraceId) -> Option<&TraceReport> {
+    report.traces.iter().find(|trace| trace.trace_id == id)
+}
+
+/// The time that a bar spans.
+struct Clock {
+    start: Timestamp,
+    millis: f64,
+}
+
+impl Clock {
+    fn over(traces: &[&TraceReport]) -> Option<Self> {
+        let spans = || traces.iter().flat_map(|trace| &trace.spans);
+        let start = spans().map(|span| span.start).min()?;
+        let millis =
+            spans().map(|span| span.start.millis_since(start) + span.duration_ms).fold(0.0, f64::max);
+        Some(Self { start, millis: millis.max(0.001) })
+    }
+
+    /// A bar of so many columns, filled from the span's start to its end.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "columns of a terminal"
+    )]
+    fn bar(&self, span: &SpanReport, columns: usize) -> String {
+        let scale = columns as f64 / self.millis;
+        let from = ((span.start.millis_since(self.start) * scale) as usize).min(columns.saturating_sub(1));
+        let filled = (((span.duration_ms * scale).ceil() as usize).max(1)).min(columns - from);
+        format!("▕{}{}{}▏", " ".repeat(from), "█".repeat(filled), " ".repeat(columns - from - filled))
+    }
+}
+
+/// One line of a tree.
+struct Line<'r> {
+    span: &'r SpanReport,
+    depth: usize,
+    is_last: bool,
+}
+
+/// Lays a trace out, parents before children. It does not recurse, and each
+/// span stands once, whatever circles the parents make.
+fn lay_out(trace: &TraceReport) -> Vec<Line<'_>> {
+    let known: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
+    let mut children: BTreeMap<Option<SpanId>, Vec<&SpanReport>> = BTreeMap::new();
+    for span in &trace.spans {
+        children
+            .entry(span.parent_id.filter(|parent| known.contains(parent) && *parent != span.span_id))
+            .or_default()
+            .push(span);
+    }
+    let mut lines = Vec::with_capacity(trace.spans.len());
+    let mut placed = BTreeSet::new();
+    let mut open: Vec<(&SpanReport, usize, bool)> = Vec::new();
+    let roots = children.remove(&None).unwrap_or_default();
+    // Spans in a circle hang under no root: the first of them opens it.
+    let circles = trace.spans.iter();
+    for start in roots.into_iter().chain(circles) {
+        open.push((start, 0, true));
+        while let Some((span, depth, is_last)) = open.pop() {
+            if !placed.insert(span.span_id) {
+                continue;
+            }
+            lines.push(Line { span, depth, is_last });
+            let below = children.remove(&Some(span.span_id)).unwrap_or_default();
+            let last = below.len().saturating_sub(1);
+            open.extend(
+                below.into_iter().enumerate().rev().map(|(number, child)| (child, depth + 1, number == last)),
+            );
+        }
+    }
+    lines
+}
+
+/// Spans that a framework makes for its own inner workings.
+fn is_noise(span: &SpanReport) -> bool {
+    span.name.ends_with(" http send") || span.name.ends_with(" http receive")
+}
+
+fn tree(
+    trace: &TraceReport,
+    handoff: &HandoffReport,
+    clock: &Clock,
+    view: &View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let all = lay_out(trace);
+    let total = all.len();
+    let lines: Vec<_> = all.into_iter().filter(|line| !is_noise(line.span)).collect();
+    let quiet = total - lines.len();
+    let columns = Columns::of(view.width);
+    for (number, line) in lines.iter().take(SHOWN).enumerate() {
+        let is_consumer = handoff.consumers.iter().any(|(_, span)| *span == line.span.span_id);
+        if is_consumer
+            && line.depth > 0
+            && let Some(wait) = handoff.queue_wait_ms
+        {
+            let indent = "   ".repeat(line.depth.min(DEPTH).saturating_sub(1));
+            writeln!(
+                out,
+                "  {indent}{} {}",
+                "┆".faint(),
+                format!("{} in the queue", duration(wait)).faint()
+            )?;
+        }
+        let is_root = number == 0 || line.depth == 0;
+        span_line(trace, line, is_root, clock, &columns, out)?;
+    }
+    let hidden = lines.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        writeln!(out, "  {}", format!("… {hidden} more spans").faint())?;
+    } else if quiet > 0 && view.verbosity == super::Verbosity::Verbose {
+        writeln!(out, "  {}", format!("… and {quiet} of the web framework").faint())?;
+    }
+    if !trace.complete {
+        writeln!(out, "  {}", "… the trace has more spans than are listed".faint())?;
+    }
+    Ok(())
+}
+
+/// How wide each part of a line is.
+struct Columns {
+    name: usize,
+    service: usize,
+    bar: usize,
+}
+
+impl Columns {
+    fn of(width: usize) -> Self {
+        let room = width.saturating_sub(2 + 9 + 4 + 10);
+        let bar = (room / 4).clamp(8, 40);
+        let service = (room / 5).clamp(10, 24);
+        Self { name: room.saturating_sub(bar + service).max(12), service, bar }
+    }
+}
+
+fn span_line(
+    trace: &TraceReport,
+    line: &Line<'_>,
+    is_root: bool,
+    clock: &Clock,
+    columns: &Columns,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let span = line.span;
+    let depth = line.depth.min(DEPTH);
+    let branch = match (depth, line.is_last) {
+        (0, _) => String::new(),
+        (depth, true) => "   ".repeat(depth - 1) + "└─ ",
+        (depth, false) => "   ".repeat(depth - 1) + "├─ ",
+    };
+    let room = columns.name.saturating_sub(width(&branch));
+    let name = pad(&fit(&safe(&span.name), room), room);
+    let service = if is_root || span.kind == "consumer" { safe(&span.service) } else { String::new() };
+    let time = format!("{:>8}", duration(span.duration_ms));
+    write!(out, "  {}{name} {} {time} ", branch.faint(), pad(&service, columns.service).faint())?;
+    write!(out, "{}", clock.bar(span, columns.bar).faint())?;
+    if is_root {
+        write!(out, " {}", fit(&trace.trace_id.to_string(), 9).faint())?;
+    }
+    if span.orphan.is_some() && span.parent_id.is_none() {
+        write!(out, " {}", "orphaned root".broken())?;
+    }
+    writeln!(out)?;
+    if let Some(exception) = &span.exception {
+        let indent = "   ".repeat(depth);
+        writeln!(
+            out,
+            "  {indent}{}",
+            fit(&safe(exception), columns.name + columns.service + columns.bar).broken()
+        )?;
+    }
+    Ok(())
+}
