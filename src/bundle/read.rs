@@ -303,7 +303,8 @@ fn take(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
     let name = String::from_utf8_lossy(&line.key);
     match &line.content {
         Content::List(entries) => {
-            looker.list(&name, line.from, entries.iter().map(|entry| &**entry), line.len, line.complete);
+            let indexed = (line.from..).zip(entries.iter().map(|entry| &**entry));
+            looker.list(&name, indexed, line.len, line.complete);
         }
         Content::Hash(pairs) if keys::classify(&name) == Key::Unacked => {
             looker.unacked(&name, pairs.iter().map(|(_, value)| &**value), line.complete);

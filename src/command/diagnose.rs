@@ -1,6 +1,6 @@
 //! `tracelink diagnose`: from saved evidence.
 
-use super::{Exit, exit_of, print};
+use super::{Exit, exit_of, print, tell_notices};
 use crate::bundle::{Reading, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
@@ -11,9 +11,7 @@ pub fn run(args: &cli::Diagnose, output: &Output) -> anyhow::Result<Exit> {
     let mut evidence = Evidence::default();
     let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
     let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
-    for notice in notices {
-        anstream::eprintln!("{notice:?}");
-    }
+    tell_notices(&notices, output);
     let report = report(&evidence, evidence.clock(), Listing::default());
     let exit = exit_of(&report, output.fail_on);
     print(&report, output, Subject::Handoffs, None, exit)?;
@@ -22,6 +20,10 @@ pub fn run(args: &cli::Diagnose, output: &Output) -> anyhow::Result<Exit> {
 
 impl From<&cli::Naming> for Naming {
     fn from(naming: &cli::Naming) -> Self {
-        Self { prefix: naming.key_prefix.clone(), separator: naming.separator.clone() }
+        Self {
+            prefix: naming.key_prefix.clone(),
+            separator: naming.separator.clone(),
+            steps: naming.priority_steps.clone(),
+        }
     }
 }

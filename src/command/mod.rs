@@ -1,13 +1,19 @@
 //! What each command does. It wires the rooms together, and decides nothing.
 
 mod diagnose;
+mod explain;
+mod inspect_queue;
+mod progress;
+mod save;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::bundle::Notice;
 use crate::cli::{Cli, Command, FailOn, Format, Output};
 use crate::model::{Report, Severity, Status};
 use crate::report::human::{Verbosity, View};
+use crate::report::text::safe;
 use crate::report::{self, Subject};
 
 /// How a run ended: the documented exit codes.
@@ -50,7 +56,21 @@ impl From<Exit> for ExitCode {
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Diagnose(args) => diagnose::run(&args, &cli.output),
-        _ => Ok(Exit::Fine),
+        Command::InspectQueue(args) => inspect_queue::run(&args, &cli.output),
+        Command::Explain(args) => explain::run(&args),
+    }
+}
+
+/// Tells on standard error what was passed over, and where.
+fn tell_notices(notices: &[Notice], output: &Output) {
+    const SHOWN: usize = 10;
+    let shown = if output.verbose { notices.len() } else { SHOWN.min(notices.len()) };
+    for Notice { path, line, what } in &notices[..shown] {
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        anstream::eprintln!("tracelink: {}{line}: {}", path.display(), safe(what));
+    }
+    if shown < notices.len() {
+        anstream::eprintln!("tracelink: … and {} more (--verbose)", notices.len() - shown);
     }
 }
 

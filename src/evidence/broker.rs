@@ -41,6 +41,11 @@ pub struct QueueSeen {
 }
 
 impl Look {
+    /// What was found in a queue, to be added to.
+    pub fn queue(&mut self, name: Arc<str>) -> &mut QueueSeen {
+        self.queues.entry(name).or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() })
+    }
+
     /// Whether a message of `queue` that was not seen was not there.
     pub fn shows_absence_from(&self, queue: &str) -> bool {
         self.unacked_complete

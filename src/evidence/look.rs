@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Evidence;
-use super::broker::{Look, QueueSeen};
+use super::broker::Look;
 use super::queue::Glance;
 use crate::model::{Message, MessageState, Timestamp};
 use crate::wire::celery::keys::{self, Key};
@@ -28,6 +28,8 @@ pub struct Naming {
     pub prefix: Option<String>,
     /// `sep`.
     pub separator: Option<String>,
+    /// `priority_steps`; any number is one where they are not given.
+    pub steps: Option<Vec<u32>>,
 }
 
 /// Takes a look at a broker: first its bindings and the names of its lists,
@@ -133,19 +135,32 @@ impl<'e> Looker<'e> {
         } else {
             keys::split_priority(plain, given, is_queue)
         };
+        let is_step = self.naming.steps.as_ref().is_none_or(|steps| steps.contains(&step));
+        let (queue, step) = if is_step { (queue, step) } else { (plain, 0) };
         let queue = self.evidence.names.share(queue);
         self.lists.insert(name.to_owned(), (Arc::clone(&queue), step));
         (queue, step)
     }
 
-    /// Takes entries of a list, the first of which has the index `from`.
+    /// Whether a queue of that name is bound.
+    pub fn is_bound(&self, queue: &str) -> bool {
+        self.bound.contains(queue)
+    }
+
+    /// The queue to which a list belongs, by the bindings and the names that
+    /// were taken so far.
+    pub fn queue_of_list(&mut self, name: &str) -> Arc<str> {
+        self.queue_of(name).0
+    }
+
+    /// Takes entries of a list, each with its index from the newest.
     ///
-    /// `complete` says whether this and the pages before it are all of it.
+    /// `length` is that of the whole list, where this is a piece of it;
+    /// `complete` says whether all of it is or will be read.
     pub fn list<'b>(
         &mut self,
         name: &str,
-        from: u64,
-        entries: impl Iterator<Item = &'b [u8]>,
+        entries: impl Iterator<Item = (u64, &'b [u8])>,
         length: Option<u64>,
         complete: bool,
     ) {
@@ -154,9 +169,8 @@ impl<'e> Looker<'e> {
         }
         let (queue, step) = self.queue_of(name);
         let (mut read, mut messages) = (0, 0);
-        for entry in entries {
-            let seen =
-                Seen { queue: Arc::clone(&queue), state: MessageState::Ready, index: Some(from + read) };
+        for (index, entry) in entries {
+            let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Ready, index: Some(index) };
             read += 1;
             messages += u64::from(self.message(entry, &seen, name));
         }
@@ -164,27 +178,18 @@ impl<'e> Looker<'e> {
         if !is_queue {
             return;
         }
-        let seen = self
-            .look
-            .queues
-            .entry(queue)
-            .or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() });
-        let first_piece = !seen.priorities.contains_key(&step);
-        let in_list = seen.priorities.entry(step).or_default();
-        match length {
-            Some(length) if first_piece => {
-                *in_list = length;
-                seen.ready += length;
-            }
-            Some(_) => {}
-            None => {
-                *in_list += read;
-                seen.ready += read;
-            }
-        }
+        let seen = self.look.queue(queue);
+        let is_first_piece = !seen.priorities.contains_key(&step);
+        let added = match length {
+            Some(length) if is_first_piece => length,
+            Some(_) => 0,
+            None => read,
+        };
+        *seen.priorities.entry(step).or_default() += added;
+        seen.ready += added;
         seen.read += read;
         seen.foreign += read - messages;
-        seen.complete = complete && (first_piece || seen.complete || from == 0);
+        seen.complete &= complete;
     }
 
     /// Takes values of `unacked`: what workers hold.
@@ -201,11 +206,7 @@ impl<'e> Looker<'e> {
             let queue = self.queue_of_held(envelope);
             let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None };
             if self.message(envelope, &seen, name) {
-                let seen = self
-                    .look
-                    .queues
-                    .entry(queue)
-                    .or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() });
+                let seen = self.look.queue(queue);
                 seen.unacked += 1;
                 seen.read += 1;
             }
@@ -313,10 +314,7 @@ impl<'e> Looker<'e> {
         // A queue that is bound and has no list is empty.
         for queue in &self.bound {
             let name = self.evidence.names.share(queue);
-            self.look
-                .queues
-                .entry(name)
-                .or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() });
+            self.look.queue(name);
         }
         self.evidence.seen_twice += self.twice;
         self.evidence.brokers.insert(&self.broker, self.look.clone());

@@ -1,6 +1,7 @@
 //! One golden [`Report`], many formats. An exporter turns it into text and
 //! prints nothing: where it goes is the caller's affair.
 
+pub mod explanation;
 pub mod human;
 mod json;
 pub mod text;

@@ -9,6 +9,7 @@ pub mod keys;
 mod lenient;
 mod message;
 mod pickle;
+mod redact;
 mod result;
 mod survey;
 
@@ -16,4 +17,5 @@ pub use body::{BodyError, TaskBody};
 pub use compression::{DecompressError, decompress};
 pub use envelope::{Envelope, NotAMessage, unacked_envelope};
 pub use message::{ReadOptions, Seen, read_message};
+pub use redact::{redact_message, redact_result, redact_unacked};
 pub use result::read_result;

@@ -1,0 +1,101 @@
+//! The documentation of diagnoses, at a terminal and as a page.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::human::Paint;
+use crate::diagnosis::Diagnosis;
+use crate::model::Station;
+
+/// Writes all diagnoses, by station.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn list(all: &[&Diagnosis], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n", "request ──► inject ──► carry ──► extract ──► export".strong())?;
+    for station in Station::ALL.into_iter().map(Some).chain([None]) {
+        let here: Vec<_> = all.iter().filter(|diagnosis| diagnosis.station == station).collect();
+        writeln!(out, "{}", station.map_or("anywhere", Station::label).strong())?;
+        for diagnosis in here {
+            let severity = format!("{:<7}", diagnosis.severity.label());
+            let severity = severity.by_severity(diagnosis.severity);
+            writeln!(out, "  {}  {severity}  {}", diagnosis.code, diagnosis.slug)?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out, "{}", "tracelink explain CODE says what it means and how to fix it".faint())
+}
+
+/// Writes one diagnosis, its Markdown made readable at a terminal.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn one(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
+    let head = format!("{} {}", diagnosis.code, diagnosis.slug);
+    let station = diagnosis.station.map_or("", Station::label);
+    writeln!(
+        out,
+        "{}  {} {}",
+        head.strong(),
+        diagnosis.severity.label().by_severity(diagnosis.severity),
+        station.faint()
+    )?;
+    writeln!(out, "{}\n", diagnosis.summary)?;
+    let mut in_code = false;
+    for line in diagnosis.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+        if line.starts_with("```") {
+            in_code = !in_code;
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            writeln!(out, "{}", heading.strong())?;
+        } else if in_code {
+            writeln!(out, "    {}", line.code())?;
+        } else {
+            writeln!(out, "{}{line}", if line.is_empty() { "" } else { "  " })?;
+        }
+    }
+    Ok(())
+}
+
+/// All diagnoses as the page `docs/diagnoses.md`.
+pub fn page(all: &[&Diagnosis]) -> String {
+    let mut page = String::from(
+        "# Diagnoses\n\nGenerated from the sources by `cargo test --test docs`; do not edit.\n\n\
+         | code | slug | severity | station |\n|---|---|---|---|\n",
+    );
+    for diagnosis in all {
+        let station = diagnosis.station.map_or("", Station::label);
+        let _ = writeln!(
+            page,
+            "| {0} | [`{1}`](#{2}) | {3} | {station} |",
+            diagnosis.code,
+            diagnosis.slug,
+            anchor(diagnosis),
+            diagnosis.severity.label()
+        );
+    }
+    for diagnosis in all {
+        let _ = write!(
+            page,
+            "\n## {} {}\n\n{}.\n\n",
+            diagnosis.code,
+            diagnosis.slug,
+            capitalised(diagnosis.summary)
+        );
+        for line in diagnosis.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+            let deeper = if line.starts_with("## ") { "#" } else { "" };
+            let _ = writeln!(page, "{deeper}{line}");
+        }
+    }
+    page
+}
+
+fn anchor(diagnosis: &Diagnosis) -> String {
+    format!("{}-{}", diagnosis.code.to_lowercase(), diagnosis.slug)
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
