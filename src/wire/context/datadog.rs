@@ -3,8 +3,10 @@
 //!
 //! <https://docs.datadoghq.com/tracing/trace_collection/trace_context_propagation/>
 
+use std::num::{IntErrorKind, ParseIntError};
+
 use super::{Reading, flaw};
-use crate::model::{FlawKind, Sampling, SpanContext, SpanId, TraceId};
+use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
 
 /// The headers, as they were found.
 #[derive(Clone, Copy, Default, Debug)]
@@ -15,20 +17,23 @@ pub struct Headers<'a> {
     pub tags: Option<&'a str>,
 }
 
-/// Reads the headers.
+/// Reads the headers. Without both ids, or with the parent id `0` of a decision
+/// that no span made, there is no context.
 ///
 /// # Errors
 ///
-/// The flaw of the trace id.
+/// The flaw of the trace id; where another header is at fault, without marks.
 pub fn read(headers: Headers<'_>) -> Reading {
     let (Some(trace_id), Some(parent_id)) = (headers.trace_id, headers.parent_id) else {
         return Ok(None);
     };
-    let (Ok(low), Ok(span)) = (trace_id.trim().parse::<u64>(), parent_id.trim().parse::<u64>()) else {
-        return Err(flaw(FlawKind::NotText, trace_id));
-    };
-    if low == 0 || span == 0 {
+    let low = number(trace_id).map_err(|kind| flaw(kind, trace_id))?;
+    let span = number(parent_id).map_err(|kind| Flaw { kind, marks: Vec::new() })?;
+    if low == 0 {
         return Err(flaw(FlawKind::AllZero, trace_id));
+    }
+    if span == 0 {
+        return Ok(None);
     }
     let tags = headers.tags.unwrap_or_default().split(',');
     let high = tags
@@ -47,6 +52,14 @@ pub fn read(headers: Headers<'_>) -> Reading {
     }))
 }
 
+/// A decimal number of 64 bits.
+fn number(text: &str) -> Result<u64, FlawKind> {
+    text.trim().parse().map_err(|error: ParseIntError| match error.kind() {
+        IntErrorKind::PosOverflow => FlawKind::WrongLength,
+        _ => FlawKind::Unrecognised,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +75,27 @@ mod tests {
         let context = read(headers).expect("valid").expect("a context");
         assert_eq!(context.trace_id.to_string(), "66c8399600000000123456789abcdef0");
         assert_eq!(context.sampling, Sampling::Sampled);
-        assert!(read(Headers { trace_id: Some("-1"), ..headers }).is_err());
+        let kind = |headers| read(headers).expect_err("no context").kind;
+        assert_eq!(kind(Headers { trace_id: Some("-1"), ..headers }), FlawKind::Unrecognised);
+        assert_eq!(kind(Headers { trace_id: Some("0"), ..headers }), FlawKind::AllZero);
+        assert_eq!(
+            kind(Headers { trace_id: Some("18446744073709551616"), ..headers }),
+            FlawKind::WrongLength
+        );
+        assert_eq!(kind(Headers { parent_id: Some("ab"), ..headers }), FlawKind::Unrecognised);
+        assert_eq!(read(Headers { parent_id: Some("0"), ..headers }), Ok(None));
+        assert_eq!(read(Headers { parent_id: None, ..headers }), Ok(None));
+    }
+
+    #[test]
+    fn the_priority_says_whether_it_is_kept() {
+        let sampling = |priority| {
+            let headers =
+                Headers { trace_id: Some("1"), parent_id: Some("2"), priority, ..Headers::default() };
+            read(headers).expect("valid").expect("a context").sampling
+        };
+        assert_eq!(sampling(Some("2")), Sampling::Sampled);
+        assert_eq!(sampling(Some("-1")), Sampling::NotSampled);
+        assert_eq!(sampling(None), Sampling::Deferred);
     }
 }

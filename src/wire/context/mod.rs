@@ -8,11 +8,11 @@ pub mod sentry;
 pub mod w3c;
 pub mod xray;
 
-use crate::model::{Flaw, FlawKind, Mark};
+use crate::model::{Flaw, FlawKind, Mark, SpanContext};
 
 /// What a reader makes of a value. `None` is a value that is legal and names
 /// no context, such as B3's `0`.
-pub type Reading = Result<Option<crate::model::SpanContext>, Flaw>;
+pub type Reading = Result<Option<SpanContext>, Flaw>;
 
 /// A flaw of the whole text.
 fn flaw(kind: FlawKind, text: &str) -> Flaw {
@@ -30,16 +30,36 @@ fn mark(text: &str, part: &str) -> Mark {
     Mark { start, end: (start + part.len()).min(text.len()) }
 }
 
+/// Why `id`, a part of `text`, is no id of one of `lengths` digits of either case.
+fn flawed_id(text: &str, id: &str, lengths: &[usize]) -> Flaw {
+    let has_length = lengths.contains(&id.len());
+    let kind = match id {
+        _ if is_hex_prefixed(id) => FlawKind::HexPrefix,
+        _ if !is_hex(id) => FlawKind::NotHexadecimal,
+        _ if has_length => FlawKind::AllZero,
+        _ if is_decimal_id(id) => FlawKind::DecimalIds,
+        _ => FlawKind::WrongLength,
+    };
+    flaw_at(kind, text, id)
+}
+
+/// Whether this is what Python's `hex()` gives.
+fn is_hex_prefixed(id: &str) -> bool {
+    id.starts_with("0x") || id.starts_with("0X")
+}
+
+/// Whether an id of a wrong length may be `str()` of the number: a random one
+/// has hardly ever fewer than nine digits.
+fn is_decimal_id(id: &str) -> bool {
+    id.len() > 8 && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_lower_hex(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn is_decimal(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_zero(text: &str) -> bool {

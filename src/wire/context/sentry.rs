@@ -1,7 +1,7 @@
 //! `sentry-trace`: `{trace}-{span}[-{sampled}]`,
 //! <https://develop.sentry.dev/sdk/telemetry/traces/#header-sentry-trace>.
 
-use super::{flaw, flaw_at};
+use super::{flaw, flaw_at, flawed_id};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
 
 /// Reads a `sentry-trace` header.
@@ -10,22 +10,25 @@ use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
 ///
 /// The flaw that best explains why it is none.
 pub fn read(text: &str) -> Result<SpanContext, Flaw> {
-    let fields: Vec<&str> = text.trim().split('-').collect();
-    let (trace_id, span_id, sampled) = match fields[..] {
-        [trace_id, span_id] => (trace_id, span_id, None),
-        [trace_id, span_id, sampled] => (trace_id, span_id, Some(sampled)),
-        _ => return Err(flaw(FlawKind::Unrecognised, text)),
+    let mut fields = text.trim_matches([' ', '\t']).splitn(4, '-');
+    let (trace_id, Some(span_id)) = (fields.next().unwrap_or_default(), fields.next()) else {
+        return Err(flaw(FlawKind::Unrecognised, text));
     };
+    let sampling = match fields.next() {
+        None | Some("") => Sampling::Deferred,
+        Some("1") => Sampling::Sampled,
+        Some("0") => Sampling::NotSampled,
+        Some(other) => return Err(flaw_at(FlawKind::Unrecognised, text, other)),
+    };
+    if let Some(rest) = fields.next() {
+        return Err(flaw_at(FlawKind::WrongLength, text, rest));
+    }
     let trace = TraceId::parse_hex(trace_id.as_bytes()).filter(|id| trace_id.len() == 32 && !id.is_zero());
     let span = SpanId::parse_hex(span_id.as_bytes()).filter(|id| !id.is_zero());
     Ok(SpanContext {
-        trace_id: trace.ok_or_else(|| flaw_at(FlawKind::WrongLength, text, trace_id))?,
-        span_id: span.ok_or_else(|| flaw_at(FlawKind::WrongLength, text, span_id))?,
-        sampling: match sampled {
-            Some("1") => Sampling::Sampled,
-            Some("0") => Sampling::NotSampled,
-            _ => Sampling::Deferred,
-        },
+        trace_id: trace.ok_or_else(|| flawed_id(text, trace_id, &[32]))?,
+        span_id: span.ok_or_else(|| flawed_id(text, span_id, &[16]))?,
+        sampling,
     })
 }
 
@@ -38,6 +41,18 @@ mod tests {
         let text = "8161a4da525b46d282cead7556c463b3-9ef87c133f4ed64b";
         assert_eq!(read(text).expect("valid").sampling, Sampling::Deferred);
         assert_eq!(read(&format!("{text}-0")).expect("valid").sampling, Sampling::NotSampled);
-        assert!(read("sentry").is_err());
+        assert_eq!(read(&format!(" {text}-1")).expect("valid").sampling, Sampling::Sampled);
+    }
+
+    #[test]
+    fn each_flaw_is_named() {
+        for (text, kind) in [
+            ("sentry", FlawKind::Unrecognised),
+            ("8161a4da525b46d2-9ef87c133f4ed64b", FlawKind::WrongLength),
+            ("00000000000000000000000000000000-9ef87c133f4ed64b", FlawKind::AllZero),
+            ("8161a4da525b46d282cead7556c463b3-9ef87c133f4ed64b-yes", FlawKind::Unrecognised),
+        ] {
+            assert_eq!(read(text).expect_err(text).kind, kind, "{text}");
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! (`opentelemetry.trace.propagation.tracecontext`), which is what decides
 //! whether a worker follows it.
 
-use super::{flaw, flaw_at, is_decimal, is_hex, is_lower_hex, is_zero, mark};
+use super::{flaw, flaw_at, is_decimal_id, is_hex, is_hex_prefixed, is_lower_hex, is_zero, mark};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
 
 /// The length of a `traceparent` of version 00, in characters.
 const LENGTH: usize = 55;
+/// The longest value that the propagator looks at, in characters.
+const LONGEST: usize = 512;
 
 /// Reads a `traceparent`.
 ///
@@ -16,52 +18,56 @@ const LENGTH: usize = 55;
 ///
 /// The flaw that best explains why a conforming reader ignores the value.
 pub fn read(text: &str) -> Result<SpanContext, Flaw> {
-    let trimmed = text.trim_matches([' ', '\t']);
-    match split(trimmed) {
-        Some(context) => Ok(context),
-        None => Err(explain(text, trimmed)),
+    // Python's `$` stands before a last line feed, too.
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let trimmed = line.trim_matches([' ', '\t']);
+    match parse(trimmed) {
+        Some(context) if text.len() <= LONGEST => Ok(context),
+        _ => Err(explain(text, trimmed)),
     }
 }
 
 /// The context, where the value is as the recommendation asks.
-fn split(text: &str) -> Option<SpanContext> {
-    let bytes = text.as_bytes();
-    let (head, rest) = bytes.split_at_checked(LENGTH)?;
-    let is_dashed = head[2] == b'-' && head[35] == b'-' && head[52] == b'-';
-    // A later version may go on after another dash; version 00 may not.
-    let ends_well = rest.is_empty() || (rest[0] == b'-' && !head.starts_with(b"00"));
-    if !is_dashed || !ends_well || head.starts_with(b"ff") || !head.is_ascii() {
+fn parse(text: &str) -> Option<SpanContext> {
+    let (head, rest) = text.as_bytes().split_at_checked(LENGTH)?;
+    let [version, trace_id, span_id, flags] = [0..2, 3..35, 36..52, 53..55].map(|field| &head[field]);
+    let has_dashes = [2, 35, 52].into_iter().all(|at| head[at] == b'-');
+    if !has_dashes || head.iter().any(u8::is_ascii_uppercase) {
         return None;
     }
-    if head.iter().any(u8::is_ascii_uppercase) {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let (_version, flags) = (digit(head[0])? + digit(head[1])?, digit(head[53])? << 4 | digit(head[54])?);
-    let trace_id = TraceId::parse_hex(&head[3..35]).filter(|id| !id.is_zero())?;
-    let span_id = SpanId::parse_hex(&head[36..52]).filter(|id| !id.is_zero())?;
+    let ends_well = match hex_byte(version)? {
+        0xff => false,
+        0 => rest.is_empty(),
+        // A later version may go on after another dash.
+        _ => rest.is_empty() || (rest[0] == b'-' && !rest.contains(&b'\n')),
+    };
     // Bit 0 alone says sampled; bit 1 is level 2's "random trace id".
-    let sampling = if flags & 1 == 1 { Sampling::Sampled } else { Sampling::NotSampled };
-    Some(SpanContext { trace_id, span_id, sampling })
+    let sampling = if hex_byte(flags)? & 1 == 1 { Sampling::Sampled } else { Sampling::NotSampled };
+    let trace_id = TraceId::parse_hex(trace_id).filter(|id| !id.is_zero())?;
+    let span_id = SpanId::parse_hex(span_id).filter(|id| !id.is_zero())?;
+    ends_well.then_some(SpanContext { trace_id, span_id, sampling })
+}
+
+/// The value of two hexadecimal digits.
+fn hex_byte(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// Why `text`, trimmed to `value`, is no `traceparent`.
 fn explain(text: &str, value: &str) -> Flaw {
-    if let Some(comma) = value.find(',') {
-        return flaw_at(FlawKind::Doubled, text, &value[comma..]);
+    if let Some((first, second)) = value.split_once(',')
+        && [first, second].into_iter().any(|one| parse(one.trim()).is_some())
+    {
+        return flaw_at(FlawKind::Doubled, text, &value[first.len()..]);
     }
-    let fields: Vec<&str> = value.split('-').collect();
-    let [version, trace_id, span_id, ..] = fields[..] else {
+    let mut fields = value.splitn(5, '-');
+    let (Some(version), Some(trace_id), Some(span_id)) = (fields.next(), fields.next(), fields.next()) else {
         return flaw(FlawKind::Unrecognised, text);
     };
-    let ids = [(trace_id, 32), (span_id, 16)];
-    let marks = |wrong: &dyn Fn(&str, usize) -> bool| -> Vec<_> {
-        ids.iter().filter(|(id, length)| wrong(id, *length)).map(|(id, _)| mark(text, id)).collect()
-    };
-    let first = |kind: FlawKind, wrong: &dyn Fn(&str, usize) -> bool| {
-        let marks = marks(wrong);
-        (!marks.is_empty()).then_some(Flaw { kind, marks })
-    };
+    if version.len() == 32 && trace_id.len() == 16 {
+        // Ids without a version: a `sentry-trace`, or put together by hand.
+        return flaw_at(FlawKind::Incomplete, text, &value[..0]);
+    }
     if version.len() != 2 || !is_hex(version) {
         let kind = if is_hex(version) { FlawKind::WrongLength } else { FlawKind::Unrecognised };
         return flaw_at(kind, text, version);
@@ -69,40 +75,37 @@ fn explain(text: &str, value: &str) -> Flaw {
     if version.eq_ignore_ascii_case("ff") {
         return flaw_at(FlawKind::ForbiddenVersion, text, version);
     }
-    first(FlawKind::HexPrefix, &|id, _| id.starts_with("0x") || id.starts_with("0X"))
-        .or_else(|| {
-            first(FlawKind::DecimalIds, &|id, length| id.len() != length && is_decimal(id) && id.len() > 8)
-        })
+    let ids = [(trace_id, 32), (span_id, 16)];
+    let first = |kind: FlawKind, is_wrong: &dyn Fn(&str, usize) -> bool| {
+        let wrong = ids.iter().filter(|(id, length)| is_wrong(id, *length));
+        let marks: Vec<_> = wrong.map(|(id, _)| mark(text, id)).collect();
+        (!marks.is_empty()).then_some(Flaw { kind, marks })
+    };
+    first(FlawKind::HexPrefix, &|id, _| is_hex_prefixed(id))
+        .or_else(|| first(FlawKind::DecimalIds, &|id, length| id.len() != length && is_decimal_id(id)))
         .or_else(|| first(FlawKind::WrongLength, &|id, length| id.len() != length))
         .or_else(|| first(FlawKind::NotHexadecimal, &|id, _| !is_hex(id)))
         .or_else(|| first(FlawKind::UpperCase, &|id, _| !is_lower_hex(id)))
         .or_else(|| first(FlawKind::AllZero, &|id, _| is_zero(id)))
-        .unwrap_or_else(|| explain_flags(text, value, &fields))
+        .unwrap_or_else(|| explain_rest(text, value, version, fields.next()))
 }
 
 /// The ids are right: what follows them, or stands before them, is not.
-fn explain_flags(text: &str, value: &str, fields: &[&str]) -> Flaw {
-    match fields {
-        [_, _, _] => flaw_at(FlawKind::MissingFlags, text, &value[value.len()..]),
-        [_, _, _, flags, ..] if flags.is_empty() => {
-            flaw_at(FlawKind::MissingFlags, text, &value[value.len()..])
-        }
-        [version, _, _, flags, ..] => {
-            if let Some(part) = [version, flags].into_iter().find(|part| is_hex(part) && !is_lower_hex(part))
-            {
-                return flaw_at(FlawKind::UpperCase, text, part);
-            }
-            if !is_hex(flags) {
-                return flaw_at(FlawKind::NotHexadecimal, text, flags);
-            }
-            if flags.len() != 2 {
-                return flaw_at(FlawKind::WrongLength, text, flags);
-            }
-            let end = value.len().min(LENGTH);
-            flaw_at(FlawKind::WrongLength, text, value.get(end..).unwrap_or_default())
-        }
-        _ => flaw(FlawKind::Unrecognised, text),
+fn explain_rest(text: &str, value: &str, version: &str, flags: Option<&str>) -> Flaw {
+    let Some(flags) = flags.filter(|flags| !flags.is_empty()) else {
+        return flaw_at(FlawKind::MissingFlags, text, &value[value.len()..]);
+    };
+    let is_upper = |part: &&str| is_hex(part) && !is_lower_hex(part);
+    if let Some(part) = [version, flags].into_iter().find(is_upper) {
+        return flaw_at(FlawKind::UpperCase, text, part);
     }
+    if !is_hex(flags) {
+        return flaw_at(FlawKind::NotHexadecimal, text, flags);
+    }
+    if flags.len() != 2 {
+        return flaw_at(FlawKind::WrongLength, text, flags);
+    }
+    flaw_at(FlawKind::WrongLength, text, &value[LENGTH..])
 }
 
 #[cfg(test)]
@@ -131,6 +134,9 @@ mod tests {
         assert!(read(&VALID.replacen("00", "cc", 1)).is_ok());
         assert!(read(&format!("{}-what-comes", VALID.replacen("00", "cc", 1))).is_ok());
         assert!(read(&format!(" {VALID}\t")).is_ok());
+        assert!(read(&format!("{VALID}\n")).is_ok());
+        assert!(read(&format!("{VALID}\n\n")).is_err());
+        assert!(read(&format!("{}{VALID}", " ".repeat(512))).is_err());
         assert_eq!(read(&format!("{VALID}-more")).expect_err("too long").kind, FlawKind::WrongLength);
     }
 
@@ -174,7 +180,9 @@ mod tests {
                 FlawKind::NotHexadecimal,
                 "4bf92f3577b34da6a3ce929d0e0e473g",
             ),
+            ("4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", FlawKind::Incomplete, ""),
             ("hello", FlawKind::Unrecognised, "hello"),
+            ("hello, world", FlawKind::Unrecognised, "hello, world"),
         ];
         for (text, kind, marked) in cases {
             let flaw = read(text).expect_err(text);
