@@ -106,6 +106,11 @@ impl Client {
     pub fn connect(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let broker = url.to_string();
         let failed = |error: redis::RedisError| BrokerError::of(&error, broker.clone(), "CONNECT");
+        if matches!(url.target, Target::Tls { .. }) {
+            // The driver leaves the choice of a crypto provider to the program.
+            // Where one is installed already, that one serves.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         let client = match (url.address(), &url.target) {
             (Some(address), _) => redis::Client::open(address.map_err(failed)?).map_err(failed)?,
             (None, Target::Sentinel { nodes, master }) => {

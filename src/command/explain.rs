@@ -27,8 +27,7 @@ pub fn run(args: &cli::Explain) -> anyhow::Result<Exit> {
 /// A hint at the diagnosis whose name is most like it.
 fn nearest(name: &str) -> String {
     let shares = |diagnosis: &&Diagnosis| {
-        let words = diagnosis.slug.split('-');
-        words.filter(|word| name.contains(word)).count()
+        diagnosis.slug.split('-').filter(|word| name.split(['-', '_', ' ']).any(|part| part == *word)).count()
     };
     match diagnosis::all().into_iter().max_by_key(shares).filter(|best| shares(best) > 0) {
         Some(best) => format!("; did you mean `{}`?", best.slug),

@@ -100,7 +100,9 @@ fn quoted(quote: &Quote, severity: Severity, view: &View, out: &mut dyn Write) -
     let room = view.width.saturating_sub(GUTTER);
     writeln!(out, "    {}", fit(&safe(&quote.at), view.width.saturating_sub(4)).faint())?;
     let (text, carets) = underlined(quote);
-    for (number, line) in broken(&text, room).into_iter().enumerate() {
+    // What is marked is quoted to the character; a fact may break at a space.
+    let lines = if carets.trim().is_empty() { wrap(&text, room) } else { broken(&text, room) };
+    for (number, line) in lines.into_iter().flat_map(|line| broken(&line, room)).enumerate() {
         writeln!(out, "    {} {line}", "|".faint())?;
         let under: String = carets.chars().skip(number * room).take(room).collect();
         if !under.trim().is_empty() {

@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 
+use comfy_table::ContentArrangement;
+
+use super::paint::mark;
 use super::queues::{print, table};
 use super::{Verbosity, View};
-use crate::model::{ContextReport, MessageReport, Report};
-use crate::report::text::{count, safe, short_id};
+use crate::model::{MessageReport, Report};
+use crate::report::text::{count, fit, safe, short_id};
 
 /// How many messages are shown unless more were asked for.
 const SHOWN: usize = 10;
@@ -18,12 +21,20 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     if rows == 0 {
         return Ok(());
     }
-    let mut messages = table(
-        view.width,
-        ["queue", "state", "task", "id", "try", "origin", "context", "trace · span", "verdict"],
-    );
+    let is_wide = view.width >= WIDE;
+    let header: &[&str] = if is_wide {
+        &["message", "state", "task", "id", "try", "origin", "context", "trace", "span", "verdict"]
+    } else {
+        &["message", "task", "id", "origin", "context", "verdict"]
+    };
+    let mut messages = table(view.width, header.iter().copied());
+    messages.set_content_arrangement(ContentArrangement::Disabled);
     for message in &report.messages[..rows] {
-        messages.add_row(row(message, report));
+        let cells = if is_wide { wide(message, report) } else { narrow(message, report) };
+        messages.add_row(cells);
+    }
+    for column in messages.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     print(&messages, out)?;
     for message in report.messages[..rows].iter().filter(|message| message.args.is_some()) {
@@ -37,40 +48,66 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
-fn row(message: &MessageReport, report: &Report) -> [String; 9] {
-    let place = message
-        .index
-        .map_or_else(|| safe(&message.queue), |index| format!("{}[{index}]", safe(&message.queue)));
-    let contexts: Vec<_> = message.contexts.iter().map(context).collect();
-    let ids: Vec<_> = message.contexts.iter().filter_map(ids).collect();
-    let finding =
-        message.findings.first().and_then(|id| report.findings.iter().find(|finding| finding.id == *id));
-    [
-        place,
-        message.state.to_owned(),
-        safe(&message.task),
-        safe(&short_id(&message.id)),
-        message.attempt.to_string(),
-        message.origin.as_deref().map(safe).unwrap_or_default(),
-        if contexts.is_empty() { "none".to_owned() } else { contexts.join(" ") },
-        ids.first().cloned().unwrap_or_default(),
-        finding.map_or_else(
-            || "✓".to_owned(),
-            |finding| format!("{} {}", super::paint::mark(finding.severity), finding.code),
-        ),
+/// From so many columns on, everything has a column of its own.
+const WIDE: usize = 120;
+
+/// `celery[3]`, and the state where it is not waiting in its list.
+fn place(message: &MessageReport) -> String {
+    match message.index {
+        Some(index) => format!("{}[{index}]", fit(&safe(&message.queue), 14)),
+        None => format!("{} {}", fit(&safe(&message.queue), 10), message.state),
+    }
+}
+
+/// What fits 80 columns: the ids are cut, and the attempt stands by the id.
+fn narrow(message: &MessageReport, report: &Report) -> Vec<String> {
+    let attempt = if message.attempt > 0 { format!(" try {}", message.attempt + 1) } else { String::new() };
+    let trace = message
+        .contexts
+        .iter()
+        .find_map(|context| context.trace_id)
+        .map(|id| format!(" {:.8}", id.to_string()));
+    vec![
+        place(message),
+        fit(&safe(&message.task), 17),
+        format!("{:.8}{attempt}", safe(&message.id)),
+        fit(&message.origin.as_deref().map(safe).unwrap_or_default(), 12),
+        fit(&format!("{}{}", formats(message), trace.unwrap_or_default()), 18),
+        verdict(message, report),
     ]
 }
 
-fn context(context: &ContextReport) -> String {
-    let sampled = match (context.valid, context.sampled) {
-        (false, _) => " invalid",
-        (true, Some(false)) => " unsampled",
-        (true, _) => "",
-    };
-    format!("{}{sampled}", context.format)
+fn wide(message: &MessageReport, report: &Report) -> Vec<String> {
+    let named = message.contexts.iter().find(|context| context.trace_id.is_some());
+    let trace = named.and_then(|context| context.trace_id).map(|id| short_id(&id.to_string()));
+    let span = named.and_then(|context| context.span_id).map(|id| id.to_string());
+    vec![
+        place(message),
+        message.state.to_owned(),
+        fit(&safe(&message.task), 24),
+        fit(&safe(&message.id), 8),
+        (message.attempt + 1).to_string(),
+        fit(&message.origin.as_deref().map(safe).unwrap_or_default(), 16),
+        fit(&formats(message), 16),
+        trace.unwrap_or_default(),
+        span.unwrap_or_default(),
+        verdict(message, report),
+    ]
 }
 
-fn ids(context: &ContextReport) -> Option<String> {
-    let (trace, span) = (context.trace_id?.to_string(), context.span_id?.to_string());
-    Some(format!("{}… {}…", &trace[..8], &span[..6]))
+fn verdict(message: &MessageReport, report: &Report) -> String {
+    let finding =
+        message.findings.first().and_then(|id| report.findings.iter().find(|finding| finding.id == *id));
+    finding.map_or_else(|| "✓".to_owned(), |finding| format!("{} {}", mark(finding.severity), finding.code))
+}
+
+/// The formats of a message's contexts, with what is wrong with them.
+fn formats(message: &MessageReport) -> String {
+    let described = message.contexts.iter().map(|context| match (context.valid, context.sampled) {
+        (false, _) => format!("{}✗", context.format),
+        (true, Some(false)) => format!("{} off", context.format),
+        (true, _) => context.format.to_owned(),
+    });
+    let described: Vec<_> = described.collect();
+    if described.is_empty() { "none".to_owned() } else { described.join(" ") }
 }

@@ -75,7 +75,7 @@ fn spot(
 ) -> io::Result<()> {
     let text = match (sender, runs.first()) {
         (Some(sender), Some((trace, _))) if trace.trace_id == sender.trace_id => return Ok(()),
-        (Some(_), Some(_)) => "the worker started a trace of its own",
+        (Some(_), Some(_)) => "the worker started a trace of its own: an orphaned root",
         (Some(_), None) => "no span of the run was seen",
         (None, _) => "nothing of the sending side was seen",
     };
@@ -250,7 +250,7 @@ struct Columns {
 impl Columns {
     fn of(width: usize) -> Self {
         let room = width.saturating_sub(2 + 9 + 4 + 10);
-        let bar = (room / 4).clamp(8, 40);
+        let bar = (room / 3).clamp(8, 48);
         let service = (room / 5).clamp(10, 24);
         Self { name: room.saturating_sub(bar + service).max(12), service, bar }
     }
@@ -279,9 +279,6 @@ fn span_line(
     write!(out, "{}", clock.bar(span, columns.bar).faint())?;
     if is_root {
         write!(out, " {}", fit(&trace.trace_id.to_string(), 9).faint())?;
-    }
-    if span.orphan.is_some() && span.parent_id.is_none() {
-        write!(out, " {}", "orphaned root".broken())?;
     }
     writeln!(out)?;
     if let Some(exception) = &span.exception {
