@@ -36,7 +36,8 @@ struct Seen {
     /// of requests that both brought one.
     pairs: BTreeMap<(u32, u32), u64>,
     rewritten: u64,
-    examples: Vec<SpanKey>,
+    /// The smallest keys, so that the order of arrival changes nothing.
+    examples: BTreeSet<SpanKey>,
 }
 
 /// How the spans of one service came more than once, without resends.
@@ -82,22 +83,22 @@ impl Exports {
         if seen.requests.last() != Some(&request) {
             seen.requests.insert(request);
         }
-        let first_request = match arrival {
-            Arrival::New => None,
+        let is_again = arrival != Arrival::New;
+        match arrival {
+            Arrival::New => {}
             Arrival::Again { first_request } => {
                 let pair = (first_request.min(request), first_request.max(request));
                 if seen.pairs.len() < Self::PAIRS || seen.pairs.contains_key(&pair) {
                     *seen.pairs.entry(pair).or_default() += 1;
                 }
-                Some(first_request)
             }
-            Arrival::Rewritten { first_request } => {
-                seen.rewritten += 1;
-                Some(first_request)
+            Arrival::Rewritten { .. } => seen.rewritten += 1,
+        }
+        if is_again {
+            seen.examples.insert(key);
+            if seen.examples.len() > Self::EXAMPLES {
+                seen.examples.pop_last();
             }
-        };
-        if first_request.is_some() && seen.examples.len() < Self::EXAMPLES {
-            seen.examples.push(key);
         }
         if self.requests.len() > Self::REQUESTS {
             self.forget_oldest();
@@ -140,8 +141,7 @@ impl Exports {
         if times.len() >= 2 && times.values().all(|times| *times == 2) {
             repeats.all_twice = times.len() as u64;
         }
-        repeats.examples = seen.examples.clone();
-        repeats.examples.sort_unstable();
+        repeats.examples = seen.examples.iter().copied().collect();
         repeats
     }
 

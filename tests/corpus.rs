@@ -1,0 +1,164 @@
+//! The captured corpus: real programs, healthy or with one thing wrong, and
+//! what must be said of each in three views (`fixtures/corpus/README.md`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tracelink::bundle::{Reading, read_evidence};
+use tracelink::diagnosis::{Listing, report};
+use tracelink::evidence::Evidence;
+use tracelink::model::{Report, Severity};
+
+fn corpus() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus")
+}
+
+/// Every case, by its folder.
+fn cases() -> Vec<PathBuf> {
+    let mut cases: Vec<_> = fs::read_dir(corpus())
+        .expect("fixtures/corpus is part of the project")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.join("expected.json").is_file())
+        .collect();
+    cases.sort();
+    assert_eq!(cases.len(), 130, "cases are missing");
+    cases
+}
+
+/// The files of a folder whose names begin and end so, in their order, without
+/// empty ones.
+fn files(folder: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("readable")
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with(begin) && name.ends_with(end) && path.metadata().is_ok_and(|file| file.len() > 0)
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+fn diagnose(files: &[PathBuf]) -> Report {
+    let mut evidence = Evidence::default();
+    let notices = read_evidence(files, &Reading::default(), &mut evidence).expect("readable evidence");
+    let unexpected: Vec<_> = notices.iter().filter(|notice| notice.line.is_some()).collect();
+    assert!(unexpected.is_empty(), "{unexpected:?}");
+    report(&evidence, evidence.clock(), Listing::default())
+}
+
+/// What is wrong with a report, by what is expected of the case in this view.
+fn complaint(report: &Report, expected: &Value) -> Option<String> {
+    let list = |key: &str| -> Vec<String> {
+        let list = expected[key].as_array().expect("a list");
+        list.iter().map(|slug| slug.as_str().expect("a slug").to_owned()).collect()
+    };
+    let (causes, may) = (list("causes"), list("may"));
+    let got: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity < Severity::Note)
+        .map(|finding| finding.slug)
+        .collect();
+    let named: BTreeSet<&str> = causes.iter().flat_map(|cause| cause.split('|')).collect();
+    let is_missing = causes.iter().any(|cause| !cause.split('|').any(|slug| got.contains(&slug)));
+    let is_false = got.iter().any(|slug| !named.contains(slug) && !may.iter().any(|allowed| allowed == slug));
+    let is_late = !causes.is_empty() && !got.first().is_some_and(|first| named.contains(first));
+    (is_missing || is_false || is_late).then(|| format!("want {causes:?}, may {may:?}, got {got:?}"))
+}
+
+/// Scores every case in one view, on the files that `pick` names.
+fn score(view: &str, pick: impl Fn(&Path) -> Vec<PathBuf>) {
+    let mut complaints = Vec::new();
+    let mut judged = 0;
+    for case in cases() {
+        let files = pick(&case);
+        if files.is_empty() {
+            continue;
+        }
+        judged += 1;
+        let expected: Value =
+            serde_json::from_slice(&fs::read(case.join("expected.json")).expect("readable")).expect("JSON");
+        if let Some(complaint) = complaint(&diagnose(&files), &expected["expect"][view]) {
+            complaints
+                .push(format!("{}: {complaint}", case.file_name().unwrap_or_default().to_string_lossy()));
+        }
+    }
+    assert!(judged >= 127, "only {judged} cases have this view");
+    assert!(
+        complaints.is_empty(),
+        "{view}: {} of {judged} wrong\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+}
+
+#[test]
+fn a_queue_alone_names_what_it_can_show() {
+    score("queue", |case| files(case, "redis.queued", ".jsonl"));
+}
+
+#[test]
+fn spans_alone_name_what_they_can_show() {
+    score("spans", |case| files(case, "spans", ".jsonl"));
+}
+
+#[test]
+fn snapshots_and_spans_together_name_the_cause() {
+    score("joined", |case| [files(case, "redis.", ".jsonl"), files(case, "spans", ".jsonl")].concat());
+}
+
+#[test]
+fn protobuf_says_what_json_says() {
+    score("joined", |case| [files(case, "redis.", ".jsonl"), files(case, "spans", ".binpb")].concat());
+}
+
+/// A small generator of our own: the orders are the same on every machine.
+struct Shuffle(u64);
+
+impl Shuffle {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            let other = usize::try_from(self.next()).expect("31 bits") % (place + 1);
+            items.swap(place, other);
+        }
+    }
+}
+
+/// The whole report is the same in any order of arrival, not only its verdict:
+/// requests and files are shuffled, and every finding compared.
+#[test]
+fn the_order_of_arrival_changes_nothing() {
+    const ORDERS: u64 = 20;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for case in cases() {
+        let mut files = [files(&case, "redis.", ".jsonl"), files(&case, "spans", ".jsonl")].concat();
+        let said = |report: &Report| serde_json::to_value(report).expect("serialises");
+        let first = said(&diagnose(&files));
+        let spans = case.join("spans.jsonl");
+        let text = fs::read_to_string(&spans).unwrap_or_default();
+        let mut lines: Vec<&str> = text.lines().collect();
+        let shuffled = folder.path().join("spans.jsonl");
+        for order in 0..ORDERS {
+            let mut shuffle = Shuffle(order + 1);
+            shuffle.shuffle(&mut lines);
+            shuffle.shuffle(&mut files);
+            fs::write(&shuffled, lines.join("\n")).expect("writable");
+            let files: Vec<_> = files
+                .iter()
+                .map(|file| if *file == spans { shuffled.clone() } else { file.clone() })
+                .collect();
+            let again = said(&diagnose(&files));
+            assert_eq!(again["findings"], first["findings"], "{}, order {order}", case.display());
+            assert_eq!(again, first, "{}, order {order}", case.display());
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Small scenes: what a broker held and what an exporter sent, written down in
+//! the terms of the wire, and read by the same code as real evidence.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+use tracelink::diagnosis::{Listing, report};
+use tracelink::evidence::{Evidence, Intake, Keep, Looker, Naming, Outcome};
+use tracelink::model::{Report, Timestamp};
+use tracelink::wire::celery::ReadOptions;
+use tracelink::wire::otlp::decode_json;
+
+/// When scenes play: their times are milliseconds after this.
+const START: u64 = 1_795_376_994_000_000_000;
+
+fn time(millis: u64) -> u64 {
+    START + millis * 1_000_000
+}
+
+#[derive(Default)]
+pub struct Scene {
+    evidence: Evidence,
+}
+
+impl Scene {
+    /// A look at the broker.
+    pub fn look(mut self, millis: u64, build: impl FnOnce(Look) -> Look) -> Self {
+        let look = build(Look::default());
+        let at = Timestamp::from_nanos(time(millis));
+        let mut looker =
+            Looker::new(&mut self.evidence, "", at, Keep::Each, ReadOptions::default(), Naming::default());
+        looker.looked_for_workers();
+        looker.set("_kombu.binding.celery", &["celery\u{6}\u{16}\u{6}\u{16}celery"]);
+        if look.worker {
+            looker.set("_kombu.binding.celery.pidbox", &["\u{6}\u{16}\u{6}\u{16}celery@w.celery.pidbox"]);
+        }
+        let ready: Vec<_> = look.ready.iter().map(|message| message.to_string().into_bytes()).collect();
+        looker.list("celery", (0..).zip(ready.iter().map(Vec::as_slice)), None, true);
+        let held: Vec<_> =
+            look.held.iter().map(|message| json!([message, "", "celery"]).to_string().into_bytes()).collect();
+        looker.unacked("unacked", held.iter().map(Vec::as_slice), true);
+        for (id, result) in &look.results {
+            looker.result(id, result.to_string().as_bytes());
+        }
+        looker.finish();
+        self
+    }
+
+    /// A span in a request of its own.
+    pub fn span(self, span: SpanBuilder) -> Self {
+        self.request([span])
+    }
+
+    /// A request with several spans.
+    pub fn request(mut self, spans: impl IntoIterator<Item = SpanBuilder>) -> Self {
+        let resource_spans: Vec<_> = spans
+            .into_iter()
+            .map(|span| json!({"resource": {"attributes": span.resource()}, "scopeSpans": [{"spans": [span.value]}]}))
+            .collect();
+        let mut intake = Intake::new(&mut self.evidence);
+        intake.next_request();
+        decode_json(json!({"resourceSpans": resource_spans}).to_string().as_bytes(), &mut intake)
+            .expect("a request");
+        self
+    }
+
+    /// A request that ended at the receiver's door.
+    pub fn received(mut self, outcome: &str) -> Self {
+        let outcome = Outcome::parse(outcome).expect("an outcome");
+        self.evidence.receiver.saw(outcome, "OTel-OTLP-Exporter-Python/1.45.2", "POST /");
+        self
+    }
+
+    /// A receiver was up for so long.
+    pub fn listened(mut self, seconds: u64) -> Self {
+        self.evidence.receiver.listened = Some(std::time::Duration::from_secs(seconds));
+        self
+    }
+
+    pub fn report(self) -> Report {
+        report(&self.evidence, self.evidence.clock(), Listing::default())
+    }
+}
+
+#[derive(Default)]
+pub struct Look {
+    worker: bool,
+    ready: Vec<Value>,
+    held: Vec<Value>,
+    results: BTreeMap<String, Value>,
+}
+
+impl Look {
+    pub fn worker(mut self) -> Self {
+        self.worker = true;
+        self
+    }
+
+    pub fn ready(mut self, message: MessageBuilder) -> Self {
+        self.ready.push(message.build());
+        self
+    }
+
+    pub fn held(mut self, message: MessageBuilder) -> Self {
+        self.held.push(message.build());
+        self
+    }
+
+    pub fn result(mut self, id: &str, result: Value) -> Self {
+        self.results.insert(id.to_owned(), result);
+        self
+    }
+}
+
+pub struct MessageBuilder {
+    headers: Map<String, Value>,
+    properties: Map<String, Value>,
+    kwargs: Value,
+    chain: Value,
+    protocol_1: bool,
+}
+
+/// A message of protocol 2, as Celery 5.7 publishes the task `work`.
+pub fn message(id: &str) -> MessageBuilder {
+    let headers = json!({
+        "lang": "py", "task": "work", "id": id, "root_id": id, "parent_id": null, "retries": 0, "eta": null, "expires": null,
+        "argsrepr": "[]", "kwargsrepr": "{}", "origin": "gen7@web-1",
+    });
+    MessageBuilder {
+        headers: headers.as_object().expect("an object").clone(),
+        properties: Map::new(),
+        kwargs: json!({}),
+        chain: Value::Null,
+        protocol_1: false,
+    }
+}
+
+impl MessageBuilder {
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn property(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.properties.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn kwargs(mut self, kwargs: Value) -> Self {
+        self.kwargs = kwargs;
+        self
+    }
+
+    pub fn chain(mut self, next: Value) -> Self {
+        self.chain = json!([next]);
+        self
+    }
+
+    /// Another attempt, as Celery publishes it: due later, by itself.
+    pub fn retry(self, retries: u32) -> Self {
+        let id = self.headers["id"].clone();
+        self.header("retries", retries).header("parent_id", id).header("eta", "2026-11-22T21:00:00+00:00")
+    }
+
+    pub fn protocol_1(mut self) -> Self {
+        self.protocol_1 = true;
+        self
+    }
+
+    fn build(self) -> Value {
+        let (headers, body) = if self.protocol_1 {
+            let body = json!({"task": self.headers["task"], "id": self.headers["id"], "args": [], "kwargs": self.kwargs, "retries": 0});
+            (json!({}), body)
+        } else {
+            (Value::Object(self.headers), json!([[], self.kwargs, {"chain": self.chain}]))
+        };
+        let mut properties = self.properties;
+        properties.insert("delivery_info".to_owned(), json!({"exchange": "", "routing_key": "celery"}));
+        json!({"body": body.to_string(), "content-type": "application/json", "content-encoding": "utf-8", "headers": headers, "properties": properties})
+    }
+}
+
+pub struct SpanBuilder {
+    service: String,
+    instance: Option<String>,
+    value: Value,
+}
+
+/// A span of a service. Ids are small numbers; 0 as a trace id is an invalid one.
+pub fn span(service: &str, name: &str, kind: &str, trace: u8, id: u8) -> SpanBuilder {
+    let kinds = ["", "internal", "server", "client", "producer", "consumer"];
+    let kind = kinds.iter().position(|known| *known == kind).expect("a kind");
+    SpanBuilder {
+        service: service.to_owned(),
+        instance: None,
+        value: json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind, "flags": 256, "attributes": []}),
+    }
+}
+
+impl SpanBuilder {
+    pub fn at(mut self, start: u64, end: u64) -> Self {
+        self.value["startTimeUnixNano"] = time(start).to_string().into();
+        self.value["endTimeUnixNano"] = time(end).to_string().into();
+        self
+    }
+
+    pub fn numbered(mut self, id: u64) -> Self {
+        self.value["spanId"] = format!("{id:016x}").into();
+        self
+    }
+
+    /// Below another span; 0 is none.
+    pub fn under(mut self, parent: u64) -> Self {
+        let parent = if parent == 0 { String::new() } else { format!("{parent:016x}") };
+        self.value["parentSpanId"] = parent.into();
+        self
+    }
+
+    /// The parent came in with a carrier.
+    pub fn remote(mut self) -> Self {
+        self.value["flags"] = 768.into();
+        self
+    }
+
+    pub fn local(mut self) -> Self {
+        self.value["flags"] = 256.into();
+        self
+    }
+
+    pub fn text(mut self, key: &str, value: &str) -> Self {
+        let attributes = self.value["attributes"].as_array_mut().expect("a list");
+        attributes.retain(|attribute| attribute["key"] != key);
+        attributes.push(json!({"key": key, "value": {"stringValue": value}}));
+        self
+    }
+
+    pub fn link(mut self, trace: u8, id: u8) -> Self {
+        self.value["links"] = json!([{"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}")}]);
+        self
+    }
+
+    pub fn error(mut self, kind: &str, text: &str) -> Self {
+        self.value["status"] = json!({"code": 2});
+        let attributes = json!([
+            {"key": "exception.type", "value": {"stringValue": kind}},
+            {"key": "exception.message", "value": {"stringValue": text}},
+        ]);
+        self.value["events"] = json!([{"name": "exception", "attributes": attributes}]);
+        self
+    }
+
+    pub fn of(mut self, service: &str) -> Self {
+        self.service = service.to_owned();
+        self
+    }
+
+    pub fn instance(mut self, instance: &str) -> Self {
+        self.instance = Some(instance.to_owned());
+        self
+    }
+
+    fn resource(&self) -> Value {
+        let mut attributes = vec![json!({"key": "service.name", "value": {"stringValue": self.service}})];
+        if let Some(instance) = &self.instance {
+            attributes.push(json!({"key": "service.instance.id", "value": {"stringValue": instance}}));
+        }
+        attributes.into()
+    }
+}
