@@ -21,7 +21,8 @@ fn schema() -> Validator {
 }
 
 fn assert_valid(schema: &Validator, document: &Value, whose: &str) {
-    let errors: Vec<_> = schema.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    let errors: Vec<_> =
+        schema.iter_errors(document).map(|error| format!("{} at {}", error, error.instance_path())).collect();
     assert!(errors.is_empty(), "{whose}: {}", errors.join("\n"));
 }
 
@@ -50,7 +51,8 @@ fn every_report_follows_the_published_schema() {
         let output = tracelink(&["diagnose", folder, "--format", "json"]);
         assert_valid(&schema, &serde_json::from_slice(&output.stdout).expect("JSON"), folder);
         let output = tracelink(&["diagnose", folder, "--format", "jsonl"]);
-        let events: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let events: Vec<Value> =
+            stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(events.last().expect("an event")["event"], "report");
         events.iter().for_each(|event| assert_valid(&schema, event, folder));
         judged += 1;
@@ -69,7 +71,8 @@ fn a_report_that_breaks_the_schema_is_told() {
 #[test]
 fn exit_codes_are_those_of_the_promise() {
     let code = |args: &[&str]| tracelink(args).status.code();
-    let (broken, damaged, whole) = (case("no_producer_instrumentation"), case("service_name_collision"), case("healthy_auto"));
+    let (broken, damaged, whole) =
+        (case("no_producer_instrumentation"), case("service_name_collision"), case("healthy_auto"));
     assert_eq!(code(&["diagnose", &whole]), Some(0));
     assert_eq!(code(&["diagnose", &broken]), Some(1));
     assert_eq!(code(&["diagnose", &broken, "--fail-on", "never"]), Some(0));
@@ -89,7 +92,8 @@ fn exit_codes_are_those_of_the_promise() {
 fn errors_name_the_place_and_nothing_else_is_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("spans.jsonl");
-    let good = std::fs::read_to_string(root().join(case("healthy_auto")).join("spans.jsonl")).expect("readable");
+    let good =
+        std::fs::read_to_string(root().join(case("healthy_auto")).join("spans.jsonl")).expect("readable");
     let mut lines: Vec<&str> = good.lines().collect();
     lines.insert(1, "{\"resourceSpans\": [{\"scopeSpans\": [}");
     std::fs::write(&file, lines.join("\n")).expect("writable");
@@ -113,7 +117,12 @@ fn snapshots_that_break_anywhere_are_read_as_far_as_they_go() {
 
 #[test]
 fn a_password_is_never_printed() {
-    for url in ["redis://:hunter2@127.0.0.1:1/0", "rediss://bob:hunter2@127.0.0.1:1/0", "amqp://bob:hunter2@host", "redis://bob:hunter2@:x"] {
+    for url in [
+        "redis://:hunter2@127.0.0.1:1/0",
+        "rediss://bob:hunter2@127.0.0.1:1/0",
+        "amqp://bob:hunter2@host",
+        "redis://bob:hunter2@:x",
+    ] {
         let output = tracelink(&["inspect-queue", "--broker", url]);
         assert!(!(stdout(&output) + &stderr(&output)).contains("hunter2"), "{url}");
     }
@@ -125,7 +134,11 @@ fn hostile_names_do_not_reach_the_terminal() {
     let file = folder.path().join("spans.jsonl");
     let span = serde_json::json!({"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7", "kind": 5,
         "name": "run/\u{1b}]0;pwned\u{7}\u{202e}evil", "startTimeUnixNano": "5", "endTimeUnixNano": "9"});
-    std::fs::write(&file, serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string()).expect("writable");
+    std::fs::write(
+        &file,
+        serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).to_string(),
+    )
+    .expect("writable");
     let output = tracelink(&["diagnose", file.to_str().expect("UTF-8"), "--color", "always"]);
     let text = stdout(&output);
     assert!(text.contains("\\u{1b}]0;pwned\\u{7}\\u{202e}evil"), "{text}");
@@ -161,7 +174,9 @@ fn explain_prints_every_diagnosis_and_suggests() {
 
 #[test]
 fn help_has_examples() {
-    for command in [&["--help"][..], &["inspect-queue", "--help"], &["diagnose", "--help"], &["explain", "--help"]] {
+    for command in
+        [&["--help"][..], &["inspect-queue", "--help"], &["diagnose", "--help"], &["explain", "--help"]]
+    {
         assert!(stdout(&tracelink(command)).contains("Examples:"), "{command:?}");
     }
 }

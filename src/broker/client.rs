@@ -105,8 +105,17 @@ impl Client {
     /// [`BrokerError`], which says what to do.
     pub fn connect(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let broker = url.to_string();
-        let failed = |error: redis::RedisError| BrokerError::of(&error, broker.clone(), "CONNECT");
-        if matches!(url.target, Target::Tls { .. }) {
+        let is_tls = matches!(url.target, Target::Tls { .. });
+        let failed = |error: redis::RedisError| {
+            // A Redis without TLS takes the handshake for a command that does
+            // not end, and waits.
+            let never_shook_hands = is_tls && (error.is_timeout() || error.is_connection_dropped());
+            if never_shook_hands {
+                return BrokerError::Tls { broker: broker.clone(), why: error.to_string() };
+            }
+            BrokerError::of(&error, broker.clone(), "CONNECT")
+        };
+        if is_tls {
             // The driver leaves the choice of a crypto provider to the program.
             // Where one is installed already, that one serves.
             let _ = rustls::crypto::ring::default_provider().install_default();

@@ -142,13 +142,18 @@ fn inspect(
         saver.finish()?;
     }
     progress.done();
-    Ok((report(&evidence, now, Listing { messages: listed(output), ..Listing::default() }), missing))
+    Ok((report(&evidence, now, listing(output)), missing))
 }
 
-/// How many messages a report lists: a sample for a person, more for a machine
-/// or who asks for them.
-const fn listed(output: &Output) -> usize {
-    if output.verbose { 100_000 } else { 1_000 }
+/// How much a report lists: a sample for a person, all that was kept for who
+/// asks for it.
+fn listing(output: &Output) -> Listing {
+    const ALL: usize = 100_000;
+    if output.verbose {
+        Listing { messages: ALL, handoffs: ALL, ..Listing::default() }
+    } else {
+        Listing::default()
+    }
 }
 
 /// Takes the bindings, and finds the lists to read.

@@ -1,31 +1,41 @@
 //! Progress, for a person at a terminal, of whatever takes longer than a second.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::Output;
 
-/// A bar that appears only where there is a terminal to see it.
+/// A bar that appears only where there is a terminal to see it, and only once
+/// there is something to wait for.
 pub struct Progress {
     bar: ProgressBar,
+    is_quiet: bool,
+    shown: Cell<bool>,
 }
 
 impl Progress {
-    /// Draws no more often than this.
-    const TICK: Duration = Duration::from_millis(120);
+    /// What is done sooner needs no bar.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const DRAWS_A_SECOND: u8 = 8;
 
     pub fn new(output: &Output) -> Self {
-        let target =
-            if output.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(8) };
-        let bar = ProgressBar::with_draw_target(None, target);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
-        bar.enable_steady_tick(Self::TICK);
-        Self { bar }
+        Self { bar, is_quiet: output.quiet, shown: Cell::new(false) }
+    }
+
+    fn show_if_slow(&self) {
+        if !self.is_quiet && !self.shown.get() && self.bar.elapsed() > Self::PATIENCE {
+            self.shown.set(true);
+            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(Self::DRAWS_A_SECOND));
+        }
     }
 
     /// So many keys were met while looking for queues.
     pub fn scanned(&self, keys: u64) {
+        self.show_if_slow();
         self.bar.set_message(format!("looking for queues: {keys} keys"));
     }
 
@@ -37,6 +47,7 @@ impl Progress {
     }
 
     pub fn read(&self, messages: u64) {
+        self.show_if_slow();
         self.bar.inc(messages);
     }
 

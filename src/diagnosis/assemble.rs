@@ -13,6 +13,8 @@ use crate::model::{
 /// How much of the healthy a report lists beside what has findings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listing {
+    /// Hand-offs of one finding, or of none, at most.
+    pub handoffs: usize,
     /// Messages, at most.
     pub messages: usize,
     /// Traces without a finding, at most.
@@ -25,13 +27,13 @@ pub struct Listing {
 
 impl Default for Listing {
     fn default() -> Self {
-        Self { messages: 1_000, healthy_traces: 10, broken_traces: 50, spans: 500 }
+        Self { handoffs: 100, messages: 1_000, healthy_traces: 10, broken_traces: 50, spans: 500 }
     }
 }
 
 /// Judges the evidence and reports on it. `now` is the clock of the evidence.
 pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
-    let judged = judge(evidence, now);
+    let judged = judge(evidence, now, listing.handoffs);
     let mut report = Report {
         inputs: inputs(evidence, &judged),
         queues: queues(evidence),

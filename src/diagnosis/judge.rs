@@ -40,11 +40,9 @@ pub struct JudgedHandoff<'e> {
     pub remarks: Vec<String>,
 }
 
-/// How many hand-offs of one finding, or of none, are listed.
-const LISTED: usize = 100;
-
-/// Judges everything that is known. `now` is the clock of the evidence.
-pub fn judge(evidence: &Evidence, now: Timestamp) -> Judged<'_> {
+/// Judges everything that is known. `now` is the clock of the evidence; of
+/// the hand-offs of one finding, or of none, at most `listed` are listed.
+pub fn judge(evidence: &Evidence, now: Timestamp, listed: usize) -> Judged<'_> {
     let known = Known::of(evidence, now);
     let mut round = Round {
         known: &known,
@@ -53,7 +51,7 @@ pub fn judge(evidence: &Evidence, now: Timestamp) -> Judged<'_> {
         traces: BTreeMap::new(),
         figures: Figures::default(),
     };
-    let mut listed = Listed::default();
+    let mut listed = Listed { most: listed, ..Listed::default() };
 
     // In the order of ids, so that what is listed and quoted does not depend
     // on the order in which evidence came in.
@@ -211,6 +209,7 @@ impl<'e> Round<'_, 'e> {
 #[derive(Default)]
 struct Listed<'e> {
     handoffs: Vec<JudgedHandoff<'e>>,
+    most: usize,
     of_finding: rustc_hash::FxHashMap<Option<String>, usize>,
     total: u64,
 }
@@ -222,7 +221,7 @@ impl<'e> Listed<'e> {
             Some(listed) => listed,
             None => self.of_finding.entry(judged.finding.clone()).or_default(),
         };
-        if *listed < LISTED {
+        if *listed < self.most {
             *listed += 1;
             self.handoffs.push(judged);
         }

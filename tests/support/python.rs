@@ -1,0 +1,55 @@
+//! Python with pinned packages, made once in `target/` and kept there.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// One environment at a time is made.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// The interpreter of an environment with the packages of
+/// `tests/python/requirements-<kind>.txt`.
+pub fn interpreter(kind: &str) -> PathBuf {
+    let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let requirements = root().join(format!("tests/python/requirements-{kind}.txt"));
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(&requirements).expect("the requirements are part of the project").hash(&mut hasher);
+    let home = root().join(format!("target/python/{kind}-{:016x}", hasher.finish()));
+    let python = home.join("bin/python");
+    let complete = home.join("complete");
+    if complete.is_file() {
+        return python;
+    }
+    eprintln!("making a Python environment for {kind} in target/python (once)");
+    let _ = std::fs::remove_dir_all(&home);
+    std::fs::create_dir_all(home.parent().expect("a parent")).expect("writable");
+    run(
+        Command::new("python3").args(["-m", "venv"]).arg(&home),
+        "python3 with venv (apt-get install python3-venv)",
+    );
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
+    run(Command::new(&python).args(install).arg(&requirements), "the Python packages, from PyPI");
+    std::fs::write(&complete, "").expect("writable");
+    python
+}
+
+fn run(command: &mut Command, what: &str) {
+    let status = command.status().unwrap_or_else(|error| panic!("this test needs {what}: {error}"));
+    assert!(status.success(), "this test needs {what}: {command:?} failed");
+}
+
+/// Runs one of `tests/python`, and returns what it printed.
+pub fn script(kind: &str, name: &str, args: &[&str]) -> String {
+    let output = Command::new(interpreter(kind))
+        .arg(root().join("tests/python").join(name))
+        .args(args)
+        .output()
+        .expect("Python runs");
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
