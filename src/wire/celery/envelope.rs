@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
-use super::lenient::{Key, Number, Text};
+use super::lenient::{self, Key, Number, Text};
 use crate::model::SpanContext;
 use crate::wire::context::w3c;
 
@@ -22,6 +22,8 @@ pub struct Envelope<'a> {
     pub content_type: Text<'a>,
     pub headers: Headers<'a>,
     pub properties: Properties<'a>,
+    /// Whether it has headers or properties at all.
+    is_kombus: bool,
 }
 
 /// What Celery itself writes, and all else as it lies.
@@ -51,8 +53,10 @@ pub struct Headers<'a> {
 pub struct Properties<'a> {
     pub reply_to: Text<'a>,
     pub body_encoding: Text<'a>,
+    /// `delivery_info`: how the message came into its queue.
     pub exchange: Text<'a>,
     pub routing_key: Text<'a>,
+    pub redelivered: Number,
     /// What neither kombu nor Celery writes.
     pub others: SmallVec<[(Cow<'a, str>, &'a RawValue); 1]>,
 }
@@ -82,99 +86,129 @@ impl<'a> Envelope<'a> {
     pub fn decode(entry: &'a [u8]) -> Result<Self, NotAMessage> {
         let text =
             std::str::from_utf8(entry).map_err(|error| NotAMessage::NotUtf8 { at: error.valid_up_to() })?;
-        let (envelope, is_kombus) = serde_json::from_str::<Found<'a>>(text)
-            .map(|found| (found.envelope, found.is_kombus))
+        let mut envelope = Self::default();
+        let mut json = serde_json::Deserializer::from_str(text);
+        Fill(&mut envelope)
+            .deserialize(&mut json)
+            .and_then(|()| json.end())
             .map_err(|error| NotAMessage::NotJson { why: error.to_string() })?;
-        if is_kombus { Ok(envelope) } else { Err(NotAMessage::NotAnEnvelope) }
+        if envelope.is_kombus { Ok(envelope) } else { Err(NotAMessage::NotAnEnvelope) }
     }
 
-    /// The context, where it is the only thing that a full reading would find:
-    /// one valid, flat `traceparent`. Nothing is allocated.
+    /// The context of a message that nothing else need be said of: first
+    /// attempt, first delivery, and beside Celery's own headers one valid, flat
+    /// `traceparent`, with or without its `tracestate`. Nothing is allocated.
+    ///
+    /// `baggage` is not among them: a full reading names its keys.
     pub fn plain_context(&self) -> Option<SpanContext> {
-        let headers = &self.headers;
-        if headers.task.0.is_none()
-            || headers.id.0.is_none()
-            || !headers.has_lang
-            || !self.properties.others.is_empty()
-        {
+        let Self { headers, properties, .. } = self;
+        let is_first = headers.retries == Number(0.0) && !self.is_redelivered();
+        let is_celerys = headers.task.0.is_some() && headers.id.0.is_some() && headers.has_lang;
+        let is_plain = is_first
+            && is_celerys
+            && properties.others.is_empty()
+            && !headers.beat.is_true()
+            && headers.expires.0.is_none();
+        let value = match &headers.others[..] {
+            [(name, value)] if name == "traceparent" => value,
+            [(one, value), (other, _)] if one == "traceparent" && other == "tracestate" => value,
+            _ => return None,
+        };
+        if !is_plain {
             return None;
         }
-        if headers.retries.0 != 0.0
-            || headers.redelivered.is_true()
-            || headers.beat.is_true()
-            || headers.expires.0.is_some()
-        {
-            return None;
+        match lenient::text(value)? {
+            Cow::Borrowed(text) => w3c::read(text).ok(),
+            Cow::Owned(_) => None,
         }
-        let [(name, value)] = &headers.others[..] else { return None };
-        let text = value.get().strip_prefix('"')?.strip_suffix('"')?;
-        if name != "traceparent" || text.contains('\\') {
-            return None;
-        }
-        w3c::read(text).ok()
+    }
+
+    /// Whether the broker delivers the message for a second time.
+    pub fn is_redelivered(&self) -> bool {
+        self.headers.redelivered.is_true() || self.properties.redelivered.is_true()
     }
 }
 
-/// An envelope, and whether kombu wrote it.
-struct Found<'a> {
-    envelope: Envelope<'a>,
-    is_kombus: bool,
-}
+/// A place for a map that is read key by key. It is filled where it lies,
+/// since the headers alone are too large to be handed back five times.
+struct Fill<'f, T>(&'f mut T);
 
-/// Implements `Deserialize` for a map that is read key by key.
-macro_rules! read_map {
-    ($type:ident, $expecting:literal, |$value:ident, $key:ident, $map:ident| $arms:expr) => {
-        impl<'de> Deserialize<'de> for $type<'de> {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct MapVisitor;
-                impl<'de> Visitor<'de> for MapVisitor {
-                    type Value = $type<'de>;
+/// Implements the filling of a type from the members of a map. What is no map
+/// leaves it empty.
+macro_rules! fill {
+    ($type:ty, |$value:ident, $key:ident, $map:ident| $arms:expr) => {
+        impl<'de> DeserializeSeed<'de> for Fill<'_, $type> {
+            type Value = ();
 
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str($expecting)
-                    }
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+                deserializer.deserialize_any(self)
+            }
+        }
 
-                    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                        Ok($type::default())
-                    }
+        impl<'de> Visitor<'de> for Fill<'_, $type> {
+            type Value = ();
 
-                    fn visit_map<A: MapAccess<'de>>(self, mut $map: A) -> Result<Self::Value, A::Error> {
-                        let mut $value = $type::default();
-                        while let Some(Key($key)) = $map.next_key()? {
-                            $arms
-                        }
-                        Ok($value)
-                    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut $map: A) -> Result<(), A::Error> {
+                let $value = self.0;
+                while let Some(Key($key)) = $map.next_key()? {
+                    $arms
                 }
-                deserializer.deserialize_any(MapVisitor)
+                Ok(())
+            }
+
+            fn visit_unit<E>(self) -> Result<(), E> {
+                Ok(())
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+                Ok(())
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+                Ok(())
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+                Ok(())
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+                Ok(())
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<(), E> {
+                Ok(())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(())
             }
         }
     };
 }
 
-impl Default for Found<'_> {
-    fn default() -> Self {
-        Self { envelope: Envelope::default(), is_kombus: false }
-    }
-}
-
-read_map!(Found, "a kombu envelope", |found, key, map| match &*key {
-    "body" => found.envelope.body = Some(map.next_value()?),
-    "content-type" => found.envelope.content_type = map.next_value()?,
+fill!(Envelope<'de>, |envelope, key, map| match &*key {
+    "body" => envelope.body = Some(map.next_value()?),
+    "content-type" => envelope.content_type = map.next_value()?,
     "headers" => {
-        found.is_kombus = true;
-        found.envelope.headers = map.next_value()?;
+        envelope.is_kombus = true;
+        map.next_value_seed(Fill(&mut envelope.headers))?;
     }
     "properties" => {
-        found.is_kombus = true;
-        found.envelope.properties = map.next_value()?;
+        envelope.is_kombus = true;
+        map.next_value_seed(Fill(&mut envelope.properties))?;
     }
     _ => {
         map.next_value::<IgnoredAny>()?;
     }
 });
 
-read_map!(Headers, "the headers of a message", |headers, key, map| match &*key {
+fill!(Headers<'de>, |headers, key, map| match &*key {
     "task" => headers.task = map.next_value()?,
     "id" => headers.id = map.next_value()?,
     "root_id" => headers.root_id = map.next_value()?,
@@ -205,13 +239,15 @@ read_map!(Headers, "the headers of a message", |headers, key, map| match &*key {
     _ => headers.others.push((key, map.next_value()?)),
 });
 
-read_map!(Properties, "the properties of a message", |properties, key, map| match &*key {
+fill!(Properties<'de>, |properties, key, map| match &*key {
     "reply_to" => properties.reply_to = map.next_value()?,
     "body_encoding" => properties.body_encoding = map.next_value()?,
     "delivery_info" => {
-        let info: DeliveryInfo<'_> = map.next_value()?;
-        properties.exchange = info.exchange;
-        properties.routing_key = info.routing_key;
+        let mut delivery = Delivery::default();
+        map.next_value_seed(Fill(&mut delivery))?;
+        let Delivery { exchange, routing_key, redelivered } = delivery;
+        (properties.exchange, properties.routing_key) = (exchange, routing_key);
+        properties.redelivered = redelivered;
     }
     "correlation_id" | "delivery_mode" | "delivery_tag" | "priority" | "expiration" | "message_id"
     | "timestamp" | "type" | "user_id" | "app_id" | "cluster_id" | "content_type" | "content_encoding" => {
@@ -220,15 +256,18 @@ read_map!(Properties, "the properties of a message", |properties, key, map| matc
     _ => properties.others.push((key, map.next_value()?)),
 });
 
+/// `delivery_info`.
 #[derive(Default)]
-struct DeliveryInfo<'a> {
+struct Delivery<'a> {
     exchange: Text<'a>,
     routing_key: Text<'a>,
+    redelivered: Number,
 }
 
-read_map!(DeliveryInfo, "the delivery info of a message", |info, key, map| match &*key {
-    "exchange" => info.exchange = map.next_value()?,
-    "routing_key" => info.routing_key = map.next_value()?,
+fill!(Delivery<'de>, |delivery, key, map| match &*key {
+    "exchange" => delivery.exchange = map.next_value()?,
+    "routing_key" => delivery.routing_key = map.next_value()?,
+    "redelivered" => delivery.redelivered = map.next_value()?,
     _ => {
         map.next_value::<IgnoredAny>()?;
     }

@@ -51,7 +51,7 @@ pub fn classify(name: &str) -> Key<'_> {
     if name.ends_with("unacked") {
         return Key::Unacked;
     }
-    if name.ends_with(".celery.pidbox") || name.contains("celeryev") {
+    if name.ends_with(".celery.pidbox") || name.contains("celeryev.") {
         return Key::Control;
     }
     Key::Other
@@ -78,39 +78,32 @@ pub fn split_binding<'a>(member: &'a str, separator: &str) -> Option<(&'a str, &
     split(separator).or_else(|| [SEPARATOR, ":", "|", "#"].into_iter().find_map(split))
 }
 
+/// The highest priority that AMQP, and so kombu, knows.
+const HIGHEST_PRIORITY: u32 = 255;
+
 /// The queue and the priority step of a list's name.
 ///
-/// `celery<sep>3` is step 3 of `celery` where `celery` is known to be a queue,
-/// or where the separator is kombu's own, which no other name holds.
+/// `celery<sep>3` is step 3 of `celery` where the separator is given or kombu's
+/// own, which no other name holds. An unknown separator is one or two
+/// characters and no letters, and what stands before it must be a queue.
 pub fn split_priority<'a>(
     name: &'a str,
     separator: Option<&str>,
     is_queue: impl Fn(&str) -> bool,
 ) -> (&'a str, u32) {
-    let digits = name.len() - name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
-    let (stem, step) = name.split_at(name.len() - digits);
-    let Ok(step) = step.parse::<u32>() else { return (name, 0) };
-    match separator {
-        Some(separator) => match stem.strip_suffix(separator) {
-            Some(queue) if !queue.is_empty() => (queue, step),
-            _ => (name, 0),
-        },
-        None => {
-            if let Some(queue) = stem.strip_suffix(SEPARATOR) {
-                return (queue, step);
-            }
-            // Unknown separators are one or two characters, and no letters.
-            let borders = stem
-                .char_indices()
-                .rev()
-                .take(2)
-                .take_while(|(_, letter)| !letter.is_alphanumeric())
-                .map(|(at, _)| &stem[..at]);
-            borders
-                .filter(|queue| !queue.is_empty())
-                .find(|queue| is_queue(queue))
-                .map_or((name, 0), |queue| (queue, step))
-        }
+    let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let step = name[stem.len()..].parse().ok().filter(|step| *step <= HIGHEST_PRIORITY);
+    let queue = match separator {
+        Some(separator) => stem.strip_suffix(separator),
+        None => stem.strip_suffix(SEPARATOR).or_else(|| {
+            let borders = stem.char_indices().rev().take(2);
+            let borders = borders.take_while(|(_, letter)| !letter.is_alphanumeric());
+            borders.map(|(at, _)| &stem[..at]).find(|queue| is_queue(queue))
+        }),
+    };
+    match (queue, step) {
+        (Some(queue), Some(step)) if !queue.is_empty() => (queue, step),
+        _ => (name, 0),
     }
 }
 
@@ -129,7 +122,9 @@ mod tests {
             assert_eq!(known("unacked_index"), Key::UnackedIndex);
             assert_eq!(known("celery-task-meta-a1"), Key::Result { task_id: "a1" });
             assert_eq!(known("3ad9.reply.celery.pidbox"), Key::Control);
+            assert_eq!(known("9f.celeryev.9a728d55"), Key::Control);
             assert_eq!(known("orders"), Key::Other);
+            assert_eq!(known("celeryevents"), Key::Other);
         }
         assert_eq!(prefix_of("shop:_kombu.binding.celery"), "shop:");
     }
@@ -143,6 +138,8 @@ mod tests {
         assert_eq!(split_priority("orders:5", None, is_queue), ("orders:5", 0));
         assert_eq!(split_priority("orders:5", Some(":"), is_queue), ("orders", 5));
         assert_eq!(split_priority("celery3", None, is_queue), ("celery3", 0));
+        assert_eq!(split_priority("celery-2026", None, is_queue), ("celery-2026", 0));
+        assert_eq!(split_priority("\u{6}\u{16}3", None, is_queue), ("\u{6}\u{16}3", 0));
         assert_eq!(split_priority("7", None, is_queue), ("7", 0));
     }
 

@@ -1,19 +1,17 @@
 //! Fields that may hold anything, and must not lose the message for it.
+//!
+//! Each is taken as the JSON token that it is, which no content can fail (a
+//! number beyond 64 bits, half of a surrogate pair), and read from there.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
+use serde_json::value::RawValue;
 
 /// A text that is borrowed where it has no escapes; `None` of anything else.
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Text<'a>(pub Option<Cow<'a, str>>);
-
-impl Text<'_> {
-    pub fn as_deref(&self) -> Option<&str> {
-        self.0.as_deref()
-    }
-}
 
 /// A number or a flag; 0 of anything else.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
@@ -23,111 +21,25 @@ pub struct Number(pub f64);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Key<'a>(pub Cow<'a, str>);
 
-struct TextVisitor;
-
-/// Takes what is no text, so that what follows it can be read.
-macro_rules! anything_else_is {
-    ($nothing:expr) => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("any value")
-        }
-
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok($nothing)
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok($nothing)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok($nothing)
-        }
-    };
-}
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Option<Cow<'de, str>>;
-
-    anything_else_is!(None);
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
+/// The text of a token that is a string.
+pub fn text(token: &RawValue) -> Option<Cow<'_, str>> {
+    let quoted = token.get();
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    match memchr::memchr(b'\\', inner.as_bytes()) {
+        None => Some(Cow::Borrowed(inner)),
+        Some(_) => serde_json::from_str(quoted).ok().map(Cow::Owned),
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor).map(Self)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor).map(|key| Self(key.unwrap_or_default()))
-    }
-}
-
-struct NumberVisitor;
-
-impl<'de> Visitor<'de> for NumberVisitor {
-    type Value = Number;
-
-    anything_else_is!(Number(0.0));
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Number(text.trim().parse().unwrap_or(0.0)))
-    }
-
-    fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
-        Ok(Number(f64::from(u8::from(flag))))
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "retries and seconds are far below 2^53")]
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Number(number as f64))
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "retries and seconds are far below 2^53")]
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Number(number as f64))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Number(number))
-    }
-}
-
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumberVisitor)
+impl Text<'_> {
+    pub fn as_deref(&self) -> Option<&str> {
+        self.0.as_deref()
     }
 }
 
 impl Number {
-    /// As a count: 0 of what is negative, no number, or too large.
+    /// As a count: 0 of what is negative or no number, and the largest of what
+    /// is larger.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -139,5 +51,70 @@ impl Number {
 
     pub fn is_true(self) -> bool {
         self.0 != 0.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(|token| Self(text(token)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = <&RawValue>::deserialize(deserializer)?.get();
+        Ok(Self(match token {
+            "true" => 1.0,
+            _ => token.trim_matches('"').trim().parse().unwrap_or(0.0),
+        }))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_borrowed_unless_escapes_forbid_it() {
+        let read = |json| serde_json::from_str::<Text<'_>>(json).expect("any value will do").0;
+        assert!(matches!(read(r#""plain""#), Some(Cow::Borrowed("plain"))));
+        assert!(matches!(read(r#""caf\u00e9""#), Some(Cow::Owned(text)) if text == "café"));
+        for odd in ["null", "7", "1e999", "[[]]", r#"{"a": 1}"#, r#""\ud800""#] {
+            assert_eq!(read(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn counts_saturate_and_odd_ones_are_zero() {
+        let count = |json| serde_json::from_str::<Number>(json).expect("any value will do").count();
+        for (json, expected) in
+            [("3", 3), (r#""3""#, 3), ("-1", 0), ("1e999", u32::MAX), ("true", 1), ("null", 0), ("[3]", 0)]
+        {
+            assert_eq!(count(json), expected, "{json}");
+        }
     }
 }

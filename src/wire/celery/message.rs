@@ -1,15 +1,17 @@
 //! A message, read as a whole.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::body::TaskBody;
-use super::envelope::{Envelope, NotAMessage};
+use super::envelope::{Envelope, Headers, NotAMessage};
+use super::lenient::text;
 use super::result::{cut, read_time};
 use super::survey::Survey;
-use crate::model::{Message, MessageState, NextTask, Place, Protocol, Timestamp};
+use crate::model::{Message, MessageState, NextTask, Protocol, Timestamp};
 
 /// Where and how a message was seen.
 #[derive(Clone, Debug)]
@@ -57,43 +59,13 @@ pub fn read_message(
     let id = of_header(headers.id.as_deref(), "id").ok_or(NotAMessage::NoTask)?;
 
     let mut survey = Survey::default();
-    let owned = parsed(&headers.others);
-    survey.fields(owned.iter().map(|(name, value)| (&**name, value)), "headers", &Place::Header);
+    let custom = parsed(&headers.others);
+    survey.headers(custom.iter().map(|(name, value)| (*name, value)));
     let properties = parsed(&envelope.properties.others);
-    let others = survey.others.len();
-    survey.fields(properties.iter().map(|(name, value)| (&**name, value)), "properties", &Place::Property);
-    survey.others.truncate(others);
+    survey.properties(properties.iter().map(|(name, value)| (*name, value)));
+    let chain_next = survey_body(&mut survey, envelope, body.as_ref());
+    survey.sort();
 
-    let mut chain_next = None;
-    let late_body;
-    let mut body = body.as_ref();
-    let is_hand_carried = survey.contexts.iter().any(|found| matches!(found.place, Place::Carrier(_)));
-    if !survey.has_valid() || is_hand_carried {
-        if body.is_none() {
-            late_body = TaskBody::of(envelope).ok();
-            body = late_body.as_ref();
-        }
-        if let Some(body) = body {
-            chain_next = body.next_in_chain().and_then(next_task);
-        }
-    }
-    if !survey.has_valid() {
-        match body {
-            Some(body) => {
-                survey.arguments(body.args(), "body.args");
-                survey.arguments(body.kwargs(), "body.kwargs");
-            }
-            None => {
-                for (raw, path) in
-                    [(headers.args_repr, "headers.argsrepr"), (headers.kwargs_repr, "headers.kwargsrepr")]
-                {
-                    if let Some(repr) = raw.and_then(text_of) {
-                        survey.repr(&repr, path);
-                    }
-                }
-            }
-        }
-    }
     let time = |text: Option<&str>, key: &str| text.or_else(|| in_body[key].as_str()).and_then(read_time);
     let eta = time(headers.eta.as_deref(), "eta");
     Ok(Message {
@@ -115,10 +87,10 @@ pub fn read_message(
         reply_to: envelope.properties.reply_to.as_deref().map(|queue| cut(queue, NAME).into()),
         exchange: share(cut(envelope.properties.exchange.as_deref().unwrap_or_default(), NAME)),
         routing_key: share(cut(envelope.properties.routing_key.as_deref().unwrap_or_default(), NAME)),
-        redelivered: headers.redelivered.is_true(),
+        redelivered: envelope.is_redelivered(),
         from_beat: headers.beat.is_true(),
         hand_made: protocol == Protocol::Two && headers.args_repr.is_none() && !headers.has_lang,
-        published: owned.iter().find(|(name, _)| &**name == "sentry-task-enqueued-time").and_then(
+        published: custom.iter().find(|(name, _)| *name == "sentry-task-enqueued-time").and_then(
             |(_, value)| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(Timestamp::from_seconds),
         ),
         contexts: survey.contexts,
@@ -136,21 +108,43 @@ pub fn read_message(
     })
 }
 
-/// Custom fields as values. One that is nested too deep for the parser holds
-/// no context that a worker could read either.
-fn parsed<'e>(fields: &'e [(std::borrow::Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
-    fields
-        .iter()
-        .map(|(name, raw)| (&**name, serde_json::from_str(raw.get()).unwrap_or(Value::Bool(false))))
-        .collect()
+/// Looks through the body, which costs what the rest of the message costs
+/// twice over: only where the headers hold no context, or where they hold one
+/// that the next task of a chain may lack. Gives that next task.
+fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Option<NextTask> {
+    let has_context = survey.has_valid();
+    if has_context && !survey.is_hand_carried() {
+        return None;
+    }
+    let body = match decoded {
+        Some(body) => Some(Cow::Borrowed(body)),
+        None => TaskBody::of(envelope).ok().map(Cow::Owned),
+    };
+    let Some(body) = body else {
+        let Headers { args_repr, kwargs_repr, .. } = &envelope.headers;
+        for (repr, name) in [(args_repr, "argsrepr"), (kwargs_repr, "kwargsrepr")] {
+            if let Some(repr) = repr.and_then(text).filter(|_| !has_context) {
+                survey.repr(&repr, name);
+            }
+        }
+        return None;
+    };
+    if !has_context {
+        survey.arguments(body.args(), "args");
+        survey.arguments(body.kwargs(), "kwargs");
+    }
+    body.next_in_chain().and_then(next_task)
 }
 
-fn text_of(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
+/// Custom fields as values. One that is nested too deep for the parser holds
+/// no context that a worker could read either.
+fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
+    let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or(Value::Bool(false));
+    fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()
 }
 
 fn args_of(args: Option<&RawValue>, kwargs: Option<&RawValue>) -> Box<str> {
-    let texts: Vec<_> = [args, kwargs].into_iter().flatten().filter_map(text_of).collect();
+    let texts: Vec<_> = [args, kwargs].into_iter().flatten().filter_map(text).collect();
     cut(&texts.join(" "), REPR).into()
 }
 
@@ -159,7 +153,7 @@ fn next_task(signature: &Value) -> Option<NextTask> {
     let task = cut(signature["task"].as_str()?, NAME).into();
     let mut survey = Survey::default();
     if let Value::Object(headers) = &signature["options"]["headers"] {
-        survey.fields(headers.iter().map(|(name, value)| (name.as_str(), value)), "headers", &Place::Header);
+        survey.headers(headers.iter().map(|(name, value)| (name.as_str(), value)));
     }
     Some(NextTask { task, has_context: survey.has_valid() })
 }

@@ -3,6 +3,7 @@
 //! <https://docs.celeryq.dev/en/stable/internals/protocol.html>
 
 mod body;
+mod carrier;
 mod compression;
 mod envelope;
 pub mod keys;
@@ -12,6 +13,7 @@ mod pickle;
 mod redact;
 mod result;
 mod survey;
+mod wrapping;
 
 pub use body::{BodyError, TaskBody};
 pub use compression::{DecompressError, decompress};

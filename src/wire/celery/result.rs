@@ -2,7 +2,9 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::lenient::{Number, Text};
 use crate::model::{Exception, TaskResult, TaskStatus, Timestamp};
 
 /// The longest exception message that is kept, in bytes.
@@ -10,21 +12,25 @@ const MESSAGE: usize = 512;
 /// How much of a traceback's end is kept, in bytes: the last frames.
 const TRACEBACK: usize = 1024;
 
+/// The longest name that is kept of a task or a worker, in bytes.
+const NAME: usize = 256;
+
 #[derive(Deserialize)]
-struct Meta {
+struct Meta<'a> {
     status: Option<String>,
+    /// What the task returned, mostly, which is nobody's business.
+    #[serde(borrow)]
+    result: Option<&'a RawValue>,
     #[serde(default)]
-    result: Value,
+    traceback: Text<'a>,
     #[serde(default)]
-    traceback: Value,
+    date_done: Text<'a>,
     #[serde(default)]
-    date_done: Value,
+    name: Text<'a>,
     #[serde(default)]
-    name: Value,
+    worker: Text<'a>,
     #[serde(default)]
-    worker: Value,
-    #[serde(default)]
-    retries: Value,
+    retries: Option<Number>,
 }
 
 /// Reads a result. The task's return value is left where it lies.
@@ -33,7 +39,7 @@ struct Meta {
 ///
 /// What `serde_json` says, where the value is no JSON object with a status.
 pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json::Error> {
-    let meta: Meta = serde_json::from_slice(value)?;
+    let meta: Meta<'_> = serde_json::from_slice(value)?;
     let status = match meta.status.as_deref().unwrap_or_default() {
         "PENDING" | "RECEIVED" => TaskStatus::Pending,
         "STARTED" => TaskStatus::Started,
@@ -43,37 +49,34 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
         "REVOKED" | "REJECTED" | "IGNORED" => TaskStatus::Revoked,
         other => TaskStatus::Custom(cut(other, 64).into()),
     };
-    let text = |value: &Value| value.as_str().map(Into::into);
-    let worker =
-        if status == TaskStatus::Started { text(&meta.result["hostname"]) } else { text(&meta.worker) };
+    let is_told =
+        matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked);
+    let told = meta.result.filter(|_| is_told).and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let told: Value = told.unwrap_or_default();
+    let name = |text: &str| cut(text, NAME).into();
     Ok(TaskResult {
         task_id: task_id.into(),
-        exception: exception(&status, &meta.result),
+        exception: exception(&told),
+        traceback_tail: meta.traceback.as_deref().map(|text| tail(text, TRACEBACK).into()),
+        done: meta.date_done.as_deref().and_then(read_time),
+        worker: match status {
+            TaskStatus::Started => told["hostname"].as_str().map(name),
+            _ => meta.worker.as_deref().map(name),
+        },
+        task: meta.name.as_deref().map(name),
+        retries: meta.retries.map(Number::count),
         status,
-        traceback_tail: meta.traceback.as_str().map(|text| tail(text, TRACEBACK).into()),
-        done: meta.date_done.as_str().and_then(read_time),
-        worker,
-        task: text(&meta.name),
-        retries: meta.retries.as_u64().and_then(|retries| u32::try_from(retries).ok()),
     })
 }
 
-fn exception(status: &TaskStatus, result: &Value) -> Option<Exception> {
-    if !matches!(status, TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked) {
-        return None;
-    }
-    let kind = result["exc_type"].as_str()?;
-    let message = match &result["exc_message"] {
-        Value::String(text) => text.clone(),
-        Value::Array(parts) => {
-            let parts: Vec<_> = parts
-                .iter()
-                .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
-                .collect();
-            parts.join(", ")
-        }
+fn exception(told: &Value) -> Option<Exception> {
+    let kind = told["exc_type"].as_str()?;
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let message = match &told["exc_message"] {
         Value::Null => String::new(),
-        other => other.to_string(),
+        // The arguments of the exception.
+        Value::Array(parts) => parts.iter().map(text).collect::<Vec<_>>().join(", "),
+        other => text(other),
     };
     Some(Exception { kind: cut(kind, 128).into(), message: cut(&message, MESSAGE).into() })
 }
@@ -88,9 +91,15 @@ pub(super) fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 
-/// At most `limit` bytes from the end, on a character border.
+/// The last lines, at most `limit` bytes of them; of a longer line its end.
 fn tail(text: &str, limit: usize) -> &str {
-    &text[text.ceil_char_boundary(text.len().saturating_sub(limit))..]
+    let start = text.ceil_char_boundary(text.len().saturating_sub(limit));
+    let end = &text[start..];
+    let is_cut = start > 0 && !text[..start].ends_with('\n');
+    match end.split_once('\n') {
+        Some((_, lines)) if is_cut && !lines.is_empty() => lines,
+        _ => end,
+    }
 }
 
 #[cfg(test)]
@@ -107,6 +116,39 @@ mod tests {
         let success =
             read_result("a1", br#"{"status": "SUCCESS", "result": {"card": "4111"}}"#).expect("valid");
         assert!(!format!("{success:?}").contains("4111"));
+    }
+
+    #[test]
+    fn who_ran_it_is_known_from_a_start_and_from_an_extended_result() {
+        let started = br#"{"status": "STARTED", "result": {"pid": 7, "hostname": "celery@web-1"}}"#;
+        let started = read_result("a1", started).expect("valid");
+        assert_eq!((started.status, started.worker), (TaskStatus::Started, Some("celery@web-1".into())));
+        assert_eq!(started.exception, None);
+        let extended = br#"{"status": "SUCCESS", "result": 1e999, "name": "process_order", "worker": "celery@vm", "retries": 2, "traceback": null}"#;
+        let extended = read_result("a1", extended).expect("valid");
+        assert_eq!(extended.task, Some("process_order".into()));
+        assert_eq!(extended.worker, Some("celery@vm".into()));
+        assert_eq!((extended.retries, extended.traceback_tail), (Some(2), None));
+        assert_eq!(read_result("a1", br#"{"status": "SUCCESS"}"#).expect("valid").retries, None);
+    }
+
+    #[test]
+    fn other_states_are_read_as_what_they_mean() {
+        let status = |name: &str| {
+            read_result("a1", format!("{{\"status\": \"{name}\"}}").as_bytes()).expect("valid").status
+        };
+        assert_eq!(status("REJECTED"), TaskStatus::Revoked);
+        assert_eq!(status("RECEIVED"), TaskStatus::Pending);
+        assert_eq!(status("PROGRESS"), TaskStatus::Custom("PROGRESS".into()));
+    }
+
+    #[test]
+    fn of_a_traceback_whole_last_lines_are_kept() {
+        let long = "  File \"/srv/é.py\", line 1\n".repeat(100) + "KeyError: 'traceparent'\n";
+        let end = tail(&long, TRACEBACK);
+        assert!(end.len() <= TRACEBACK && end.starts_with("  File") && end.ends_with("'traceparent'\n"));
+        assert_eq!(tail("short", TRACEBACK), "short");
+        assert_eq!(tail(&"é".repeat(TRACEBACK), TRACEBACK).len(), TRACEBACK);
     }
 
     #[test]

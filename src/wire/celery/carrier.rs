@@ -1,0 +1,246 @@
+//! One carrier: the entries of a mapping that propagators know by name, and
+//! the contexts that they spell together.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use super::wrapping::bytes_of;
+use crate::model::{Flaw, FlawKind, Format, Mark, SpanContext};
+use crate::wire::context::{Reading, b3, datadog, jaeger, sentry, w3c, xray};
+
+/// The names under which contexts travel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Field {
+    Traceparent,
+    Tracestate,
+    Baggage,
+    B3,
+    B3TraceId,
+    B3SpanId,
+    B3Sampled,
+    B3Flags,
+    B3ParentSpanId,
+    Jaeger,
+    DatadogTraceId,
+    DatadogParentId,
+    DatadogPriority,
+    DatadogTags,
+    XRay,
+    Sentry,
+    Elastic,
+}
+
+impl Field {
+    /// Each name as its propagator writes and reads it.
+    const NAMES: [(&'static str, Self); 18] = [
+        ("traceparent", Self::Traceparent),
+        ("tracestate", Self::Tracestate),
+        ("baggage", Self::Baggage),
+        ("b3", Self::B3),
+        ("x-b3-traceid", Self::B3TraceId),
+        ("x-b3-spanid", Self::B3SpanId),
+        ("x-b3-sampled", Self::B3Sampled),
+        ("x-b3-flags", Self::B3Flags),
+        ("x-b3-parentspanid", Self::B3ParentSpanId),
+        ("uber-trace-id", Self::Jaeger),
+        ("x-datadog-trace-id", Self::DatadogTraceId),
+        ("x-datadog-parent-id", Self::DatadogParentId),
+        ("x-datadog-sampling-priority", Self::DatadogPriority),
+        ("x-datadog-tags", Self::DatadogTags),
+        ("X-Amzn-Trace-Id", Self::XRay),
+        ("sentry-trace", Self::Sentry),
+        ("elastic-apm-traceparent", Self::Elastic),
+        ("trace_parent_string", Self::Elastic),
+    ];
+
+    /// The field of a name in any case, and whether the case is the right one.
+    fn of(name: &str) -> Option<(Self, bool)> {
+        let known = Self::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|(known, field)| (*field, *known == name))
+    }
+
+    /// The format whose ids the field holds; `None` of a companion.
+    const fn format(self) -> Option<Format> {
+        Some(match self {
+            Self::Traceparent => Format::W3c,
+            Self::B3 => Format::B3,
+            Self::B3TraceId => Format::B3Multi,
+            Self::Jaeger => Format::Jaeger,
+            Self::DatadogTraceId => Format::Datadog,
+            Self::XRay => Format::XRay,
+            Self::Sentry => Format::Sentry,
+            Self::Elastic => Format::Elastic,
+            _ => return None,
+        })
+    }
+}
+
+/// The entries of a carrier that have a propagator's name.
+#[derive(Default, Debug)]
+pub struct Carrier<'v> {
+    entries: SmallVec<[Entry<'v>; 4]>,
+}
+
+#[derive(Debug)]
+struct Entry<'v> {
+    field: Field,
+    key: &'v str,
+    has_right_case: bool,
+    text: Cow<'v, str>,
+    spelling: Spelling,
+}
+
+/// How a value is written down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Spelling {
+    Text,
+    /// kombu's wrapper for bytes, which a propagator does not take for a text.
+    Bytes,
+    /// An array of several texts.
+    Several,
+    NotText,
+}
+
+/// A context in a carrier.
+#[derive(Debug)]
+pub struct Found<'c> {
+    pub key: &'c str,
+    pub format: Format,
+    pub text: &'c str,
+    pub reading: Result<SpanContext, Flaw>,
+    /// Whether a Python dict finds it under the name that its propagator asks for.
+    pub has_right_case: bool,
+    pub is_bytes: bool,
+}
+
+impl<'v> Carrier<'v> {
+    /// How many entries are kept: each name in a few cases.
+    const ENTRIES: usize = 64;
+
+    /// Whether a key is a propagator's name, in any case.
+    pub fn knows(key: &str) -> bool {
+        Field::of(key).is_some()
+    }
+
+    /// Takes an entry, where it has a propagator's name; whether it has. A
+    /// null is taken and says nothing: an absent header, forwarded.
+    pub fn put(&mut self, key: &'v str, value: &'v Value) -> bool {
+        let Some((field, has_right_case)) = Field::of(key) else { return false };
+        // The last of equal keys wins, as in Python's json.
+        self.entries.retain(|entry| entry.key != key);
+        if !value.is_null() && self.entries.len() < Self::ENTRIES {
+            let (text, spelling) = spell(field, value);
+            self.entries.push(Entry { field, key, has_right_case, text, spelling });
+        }
+        true
+    }
+
+    /// The contexts, in the order in which their first entries were put.
+    pub fn contexts(&self) -> impl Iterator<Item = Found<'_>> {
+        self.entries.iter().filter_map(|entry| self.context(entry))
+    }
+
+    fn context<'c>(&'c self, entry: &'c Entry<'v>) -> Option<Found<'c>> {
+        let format = entry.field.format()?;
+        let text = &*entry.text;
+        let reading = match entry.spelling {
+            Spelling::Text | Spelling::Bytes if text.is_empty() => return None,
+            Spelling::Text | Spelling::Bytes => self.read(format, text).transpose()?,
+            Spelling::Several => Err(flawed(FlawKind::Doubled, text)),
+            Spelling::NotText => Err(flawed(FlawKind::NotText, text)),
+        };
+        let has_misnamed_half = format == Format::B3Multi && self.is_misnamed(Field::B3SpanId);
+        Some(Found {
+            key: entry.key,
+            format,
+            text,
+            reading,
+            has_right_case: entry.has_right_case && !has_misnamed_half,
+            is_bytes: entry.spelling == Spelling::Bytes,
+        })
+    }
+
+    fn read(&self, format: Format, text: &str) -> Reading {
+        match format {
+            Format::W3c | Format::Elastic => w3c::read(text).map(Some),
+            Format::B3 => b3::read_single(text),
+            Format::B3Multi => b3::read_multi(b3::Multi {
+                trace_id: Some(text),
+                span_id: self.text(Field::B3SpanId),
+                sampled: self.text(Field::B3Sampled),
+                flags: self.text(Field::B3Flags),
+            }),
+            Format::Jaeger => jaeger::read(text).map(Some),
+            Format::Datadog => datadog::read(datadog::Headers {
+                trace_id: Some(text),
+                parent_id: self.text(Field::DatadogParentId),
+                priority: self.text(Field::DatadogPriority),
+                tags: self.text(Field::DatadogTags),
+            }),
+            Format::XRay => xray::read(text).map(Some),
+            Format::Sentry => sentry::read(text).map(Some),
+        }
+    }
+
+    /// The text of a companion that is there and not empty.
+    fn text(&self, field: Field) -> Option<&str> {
+        self.entries
+            .iter()
+            .find(|entry| entry.field == field && !entry.text.is_empty())
+            .map(|entry| &*entry.text)
+    }
+
+    /// Whether a field is there, and only in a case that no propagator asks for.
+    fn is_misnamed(&self, field: Field) -> bool {
+        let mut entries = self.entries.iter().filter(|entry| entry.field == field).peekable();
+        entries.peek().is_some() && entries.all(|entry| !entry.has_right_case)
+    }
+
+    /// The value of `baggage`.
+    pub fn baggage(&self) -> Option<&str> {
+        self.text(Field::Baggage)
+    }
+
+    /// The keys, in the order in which they were put.
+    pub fn keys(&self) -> impl Iterator<Item = &'v str> {
+        self.entries.iter().map(|entry| entry.key)
+    }
+
+    /// The key of a context that an OpenTelemetry propagator would read, with
+    /// an empty text under it.
+    pub fn empty_key(&self) -> Option<&'v str> {
+        let is_empty = |entry: &&Entry<'_>| {
+            entry.text.is_empty() && entry.field.format().is_some_and(|format| !format.is_vendor())
+        };
+        self.entries.iter().find(is_empty).map(|entry| entry.key)
+    }
+}
+
+fn flawed(kind: FlawKind, text: &str) -> Flaw {
+    Flaw { kind, marks: vec![Mark { start: 0, end: text.len() }] }
+}
+
+fn spell(field: Field, value: &Value) -> (Cow<'_, str>, Spelling) {
+    match value {
+        Value::String(text) => (text.into(), Spelling::Text),
+        // The instrumentor's getter takes the first of a list.
+        Value::Array(list) => match &list[..] {
+            [Value::String(text)] => (text.into(), Spelling::Text),
+            [Value::String(_), Value::String(_), ..] => (value.to_string().into(), Spelling::Several),
+            _ => (value.to_string().into(), Spelling::NotText),
+        },
+        Value::Object(map) => match bytes_of(map) {
+            Some(text) => (text.into(), Spelling::Bytes),
+            None => (value.to_string().into(), Spelling::NotText),
+        },
+        // Datadog's ids are numbers; elsewhere a number is a fault.
+        Value::Number(number)
+            if matches!(field, Field::DatadogTraceId | Field::DatadogParentId | Field::DatadogPriority) =>
+        {
+            (number.to_string().into(), Spelling::Text)
+        }
+        other => (other.to_string().into(), Spelling::NotText),
+    }
+}

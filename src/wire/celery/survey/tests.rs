@@ -1,0 +1,246 @@
+use serde_json::json;
+
+use super::*;
+use crate::model::FlawKind;
+
+const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn survey(headers: &Value) -> Survey {
+    let mut survey = Survey::default();
+    survey.headers(entries(headers.as_object().expect("an object")));
+    survey.sort();
+    survey
+}
+
+/// The path, place, encoding and format of each context that is valid.
+fn valid(headers: &Value) -> Vec<(String, Place, Encoding, Format)> {
+    let contexts = survey(headers).contexts.into_iter().filter(|found| found.reading.is_ok());
+    contexts.map(|found| (found.at.into(), found.place, found.encoding, found.format)).collect()
+}
+
+#[test]
+fn every_writer_is_found_where_it_writes() {
+    let carrier = |name: &str| Place::Carrier(name.into());
+    let json = json!({"traceparent": VALID}).to_string();
+    for (headers, at, place, encoding, format) in [
+        (json!({"traceparent": VALID}), "traceparent", Place::Header, Encoding::Flat, Format::W3c),
+        (
+            json!({"b3": "463ac35c9f6413ad-a2fb4a1d1a96d312-1"}),
+            "b3",
+            Place::Header,
+            Encoding::Flat,
+            Format::B3,
+        ),
+        (
+            json!({"x-b3-traceid": "463ac35c9f6413ad", "x-b3-spanid": "a2fb4a1d1a96d312"}),
+            "x-b3-traceid",
+            Place::Header,
+            Encoding::Flat,
+            Format::B3Multi,
+        ),
+        (
+            json!({"uber-trace-id": "3f6a:b1:0:1"}),
+            "uber-trace-id",
+            Place::Header,
+            Encoding::Flat,
+            Format::Jaeger,
+        ),
+        (
+            json!({"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8"}),
+            "X-Amzn-Trace-Id",
+            Place::Header,
+            Encoding::Flat,
+            Format::XRay,
+        ),
+        (
+            json!({"headers": {"x-datadog-trace-id": "7", "x-datadog-parent-id": 8}}),
+            "headers.x-datadog-trace-id",
+            Place::NestedHeaders,
+            Encoding::Flat,
+            Format::Datadog,
+        ),
+        (
+            json!({"sentry-trace": "8161a4da525b46d282cead7556c463b3-9ef87c133f4ed64b-1"}),
+            "sentry-trace",
+            Place::Header,
+            Encoding::Flat,
+            Format::Sentry,
+        ),
+        (
+            json!({"elasticapm": {"trace_parent_string": VALID}}),
+            "elasticapm.trace_parent_string",
+            Place::Header,
+            Encoding::Object,
+            Format::Elastic,
+        ),
+        (json!({"ctx": json}), "ctx.traceparent", carrier("ctx"), Encoding::JsonText, Format::W3c),
+        (
+            json!({"ctx": {"traceparent": VALID}}),
+            "ctx.traceparent",
+            carrier("ctx"),
+            Encoding::Object,
+            Format::W3c,
+        ),
+        (
+            json!({"ctx": format!("{{'traceparent': '{VALID}'}}")}),
+            "ctx.traceparent",
+            carrier("ctx"),
+            Encoding::PythonRepr,
+            Format::W3c,
+        ),
+        (
+            json!({"ctx": json!(json).to_string()}),
+            "ctx.traceparent",
+            carrier("ctx"),
+            Encoding::JsonInJson,
+            Format::W3c,
+        ),
+        (
+            json!({"ctx": {"__type__": "bytes", "__value__": json}}),
+            "ctx.traceparent",
+            carrier("ctx"),
+            Encoding::Bytes,
+            Format::W3c,
+        ),
+        (
+            json!({"ctx": [["traceparent", VALID]]}),
+            "ctx.traceparent",
+            carrier("ctx"),
+            Encoding::Other,
+            Format::W3c,
+        ),
+        (json!({"parent_span": VALID}), "parent_span", carrier("parent_span"), Encoding::Flat, Format::W3c),
+        (
+            json!({"meta": {"tracing": {"traceparent": VALID}}}),
+            "meta.tracing.traceparent",
+            carrier("meta"),
+            Encoding::Object,
+            Format::W3c,
+        ),
+        (
+            json!({"headers": {"trace_context": json}}),
+            "headers.trace_context.traceparent",
+            Place::NestedHeaders,
+            Encoding::JsonText,
+            Format::W3c,
+        ),
+    ] {
+        assert_eq!(valid(&headers), [(format!("headers.{at}"), place, encoding, format)], "{headers}");
+    }
+}
+
+#[test]
+fn a_composite_propagator_leaves_several_in_the_order_of_their_places() {
+    let headers = json!({
+        "ctx": {"traceparent": VALID, "b3": "463ac35c9f6413ad-a2fb4a1d1a96d312"},
+        "headers": {"traceparent": VALID},
+        "TRACEPARENT": VALID,
+        "traceparent": VALID,
+    });
+    let places: Vec<_> = valid(&headers).into_iter().map(|(at, place, ..)| (at, place)).collect();
+    let carrier = Place::Carrier("ctx".into());
+    assert_eq!(
+        places,
+        [
+            ("headers.traceparent".to_owned(), Place::Header),
+            ("headers.TRACEPARENT".to_owned(), Place::HeaderInOtherCase),
+            ("headers.headers.traceparent".to_owned(), Place::NestedHeaders),
+            ("headers.ctx.b3".to_owned(), carrier.clone()),
+            ("headers.ctx.traceparent".to_owned(), carrier),
+        ]
+    );
+}
+
+#[test]
+fn a_value_under_the_right_name_is_malformed_and_others_are_none() {
+    let flaw = |value: Value| {
+        let found = survey(&json!({"traceparent": value})).contexts.remove(0);
+        found.reading.expect_err("malformed").kind
+    };
+    assert_eq!(flaw(json!(VALID.to_uppercase())), FlawKind::UpperCase);
+    assert_eq!(flaw(json!(7)), FlawKind::NotText);
+    assert_eq!(flaw(json!([VALID, VALID])), FlawKind::Doubled);
+    // The instrumentor's getter takes the first of a list.
+    assert_eq!(valid(&json!({"traceparent": [VALID]})).len(), 1);
+    // Not W3C's business: a null, another name, a cell of the application's table.
+    for none in [
+        json!({"traceparent": null}),
+        json!({"request_id": VALID.to_uppercase()}),
+        json!({"cells": {"b3": 7}}),
+        json!({"b3": "0"}),
+    ] {
+        assert_eq!(survey(&none).contexts, [], "{none}");
+        assert_eq!(survey(&none).others.len(), 1, "{none}");
+    }
+}
+
+#[test]
+fn only_what_is_called_a_carrier_is_an_empty_one() {
+    for (empty, at, text) in [
+        (json!({"trace_context": "{}"}), "headers.trace_context", "\"{}\""),
+        (json!({"traceContext": {}}), "headers.traceContext", "{}"),
+        (json!({"otel-carrier": []}), "headers.otel-carrier", "[]"),
+        (json!({"traceparent": ""}), "headers.traceparent", "\"\""),
+        (json!({"headers": {"trace_context": ""}}), "headers.headers.trace_context", "\"\""),
+    ] {
+        let expected = EmptyCarrier { at: at.into(), text: text.into() };
+        assert_eq!(survey(&empty).empty_carriers, [expected], "{empty}");
+    }
+    for other in ["meta", "context", "trace_id", "stacktrace", "tenant", "traceback"] {
+        assert_eq!(survey(&json!({other: ""})).empty_carriers, [], "{other}");
+        assert_eq!(survey(&json!({other: ""})).others, [other.into()], "{other}");
+    }
+    assert_eq!(survey(&json!({"carrier": "", "sentry-trace": ""})).empty_carriers, []);
+}
+
+#[test]
+fn baggage_gives_its_keys_and_keeps_its_values() {
+    let found = survey(&json!({"baggage": "user.id=4711;p=1, sentry-release=1 ,tier=gold"}));
+    assert_eq!(found.baggage, ["user.id".into(), "tier".into()]);
+    assert!(!format!("{found:?}").contains("4711"));
+}
+
+#[test]
+fn arguments_are_looked_through_to_a_limit() {
+    let mut survey = Survey::default();
+    survey.arguments(&json!(["o1", {"meta": [{"carrier": {"traceparent": VALID}}]}, VALID]), "args");
+    let at: Vec<_> = survey.contexts.iter().map(|found| &*found.at).collect();
+    assert_eq!(at, ["body.args[1].meta[0].carrier.traceparent", "body.args[2]"]);
+
+    let deep = (0..100).fold(json!({"traceparent": VALID}), |inner, _| json!({"k": inner}));
+    let wide = Value::Array(vec![json!({"traceparent": VALID}); 20_000]);
+    for (arguments, expected) in [(deep, 0), (wide, Survey::CONTEXTS)] {
+        let mut survey = Survey::default();
+        survey.arguments(&arguments, "kwargs");
+        assert_eq!(survey.contexts.len(), expected);
+    }
+}
+
+#[test]
+fn a_repr_shows_what_an_unreadable_body_holds() {
+    let mut survey = Survey::default();
+    survey.repr(&format!("{{'note': \"it's\", 'carrier': {{'traceparent': '{VALID}'}}}}"), "kwargsrepr");
+    let found = survey.contexts.remove(0);
+    assert_eq!((&*found.at, found.place), ("headers.kwargsrepr.traceparent", Place::Body));
+    assert!(found.reading.is_ok());
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let long = "é".repeat(10_000);
+    let headers: Map<_, _> = (0..1000)
+        .flat_map(|n| {
+            [(format!("trace_context_{n}"), json!("")), (format!("ctx{n}"), json!({"traceparent": long}))]
+        })
+        .collect();
+    let found = survey(&Value::Object(headers));
+    assert_eq!(found.contexts.len(), Survey::CONTEXTS);
+    assert_eq!(found.empty_carriers.len(), Survey::NAMES);
+    assert!(found.others.len() <= Survey::NAMES);
+    for sighting in &found.contexts {
+        assert!(sighting.text.len() <= Sighting::TEXT_LIMIT);
+        for mark in &sighting.reading.as_ref().expect_err("not a traceparent").marks {
+            assert!(sighting.text.is_char_boundary(mark.start) && sighting.text.is_char_boundary(mark.end));
+        }
+    }
+}
