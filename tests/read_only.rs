@@ -86,13 +86,8 @@ fn monitor_sees_nothing_but_reading_and_every_key_stays_as_it_was() {
 
 #[test]
 fn a_user_who_may_only_read_can_see_everything() {
-    let acl = [
-        "--user",
-        "looker on >secret ~* -@all +@read +@connection +time",
-        "--user",
-        "default on nopass ~* +@all",
-    ];
-    let redis = full_broker(&acl);
+    let looker = "--user looker on >secret ~* -@all +@read +@connection +time";
+    let redis = full_broker(&looker.split(' ').collect::<Vec<_>>());
     let folder = tempfile::tempdir().expect("a folder");
     look_in_every_way(&format!("redis://looker:secret@127.0.0.1:{}/0", redis.port), folder.path());
 }
