@@ -68,7 +68,7 @@ impl BrokerUrl {
                     nodes.extend(more);
                 }
             }
-            *master = sentinel_master.ok_or(UrlError::NoMaster)?.to_owned();
+            sentinel_master.ok_or(UrlError::NoMaster)?.clone_into(master);
         }
         Ok(broker)
     }

@@ -250,7 +250,7 @@ fn read_snapshot(
     each_line(BufReader::new(File::open(path)?), |number, line| match read_key(line) {
         Ok(line) => take(&mut looker, &line),
         Err(error) => {
-            notices.push(Notice { path: path.to_owned(), line: Some(number), what: describe(&error) })
+            notices.push(Notice { path: path.to_owned(), line: Some(number), what: describe(&error) });
         }
     })?;
     for (key, (count, why)) in std::mem::take(&mut looker.foreign) {

@@ -106,8 +106,7 @@ fn inspect(
     let survey = survey(&mut client, |met| progress.scanned(met))?;
     if survey.sets.is_empty() && survey.lists.is_empty() && survey.unacked.is_empty() {
         bail!(
-            "{} holds nothing of Celery: no binding, no list, no `unacked`\n  is it the right database number? redis://host:6379/<number>",
-            url
+            "{url} holds nothing of Celery: no binding, no list, no `unacked`\n  is it the right database number? redis://host:6379/<number>"
         );
     }
     let now = client.time()?;
@@ -194,6 +193,9 @@ fn missing_queues(lists: &[Found], looker: &mut Looker<'_>, wanted: &[String]) -
     wanted.iter().filter(|queue| !is_there(queue)).cloned().collect()
 }
 
+/// Fields of a hash, and their values.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// A page on its way from the thread that fetches to the one that judges.
 struct Fetched {
     name: String,
@@ -264,8 +266,7 @@ fn read_unacked(
         let complete = found.length <= limit;
         let (mut cursor, mut read) = (0, 0);
         loop {
-            let (next, pairs): (u64, Vec<(Vec<u8>, Vec<u8>)>) =
-                client.ask(Read::HashScan { key: &found.key, cursor })?;
+            let (next, pairs): (u64, Pairs) = client.ask(Read::HashScan { key: &found.key, cursor })?;
             read += pairs.len() as u64;
             looker.unacked(&name, pairs.iter().map(|(_, value)| value.as_slice()), complete);
             if let Some(saver) = &mut saver {

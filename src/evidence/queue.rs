@@ -4,7 +4,7 @@
 //! form a class. A class keeps its number and a few examples, so that a million
 //! messages of forty kinds take the memory of forty.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -199,9 +199,7 @@ impl Census {
 
 impl Class {
     fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
-        let mut state = hasher.build_hasher();
-        (&*self.queue, &*self.task, self.origin.as_deref(), &self.shape).hash(&mut state);
-        state.finish()
+        hasher.hash_one((&*self.queue, &*self.task, self.origin.as_deref(), &self.shape))
     }
 
     fn saw_context(&mut self, context: Option<SpanContext>) {

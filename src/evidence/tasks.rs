@@ -98,26 +98,25 @@ impl Tasks {
         }
         let task = self.entry(&message.id);
         let attempt = message.retries;
-        match task
+        let known = task
             .messages
             .iter_mut()
-            .find(|known| known.message.retries == attempt && known.broker == *broker)
-        {
-            Some(known) => {
-                // The earliest sight has what the producer wrote; a broker may
-                // add to a message that it delivers again.
-                if sight < known.first() {
-                    known.message = Arc::new(message);
-                }
-                known.saw(sight);
+            .find(|known| known.message.retries == attempt && known.broker == *broker);
+        if let Some(known) = known {
+            // The earliest sight has what the producer wrote; a broker may add
+            // to a message that it delivers again.
+            if sight < known.first() {
+                known.message = Arc::new(message);
             }
-            None => {
-                let delivery =
-                    Delivery { message: Arc::new(message), broker: Arc::clone(broker), sights: vec![sight] };
-                let place = task.messages.partition_point(|known| known.message.retries <= attempt);
-                task.messages.insert(place, delivery);
-            }
+            known.saw(sight);
+            return;
         }
+        let delivery =
+            Delivery { message: Arc::new(message), broker: Arc::clone(broker), sights: vec![sight] };
+        let place = task
+            .messages
+            .partition_point(|known| (known.message.retries, &known.broker) <= (attempt, broker));
+        task.messages.insert(place, delivery);
     }
 
     pub fn saw_result(&mut self, result: TaskResult) {

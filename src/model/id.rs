@@ -32,8 +32,8 @@ impl TraceId {
 
     /// The low 64 bits, which ratio samplers of the OpenTelemetry SDKs decide by.
     pub fn low64(self) -> u64 {
-        let [.., a, b, c, d, e, f, g, h] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        let low = self.0.last_chunk().expect("16 bytes end in 8");
+        u64::from_be_bytes(*low)
     }
 
     /// Whether every bit is zero, which no valid id is.
@@ -97,10 +97,10 @@ fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
 /// because a million headers are read in a breath.
 static HEX_VALUE: [u8; 256] = {
     let mut table = [255; 256];
-    let mut digit = 0;
+    let mut digit = 0_u8;
     while digit < 16 {
-        table[b"0123456789abcdef"[digit] as usize] = digit as u8;
-        table[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        table[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        table[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
         digit += 1;
     }
     table

@@ -147,11 +147,10 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
     let raw: RawLine<'_> = serde_json::from_slice(line)?;
     let entries = raw.entries.map_or("null", RawValue::get);
     let bytes = |list: Option<Vec<Entry<'_>>>| -> Result<Vec<Bytes<'_>>, SnapshotError> {
-        Ok(list
-            .unwrap_or_default()
+        list.unwrap_or_default()
             .into_iter()
-            .map(|entry| entry.bytes().map(Cow::into_owned).map(Cow::Owned))
-            .collect::<Result<_, _>>()?)
+            .map(|entry| Ok(Cow::Owned(entry.bytes()?.into_owned())))
+            .collect()
     };
     let content = match raw.kind.as_str() {
         "list" => {

@@ -250,7 +250,7 @@ impl SpanBuilder {
     }
 
     pub fn of(mut self, service: &str) -> Self {
-        self.service = service.to_owned();
+        service.clone_into(&mut self.service);
         self
     }
 

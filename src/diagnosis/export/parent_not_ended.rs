@@ -37,7 +37,7 @@ diagnosis! {
 
 /// A process that has sent nothing for so long will not end the span any more.
 /// Longer than any batch delay, and than most tasks.
-const SILENCE: Duration = Duration::from_secs(300);
+const SILENCE: Duration = Duration::from_mins(5);
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     if known.lost_evidence() {

@@ -1,7 +1,7 @@
 use super::{is_nested, message_without_context};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::Handoff;
-use crate::model::{Encoding, Place, Station};
+use crate::model::{Encoding, Place, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -65,8 +65,7 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             && (matches!(found.place, Place::Carrier(_)) && found.encoding != Encoding::Flat)
     });
     // A flat header beside it is the instrumentor's, which injects for the next task too.
-    let is_instrumented =
-        message.contexts.iter().any(|found| found.is_flat_header()) || handoff.producer.is_some();
+    let is_instrumented = message.contexts.iter().any(Sighting::is_flat_header) || handoff.producer.is_some();
     let Some(carrier) = hand_made.filter(|_| !is_instrumented) else { return Verdict::Clean };
     // What was seen to become of the next task is better evidence than the
     // prediction: it speaks for its own hand-off.

@@ -53,7 +53,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// A SERVER span with the same parent, of another service.
-fn sibling_server<'e>(consumer: SpanRef<'e>) -> Option<SpanRef<'e>> {
+fn sibling_server(consumer: SpanRef<'_>) -> Option<SpanRef<'_>> {
     let parent = consumer.span.parent?;
     let trace = consumer.trace;
     let span = trace.spans.iter().find(|span| {

@@ -152,7 +152,7 @@ fn labelled(label: &str, text: &str, view: &View, out: &mut dyn Write) -> io::Re
         if label.is_empty() && number == 0 {
             writeln!(out, "  {line}")?;
         } else {
-            writeln!(out, "  {:<LABEL$}{line}", label)?;
+            writeln!(out, "  {label:<LABEL$}{line}")?;
         }
     }
     Ok(())

@@ -43,12 +43,14 @@ pub fn header(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<(
     writeln!(out)
 }
 
+/// How many tasks the table shows.
+const SHOWN: usize = 20;
+
 /// Writes a table of tasks: how many messages, what context, what verdict.
 pub fn shares(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     if report.tasks.is_empty() {
         return Ok(());
     }
-    const SHOWN: usize = 20;
     let mut table = table(view.width, ["task", "messages", "context", "verdict"]);
     for share in report.tasks.iter().take(SHOWN) {
         let contexts: Vec<_> = share

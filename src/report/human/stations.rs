@@ -6,7 +6,7 @@ use super::paint::Paint;
 use crate::model::{Station, StationState, Stations};
 
 /// Writes `request ✓ ── inject ✓ ── carry ✗ ── extract · ── export ·`.
-pub fn line(stations: &Stations, out: &mut dyn Write) -> io::Result<()> {
+pub fn line(stations: Stations, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "  ")?;
     for station in Station::ALL {
         if station != Station::Request {

@@ -39,7 +39,7 @@ pub fn of_finding(report: &Report, finding: &Finding, view: &View, out: &mut dyn
         super::paint::mark(finding.severity).by_severity(finding.severity),
         name.as_str().strong()
     )?;
-    stations::line(&handoff.stations, out)?;
+    stations::line(handoff.stations, out)?;
 
     let apart: Vec<_> = runs
         .iter()
@@ -94,7 +94,7 @@ pub fn healthy(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
     let handoff = report.handoffs.iter().find(of_trace);
     writeln!(out, "{}  {}", "✓".intact(), short_id(&trace.trace_id.to_string()).faint())?;
     if let Some(handoff) = handoff {
-        stations::line(&handoff.stations, out)?;
+        stations::line(handoff.stations, out)?;
         tree(trace, handoff, &clock, view, out)?;
     } else {
         tree(trace, &nobody(), &clock, view, out)?;

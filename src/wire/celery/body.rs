@@ -45,7 +45,7 @@ pub struct TaskBody {
 impl TaskBody {
     /// The largest body that is decoded, in bytes, before and after inflation.
     pub const LIMIT: usize = 16 << 20;
-    /// How deep a MessagePack body may nest.
+    /// How deep a `MessagePack` body may nest.
     const DEPTH: usize = 128;
 
     /// Decodes the body of a message.

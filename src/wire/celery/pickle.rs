@@ -304,15 +304,14 @@ impl<'a> Machine<'a> {
     /// nothing is done.
     fn step_code(&mut self, opcode: u8) -> Step<()> {
         match opcode {
-            // GLOBAL: two lines; STACK_GLOBAL: two operands
+            // GLOBAL: two lines
             b'c' => {
                 self.line()?;
                 self.line()?;
                 self.push(Node::Opaque)
             }
-            0x93 => self.opaque(2),
-            // REDUCE, NEWOBJ, NEWOBJ_EX, BUILD
-            b'R' | 0x81 => self.opaque(2),
+            // STACK_GLOBAL, REDUCE, NEWOBJ; NEWOBJ_EX; BUILD
+            0x93 | b'R' | 0x81 => self.opaque(2),
             0x92 => self.opaque(3),
             b'b' => self.pop().map(drop),
             // INST, OBJ

@@ -246,8 +246,8 @@ impl<'a> AnyValue<'a> {
     }
 }
 
-fn pairs<'a>(list: &'a List<Pair<'a>>) -> impl Iterator<Item = (&'a str, AttributeValue<'a>)> {
-    list.iter()
+fn pairs<'a>(list: Option<&'a Vec<Pair<'a>>>) -> impl Iterator<Item = (&'a str, AttributeValue<'a>)> {
+    list.into_iter()
         .flatten()
         .map(|pair| (&*pair.key, pair.value.as_ref().map_or(AttributeValue::Other, AnyValue::read)))
 }
@@ -256,7 +256,9 @@ fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Counts {
     let mut counts = Counts::default();
     for (resource_number, resource_spans) in request.resource_spans.iter().flatten().enumerate() {
         let mut resource = Resource::default();
-        for (key, value) in resource_spans.resource.iter().flat_map(|resource| pairs(&resource.attributes)) {
+        for (key, value) in
+            resource_spans.resource.iter().flat_map(|resource| pairs(resource.attributes.as_ref()))
+        {
             attributes::fill_resource(&mut resource, key, value);
         }
         sink.resource(&resource);
@@ -314,7 +316,7 @@ fn read_span<'a>(json: &'a JsonSpan<'a>, lenient: &mut u64) -> Result<Span<'a>, 
         };
         *lenient += u64::from(matches!(status.code, Loose::Text(_)));
     }
-    for (key, value) in pairs(&json.attributes) {
+    for (key, value) in pairs(json.attributes.as_ref()) {
         attributes::fill(&mut span, key, value);
     }
     let mut events = 0;
@@ -323,7 +325,7 @@ fn read_span<'a>(json: &'a JsonSpan<'a>, lenient: &mut u64) -> Result<Span<'a>, 
         events += 1;
         if event.name.text() == "exception" && span.exceptions.len() < EXCEPTIONS {
             let mut exception = ExceptionEvent::default();
-            pairs(&event.attributes).for_each(|(key, value)| exception.fill(key, value));
+            pairs(event.attributes.as_ref()).for_each(|(key, value)| exception.fill(key, value));
             span.exceptions.extend(exception.finish());
         }
     }
