@@ -1,83 +1,171 @@
-//! What can be wrong with a broker, each with the remedy.
+//! What can be wrong with a broker, each with its remedy.
 
-use redis::{ErrorKind, RedisError};
+use std::io;
+use std::path::PathBuf;
 
-/// Why a broker could not be read. `broker` is its URL, masked.
+use redis::{ErrorKind, RedisError, ServerError};
+
+use super::connection::READ_COMMANDS;
+
+/// Why a broker could not be read. Each message names the broker (its password
+/// masked), says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    #[error(
-        "{broker} does not answer: {why}\n  is Redis running there? redis-cli -u {broker} ping; or name the broker: --broker URL"
-    )]
+    #[error("{broker} cannot be reached: {why}. Is Redis running there, and are host and port right?")]
     Unreachable { broker: String, why: String },
+    #[error("{broker} did not answer {command} in time. Is the server overloaded, or a firewall in between?")]
+    Timeout { broker: String, command: &'static str },
+    #[error("{broker} ended the connection at {command}: {why}. Try again; the server's log says why it did")]
+    Lost { broker: String, command: &'static str, why: String },
     #[error(
-        "{broker} answers too slowly: {why}\n  it may be busy with a slow command: redis-cli slowlog get"
+        "{broker} does not speak Redis. If it wants TLS, write rediss:// in place of redis://; \
+         else check host and port"
     )]
-    Timeout { broker: String, why: String },
+    NotRedis { broker: String },
     #[error(
-        "{broker} refuses the login: {why}\n  give user and password in the URL: redis://user:password@host:6379/0"
-    )]
-    Login { broker: String, why: String },
-    #[error(
-        "{broker} does not allow {command}: {why}\n  tracelink only reads: ACL SETUSER <user> on ~* +@read +@connection +time"
-    )]
-    NoPermission { broker: String, command: &'static str, why: String },
-    #[error(
-        "{broker} does not speak TLS as asked: {why}\n  redis:// is without TLS, rediss:// with; ?ssl_cert_reqs=none accepts any certificate"
+        "{broker}: no TLS connection: {why}. For a port without TLS write redis://; for a certificate \
+         of your own add ?ssl_ca_certs=<file> or, to accept any, ?ssl_cert_reqs=none"
     )]
     Tls { broker: String, why: String },
-    #[error("{broker} has no database of that number: {why}")]
-    NoDatabase { broker: String, why: String },
-    #[error("{broker} is still loading its data: {why}\n  try again in a moment")]
-    Loading { broker: String, why: String },
+    #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: io::Error },
     #[error(
-        "{broker} is a node of a cluster: {why}\n  Celery does not run on a cluster; name the node that it uses"
+        "{broker} wants a password: write redis://:<password>@host:port/db, \
+         or redis://<user>:<password>@… for a user of its ACL"
     )]
-    Cluster { broker: String, why: String },
+    PasswordMissing { broker: String },
     #[error(
-        "no sentinel knows the master of {broker}: {why}\n  redis-cli -p 26379 sentinel masters lists their names"
+        "{broker} refuses the login: {says}. Check user and password in the URL \
+         (`/`, `@`, `:` and `#` in them are written %2F, %40, %3A and %23)"
     )]
-    NoMaster { broker: String, why: String },
-    #[error("what listens at {broker} is no Redis: {why}\n  check host and port")]
-    NotRedis { broker: String, why: String },
+    PasswordWrong { broker: String, says: String },
     #[error(
-        "`{key}` at {broker} is not of the type that kombu makes it: {why}\n  another program uses this name: is it the right database?"
+        "{broker}: the user may not say {command}{key}. tracelink only reads; let an administrator \
+         run ACL SETUSER <user> ~* {rules}",
+        key = key.as_ref().map(|key| format!(" to the key `{key}`")).unwrap_or_default(),
+        rules = rules(),
     )]
-    WrongType { broker: String, key: String, why: String },
-    #[error("{broker}: {command} failed: {why}")]
-    Other { broker: String, command: &'static str, why: String },
+    NoPermission { broker: String, command: &'static str, key: Option<String> },
+    #[error(
+        "{broker}: the key `{key}` is no {expected}, so another program's. Name a queue, or none to let tracelink find them"
+    )]
+    WrongType { broker: String, key: String, expected: &'static str },
+    #[error(
+        "{broker} has no such database: {says}. The number at the end of the URL is that of Celery's broker_url"
+    )]
+    NoDatabase { broker: String, says: String },
+    #[error(
+        "{broker} holds nothing of a Celery broker among its {keys} keys: no binding, no queue, no `unacked`. \
+         Is it the database of Celery's broker_url? Its number is the end of the URL: redis://host:6379/<number>"
+    )]
+    NotCelery { broker: String, keys: u64 },
+    #[error("{broker} is loading its data into memory. Try again when it has started")]
+    Loading { broker: String },
+    #[error(
+        "{broker} belongs to a Redis Cluster, which Celery cannot use as a broker: {says}. Name the Redis of Celery's broker_url"
+    )]
+    Cluster { broker: String, says: String },
+    #[error(
+        "Sentinel needs the name of the master: give --sentinel-master (master_name of Celery's broker_transport_options)"
+    )]
+    MasterUnnamed,
+    #[error(
+        "no sentinel of {sentinels} knows a master `{master}`. Check --sentinel-master; SENTINEL MASTERS lists the names"
+    )]
+    MasterUnknown { master: String, sentinels: String },
+    #[error(
+        "{broker} refuses {command}: {says}. tracelink needs Redis 6.0 or later, or a server that does as it does"
+    )]
+    Refused { broker: String, command: &'static str, says: String },
+    #[error("{broker} answers {command} as no Redis does. Is a proxy in between?")]
+    Unreadable { broker: String, command: &'static str },
 }
 
 impl BrokerError {
-    /// What an error of the driver means. `command` is what was asked.
-    pub(super) fn of(error: &RedisError, broker: String, command: &'static str) -> Self {
-        let why = error.to_string();
-        let text = why.to_ascii_lowercase();
-        match (error.code(), error.kind()) {
-            (Some("NOAUTH" | "WRONGPASS"), _) | (_, ErrorKind::AuthenticationFailed) => {
-                Self::Login { broker, why }
+    /// Names the failure of a connection that was never there.
+    pub(super) fn unreachable(broker: &str, error: &RedisError) -> Self {
+        let broker = broker.to_owned();
+        match error.kind() {
+            ErrorKind::InvalidClientConfig => Self::Tls { broker, why: tame(&error.to_string()) },
+            _ => Self::Unreachable { broker, why: tame(&error.to_string()) },
+        }
+    }
+
+    /// Names what is wrong with certificates.
+    pub(super) fn tls(broker: &str, error: &RedisError) -> Self {
+        Self::Tls { broker: broker.to_owned(), why: tame(&error.to_string()) }
+    }
+
+    /// Names the failure of a connection that was there.
+    pub(super) fn lost(broker: &str, command: &'static str, error: &RedisError) -> Self {
+        let broker = broker.to_owned();
+        match error.kind() {
+            _ if error.is_timeout() => Self::Timeout { broker, command },
+            _ if error.is_connection_dropped() => {
+                Self::Lost { broker, command, why: tame(&error.to_string()) }
             }
-            (Some("NOPERM"), _) => Self::NoPermission { broker, command, why },
-            (Some("LOADING" | "BUSY" | "MASTERDOWN"), _) => Self::Loading { broker, why },
-            (Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT"), _) => Self::Cluster { broker, why },
-            (Some("WRONGTYPE"), _) => Self::WrongType { broker, key: command.to_owned(), why },
-            (_, ErrorKind::MasterNameNotFoundBySentinel | ErrorKind::EmptySentinelList) => {
-                Self::NoMaster { broker, why }
-            }
-            _ if text.contains("db index") => Self::NoDatabase { broker, why },
-            _ if text.contains("password") || text.contains("without any password") => {
-                Self::Login { broker, why }
-            }
-            _ if is_tls(&text) => Self::Tls { broker, why },
-            _ if error.is_timeout() => Self::Timeout { broker, why },
-            (_, ErrorKind::Parse) => Self::NotRedis { broker, why },
-            _ if error.is_io_error() => Self::Unreachable { broker, why },
-            _ => Self::Other { broker, command, why },
+            // An open socket fails in no other way of its own.
+            ErrorKind::Io => Self::Tls { broker, why: tame(&error.to_string()) },
+            _ => Self::Unreadable { broker, command },
+        }
+    }
+
+    /// Names what the server says of a command, by the code before its message:
+    /// <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>.
+    pub(super) fn refused(
+        broker: &str,
+        command: &'static str,
+        key: Option<&[u8]>,
+        expected: &'static str,
+        error: &ServerError,
+    ) -> Self {
+        let broker = broker.to_owned();
+        let says = tame(error.details().unwrap_or_default());
+        let key = key.map(|key| tame(&String::from_utf8_lossy(key)));
+        match error.code() {
+            "NOPERM" => Self::NoPermission { broker, command, key },
+            "NOAUTH" => Self::PasswordMissing { broker },
+            _ if command == "AUTH" => Self::PasswordWrong { broker, says },
+            "WRONGTYPE" => Self::WrongType { broker, key: key.unwrap_or_default(), expected },
+            "LOADING" => Self::Loading { broker },
+            "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => Self::Cluster { broker, says },
+            _ if command == "SELECT" => Self::NoDatabase { broker, says },
+            _ => Self::Refused { broker, command, says },
         }
     }
 }
 
-fn is_tls(text: &str) -> bool {
-    ["tls", "certificate", "handshake", "invalidcontenttype", "corrupt message", "peer incompatible"]
-        .iter()
-        .any(|word| text.contains(word))
+/// The rules of an ACL that let a user do all that tracelink does, and no more.
+fn rules() -> String {
+    READ_COMMANDS.map(|command| format!("+{}", command.to_ascii_lowercase())).join(" ")
+}
+
+/// Text of a server: of one line, short, and without control characters.
+fn tame(text: &str) -> String {
+    const LETTERS: usize = 200;
+    let tame: String = text.chars().take(LETTERS).collect();
+    tame.trim_end_matches('.').escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_server_is_tamed() {
+        assert_eq!(tame("it's \"so\"\u{1b}[2J."), "it's \"so\"\\u{1b}[2J");
+        assert_eq!(tame(&"x".repeat(1000)).len(), 200);
+    }
+
+    #[test]
+    fn a_refusal_names_the_rules_that_are_wanting() {
+        let error = BrokerError::NoPermission {
+            broker: "redis://host:6379/0".to_owned(),
+            command: "LRANGE",
+            key: Some("celery".to_owned()),
+        };
+        let text = error.to_string();
+        assert!(text.contains("may not say LRANGE to the key `celery`"), "{text}");
+        assert!(text.contains("+llen +lrange +mget"), "{text}");
+    }
 }

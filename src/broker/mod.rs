@@ -1,16 +1,25 @@
 //! The read-only shell around a live Redis.
 //!
-//! tracelink never consumes, moves, acknowledges or writes anything in a
-//! user's broker. The commands that can be sent are those of [`client::Read`],
-//! each of which Redis puts into its category `@read` (or, for `TIME`,
-//! `@fast`); no other can be expressed outside that file.
+//! tracelink never consumes, moves, acknowledges or writes anything in a user's
+//! broker. [`survey`] says what lies in a database, [`read`] streams it as the
+//! lines of a broker snapshot, and [`read_results`] looks up the results of
+//! known tasks. All of it goes through a [`Connection`], which can say no other
+//! command than those of [`READ_COMMANDS`]: what its private command type does
+//! not have cannot be sent, and no other module names the Redis driver.
+//!
+//! Nothing here knows what a message means.
 
-mod client;
+mod connection;
 mod error;
+mod list;
+mod read;
+mod results;
 mod survey;
 mod url;
 
-pub use client::{Client, Read};
+pub use connection::{Connection, READ_COMMANDS};
 pub use error::BrokerError;
-pub use survey::{Found, ListReader, Page, Survey, survey};
+pub use read::{Plan, Summary, read};
+pub use results::read_results;
+pub use survey::{Found, Survey, survey};
 pub use url::{BrokerUrl, UrlError};

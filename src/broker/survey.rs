@@ -1,238 +1,283 @@
-//! What is in a broker, and its lists page by page.
+//! What lies in a database, by the names of its keys and a look at the ends of
+//! its lists.
 
-use std::collections::VecDeque;
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-use rustc_hash::{FxHashSet, FxHasher};
-
-use super::client::{Client, Read};
+use super::connection::{Answer, Connection, KeyKind, ReadCommand, SCAN_STEP};
 use super::error::BrokerError;
+use crate::model::Timestamp;
+use crate::wire::celery::Envelope;
 use crate::wire::celery::keys::{self, Key};
+use crate::wire::snapshot::{Content, KeyLine};
 
-/// What a look over the names in a database found.
-#[derive(Clone, Default, Debug)]
+/// What a walk over the names in a database found.
+#[derive(Clone, PartialEq, Debug)]
 pub struct Survey {
-    /// kombu's sets, with their members.
-    pub sets: Vec<(Vec<u8>, Vec<Vec<u8>>)>,
-    /// Lists that may be queues, with their lengths.
+    /// When it began, by Redis's clock.
+    pub at: Timestamp,
+    /// How many keys the database held then, of whatever kind.
+    pub keys: u64,
+    /// kombu's bindings: a set for each exchange.
+    pub bindings: Vec<KeyLine<'static>>,
+    /// Lists that are bound as queues, or hold messages at one of their ends.
     pub lists: Vec<Found>,
-    /// The hashes `unacked`, with their lengths.
-    pub unacked: Vec<Found>,
+    /// How many lists are neither, and left alone.
+    pub foreign_lists: u64,
+    /// The hashes `unacked`, of what workers hold.
+    pub held: Vec<Found>,
+    /// The sorted sets `unacked_index`, of when they fetched it.
+    pub held_since: Vec<Found>,
+    /// Whether every key was met. It is not where the walk was broken off, or
+    /// where the user may not read some.
+    pub complete: bool,
 }
 
 /// A key that was found.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Found {
-    pub key: Vec<u8>,
-    pub length: u64,
+    pub key: String,
+    /// How many entries or fields it had.
+    pub len: u64,
 }
 
-/// Looks over the names of the database: sets, lists and hashes, by their type.
-/// `progress` is told how many keys of these were met.
+/// How many keys of one type are kept: more are no queues of an application.
+const KEYS: usize = 100_000;
+/// How many members of one binding are kept.
+const MEMBERS: usize = 10_000;
+/// Questions that are asked in one breath, where each has a short answer.
+const BATCH: usize = 500;
+/// The same where an answer is a message.
+const PROBES: usize = 32;
+
+/// Walks over the names in the database: once over its sets, for the bindings,
+/// and once over its lists. `unacked` is looked for by its name, with the
+/// prefixes that the bindings show.
+///
+/// Redis looks at a thousand keys a step, which holds it up for less than a
+/// millisecond; a million keys of other programs take about half a second.
+/// `progress` hears how many keys were passed, of about how many, and may break
+/// the walk off. What is written meanwhile may be met or not. Lists of the
+/// queues that are `named` are kept whatever they hold.
 ///
 /// # Errors
 ///
-/// [`BrokerError`].
-pub fn survey(client: &mut Client, mut progress: impl FnMut(u64)) -> Result<Survey, BrokerError> {
-    let mut survey = Survey::default();
-    let mut met = 0;
-    for key in scan(client, "set", &mut met, &mut progress)? {
-        let kind = std::str::from_utf8(&key).map(keys::classify);
-        if matches!(kind, Ok(Key::Binding { .. } | Key::Workers)) {
-            let members = client.ask(Read::SetMembers(&key))?;
-            survey.sets.push((key, members));
-        }
+/// [`BrokerError`]; [`BrokerError::NotCelery`], where nothing is found, and
+/// [`BrokerError::WrongType`], where what is named is no list.
+pub fn survey(
+    connection: &mut Connection,
+    named: &[String],
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Survey, BrokerError> {
+    let at = connection.clock()?;
+    for queue in named {
+        connection.ask::<u64>(&ReadCommand::ListLength(queue.as_bytes()))?;
     }
-    for key in scan(client, "list", &mut met, &mut progress)? {
-        if !matches!(std::str::from_utf8(&key).map(keys::classify), Ok(Key::Control)) {
-            let length = client.ask(Read::ListLength(&key))?;
-            survey.lists.push(Found { key, length });
-        }
+    let keys = connection.ask(&ReadCommand::KeyCount)?;
+    let mut walk = Walk { connection, keys, passed: 0, is_whole: true, progress };
+
+    let sets = walk.over(KeyKind::Set, |key| matches!(key, Key::Binding { .. } | Key::Workers))?;
+    let bindings = sets.into_iter().map(|key| walk.members(key)).collect::<Result<Vec<_>, _>>()?;
+    let others = walk.over(KeyKind::List, |key| *key == Key::Other)?;
+    let (lists, foreign_lists) = walk.queues(others, &Bound::of(&bindings, named))?;
+
+    let prefixes: BTreeSet<&str> = bindings.iter().filter_map(prefix).chain([""]).collect();
+    let prefixed = |name: &str| prefixes.iter().map(|prefix| format!("{prefix}{name}")).collect::<Vec<_>>();
+    let held = walk.lengths(&prefixed("unacked"), |key| ReadCommand::HashLength(key))?;
+    let held_since = walk.lengths(&prefixed("unacked_index"), |key| ReadCommand::SortedLength(key))?;
+
+    let complete = walk.is_whole;
+    if complete && bindings.is_empty() && lists.is_empty() && held.is_empty() {
+        return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys });
     }
-    for key in scan(client, "hash", &mut met, &mut progress)? {
-        if matches!(std::str::from_utf8(&key).map(keys::classify), Ok(Key::Unacked)) {
-            let length = client.ask(Read::HashLength(&key))?;
-            survey.unacked.push(Found { key, length });
-        }
-    }
-    survey.sets.sort_unstable();
-    survey.lists.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-    survey.unacked.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-    Ok(survey)
+    Ok(Survey { at, keys, bindings, lists, foreign_lists, held, held_since, complete })
 }
 
-fn scan(
-    client: &mut Client,
-    kind: &str,
-    met: &mut u64,
-    progress: &mut impl FnMut(u64),
-) -> Result<Vec<Vec<u8>>, BrokerError> {
-    // A scan may show a key twice while the table is resized.
-    let mut found = std::collections::BTreeSet::new();
-    let mut cursor = 0;
-    loop {
-        let (next, keys): (u64, Vec<Vec<u8>>) = client.ask(Read::Scan { cursor, kind })?;
-        *met += keys.len() as u64;
-        progress(*met);
-        found.extend(keys);
-        cursor = next;
-        if cursor == 0 {
-            return Ok(found.into_iter().collect());
-        }
-    }
+fn prefix<'k>(binding: &'k KeyLine<'_>) -> Option<&'k str> {
+    std::str::from_utf8(&binding.key).ok().map(keys::prefix_of)
 }
 
-/// Entries of a list, in the order in which they will be consumed.
-#[derive(Clone, Default, Debug)]
-pub struct Page {
-    pub entries: Vec<Vec<u8>>,
-    /// The index, from the newest, of the first entry of the page.
-    pub first_index: u64,
-    /// Entries that were left out because the page before had them: the list moved.
-    pub seen_twice: u64,
-}
-
-/// Reads a list from its end, where the next message out lies.
-///
-/// Producers push at the other end, which changes no index that counts from
-/// this one. Consumers take from this end: what has not been read yet then
-/// comes nearer, so each page begins with the last entry of the one before,
-/// and where that is not what it was, the page is looked for again.
-#[derive(Debug)]
-pub struct ListReader {
-    key: Vec<u8>,
-    length: u64,
-    limit: u64,
-    /// How many entries, from the end, were passed over or read.
+/// A walk in progress.
+struct Walk<'w> {
+    connection: &'w mut Connection,
+    keys: u64,
     passed: u64,
-    read: u64,
-    page: u64,
-    last: Option<Vec<u8>>,
-    /// Hashes of the entries of the last pages.
-    recent: VecDeque<FxHashSet<u64>>,
-    pub moved: bool,
+    is_whole: bool,
+    progress: &'w mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 }
 
-impl ListReader {
-    /// Entries of the first page, before it is known how long they are.
-    const FIRST_PAGE: u64 = 100;
-    /// About how many bytes a page should have.
-    const PAGE_BYTES: u64 = 1 << 20;
-    /// The most entries of a page.
-    const MOST: u64 = 10_000;
-    /// How many pages back an entry is known again.
-    const PAGES_KNOWN: usize = 2;
-
-    /// Reads at most `limit` entries of a list that is `length` long.
-    pub fn new(found: &Found, limit: u64) -> Self {
-        Self {
-            key: found.key.clone(),
-            length: found.length,
-            limit,
-            passed: 0,
-            read: 0,
-            page: Self::FIRST_PAGE,
-            last: None,
-            recent: VecDeque::new(),
-            moved: false,
+impl Walk<'_> {
+    /// The names of the keys of a type that are wanted.
+    fn over(
+        &mut self,
+        kind: KeyKind,
+        is_wanted: impl Fn(&Key<'_>) -> bool,
+    ) -> Result<BTreeSet<String>, BrokerError> {
+        // A server that never ends its scan is no Redis, and shall not hold us.
+        let most_steps = self.keys / SCAN_STEP * 4 + 1000;
+        // A scan may show a key twice while the table is resized.
+        let mut found = BTreeSet::new();
+        let mut cursor = 0;
+        for _ in 0..most_steps {
+            let (next, names): (u64, Vec<Vec<u8>>) =
+                self.connection.ask(&ReadCommand::Scan { cursor, kind })?;
+            let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+            found.extend(names.filter(|name| is_wanted(&keys::classify(name))));
+            self.passed += SCAN_STEP;
+            cursor = next;
+            if cursor == 0 {
+                return Ok(found);
+            }
+            if found.len() >= KEYS || (self.progress)(self.passed, self.keys.saturating_mul(2)).is_break() {
+                break;
+            }
         }
+        self.is_whole = false;
+        Ok(found)
     }
 
-    pub fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    /// How many entries were handed out.
-    pub fn read(&self) -> u64 {
-        self.read
-    }
-
-    /// Whether nothing of the list was left out.
-    pub fn is_complete(&self) -> bool {
-        self.limit >= self.length
-    }
-
-    /// The next page; `None` at the end of the list or at the limit.
-    ///
-    /// # Errors
-    ///
-    /// [`BrokerError`].
-    pub fn next(&mut self, client: &mut Client) -> Result<Option<Page>, BrokerError> {
-        let wanted = self.page.min(self.limit.saturating_sub(self.read));
-        if wanted == 0 {
-            return Ok(None);
+    fn members(&mut self, name: String) -> Result<KeyLine<'static>, BrokerError> {
+        let mut members = BTreeSet::new();
+        let mut cursor = 0;
+        let mut complete = false;
+        for _ in 0..MEMBERS {
+            let command = ReadCommand::SetScan { key: name.as_bytes(), cursor };
+            let (next, some): (u64, Vec<Vec<u8>>) = self.connection.ask(&command)?;
+            members.extend(some);
+            cursor = next;
+            complete = cursor == 0;
+            if complete || members.len() >= MEMBERS {
+                break;
+            }
         }
-        let overlap = u64::from(self.last.is_some());
-        let to = -(signed(self.passed - overlap) + 1);
-        let from = -signed(self.passed + wanted);
-        let mut entries: Vec<Vec<u8>> = client.ask(Read::ListRange { key: &self.key, from, to })?;
-        let asked = entries.len() as u64;
-        if let Some(last) = &self.last {
-            match entries.pop() {
-                None => return Ok(None),
-                Some(again) if again == *last => {}
-                Some(other) => {
-                    entries.push(other);
-                    self.moved = true;
-                    return self.resume(client, wanted);
+        let pttl = self.connection.ask(&ReadCommand::TimeToLive(name.as_bytes()))?;
+        Ok(KeyLine {
+            db: self.connection.database(),
+            key: Cow::Owned(name.into_bytes()),
+            pttl,
+            content: Content::Set(members.into_iter().map(Cow::Owned).collect()),
+            len: None,
+            from: 0,
+            complete,
+        })
+    }
+
+    /// Those of the lists that are queues, and how many are not.
+    fn queues(&mut self, names: BTreeSet<String>, bound: &Bound) -> Result<(Vec<Found>, u64), BrokerError> {
+        let lists = self.lengths(&Vec::from_iter(names), |key| ReadCommand::ListLength(key))?;
+        let (mut queues, unbound): (Vec<_>, Vec<_>) =
+            lists.into_iter().partition(|list| bound.is_queue(&list.key));
+        let mut foreign = 0;
+        for lists in unbound.chunks(PROBES) {
+            let keys = lists.iter().map(|list| list.key.as_bytes());
+            let ends = keys.flat_map(|key| [-1, 0].map(|index| ReadCommand::ListEntry { key, index }));
+            let questions: Vec<_> = ends.collect();
+            let answers = self.each::<Option<Vec<u8>>>(&questions)?;
+            for (list, ends) in lists.iter().zip(answers.chunks(2)) {
+                let is_message = |entry: &Vec<u8>| Envelope::decode(entry).is_ok();
+                if ends.iter().flatten().flatten().any(is_message) {
+                    queues.push(list.clone());
+                } else {
+                    foreign += 1;
                 }
             }
         }
-        if entries.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(self.hand_out(entries, asked - overlap)))
+        queues.sort_unstable();
+        Ok((queues, foreign))
     }
 
-    /// Consumers took entries: what was read last lies nearer to the end by as
-    /// many as they took, or is gone with them. The page is read from so much
-    /// nearer, and what is known is left out.
-    fn resume(&mut self, client: &mut Client, wanted: u64) -> Result<Option<Page>, BrokerError> {
-        let back = self.passed.min(Self::MOST);
-        let from = -signed(self.passed + wanted);
-        let to = -(signed(self.passed - back) + 1);
-        let entries: Vec<Vec<u8>> = client.ask(Read::ListRange { key: &self.key, from, to })?;
-        let known = |entry: &Vec<u8>| self.recent.iter().any(|page| page.contains(&hash(entry)));
-        // From the newest to the oldest: what is not known lies before what is.
-        let fresh = entries.iter().take_while(|entry| !known(entry)).count();
-        let total = entries.len() as u64;
-        let mut page: Vec<_> = entries.into_iter().take(fresh).collect();
-        if page.is_empty() {
-            return Ok(None);
+    /// Those of the keys that are there, with their lengths.
+    fn lengths(
+        &mut self,
+        names: &[String],
+        question: impl for<'k> Fn(&'k [u8]) -> ReadCommand<'k>,
+    ) -> Result<Vec<Found>, BrokerError> {
+        let mut found = Vec::new();
+        for names in names.chunks(BATCH) {
+            let questions: Vec<_> = names.iter().map(|name| question(name.as_bytes())).collect();
+            let lengths = self.each::<u64>(&questions)?;
+            let there = names.iter().zip(lengths).filter_map(|(name, len)| Some((name, len?)));
+            found.extend(there.filter(|(_, len)| *len > 0).map(|(key, len)| Found { key: key.clone(), len }));
         }
-        let reached = self.passed - back + total;
-        let seen_twice = total - fresh as u64;
-        self.passed = reached - page.len() as u64;
-        let excess = page.len().saturating_sub(usize::try_from(wanted).unwrap_or(usize::MAX));
-        page.drain(..excess);
-        let count = page.len() as u64;
-        let mut page = self.hand_out(page, count);
-        page.seen_twice = seen_twice;
-        Ok(Some(page))
+        Ok(found)
     }
 
-    fn hand_out(&mut self, mut entries: Vec<Vec<u8>>, count: u64) -> Page {
-        self.passed += count;
-        self.read += count;
-        self.last = entries.first().cloned();
-        self.recent.push_back(entries.iter().map(|entry| hash(entry)).collect());
-        if self.recent.len() > Self::PAGES_KNOWN {
-            self.recent.pop_front();
+    /// Asks of several keys. A key that has become another's is passed over; one
+    /// that the user may not read makes the survey incomplete.
+    fn each<T: Answer>(&mut self, questions: &[ReadCommand<'_>]) -> Result<Vec<Option<T>>, BrokerError> {
+        let mut answers = Vec::with_capacity(questions.len());
+        for answer in self.connection.ask_each(questions)? {
+            answers.push(match answer {
+                Ok(answer) => Some(answer),
+                Err(BrokerError::WrongType { .. }) => None,
+                Err(BrokerError::NoPermission { key: Some(_), .. }) => {
+                    self.is_whole = false;
+                    None
+                }
+                Err(error) => return Err(error),
+            });
         }
-        let bytes: u64 = entries.iter().map(|entry| entry.len() as u64).sum();
-        let each = (bytes / count.max(1)).max(1);
-        self.page = (Self::PAGE_BYTES / each).clamp(1, Self::MOST);
-        // The list holds the newest first, and the oldest is consumed first.
-        entries.reverse();
-        let first_index = self.length.saturating_sub(self.passed - count + 1);
-        Page { entries, first_index, seen_twice: 0 }
+        Ok(answers)
     }
 }
 
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// The queues that are bound or named, by the prefix of their keys.
+struct Bound(BTreeMap<String, BTreeSet<String>>);
+
+impl Bound {
+    fn of(bindings: &[KeyLine<'_>], named: &[String]) -> Self {
+        let mut bound: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        bound.insert(String::new(), named.iter().cloned().collect());
+        for binding in bindings {
+            let (Some(prefix), Content::Set(members)) = (prefix(binding), &binding.content) else { continue };
+            let members = members.iter().filter_map(|member| std::str::from_utf8(member).ok());
+            let queues = members.filter_map(|member| keys::split_binding(member, keys::SEPARATOR));
+            let queues = queues.map(|(_, queue)| queue.to_owned()).filter(|queue| !queue.is_empty());
+            bound.entry(prefix.to_owned()).or_default().extend(queues.chain(named.iter().cloned()));
+        }
+        Self(bound)
+    }
+
+    /// Whether a list is a bound queue or may be one of its priorities: which
+    /// separator the application has is not known here.
+    fn is_queue(&self, list: &str) -> bool {
+        self.0.iter().any(|(prefix, queues)| {
+            let Some(name) = list.strip_prefix(prefix.as_str()) else { return false };
+            let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+            queues.contains(name)
+                || (stem.len() < name.len() && queues.iter().any(|queue| stem.starts_with(queue)))
+        })
+    }
 }
 
-fn hash(entry: &[u8]) -> u64 {
-    BuildHasherDefault::<FxHasher>::default().hash_one(entry)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(key: &str, members: &[&str]) -> KeyLine<'static> {
+        KeyLine {
+            db: 0,
+            key: Cow::Owned(key.as_bytes().to_vec()),
+            pttl: -1,
+            content: Content::Set(
+                members.iter().map(|member| Cow::Owned(member.as_bytes().to_vec())).collect(),
+            ),
+            len: None,
+            from: 0,
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn a_bound_queue_is_known_with_its_prefix_and_its_priorities() {
+        let member = "orders\u{6}\u{16}\u{6}\u{16}orders";
+        let bound = Bound::of(&[binding("shop:_kombu.binding.orders", &[member])], &[]);
+        for list in ["shop:orders", "shop:orders\u{6}\u{16}9", "shop:orders:3"] {
+            assert!(bound.is_queue(list), "{list}");
+        }
+        for list in ["orders", "shop:orders-archive", "shop:order", "shop:3"] {
+            assert!(!bound.is_queue(list), "{list}");
+        }
+    }
 }

@@ -1,189 +1,353 @@
-//! A broker's URL, as Celery writes it.
+//! A broker's URL, as Celery and kombu write it.
+//!
+//! It is taken apart the way kombu does, which is Python's `urlparse` with HTTP
+//! semantics, so that one URL means the same database to both:
+//! <https://github.com/celery/kombu/blob/main/kombu/utils/url.py>.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use percent_encoding::percent_decode_str;
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Where a broker is, and how to get in. Shown without its password.
-#[derive(Clone)]
+/// Where a broker is and how to be let in. Shown with its passwords masked.
+#[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
-    pub target: Target,
-    pub db: i64,
-    username: Option<String>,
-    password: Option<String>,
+    pub(super) address: Address,
+    pub(super) login: Login,
+    pub(super) tls: Option<Tls>,
+    pub(super) db: u32,
 }
 
-/// What to connect to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Target {
-    Tcp {
-        host: String,
-        port: u16,
-    },
-    Tls {
-        host: String,
-        port: u16,
-        insecure: bool,
-    },
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Address {
+    Tcp(Host),
     Unix(PathBuf),
-    /// The master of that name, by any of these sentinels.
-    Sentinel {
-        nodes: Vec<(String, u16)>,
-        master: String,
-    },
+    Sentinels { sentinels: Vec<Host>, master: Option<String>, login: Login },
 }
 
-/// Why a URL names no broker that tracelink can read.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Host {
+    /// A name or an address, an IPv6 one without its brackets.
+    pub name: String,
+    pub port: u16,
+}
+
+/// No `Debug`: a password never reaches a log by way of a derive.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Login {
+    pub user: Option<String>,
+    pub password: Option<String>,
+}
+
+/// How a TLS peer is checked, in the terms of redis-py's `ssl_…` parameters.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Tls {
+    pub check: PeerCheck,
+    /// `ssl_ca_certs`, a PEM file; the system's certificates without it.
+    pub authorities: Option<PathBuf>,
+    /// `ssl_certfile` and `ssl_keyfile`, PEM files.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum PeerCheck {
+    /// The certificate's chain and its name.
+    #[default]
+    Full,
+    /// `ssl_check_hostname=false`: the chain only.
+    Chain,
+    /// `ssl_cert_reqs=none`.
+    Nothing,
+}
+
+/// Why a URL is not understood. No part of it that may hold a password is told.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum UrlError {
-    #[error("`{0}` is no broker URL; write it as Celery does: redis://[[user]:password@]host[:port][/db]")]
-    Unreadable(String),
-    #[error("tracelink reads Redis brokers only, not `{0}://`")]
+    #[error("the broker has no scheme; write it as Celery does, such as redis://127.0.0.1:6379/0")]
+    NoScheme,
+    #[error(
+        "tracelink reads Redis brokers only, and `{0}://` is none \
+         (redis://, rediss://, redis+socket://, unix://, sentinel://)"
+    )]
     NotRedis(String),
-    #[error("`{0}` is no database number")]
-    Database(String),
-    #[error("a sentinel:// broker needs the name of its master: --sentinel-master NAME")]
-    NoMaster,
+    #[error(
+        "the broker's host or port is not understood; \
+         write `/`, `?`, `#`, `@` and `:` in a password as %2F, %3F, %23, %40 and %3A"
+    )]
+    Authority,
+    #[error("the broker's database is a number, as in redis://127.0.0.1:6379/0")]
+    Database,
+    #[error(
+        "the broker's socket is an absolute path, as in redis+socket:///run/redis/redis.sock?virtual_host=0"
+    )]
+    Socket,
+    #[error("`{0}` of the broker's URL has a value that Celery does not know")]
+    Parameter(&'static str),
+    #[error("ssl_certfile and ssl_keyfile of the broker's URL go together")]
+    HalfOfAPair,
+    #[error("several brokers are given; name the one to look at")]
+    Several,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scheme {
+    Redis,
+    Rediss,
+    Socket,
+    Sentinel,
 }
 
 const REDIS_PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 
 impl BrokerUrl {
-    /// Reads a URL: `redis://`, `rediss://`, `redis+socket://`, `unix://`, or
-    /// `sentinel://a;sentinel://b` with the name of a master.
+    /// Reads a URL as Celery takes it for `broker_url`.
+    ///
+    /// `redis://[[user]:password@][host][:port][/db]`, `rediss://…` with the
+    /// parameters `ssl_cert_reqs`, `ssl_check_hostname`, `ssl_ca_certs`,
+    /// `ssl_certfile` and `ssl_keyfile`, `redis+socket:///path?virtual_host=db`
+    /// or `unix:///path?db=db`, and `sentinel://host[:port][/db]`, several of
+    /// them parted by `;`. As in kombu, the first of several says the login and
+    /// the database, and an `ssl_…` parameter means TLS with every scheme.
+    /// Other parameters are the application's own affair.
     ///
     /// # Errors
     ///
     /// [`UrlError`], which never repeats a password.
-    pub fn parse(text: &str, sentinel_master: Option<&str>) -> Result<Self, UrlError> {
-        let mut parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
-        let first = parts.next().ok_or_else(|| UrlError::Unreadable(String::new()))?;
-        let mut broker = Self::parse_one(first)?;
-        if let Target::Sentinel { nodes, master } = &mut broker.target {
-            for part in parts {
-                if let Target::Sentinel { nodes: more, .. } = Self::parse_one(part)?.target {
-                    nodes.extend(more);
-                }
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let mut urls = text.split(';').map(str::trim).filter(|url| !url.is_empty());
+        let first = Parts::split(urls.next().ok_or(UrlError::NoScheme)?)?;
+        let rest = urls.map(Parts::split).collect::<Result<Vec<_>, _>>()?;
+
+        let address = match first.scheme {
+            Scheme::Sentinel if rest.iter().all(|parts| parts.scheme == Scheme::Sentinel) => {
+                let sentinels = std::iter::once(&first)
+                    .chain(&rest)
+                    .map(|parts| parts.host(SENTINEL_PORT))
+                    .collect::<Result<_, _>>()?;
+                let master = first.parameter(&["master_name"]);
+                Address::Sentinels { sentinels, master, login: Login::default() }
             }
-            sentinel_master.ok_or(UrlError::NoMaster)?.clone_into(master);
+            _ if !rest.is_empty() => return Err(UrlError::Several),
+            Scheme::Socket => first.socket()?,
+            _ => Address::Tcp(first.host(REDIS_PORT)?),
+        };
+        Ok(Self { address, login: first.login(), tls: first.tls()?, db: first.database()? })
+    }
+
+    /// The name by which Sentinel knows the master, where the URL goes to Sentinel.
+    #[must_use]
+    pub fn with_sentinel_master(mut self, name: &str) -> Self {
+        if let Address::Sentinels { master, .. } = &mut self.address {
+            *master = Some(name.to_owned());
         }
-        Ok(broker)
+        self
     }
 
-    fn parse_one(text: &str) -> Result<Self, UrlError> {
-        let unreadable = || UrlError::Unreadable(without_secrets(text));
-        let url = url::Url::parse(text).map_err(|_| unreadable())?;
-        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let query = |wanted: &str| {
-            url.query_pairs().find(|(key, _)| key == wanted).map(|(_, value)| value.into_owned())
-        };
-        let host = || match url.host_str() {
-            Some(host) if !host.is_empty() => host.trim_matches(['[', ']']).to_owned(),
-            _ => "127.0.0.1".to_owned(),
-        };
-        let mut db = url.path().trim_matches('/').to_owned();
-        let target = match url.scheme() {
-            "redis" => Target::Tcp { host: host(), port: url.port().unwrap_or(REDIS_PORT) },
-            "rediss" => {
-                let checks = query("ssl_cert_reqs").unwrap_or_default().to_ascii_lowercase();
-                let insecure = matches!(checks.trim_start_matches("cert_"), "none" | "optional");
-                Target::Tls { host: host(), port: url.port().unwrap_or(REDIS_PORT), insecure }
-            }
-            "redis+socket" | "unix" => {
-                db = query("virtual_host").or_else(|| query("db")).unwrap_or_default();
-                Target::Unix(PathBuf::from(decode(url.path())))
-            }
-            "sentinel" => Target::Sentinel {
-                nodes: vec![(host(), url.port().unwrap_or(SENTINEL_PORT))],
-                master: String::new(),
-            },
-            other => return Err(UrlError::NotRedis(other.to_owned())),
-        };
-        let db = match db.as_str() {
-            "" => 0,
-            number => number.parse().map_err(|_| UrlError::Database(number.to_owned()))?,
-        };
-        Ok(Self {
-            target,
-            db,
-            username: Some(decode(url.username())).filter(|name| !name.is_empty()),
-            password: url.password().map(decode),
-        })
+    /// What Sentinel itself asks for (`sentinel_kwargs` of Celery's
+    /// `broker_transport_options`); the URL's own login is for the master.
+    #[must_use]
+    pub fn with_sentinel_password(mut self, password: &str) -> Self {
+        if let Address::Sentinels { login, .. } = &mut self.address {
+            login.password = Some(password.to_owned());
+        }
+        self
     }
 
-    /// `host:port/db`, as a snapshot names its broker.
+    /// The number of the database.
+    pub const fn database(&self) -> u32 {
+        self.db
+    }
+
+    /// `host:port/db`: what tells one broker from another in a report.
     pub fn name(&self) -> String {
-        match &self.target {
-            Target::Tcp { host, port } | Target::Tls { host, port, .. } => {
-                format!("{host}:{port}/{}", self.db)
+        let db = self.db;
+        match &self.address {
+            Address::Tcp(host) => format!("{host}/{db}"),
+            Address::Unix(path) => format!("{}/{db}", path.display().to_string().escape_debug()),
+            Address::Sentinels { sentinels, master, .. } => {
+                let sentinels: Vec<_> = sentinels.iter().map(Host::to_string).collect();
+                let master = master.as_deref().unwrap_or("?").escape_debug();
+                format!("{master}@{}/{db}", sentinels.join(","))
             }
-            Target::Unix(path) => format!("{}/{}", path.display(), self.db),
-            Target::Sentinel { master, .. } => format!("{master}/{}", self.db),
         }
-    }
-
-    /// Who logs in to which database.
-    pub(super) fn login(&self) -> RedisConnectionInfo {
-        // The library's own name is not announced: that would be one more
-        // command, which a user that may only read is refused.
-        let mut login = RedisConnectionInfo::default().set_db(self.db).set_skip_set_lib_name();
-        if let Some(username) = &self.username {
-            login = login.set_username(username);
-        }
-        if let Some(password) = &self.password {
-            login = login.set_password(password);
-        }
-        login
-    }
-
-    /// The address to connect to, where it needs no sentinel.
-    pub(super) fn address(&self) -> Option<redis::RedisResult<ConnectionInfo>> {
-        let address = match &self.target {
-            Target::Tcp { host, port } => ConnectionAddr::Tcp(host.clone(), *port),
-            Target::Tls { host, port, insecure } => ConnectionAddr::TcpTls {
-                host: host.clone(),
-                port: *port,
-                insecure: *insecure,
-                tls_params: None,
-            },
-            Target::Unix(path) => ConnectionAddr::Unix(path.clone()),
-            Target::Sentinel { .. } => return None,
-        };
-        Some(address.into_connection_info().map(|info| info.set_redis_settings(self.login())))
     }
 }
 
-/// A URL of which only the scheme is repeated: what follows may be a secret.
-fn without_secrets(text: &str) -> String {
-    match text.split_once("://") {
-        Some((scheme, _)) => format!("{}://…", scheme.chars().take(16).collect::<String>()),
-        None => "…".to_owned(),
+/// A URL, as far as every scheme has the same parts.
+struct Parts<'u> {
+    scheme: Scheme,
+    user_info: &'u str,
+    host_port: &'u str,
+    /// Without its leading slash.
+    path: &'u str,
+    query: &'u str,
+}
+
+impl<'u> Parts<'u> {
+    fn split(url: &'u str) -> Result<Self, UrlError> {
+        let (scheme, rest) = url.split_once("://").ok_or(UrlError::NoScheme)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "redis" => Scheme::Redis,
+            "rediss" => Scheme::Rediss,
+            "redis+socket" | "unix" => Scheme::Socket,
+            "sentinel" => Scheme::Sentinel,
+            other if other.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+') => {
+                return Err(UrlError::NotRedis(other.chars().take(32).collect()));
+            }
+            _ => return Err(UrlError::NoScheme),
+        };
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user_info, host_port) = authority.rsplit_once('@').unwrap_or(("", authority));
+        Ok(Self { scheme, user_info, host_port, path, query })
+    }
+
+    fn host(&self, default_port: u16) -> Result<Host, UrlError> {
+        let (name, port) = match self.host_port.strip_prefix('[') {
+            Some(bracketed) => {
+                let (name, rest) = bracketed.split_once(']').ok_or(UrlError::Authority)?;
+                let port = rest.strip_prefix(':');
+                if port.is_none() && !rest.is_empty() {
+                    return Err(UrlError::Authority);
+                }
+                (name, port)
+            }
+            None => match self.host_port.split_once(':') {
+                Some((name, port)) => (name, Some(port)),
+                None => (self.host_port, None),
+            },
+        };
+        let port = match port.filter(|port| !port.is_empty()) {
+            Some(port) => port.parse().map_err(|_| UrlError::Authority)?,
+            None => default_port,
+        };
+        let name = decode(name);
+        // A name is shown as it is: nothing in it may move the cursor.
+        if !name.chars().all(|letter| letter.is_alphanumeric() || "-._:%".contains(letter)) {
+            return Err(UrlError::Authority);
+        }
+        Ok(Host { name: if name.is_empty() { "127.0.0.1".to_owned() } else { name }, port })
+    }
+
+    fn socket(&self) -> Result<Address, UrlError> {
+        if self.path.is_empty() || !self.host_port.is_empty() {
+            return Err(UrlError::Socket);
+        }
+        Ok(Address::Unix(PathBuf::from(format!("/{}", decode(self.path)))))
+    }
+
+    fn login(&self) -> Login {
+        let (user, password) = self.user_info.split_once(':').unwrap_or((self.user_info, ""));
+        let known = |text: &str| Some(decode(text)).filter(|text| !text.is_empty());
+        Login { user: known(user), password: known(password) }
+    }
+
+    fn database(&self) -> Result<u32, UrlError> {
+        let parameter = self.parameter(&["virtual_host", "db"]);
+        let path = if self.scheme == Scheme::Socket { "" } else { self.path };
+        let number = parameter.unwrap_or_else(|| decode(path));
+        match number.trim_matches('/') {
+            "" => Ok(0),
+            number => number.parse().map_err(|_| UrlError::Database),
+        }
+    }
+
+    fn tls(&self) -> Result<Option<Tls>, UrlError> {
+        let is_tls =
+            self.scheme == Scheme::Rediss || self.parameters().any(|(name, _)| name.starts_with("ssl_"));
+        if !is_tls {
+            return Ok(None);
+        }
+        let check_name = match self.parameter(&["ssl_check_hostname"]).as_deref() {
+            None => true,
+            Some(flag) => !flag.eq_ignore_ascii_case("false"),
+        };
+        let check = match self.parameter(&["ssl_cert_reqs"]).as_deref() {
+            Some("none" | "CERT_NONE") => PeerCheck::Nothing,
+            // To a client, Python's "optional" is "required":
+            // <https://docs.python.org/3/library/ssl.html#ssl.CERT_OPTIONAL>.
+            None | Some("required" | "CERT_REQUIRED" | "optional" | "CERT_OPTIONAL") => {
+                if check_name {
+                    PeerCheck::Full
+                } else {
+                    PeerCheck::Chain
+                }
+            }
+            Some(_) => return Err(UrlError::Parameter("ssl_cert_reqs")),
+        };
+        let path = |name| self.parameter(&[name]).map(PathBuf::from);
+        let client = match (path("ssl_certfile"), path("ssl_keyfile")) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, None) => None,
+            _ => return Err(UrlError::HalfOfAPair),
+        };
+        Ok(Some(Tls { check, authorities: path("ssl_ca_certs"), client }))
+    }
+
+    fn parameters(&self) -> impl Iterator<Item = (&'u str, &'u str)> {
+        self.query.split('&').filter_map(|pair| pair.split_once('='))
+    }
+
+    /// The value of the first of `names` that is there.
+    fn parameter(&self, names: &[&str]) -> Option<String> {
+        let (_, value) = self.parameters().find(|(name, _)| names.contains(name))?;
+        Some(decode(&value.replace('+', " "))).filter(|value| !value.is_empty())
+    }
+}
+
+fn decode(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// What is written as it is in a user name.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, port } = self;
+        if name.contains(':') { write!(f, "[{name}]:{port}") } else { write!(f, "{name}:{port}") }
+    }
+}
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { user, password } = self;
+        if let Some(user) = user {
+            write!(f, "{}", utf8_percent_encode(user, PLAIN))?;
+        }
+        if password.is_some() {
+            f.write_str(":***")?;
+        }
+        if user.is_some() || password.is_some() { f.write_str("@") } else { Ok(()) }
     }
 }
 
 impl fmt::Display for BrokerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = match (&self.username, &self.password) {
-            (Some(user), Some(_)) => format!("{user}:***@"),
-            (None, Some(_)) => ":***@".to_owned(),
-            (Some(user), None) => format!("{user}@"),
-            (None, None) => String::new(),
-        };
-        match &self.target {
-            Target::Tcp { host, port } => write!(f, "redis://{who}{host}:{port}/{}", self.db),
-            Target::Tls { host, port, .. } => write!(f, "rediss://{who}{host}:{port}/{}", self.db),
-            Target::Unix(path) => {
-                write!(f, "redis+socket://{who}{}?virtual_host={}", path.display(), self.db)
+        let Self { address, login, tls, db } = self;
+        match address {
+            Address::Tcp(host) => {
+                let scheme = if tls.is_some() { "rediss" } else { "redis" };
+                write!(f, "{scheme}://{login}{host}/{db}")
             }
-            Target::Sentinel { nodes, master } => {
-                let nodes: Vec<_> = nodes
-                    .iter()
-                    .map(|(host, port)| format!("sentinel://{who}{host}:{port}/{}", self.db))
-                    .collect();
-                write!(f, "{} ({master})", nodes.join(";"))
+            Address::Unix(path) => {
+                let path = path.display().to_string();
+                write!(f, "redis+socket://{login}{}?virtual_host={db}", path.escape_debug())
+            }
+            Address::Sentinels { sentinels, .. } => {
+                let mut parting = "";
+                for (index, host) in sentinels.iter().enumerate() {
+                    write!(f, "{parting}sentinel://")?;
+                    if index == 0 {
+                        write!(f, "{login}{host}/{db}")?;
+                    } else {
+                        write!(f, "{host}")?;
+                    }
+                    parting = ";";
+                }
+                Ok(())
             }
         }
     }
@@ -197,50 +361,103 @@ impl fmt::Debug for BrokerUrl {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn urls_are_read_as_celery_writes_them_and_shown_without_their_password() {
-        let cases = [
-            ("redis://", "redis://127.0.0.1:6379/0"),
-            ("redis://localhost/3", "redis://localhost:3/3".replace(":3/", ":6379/").leak() as &str),
-            ("redis://:p%40ss@10.0.0.1:7000/1", "redis://:***@10.0.0.1:7000/1"),
-            ("rediss://bob:secret@host:6380", "rediss://bob:***@host:6380/0"),
-            (
-                "redis+socket:///run/redis.sock?virtual_host=2",
-                "redis+socket:///run/redis.sock?virtual_host=2",
-            ),
-            ("redis://[::1]:6379/0", "redis://::1:6379/0"),
-        ];
-        for (text, shown) in cases {
-            let url = BrokerUrl::parse(text, None).expect(text);
-            assert_eq!(url.to_string(), shown);
-            assert!(!format!("{url:?}").contains("secret"));
-        }
-        let url = BrokerUrl::parse("redis://:p%40ss@10.0.0.1:7000/1", None).expect("valid");
-        assert_eq!(url.password.as_deref(), Some("p@ss"));
+    fn shown(url: &str) -> String {
+        BrokerUrl::parse(url).expect("a URL of Celery's").to_string()
     }
 
     #[test]
-    fn sentinels_need_the_name_of_their_master() {
-        let text = "sentinel://a:26379;sentinel://b:26380/1";
-        assert_eq!(BrokerUrl::parse(text, None).expect_err("no master"), UrlError::NoMaster);
-        let url = BrokerUrl::parse(text, Some("mymaster")).expect("valid");
+    fn what_is_left_out_is_what_celery_takes_it_for() {
+        assert_eq!(shown("redis://"), "redis://127.0.0.1:6379/0");
+        assert_eq!(shown("redis://localhost"), "redis://localhost:6379/0");
+        assert_eq!(shown("redis://localhost/"), "redis://localhost:6379/0");
+        assert_eq!(shown("redis://:secret@/3"), "redis://:***@127.0.0.1:6379/3");
+        assert_eq!(shown("redis://[::1]:7000//2"), "redis://[::1]:7000/2");
+        assert_eq!(shown("redis://host?db=4"), "redis://host:6379/4");
+        assert_eq!(shown("sentinel://a"), "sentinel://a:26379/0");
+    }
+
+    #[test]
+    fn users_and_passwords_are_decoded() {
+        let url = BrokerUrl::parse("redis://w%40rker:p%2F%3A%40ss@host").expect("valid");
+        assert_eq!(url.login.user.as_deref(), Some("w@rker"));
+        assert_eq!(url.login.password.as_deref(), Some("p/:@ss"));
+        assert_eq!(url.to_string(), "redis://w%40rker:***@host:6379/0");
+        let url = BrokerUrl::parse("redis://:only%20password@host").expect("valid");
+        assert_eq!((url.login.user, url.login.password.as_deref()), (None, Some("only password")));
+    }
+
+    #[test]
+    fn a_socket_has_its_database_in_a_parameter() {
+        let url = BrokerUrl::parse("redis+socket:///run/redis%20one.sock?virtual_host=1").expect("valid");
+        assert!(url.address == Address::Unix("/run/redis one.sock".into()));
+        assert_eq!(url.name(), "/run/redis one.sock/1");
         assert_eq!(
-            url.target,
-            Target::Sentinel {
-                nodes: vec![("a".into(), 26379), ("b".into(), 26380)],
-                master: "mymaster".into()
-            }
+            shown("unix://:pw@/run/redis.sock?db=2"),
+            "redis+socket://:***@/run/redis.sock?virtual_host=2"
         );
+        assert_eq!(BrokerUrl::parse("redis+socket://run/redis.sock"), Err(UrlError::Socket));
     }
 
     #[test]
-    fn errors_say_what_to_write_and_repeat_no_secret() {
-        let error = |text| BrokerUrl::parse(text, None).expect_err(text).to_string();
-        assert!(error("amqp://guest:secret@host//").contains("Redis brokers only"));
-        assert!(!error("redis://user:secret@:x:y").contains("secret"));
-        assert!(error("redis://host/celery").contains("no database number"));
-        assert!(error("").contains("as Celery does"));
+    fn ssl_parameters_are_those_of_redis_py() {
+        let tls = |url: &str| BrokerUrl::parse(url).expect("valid").tls;
+        assert!(tls("redis://host").is_none());
+        assert!(tls("rediss://host").is_some_and(|tls| tls.check == PeerCheck::Full));
+        for value in ["none", "CERT_NONE"] {
+            let tls = tls(&format!("redis://host?ssl_cert_reqs={value}"));
+            assert!(tls.is_some_and(|tls| tls.check == PeerCheck::Nothing));
+        }
+        let checked =
+            tls("rediss://h?ssl_cert_reqs=required&ssl_check_hostname=False&ssl_ca_certs=%2Fca.pem");
+        assert!(checked.is_some_and(|tls| tls.check == PeerCheck::Chain && tls.authorities == Some("/ca.pem".into())));
+        let parse = |query: &str| BrokerUrl::parse(&format!("rediss://h?{query}"));
+        assert_eq!(parse("ssl_cert_reqs=perhaps"), Err(UrlError::Parameter("ssl_cert_reqs")));
+        assert_eq!(parse("ssl_certfile=c.pem"), Err(UrlError::HalfOfAPair));
+    }
+
+    #[test]
+    fn sentinels_are_listed_and_the_first_says_the_rest() {
+        let text = "sentinel://u:pw@a:1/2;sentinel://b;sentinel://c:3/9";
+        let url = BrokerUrl::parse(text)
+            .expect("valid")
+            .with_sentinel_master("mymaster")
+            .with_sentinel_password("deep");
+        assert_eq!(url.to_string(), "sentinel://u:***@a:1/2;sentinel://b:26379;sentinel://c:3");
+        assert_eq!(url.name(), "mymaster@a:1,b:26379,c:3/2");
+        assert!(!format!("{url:?}").contains("deep"));
+    }
+
+    #[test]
+    fn what_is_no_redis_says_so() {
+        assert_eq!(BrokerUrl::parse("localhost:6379"), Err(UrlError::NoScheme));
+        assert_eq!(BrokerUrl::parse(""), Err(UrlError::NoScheme));
+        assert_eq!(BrokerUrl::parse("amqp://guest@host//"), Err(UrlError::NotRedis("amqp".to_owned())));
+        assert_eq!(BrokerUrl::parse("redis://a;redis://b"), Err(UrlError::Several));
+        assert_eq!(BrokerUrl::parse("redis://host/first"), Err(UrlError::Database));
+        assert_eq!(BrokerUrl::parse("redis://host:99999"), Err(UrlError::Authority));
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_never_shown(password in "[A-Z]{12}[/:@#?;]?[A-Z]{12}", scheme in 0..4usize) {
+            let scheme = ["redis", "rediss", "unix", "sentinel"][scheme];
+            let url = format!("{scheme}://user:{password}@/0");
+            let shown = match BrokerUrl::parse(&url) {
+                Ok(url) => format!("{url} {url:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            for half in password.split(|letter: char| !letter.is_ascii_uppercase()) {
+                prop_assert!(!shown.to_ascii_uppercase().contains(half), "{}", shown);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in "(redis|sentinel|unix)://[\\PC]{0,60}") {
+            let _ = BrokerUrl::parse(&text).map(|url| (url.to_string(), url.name()));
+        }
     }
 }

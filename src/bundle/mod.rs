@@ -2,4 +2,4 @@
 
 mod read;
 
-pub use read::{BundleError, Notice, Reading, read_evidence};
+pub use read::{BundleError, Notice, Reading, announce, read_evidence, take};

@@ -244,7 +244,7 @@ fn read_snapshot(
     looker.looked_for_workers();
     each_line(BufReader::new(File::open(path)?), |_, line| {
         if let Ok(line) = read_key(line) {
-            survey(&mut looker, &line);
+            announce(&mut looker, &line);
         }
     })?;
     each_line(BufReader::new(File::open(path)?), |number, line| match read_key(line) {
@@ -285,7 +285,8 @@ fn each_line(mut file: impl BufRead, mut each: impl FnMut(usize, &[u8])) -> io::
 }
 
 /// The first time over: what is bound, and which lists there are.
-fn survey(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
+/// Tells a look of a binding or of a list's name, before any list is taken.
+pub fn announce(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
     let Ok(name) = std::str::from_utf8(&line.key) else { return };
     match &line.content {
         Content::Set(members) => {
@@ -299,7 +300,8 @@ fn survey(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
 }
 
 /// The second time: the messages and the results.
-fn take(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
+/// Takes what lies under a key into a look.
+pub fn take(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
     let name = String::from_utf8_lossy(&line.key);
     match &line.content {
         Content::List(entries) => {

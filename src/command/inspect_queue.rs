@@ -1,25 +1,28 @@
 //! `tracelink inspect-queue`: what lies in the broker, and what is wrong with it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::progress::Progress;
 use super::{Exit, exit_of, print, save::Saver, tell_notices};
-use crate::broker::{BrokerUrl, Client, Found, ListReader, Page, Read, Survey, survey};
-use crate::bundle::{Reading, read_evidence};
+use crate::broker::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
+use crate::bundle::{Reading, announce, read_evidence, take};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{Evidence, Keep, Looker, Naming};
 use crate::model::{Report, Timestamp};
 use crate::report::Subject;
+use crate::report::text::safe;
 use crate::wire::celery::ReadOptions;
+use crate::wire::snapshot::KeyLine;
 
 /// How long `--watch` waits between two looks.
 const WATCH: Duration = Duration::from_secs(2);
@@ -31,7 +34,7 @@ pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
     let interrupted = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
         .context("cannot listen for Ctrl-C")?;
-    let url = BrokerUrl::parse(&args.broker, args.sentinel_master.as_deref())?;
+    let url = broker_url(&args.broker, args)?;
     loop {
         let (report, missing) = inspect(args, output, &url, &interrupted)?;
         let is_interrupted = interrupted.load(Ordering::Relaxed);
@@ -93,6 +96,15 @@ fn tell_missing(missing: &[String], report: &Report) {
     }
 }
 
+/// The URL with the name of Sentinel's master, which it has no place for.
+fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError> {
+    let url = BrokerUrl::parse(url)?;
+    Ok(match &args.sentinel_master {
+        Some(master) => url.with_sentinel_master(master),
+        None => url,
+    })
+}
+
 /// Looks once at the broker, and judges. Returns the queues that were asked
 /// for and are not there as well.
 fn inspect(
@@ -101,15 +113,16 @@ fn inspect(
     url: &BrokerUrl,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<(Report, Vec<String>)> {
-    let mut client = Client::connect(url)?;
+    let go_on = || {
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let mut connection = Connection::open(url)?;
     let progress = Progress::new(output);
-    let survey = survey(&mut client, |met| progress.scanned(met))?;
-    if survey.sets.is_empty() && survey.lists.is_empty() && survey.unacked.is_empty() {
-        bail!(
-            "{url} holds nothing of Celery: no binding, no list, no `unacked`\n  is it the right database number? redis://host:6379/<number>"
-        );
-    }
-    let now = client.time()?;
+    let survey = survey(&mut connection, &args.queues, &mut |passed, _| {
+        progress.scanned(passed);
+        go_on()
+    })?;
+    let now = survey.at;
     let mut evidence = Evidence::default();
     // A limited look keeps each message, so that results can be joined to it;
     // a look at everything counts them.
@@ -117,31 +130,51 @@ fn inspect(
     let options = ReadOptions { args: args.show_args };
     let mut saver = args.save.as_deref().map(|path| create(path, url, now, args.show_args)).transpose()?;
     let mut looker = Looker::new(&mut evidence, &url.name(), now, keep, options, Naming::from(&args.naming));
-    let lists = announce(&mut looker, &survey, &args.queues, saver.as_mut())?;
-    let missing = missing_queues(&lists, &mut looker, &args.queues);
-    if lists.len() < survey.lists.len() {
+    let limit = if args.all { None } else { Some(args.limit) };
+    let plan = plan(&mut looker, &survey, &args.queues, limit);
+    let missing = missing_queues(&plan, &mut looker, &args.queues);
+    progress.begin(plan.entries());
+    let mut saved = survey.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding));
+    let reading = read(&mut connection, &plan, &mut |page| {
+        take(&mut looker, &page);
+        saved = keep_line(saver.as_mut(), &page);
+        progress.read(page.content.len() as u64);
+        if saved.is_ok() { go_on() } else { ControlFlow::Break(()) }
+    })?;
+    saved?;
+    looker.seen_twice(reading.seen_twice);
+    let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
+    if is_part || reading.stopped || !survey.complete {
         looker.incomplete();
     }
-    let limit = if args.all { u64::MAX } else { args.limit };
-    client = read_lists(client, lists, limit, &mut looker, saver.as_mut(), &progress, interrupted)?;
-    read_unacked(&mut client, &survey, limit, &mut looker, saver.as_mut())?;
+    tell_moved(&reading.moved, output);
     for (key, (count, why)) in std::mem::take(&mut looker.foreign) {
         if output.verbose {
-            anstream::eprintln!(
-                "tracelink: {count} entries of `{}` passed over: {why}",
-                crate::report::text::safe(&key)
-            );
+            anstream::eprintln!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key));
         }
     }
     looker.finish();
-    if keep == Keep::Each {
-        read_results(args, client, &mut evidence, &url.name(), now, saver.as_mut())?;
+    if keep == Keep::Each && !reading.stopped {
+        join_results(args, connection, &mut evidence, &url.name(), now, saver.as_mut())?;
     }
     if let Some(saver) = saver {
         saver.finish()?;
     }
     progress.done();
     Ok((report(&evidence, now, listing(output)), missing))
+}
+
+fn keep_line(saver: Option<&mut Saver>, line: &KeyLine<'_>) -> io::Result<()> {
+    saver.map_or(Ok(()), |saver| saver.key(line))
+}
+
+fn tell_moved(lists: &[String], output: &Output) {
+    for list in lists.iter().filter(|_| !output.quiet) {
+        anstream::eprintln!(
+            "tracelink: workers took messages from `{}` while it was read: some are told that are gone now",
+            safe(list)
+        );
+    }
 }
 
 /// How much a report lists: a sample for a person, all that was kept for who
@@ -155,167 +188,65 @@ fn listing(output: &Output) -> Listing {
     }
 }
 
-/// Takes the bindings, and finds the lists to read.
-fn announce(
-    looker: &mut Looker<'_>,
-    survey: &Survey,
-    wanted: &[String],
-    mut saver: Option<&mut Saver>,
-) -> anyhow::Result<Vec<Found>> {
+/// Takes the bindings and the names of the lists, and plans what to read of them.
+fn plan(looker: &mut Looker<'_>, survey: &Survey, wanted: &[String], limit: Option<u64>) -> Plan {
     looker.looked_for_workers();
-    for (key, members) in &survey.sets {
-        let members: Vec<_> = members.iter().filter_map(|member| std::str::from_utf8(member).ok()).collect();
-        if let Ok(name) = std::str::from_utf8(key) {
-            looker.set(name, &members);
-            if let Some(saver) = &mut saver {
-                saver.set(name, &members)?;
-            }
+    for binding in &survey.bindings {
+        announce(looker, binding);
+    }
+    for list in &survey.lists {
+        looker.announce(&list.key);
+    }
+    let mut queues: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for list in &survey.lists {
+        let (queue, step) = looker.queue_of(&list.key);
+        if wanted.is_empty() || wanted.iter().any(|name| **name == *queue || *name == list.key) {
+            queues.entry(queue).or_default().insert((step, &list.key), list.clone());
         }
     }
-    let mut lists = Vec::new();
-    for found in &survey.lists {
-        let Ok(name) = std::str::from_utf8(&found.key) else { continue };
-        looker.announce(name);
-        lists.push((name, found));
+    Plan {
+        queues: queues.into_values().map(|lists| lists.into_values().collect()).collect(),
+        held: survey.held.clone(),
+        held_since: survey.held_since.clone(),
+        limit,
     }
-    let lists = lists.into_iter().filter(|(name, _)| {
-        wanted.is_empty() || wanted.iter().any(|queue| *queue == *looker.queue_of_list(name) || queue == name)
-    });
-    Ok(lists.map(|(_, found)| found.clone()).collect())
 }
 
-fn missing_queues(lists: &[Found], looker: &mut Looker<'_>, wanted: &[String]) -> Vec<String> {
-    let there: Vec<_> = lists
-        .iter()
-        .filter_map(|found| Some(looker.queue_of_list(std::str::from_utf8(&found.key).ok()?)))
-        .collect();
-    let is_there = |queue: &String| there.iter().any(|known| **known == **queue) || looker.is_bound(queue);
-    wanted.iter().filter(|queue| !is_there(queue)).cloned().collect()
-}
-
-/// Fields of a hash, and their values.
-type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
-
-/// A page on its way from the thread that fetches to the one that judges.
-struct Fetched {
-    name: String,
-    page: Page,
-    length: u64,
-    complete: bool,
-}
-
-/// Fetches on one thread and judges on this one.
-fn read_lists(
-    mut client: Client,
-    lists: Vec<Found>,
-    limit: u64,
-    looker: &mut Looker<'_>,
-    mut saver: Option<&mut Saver>,
-    progress: &Progress,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<Client> {
-    /// Pages that may wait to be judged, of about a megabyte each.
-    const AHEAD: usize = 4;
-    let total = lists.iter().map(|found| found.length.min(limit)).sum();
-    progress.begin(total);
-    let (send, fetched) = mpsc::sync_channel::<Fetched>(AHEAD);
-    std::thread::scope(|scope| {
-        let fetcher = scope.spawn(move || {
-            for found in &lists {
-                let Ok(name) = std::str::from_utf8(&found.key) else { continue };
-                let mut reader = ListReader::new(found, limit);
-                while let Some(page) = reader.next(&mut client)? {
-                    let page = Fetched {
-                        name: name.to_owned(),
-                        page,
-                        length: found.length,
-                        complete: reader.is_complete(),
-                    };
-                    if interrupted.load(Ordering::Relaxed) || send.send(page).is_err() {
-                        return Ok(client);
-                    }
-                }
-            }
-            Ok(client)
-        });
-        for Fetched { name, page, length, complete } in fetched {
-            progress.read(page.entries.len() as u64);
-            let indexes = (0..=page.first_index).rev();
-            let entries = indexes.zip(page.entries.iter().map(Vec::as_slice));
-            looker.list(&name, entries, Some(length), complete);
-            looker.seen_twice(page.seen_twice);
-            if let Some(saver) = &mut saver {
-                saver.list(&name, &page, length, complete)?;
-            }
-        }
-        let client: Result<Client, crate::broker::BrokerError> =
-            fetcher.join().expect("the fetching thread does not panic");
-        Ok(client?)
-    })
-}
-
-fn read_unacked(
-    client: &mut Client,
-    survey: &Survey,
-    limit: u64,
-    looker: &mut Looker<'_>,
-    mut saver: Option<&mut Saver>,
-) -> anyhow::Result<()> {
-    for found in &survey.unacked {
-        let name = String::from_utf8_lossy(&found.key);
-        let complete = found.length <= limit;
-        let (mut cursor, mut read) = (0, 0);
-        loop {
-            let (next, pairs): (u64, Pairs) = client.ask(Read::HashScan { key: &found.key, cursor })?;
-            read += pairs.len() as u64;
-            looker.unacked(&name, pairs.iter().map(|(_, value)| value.as_slice()), complete);
-            if let Some(saver) = &mut saver {
-                saver.unacked(&name, &pairs, complete)?;
-            }
-            cursor = next;
-            if cursor == 0 || read >= limit {
-                break;
-            }
-        }
+fn missing_queues(plan: &Plan, looker: &mut Looker<'_>, wanted: &[String]) -> Vec<String> {
+    let mut there = BTreeSet::new();
+    for list in plan.queues.iter().flatten() {
+        there.insert(list.key.clone());
+        there.insert(looker.queue_of(&list.key).0.to_string());
     }
-    Ok(())
+    wanted.iter().filter(|queue| !there.contains(*queue) && !looker.is_bound(queue)).cloned().collect()
 }
 
 /// Reads the results of the tasks that were seen, by their ids alone.
-fn read_results(
+fn join_results(
     args: &cli::InspectQueue,
-    client: Client,
+    mut connection: Connection,
     evidence: &mut Evidence,
     broker: &str,
     now: Timestamp,
     mut saver: Option<&mut Saver>,
 ) -> anyhow::Result<()> {
-    /// Results that are asked for at a time.
-    const AT_ONCE: usize = 500;
-    let mut client = match &args.result_backend {
-        Some(url) => Client::connect(&BrokerUrl::parse(url, args.sentinel_master.as_deref())?)?,
-        None => client,
-    };
     let ids: Vec<String> = evidence.tasks.iter().map(|task| task.id.to_string()).collect();
-    let mut found = Vec::new();
-    for ids in ids.chunks(AT_ONCE) {
-        let keys: Vec<Vec<u8>> = ids.iter().map(|id| format!("celery-task-meta-{id}").into_bytes()).collect();
-        let values: Vec<Option<Vec<u8>>> = client.ask(Read::Values(&keys))?;
-        found.extend(ids.iter().cloned().zip(values).filter_map(|(id, value)| Some((id, value?))));
-    }
     let mut looker =
         Looker::new(evidence, broker, now, Keep::Each, ReadOptions::default(), Naming::default());
-    for (id, value) in &found {
-        looker.result(id, value);
-        if let Some(saver) = &mut saver {
-            saver.result(id, value)?;
-        }
+    let mut saved = Ok(());
+    if let Some(url) = &args.result_backend {
+        connection = Connection::open(&broker_url(url, args)?)?;
     }
-    Ok(())
+    read_results(&mut connection, "", ids.iter().map(String::as_str), &mut |result| {
+        take(&mut looker, &result);
+        saved = keep_line(saver.as_deref_mut(), &result);
+        if saved.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(saved?)
 }
 
 fn create(path: &Path, url: &BrokerUrl, now: Timestamp, with_args: bool) -> anyhow::Result<Saver> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     let out: Box<dyn Write> = Box::new(BufWriter::new(file));
-    Ok(Saver::new(out, &url.name(), url.db, now, with_args)?)
+    Ok(Saver::new(out, &url.name(), now, with_args)?)
 }

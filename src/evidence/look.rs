@@ -120,8 +120,9 @@ impl<'e> Looker<'e> {
         self.lists.entry(name.to_owned()).or_insert_with(|| (Arc::from(""), 0));
     }
 
-    /// The queue and the priority step of a list.
-    fn queue_of(&mut self, name: &str) -> (Arc<str>, u32) {
+    /// The queue to which a list belongs and its priority step, by the bindings
+    /// and the names that were taken so far.
+    pub fn queue_of(&mut self, name: &str) -> (Arc<str>, u32) {
         if let Some((queue, step)) = self.lists.get(name).filter(|(queue, _)| !queue.is_empty()) {
             return (Arc::clone(queue), *step);
         }
@@ -145,12 +146,6 @@ impl<'e> Looker<'e> {
     /// Whether a queue of that name is bound.
     pub fn is_bound(&self, queue: &str) -> bool {
         self.bound.contains(queue)
-    }
-
-    /// The queue to which a list belongs, by the bindings and the names that
-    /// were taken so far.
-    pub fn queue_of_list(&mut self, name: &str) -> Arc<str> {
-        self.queue_of(name).0
     }
 
     /// Takes entries of a list, each with its index from the newest.

@@ -50,6 +50,23 @@ pub enum Content<'a> {
     Other(String),
 }
 
+impl Content<'_> {
+    /// The number of entries, fields or members.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::List(entries) | Self::Set(entries) => entries.len(),
+            Self::Hash(pairs) => pairs.len(),
+            Self::Zset(pairs) => pairs.len(),
+            Self::String(_) => 1,
+            Self::Other(_) => 0,
+        }
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// Bytes as Redis holds them.
 pub type Bytes<'a> = Cow<'a, [u8]>;
 

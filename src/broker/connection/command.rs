@@ -1,0 +1,190 @@
+//! The commands that tracelink can say to Redis.
+
+use redis::{Cmd, cmd};
+
+/// Every command that a [`Connection`](super::Connection) can say once it is
+/// open, by name. A user with these and no others can do all that tracelink
+/// does:
+///
+/// ```text
+/// ACL SETUSER tracelink on ><password> ~* +dbsize +hlen +hscan … +zrange
+/// ```
+///
+/// Before them go `AUTH` and `SELECT`, where the URL has a login and a database
+/// other than 0; to Sentinel, `AUTH` and `SENTINEL GET-MASTER-ADDR-BY-NAME`.
+/// The driver says nothing of its own: no `HELLO`, no `CLIENT SETINFO`.
+pub const READ_COMMANDS: [&str; 14] = [
+    "DBSIZE", "HLEN", "HSCAN", "LINDEX", "LLEN", "LRANGE", "MGET", "PTTL", "SCAN", "SSCAN", "STRLEN", "TIME",
+    "ZCARD", "ZRANGE",
+];
+
+/// How many keys or fields Redis looks at for one step of a scan.
+pub const SCAN_STEP: u64 = 1000;
+
+/// A command that changes nothing: <https://redis.io/docs/latest/commands/>.
+///
+/// That no command that writes is among these is what makes a connection
+/// read-only; `tests/broker/readonly.rs` holds it to that.
+#[derive(Clone, Copy, Debug)]
+pub enum ReadCommand<'a> {
+    Time,
+    /// The number of keys in the database.
+    KeyCount,
+    /// A step through the names of all keys of a type.
+    Scan {
+        cursor: u64,
+        kind: KeyKind,
+    },
+    /// Milliseconds to live.
+    TimeToLive(&'a [u8]),
+    ListLength(&'a [u8]),
+    /// Entries by index, both ends included; -1 is the last.
+    ListRange {
+        key: &'a [u8],
+        first: i64,
+        last: i64,
+    },
+    ListEntry {
+        key: &'a [u8],
+        index: i64,
+    },
+    HashLength(&'a [u8]),
+    HashScan {
+        key: &'a [u8],
+        cursor: u64,
+    },
+    SetScan {
+        key: &'a [u8],
+        cursor: u64,
+    },
+    SortedLength(&'a [u8]),
+    /// Members by rank with their scores, both ends included, the lowest first.
+    SortedRange {
+        key: &'a [u8],
+        first: i64,
+        last: i64,
+    },
+    StringLength(&'a [u8]),
+    Strings(&'a [&'a [u8]]),
+}
+
+/// The types of keys that are looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyKind {
+    List,
+    Set,
+}
+
+impl<'a> ReadCommand<'a> {
+    /// The command's name, as an ACL writes it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Time => "TIME",
+            Self::KeyCount => "DBSIZE",
+            Self::Scan { .. } => "SCAN",
+            Self::TimeToLive(_) => "PTTL",
+            Self::ListLength(_) => "LLEN",
+            Self::ListRange { .. } => "LRANGE",
+            Self::ListEntry { .. } => "LINDEX",
+            Self::HashLength(_) => "HLEN",
+            Self::HashScan { .. } => "HSCAN",
+            Self::SetScan { .. } => "SSCAN",
+            Self::SortedLength(_) => "ZCARD",
+            Self::SortedRange { .. } => "ZRANGE",
+            Self::StringLength(_) => "STRLEN",
+            Self::Strings(_) => "MGET",
+        }
+    }
+
+    /// The key that it reads, where it is one.
+    pub const fn key(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Time | Self::KeyCount | Self::Scan { .. } | Self::Strings(_) => None,
+            Self::TimeToLive(key)
+            | Self::ListLength(key)
+            | Self::ListRange { key, .. }
+            | Self::ListEntry { key, .. }
+            | Self::HashLength(key)
+            | Self::HashScan { key, .. }
+            | Self::SetScan { key, .. }
+            | Self::SortedLength(key)
+            | Self::SortedRange { key, .. }
+            | Self::StringLength(key) => Some(key),
+        }
+    }
+
+    /// The type that the key must have for this.
+    pub const fn expects(&self) -> &'static str {
+        match self {
+            Self::ListLength(_) | Self::ListRange { .. } | Self::ListEntry { .. } => "list",
+            Self::HashLength(_) | Self::HashScan { .. } => "hash",
+            Self::SetScan { .. } => "set",
+            Self::SortedLength(_) | Self::SortedRange { .. } => "sorted set",
+            _ => "string",
+        }
+    }
+
+    /// Appends the command as it goes over the wire.
+    pub(super) fn write(&self, wire: &mut Vec<u8>) {
+        let mut command = cmd(self.name());
+        if let Some(key) = self.key() {
+            command.arg(key);
+        }
+        self.write_arguments(&mut command);
+        command.write_packed_command(wire);
+    }
+
+    fn write_arguments(&self, command: &mut Cmd) {
+        match *self {
+            Self::Scan { cursor, kind } => {
+                let kind = match kind {
+                    KeyKind::List => "list",
+                    KeyKind::Set => "set",
+                };
+                command.arg(cursor).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg(kind);
+            }
+            Self::HashScan { cursor, .. } | Self::SetScan { cursor, .. } => {
+                // Values of a hash are envelopes: a step is a page of them.
+                command.arg(cursor).arg("COUNT").arg(SCAN_STEP / 4);
+            }
+            Self::ListRange { first, last, .. } => {
+                command.arg(first).arg(last);
+            }
+            Self::SortedRange { first, last, .. } => {
+                command.arg(first).arg(last).arg("WITHSCORES");
+            }
+            Self::ListEntry { index, .. } => {
+                command.arg(index);
+            }
+            Self::Strings(keys) => {
+                command.arg(keys);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_go_over_the_wire_as_redis_documents_them() {
+        let words = |command: ReadCommand<'_>| {
+            let mut wire = Vec::new();
+            command.write(&mut wire);
+            let text = String::from_utf8(wire).expect("these have no binary keys");
+            let words: Vec<_> = text.split("\r\n").filter(|line| !line.starts_with(['*', '$'])).collect();
+            words.join(" ").trim_end().to_owned()
+        };
+        assert_eq!(words(ReadCommand::Time), "TIME");
+        assert_eq!(words(ReadCommand::Scan { cursor: 7, kind: KeyKind::Set }), "SCAN 7 COUNT 1000 TYPE set");
+        assert_eq!(words(ReadCommand::ListRange { key: b"q", first: -9, last: -1 }), "LRANGE q -9 -1");
+        assert_eq!(words(ReadCommand::HashScan { key: b"h", cursor: 0 }), "HSCAN h 0 COUNT 250");
+        assert_eq!(
+            words(ReadCommand::SortedRange { key: b"z", first: 0, last: 9 }),
+            "ZRANGE z 0 9 WITHSCORES"
+        );
+        assert_eq!(words(ReadCommand::Strings(&[b"a", b"b"])), "MGET a b");
+    }
+}

@@ -1,0 +1,137 @@
+//! A connection that can only read.
+//!
+//! The driver's own connection is private to this module and its children, and
+//! takes no command but a [`ReadCommand`]. Nothing outside can say anything else.
+
+mod command;
+mod dial;
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redis::Value;
+
+pub use command::READ_COMMANDS;
+pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
+/// What an answer can be read as.
+pub(super) use redis::FromRedisValue as Answer;
+
+use super::error::BrokerError;
+use super::url::BrokerUrl;
+use crate::model::Timestamp;
+
+/// An open connection to one database of a Redis server.
+///
+/// Connecting may take 5 seconds a host, and an answer 30; resolving a name
+/// takes as long as the system lets it.
+pub struct Connection {
+    redis: redis::Connection,
+    /// The URL with its password masked, for messages.
+    shown: String,
+    db: u32,
+}
+
+impl Connection {
+    /// Connects, logs in, and makes sure that a Redis server answers.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], which names the broker, what is wrong and the remedy.
+    pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
+        let opened = dial::dial(url).and_then(|redis| {
+            let mut connection = Self { redis, shown: url.to_string(), db: url.database() };
+            connection.clock()?;
+            dial::trust(&connection.redis, &connection.shown)?;
+            Ok(connection)
+        });
+        opened.map_err(|error| match error {
+            BrokerError::Timeout { broker, .. } if url.tls.is_some() => {
+                BrokerError::Tls { broker, why: "the server does not return the greeting".to_owned() }
+            }
+            // What ends the conversation before it began is no Redis.
+            BrokerError::Lost { broker, .. } | BrokerError::Unreadable { broker, .. } => {
+                BrokerError::NotRedis { broker }
+            }
+            error => error,
+        })
+    }
+
+    /// Redis's own clock, or this machine's where the user may not ask for it:
+    /// `TIME` is in neither `@read` nor `@connection`.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], where the connection is lost.
+    pub fn clock(&mut self) -> Result<Timestamp, BrokerError> {
+        let nanos = match self.ask::<(u64, u64)>(&ReadCommand::Time) {
+            Ok((seconds, micros)) => {
+                seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000))
+            }
+            Err(BrokerError::NoPermission { .. }) => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
+            Err(error) => return Err(error),
+        };
+        Ok(Timestamp::from_nanos(nanos))
+    }
+
+    /// The broker's URL, its password masked.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    pub(super) fn database(&self) -> i64 {
+        i64::from(self.db)
+    }
+
+    /// Says one command and reads its answer.
+    pub(super) fn ask<T: Answer>(&mut self, command: &ReadCommand<'_>) -> Result<T, BrokerError> {
+        self.send(std::slice::from_ref(command))?;
+        self.receive(command)?
+    }
+
+    /// Says commands in one breath. What one of them is refused stands in its
+    /// place, and the others are answered all the same.
+    pub(super) fn ask_each<T: Answer>(
+        &mut self,
+        commands: &[ReadCommand<'_>],
+    ) -> Result<Vec<Result<T, BrokerError>>, BrokerError> {
+        self.send(commands)?;
+        commands.iter().map(|command| self.receive(command)).collect()
+    }
+
+    /// Says commands whose answers are fetched with [`Self::receive`], one for
+    /// one and in the same order.
+    pub(super) fn send(&mut self, commands: &[ReadCommand<'_>]) -> Result<(), BrokerError> {
+        let mut wire = Vec::new();
+        for command in commands {
+            command.write(&mut wire);
+        }
+        let first = commands.first().map_or("", ReadCommand::name);
+        self.redis.send_packed_command(&wire).map_err(|error| BrokerError::lost(&self.shown, first, &error))
+    }
+
+    /// Reads the answer to `command`. The outer error means that the connection
+    /// is of no more use, the inner one that this command was refused.
+    pub(super) fn receive<T: Answer>(
+        &mut self,
+        command: &ReadCommand<'_>,
+    ) -> Result<Result<T, BrokerError>, BrokerError> {
+        let answer = self.redis.recv_response();
+        let value = answer.map_err(|error| BrokerError::lost(&self.shown, command.name(), &error))?;
+        Ok(match value {
+            Value::ServerError(error) => {
+                let (key, expected) = (command.key(), command.expects());
+                Err(BrokerError::refused(&self.shown, command.name(), key, expected, &error))
+            }
+            value => T::from_redis_value(value)
+                .map_err(|_| BrokerError::Unreadable { broker: self.shown.clone(), command: command.name() }),
+        })
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("broker", &self.shown).finish_non_exhaustive()
+    }
+}

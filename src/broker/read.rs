@@ -1,0 +1,245 @@
+//! The content of queues and of `unacked`, page by page.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, BuildHasherDefault};
+use std::ops::ControlFlow;
+use std::sync::mpsc::sync_channel;
+use std::{panic, thread};
+
+use rustc_hash::{FxHashSet, FxHasher};
+
+use super::connection::{Connection, ReadCommand};
+use super::error::BrokerError;
+use super::list::{Pager, Turn, Window};
+use super::survey::Found;
+use crate::wire::snapshot::{Content, KeyLine};
+
+/// What to read, and how much of it.
+#[derive(Clone, Default, Debug)]
+pub struct Plan {
+    /// The lists of each queue, one for each priority, in the order in which a
+    /// worker empties them.
+    pub queues: Vec<Vec<Found>>,
+    /// The hashes `unacked`.
+    pub held: Vec<Found>,
+    /// The sorted sets `unacked_index`.
+    pub held_since: Vec<Found>,
+    /// The most entries of a queue, over all its lists, and of a hash.
+    pub limit: Option<u64>,
+}
+
+impl Plan {
+    /// About how many entries it will read.
+    pub fn entries(&self) -> u64 {
+        let all = |found: &[Found]| found.iter().map(|found| found.len).fold(0, u64::saturating_add);
+        let limit = self.limit.unwrap_or(u64::MAX);
+        let ready = self.queues.iter().map(|lists| all(lists).min(limit)).fold(0, u64::saturating_add);
+        let held = self.held.iter().map(|hash| hash.len.min(limit)).fold(0, u64::saturating_add);
+        ready.saturating_add(held).saturating_add(all(&self.held_since))
+    }
+}
+
+/// How the reading went.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Summary {
+    /// Entries that were handed out.
+    pub entries: u64,
+    /// Entries that came a second time, and were left out.
+    pub seen_twice: u64,
+    /// The lists that moved at their tail while they were read.
+    pub moved: Vec<String>,
+    /// Whether it was broken off.
+    pub stopped: bool,
+}
+
+/// Pages that are asked for and not yet answered, so that the server never waits.
+const ASKED: usize = 2;
+/// Pages that are answered and not yet judged.
+const AHEAD: usize = 2;
+/// Members of a sorted set in one page.
+const MEMBERS: u64 = 1000;
+
+/// Reads what the plan says and hands it to `each`, page by page: a piece of a
+/// list with its newest entry first, pieces from the next entry out to the
+/// newest, so that a limit takes what will be consumed next. Fetching goes on
+/// in a thread of its own while `each` judges. `each` may break the reading off.
+///
+/// Lists come before `unacked`: a message that a worker takes meanwhile moves
+/// in that direction, and so is seen in one place at least, perhaps in both.
+/// About five pages of a megabyte are in memory at a time, or as many of a
+/// single entry, where entries are larger than that.
+///
+/// # Errors
+///
+/// [`BrokerError`]. What was handed out until then holds.
+pub fn read(
+    connection: &mut Connection,
+    plan: &Plan,
+    each: &mut dyn FnMut(KeyLine<'static>) -> ControlFlow<()>,
+) -> Result<Summary, BrokerError> {
+    let (pages, fetched) = sync_channel(AHEAD);
+    thread::scope(|scope| {
+        let fetching = scope.spawn(move || {
+            // The channel closes when the judge has heard enough.
+            let mut hand_over = |page| match pages.send(page) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            };
+            let mut fetch = Fetch { connection, summary: Summary::default(), each: &mut hand_over };
+            fetch.all(plan)?;
+            Ok(fetch.summary)
+        });
+        for page in fetched {
+            if each(page).is_break() {
+                break;
+            }
+        }
+        fetching.join().unwrap_or_else(|cause| panic::resume_unwind(cause))
+    })
+}
+
+/// A field and its value.
+type Pair = (Vec<u8>, Vec<u8>);
+
+/// The fetching thread's side.
+struct Fetch<'f> {
+    connection: &'f mut Connection,
+    summary: Summary,
+    each: &'f mut dyn FnMut(KeyLine<'static>) -> ControlFlow<()>,
+}
+
+impl Fetch<'_> {
+    fn all(&mut self, plan: &Plan) -> Result<(), BrokerError> {
+        for lists in &plan.queues {
+            let mut room = plan.limit.unwrap_or(u64::MAX);
+            for list in lists {
+                room -= self.list(list, room)?;
+                if self.summary.stopped {
+                    return Ok(());
+                }
+            }
+        }
+        for hash in &plan.held {
+            self.hash(hash, plan.limit.unwrap_or(u64::MAX))?;
+        }
+        for set in &plan.held_since {
+            self.sorted_set(set)?;
+        }
+        Ok(())
+    }
+
+    /// Reads at most `room` entries of a list, and says how many it read.
+    fn list(&mut self, list: &Found, room: u64) -> Result<u64, BrokerError> {
+        let key = list.key.as_bytes();
+        let len: u64 = self.connection.ask(&ReadCommand::ListLength(key))?;
+        let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
+        let mut pager = Pager::new(len, room);
+        let mut asked: VecDeque<Window> = VecDeque::with_capacity(ASKED);
+        let mut is_told = false;
+        while !self.summary.stopped {
+            while asked.len() < ASKED
+                && let Some(window) = pager.ask()
+            {
+                self.connection.send(&[range(key, window)])?;
+                asked.push_back(window);
+            }
+            let Some(window) = asked.pop_front() else { break };
+            let entries: Vec<Vec<u8>> = self.connection.receive(&range(key, window))??;
+            match pager.take(window, entries) {
+                Turn::Page { entries, .. } if entries.is_empty() => {}
+                Turn::Page { entries, from } => {
+                    is_told = true;
+                    self.summary.entries += entries.len() as u64;
+                    let content = Content::List(entries.into_iter().map(Cow::Owned).collect());
+                    self.tell(list, pttl, content, Some(len), from, pager.is_complete());
+                }
+                Turn::Retreat => self.let_go(key, &mut asked)?,
+            }
+        }
+        self.let_go(key, &mut asked)?;
+        if !is_told {
+            // So that its length is known where the limit left nothing to read.
+            self.tell(list, pttl, Content::List(Vec::new()), Some(len), len, pager.is_complete());
+        }
+        self.summary.seen_twice += pager.seen_twice;
+        if pager.moved {
+            self.summary.moved.push(list.key.clone());
+        }
+        Ok(pager.taken())
+    }
+
+    /// Reads the answers that no one waits for any more.
+    fn let_go(&mut self, key: &[u8], asked: &mut VecDeque<Window>) -> Result<(), BrokerError> {
+        for window in asked.drain(..) {
+            self.connection.receive::<Vec<Vec<u8>>>(&range(key, window))??;
+        }
+        Ok(())
+    }
+
+    fn hash(&mut self, hash: &Found, limit: u64) -> Result<(), BrokerError> {
+        let key = hash.key.as_bytes();
+        let len: u64 = self.connection.ask(&ReadCommand::HashLength(key))?;
+        let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
+        // A scan may show a field twice while the table is resized.
+        let mut seen: FxHashSet<u64> = FxHashSet::default();
+        let mut cursor = 0;
+        while !self.summary.stopped {
+            let command = ReadCommand::HashScan { key, cursor };
+            let (next, mut pairs): (u64, Vec<Pair>) = self.connection.ask(&command)?;
+            let answered = pairs.len();
+            pairs.retain(|(field, _)| seen.insert(digest(field)));
+            self.summary.seen_twice += (answered - pairs.len()) as u64;
+            self.summary.entries += pairs.len() as u64;
+            let pairs = pairs.into_iter().map(|(field, value)| (Cow::Owned(field), Cow::Owned(value)));
+            self.tell(hash, pttl, Content::Hash(pairs.collect()), Some(len), 0, len <= limit);
+            cursor = next;
+            if cursor == 0 || seen.len() as u64 >= limit {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// By rank, the longest held first. It is short: a worker holds what it has
+    /// fetched, and tasks with an `eta`.
+    fn sorted_set(&mut self, set: &Found) -> Result<(), BrokerError> {
+        let key = set.key.as_bytes();
+        let len: u64 = self.connection.ask(&ReadCommand::SortedLength(key))?;
+        let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
+        let rank = |rank: u64| i64::try_from(rank).unwrap_or(i64::MAX);
+        let mut first = 0;
+        while first < len && !self.summary.stopped {
+            let last = rank(first + MEMBERS - 1);
+            let command = ReadCommand::SortedRange { key, first: rank(first), last };
+            let members: Vec<(Vec<u8>, f64)> = self.connection.ask(&command)?;
+            let members = members.into_iter().map(|(member, score)| (Cow::Owned(member), score));
+            self.tell(set, pttl, Content::Zset(members.collect()), Some(len), first, true);
+            first += MEMBERS;
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &mut self,
+        found: &Found,
+        pttl: i64,
+        content: Content<'static>,
+        len: Option<u64>,
+        from: u64,
+        complete: bool,
+    ) {
+        let key = Cow::Owned(found.key.clone().into_bytes());
+        let page = KeyLine { db: self.connection.database(), key, pttl, content, len, from, complete };
+        self.summary.stopped |= (self.each)(page).is_break();
+    }
+}
+
+fn range(key: &[u8], window: Window) -> ReadCommand<'_> {
+    let (first, last) = window.range();
+    ReadCommand::ListRange { key, first, last }
+}
+
+fn digest(field: &[u8]) -> u64 {
+    BuildHasherDefault::<FxHasher>::default().hash_one(field)
+}
