@@ -88,9 +88,9 @@ impl Survey {
             flat.keys().filter(|key| *key != "baggage").for_each(|key| self.note_other(key));
         }
         for (name, value) in headers {
-            if value.is_null() {
-                self.note_other(name);
-            } else if !Carrier::knows(name) && !self.header(name, value, &trail) {
+            let is_context_or_carrier =
+                !value.is_null() && (Carrier::knows(name) || self.header(name, value, &trail));
+            if !is_context_or_carrier {
                 self.note_other(name);
             }
         }
