@@ -157,3 +157,6 @@ fn next_task(signature: &Value) -> Option<NextTask> {
     }
     Some(NextTask { task, has_context: survey.has_valid() })
 }
+
+#[cfg(test)]
+mod tests;

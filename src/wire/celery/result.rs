@@ -111,7 +111,7 @@ mod tests {
         let value = br#"{"status": "FAILURE", "result": {"exc_type": "TimeLimitExceeded", "exc_message": [1]}, "date_done": "2026-11-22T19:59:49.398"}"#;
         let result = read_result("a1", value).expect("valid");
         assert_eq!(result.status, TaskStatus::Failure);
-        assert_eq!(result.exception.expect("failed").message, Box::<str>::from("1"));
+        assert_eq!(&*result.exception.expect("failed").message, "1");
         assert_eq!(result.done.expect("done").to_string(), "2026-11-22T19:59:49.398Z");
         let success =
             read_result("a1", br#"{"status": "SUCCESS", "result": {"card": "4111"}}"#).expect("valid");

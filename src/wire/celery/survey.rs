@@ -88,8 +88,9 @@ impl Survey {
             flat.keys().filter(|key| *key != "baggage").for_each(|key| self.note_other(key));
         }
         for (name, value) in headers {
-            let is_context = !value.is_null() && (Carrier::knows(name) || self.header(name, value, &trail));
-            if !is_context {
+            let is_context_or_carrier =
+                !value.is_null() && (Carrier::knows(name) || self.header(name, value, &trail));
+            if !is_context_or_carrier {
                 self.note_other(name);
             }
         }

@@ -188,7 +188,7 @@ fn only_what_is_called_a_carrier_is_an_empty_one() {
     }
     for other in ["meta", "context", "trace_id", "stacktrace", "tenant", "traceback"] {
         assert_eq!(survey(&json!({other: ""})).empty_carriers, [], "{other}");
-        assert_eq!(survey(&json!({other: ""})).others, [Box::<str>::from(other)], "{other}");
+        assert_eq!(survey(&json!({other: ""})).others, [Box::from(other)], "{other}");
     }
     assert_eq!(survey(&json!({"carrier": "", "sentry-trace": ""})).empty_carriers, []);
 }
@@ -196,7 +196,7 @@ fn only_what_is_called_a_carrier_is_an_empty_one() {
 #[test]
 fn baggage_gives_its_keys_and_keeps_its_values() {
     let found = survey(&json!({"baggage": "user.id=4711;p=1, sentry-release=1 ,tier=gold"}));
-    assert_eq!(found.baggage, ["user.id", "tier"].map(Box::<str>::from));
+    assert_eq!(found.baggage, [Box::from("user.id"), Box::from("tier")]);
     assert!(!format!("{found:?}").contains("4711"));
 }
 
