@@ -250,9 +250,10 @@ mod tests {
 
         /// `LRANGE` with negative ends, clipped as Redis clips them.
         fn range(&self, (first, last): (i64, i64)) -> Vec<Vec<u8>> {
-            let len = self.list.len() as i64;
+            let len = i64::try_from(self.list.len()).expect("a short list");
             let (first, last) = ((len + first).max(0), len + last);
-            (first..=last).map(|index| self.list[index as usize].clone()).collect()
+            let at = |index: i64| usize::try_from(index).expect("clipped at zero");
+            (first..=last).map(|index| self.list[at(index)].clone()).collect()
         }
     }
 

@@ -54,11 +54,22 @@ impl From<Exit> for ExitCode {
 ///
 /// What is wrong with the environment, with the place and the remedy.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
+    set_color(cli.output.color);
     match cli.command {
         Command::Diagnose(args) => diagnose::run(&args, &cli.output),
         Command::InspectQueue(args) => inspect_queue::run(&args, &cli.output),
         Command::Explain(args) => explain::run(&args),
     }
+}
+
+/// `--color` comes before `NO_COLOR` and `CLICOLOR_FORCE`, which `auto` heeds.
+fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+        clap::ColorChoice::Always => anstream::ColorChoice::Always,
+        clap::ColorChoice::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
 }
 
 /// Tells on standard error what was passed over, and where.

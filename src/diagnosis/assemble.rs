@@ -155,11 +155,17 @@ fn messages(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<
             listed.push((judged.finding.is_none(), message_report(&delivery.message, judged)));
         }
     }
-    listed.sort_by(|(healthy, one), (other_healthy, other)| {
-        let rank = |message: &MessageReport| {
-            (message.queue.clone(), std::cmp::Reverse(message.index), message.id.clone(), message.attempt)
-        };
-        healthy.cmp(other_healthy).then_with(|| rank(one).cmp(&rank(other)))
+    // Those with a finding first; among equals the next to be consumed.
+    listed.sort_by_cached_key(|(healthy, message)| {
+        let next_out = (message.priority, std::cmp::Reverse(message.index));
+        (
+            *healthy,
+            message.queue.clone(),
+            message.state == "ready",
+            next_out,
+            message.id.clone(),
+            message.attempt,
+        )
     });
     listed.truncate(listing.messages);
     let total = seen_messages(evidence).map(|(_, count)| count).sum();
@@ -174,6 +180,7 @@ fn message_report(message: &Message, judged: &JudgedHandoff<'_>) -> MessageRepor
         id: message.id.to_string(),
         attempt: message.retries,
         origin: message.origin.as_deref().map(str::to_owned),
+        priority: message.priority,
         index: message.index,
         eta: message.eta,
         contexts: message.contexts.iter().map(ContextReport::from).collect(),

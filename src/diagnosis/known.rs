@@ -302,6 +302,17 @@ impl<'e> Origins<'e> {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
+    /// All origins of this broker together.
+    pub fn of_broker(&self, broker: &str) -> Tally {
+        let tallies = self.tallies.iter().filter(|((of, _), _)| *of == broker).map(|(_, tally)| *tally);
+        tallies.fold(Tally::default(), |all, one| Tally {
+            with_context: all.with_context + one.with_context,
+            without: all.without + one.without,
+            sampled: all.sampled + one.sampled,
+            unsampled: all.unsampled + one.unsampled,
+        })
+    }
+
     /// The other origins of this broker that always send context, in order.
     pub fn always_sending(&self, broker: &str) -> Vec<(&'e str, Tally)> {
         let mut always: Vec<_> = self

@@ -165,7 +165,12 @@ impl<'e> Looker<'e> {
         let (queue, step) = self.queue_of(name);
         let (mut read, mut messages) = (0, 0);
         for (index, entry) in entries {
-            let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Ready, index: Some(index) };
+            let seen = Seen {
+                queue: Arc::clone(&queue),
+                state: MessageState::Ready,
+                index: Some(index),
+                priority: step,
+            };
             read += 1;
             messages += u64::from(self.message(entry, &seen, name));
         }
@@ -199,7 +204,8 @@ impl<'e> Looker<'e> {
                 }
             };
             let queue = self.queue_of_held(envelope);
-            let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None };
+            let seen =
+                Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None, priority: 0 };
             if self.message(envelope, &seen, name) {
                 let seen = self.look.queue(queue);
                 seen.unacked += 1;

@@ -59,6 +59,12 @@ pub struct Evidence {
     requests: u32,
 }
 
+/// Whether a consumer span without a task's id may be of a Celery task. One
+/// that says it reads from Kafka is not.
+fn may_be_celerys(span: &Span<'_>) -> bool {
+    span.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
+}
+
 /// Spans that are wrong in one way.
 #[derive(Default, Debug)]
 pub struct InvalidSpans {
@@ -84,7 +90,7 @@ impl Evidence {
         match (span.kind, span.message_id.as_deref()) {
             (SpanKind::Producer, Some(id)) if span.action.is_some() => self.tasks.saw_producer(id, key),
             (SpanKind::Consumer, Some(id)) if span.action.is_some() => self.tasks.saw_consumer(id, key),
-            (SpanKind::Consumer, _) => self.saw_hand_made_consumer(span, key),
+            (SpanKind::Consumer, _) if may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
             _ => {}
         }
         arrival

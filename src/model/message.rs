@@ -84,6 +84,8 @@ pub struct Message {
     /// Where it was seen.
     pub queue: Arc<str>,
     pub state: MessageState,
+    /// The priority step of its list; lower ones are consumed first.
+    pub priority: u32,
     /// Its index in the list, 0 being the newest; `None` in `unacked`.
     pub index: Option<u64>,
 }

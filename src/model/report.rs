@@ -139,6 +139,8 @@ pub struct MessageReport {
     pub id: String,
     pub attempt: u32,
     pub origin: Option<String>,
+    /// The priority step of its list; lower ones are consumed first.
+    pub priority: u32,
     /// The index in its list, 0 being the newest.
     pub index: Option<u64>,
     pub eta: Option<Timestamp>,

@@ -32,6 +32,9 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message() else { return Verdict::Clean };
+    if let Some(verdict) = followed_another(handoff) {
+        return verdict;
+    }
     let mut readable = message.contexts.iter().filter(|found| is_flat_and_open(found));
     let Some(first) = readable.next() else { return Verdict::Clean };
     let trace_of = |found: &Sighting| found.context().map(|context| context.trace_id);
@@ -45,18 +48,41 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .quote(quote::sighting(message, first))
         .quote(quote::sighting(message, other))
         .fix("one owner for propagation: the instrumentor or the hand-made header, not both");
-    let followed = handoff.consumer().filter(|consumer| consumer.span.parent.is_some());
-    match (followed, handoff.producer) {
-        (Some(consumer), Some(producer)) if consumer.trace.id != producer.trace.id => found
-            .severity(Severity::Error)
-            .says("the message carries contexts of two different traces, and the worker followed the one that is not the producer's")
-            .quote(quote::span(producer))
-            .quote(quote::span(consumer))
-            .into(),
-        (Some(_), _) => Verdict::Clean,
-        (None, _) if handoff.consumer().is_some() => Verdict::Clean,
-        (None, _) => found.needs("the worker's spans, to see which one it follows").into(),
+    if handoff.consumer().is_some() {
+        return Verdict::Clean;
     }
+    found.needs("the worker's spans, to see which one it follows").into()
+}
+
+/// The worker is seen to have followed a context of the message, and it is of
+/// another trace than the producer's.
+fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
+    let (message, producer, consumer) = (handoff.message()?, handoff.producer?, handoff.consumer()?);
+    if consumer.trace.id == producer.trace.id {
+        return None;
+    }
+    let is_followed = |found: &&Sighting| {
+        found.context().is_some_and(|context| {
+            context.trace_id == consumer.trace.id && consumer.span.parent == Some(context.span_id)
+        })
+    };
+    let followed = message.contexts.iter().find(is_followed)?;
+    let own = message
+        .contexts
+        .iter()
+        .find(|found| found.context().is_some_and(|context| context.span_id == producer.span.id));
+    Some(
+        Occurrence::certain()
+            .about(handoff)
+            .variant("followed")
+            .severity(Severity::Error)
+            .says("the message carries contexts of two traces, and the worker followed the one that is not the producer's")
+            .quote(own.map(|found| quote::sighting(message, found)))
+            .quote(quote::sighting(message, followed))
+            .quote(quote::span(consumer))
+            .fix("one owner for propagation: the instrumentor or the hand-made header, not both")
+            .into(),
+    )
 }
 
 /// Whether an OpenTelemetry reader of flat headers could take it.

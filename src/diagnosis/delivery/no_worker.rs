@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::broker_of;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Fate, Handoff};
@@ -29,6 +31,9 @@ diagnosis! {
     }
 }
 
+/// After so long a worker that is there has taken a message.
+const SETTLED: Duration = Duration::from_secs(6);
+
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(delivery), Some(broker)) = (handoff.delivery, broker_of(handoff, known)) else {
         return Verdict::Clean;
@@ -38,7 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let has_waited = delivery.first().at < delivery.last().at
-        || handoff.producer.is_some_and(|producer| known.now > producer.span.end && broker.looks.len() > 1);
+        || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "waits"))

@@ -55,7 +55,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !handoff.was_consumed() {
         return unseen(handoff);
     }
-    if handoff.result.is_some_and(|result| result.status == TaskStatus::Started) {
+    let is_final = handoff.result.is_some_and(|result| result.status.is_final());
+    if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
+        || (!is_final && is_running(handoff))
+    {
         return Verdict::Wait;
     }
     let mut found = if handoff.was_run() { Occurrence::certain() } else { Occurrence::likely() };
@@ -88,6 +91,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # a sampler of the worker's own")
         .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # lost at exit")
         .into()
+}
+
+/// Whether another process sends spans of this trace, below one that has not
+/// arrived: a long task exports its children well before itself.
+fn is_running(handoff: &Handoff<'_>) -> bool {
+    handoff.producer.is_some_and(|producer| {
+        producer.trace.spans.iter().any(|span| {
+            span.process != producer.span.process
+                && span.start >= producer.span.start
+                && span.parent.is_some_and(|parent| producer.trace.get(parent).is_none())
+        })
+    })
 }
 
 /// Spans alone do not show whether the message still waits.

@@ -1,5 +1,5 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::{Handoff, SpanRef};
+use crate::evidence::{Handoff, SpanRef, StoredSpan};
 use crate::model::{Place, SpanKind, Station};
 
 diagnosis! {
@@ -54,9 +54,17 @@ fn twin_of<'e>(run: SpanRef<'e>, handoff: &Handoff<'e>, known: &Known<'e>) -> Op
             && other.span.process == run.span.process
             && other.span.start >= run.span.start
             && other.span.end <= run.span.end
-            && !other.trace.ancestors(other.span).any(|above| above.id == run.span.id)
+            && !is_inside_a_run(*other)
             && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
     })
+}
+
+/// Whether a hand-made span hangs in an instrumentor's run, this one or that of
+/// another task which runs at the same time: the nearest passage above it is a
+/// run, and not the hand-off's producer.
+fn is_inside_a_run(span: SpanRef<'_>) -> bool {
+    let passage = |above: &&StoredSpan| above.kind == SpanKind::Producer || above.is_instrumented_run();
+    span.trace.ancestors(span.span).find(passage).is_some_and(StoredSpan::is_instrumented_run)
 }
 
 /// Two carriers of one trace, with the span ids of two senders.

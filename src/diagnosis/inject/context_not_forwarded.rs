@@ -1,7 +1,7 @@
 use super::{is_nested, message_without_context};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::Handoff;
-use crate::model::{Encoding, Place, Sighting, Station};
+use crate::model::{Encoding, Message, Place, Protocol, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -41,6 +41,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let Some(message) = message_without_context(handoff)
         && is_nested(message)
         && message.retries == 0
+        && !began_without(message, known)
     {
         let parent = message.parent_id.as_deref().unwrap_or_default();
         return Occurrence::certain()
@@ -52,6 +53,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .into();
     }
     check_chain(handoff, known)
+}
+
+/// Whether the task at the root, or the one that published this, is known to
+/// have had no context either: then it was lost before, and there it is said.
+fn began_without(message: &Message, known: &Known<'_>) -> bool {
+    let above = [message.root_id.as_deref(), message.parent_id.as_deref()];
+    above.into_iter().flatten().filter(|id| **id != *message.id).any(|id| {
+        let first = known.evidence.tasks.get(id).and_then(|task| task.messages.first());
+        first
+            .is_some_and(|first| first.message.contexts.is_empty() && first.message.protocol == Protocol::Two)
+    })
 }
 
 /// A chain whose next task will be published without a context.

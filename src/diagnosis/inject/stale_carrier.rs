@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef};
-use crate::model::{Quote, Severity, SpanKind, Station, TraceId};
+use crate::model::{Quote, Severity, SpanKind, Station, Timestamp, TraceId};
 
 diagnosis! {
     /// ## What it means
@@ -45,10 +45,10 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             suspects.insert(context, first_attempts);
         }
     }
-    let publishing = if suspects.is_empty() { BTreeSet::new() } else { publishing_traces(known) };
+    let routes = if suspects.is_empty() { BTreeMap::new() } else { routes(known, &publishing_traces(known)) };
     for (context, ids) in suspects {
         let occurrence = match known.evidence.spans.get(context) {
-            Some(request) if known.has_spans() => check_request(known, request, &ids, &publishing),
+            Some(request) => check_request(request, &ids, &routes),
             _ => Some(hint()),
         };
         if let Some(occurrence) = occurrence {
@@ -81,36 +81,50 @@ fn publishing_traces(known: &Known<'_>) -> BTreeSet<TraceId> {
     carried.chain(produced).collect()
 }
 
-/// Whether requests like this one published nothing, as many as there are
-/// messages too much.
+/// The SERVER spans of one route of one service.
+#[derive(Default)]
+struct Route<'e> {
+    /// Those that published something of their own, by start.
+    publishing: Vec<Timestamp>,
+    /// Those that published nothing and answered well.
+    silent: Vec<SpanRef<'e>>,
+}
+
+/// Every route, by service and name. Made once, however many carriers are shared.
+fn routes<'e>(known: &Known<'e>, publishing: &BTreeSet<TraceId>) -> BTreeMap<(&'e str, &'e str), Route<'e>> {
+    let mut routes = BTreeMap::<_, Route<'_>>::new();
+    for trace in known.evidence.spans.traces() {
+        for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
+            let route = routes.entry((span.service(), &*span.name)).or_default();
+            if publishing.contains(&trace.id) {
+                route.publishing.push(span.start);
+            } else if span.detail().http_status.is_none_or(|status| status < 400) {
+                route.silent.push(SpanRef { trace, span });
+            }
+        }
+    }
+    routes
+}
+
+/// Whether every later request of the route published nothing of its own, and
+/// there are as many of them as there are messages too much. A request that
+/// published after this one built its own carrier.
 fn check_request(
-    known: &Known<'_>,
     request: SpanRef<'_>,
     ids: &BTreeSet<&str>,
-    publishing: &BTreeSet<TraceId>,
+    routes: &BTreeMap<(&str, &str), Route<'_>>,
 ) -> Option<Occurrence> {
-    let is_alike = |other: SpanRef<'_>| {
-        other.span.kind == SpanKind::Server
-            && other.span.name == request.span.name
-            && other.span.service() == request.span.service()
-            && other.span.detail().http_status.is_none_or(|status| status < 400)
-            && other.trace.id != request.trace.id
-            && other.span.start > request.span.start
-            && !publishing.contains(&other.trace.id)
-    };
-    let silent: Vec<_> = known
-        .evidence
-        .spans
-        .traces()
-        .flat_map(|trace| trace.spans.iter().map(move |span| SpanRef { trace, span }))
-        .filter(|other| is_alike(*other))
-        .collect();
+    let route = routes.get(&(request.span.service(), &*request.span.name))?;
+    let is_later = |start: Timestamp| start > request.span.start;
+    let silent = || route.silent.iter().filter(|other| is_later(other.span.start));
     let too_many = ids.len() - 1;
-    if request.span.kind != SpanKind::Server || silent.len() < too_many {
+    let others_publish = route.publishing.iter().any(|start| is_later(*start));
+    if request.span.kind != SpanKind::Server || others_publish || silent().count() < too_many {
         return None;
     }
-    let example = silent.into_iter().min_by_key(|other| (other.span.start, other.span.id))?;
-    let published_nothing = Quote { note: "published nothing of its own".to_owned(), ..quote::span(example) };
+    let example = silent().min_by_key(|other| (other.span.start, other.span.id))?;
+    let published_nothing =
+        Quote { note: "published nothing of its own".to_owned(), ..quote::span(*example) };
     Some(
         Occurrence::likely()
             .service(request.span.service())

@@ -1,3 +1,4 @@
+use crate::diagnosis::known::Tally;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Sampling, Severity, Station};
@@ -54,14 +55,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::sighting(message, sighting))
         .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # in the API, or in whoever calls it");
-    if tally.sampled > 0 {
+    if is_a_ratio(tally, known.origins.of_broker(&delivery.broker)) {
         return Occurrence { confidence: crate::model::Confidence::Certain, ..found }
             .severity(Severity::Note)
             .variant("ratio")
             .says("some messages of this producer are sampled and this one is not: a ratio, by choice")
             .quote(quote::fact(
                 format!("origin {origin}"),
-                format!("{} of {} sampled", tally.sampled, tally.sampled + tally.unsampled),
+                format!("{} of {} sampled", tally.sampled, (tally.sampled + tally.unsampled).max(1)),
             ))
             .into();
     }
@@ -70,4 +71,19 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found =
         if certain { Occurrence { confidence: crate::model::Confidence::Certain, ..found } } else { found };
     found.quote(quote::fact(format!("origin {origin}"), format!("0 of {unsampled} sampled"))).into()
+}
+
+/// Whether some are sampled and this one is not by a ratio: the producer's own
+/// messages say so, or it sent too few to tell it from the other producers of
+/// the broker, among which some are sampled.
+fn is_a_ratio(own: Tally, all: Tally) -> bool {
+    /// The chance of an accident up to which a silent sampler is named.
+    const ACCIDENT: f64 = 0.05;
+    if own.sampled > 0 {
+        return true;
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a chance, not a count")]
+    let dropped = all.unsampled as f64 / (all.sampled + all.unsampled).max(1) as f64;
+    let chance = dropped.powi(i32::try_from(own.unsampled).unwrap_or(i32::MAX));
+    all.sampled > 0 && chance > ACCIDENT
 }

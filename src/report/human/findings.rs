@@ -53,7 +53,7 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
     }
     for (number, line) in finding.fix.iter().enumerate() {
         let label = if number == 0 { "fix" } else { "" };
-        writeln!(out, "  {label:<width$}{}", Safe(line).code(), width = LABEL - 2)?;
+        writeln!(out, "  {label:<width$}{}", Safe(line).code(), width = LABEL)?;
     }
     for other in &finding.alternatives {
         labelled("or else", &format!("{}: {}", other.slug, other.why), view, out)?;

@@ -51,9 +51,12 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
 /// From so many columns on, everything has a column of its own.
 const WIDE: usize = 120;
 
-/// `celery[3]`, and the state where it is not waiting in its list.
+/// `celery[3]`, `celery:6[3]` at priority 6, and the state where it is not waiting in its list.
 fn place(message: &MessageReport) -> String {
     match message.index {
+        Some(index) if message.priority > 0 => {
+            format!("{}:{}[{index}]", fit(&safe(&message.queue), 12), message.priority)
+        }
         Some(index) => format!("{}[{index}]", fit(&safe(&message.queue), 14)),
         None => format!("{} {}", fit(&safe(&message.queue), 10), message.state),
     }
@@ -85,7 +88,7 @@ fn wide(message: &MessageReport, report: &Report) -> Vec<String> {
         place(message),
         message.state.to_owned(),
         fit(&safe(&message.task), 24),
-        fit(&safe(&message.id), 8),
+        safe(&short_id(&message.id)),
         (message.attempt + 1).to_string(),
         fit(&message.origin.as_deref().map(safe).unwrap_or_default(), 16),
         fit(&formats(message), 16),

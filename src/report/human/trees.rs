@@ -54,14 +54,15 @@ pub fn of_finding(report: &Report, finding: &Finding, view: &View, out: &mut dyn
             writeln!(out, "  {}", safe(&format!("task {}", handoff.task_id)).faint())
         };
     };
+    let waits = waits_of(report);
     if let Some(sender) = sender {
-        tree(sender, handoff, &clock, view, out)?;
+        tree(sender, &waits, &clock, view, out)?;
     }
     if sender.is_some() || !apart.is_empty() {
         spot(handoff, &runs, sender, out)?;
     }
     for (trace, _) in apart {
-        tree(trace, handoff, &clock, view, out)?;
+        tree(trace, &waits, &clock, view, out)?;
     }
     Ok(())
 }
@@ -91,32 +92,20 @@ pub fn healthy(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
     let of_trace = |handoff: &&HandoffReport| {
         handoff.producer.is_some_and(|(id, _)| id == trace.trace_id) && !handoff.consumers.is_empty()
     };
-    let handoff = report.handoffs.iter().find(of_trace);
     writeln!(out, "{}  {}", "✓".intact(), short_id(&trace.trace_id.to_string()).faint())?;
-    if let Some(handoff) = handoff {
+    if let Some(handoff) = report.handoffs.iter().find(of_trace) {
         stations::line(handoff.stations, out)?;
-        tree(trace, handoff, &clock, view, out)?;
-    } else {
-        tree(trace, &nobody(), &clock, view, out)?;
     }
+    tree(trace, &waits_of(report), &clock, view, out)?;
     writeln!(out)
 }
 
-/// A hand-off of which nothing is known, for a trace that passed no queue.
-fn nobody() -> HandoffReport {
-    HandoffReport {
-        task_id: String::new(),
-        attempt: 0,
-        task: String::new(),
-        stations: crate::model::Stations::default(),
-        queue_wait_ms: None,
-        finding: None,
-        joined_by: None,
-        producer: None,
-        consumers: Vec::new(),
-        deliveries: 0,
-        result: None,
-    }
+/// How long each run's message was in the queue, in milliseconds.
+type Waits = BTreeMap<SpanId, f64>;
+
+fn waits_of(report: &Report) -> Waits {
+    let waits = report.handoffs.iter().filter_map(|handoff| Some((handoff, handoff.queue_wait_ms?)));
+    waits.flat_map(|(handoff, wait)| handoff.consumers.iter().map(move |(_, span)| (*span, wait))).collect()
 }
 
 fn find(report: &Report, id: TraceId) -> Option<&TraceReport> {
@@ -157,41 +146,55 @@ impl Clock {
 struct Line<'r> {
     span: &'r SpanReport,
     depth: usize,
-    is_last: bool,
+    /// The lines that connect it to its parent: `│  └─ `.
+    branch: String,
 }
 
-/// Lays a trace out, parents before children. It does not recurse, and each
-/// span stands once, whatever circles the parents make.
+/// Lays a trace out, parents before children, without the framework's inner
+/// spans. It does not recurse, and each span stands once, whatever circles the
+/// parents make.
 fn lay_out(trace: &TraceReport) -> Vec<Line<'_>> {
     let known: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
+    let parents: BTreeSet<SpanId> = trace.spans.iter().filter_map(|span| span.parent_id).collect();
     let mut children: BTreeMap<Option<SpanId>, Vec<&SpanReport>> = BTreeMap::new();
-    for span in &trace.spans {
-        children
-            .entry(span.parent_id.filter(|parent| known.contains(parent) && *parent != span.span_id))
-            .or_default()
-            .push(span);
+    for span in trace.spans.iter().filter(|span| !is_noise(span) || parents.contains(&span.span_id)) {
+        let parent = span.parent_id.filter(|parent| known.contains(parent) && *parent != span.span_id);
+        children.entry(parent).or_default().push(span);
     }
-    let mut lines = Vec::with_capacity(trace.spans.len());
-    let mut placed = BTreeSet::new();
-    let mut open: Vec<(&SpanReport, usize, bool)> = Vec::new();
     let roots = children.remove(&None).unwrap_or_default();
     // Spans in a circle hang under no root: the first of them opens it.
-    let circles = trace.spans.iter();
+    let circles: Vec<_> = children.values().flatten().copied().collect();
+    let mut lines = Vec::with_capacity(trace.spans.len());
+    let mut placed = BTreeSet::new();
+    let mut is_last_at = Vec::new();
+    let mut open: Vec<(&SpanReport, usize, bool)> = Vec::new();
     for start in roots.into_iter().chain(circles) {
         open.push((start, 0, true));
         while let Some((span, depth, is_last)) = open.pop() {
             if !placed.insert(span.span_id) {
                 continue;
             }
-            lines.push(Line { span, depth, is_last });
+            is_last_at.truncate(depth);
+            is_last_at.push(is_last);
+            lines.push(Line { span, depth, branch: branch(&is_last_at) });
             let below = children.remove(&Some(span.span_id)).unwrap_or_default();
             let last = below.len().saturating_sub(1);
-            open.extend(
-                below.into_iter().enumerate().rev().map(|(number, child)| (child, depth + 1, number == last)),
-            );
+            let below = below.into_iter().enumerate().rev();
+            open.extend(below.map(|(number, child)| (child, depth + 1, number == last)));
         }
     }
     lines
+}
+
+/// What connects a span to its parent, by which of its ancestors are the last
+/// of their parents. Deeper than [`DEPTH`] the outer ones are left away.
+fn branch(is_last_at: &[bool]) -> String {
+    let levels = &is_last_at[1.min(is_last_at.len())..];
+    let Some((own, above)) = levels.split_last() else { return String::new() };
+    let shown = &above[above.len().saturating_sub(DEPTH - 1)..];
+    let mut branch: String = shown.iter().map(|is_last| if *is_last { "   " } else { "│  " }).collect();
+    branch.push_str(if *own { "└─ " } else { "├─ " });
+    branch
 }
 
 /// Spans that a framework makes for its own inner workings.
@@ -201,38 +204,27 @@ fn is_noise(span: &SpanReport) -> bool {
 
 fn tree(
     trace: &TraceReport,
-    handoff: &HandoffReport,
+    waits: &Waits,
     clock: &Clock,
     view: &View,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let all = lay_out(trace);
-    let total = all.len();
-    let lines: Vec<_> = all.into_iter().filter(|line| !is_noise(line.span)).collect();
-    let quiet = total - lines.len();
+    let lines = lay_out(trace);
     let columns = Columns::of(view.width);
-    for (number, line) in lines.iter().take(SHOWN).enumerate() {
-        let is_consumer = handoff.consumers.iter().any(|(_, span)| *span == line.span.span_id);
-        if is_consumer
-            && line.depth > 0
-            && let Some(wait) = handoff.queue_wait_ms
+    // To leave out one line would save none.
+    let shown = if lines.len() <= SHOWN + 1 { lines.len() } else { SHOWN };
+    for line in &lines[..shown] {
+        if line.depth > 0
+            && let Some(wait) = waits.get(&line.span.span_id)
         {
-            let indent = "   ".repeat(line.depth.min(DEPTH).saturating_sub(1));
-            writeln!(
-                out,
-                "  {indent}{} {}",
-                "┆".faint(),
-                format!("{} in the queue", duration(wait)).faint()
-            )?;
+            let indent: String = line.branch.chars().take(line.branch.chars().count() - 3).collect();
+            let wait = format!("{} in the queue", duration(*wait));
+            writeln!(out, "  {}{} {}", indent.faint(), "┆".faint(), wait.faint())?;
         }
-        let is_root = number == 0 || line.depth == 0;
-        span_line(trace, line, is_root, clock, &columns, out)?;
+        span_line(trace, line, clock, &columns, out)?;
     }
-    let hidden = lines.len().saturating_sub(SHOWN);
-    if hidden > 0 {
-        writeln!(out, "  {}", format!("… {hidden} more spans").faint())?;
-    } else if quiet > 0 && view.verbosity == super::Verbosity::Verbose {
-        writeln!(out, "  {}", format!("… and {quiet} of the web framework").faint())?;
+    if shown < lines.len() {
+        writeln!(out, "  {}", format!("… {} more spans", lines.len() - shown).faint())?;
     }
     if !trace.complete {
         writeln!(out, "  {}", "… the trace has more spans than are listed".faint())?;
@@ -250,7 +242,7 @@ struct Columns {
 impl Columns {
     fn of(width: usize) -> Self {
         let room = width.saturating_sub(2 + 9 + 4 + 10);
-        let bar = (room / 3).clamp(8, 48);
+        let bar = (room / 4).clamp(8, 48);
         let service = (room / 5).clamp(10, 24);
         Self { name: room.saturating_sub(bar + service).max(12), service, bar }
     }
@@ -259,35 +251,30 @@ impl Columns {
 fn span_line(
     trace: &TraceReport,
     line: &Line<'_>,
-    is_root: bool,
     clock: &Clock,
     columns: &Columns,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let span = line.span;
-    let depth = line.depth.min(DEPTH);
-    let branch = match (depth, line.is_last) {
-        (0, _) => String::new(),
-        (depth, true) => "   ".repeat(depth - 1) + "└─ ",
-        (depth, false) => "   ".repeat(depth - 1) + "├─ ",
-    };
-    let room = columns.name.saturating_sub(width(&branch));
-    let name = pad(&fit(&safe(&span.name), room), room);
+    let (span, is_root) = (line.span, line.depth == 0);
+    let room = columns.name.saturating_sub(width(&line.branch));
+    let name = pad(&safe(&span.name), room);
     let service = if is_root || span.kind == "consumer" { safe(&span.service) } else { String::new() };
     let time = format!("{:>8}", duration(span.duration_ms));
-    write!(out, "  {}{name} {} {time} ", branch.faint(), pad(&service, columns.service).faint())?;
+    write!(
+        out,
+        "  {}{name} {} {time} ",
+        line.branch.as_str().faint(),
+        pad(&service, columns.service).faint()
+    )?;
     write!(out, "{}", clock.bar(span, columns.bar).faint())?;
     if is_root {
         write!(out, " {}", fit(&trace.trace_id.to_string(), 9).faint())?;
     }
     writeln!(out)?;
     if let Some(exception) = &span.exception {
-        let indent = "   ".repeat(depth);
-        writeln!(
-            out,
-            "  {indent}{}",
-            fit(&safe(exception), columns.name + columns.service + columns.bar).broken()
-        )?;
+        let indent = " ".repeat(width(&line.branch));
+        let room = (columns.name + columns.service + columns.bar).saturating_sub(width(&indent));
+        writeln!(out, "  {indent}{}", fit(&safe(exception), room).broken())?;
     }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Seen {
     pub state: MessageState,
     /// Its index in the list, 0 being the newest.
     pub index: Option<u64>,
+    /// The priority step of the list; lower ones are consumed first.
+    pub priority: u32,
 }
 
 /// What is read besides what a diagnosis needs.
@@ -105,6 +107,7 @@ pub fn read_message(
         },
         queue: Arc::clone(&seen.queue),
         index: seen.index,
+        priority: seen.priority,
     })
 }
 
