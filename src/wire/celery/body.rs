@@ -151,6 +151,8 @@ fn from_msgpack(value: rmpv::Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -190,7 +192,7 @@ mod tests {
     fn aliases_that_double_are_refused() {
         let mut laughs = String::from("a0: &a0 [lol]\n");
         for level in 1..40 {
-            laughs += &format!("a{level}: &a{level} [*a{0}, *a{0}, *a{0}]\n", level - 1);
+            let _ = writeln!(laughs, "a{level}: &a{level} [*a{0}, *a{0}, *a{0}]", level - 1);
         }
         assert!(decode("application/x-yaml", laughs.as_bytes()).is_err());
     }
