@@ -2,6 +2,8 @@
 //! of the same bytes: `cargo bench --bench queue`. It starts a Redis of its own
 //! and needs 2 GB of memory. `QUEUE_MESSAGES` changes the number.
 
+#![allow(clippy::disallowed_methods, reason = "a bench measures time")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};

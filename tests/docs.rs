@@ -1,5 +1,7 @@
 //! What is written about the diagnoses is written once, in their sources.
 
+#![allow(clippy::disallowed_methods, reason = "UPDATE_DOCS is the test's own switch")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

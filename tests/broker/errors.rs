@@ -1,6 +1,8 @@
 //! Each way in which a broker cannot be reached or read has a message of its
 //! own, and each way in which Celery writes a URL leads to the broker.
 
+#![allow(clippy::disallowed_methods, reason = "a test measures what it waited")]
+
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::ops::ControlFlow;

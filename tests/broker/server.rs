@@ -1,5 +1,7 @@
 //! A private Redis server: its own port, socket and folder, gone with the test.
 
+#![allow(clippy::disallowed_methods, reason = "a test waits for a real server")]
+
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;

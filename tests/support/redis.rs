@@ -1,5 +1,7 @@
 //! A Redis of the test's own, on a free port of the loopback, gone with it.
 
+#![allow(clippy::disallowed_methods, reason = "a test waits for a real server")]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

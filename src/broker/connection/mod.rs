@@ -62,6 +62,7 @@ impl Connection {
     /// # Errors
     ///
     /// [`BrokerError`], where the connection is lost.
+    #[expect(clippy::disallowed_methods, reason = "who may not ask for TIME still gets a report")]
     pub fn clock(&mut self) -> Result<Timestamp, BrokerError> {
         let nanos = match self.ask::<(u64, u64)>(&ReadCommand::Time) {
             Ok((seconds, micros)) => {

@@ -54,6 +54,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     Occurrence { confidence: crate::model::Confidence::Possible, ..found }
         .severity(Severity::Note)
-        .needs("a second look: tracelink inspect-queue --watch")
+        .needs("a second look: --save two snapshots, and tracelink diagnose both")
         .into()
 }
