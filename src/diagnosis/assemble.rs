@@ -240,7 +240,7 @@ fn traces(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<Tr
     let mut healthy: Vec<_> =
         evidence.spans.traces().filter(|trace| !judged.traces.contains_key(&trace.id)).collect();
     // Those that passed through a queue are the ones that people come for.
-    healthy.sort_by_key(|trace| {
+    healthy.sort_by_cached_key(|trace| {
         let passed = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
         (!passed, trace.extent().0, trace.id)
     });

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
-use crate::evidence::{Broker, Evidence, Fate, Handoff, Service, SpanRef, Task};
-use crate::model::{Message, Sampling, TaskStatus, Timestamp, TraceId};
+use crate::evidence::{Broker, Evidence, Fate, Handoff, Service, SpanKey, SpanRef, Task};
+use crate::model::{Message, Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. They are made once for a round of judging, not once for a hand-off.
@@ -21,6 +21,10 @@ pub struct Known<'e> {
     /// Hand-made consumer roots whose name contains no task's.
     nameless_orphans: Vec<SpanRef<'e>>,
     flow: Flow<'e>,
+    /// A SERVER span below each span that has one.
+    servers: FxHashMap<SpanKey, SpanRef<'e>>,
+    /// The hand-made consumer spans of each trace.
+    by_hand: FxHashMap<TraceId, Vec<SpanRef<'e>>>,
 }
 
 /// What moved through the brokers.
@@ -55,9 +59,47 @@ impl<'e> Known<'e> {
             orphans: BTreeMap::new(),
             nameless_orphans: Vec::new(),
             flow: Flow::of(evidence),
+            servers: FxHashMap::default(),
+            by_hand: FxHashMap::default(),
         };
+        known.file_spans();
         known.file_orphans();
         known
+    }
+
+    /// One pass over all spans, so that no diagnosis looks through a trace for
+    /// each of its hand-offs.
+    fn file_spans(&mut self) {
+        for trace in self.evidence.spans.traces() {
+            for span in &trace.spans {
+                let found = SpanRef { trace, span };
+                if span.kind == SpanKind::Server
+                    && let Some(parent) = span.parent
+                {
+                    let below =
+                        self.servers.entry(SpanKey { trace_id: trace.id, span_id: parent }).or_insert(found);
+                    if (span.start, span.id) < (below.span.start, below.span.id) {
+                        *below = found;
+                    }
+                }
+                if span.kind == SpanKind::Consumer && !span.is_instrumented_run() {
+                    self.by_hand.entry(trace.id).or_default().push(found);
+                }
+            }
+        }
+        for found in self.by_hand.values_mut() {
+            found.sort_by_key(|found| (found.span.start, found.span.id));
+        }
+    }
+
+    /// The first SERVER span whose parent is this span.
+    pub fn server_below(&self, parent: SpanKey) -> Option<SpanRef<'e>> {
+        self.servers.get(&parent).copied()
+    }
+
+    /// The hand-made consumer spans of a trace, by start.
+    pub fn hand_made_consumers(&self, trace: TraceId) -> &[SpanRef<'e>] {
+        self.by_hand.get(&trace).map_or(&[], Vec::as_slice)
     }
 
     fn file_orphans(&mut self) {

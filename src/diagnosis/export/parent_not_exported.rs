@@ -1,5 +1,5 @@
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::{SpanRef, StoredSpan, Trace};
+use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{ParentOrigin, Sampling, SpanKind, Station};
 
 diagnosis! {
@@ -47,9 +47,9 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         // A SERVER span under the same parent: the request's own caller is
         // outside, and its context was handed on.
-        let has_server_sibling =
-            trace.spans.iter().any(|other| other.kind == SpanKind::Server && other.parent == Some(parent));
-        if has_server_sibling || sender_did_not_sample(trace, span, known) {
+        let key = SpanKey { trace_id: trace.id, span_id: parent };
+        let has_server_sibling = known.server_below(key).is_some();
+        if has_server_sibling || sender_did_not_sample(key, known) {
             continue;
         }
         let is_said = span.parent_origin == ParentOrigin::Remote;
@@ -82,14 +82,11 @@ fn is_remote(span: &StoredSpan) -> bool {
 
 /// Whether the message says that its sender did not sample: its span is
 /// missing by that decision.
-fn sender_did_not_sample(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> bool {
-    let Some(parent) = span.parent else { return false };
-    let key = crate::evidence::SpanKey { trace_id: trace.id, span_id: parent };
-    known.evidence.tasks.carrying(key).iter().filter_map(|id| known.evidence.tasks.get(id)).any(|task| {
-        task.messages.iter().flat_map(|delivery| &delivery.message.contexts).any(|sighting| {
-            sighting
-                .context()
-                .is_some_and(|context| context.span_id == parent && context.sampling == Sampling::NotSampled)
+fn sender_did_not_sample(sender: SpanKey, known: &Known<'_>) -> bool {
+    let tasks = known.evidence.tasks.carrying(sender).iter().filter_map(|id| known.evidence.tasks.get(id));
+    tasks.flat_map(|task| &task.messages).flat_map(|delivery| &delivery.message.contexts).any(|sighting| {
+        sighting.context().is_some_and(|context| {
+            context.span_id == sender.span_id && context.sampling == Sampling::NotSampled
         })
     })
 }

@@ -46,11 +46,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 /// A hand-made consumer of the same process that overlaps the run, and neither
 /// hangs under it nor above it.
 fn twin_of<'e>(run: SpanRef<'e>, handoff: &Handoff<'e>, known: &Known<'e>) -> Option<SpanRef<'e>> {
-    let in_trace = run.trace.spans.iter().map(|span| SpanRef { trace: run.trace, span });
+    let in_trace = known.hand_made_consumers(run.trace.id).iter().copied();
     let elsewhere = handoff.consumers.iter().chain(known.orphans_of(handoff.task)).copied();
     in_trace.chain(elsewhere).find(|other| {
-        other.span.kind == SpanKind::Consumer
-            && !other.span.is_instrumented_run()
+        !other.span.is_instrumented_run()
             && other.span.process == run.span.process
             && other.span.start >= run.span.start
             && other.span.end <= run.span.end

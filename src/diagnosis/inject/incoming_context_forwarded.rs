@@ -1,5 +1,5 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::{Handoff, SpanRef};
+use crate::evidence::{Handoff, SpanKey, SpanRef};
 use crate::model::{SpanKind, Station};
 
 diagnosis! {
@@ -33,7 +33,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let Some((consumer, server)) =
-        handoff.consumers.iter().find_map(|consumer| Some((*consumer, sibling_server(*consumer)?)))
+        handoff.consumers.iter().find_map(|consumer| Some((*consumer, sibling_server(*consumer, known)?)))
     else {
         return Verdict::Clean;
     };
@@ -52,12 +52,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .into()
 }
 
-/// A SERVER span with the same parent, of another service.
-fn sibling_server(consumer: SpanRef<'_>) -> Option<SpanRef<'_>> {
-    let parent = consumer.span.parent?;
-    let trace = consumer.trace;
-    let span = trace.spans.iter().find(|span| {
-        span.kind == SpanKind::Server && span.parent == Some(parent) && span.start <= consumer.span.start
-    })?;
-    Some(SpanRef { trace, span })
+/// A SERVER span with the same parent, which started before the run.
+fn sibling_server<'e>(consumer: SpanRef<'e>, known: &Known<'e>) -> Option<SpanRef<'e>> {
+    let parent = SpanKey { trace_id: consumer.trace.id, span_id: consumer.span.parent? };
+    known.server_below(parent).filter(|server| server.span.start <= consumer.span.start)
 }
