@@ -32,6 +32,9 @@ pub struct Notice {
     /// Counted from 1; `None` where the file has no lines.
     pub line: Option<usize>,
     pub what: String,
+    /// Whether it is as it should be, such as another program's list: worth
+    /// telling only to who asks for more.
+    pub is_expected: bool,
 }
 
 /// How the evidence is to be read.
@@ -146,7 +149,12 @@ fn read_file(
             let mut intake = Intake::new(evidence);
             intake.next_request();
             if let Err(error) = decode_protobuf(&body, &mut intake) {
-                notices.push(Notice { path: path.to_owned(), line: None, what: error.to_string() });
+                notices.push(Notice {
+                    path: path.to_owned(),
+                    line: None,
+                    what: error.to_string(),
+                    is_expected: false,
+                });
             }
         }
         Kind::Receiver => read_receiver_log(path, &mut file, evidence, notices).map_err(failed)?,
@@ -198,7 +206,12 @@ fn read_otlp_json(path: &Path, text: &[u8], evidence: &mut Evidence, notices: &m
         .is_some_and(|line| serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok());
     if !is_lines {
         if let Err(error) = decode_json_documents(text, &mut intake, Intake::next_request) {
-            notices.push(Notice { path: path.to_owned(), line: None, what: error.to_string() });
+            notices.push(Notice {
+                path: path.to_owned(),
+                line: None,
+                what: error.to_string(),
+                is_expected: false,
+            });
         }
         return;
     }
@@ -206,7 +219,12 @@ fn read_otlp_json(path: &Path, text: &[u8], evidence: &mut Evidence, notices: &m
         text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
     {
         if let Err(error) = decode_json_documents(line, &mut intake, Intake::next_request) {
-            notices.push(Notice { path: path.to_owned(), line: Some(number + 1), what: in_line(&error) });
+            notices.push(Notice {
+                path: path.to_owned(),
+                line: Some(number + 1),
+                what: in_line(&error),
+                is_expected: false,
+            });
         }
     }
 }
@@ -228,7 +246,12 @@ fn read_snapshot(
     let head = match read_head(&line) {
         Ok(head) => head,
         Err(error) => {
-            notices.push(Notice { path: path.to_owned(), line: Some(1), what: error.to_string() });
+            notices.push(Notice {
+                path: path.to_owned(),
+                line: Some(1),
+                what: error.to_string(),
+                is_expected: false,
+            });
             return Ok(());
         }
     };
@@ -250,14 +273,21 @@ fn read_snapshot(
     each_line(BufReader::new(File::open(path)?), |number, line| match read_key(line) {
         Ok(line) => take(&mut looker, &line),
         Err(error) => {
-            notices.push(Notice { path: path.to_owned(), line: Some(number), what: describe(&error) });
+            notices.push(Notice {
+                path: path.to_owned(),
+                line: Some(number),
+                what: describe(&error),
+                is_expected: false,
+            });
         }
     })?;
     for (key, (count, why)) in std::mem::take(&mut looker.foreign) {
+        let entries = if count == 1 { "entry" } else { "entries" };
         notices.push(Notice {
             path: path.to_owned(),
             line: None,
-            what: format!("{count} entries of `{key}` passed over: {why}"),
+            what: format!("{count} {entries} of `{key}` passed over: {why}"),
+            is_expected: true,
         });
     }
     looker.finish();
@@ -351,7 +381,9 @@ fn read_receiver_log(
                 .ok_or("an unknown outcome".to_owned())
         }) {
             Ok((outcome, agent, target)) => evidence.receiver.saw(outcome, &agent, &target),
-            Err(what) => notices.push(Notice { path: path.to_owned(), line: Some(number), what }),
+            Err(what) => {
+                notices.push(Notice { path: path.to_owned(), line: Some(number), what, is_expected: false })
+            }
         }
     }
     Ok(())

@@ -75,13 +75,14 @@ fn set_color(choice: clap::ColorChoice) {
 /// Tells on standard error what was passed over, and where.
 fn tell_notices(notices: &[Notice], output: &Output) {
     const SHOWN: usize = 10;
-    let shown = if output.verbose { notices.len() } else { SHOWN.min(notices.len()) };
-    for Notice { path, line, what } in &notices[..shown] {
+    let told: Vec<_> = notices.iter().filter(|notice| output.verbose || !notice.is_expected).collect();
+    let shown = if output.verbose { told.len() } else { SHOWN.min(told.len()) };
+    for Notice { path, line, what, .. } in &told[..shown] {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         anstream::eprintln!("tracelink: {}{line}: {}", path.display(), safe(what));
     }
-    if shown < notices.len() {
-        anstream::eprintln!("tracelink: … and {} more (--verbose)", notices.len() - shown);
+    if shown < told.len() {
+        anstream::eprintln!("tracelink: … and {} more (--verbose)", told.len() - shown);
     }
 }
 
