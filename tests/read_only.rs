@@ -26,6 +26,7 @@ fn full_broker(args: &[&str]) -> RedisServer {
         ("shape_prefetch_unacked", "redis.processing.jsonl"),
         ("shape_foreign_keys_and_garbage", "redis.queued.jsonl"),
         ("shape_priorities", "redis.queued.jsonl"),
+        ("retry_manual", "redis.retry1.jsonl"),
     ] {
         redis.load(&case(name).join(stage));
     }
