@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::findings::Findings;
 use super::{Check, Diagnosis, Known, OTHERS, SPEAKING_ORDER, Verdict, stations, tree};
 use crate::evidence::{Evidence, Fate, Handoff};
-use crate::model::{Finding, RetryShare, Severity, SpanStatus, Stations, Timestamp, TraceId};
+use crate::model::{Finding, RetryShare, Severity, SpanStatus, Station, Stations, Timestamp, TraceId};
 
 /// What a round of judging found.
 #[derive(Debug)]
@@ -50,7 +50,10 @@ pub fn judge(evidence: &Evidence, now: Timestamp, listed: usize) -> Judged<'_> {
         explained: BTreeSet::new(),
         traces: BTreeMap::new(),
         figures: Figures::default(),
+        by_trace: BTreeMap::new(),
     };
+    // Traces first: what is said of one speaks for its hand-offs too.
+    round.judge_traces();
     let mut listed = Listed { most: listed, ..Listed::default() };
 
     // In the order of ids, so that what is listed and quoted does not depend
@@ -73,7 +76,6 @@ pub fn judge(evidence: &Evidence, now: Timestamp, listed: usize) -> Judged<'_> {
         listed.push(round.judge(handoff));
     }
     round.judge_orphans();
-    round.judge_traces();
     for diagnosis in OTHERS {
         if let Check::Population(check) = diagnosis.check {
             check(&known, &mut |occurrence| {
@@ -97,6 +99,8 @@ struct Round<'k, 'e> {
     explained: BTreeSet<&'e str>,
     traces: BTreeMap<TraceId, BTreeSet<String>>,
     figures: Figures,
+    /// Findings of traces, by the task ids of the runs that they are about.
+    by_trace: BTreeMap<String, (String, Option<Station>)>,
 }
 
 /// How many traces are marked with the findings that speak of them.
@@ -157,6 +161,12 @@ impl<'e> Round<'_, 'e> {
                 }
             }
         }
+        if finding.is_none()
+            && let Some((id, station)) = self.by_trace.get(handoff.task_id)
+        {
+            finding = Some(id.clone());
+            broken = *station;
+        }
         let mut remarks = Vec::new();
         for diagnosis in OTHERS {
             let Check::Remark(check) = diagnosis.check else { continue };
@@ -196,8 +206,12 @@ impl<'e> Round<'_, 'e> {
         for trace in traces {
             for (diagnosis, check) in &checks {
                 check(trace, self.known, &mut |occurrence| {
+                    let about: Vec<_> = occurrence.handoffs.iter().cloned().collect();
                     let id = self.findings.add(diagnosis, occurrence);
                     mark(&mut self.traces, trace.id, &id);
+                    for task in about {
+                        self.by_trace.insert(task, (id.clone(), diagnosis.station));
+                    }
                 });
             }
         }

@@ -18,7 +18,13 @@ pub fn of(handoff: &Handoff<'_>, known: &Known<'_>, broken: Option<Station>) -> 
 
     let sender_seen = handoff.producer.is_some()
         || handoff.contexts().any(|context| known.evidence.spans.get(context).is_some());
-    stations.request = if sender_seen || is_whole { Intact } else { CannotSee };
+    let parent_seen =
+        handoff.consumer().is_some_and(|consumer| consumer.trace.parent_of(consumer.span).is_some());
+    stations.request = match () {
+        () if sender_seen || parent_seen => Intact,
+        () if is_whole => NotSeen,
+        () => CannotSee,
+    };
     stations.inject = match message {
         Some(_) if carries_context => Intact,
         Some(_) if !is_whole => Broken,

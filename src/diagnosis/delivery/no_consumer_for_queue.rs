@@ -57,6 +57,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("{} ready at {}, {} at {}; workers hold none", then.ready, first.at, now.ready, last.at),
         ))
         .quote(quote::fact("_kombu.binding.celery.pidbox", "a worker is bound"))
+        .needs("a later look: a busy worker's backlog moves")
         .fix(format!("celery -A <app> worker -Q {}", printable(queue)))
         .into()
 }

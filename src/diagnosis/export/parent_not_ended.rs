@@ -58,6 +58,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let mut occurrence = Occurrence::likely()
             .service(child.service())
             .quote(quote::span(SpanRef { trace, span: child }))
+            .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
             .fix("with tracer.start_as_current_span(name):  # ends by itself, whatever happens")
             .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit");
         if let Some((id, status)) = finished {

@@ -63,6 +63,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     format!("spans of {}", child.service()),
                     format!("{} miss a parent of their own process, {sent} arrived", gap.children.len()),
                 ))
+                .needs("the process's log: `Queue full, dropping span`")
                 .fix("OTEL_BSP_MAX_QUEUE_SIZE=16384             # the default is 2048")
                 .fix("OTEL_BSP_SCHEDULE_DELAY=1000              # milliseconds; the default is 5000"),
         );

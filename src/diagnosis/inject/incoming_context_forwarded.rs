@@ -47,6 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .service(server.span.service())
         .quote(quote::span(server))
         .quote(quote::span(consumer))
+        .needs("--broker, to see the header that the message carries")
         .fix("headers = {}")
         .fix("propagate.inject(headers)                # instead of copying request.headers[\"traceparent\"]")
         .into()

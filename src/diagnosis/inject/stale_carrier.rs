@@ -130,6 +130,7 @@ fn check_request(
             .service(request.span.service())
             .quote(quote::span(request))
             .quote(published_nothing)
+            .needs("the code: a carrier that is built outside the handler (a module, a default argument, a cache)")
             .fix("headers = {}                             # inside the handler, for each call")
             .fix("propagate.inject(headers)"),
     )

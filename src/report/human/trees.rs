@@ -26,7 +26,9 @@ pub fn of_finding(report: &Report, finding: &Finding, view: &View, out: &mut dyn
     }) else {
         return Ok(());
     };
-    let sender = handoff.producer.and_then(|(trace, _)| find(report, trace));
+    let sender = handoff.producer.and_then(|(trace, span)| {
+        find(report, trace).filter(|trace| trace.spans.iter().any(|known| known.span_id == span))
+    });
     let runs: Vec<_> =
         handoff.consumers.iter().filter_map(|(trace, span)| Some((find(report, *trace)?, *span))).collect();
     let task = safe(&handoff.task);
