@@ -91,6 +91,21 @@ fn exit_codes_are_those_of_the_promise() {
 }
 
 #[test]
+fn a_machine_format_has_a_report_with_every_exit_code_but_2() {
+    let output =
+        tracelink(&["inspect-queue", "--broker", "redis://:hunter2@127.0.0.1:1/0", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(4));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_valid(&schema(), &report, "an unreachable broker");
+    assert_eq!(report["verdict"]["status"], "no-evidence");
+    assert!(
+        report["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("127.0.0.1:1") && !error.contains("hunter2"))
+    );
+}
+
+#[test]
 fn errors_name_the_place_and_nothing_else_is_lost() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("spans.jsonl");

@@ -52,14 +52,32 @@ impl From<Exit> for ExitCode {
 ///
 /// # Errors
 ///
-/// What is wrong with the environment, with the place and the remedy.
+/// What is wrong with the environment, with the place and the remedy. A
+/// machine format has said it in a report by then.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     set_color(cli.output.color);
-    match cli.command {
-        Command::Diagnose(args) => diagnose::run(&args, &cli.output),
+    let output = cli.output.clone();
+    let done = match cli.command {
         Command::InspectQueue(args) => inspect_queue::run(&args, &cli.output),
+        Command::Diagnose(args) => diagnose::run(&args, &cli.output),
         Command::Explain(args) => explain::run(&args),
+    };
+    if let Err(error) = &done
+        && output.format != Format::Human
+        && !is_broken_pipe(error)
+    {
+        let report = Report { error: Some(format!("{error:#}")), ..Report::default() };
+        print(&report, &output, Subject::Handoffs, None, Exit::Environment)?;
     }
+    done
+}
+
+/// Whether somebody closed the pipe: whoever does has seen enough, and that is
+/// no error.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
 }
 
 /// `--color` comes before `NO_COLOR` and `CLICOLOR_FORCE`, which `auto` heeds.

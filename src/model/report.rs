@@ -28,6 +28,9 @@ pub struct Report {
     pub traces: Vec<TraceReport>,
     pub metrics: Metrics,
     pub limits: Limits,
+    /// What was wrong with the environment (exit code 4), with the remedy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// How much was looked at: whole figures, whatever the lists leave out.
