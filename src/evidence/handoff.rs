@@ -227,7 +227,7 @@ impl Task {
                     joined_by: ours.iter().map(|(_, joined_by)| *joined_by).min(),
                     consumers: ours.into_iter().map(|(consumer, _)| consumer).collect(),
                     lookalikes: Vec::new(),
-                    result: self.result.as_ref().filter(|_| Some(attempt) == last),
+                    result: self.result.as_deref().filter(|_| Some(attempt) == last),
                     fate: delivery.map_or(Fate::Unknown, |delivery| known.fate_of(delivery)),
                     was_retried: Some(attempt) != last,
                     alike: 1,

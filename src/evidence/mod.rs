@@ -4,6 +4,7 @@
 //! Evidence only grows (or is let go, which leaves a mark); it draws no
 //! conclusions. It does no I/O and asks no clock: time is an argument.
 
+mod age;
 mod broker;
 mod exports;
 mod handoff;
@@ -18,6 +19,7 @@ mod tasks;
 
 use std::sync::Arc;
 
+pub use age::{Ages, Moment, Unit};
 pub use broker::{Broker, Brokers, Look, QueueSeen, Sight};
 pub use exports::{Exports, Repeats};
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
@@ -46,8 +48,11 @@ pub struct Evidence {
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
     pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
     pub names: Names,
+    pub ages: Ages,
     /// Traces that were let go for want of memory.
     pub evicted_traces: u64,
+    /// Messages of tasks that were let go.
+    pub evicted_messages: u64,
     pub rejected_spans: u64,
     /// Metric points and log records, accepted and not looked into.
     pub metric_points: u64,
@@ -77,19 +82,23 @@ pub struct InvalidSpans {
 impl Evidence {
     /// Takes a span that came in the request of number `request`.
     pub fn saw_span(&mut self, span: &Span<'_>, process: &Arc<Process>, request: u32) -> Arrival {
-        let arrival = self.spans.insert(span, process, request, &mut self.names);
+        let arrival = self.spans.insert(span, process, request, &mut self.names, &mut self.ages);
         self.exports.saw_span(span, process, request, arrival);
         if arrival != Arrival::New {
             return arrival;
         }
-        self.processes.saw(process, span, &mut self.names);
+        self.processes.saw(process, span, &mut self.names, self.ages.now);
         if let Some(flaw) = span.flaw {
             self.saw_invalid(flaw, Some(&process.service), &span.name);
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() => self.tasks.saw_producer(id, key),
-            (SpanKind::Consumer, Some(id)) if span.action.is_some() => self.tasks.saw_consumer(id, key),
+            (SpanKind::Producer, Some(id)) if span.action.is_some() => {
+                self.tasks.saw_producer(id, key, &mut self.ages);
+            }
+            (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
+                self.tasks.saw_consumer(id, key, &mut self.ages);
+            }
             (SpanKind::Consumer, _) if may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
             _ => {}
         }
@@ -141,11 +150,11 @@ impl Evidence {
     /// Takes a message that lay in the broker of this name at that time.
     pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
         let sight = Sight { at, state: message.state, redelivered: message.redelivered };
-        self.tasks.saw_message(message, broker, sight);
+        self.tasks.saw_message(message, broker, sight, &mut self.ages);
     }
 
     pub fn saw_result(&mut self, result: TaskResult) {
-        self.tasks.saw_result(result);
+        self.tasks.saw_result(result, &mut self.ages);
     }
 
     /// The clock of evidence that was saved: the last look at a broker, else

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::age::Moment;
 use crate::model::{Resource, Span, SpanKind, Timestamp};
 
 /// One sending process: what its resource says of it.
@@ -67,7 +68,9 @@ pub struct Activity {
     pub producer_roots: u64,
     pub first_start: Option<Timestamp>,
     pub last_end: Timestamp,
-    /// When requests were open, by start; at most [`Activity::INTERVALS`].
+    /// When its first span came.
+    pub began: Moment,
+    /// When requests were open, by start: the latest [`Activity::INTERVALS`].
     requests: Vec<(Timestamp, Timestamp)>,
     /// Services that this one calls, by `peer.service` or address.
     pub peers: BTreeSet<Box<str>>,
@@ -77,7 +80,7 @@ pub struct Activity {
 
 impl Activity {
     /// How many requests are remembered a process, to tell whether one was open.
-    pub const INTERVALS: usize = 50_000;
+    pub const INTERVALS: usize = 10_000;
     /// How many peers and task names are remembered a process.
     const NAMES: usize = 64;
 
@@ -88,10 +91,12 @@ impl Activity {
         match span.kind {
             SpanKind::Server => {
                 self.servers += 1;
-                if self.requests.len() < Self::INTERVALS {
-                    let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
-                    self.requests.insert(place, (span.start, span.end));
+                if self.requests.len() >= Self::INTERVALS {
+                    // The earliest tenth goes at a time, so that each insertion is cheap.
+                    self.requests.drain(..Self::INTERVALS / 10);
                 }
+                let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
+                self.requests.insert(place, (span.start, span.end));
             }
             SpanKind::Producer => {
                 self.producers += 1;
@@ -197,10 +202,20 @@ impl Processes {
         process
     }
 
-    pub fn saw(&mut self, process: &Process, span: &Span<'_>, names: &mut super::Names) {
+    pub fn saw(&mut self, process: &Process, span: &Span<'_>, names: &mut super::Names, now: Moment) {
         if let Some(activity) = self.known.get_mut(process) {
+            if activity.spans == 0 {
+                activity.began = now;
+            }
             activity.saw(span, names);
         }
+    }
+
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        const EACH: usize = 1024;
+        self.known.len() * EACH
+            + self.known.values().map(|activity| activity.requests.capacity() * 16).sum::<usize>()
     }
 
     pub fn of(&self, process: &Process) -> Option<&Activity> {

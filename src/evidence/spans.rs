@@ -4,11 +4,12 @@
 //! let go as a whole and a look-up inside one touches one place in memory.
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
 
+use super::age::{Ages, Moment, Unit};
 use super::process::Process;
 use crate::model::{
     CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
@@ -34,6 +35,7 @@ pub struct StoredSpan {
     pub fingerprint: u64,
     /// The number of the request that brought it first.
     pub request: u32,
+    pub http_status: Option<u16>,
     pub kind: SpanKind,
     pub status: SpanStatus,
     pub parent_origin: ParentOrigin,
@@ -44,27 +46,43 @@ pub struct StoredSpan {
 /// The attributes that diagnoses read, of the spans that have any.
 #[derive(Default, Debug)]
 pub struct Detail {
-    pub action: Option<CeleryAction>,
     pub task: Option<Arc<str>>,
     pub message_id: Option<Box<str>>,
     pub destination: Option<Arc<str>>,
     pub exchange: Option<Arc<str>>,
     pub celery_hostname: Option<Arc<str>>,
-    pub celery_state: Option<Arc<str>>,
+    pub status_message: Box<str>,
+    pub links: Box<[SpanContext]>,
+    pub exceptions: Box<[Exception]>,
     pub retries: Option<u32>,
-    pub has_eta: bool,
+    pub action: Option<CeleryAction>,
     pub redelivered: bool,
     pub will_retry: bool,
-    pub http_status: Option<u16>,
-    pub links: SmallVec<[SpanContext; 1]>,
-    pub exceptions: Vec<Exception>,
-    pub status_message: Box<str>,
-    pub facts: SmallVec<[u64; 8]>,
 }
 
 static NO_DETAIL: LazyLock<Detail> = LazyLock::new(Detail::default);
 
 impl StoredSpan {
+    /// The id of the task that the span says it belongs to.
+    pub fn task_id(&self) -> Option<&str> {
+        let detail = self.detail.as_deref()?;
+        detail.message_id.as_deref().filter(|_| detail.action.is_some())
+    }
+
+    /// The bytes that it holds beside its own, names and processes left out:
+    /// they are shared.
+    fn heap(&self) -> usize {
+        let Some(detail) = &self.detail else { return 0 };
+        let exceptions =
+            detail.exceptions.iter().map(|one| allocation(one.kind.len()) + allocation(one.message.len()));
+        allocation(size_of::<Detail>())
+            + allocation(detail.message_id.as_deref().map_or(0, str::len))
+            + allocation(detail.status_message.len())
+            + allocation(size_of_val(&*detail.links))
+            + allocation(size_of_val(&*detail.exceptions))
+            + exceptions.sum::<usize>()
+    }
+
     pub fn detail(&self) -> &Detail {
         self.detail.as_deref().unwrap_or(&NO_DETAIL)
     }
@@ -83,21 +101,47 @@ impl StoredSpan {
     }
 }
 
+/// What an allocation of so many bytes takes: allocators round up.
+pub(super) const fn allocation(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { bytes.next_multiple_of(16) }
+}
+
+/// What an entry of a hash map takes beside itself: control bytes, and room to
+/// grow. Between a half and seven eighths of a table are in use.
+pub(super) const fn in_map(bytes: usize) -> usize {
+    (bytes + 1) * 3 / 2
+}
+
 /// The spans of one trace, in order of arrival.
 #[derive(Debug)]
 pub struct Trace {
     pub id: TraceId,
     pub spans: Vec<StoredSpan>,
+    /// When its last span came.
+    pub touched: Moment,
+    /// Whether spans of it were let go before these came: nothing may be built
+    /// on what it lacks.
+    pub is_remnant: bool,
     /// Where each span lies, once there are too many to look through.
-    places: Option<FxHashMap<SpanId, u32>>,
+    places: Option<Box<FxHashMap<SpanId, u32>>>,
 }
 
 impl Trace {
     /// Up to here a look through the spans beats a map.
     const SCANNED: usize = 32;
 
-    fn new(id: TraceId) -> Self {
-        Self { id, spans: Vec::new(), places: None }
+    fn new(id: TraceId, touched: Moment, is_remnant: bool) -> Self {
+        Self { id, spans: Vec::new(), touched, is_remnant, places: None }
+    }
+
+    /// The bytes that it takes, its entry in the store included.
+    fn bytes(&self) -> usize {
+        let places =
+            self.places.as_ref().map_or(0, |places| places.len() * in_map(size_of::<(SpanId, u32)>()));
+        in_map(size_of::<(TraceId, Self)>())
+            + self.spans.capacity() * size_of::<StoredSpan>()
+            + self.spans.iter().map(StoredSpan::heap).sum::<usize>()
+            + places
     }
 
     pub fn get(&self, id: SpanId) -> Option<&StoredSpan> {
@@ -107,15 +151,34 @@ impl Trace {
         }
     }
 
-    fn push(&mut self, span: StoredSpan) {
+    /// Adds a span, and returns how many bytes the trace grew.
+    fn push(&mut self, span: StoredSpan) -> usize {
+        const PLACE: usize = in_map(size_of::<(SpanId, u32)>());
         let place = u32::try_from(self.spans.len()).expect("a store holds fewer than 2^32 spans");
+        let mut grown = span.heap();
         if let Some(places) = &mut self.places {
             places.insert(span.id, place);
+            grown += PLACE;
         } else if self.spans.len() == Self::SCANNED {
             let known = (0..).zip(&self.spans).map(|(place, span)| (span.id, place));
-            self.places = Some(known.chain([(span.id, place)]).collect());
+            self.places = Some(Box::new(known.chain([(span.id, place)]).collect()));
+            grown += PLACE * (Self::SCANNED + 1);
+        }
+        let capacity = self.spans.capacity();
+        if self.spans.len() == capacity {
+            // Most traces are short, and doubling would leave half of each unused.
+            self.spans.reserve_exact((capacity / 2).max(4));
         }
         self.spans.push(span);
+        grown + (self.spans.capacity() - capacity) * size_of::<StoredSpan>()
+    }
+
+    /// Whether nothing is known to be missing: it has a root, and every parent
+    /// that a span names is here, but for the caller of a request.
+    pub fn is_closed(&self) -> bool {
+        self.spans.iter().all(|span| {
+            span.parent.is_none_or(|parent| span.kind == SpanKind::Server || self.get(parent).is_some())
+        })
     }
 
     /// The span's parent, where the trace holds it.
@@ -158,7 +221,11 @@ pub enum Arrival {
 #[derive(Default, Debug)]
 pub struct SpanStore {
     traces: FxHashMap<TraceId, Trace>,
+    /// All that came, whether they are still here or not.
     spans: u64,
+    /// All that came, whether they are still here or not.
+    seen_traces: u64,
+    bytes: usize,
 }
 
 impl SpanStore {
@@ -169,8 +236,18 @@ impl SpanStore {
         process: &Arc<Process>,
         request: u32,
         names: &mut super::Names,
+        age: &mut Ages,
     ) -> Arrival {
-        let trace = self.traces.entry(span.trace_id).or_insert_with(|| Trace::new(span.trace_id));
+        let trace = match self.traces.entry(span.trace_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let is_remnant = age.was_let_go(&Unit::Trace(span.trace_id));
+                self.seen_traces += u64::from(!is_remnant);
+                self.bytes += in_map(size_of::<(TraceId, Trace)>());
+                age.began(Unit::Trace(span.trace_id));
+                place.insert(Trace::new(span.trace_id, age.now, is_remnant))
+            }
+        };
         if let Some(known) = trace.get(span.span_id) {
             let first_request = known.request;
             return if known.fingerprint == span.fingerprint {
@@ -179,7 +256,8 @@ impl SpanStore {
                 Arrival::Rewritten { first_request }
             };
         }
-        trace.push(StoredSpan {
+        trace.touched = age.now;
+        self.bytes += trace.push(StoredSpan {
             id: span.span_id,
             parent: span.parent_id,
             start: span.start,
@@ -188,6 +266,7 @@ impl SpanStore {
             process: Arc::clone(process),
             fingerprint: span.fingerprint,
             request,
+            http_status: span.http_status,
             kind: span.kind,
             status: span.status,
             parent_origin: span.parent_origin,
@@ -211,10 +290,29 @@ impl SpanStore {
         self.traces.values()
     }
 
+    /// How many traces there were, those that were let go included.
     pub fn trace_count(&self) -> u64 {
-        self.traces.len() as u64
+        self.seen_traces
     }
 
+    /// How many traces are here.
+    pub fn held_traces(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// About how many bytes the spans that are here take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets a trace go.
+    pub fn remove(&mut self, id: TraceId) -> Option<Trace> {
+        let trace = self.traces.remove(&id)?;
+        self.bytes -= trace.bytes();
+        Some(trace)
+    }
+
+    /// How many spans there were, those that were let go included.
     pub fn span_count(&self) -> u64 {
         self.spans
     }
@@ -231,33 +329,27 @@ fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
         && span.message_id.is_none()
         && span.destination.is_none()
         && span.retries.is_none()
-        && span.http_status.is_none()
         && !span.will_retry
         && span.links.is_empty()
         && span.exceptions.is_empty()
-        && span.status_message.is_empty()
-        && span.facts.is_empty();
+        && span.status_message.is_empty();
     if is_plain {
         return None;
     }
     let mut share = |name: &Option<Cow<'_, str>>| name.as_deref().map(|name| names.share(name));
     Some(Box::new(Detail {
-        action: span.action,
         task: share(&span.task),
         message_id: span.message_id.as_deref().map(Into::into),
         destination: share(&span.destination),
         exchange: share(&span.exchange),
         celery_hostname: share(&span.celery_hostname),
-        celery_state: share(&span.celery_state),
+        status_message: span.status_message.as_ref().into(),
+        links: span.links.as_slice().into(),
+        exceptions: span.exceptions.as_slice().into(),
         retries: span.retries,
-        has_eta: span.has_eta,
+        action: span.action,
         redelivered: span.redelivered,
         will_retry: span.will_retry,
-        http_status: span.http_status,
-        links: span.links.clone(),
-        exceptions: span.exceptions.clone(),
-        status_message: span.status_message.as_ref().into(),
-        facts: span.facts.clone(),
     }))
 }
 

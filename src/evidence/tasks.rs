@@ -10,21 +10,76 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::age::{Ages, Moment, Unit};
 use super::broker::Sight;
-use super::spans::SpanKey;
-use crate::model::{Message, TaskResult};
+use super::spans::{SpanKey, SpanStore, allocation, in_map};
+use crate::model::{Message, TaskResult, TraceId};
 
 /// Everything that was seen under one task id.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct Task {
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// PRODUCER spans, the instrumentor's.
     pub producers: SmallVec<[SpanKey; 1]>,
     /// CONSUMER spans that carry the id.
     pub consumers: SmallVec<[SpanKey; 1]>,
     /// The message of each attempt, with every sight of it.
     pub messages: Vec<Delivery>,
-    pub result: Option<TaskResult>,
+    pub result: Option<Box<TaskResult>>,
+    /// When something new of it came last.
+    pub touched: Moment,
+    /// Whether a part of it was let go before the rest came: nothing may be
+    /// built on what it lacks.
+    pub is_remnant: bool,
+}
+
+impl Task {
+    fn new(id: Arc<str>, touched: Moment, is_remnant: bool) -> Self {
+        Self {
+            id,
+            producers: SmallVec::new(),
+            consumers: SmallVec::new(),
+            messages: Vec::new(),
+            result: None,
+            touched,
+            is_remnant,
+        }
+    }
+
+    /// Every trace that it has a part in, with those that its messages name.
+    pub fn traces(&self) -> impl Iterator<Item = TraceId> {
+        let spans = self.producers.iter().chain(&self.consumers).map(|key| key.trace_id);
+        spans.chain(self.contexts().map(|context| context.trace_id))
+    }
+
+    /// The contexts that its messages carry.
+    pub fn contexts(&self) -> impl Iterator<Item = ContextKey> {
+        let sightings = self.messages.iter().flat_map(|delivery| &delivery.message.contexts);
+        sightings
+            .filter_map(|sighting| sighting.context())
+            .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
+    }
+
+    /// About how many bytes its messages and its result take.
+    fn heap(&self) -> usize {
+        let messages: usize = self.messages.iter().map(|delivery| MESSAGE + weight(&delivery.message)).sum();
+        messages + self.result.as_ref().map_or(0, |_| RESULT)
+    }
+}
+
+/// What a task takes without its messages and its result: the entry, the id.
+const ENTRY: usize = in_map(size_of::<(Arc<str>, Task)>()) + 64;
+/// What a delivery takes beside its message.
+const MESSAGE: usize = size_of::<Delivery>() + size_of::<Message>() + Delivery::SIGHTS * size_of::<Sight>();
+/// What a result takes, with an exception and a traceback as they are kept.
+const RESULT: usize = size_of::<TaskResult>() + 512;
+/// What an entry of an index takes: a context, and a task or a span.
+const INDEXED: usize = in_map(size_of::<(ContextKey, SmallVec<[SpanKey; 1]>)>()) + 64;
+
+/// About how many bytes a message takes beside its own.
+fn weight(message: &Message) -> usize {
+    const SIGHTING: usize = 256;
+    message.contexts.len() * SIGHTING + message.args.as_deref().map_or(0, str::len) + 256
 }
 
 /// One attempt's message, over all looks at the broker.
@@ -66,9 +121,11 @@ pub type ContextKey = SpanKey;
 /// All tasks, with the ways to find them.
 #[derive(Default, Debug)]
 pub struct Tasks {
-    known: FxHashMap<Box<str>, Task>,
+    known: FxHashMap<Arc<str>, Task>,
+    bytes: usize,
+    results: u64,
     /// Tasks by each context that one of their messages carries.
-    carried: FxHashMap<ContextKey, SmallVec<[Box<str>; 1]>>,
+    carried: FxHashMap<ContextKey, SmallVec<[Arc<str>; 1]>>,
     /// Hand-made consumer spans, which carry no id, by the context that they
     /// were started from: their parent, or the target of a link.
     continued: FxHashMap<ContextKey, SmallVec<[SpanKey; 1]>>,
@@ -81,22 +138,34 @@ impl Tasks {
         self.known.get(id)
     }
 
-    fn entry(&mut self, id: &str) -> &mut Task {
+    /// What is known under an id, touched now.
+    fn entry(&mut self, id: &str, ages: &mut Ages) -> &mut Task {
         if !self.known.contains_key(id) {
-            self.known.insert(id.into(), Task { id: id.into(), ..Task::default() });
+            let id: Arc<str> = id.into();
+            let unit = Unit::Task(Arc::clone(&id));
+            let task = Task::new(Arc::clone(&id), ages.now, ages.was_let_go(&unit));
+            ages.began(unit);
+            self.bytes += ENTRY;
+            self.known.insert(id, task);
         }
-        self.known.get_mut(id).expect("inserted above")
+        let task = self.known.get_mut(id).expect("inserted above");
+        task.touched = ages.now;
+        task
     }
 
-    pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, sight: Sight) {
+    /// Takes a sight of a message. One that was seen before touches its task
+    /// only where something about it changed.
+    pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, sight: Sight, ages: &mut Ages) {
         for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
             let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
             let carriers = self.carried.entry(key).or_default();
-            if !carriers.contains(&message.id) {
-                carriers.push(message.id.clone());
+            if !carriers.iter().any(|id| **id == *message.id) {
+                carriers.push((*message.id).into());
+                self.bytes += INDEXED;
             }
         }
-        let task = self.entry(&message.id);
+        let before = self.known.get(&*message.id).map(|task| task.touched);
+        let task = self.entry(&message.id, ages);
         let attempt = message.retries;
         let known = task
             .messages
@@ -105,45 +174,69 @@ impl Tasks {
         if let Some(known) = known {
             // The earliest sight has what the producer wrote; a broker may add
             // to a message that it delivers again.
+            let is_news = known.last().state != sight.state || known.last().redelivered != sight.redelivered;
             if sight < known.first() {
                 known.message = Arc::new(message);
             }
             known.saw(sight);
+            if let (false, Some(before)) = (is_news, before) {
+                task.touched = before;
+            }
             return;
         }
+        let grown = MESSAGE + weight(&message);
         let delivery =
             Delivery { message: Arc::new(message), broker: Arc::clone(broker), sights: vec![sight] };
         let place = task
             .messages
             .partition_point(|known| (known.message.retries, &known.broker) <= (attempt, broker));
         task.messages.insert(place, delivery);
+        self.bytes += grown;
     }
 
-    pub fn saw_result(&mut self, result: TaskResult) {
-        let task = self.entry(&result.task_id);
+    pub fn saw_result(&mut self, result: TaskResult, ages: &mut Ages) {
+        let before = self.known.get(&*result.task_id).map(|task| task.touched);
+        let task = self.entry(&result.task_id, ages);
+        if let (Some(known), Some(before)) = (&task.result, before)
+            && **known == result
+        {
+            task.touched = before;
+            return;
+        }
         let is_newer = task.result.as_ref().is_none_or(|known| {
             (result.status.is_final(), result.done) >= (known.status.is_final(), known.done)
         });
         if is_newer {
-            task.result = Some(result);
+            let is_first = task.result.replace(Box::new(result)).is_none();
+            self.results += u64::from(is_first);
+            self.bytes += if is_first { RESULT } else { 0 };
         }
     }
 
-    pub fn saw_producer(&mut self, id: &str, span: SpanKey) {
-        self.entry(id).producers.push(span);
+    /// Says that a message is gone that was there before.
+    pub fn lost_sight_of(&mut self, id: &str, ages: &Ages) {
+        if let Some(task) = self.known.get_mut(id) {
+            task.touched = ages.now;
+        }
     }
 
-    pub fn saw_consumer(&mut self, id: &str, span: SpanKey) {
-        self.entry(id).consumers.push(span);
+    pub fn saw_producer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
+        self.entry(id, ages).producers.push(span);
+    }
+
+    pub fn saw_consumer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
+        self.entry(id, ages).consumers.push(span);
     }
 
     /// A consumer span without an id that was started from `context`.
     pub fn saw_continuation(&mut self, context: ContextKey, span: SpanKey) {
+        self.bytes += INDEXED;
         self.continued.entry(context).or_default().push(span);
     }
 
     /// A consumer span without an id and without a parent.
     pub fn saw_orphan(&mut self, name: &Arc<str>, span: SpanKey) {
+        self.bytes += allocation(size_of::<SpanKey>());
         self.orphans.entry(Arc::clone(name)).or_default().push(span);
     }
 
@@ -153,7 +246,7 @@ impl Tasks {
     }
 
     /// The tasks whose messages carry `context`.
-    pub fn carrying(&self, context: ContextKey) -> &[Box<str>] {
+    pub fn carrying(&self, context: ContextKey) -> &[Arc<str>] {
         self.carried.get(&context).map_or(&[], SmallVec::as_slice)
     }
 
@@ -163,7 +256,7 @@ impl Tasks {
     }
 
     /// Contexts that more than one task's messages carry.
-    pub fn shared_contexts(&self) -> impl Iterator<Item = (ContextKey, &[Box<str>])> {
+    pub fn shared_contexts(&self) -> impl Iterator<Item = (ContextKey, &[Arc<str>])> {
         self.carried.iter().filter(|(_, tasks)| tasks.len() > 1).map(|(key, tasks)| (*key, tasks.as_slice()))
     }
 
@@ -185,7 +278,47 @@ impl Tasks {
         self.known.is_empty()
     }
 
+    /// How many tasks have a result, those that were let go included.
     pub fn results(&self) -> u64 {
-        self.known.values().filter(|task| task.result.is_some()).count() as u64
+        self.results
+    }
+
+    /// About how many bytes the tasks that are here take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets a task go. Its entries in the indices stay until [`Tasks::sweep`].
+    pub fn remove(&mut self, id: &str) -> Option<Task> {
+        let task = self.known.remove(id)?;
+        self.bytes = self.bytes.saturating_sub(ENTRY + task.heap());
+        Some(task)
+    }
+
+    /// Clears the indices of what is not here any more. It looks at all of
+    /// them, so it is called once for many that were let go.
+    pub fn sweep(&mut self, spans: &SpanStore) {
+        let is_here = |key: &SpanKey| spans.trace(key.trace_id).is_some();
+        let mut freed = 0;
+        let known = &self.known;
+        self.carried.retain(|_, ids| {
+            let before = ids.len();
+            ids.retain(|id| known.contains_key(id));
+            freed += (before - ids.len()) * INDEXED;
+            !ids.is_empty()
+        });
+        self.continued.retain(|_, keys| {
+            let before = keys.len();
+            keys.retain(|key| is_here(key));
+            freed += (before - keys.len()) * INDEXED;
+            !keys.is_empty()
+        });
+        self.orphans.retain(|_, keys| {
+            let before = keys.len();
+            keys.retain(is_here);
+            freed += (before - keys.len()) * allocation(size_of::<SpanKey>());
+            !keys.is_empty()
+        });
+        self.bytes = self.bytes.saturating_sub(freed);
     }
 }

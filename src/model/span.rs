@@ -196,16 +196,8 @@ pub struct Span<'a> {
     pub exchange: Option<Cow<'a, str>>,
     /// `celery.hostname`: the producer's `origin`, with protocol 1 the worker's.
     pub celery_hostname: Option<Cow<'a, str>>,
-    /// `celery.state`.
-    pub celery_state: Option<Cow<'a, str>>,
-    /// `celery.reply_to`.
-    pub reply_to: Option<Cow<'a, str>>,
     /// `celery.retries`, or `task.retry_count` of a hand-made span.
     pub retries: Option<u32>,
-    /// `celery.timelimit` is there.
-    pub has_time_limit: bool,
-    /// `celery.eta` is there.
-    pub has_eta: bool,
     /// `celery.delivery_info` says `'redelivered': True`.
     pub redelivered: bool,
     /// `task.will_retry` is true, or `celery.state` is `RETRY`, or
@@ -217,10 +209,6 @@ pub struct Span<'a> {
     pub peer: Option<Cow<'a, str>>,
     /// `http.response.status_code` or `http.status_code`.
     pub http_status: Option<u16>,
-    /// Hashes of (key, value) of short text and integer attributes that are
-    /// none of the above: what a hand-made producer and consumer may share
-    /// (`order.id`). Eight at most.
-    pub facts: SmallVec<[u64; 8]>,
     /// A hash of the span's whole content, to tell a resend from another span
     /// under the same id.
     pub fingerprint: u64,

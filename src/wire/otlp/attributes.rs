@@ -7,34 +7,8 @@ use rustc_hash::FxHasher;
 
 use crate::model::{AttributeValue, CeleryAction, Exception, Invalid, Resource, Span, Timestamp};
 
-/// How many facts are kept of one span.
-const FACTS: usize = 8;
-/// The longest text that is taken for a fact, in bytes.
-const FACT: usize = 64;
 /// The longest exception message that is kept, in bytes.
 const MESSAGE: usize = 512;
-
-/// Families of attributes whose values say nothing of the business.
-const SEMANTIC: [&str; 18] = [
-    "http.",
-    "net.",
-    "asgi.",
-    "messaging.",
-    "celery.",
-    "db.",
-    "rpc.",
-    "thread.",
-    "code.",
-    "url.",
-    "server.",
-    "client.",
-    "network.",
-    "user_agent.",
-    "otel.",
-    "process.",
-    "telemetry.",
-    "task.",
-];
 
 /// Fills a span from its attributes, one after the other.
 pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
@@ -52,14 +26,8 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "messaging.destination" | "messaging.destination.name" => span.destination = text(value),
         "celery.exchange" => span.exchange = text(value),
         "celery.hostname" => span.celery_hostname = text(value),
-        "celery.state" => {
-            span.celery_state = text(value);
-            span.will_retry |= span.celery_state.as_deref() == Some("RETRY");
-        }
-        "celery.reply_to" => span.reply_to = text(value),
+        "celery.state" => span.will_retry |= value.as_text() == Some("RETRY"),
         "celery.retries" | "task.retry_count" => span.retries = count(&value),
-        "celery.timelimit" => span.has_time_limit = true,
-        "celery.eta" => span.has_eta = true,
         "celery.delivery_info" => {
             // The repr of a Python dict.
             span.redelivered = value.as_text().is_some_and(|info| info.contains("'redelivered': True"));
@@ -80,7 +48,7 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
                 span.peer = text(value);
             }
         }
-        _ => note_fact(span, key, &value),
+        _ => {}
     }
 }
 
@@ -96,17 +64,6 @@ fn count(value: &AttributeValue<'_>) -> Option<u32> {
         AttributeValue::Int(number) => u32::try_from(*number).ok(),
         AttributeValue::Text(text) => text.parse().ok(),
         _ => None,
-    }
-}
-
-fn note_fact(span: &mut Span<'_>, key: &str, value: &AttributeValue<'_>) {
-    let is_telling = match value {
-        AttributeValue::Text(text) => !text.is_empty() && text.len() <= FACT,
-        AttributeValue::Int(_) => true,
-        _ => false,
-    };
-    if is_telling && span.facts.len() < FACTS && !SEMANTIC.iter().any(|family| key.starts_with(family)) {
-        span.facts.push(hash(key, value));
     }
 }
 
