@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value::Valu
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
-use tracelink::diagnosis::judge;
+use tracelink::diagnosis::{Ledger, judge};
 use tracelink::evidence::{Evidence, Intake, Keep, Looker, Naming};
 use tracelink::model::Timestamp;
 use tracelink::wire::celery::ReadOptions;
@@ -126,7 +126,7 @@ fn join(bencher: Bencher<'_, '_>) {
 fn diagnose(bencher: Bencher<'_, '_>) {
     let mut evidence = file_spans(&requests());
     look(&mut evidence, &messages());
-    bencher
-        .counter(ItemsCount::new(HANDOFFS))
-        .bench_local(|| judge(black_box(&evidence), evidence.clock(), 100).findings.len());
+    bencher.counter(ItemsCount::new(HANDOFFS)).bench_local(|| {
+        judge(black_box(&evidence), &Ledger::default(), evidence.clock(), 100).findings.len()
+    });
 }

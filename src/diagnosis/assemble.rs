@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::{Judged, JudgedHandoff, judge};
+use super::judge::{Judged, judge};
+use super::judging::JudgedHandoff;
+use super::ledger::Ledger;
 use crate::evidence::{Evidence, Look, SpanRef, StoredSpan, Trace};
 use crate::model::{
-    ContextReport, Distribution, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics,
-    ParentOrigin, QueueReport, Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceReport,
-    Verdict,
+    ContextReport, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics, ParentOrigin, QueueReport,
+    Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceId, TraceReport, Verdict,
 };
 
 /// How much of the healthy a report lists beside what has findings.
@@ -33,7 +34,12 @@ impl Default for Listing {
 
 /// Judges the evidence and reports on it. `now` is the clock of the evidence.
 pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
-    let judged = judge(evidence, now, listing.handoffs);
+    report_with(evidence, &Ledger::default(), now, listing)
+}
+
+/// The same, with what was concluded of evidence that was let go.
+pub fn report_with(evidence: &Evidence, past: &Ledger, now: Timestamp, listing: Listing) -> Report {
+    let judged = judge(evidence, past, now, listing.handoffs);
     let mut report = Report {
         inputs: inputs(evidence, &judged),
         queues: queues(evidence),
@@ -45,8 +51,6 @@ pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
     let (messages, total) = messages(evidence, &judged, listing);
     let (traces, traces_not_listed) = traces(evidence, &judged, listing);
     report.limits = Limits {
-        evicted_traces: evidence.evicted_traces,
-        rejected_spans: evidence.rejected_spans,
         messages_not_listed: total - messages.len() as u64,
         handoffs_not_listed: judged.total.saturating_sub(judged.handoffs.len() as u64),
         traces_not_listed,
@@ -55,7 +59,7 @@ pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
             .iter()
             .map(|queue| (queue.ready + queue.unacked).saturating_sub(queue.read))
             .sum(),
-        messages_seen_twice: evidence.seen_twice,
+        ..limits(evidence)
     };
     report.messages = messages;
     report.traces = traces;
@@ -64,10 +68,37 @@ pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
     report
 }
 
+/// What was let go or refused, so far.
+pub(super) fn limits(evidence: &Evidence) -> Limits {
+    Limits {
+        evicted_traces: evidence.evicted_traces,
+        rejected_spans: evidence.rejected_spans,
+        messages_seen_twice: evidence.seen_twice,
+        ..Limits::default()
+    }
+}
+
+/// Hand-offs by themselves, as a stream tells of them.
+pub(super) fn handoff_reports(handoffs: &[JudgedHandoff<'_>]) -> Vec<HandoffReport> {
+    handoffs.iter().map(handoff_report).collect()
+}
+
+/// A hand-off with the traces that it has a part in.
+pub(super) fn example(
+    judged: &JudgedHandoff<'_>,
+    findings: &BTreeMap<TraceId, BTreeSet<String>>,
+) -> (Vec<HandoffReport>, Vec<TraceReport>) {
+    let handoff = &judged.handoff;
+    let spans = handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+    let traces: BTreeMap<_, _> = spans.map(|found| (found.trace.id, found.trace)).collect();
+    let report = |trace: &&Trace| trace_report(trace, findings.get(&trace.id), Listing::default().spans);
+    (vec![handoff_report(judged)], traces.values().map(report).collect())
+}
+
 fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
     let kept: usize = evidence.tasks.iter().map(|task| task.messages.len()).sum();
     Inputs {
-        messages: kept as u64 + evidence.census.counted(),
+        messages: kept as u64 + evidence.census.counted() + evidence.evicted_messages,
         spans: evidence.spans.span_count(),
         traces: evidence.spans.trace_count(),
         results: evidence.tasks.results(),
@@ -253,7 +284,8 @@ fn traces(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<Tr
     (reports, left_out)
 }
 
-fn trace_report(trace: &Trace, findings: Option<&BTreeSet<String>>, limit: usize) -> TraceReport {
+/// A trace with at most `limit` of its spans.
+pub(super) fn trace_report(trace: &Trace, findings: Option<&BTreeSet<String>>, limit: usize) -> TraceReport {
     let mut spans: Vec<_> = trace.spans.iter().collect();
     spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.id));
     let complete = spans.len() <= limit;
@@ -297,14 +329,9 @@ fn span_report(trace: &Trace, span: &StoredSpan, finding: Option<&String>) -> Sp
 }
 
 fn metrics(evidence: &Evidence, judged: &Judged<'_>) -> Metrics {
-    let end_to_end = evidence.spans.traces().filter_map(|trace| {
-        let served = trace.spans.iter().find(|span| span.kind == SpanKind::Server)?;
-        let ran = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
-        ran.then(|| trace.extent().1.millis_since(served.start))
-    });
     Metrics {
-        end_to_end_ms: Distribution::of(end_to_end.collect()),
-        queue_wait_ms: Distribution::of(judged.figures.queue_wait_ms.clone()),
+        end_to_end_ms: judged.figures.end_to_end_ms.distribution(),
+        queue_wait_ms: judged.figures.queue_wait_ms.distribution(),
         queue_depth: evidence
             .brokers
             .last_looks()

@@ -6,7 +6,7 @@ use super::{Diagnosis, Occurrence};
 use crate::model::{Finding, Quote};
 
 /// The findings so far, one for each slug and variant.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Findings {
     known: BTreeMap<String, Finding>,
 }
@@ -79,6 +79,11 @@ impl Findings {
         }
         keep_quotes(&mut finding.evidence, occurrence.evidence);
         id
+    }
+
+    /// In the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.known.values()
     }
 
     /// In the order of a report.

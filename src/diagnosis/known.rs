@@ -1,30 +1,79 @@
 //! Evidence, with the populations that diagnoses compare a hand-off against.
 
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
 
 use crate::evidence::{Broker, Evidence, Fate, Handoff, Service, SpanKey, SpanRef, Task};
-use crate::model::{Message, Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
+use crate::model::{Message, Sampling, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
-/// it. They are made once for a round of judging, not once for a hand-off.
+/// it. Each aggregate is made once for a round of judging, when it is first
+/// asked for, so that a round of a few hand-offs costs a few hand-offs.
 #[derive(Debug)]
 pub struct Known<'e> {
     pub evidence: &'e Evidence,
     /// The clock of the evidence: never the time of day.
     pub now: Timestamp,
     pub services: BTreeMap<&'e str, Service<'e>>,
-    pub origins: Origins<'e>,
-    /// Hand-made consumer roots by the task whose name theirs contains.
-    orphans: BTreeMap<&'e str, Vec<SpanRef<'e>>>,
-    /// Hand-made consumer roots whose name contains no task's.
-    nameless_orphans: Vec<SpanRef<'e>>,
-    flow: Flow<'e>,
+    origins: OnceCell<Origins<'e>>,
+    orphans: OnceCell<Orphans<'e>>,
+    flow: OnceCell<Flow<'e>>,
+    /// What was filed of the traces that were looked at.
+    filed: RefCell<FxHashMap<TraceId, Rc<Filed<'e>>>>,
+}
+
+/// The spans of one trace that diagnoses look for.
+#[derive(Default, Debug)]
+struct Filed<'e> {
     /// A SERVER span below each span that has one.
-    servers: FxHashMap<SpanKey, SpanRef<'e>>,
-    /// The hand-made consumer spans of each trace.
-    by_hand: FxHashMap<TraceId, Vec<SpanRef<'e>>>,
+    servers: FxHashMap<SpanId, SpanRef<'e>>,
+    /// The hand-made consumer spans, by start.
+    by_hand: Vec<SpanRef<'e>>,
+}
+
+/// Hand-made consumer spans that began a trace of their own.
+#[derive(Default, Debug)]
+struct Orphans<'e> {
+    /// By the task whose name theirs contains.
+    of_tasks: BTreeMap<&'e str, ByStart<'e>>,
+    /// Those whose name contains no task's.
+    nameless: ByStart<'e>,
+}
+
+/// Spans in the order of their start, so that those of a time are found
+/// without looking through all.
+#[derive(Default, Debug)]
+struct ByStart<'e> {
+    spans: Vec<SpanRef<'e>>,
+    /// The latest end of each span and of those before it.
+    latest: Vec<Timestamp>,
+}
+
+impl<'e> ByStart<'e> {
+    fn sort(&mut self) {
+        self.spans.sort_by_key(by_start);
+        let mut latest = Timestamp::default();
+        let ends = self.spans.iter().map(|found| {
+            latest = latest.max(found.span.end);
+            latest
+        });
+        self.latest = ends.collect();
+    }
+
+    /// From the first span on that had not ended by `time`.
+    fn unless_ended_by(&self, time: Timestamp) -> &[SpanRef<'e>] {
+        &self.spans[self.latest.partition_point(|latest| *latest < time)..]
+    }
+
+    /// The spans that started from `first` to `last`.
+    fn started_within(&self, first: Timestamp, last: Timestamp) -> &[SpanRef<'e>] {
+        let from = self.spans.partition_point(|found| found.span.start < first);
+        let count = self.spans[from..].partition_point(|found| found.span.start <= last);
+        &self.spans[from..from + count]
+    }
 }
 
 /// What moved through the brokers.
@@ -51,74 +100,45 @@ impl<'e> Known<'e> {
     const LOOKALIKES: usize = 10;
 
     pub fn of(evidence: &'e Evidence, now: Timestamp) -> Self {
-        let mut known = Self {
+        Self {
             evidence,
             now,
             services: evidence.processes.services(),
-            origins: Origins::of(evidence),
-            orphans: BTreeMap::new(),
-            nameless_orphans: Vec::new(),
-            flow: Flow::of(evidence),
-            servers: FxHashMap::default(),
-            by_hand: FxHashMap::default(),
-        };
-        known.file_spans();
-        known.file_orphans();
-        known
+            origins: OnceCell::new(),
+            orphans: OnceCell::new(),
+            flow: OnceCell::new(),
+            filed: RefCell::default(),
+        }
     }
 
-    /// One pass over all spans, so that no diagnosis looks through a trace for
-    /// each of its hand-offs.
-    fn file_spans(&mut self) {
-        for trace in self.evidence.spans.traces() {
-            for span in &trace.spans {
-                let found = SpanRef { trace, span };
-                if span.kind == SpanKind::Server
-                    && let Some(parent) = span.parent
-                {
-                    let below =
-                        self.servers.entry(SpanKey { trace_id: trace.id, span_id: parent }).or_insert(found);
-                    if (span.start, span.id) < (below.span.start, below.span.id) {
-                        *below = found;
-                    }
-                }
-                if span.kind == SpanKind::Consumer && !span.is_instrumented_run() {
-                    self.by_hand.entry(trace.id).or_default().push(found);
-                }
-            }
-        }
-        for found in self.by_hand.values_mut() {
-            found.sort_by_key(|found| (found.span.start, found.span.id));
-        }
+    /// What each publishing process puts into its messages.
+    pub fn origins(&self) -> &Origins<'e> {
+        self.origins.get_or_init(|| Origins::of(self.evidence))
+    }
+
+    fn flow(&self) -> &Flow<'e> {
+        self.flow.get_or_init(|| Flow::of(self.evidence))
+    }
+
+    fn orphans(&self) -> &Orphans<'e> {
+        self.orphans.get_or_init(|| Orphans::of(self.evidence))
+    }
+
+    /// One pass over a trace, so that no diagnosis looks through it for each of
+    /// its hand-offs.
+    fn filed(&self, id: TraceId) -> Rc<Filed<'e>> {
+        let mut all = self.filed.borrow_mut();
+        Rc::clone(all.entry(id).or_insert_with(|| Rc::new(Filed::of(self.evidence, id))))
     }
 
     /// The first SERVER span whose parent is this span.
     pub fn server_below(&self, parent: SpanKey) -> Option<SpanRef<'e>> {
-        self.servers.get(&parent).copied()
+        self.filed(parent.trace_id).servers.get(&parent.span_id).copied()
     }
 
     /// The hand-made consumer spans of a trace, by start.
-    pub fn hand_made_consumers(&self, trace: TraceId) -> &[SpanRef<'e>] {
-        self.by_hand.get(&trace).map_or(&[], Vec::as_slice)
-    }
-
-    fn file_orphans(&mut self) {
-        let orphans = self.evidence.tasks.orphans();
-        if orphans.is_empty() {
-            return;
-        }
-        let tasks: BTreeSet<&str> = self.evidence.tasks.iter().map(|task| task.name(self.evidence)).collect();
-        for (name, keys) in orphans {
-            let task = tasks.iter().filter(|task| names_task(name, task)).max_by_key(|task| task.len());
-            let mut found: Vec<_> = keys.iter().filter_map(|key| self.evidence.spans.get(*key)).collect();
-            match task {
-                Some(task) => self.orphans.entry(task).or_default().append(&mut found),
-                None => self.nameless_orphans.append(&mut found),
-            }
-        }
-        let by_start = |found: &SpanRef<'_>| (found.span.start, found.span.id);
-        self.nameless_orphans.sort_by_key(by_start);
-        self.orphans.values_mut().for_each(|found| found.sort_by_key(by_start));
+    pub fn hand_made_consumers(&self, trace: TraceId) -> Vec<SpanRef<'e>> {
+        self.filed(trace).by_hand.clone()
     }
 
     /// The hand-made consumer roots that may be the run of a hand-off of which
@@ -128,35 +148,41 @@ impl<'e> Known<'e> {
         if !handoff.consumers.is_empty() || handoff.task.is_empty() {
             return Vec::new();
         }
-        let named = self.orphans.get(handoff.task);
-        let candidates = named.unwrap_or(&self.nameless_orphans);
+        let orphans = self.orphans();
+        let candidates = orphans.of_tasks.get(handoff.task).unwrap_or(&orphans.nameless);
         let is_possible = |found: &&SpanRef<'_>| {
             let attempt = found.span.detail().retries;
             let sent = handoff.producer.map(|producer| producer.span.start);
             attempt.is_none_or(|attempt| attempt == handoff.attempt)
                 && sent.is_none_or(|sent| found.span.end >= sent)
         };
-        candidates.iter().filter(is_possible).take(Self::LOOKALIKES).copied().collect()
+        let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
+        candidates.unless_ended_by(sent).iter().filter(is_possible).take(Self::LOOKALIKES).copied().collect()
     }
 
     /// The hand-made consumer roots that bear the name of a task.
     pub fn orphans_of(&self, task: &str) -> &[SpanRef<'e>] {
-        self.orphans.get(task).map_or(&[], Vec::as_slice)
+        self.orphans().of_tasks.get(task).map_or(&[], |found| &found.spans)
+    }
+
+    /// Those of them that started from `first` to `last`.
+    pub fn orphans_within(&self, task: &str, first: Timestamp, last: Timestamp) -> &[SpanRef<'e>] {
+        self.orphans().of_tasks.get(task).map_or(&[], |found| found.started_within(first, last))
     }
 
     /// Tasks whose name a hand-made consumer root bears.
-    pub fn orphaned_tasks(&self) -> impl Iterator<Item = &'e str> {
-        self.orphans.keys().copied()
+    pub fn orphaned_tasks(&self) -> impl Iterator<Item = &'e str> + '_ {
+        self.orphans().of_tasks.keys().copied()
     }
 
     /// The hand-made consumer roots that bear no task's name.
     pub fn nameless_orphans(&self) -> &[SpanRef<'e>] {
-        &self.nameless_orphans
+        &self.orphans().nameless.spans
     }
 
     /// Whether any span was received at all.
     pub fn has_spans(&self) -> bool {
-        !self.evidence.spans.is_empty()
+        self.evidence.spans.span_count() > 0
     }
 
     /// The services that publish or serve: those that do either, and those
@@ -185,24 +211,67 @@ impl<'e> Known<'e> {
 
     /// Whether a message left this queue at or after `since`.
     pub fn took_from(&self, broker: &Broker, queue: &str, since: Timestamp) -> bool {
-        self.flow.taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
+        self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
     }
 
     /// Whether messages of this service lay in a broker that was looked at.
     pub fn published_to_a_seen_broker(&self, service: &str) -> bool {
-        self.flow.seen_publishing.contains(service)
+        self.flow().seen_publishing.contains(service)
     }
 
     /// The split of a ratio sampler in the workers, where there is one.
     pub fn ratio_split(&self) -> Option<RatioSplit> {
-        self.flow.split
+        self.flow().split
     }
+}
 
-    /// Whether anything of the sending or the running side was let go, so that
-    /// nothing may be built on its absence.
-    pub fn lost_evidence(&self) -> bool {
-        self.evidence.evicted_traces > 0
+impl<'e> Filed<'e> {
+    fn of(evidence: &'e Evidence, id: TraceId) -> Self {
+        let mut filed = Self::default();
+        let Some(trace) = evidence.spans.trace(id) else { return filed };
+        for span in &trace.spans {
+            let found = SpanRef { trace, span };
+            if span.kind == SpanKind::Server
+                && let Some(parent) = span.parent
+            {
+                let below = filed.servers.entry(parent).or_insert(found);
+                if (span.start, span.id) < (below.span.start, below.span.id) {
+                    *below = found;
+                }
+            }
+            if span.kind == SpanKind::Consumer && !span.is_instrumented_run() {
+                filed.by_hand.push(found);
+            }
+        }
+        filed.by_hand.sort_by_key(by_start);
+        filed
     }
+}
+
+impl<'e> Orphans<'e> {
+    fn of(evidence: &'e Evidence) -> Self {
+        let mut filed = Self::default();
+        let orphans = evidence.tasks.orphans();
+        if orphans.is_empty() {
+            return filed;
+        }
+        let tasks: BTreeSet<&str> = evidence.tasks.iter().map(|task| task.name(evidence)).collect();
+        for (name, keys) in orphans {
+            let task = tasks.iter().filter(|task| names_task(name, task)).max_by_key(|task| task.len());
+            let found = keys.iter().filter_map(|key| evidence.spans.get(*key));
+            match task {
+                Some(task) => filed.of_tasks.entry(task).or_default().spans.extend(found),
+                None => filed.nameless.spans.extend(found),
+            }
+        }
+        filed.nameless.sort();
+        filed.of_tasks.values_mut().for_each(ByStart::sort);
+        filed
+    }
+}
+
+fn by_start(found: &SpanRef<'_>) -> (Timestamp, SpanId) {
+    (found.span.start, found.span.id)
 }
 
 impl<'e> Flow<'e> {

@@ -6,12 +6,16 @@
 //! neither formats nor terminals.
 
 mod assemble;
+mod figures;
 mod findings;
 mod judge;
+mod judging;
 mod known;
+mod ledger;
 mod occurrence;
 mod quote;
 mod stations;
+mod watch;
 
 pub mod carry;
 pub mod delivery;
@@ -26,10 +30,14 @@ pub mod tree;
 use crate::evidence::{Handoff, Trace};
 use crate::model::{Severity, Station};
 
-pub use assemble::{Listing, report};
-pub use judge::{Figures, Judged, JudgedHandoff, judge};
+pub use assemble::{Listing, report, report_with};
+pub use figures::Figures;
+pub use judge::{Judged, judge};
+pub use judging::JudgedHandoff;
 pub use known::Known;
+pub use ledger::Ledger;
 pub use occurrence::Occurrence;
+pub use watch::{Pace, Watch};
 
 /// A cause, and how to tell that it is one.
 #[derive(Debug)]

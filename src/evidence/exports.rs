@@ -66,7 +66,7 @@ impl Repeats {
 
 impl Exports {
     /// How many requests are remembered. A resend comes within seconds.
-    const REQUESTS: usize = 100_000;
+    const REQUESTS: usize = 20_000;
     const PAIRS: usize = 10_000;
     const EXAMPLES: usize = 5;
 
@@ -110,6 +110,15 @@ impl Exports {
         for seen in self.services.values_mut() {
             seen.requests.remove(&oldest);
         }
+    }
+
+    /// About how many bytes are kept of the requests.
+    pub fn bytes(&self) -> usize {
+        /// A request, with its place in the order of all and of its service.
+        const REQUEST: usize = 2 * (size_of::<(u32, Request)>() + 16);
+        const PAIR: usize = 2 * size_of::<((u32, u32), u64)>();
+        let pairs: usize = self.services.values().map(|seen| seen.pairs.len()).sum();
+        self.requests.len() * REQUEST + pairs * PAIR
     }
 
     /// How many requests brought spans.

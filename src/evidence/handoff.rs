@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::Evidence;
+use super::age::Unit;
 use super::spans::{SpanKey, SpanRef};
 use super::tasks::{Delivery, Task};
 use crate::model::{Message, MessageState, SpanKind, TaskResult, TaskStatus};
@@ -34,6 +35,9 @@ pub struct Handoff<'e> {
     pub joined_by: Option<JoinedBy>,
     /// Whether a later attempt was seen.
     pub was_retried: bool,
+    /// Whether a part of it was let go for want of memory: nothing may be said
+    /// of what it lacks.
+    pub is_remnant: bool,
     /// How many hand-offs are alike this one in all that matters, itself
     /// included: a queue is counted, not kept.
     pub alike: u64,
@@ -204,6 +208,7 @@ impl Task {
         let last = attempts.last().copied();
 
         let task = self.name(known);
+        let is_remnant = self.is_remnant(known);
         attempts
             .into_iter()
             .map(|attempt| {
@@ -230,10 +235,21 @@ impl Task {
                     result: self.result.as_deref().filter(|_| Some(attempt) == last),
                     fate: delivery.map_or(Fate::Unknown, |delivery| known.fate_of(delivery)),
                     was_retried: Some(attempt) != last,
+                    is_remnant,
                     alike: 1,
                 }
             })
             .collect()
+    }
+
+    /// Whether a trace that it has a part in, or a part of its own, was let go.
+    fn is_remnant(&self, known: &Evidence) -> bool {
+        known.evicted_traces > 0
+            && (self.age.is_remnant
+                || self.traces().any(|id| match known.spans.trace(id) {
+                    Some(trace) => trace.age.is_remnant,
+                    None => known.ages.was_let_go(&Unit::Trace(id)),
+                }))
     }
 
     /// Consumers with the id, and hand-made ones that continue one of the

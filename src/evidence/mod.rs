@@ -7,6 +7,7 @@
 mod age;
 mod broker;
 mod exports;
+mod group;
 mod handoff;
 mod intake;
 mod look;
@@ -19,9 +20,10 @@ mod tasks;
 
 use std::sync::Arc;
 
-pub use age::{Ages, Moment, Unit};
+pub use age::{Age, Ages, Moment, Unit};
 pub use broker::{Broker, Brokers, Look, QueueSeen, Sight};
 pub use exports::{Exports, Repeats};
+pub use group::Group;
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
 pub use intake::Intake;
 pub use look::{Keep, Looker, Naming};

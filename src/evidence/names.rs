@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
+use super::spans::{allocation, in_map};
+
 /// Shares equal names, so that a million spans of ten kinds hold ten names.
 ///
 /// Names come from outside and may be of any number (a URL as a span's name):
@@ -12,11 +14,23 @@ use rustc_hash::FxHashSet;
 pub struct Names {
     known: FxHashSet<Arc<str>>,
     sweep_at: usize,
+    bytes: usize,
 }
 
 impl Names {
     /// The set is swept no earlier than at this size.
     const FIRST_SWEEP: usize = 1024;
+
+    /// What a name takes: its text with two counters, and its place in the set.
+    const fn weight(name: &str) -> usize {
+        const PLACE: usize = in_map(size_of::<Arc<str>>());
+        allocation(name.len() + 2 * size_of::<usize>()) + PLACE
+    }
+
+    /// About how many bytes the names take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
 
     pub fn share(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.known.get(name) {
@@ -25,8 +39,10 @@ impl Names {
         if self.known.len() >= self.sweep_at.max(Self::FIRST_SWEEP) {
             self.known.retain(|name| Arc::strong_count(name) > 1);
             self.sweep_at = self.known.len() * 2;
+            self.bytes = self.known.iter().map(|name| Self::weight(name)).sum();
         }
         let name: Arc<str> = name.into();
+        self.bytes += Self::weight(&name);
         self.known.insert(Arc::clone(&name));
         name
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
 
-use super::age::{Ages, Moment, Unit};
+use super::age::{Age, Ages, Unit};
 use super::process::Process;
 use crate::model::{
     CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
@@ -117,11 +117,7 @@ pub(super) const fn in_map(bytes: usize) -> usize {
 pub struct Trace {
     pub id: TraceId,
     pub spans: Vec<StoredSpan>,
-    /// When its last span came.
-    pub touched: Moment,
-    /// Whether spans of it were let go before these came: nothing may be built
-    /// on what it lacks.
-    pub is_remnant: bool,
+    pub age: Age,
     /// Where each span lies, once there are too many to look through.
     places: Option<Box<FxHashMap<SpanId, u32>>>,
 }
@@ -130,12 +126,12 @@ impl Trace {
     /// Up to here a look through the spans beats a map.
     const SCANNED: usize = 32;
 
-    fn new(id: TraceId, touched: Moment, is_remnant: bool) -> Self {
-        Self { id, spans: Vec::new(), touched, is_remnant, places: None }
+    const fn new(id: TraceId, age: Age) -> Self {
+        Self { id, spans: Vec::new(), age, places: None }
     }
 
-    /// The bytes that it takes, its entry in the store included.
-    fn bytes(&self) -> usize {
+    /// About how many bytes it takes, its entry in the store included.
+    pub fn bytes(&self) -> usize {
         let places =
             self.places.as_ref().map_or(0, |places| places.len() * in_map(size_of::<(SpanId, u32)>()));
         in_map(size_of::<(TraceId, Self)>())
@@ -171,14 +167,6 @@ impl Trace {
         }
         self.spans.push(span);
         grown + (self.spans.capacity() - capacity) * size_of::<StoredSpan>()
-    }
-
-    /// Whether nothing is known to be missing: it has a root, and every parent
-    /// that a span names is here, but for the caller of a request.
-    pub fn is_closed(&self) -> bool {
-        self.spans.iter().all(|span| {
-            span.parent.is_none_or(|parent| span.kind == SpanKind::Server || self.get(parent).is_some())
-        })
     }
 
     /// The span's parent, where the trace holds it.
@@ -236,16 +224,15 @@ impl SpanStore {
         process: &Arc<Process>,
         request: u32,
         names: &mut super::Names,
-        age: &mut Ages,
+        ages: &mut Ages,
     ) -> Arrival {
         let trace = match self.traces.entry(span.trace_id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                let is_remnant = age.was_let_go(&Unit::Trace(span.trace_id));
-                self.seen_traces += u64::from(!is_remnant);
+                let age = ages.begin(|| Unit::Trace(span.trace_id));
+                self.seen_traces += u64::from(!age.is_remnant);
                 self.bytes += in_map(size_of::<(TraceId, Trace)>());
-                age.began(Unit::Trace(span.trace_id));
-                place.insert(Trace::new(span.trace_id, age.now, is_remnant))
+                place.insert(Trace::new(span.trace_id, age))
             }
         };
         if let Some(known) = trace.get(span.span_id) {
@@ -256,7 +243,7 @@ impl SpanStore {
                 Arrival::Rewritten { first_request }
             };
         }
-        trace.touched = age.now;
+        ages.touch(&mut trace.age, || Unit::Trace(span.trace_id));
         self.bytes += trace.push(StoredSpan {
             id: span.span_id,
             parent: span.parent_id,
@@ -278,6 +265,10 @@ impl SpanStore {
 
     pub fn trace(&self, id: TraceId) -> Option<&Trace> {
         self.traces.get(&id)
+    }
+
+    pub fn trace_mut(&mut self, id: TraceId) -> Option<&mut Trace> {
+        self.traces.get_mut(&id)
     }
 
     pub fn get(&self, key: SpanKey) -> Option<SpanRef<'_>> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::age::{Ages, Moment, Unit};
+use super::age::{Age, Ages, Unit};
 use super::broker::Sight;
 use super::spans::{SpanKey, SpanStore, allocation, in_map};
 use crate::model::{Message, TaskResult, TraceId};
@@ -26,23 +26,18 @@ pub struct Task {
     /// The message of each attempt, with every sight of it.
     pub messages: Vec<Delivery>,
     pub result: Option<Box<TaskResult>>,
-    /// When something new of it came last.
-    pub touched: Moment,
-    /// Whether a part of it was let go before the rest came: nothing may be
-    /// built on what it lacks.
-    pub is_remnant: bool,
+    pub age: Age,
 }
 
 impl Task {
-    fn new(id: Arc<str>, touched: Moment, is_remnant: bool) -> Self {
+    fn new(id: Arc<str>, age: Age) -> Self {
         Self {
             id,
             producers: SmallVec::new(),
             consumers: SmallVec::new(),
             messages: Vec::new(),
             result: None,
-            touched,
-            is_remnant,
+            age,
         }
     }
 
@@ -60,10 +55,10 @@ impl Task {
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
     }
 
-    /// About how many bytes its messages and its result take.
-    fn heap(&self) -> usize {
+    /// About how many bytes it takes, its entry included.
+    pub fn bytes(&self) -> usize {
         let messages: usize = self.messages.iter().map(|delivery| MESSAGE + weight(&delivery.message)).sum();
-        messages + self.result.as_ref().map_or(0, |_| RESULT)
+        ENTRY + messages + self.result.as_ref().map_or(0, |_| RESULT)
     }
 }
 
@@ -138,18 +133,24 @@ impl Tasks {
         self.known.get(id)
     }
 
-    /// What is known under an id, touched now.
+    pub fn get_mut(&mut self, id: &str) -> Option<&mut Task> {
+        self.known.get_mut(id)
+    }
+
+    /// What is known under an id.
     fn entry(&mut self, id: &str, ages: &mut Ages) -> &mut Task {
         if !self.known.contains_key(id) {
             let id: Arc<str> = id.into();
-            let unit = Unit::Task(Arc::clone(&id));
-            let task = Task::new(Arc::clone(&id), ages.now, ages.was_let_go(&unit));
-            ages.began(unit);
+            let age = ages.begin(|| Unit::Task(Arc::clone(&id)));
             self.bytes += ENTRY;
-            self.known.insert(id, task);
+            self.known.insert(Arc::clone(&id), Task::new(id, age));
         }
-        let task = self.known.get_mut(id).expect("inserted above");
-        task.touched = ages.now;
+        self.known.get_mut(id).expect("inserted above")
+    }
+
+    /// Says that something new came for a task.
+    fn touch<'t>(task: &'t mut Task, ages: &mut Ages) -> &'t mut Task {
+        ages.touch(&mut task.age, || Unit::Task(Arc::clone(&task.id)));
         task
     }
 
@@ -164,7 +165,6 @@ impl Tasks {
                 self.bytes += INDEXED;
             }
         }
-        let before = self.known.get(&*message.id).map(|task| task.touched);
         let task = self.entry(&message.id, ages);
         let attempt = message.retries;
         let known = task
@@ -179,8 +179,8 @@ impl Tasks {
                 known.message = Arc::new(message);
             }
             known.saw(sight);
-            if let (false, Some(before)) = (is_news, before) {
-                task.touched = before;
+            if is_news {
+                Self::touch(task, ages);
             }
             return;
         }
@@ -191,18 +191,16 @@ impl Tasks {
             .messages
             .partition_point(|known| (known.message.retries, &known.broker) <= (attempt, broker));
         task.messages.insert(place, delivery);
+        Self::touch(task, ages);
         self.bytes += grown;
     }
 
     pub fn saw_result(&mut self, result: TaskResult, ages: &mut Ages) {
-        let before = self.known.get(&*result.task_id).map(|task| task.touched);
         let task = self.entry(&result.task_id, ages);
-        if let (Some(known), Some(before)) = (&task.result, before)
-            && **known == result
-        {
-            task.touched = before;
+        if task.result.as_deref() == Some(&result) {
             return;
         }
+        Self::touch(task, ages);
         let is_newer = task.result.as_ref().is_none_or(|known| {
             (result.status.is_final(), result.done) >= (known.status.is_final(), known.done)
         });
@@ -214,18 +212,20 @@ impl Tasks {
     }
 
     /// Says that a message is gone that was there before.
-    pub fn lost_sight_of(&mut self, id: &str, ages: &Ages) {
+    pub fn lost_sight_of(&mut self, id: &str, ages: &mut Ages) {
         if let Some(task) = self.known.get_mut(id) {
-            task.touched = ages.now;
+            Self::touch(task, ages);
         }
     }
 
     pub fn saw_producer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
-        self.entry(id, ages).producers.push(span);
+        let task = self.entry(id, ages);
+        Self::touch(task, ages).producers.push(span);
     }
 
     pub fn saw_consumer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
-        self.entry(id, ages).consumers.push(span);
+        let task = self.entry(id, ages);
+        Self::touch(task, ages).consumers.push(span);
     }
 
     /// A consumer span without an id that was started from `context`.
@@ -243,6 +243,11 @@ impl Tasks {
     /// The hand-made consumer spans that began a trace of their own, by name.
     pub fn orphans(&self) -> &BTreeMap<Arc<str>, Vec<SpanKey>> {
         &self.orphans
+    }
+
+    /// Whether any message carries a context at all.
+    pub fn carries_contexts(&self) -> bool {
+        !self.carried.is_empty()
     }
 
     /// The tasks whose messages carry `context`.
@@ -291,7 +296,7 @@ impl Tasks {
     /// Lets a task go. Its entries in the indices stay until [`Tasks::sweep`].
     pub fn remove(&mut self, id: &str) -> Option<Task> {
         let task = self.known.remove(id)?;
-        self.bytes = self.bytes.saturating_sub(ENTRY + task.heap());
+        self.bytes = self.bytes.saturating_sub(task.bytes());
         Some(task)
     }
 

@@ -7,15 +7,18 @@
 //! that would lose the rest.
 
 mod context;
+mod event;
 mod finding;
 mod id;
 mod message;
 mod report;
 mod result;
+mod sample;
 mod span;
 mod time;
 
 pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
+pub use event::Event;
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
 pub use id::{SpanId, TraceId};
 pub use message::{EmptyCarrier, Message, MessageState, NextTask, Protocol};
@@ -24,6 +27,7 @@ pub use report::{
     RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Verdict,
 };
 pub use result::{Exception, TaskResult, TaskStatus};
+pub use sample::Sample;
 pub use span::{
     AttributeValue, CeleryAction, Invalid, ParentOrigin, Resource, Scope, Span, SpanKind, SpanStatus,
 };

@@ -269,16 +269,6 @@ pub struct Distribution {
     pub max: f64,
 }
 
-impl Distribution {
-    /// Of `values` in any order; `None` of none. Percentiles are nearest-rank.
-    pub fn of(mut values: Vec<f64>) -> Option<Self> {
-        values.sort_by(f64::total_cmp);
-        let max = *values.last()?;
-        let rank = |percent: usize| values[(values.len() * percent).div_ceil(100).max(1) - 1];
-        Some(Self { count: values.len() as u64, p50: rank(50), p95: rank(95), max })
-    }
-}
-
 /// What was let go or left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Limits {

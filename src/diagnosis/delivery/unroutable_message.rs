@@ -30,11 +30,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(producer) = handoff.producer else { return Verdict::Clean };
-    if handoff.delivery.is_some()
-        || handoff.was_consumed()
-        || known.evidence.brokers.is_empty()
-        || known.lost_evidence()
-    {
+    if handoff.delivery.is_some() || handoff.was_consumed() || known.evidence.brokers.is_empty() {
         return Verdict::Clean;
     }
     let detail = producer.span.detail();

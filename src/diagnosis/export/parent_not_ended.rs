@@ -40,9 +40,6 @@ diagnosis! {
 const SILENCE: Duration = Duration::from_mins(5);
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    if known.lost_evidence() {
-        return;
-    }
     for gap in missing_local_parents(trace).into_values() {
         if spans_dropped::is_burst(&gap.children) {
             continue;

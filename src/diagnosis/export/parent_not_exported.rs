@@ -37,9 +37,6 @@ diagnosis! {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    if known.lost_evidence() {
-        return;
-    }
     for span in &trace.spans {
         let Some(parent) = span.parent else { continue };
         if trace.get(parent).is_some() || !is_remote(span) || span.kind == SpanKind::Server {

@@ -45,9 +45,6 @@ pub(super) fn is_burst(children: &[(SpanId, &StoredSpan)]) -> bool {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    if known.lost_evidence() {
-        return;
-    }
     for gap in missing_local_parents(trace).into_values() {
         let sent = known.evidence.processes.of(gap.process).map_or(0, |activity| activity.spans);
         let Some((_, child)) = gap.children.first() else { continue };

@@ -45,7 +45,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
-    if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || known.lost_evidence() {
+    if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent {
         return Verdict::Clean;
     }
     if !known.has_spans() {

@@ -1,6 +1,6 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef, StoredSpan};
-use crate::model::{Place, SpanKind, Station};
+use crate::model::{Place, Quote, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -33,29 +33,26 @@ const FIX: &str = "with tracer.start_as_current_span(name):  # no context=, no k
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run()) {
         let Some(twin) = twin_of(*run, handoff, known) else { return Verdict::Clean };
-        return Occurrence::certain()
-            .about(handoff)
-            .quote(quote::span(*run))
-            .quote(quote::span(twin))
-            .fix(FIX)
-            .into();
+        return Occurrence::certain().about(handoff).quote(quote::span(*run)).quote(twin).fix(FIX).into();
     }
     predict(handoff)
 }
 
 /// A hand-made consumer of the same process that overlaps the run, and neither
 /// hangs under it nor above it.
-fn twin_of<'e>(run: SpanRef<'e>, handoff: &Handoff<'e>, known: &Known<'e>) -> Option<SpanRef<'e>> {
-    let in_trace = known.hand_made_consumers(run.trace.id).iter().copied();
-    let elsewhere = handoff.consumers.iter().chain(known.orphans_of(handoff.task)).copied();
-    in_trace.chain(elsewhere).find(|other| {
+fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Quote> {
+    let is_twin = |other: &SpanRef<'_>| {
         !other.span.is_instrumented_run()
             && other.span.process == run.span.process
             && other.span.start >= run.span.start
             && other.span.end <= run.span.end
             && !is_inside_a_run(*other)
             && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
-    })
+    };
+    let in_trace = known.hand_made_consumers(run.trace.id).into_iter().find(is_twin).map(quote::span);
+    let of_handoff = || handoff.consumers.iter().copied().find(is_twin).map(quote::span);
+    let roots = || known.orphans_within(handoff.task, run.span.start, run.span.end);
+    in_trace.or_else(of_handoff).or_else(|| roots().iter().copied().find(is_twin).map(quote::span))
 }
 
 /// Whether a hand-made span hangs in an instrumentor's run, this one or that of

@@ -34,12 +34,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let may_have_run = handoff.was_run()
         || (handoff.message().is_none() && handoff.producer.is_some())
         || handoff.was_consumed();
-    if !handoff.consumers.is_empty()
-        || !handoff.lookalikes.is_empty()
-        || !was_sent
-        || !may_have_run
-        || known.lost_evidence()
-    {
+    if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || !may_have_run {
         return Verdict::Clean;
     }
     let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();

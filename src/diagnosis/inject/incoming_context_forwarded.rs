@@ -39,7 +39,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     // Where the sender is seen and published by hand, it is the parent by right.
     let parent = consumer.span.parent.and_then(|parent| consumer.trace.get(parent));
-    if parent.is_some_and(|parent| parent.kind != SpanKind::Client) || known.lost_evidence() {
+    if parent.is_some_and(|parent| parent.kind != SpanKind::Client) {
         return Verdict::Clean;
     }
     Occurrence::likely()
@@ -54,7 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// A SERVER span with the same parent, which started before the run.
-fn sibling_server<'e>(consumer: SpanRef<'e>, known: &Known<'e>) -> Option<SpanRef<'e>> {
+fn sibling_server<'e>(consumer: SpanRef<'_>, known: &Known<'e>) -> Option<SpanRef<'e>> {
     let parent = SpanKey { trace_id: consumer.trace.id, span_id: consumer.span.parent? };
     known.server_below(parent).filter(|server| server.span.start <= consumer.span.start)
 }

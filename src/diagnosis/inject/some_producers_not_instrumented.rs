@@ -39,8 +39,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if is_nested(message) || message.retries > 0 || message.hand_made || handoff.producer.is_some() {
         return Verdict::Clean;
     }
-    let ours = known.origins.tally(&delivery.broker, origin);
-    let others = known.origins.always_sending(&delivery.broker);
+    let ours = known.origins().tally(&delivery.broker, origin);
+    let others = known.origins().always_sending(&delivery.broker);
     let Some((other, theirs)) = others.iter().max_by_key(|(_, tally)| tally.with_context) else {
         return Verdict::Clean;
     };

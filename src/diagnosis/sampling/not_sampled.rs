@@ -50,12 +50,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let origin = message.origin.as_deref().unwrap_or_default();
-    let tally = known.origins.tally(&delivery.broker, origin);
+    let tally = known.origins().tally(&delivery.broker, origin);
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
         .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # in the API, or in whoever calls it");
-    if is_a_ratio(tally, known.origins.of_broker(&delivery.broker)) {
+    if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: crate::model::Confidence::Certain, ..found }
             .severity(Severity::Note)
             .variant("ratio")

@@ -28,7 +28,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    if !handoff.consumers.is_empty() || !handoff.was_consumed() || known.lost_evidence() {
+    if !handoff.consumers.is_empty() || !handoff.was_consumed() {
         return Verdict::Clean;
     }
     let Some(split) = known.ratio_split() else { return Verdict::Clean };

@@ -1,0 +1,52 @@
+//! What people monitor, over all hand-offs.
+
+use std::collections::BTreeMap;
+
+use crate::evidence::{Handoff, Trace};
+use crate::model::{RetryShare, Sample, SpanKind, SpanStatus};
+
+/// The figures so far.
+#[derive(Clone, Default, Debug)]
+pub struct Figures {
+    /// From the start of a request to the end of the last span of its trace,
+    /// where a task ran in it.
+    pub end_to_end_ms: Sample,
+    pub queue_wait_ms: Sample,
+    pub retries: RetryShare,
+    /// Failed tasks by exception.
+    pub failures: BTreeMap<String, u64>,
+}
+
+impl Figures {
+    /// How many kinds of exceptions are told apart; their names come from outside.
+    const FAILURES: usize = 1_000;
+
+    pub fn saw_trace(&mut self, trace: &Trace) {
+        let served = trace.spans.iter().find(|span| span.kind == SpanKind::Server);
+        let ran = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
+        if let Some(served) = served.filter(|_| ran) {
+            self.end_to_end_ms.add(trace.extent().1.millis_since(served.start));
+        }
+    }
+
+    /// Takes the hand-offs of one task.
+    pub fn saw_task(&mut self, handoffs: &[Handoff<'_>]) {
+        let attempts = handoffs.iter().filter(|handoff| !handoff.consumers.is_empty()).count() as u64;
+        if attempts > 0 {
+            self.retries.tasks += 1;
+            self.retries.retried += u64::from(attempts > 1);
+            self.retries.attempts += attempts;
+        }
+        self.queue_wait_ms.extend(handoffs.iter().filter_map(Handoff::queue_wait_ms));
+        let Some(last) = handoffs.last() else { return };
+        let of_span = || {
+            let failed = last.consumers.iter().find(|consumer| consumer.span.status == SpanStatus::Error)?;
+            failed.span.detail().exceptions.first().filter(|exception| &*exception.kind != "Retry")
+        };
+        if let Some(failure) = last.failure().or_else(of_span)
+            && (self.failures.len() < Self::FAILURES || self.failures.contains_key(&*failure.kind))
+        {
+            *self.failures.entry(failure.kind.to_string()).or_default() += 1;
+        }
+    }
+}

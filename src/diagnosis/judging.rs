@@ -1,0 +1,180 @@
+//! Judging one thing at a time: a trace, a task's hand-offs, a population. What
+//! is found is put to its like as it comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::figures::Figures;
+use super::findings::Findings;
+use super::{Check, Known, OTHERS, SPEAKING_ORDER, Verdict, stations, tree};
+use crate::evidence::{Handoff, Task, Trace};
+use crate::model::{Severity, Station, Stations, TraceId};
+
+/// One hand-off, and what is said of it.
+#[derive(Debug)]
+pub struct JudgedHandoff<'e> {
+    pub handoff: Handoff<'e>,
+    pub stations: Stations,
+    /// The id of the finding that speaks for it.
+    pub finding: Option<String>,
+    /// The ids of the findings that say something besides.
+    pub remarks: Vec<String>,
+}
+
+/// A judge at work.
+pub(super) struct Judging<'k, 'e> {
+    known: &'k Known<'e>,
+    pub findings: Findings,
+    pub figures: Figures,
+    /// Traces that a finding speaks of, with the ids of those findings.
+    pub traces: BTreeMap<TraceId, BTreeSet<String>>,
+    /// Tasks whose hand-made consumer roots a finding speaks for.
+    explained: BTreeSet<&'e str>,
+    /// Findings of traces, by the task ids of the runs that they are about.
+    by_trace: BTreeMap<String, (String, Option<Station>)>,
+}
+
+/// How many traces are marked with the findings that speak of them.
+const MARKED: usize = 1_000;
+
+impl<'k, 'e> Judging<'k, 'e> {
+    /// Goes on from what was found before.
+    pub fn new(known: &'k Known<'e>, findings: Findings, figures: Figures) -> Self {
+        Self {
+            known,
+            findings,
+            figures,
+            traces: BTreeMap::new(),
+            explained: BTreeSet::new(),
+            by_trace: BTreeMap::new(),
+        }
+    }
+
+    fn mark(&mut self, trace: TraceId, finding: &str) {
+        if self.traces.len() < MARKED || self.traces.contains_key(&trace) {
+            self.traces.entry(trace).or_default().insert(finding.to_owned());
+        }
+    }
+
+    /// Judges a trace, and returns the ids of the findings that speak of it.
+    pub fn trace(&mut self, trace: &'e Trace) -> BTreeSet<String> {
+        let mut said = BTreeSet::new();
+        self.count_trace(trace);
+        if trace.age.is_remnant {
+            return said;
+        }
+        for diagnosis in OTHERS {
+            let Check::Trace(check) = diagnosis.check else { continue };
+            check(trace, self.known, &mut |occurrence| {
+                let about: Vec<_> = occurrence.handoffs.iter().cloned().collect();
+                let id = self.findings.add(diagnosis, occurrence);
+                for task in about {
+                    self.by_trace.insert(task, (id.clone(), diagnosis.station));
+                }
+                said.insert(id);
+            });
+        }
+        said.iter().for_each(|id| self.mark(trace.id, id));
+        said
+    }
+
+    /// Takes a trace into the figures, and judges nothing.
+    pub fn count_trace(&mut self, trace: &Trace) {
+        if !trace.age.is_remnant {
+            self.figures.saw_trace(trace);
+        }
+    }
+
+    /// Takes a task into the figures, and returns its hand-offs. What is left
+    /// of a task of which a part was let go has none: it says nothing of what
+    /// went, and was counted then.
+    pub fn count_task(&mut self, task: &'e Task) -> Vec<Handoff<'e>> {
+        let handoffs = task.handoffs(self.known.evidence);
+        if handoffs.iter().any(|handoff| handoff.is_remnant) {
+            return Vec::new();
+        }
+        self.figures.saw_task(&handoffs);
+        handoffs
+    }
+
+    /// Judges each hand-off of a task.
+    pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
+        for mut handoff in self.count_task(task) {
+            handoff.lookalikes = self.known.lookalikes(&handoff);
+            each(self.handoff(handoff));
+        }
+    }
+
+    /// Judges one hand-off.
+    pub fn handoff(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
+        let mut finding = None;
+        let mut broken = None;
+        for diagnosis in SPEAKING_ORDER {
+            let Check::Handoff(check) = diagnosis.check else { continue };
+            match check(&handoff, self.known) {
+                Verdict::Clean => {}
+                Verdict::Wait => break,
+                Verdict::Finding(occurrence) => {
+                    let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+                    broken = diagnosis.station.filter(|_| severity == Severity::Error);
+                    if !handoff.task.is_empty() {
+                        self.explained.insert(handoff.task);
+                    }
+                    let id = self.findings.add(diagnosis, *occurrence);
+                    let spans =
+                        handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+                    for trace in spans
+                        .map(|found| found.trace.id)
+                        .chain(handoff.contexts().map(|context| context.trace_id))
+                    {
+                        self.mark(trace, &id);
+                    }
+                    finding = Some(id);
+                    break;
+                }
+            }
+        }
+        if finding.is_none()
+            && let Some((id, station)) = self.by_trace.get(handoff.task_id)
+        {
+            finding = Some(id.clone());
+            broken = *station;
+        }
+        let mut remarks = Vec::new();
+        for diagnosis in OTHERS {
+            let Check::Remark(check) = diagnosis.check else { continue };
+            if let Verdict::Finding(occurrence) = check(&handoff, self.known) {
+                remarks.push(self.findings.add(diagnosis, *occurrence));
+            }
+        }
+        JudgedHandoff { stations: stations::of(&handoff, self.known, broken), handoff, finding, remarks }
+    }
+
+    /// Judges the hand-made consumer roots for which no hand-off speaks, now or
+    /// before, in the traces that are due.
+    pub fn orphans(&mut self, was_explained: impl Fn(&str) -> bool, is_due: impl Fn(&Trace) -> bool) {
+        let known = self.known;
+        let tasks: BTreeSet<_> = known.orphaned_tasks().collect();
+        let unexplained = tasks
+            .into_iter()
+            .filter(|task| !self.explained.contains(task) && !was_explained(task))
+            .flat_map(|task| known.orphans_of(task));
+        let nameless = if self.explained.is_empty() { known.nameless_orphans() } else { &[] };
+        let all: Vec<_> =
+            unexplained.chain(nameless).filter(|orphan| is_due(orphan.trace)).copied().collect();
+        for orphan in all {
+            let id = self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan));
+            self.mark(orphan.trace.id, &id);
+        }
+    }
+
+    /// Judges services, queues, origins and the receiver as wholes.
+    pub fn populations(&mut self) {
+        for diagnosis in OTHERS {
+            if let Check::Population(check) = diagnosis.check {
+                check(self.known, &mut |occurrence| {
+                    self.findings.add(diagnosis, occurrence);
+                });
+            }
+        }
+    }
+}

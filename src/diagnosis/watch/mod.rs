@@ -1,0 +1,247 @@
+//! Judging while evidence comes in: what has settled is judged, and again when
+//! something new comes for it; what was said and no longer holds is taken back.
+//!
+//! A round looks only at what came since the last one and at some of what is
+//! restless, so a span costs the same however many are held. When memory is
+//! full, whole groups go, oldest settled first, and what was concluded of them
+//! stays in a [`Ledger`].
+
+mod room;
+mod standing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashSet;
+
+use self::standing::Standing;
+use super::assemble::{self, Listing};
+use super::figures::Figures;
+use super::findings::Findings;
+use super::judging::{JudgedHandoff, Judging};
+use super::{Known, Ledger};
+use crate::evidence::{Evidence, Group, Moment, Unit};
+use crate::model::{Event, Finding, HandoffReport, Report, TraceReport};
+
+/// Evidence that is watched as it grows, and what is said of it.
+#[derive(Debug)]
+pub struct Watch {
+    pub evidence: Evidence,
+    past: Ledger,
+    standing: Standing,
+    settle: Duration,
+    /// How many bytes the evidence may take.
+    limit: usize,
+    has_told_of_limit: bool,
+    /// Groups that came up and were not shown, because there were too many.
+    not_shown: u64,
+}
+
+/// How much one round does.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Groups of traces to show, at most.
+    pub shown: usize,
+    /// Restless units to look at again, at most.
+    pub again: usize,
+    /// Whether populations are judged too, which costs as much as is held.
+    pub thorough: bool,
+}
+
+/// A group that is to be judged.
+struct Due {
+    group: Group,
+    /// Whether it is to be shown: it became whole, or settled, or changed since.
+    is_news: bool,
+}
+
+/// What is said of a group.
+struct Opinion {
+    group: Group,
+    said: Vec<(Unit, BTreeSet<String>, bool)>,
+}
+
+/// An example of what a cause did.
+type Example = (Vec<HandoffReport>, Vec<TraceReport>);
+
+impl Watch {
+    /// `settle` is how long nothing may come for a trace or task before what it
+    /// lacks is said to be absent; `limit` how many bytes are held.
+    pub fn new(settle: Duration, limit: usize) -> Self {
+        /// The share of the memory that is kept for marks of what was let go.
+        const MARKS: usize = 16;
+        let mut evidence = Evidence::default();
+        evidence.ages.watch(limit / MARKS);
+        Self {
+            evidence,
+            past: Ledger::default(),
+            standing: Standing::default(),
+            settle,
+            limit,
+            has_told_of_limit: false,
+            not_shown: 0,
+        }
+    }
+
+    /// Says what time it is for whatever comes next. It never runs backwards.
+    pub fn set_time(&mut self, now: Moment) {
+        self.evidence.ages.now = now.max(self.evidence.ages.now);
+    }
+
+    /// Judges what has settled by `now` and what has become whole, and returns
+    /// what there is to tell.
+    pub fn round(&mut self, now: Moment, pace: Pace) -> Vec<Event> {
+        self.set_time(now);
+        let mut due = self.due(now.before(self.settle));
+        let again = self.standing.restless(pace.again);
+        due.extend(again.into_iter().map(|unit| Due { group: Group::alone(unit), is_news: false }));
+        let mut events = Vec::new();
+        let (opinions, examples) = self.judge(due, pace, &mut events);
+        for Opinion { group, said } in opinions {
+            for (unit, ids, open) in said {
+                self.standing.say(unit, ids, open);
+            }
+            group.units().for_each(|unit| self.evidence.settle(unit));
+        }
+        self.tell(examples, &mut events);
+        events
+    }
+
+    /// The groups that became whole, and those for which nothing came since
+    /// `limit`.
+    fn due(&mut self, limit: Option<Moment>) -> Vec<Due> {
+        let mut due = Vec::new();
+        let (mut seen, mut settled) = (FxHashSet::default(), FxHashSet::default());
+        for unit in self.evidence.ages.take_fresh() {
+            if seen.contains(&unit) {
+                continue;
+            }
+            let group = self.evidence.group_of(&unit);
+            seen.extend(group.units());
+            seen.insert(unit);
+            if self.evidence.is_whole(&group) {
+                settled.extend(group.units());
+                due.push(Due { group, is_news: true });
+            }
+        }
+        let Some(limit) = limit else { return due };
+        let mut early = Vec::new();
+        while let Some(unit) = self.evidence.next_settled(limit) {
+            if settled.contains(&unit) {
+                continue;
+            }
+            let group = self.evidence.group_of(&unit);
+            if self.evidence.touched(&group) > limit {
+                // The other side of a hand-off still moves.
+                early.push(unit);
+                continue;
+            }
+            settled.extend(group.units());
+            due.push(Due { group, is_news: true });
+        }
+        early.into_iter().for_each(|unit| self.evidence.wait(unit));
+        due
+    }
+
+    fn judge(
+        &mut self,
+        due: Vec<Due>,
+        pace: Pace,
+        events: &mut Vec<Event>,
+    ) -> (Vec<Opinion>, BTreeMap<String, Example>) {
+        let evidence = &self.evidence;
+        let known = Known::of(evidence, evidence.clock());
+        let mut judging = Judging::new(&known, Findings::default(), Figures::default());
+        let mut opinions = Vec::with_capacity(due.len());
+        let mut examples = BTreeMap::new();
+        let mut shown = Vec::new();
+        for Due { group, is_news } in due {
+            let (said, handoffs) = opinion(&group, &mut judging, evidence);
+            for judged in &handoffs {
+                let new =
+                    judged.finding.iter().chain(&judged.remarks).filter(|id| !self.standing.was_told(id));
+                for id in new {
+                    examples.entry(id.clone()).or_insert_with(|| assemble::example(judged, &judging.traces));
+                }
+            }
+            if is_news && !group.traces.is_empty() {
+                if shown.len() < pace.shown {
+                    shown.push((group.traces.clone(), assemble::handoff_reports(&handoffs)));
+                } else {
+                    self.not_shown += 1;
+                }
+            }
+            opinions.push(Opinion { group, said });
+        }
+        for (traces, handoffs) in shown {
+            let listed = traces.iter().filter_map(|id| evidence.spans.trace(*id));
+            let reports = listed.map(|trace| {
+                let findings = judging.traces.get(&trace.id);
+                assemble::trace_report(trace, findings, Listing::default().spans)
+            });
+            events.push(Event::Traces { traces: reports.collect(), handoffs });
+        }
+        judging.findings.iter().for_each(|finding| self.standing.word(finding));
+        if pace.thorough {
+            let mut judging = Judging::new(&known, Findings::default(), Figures::default());
+            judging.orphans(|task| self.standing.explains(task), |trace| trace.age.has_settled());
+            judging.populations();
+            judging.findings.iter().for_each(|finding| self.standing.word(finding));
+            self.standing.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));
+        }
+        (opinions, examples)
+    }
+
+    fn tell(&mut self, mut examples: BTreeMap<String, Example>, events: &mut Vec<Event>) {
+        let (new, gone) = self.standing.news();
+        events.extend(gone.into_iter().map(|finding| Event::Resolved(Box::new(finding))));
+        for finding in new {
+            let (handoffs, traces) = examples.remove(&finding.id).unwrap_or_default();
+            events.push(Event::Finding { finding: Box::new(finding), handoffs, traces });
+        }
+        let limits = assemble::limits(&self.evidence);
+        if !self.has_told_of_limit && (limits.evicted_traces > 0 || limits.rejected_spans > 0) {
+            self.has_told_of_limit = true;
+            events.push(Event::Limit(limits));
+        }
+    }
+
+    /// How many groups came up and were not shown since this was asked last.
+    pub fn take_not_shown(&mut self) -> u64 {
+        std::mem::take(&mut self.not_shown)
+    }
+
+    /// The report on everything, whether it has settled or not.
+    pub fn report(&self, listing: Listing) -> Report {
+        assemble::report_with(&self.evidence, &self.past, self.evidence.clock(), listing)
+    }
+
+    /// The findings that stand, for who shows them while they change.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.standing.findings()
+    }
+}
+
+/// Judges each part of a group.
+fn opinion<'e>(
+    group: &Group,
+    judging: &mut Judging<'_, 'e>,
+    evidence: &'e Evidence,
+) -> (Vec<(Unit, BTreeSet<String>, bool)>, Vec<JudgedHandoff<'e>>) {
+    let mut said = Vec::new();
+    let mut handoffs = Vec::new();
+    for trace in group.traces.iter().filter_map(|id| evidence.spans.trace(*id)) {
+        said.push((Unit::Trace(trace.id), judging.trace(trace), false));
+    }
+    for task in group.tasks.iter().filter_map(|id| evidence.tasks.get(id)) {
+        let (mut ids, mut is_open) = (BTreeSet::new(), false);
+        judging.task(task, &mut |judged| {
+            ids.extend(judged.finding.iter().chain(&judged.remarks).cloned());
+            is_open |= judged.handoff.consumers.is_empty();
+            handoffs.push(judged);
+        });
+        said.push((Unit::Task(Arc::clone(&task.id)), ids, is_open));
+    }
+    (said, handoffs)
+}

@@ -1,0 +1,101 @@
+//! Making room: whole groups go, oldest settled first.
+
+use super::Watch;
+use crate::diagnosis::judging::Judging;
+use crate::diagnosis::{Known, Ledger};
+use crate::evidence::{Evidence, Group};
+
+/// A group that is to go.
+struct Leaving {
+    group: Group,
+    /// Whether everything that is to come for it has come, as far as can be told.
+    has_settled: bool,
+}
+
+impl Watch {
+    /// The part of the memory that is freed at a time: to let go costs as much
+    /// as is held, so it is not done for each span.
+    const AT_ONCE: usize = 12;
+
+    /// About how many bytes are held.
+    pub fn bytes(&self) -> usize {
+        self.evidence.bytes() + self.standing.bytes()
+    }
+
+    /// Lets go of what is oldest where more is held than may be.
+    pub fn make_room(&mut self) {
+        let held = self.bytes();
+        if held <= self.limit {
+            return;
+        }
+        let leaving = self.leaving(held - self.limit + self.limit / Self::AT_ONCE);
+        self.conclude(&leaving);
+        for Leaving { group, .. } in &leaving {
+            group.units().for_each(|unit| self.standing.let_go(&unit));
+            self.evidence.let_go(group);
+        }
+        self.evidence.sweep();
+    }
+
+    /// Groups of so many bytes together.
+    fn leaving(&mut self, bytes: usize) -> Vec<Leaving> {
+        let mut leaving: Vec<Leaving> = Vec::new();
+        let mut chosen = rustc_hash::FxHashSet::default();
+        let (mut freed, mut moving) = (0, Vec::new());
+        while freed < bytes {
+            let Some((unit, was_settled)) = self.evidence.next_to_go() else { break };
+            if chosen.contains(&unit) {
+                continue;
+            }
+            let group = self.evidence.group_of(&unit);
+            let has_settled = self.evidence.has_settled(&group);
+            if was_settled && !has_settled {
+                // The other side of it moves again.
+                moving.push(unit);
+                continue;
+            }
+            freed += self.evidence.weight(&group);
+            chosen.extend(group.units());
+            leaving.push(Leaving { group, has_settled });
+        }
+        moving.into_iter().for_each(|unit| self.evidence.stay(unit));
+        leaving
+    }
+
+    /// Keeps what is to be said of what leaves. Of what has not settled nothing
+    /// is said; of what is clean only the figures are taken.
+    fn conclude(&mut self, leaving: &[Leaving]) {
+        let Self { evidence, past, standing, .. } = self;
+        let Ledger { findings, figures, handoffs } = std::mem::take(past);
+        let known = Known::of(evidence, evidence.clock());
+        let mut judging = Judging::new(&known, findings, figures);
+        let mut went = handoffs;
+        for Leaving { group, has_settled } in leaving {
+            let is_said = group.units().any(|unit| standing.speaks_of(&unit));
+            went += if *has_settled && is_said {
+                judge(group, &mut judging, evidence)
+            } else {
+                count(group, &mut judging, evidence)
+            };
+        }
+        self.past = Ledger { findings: judging.findings, figures: judging.figures, handoffs: went };
+    }
+}
+
+fn judge<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidence) -> u64 {
+    let mut handoffs = 0;
+    for trace in group.traces.iter().filter_map(|id| evidence.spans.trace(*id)) {
+        judging.trace(trace);
+    }
+    for task in group.tasks.iter().filter_map(|id| evidence.tasks.get(id)) {
+        judging.task(task, &mut |_| handoffs += 1);
+    }
+    handoffs
+}
+
+fn count<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidence) -> u64 {
+    let traces = group.traces.iter().filter_map(|id| evidence.spans.trace(*id));
+    traces.for_each(|trace| judging.count_trace(trace));
+    let tasks = group.tasks.iter().filter_map(|id| evidence.tasks.get(id));
+    tasks.map(|task| judging.count_task(task).len() as u64).sum()
+}

@@ -1,0 +1,199 @@
+//! What stands as said: of which trace or task, and whether it was told. What
+//! is said of nothing any more is taken back.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::evidence::Unit;
+use crate::model::Finding;
+
+/// Everything that is said at the moment.
+#[derive(Default, Debug)]
+pub struct Standing {
+    known: BTreeMap<Arc<str>, Said>,
+    /// Units of which something is said or a run is still to come.
+    restless: BTreeMap<Unit, BTreeSet<Arc<str>>>,
+    /// What is said of populations.
+    of_all: BTreeSet<Arc<str>>,
+    /// The restless unit that was looked at last.
+    cursor: Option<Unit>,
+}
+
+/// One cause, by its finding's id.
+#[derive(Debug)]
+struct Said {
+    finding: Finding,
+    /// Of how many units; what is said of populations counts as one.
+    of: u64,
+    /// Whether evidence that shows it was let go: that cannot be taken back.
+    is_past: bool,
+    is_told: bool,
+}
+
+impl Standing {
+    /// Takes the latest wording of a finding.
+    pub fn word(&mut self, finding: &Finding) {
+        match self.known.get_mut(finding.id.as_str()) {
+            Some(said) => said.finding.clone_from(finding),
+            None => {
+                let said = Said { finding: finding.clone(), of: 0, is_past: false, is_told: false };
+                self.known.insert(finding.id.as_str().into(), said);
+            }
+        }
+    }
+
+    fn shared(&self, ids: impl IntoIterator<Item = String>) -> BTreeSet<Arc<str>> {
+        let shared = |id: String| self.known.get_key_value(id.as_str()).map(|(id, _)| Arc::clone(id));
+        ids.into_iter().filter_map(shared).collect()
+    }
+
+    fn count(&mut self, before: &BTreeSet<Arc<str>>, now: &BTreeSet<Arc<str>>) {
+        for id in now.difference(before) {
+            self.known.get_mut(id).into_iter().for_each(|said| said.of += 1);
+        }
+        for id in before.difference(now) {
+            self.known.get_mut(id).into_iter().for_each(|said| said.of -= 1);
+        }
+    }
+
+    /// Says this of a unit, and nothing else. One that is `open` is looked at
+    /// again even where nothing is said of it.
+    pub fn say(&mut self, unit: Unit, ids: BTreeSet<String>, open: bool) {
+        let now = self.shared(ids);
+        let before = self.restless.remove(&unit).unwrap_or_default();
+        self.count(&before, &now);
+        if open || !now.is_empty() {
+            self.restless.insert(unit, now);
+        }
+    }
+
+    /// Says this of populations, and nothing else.
+    pub fn say_of_all(&mut self, ids: impl IntoIterator<Item = String>) {
+        let now = self.shared(ids);
+        let before = std::mem::take(&mut self.of_all);
+        self.count(&before, &now);
+        self.of_all = now;
+    }
+
+    /// Says that a unit was let go: what was said of it stays said.
+    pub fn let_go(&mut self, unit: &Unit) {
+        for id in self.restless.remove(unit).unwrap_or_default() {
+            if let Some(said) = self.known.get_mut(&id) {
+                said.of -= 1;
+                said.is_past = true;
+            }
+        }
+    }
+
+    /// Whether anything is said of a unit.
+    pub fn speaks_of(&self, unit: &Unit) -> bool {
+        self.restless.get(unit).is_some_and(|ids| !ids.is_empty())
+    }
+
+    /// Whether a finding was told and still stands.
+    pub fn was_told(&self, id: &str) -> bool {
+        self.known.get(id).is_some_and(|said| said.is_told)
+    }
+
+    /// Whether anything speaks for the hand-offs of this task.
+    pub fn explains(&self, task: &str) -> bool {
+        self.known.values().any(|said| said.finding.tasks.contains(task))
+    }
+
+    /// Some of the restless units, in rotation.
+    pub fn restless(&mut self, most: usize) -> Vec<Unit> {
+        let from = self.cursor.take().map_or(Bound::Unbounded, Bound::Excluded);
+        let units: Vec<_> =
+            self.restless.range((from, Bound::Unbounded)).map(|(unit, _)| unit.clone()).take(most).collect();
+        // Past the last one it begins anew.
+        self.cursor = units.last().filter(|_| units.len() == most).cloned();
+        units
+    }
+
+    /// What is to be told: the findings that are new, and those that hold no more.
+    pub fn news(&mut self) -> (Vec<Finding>, Vec<Finding>) {
+        let (mut new, mut gone) = (Vec::new(), Vec::new());
+        self.known.retain(|_, said| {
+            let holds = said.of > 0 || said.is_past;
+            if holds && !said.is_told {
+                said.is_told = true;
+                new.push(said.finding.clone());
+            }
+            if !holds && said.is_told {
+                gone.push(said.finding.clone());
+            }
+            holds
+        });
+        new.sort_by(|one, other| one.rank().cmp(&other.rank()));
+        (new, gone)
+    }
+
+    /// The findings that stand and were told.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.known.values().filter(|said| said.is_told).map(|said| &said.finding)
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        /// A unit with the ids of one or two findings, in a tree that is half full.
+        const RESTLESS: usize = 2 * (size_of::<(Unit, BTreeSet<Arc<str>>)>() + 192);
+        const FINDING: usize = 8 << 10;
+        self.restless.len() * RESTLESS + self.known.len() * FINDING
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::{Occurrence, extract::PROPAGATOR_MISMATCH};
+
+    fn finding() -> Finding {
+        let mut findings = crate::diagnosis::findings::Findings::default();
+        findings.add(&PROPAGATOR_MISMATCH, Occurrence::certain());
+        findings.ranked().remove(0)
+    }
+
+    fn unit(name: &str) -> Unit {
+        Unit::Task(name.into())
+    }
+
+    #[test]
+    fn a_cause_is_told_once_and_taken_back_when_nothing_shows_it() {
+        let mut standing = Standing::default();
+        let finding = finding();
+        let ids = || BTreeSet::from([finding.id.clone()]);
+        standing.word(&finding);
+        standing.say(unit("one"), ids(), false);
+        standing.say(unit("two"), ids(), false);
+        let (new, gone) = standing.news();
+        assert_eq!((new.len(), gone.len()), (1, 0));
+        standing.say(unit("one"), BTreeSet::new(), false);
+        assert_eq!(standing.news(), (vec![], vec![]), "one of two still shows it");
+        standing.say(unit("two"), BTreeSet::new(), false);
+        let (new, gone) = standing.news();
+        assert_eq!((new.len(), gone.len()), (0, 1));
+        assert!(standing.restless(10).is_empty());
+    }
+
+    #[test]
+    fn what_was_let_go_cannot_be_taken_back() {
+        let mut standing = Standing::default();
+        let finding = finding();
+        standing.word(&finding);
+        standing.say(unit("one"), BTreeSet::from([finding.id.clone()]), false);
+        assert_eq!(standing.news().0.len(), 1);
+        standing.let_go(&unit("one"));
+        assert_eq!(standing.news(), (vec![], vec![]));
+        assert!(standing.was_told(&finding.id));
+    }
+
+    #[test]
+    fn restless_units_take_turns() {
+        let mut standing = Standing::default();
+        ["a", "b", "c"].into_iter().for_each(|name| standing.say(unit(name), BTreeSet::new(), true));
+        assert_eq!(standing.restless(2), [unit("a"), unit("b")]);
+        assert_eq!(standing.restless(2), [unit("c")]);
+        assert_eq!(standing.restless(2), [unit("a"), unit("b")]);
+    }
+}

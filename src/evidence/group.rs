@@ -1,0 +1,229 @@
+//! What belongs together: traces, and the tasks that were handed over between
+//! them. A group is judged as a whole and let go as a whole, so that no half of
+//! a hand-off is left behind to look like an orphan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::age::{Age, Ages, Moment, Unit};
+use super::{Evidence, SpanKey, SpanStore, Task, Tasks, Trace};
+use crate::model::{SpanKind, TraceId};
+
+/// Traces and tasks that hang together, those that are here.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Group {
+    pub traces: BTreeSet<TraceId>,
+    pub tasks: BTreeSet<Arc<str>>,
+}
+
+impl Group {
+    /// A unit by itself.
+    pub fn alone(unit: Unit) -> Self {
+        match unit {
+            Unit::Trace(id) => Self { traces: [id].into(), ..Self::default() },
+            Unit::Task(id) => Self { tasks: [id].into(), ..Self::default() },
+        }
+    }
+
+    /// How many traces and tasks are gathered: a workflow may tie together
+    /// everything that there is.
+    const LIMIT: usize = 1_000;
+
+    pub fn units(&self) -> impl Iterator<Item = Unit> {
+        let traces = self.traces.iter().map(|id| Unit::Trace(*id));
+        traces.chain(self.tasks.iter().map(|id| Unit::Task(Arc::clone(id))))
+    }
+}
+
+impl Evidence {
+    /// The group of a trace or task: the tasks that were handed over in it, and
+    /// the other traces of those.
+    pub fn group_of(&self, unit: &Unit) -> Group {
+        let mut group = Group::default();
+        match unit {
+            Unit::Task(id) => self.add_task(&mut group, id),
+            Unit::Trace(id) => {
+                let Some(trace) = self.spans.trace(*id) else { return group };
+                group.traces.insert(*id);
+                for task in self.tasks_in(trace) {
+                    if group.tasks.len() >= Group::LIMIT {
+                        break;
+                    }
+                    self.add_task(&mut group, task);
+                }
+            }
+        }
+        group
+    }
+
+    /// The tasks that spans of the trace name, or whose messages carry a
+    /// context of it.
+    fn tasks_in<'e>(&'e self, trace: &'e Trace) -> impl Iterator<Item = &'e str> {
+        let named = trace.spans.iter().filter_map(|span| span.task_id());
+        let watches_messages = self.tasks.carries_contexts();
+        let carried = trace.spans.iter().filter(move |_| watches_messages).flat_map(|span| {
+            let key = SpanKey { trace_id: trace.id, span_id: span.id };
+            self.tasks.carrying(key).iter().map(|id| &**id)
+        });
+        named.chain(carried)
+    }
+
+    fn add_task(&self, group: &mut Group, id: &str) {
+        let Some(task) = self.tasks.get(id) else { return };
+        if !group.tasks.insert(Arc::clone(&task.id)) {
+            return;
+        }
+        let sent = task.contexts().chain(task.producers.iter().copied());
+        let continued = sent.flat_map(|context| self.tasks.continuations(context));
+        let traces = task.traces().chain(continued.map(|key| key.trace_id));
+        let room = Group::LIMIT.saturating_sub(group.traces.len());
+        group.traces.extend(traces.filter(|id| self.spans.trace(*id).is_some()).take(room));
+    }
+
+    /// Whether nothing of the group is missing: every hand-off of it is whole,
+    /// a run was seen of each, and no parent in its traces is unknown. Such a
+    /// group needs no settling.
+    pub fn is_whole(&self, group: &Group) -> bool {
+        let tasks = || group.tasks.iter().filter_map(|id| self.tasks.get(id));
+        !group.tasks.is_empty()
+            && tasks().all(|task| {
+                let handoffs = task.handoffs(self);
+                handoffs.iter().all(|handoff| handoff.is_whole() && !handoff.consumers.is_empty())
+            })
+            && group.traces.iter().filter_map(|id| self.spans.trace(*id)).all(Trace::is_closed)
+    }
+
+    /// When something new came last for any part of the group.
+    pub fn touched(&self, group: &Group) -> Moment {
+        let traces =
+            group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(|trace| trace.age.touched);
+        let tasks = group.tasks.iter().filter_map(|id| self.tasks.get(id)).map(|task| task.age.touched);
+        traces.chain(tasks).max().unwrap_or_default()
+    }
+
+    /// Whether nothing new came for any part of the group since it was judged.
+    pub fn has_settled(&self, group: &Group) -> bool {
+        group.traces.iter().filter_map(|id| self.spans.trace(*id)).all(|trace| trace.age.has_settled())
+            && group.tasks.iter().filter_map(|id| self.tasks.get(id)).all(|task| task.age.has_settled())
+    }
+
+    /// About how many bytes letting the group go frees.
+    pub fn weight(&self, group: &Group) -> usize {
+        let traces = group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(Trace::bytes);
+        let tasks = group.tasks.iter().filter_map(|id| self.tasks.get(id)).map(Task::bytes);
+        traces.sum::<usize>() + tasks.sum::<usize>()
+    }
+
+    /// Lets a group go, and marks what went. The indices are cleared of it by
+    /// [`Evidence::sweep`].
+    pub fn let_go(&mut self, group: &Group) {
+        for id in &group.traces {
+            if self.spans.remove(*id).is_some() {
+                self.evicted_traces += 1;
+                self.ages.let_go(&Unit::Trace(*id));
+            }
+        }
+        for id in &group.tasks {
+            if let Some(task) = self.tasks.remove(id) {
+                self.evicted_messages += task.messages.len() as u64;
+                self.ages.let_go(&Unit::Task(task.id));
+            }
+        }
+    }
+
+    /// Clears what refers to things that were let go. Its cost is that of all
+    /// that is here, so it is called once for many that went.
+    pub fn sweep(&mut self) {
+        self.tasks.sweep(&self.spans);
+    }
+
+    /// About how many bytes everything takes.
+    pub fn bytes(&self) -> usize {
+        self.spans.bytes()
+            + self.tasks.bytes()
+            + self.ages.bytes()
+            + self.processes.bytes()
+            + self.names.bytes()
+            + self.exports.bytes()
+    }
+
+    /// Files a unit as settled.
+    pub fn settle(&mut self, unit: Unit) {
+        let Self { spans, tasks, ages, .. } = self;
+        if let Some(age) = age_of(spans, tasks, &unit) {
+            ages.settle(age, unit);
+        }
+    }
+
+    /// Takes the next unit that nothing came for since `limit`. What was
+    /// touched since then waits on.
+    pub fn next_settled(&mut self, limit: Moment) -> Option<Unit> {
+        let Self { spans, tasks, ages, .. } = self;
+        // Each that waits on goes to the end of the line with a later moment.
+        while let Some(unit) = ages.pop_open(limit) {
+            let Some(age) = age_of(spans, tasks, &unit) else { continue };
+            if age.has_settled() {
+                continue;
+            }
+            if age.touched <= limit {
+                return Some(unit);
+            }
+            ages.wait(age.touched, unit);
+        }
+        None
+    }
+
+    /// Puts a unit back that was taken as settled: its other side still moves.
+    pub fn wait(&mut self, unit: Unit) {
+        let Self { spans, tasks, ages, .. } = self;
+        if age_of(spans, tasks, &unit).is_some() {
+            // As of now, so that it is not looked at again at once.
+            ages.wait(ages.now, unit);
+        }
+    }
+
+    /// Takes the unit that is to go first, and whether it had settled: the one
+    /// that settled first, else the one that has been open for longest.
+    pub fn next_to_go(&mut self) -> Option<(Unit, bool)> {
+        let Self { spans, tasks, ages, .. } = self;
+        while let Some(unit) = ages.pop_settled() {
+            let Some(age) = age_of(spans, tasks, &unit) else { continue };
+            Ages::leave(age);
+            // Where something came for it since, it stands in the open line again.
+            if age.has_settled() {
+                return Some((unit, true));
+            }
+        }
+        while let Some(unit) = ages.pop_open(Moment::LAST) {
+            if age_of(spans, tasks, &unit).is_some_and(|age| !age.has_settled()) {
+                return Some((unit, false));
+            }
+        }
+        None
+    }
+
+    /// Puts a unit back that was taken as the next to go.
+    pub fn stay(&mut self, unit: Unit) {
+        let Self { spans, tasks, ages, .. } = self;
+        if let Some(age) = age_of(spans, tasks, &unit) {
+            ages.stay(age, unit);
+        }
+    }
+}
+
+fn age_of<'a>(spans: &'a mut SpanStore, tasks: &'a mut Tasks, unit: &Unit) -> Option<&'a mut Age> {
+    match unit {
+        Unit::Trace(id) => spans.trace_mut(*id).map(|trace| &mut trace.age),
+        Unit::Task(id) => tasks.get_mut(id).map(|task| &mut task.age),
+    }
+}
+
+impl Trace {
+    /// Whether no parent is missing that the trace should have: a request's
+    /// caller may well be outside.
+    pub fn is_closed(&self) -> bool {
+        self.spans.iter().all(|span| {
+            span.parent.is_none_or(|parent| span.kind == SpanKind::Server || self.get(parent).is_some())
+        })
+    }
+}

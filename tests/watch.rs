@@ -1,0 +1,151 @@
+//! Judging while evidence comes in: the stream says what the report says, in
+//! any order of arrival, and what is let go for want of memory invents nothing.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::evidence::{Evidence, Intake, Moment};
+use tracelink::model::{Event, Severity};
+use tracelink::wire::otlp::decode_json_documents;
+
+const SETTLE: Duration = Duration::from_secs(6);
+const PACE: Pace = Pace { shown: 100, again: 100, thorough: true };
+const ROOMY: usize = 1 << 30;
+
+fn cases() -> Vec<PathBuf> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus");
+    let folders = fs::read_dir(corpus).expect("fixtures/corpus is part of the project");
+    let mut cases: Vec<_> = folders
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.join("spans.jsonl").is_file())
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 120, "cases are missing");
+    cases
+}
+
+fn requests(case: &Path) -> Vec<String> {
+    let text = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
+    text.lines().map(str::to_owned).collect()
+}
+
+fn take(evidence: &mut Evidence, request: &str) {
+    let mut intake = Intake::new(evidence);
+    decode_json_documents(request.as_bytes(), &mut intake, Intake::next_request).expect("it was captured");
+}
+
+fn at(seconds: u64) -> Moment {
+    Moment::at(Duration::from_secs(seconds))
+}
+
+/// What stands as told after all events.
+fn apply(told: &mut BTreeSet<String>, events: Vec<Event>) {
+    for event in events {
+        match event {
+            Event::Finding { finding, .. } => {
+                assert!(told.insert(finding.id.clone()), "{} was told twice", finding.id);
+            }
+            Event::Resolved(finding) => {
+                assert!(told.remove(&finding.id), "{} was never told", finding.id);
+            }
+            Event::Traces { .. } | Event::Limit(_) => {}
+        }
+    }
+}
+
+#[test]
+fn the_stream_and_the_last_report_say_what_diagnose_says() {
+    for case in cases() {
+        let mut requests = requests(&case);
+        let mut whole = Evidence::default();
+        requests.iter().for_each(|request| take(&mut whole, request));
+        let expected = report(&whole, whole.clock(), Listing::default());
+        // A request every two seconds, backwards too: much of it settles in between.
+        for _ in 0..2 {
+            let mut watch = Watch::new(SETTLE, ROOMY);
+            let mut told = BTreeSet::new();
+            let mut second = 0;
+            for request in &requests {
+                watch.set_time(at(second));
+                take(&mut watch.evidence, request);
+                second += 2;
+                apply(&mut told, watch.round(at(second), PACE));
+            }
+            for _ in 0..3 {
+                second += 10;
+                apply(&mut told, watch.round(at(second), PACE));
+            }
+            let last = watch.report(Listing::default());
+            assert_eq!(last.findings, expected.findings, "{}", case.display());
+            assert_eq!(last, expected, "{}", case.display());
+            let ids: BTreeSet<_> = expected.findings.iter().map(|finding| finding.id.clone()).collect();
+            assert_eq!(told, ids, "{}", case.display());
+            requests.reverse();
+        }
+    }
+}
+
+#[test]
+fn a_whole_hand_off_needs_no_settling() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
+    let mut watch = Watch::new(SETTLE, ROOMY);
+    requests(&case).iter().for_each(|request| take(&mut watch.evidence, request));
+    let events = watch.round(at(0), PACE);
+    assert!(matches!(&events[..], [Event::Traces { handoffs, .. }] if handoffs.len() == 1), "{events:?}");
+    assert!(watch.round(at(1), PACE).is_empty(), "and is shown once");
+}
+
+#[test]
+fn what_is_let_go_invents_no_orphan_and_no_count_is_lost() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
+    let requests = requests(&case);
+    // The same order, a thousand times under other ids.
+    let again = |request: &str, number: u32| {
+        let mut text = request.to_owned();
+        for id in ids(&requests) {
+            let mut changed = id.clone();
+            changed.replace_range(..8, &format!("{number:08x}"));
+            text = text.replace(&id, &changed);
+        }
+        text
+    };
+    let mut watch = Watch::new(SETTLE, 1 << 20);
+    let mut told = BTreeSet::new();
+    const ORDERS: u32 = 1_000;
+    for number in 0..ORDERS {
+        watch.set_time(Moment::at(Duration::from_millis(u64::from(number) * 100)));
+        for request in &requests {
+            take(&mut watch.evidence, &again(request, number + 1));
+            watch.make_room();
+        }
+        let pace = Pace { thorough: number % 100 == 0, ..PACE };
+        apply(&mut told, watch.round(Moment::at(Duration::from_millis(u64::from(number) * 100 + 50)), pace));
+    }
+    let last = watch.report(Listing::default());
+    assert!(watch.bytes() <= 1 << 20, "{} bytes are held", watch.bytes());
+    assert!(last.limits.evicted_traces > 100, "{:?}", last.limits);
+    assert_eq!(last.inputs.handoffs, u64::from(ORDERS));
+    assert_eq!(last.metrics.queue_wait_ms.map(|wait| wait.count), Some(u64::from(ORDERS)));
+    let loud: Vec<_> = last.findings.iter().filter(|finding| finding.severity < Severity::Note).collect();
+    assert!(loud.is_empty(), "{loud:#?}");
+}
+
+/// Every trace, span and task id of the requests.
+fn ids(requests: &[String]) -> BTreeSet<String> {
+    let mut ids = BTreeSet::new();
+    for request in requests {
+        let parts: Vec<_> = request.split('"').collect();
+        for (place, part) in parts.iter().enumerate() {
+            let is_hex = part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let is_task = part.len() == 36
+                && parts[..place].iter().rev().take(8).any(|key| key.starts_with("messaging."));
+            if (matches!(part.len(), 16 | 32) && is_hex) || is_task {
+                ids.insert((*part).to_owned());
+            }
+        }
+    }
+    ids
+}
