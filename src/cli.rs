@@ -1,6 +1,9 @@
 //! The command line: only parsing and validation. Doing happens once, later.
 
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
@@ -17,6 +20,8 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  tracelink listen                               receive spans, and say why traces break
+  tracelink listen -- pytest -q                  the same for one command, with its exit code
   tracelink inspect-queue                        look into the queues of the local Redis
   tracelink diagnose spans.jsonl redis.jsonl     say why, from saved evidence
   tracelink explain propagator-mismatch          what it means, and how to fix it
@@ -27,6 +32,7 @@ Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 no evidence,
 #[derive(Subcommand, Debug)]
 pub enum Command {
     InspectQueue(InspectQueue),
+    Listen(Box<Listen>),
     Diagnose(Diagnose),
     Explain(Explain),
 }
@@ -131,6 +137,117 @@ pub struct Naming {
     /// `priority_steps` of broker_transport_options
     #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
     pub priority_steps: Option<Vec<u32>>,
+}
+
+/// Receive OTLP, rebuild span trees, flag orphaned roots, say why
+///
+/// Takes what any OpenTelemetry SDK sends, over gRPC and HTTP. A hand-off is
+/// judged when it is whole, or when nothing came for it for the time of
+/// --settle; the report comes at the end (Ctrl-C, --for, --idle, or the end of
+/// the command).
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tracelink listen                                          gRPC on 4317, HTTP on 4318
+  tracelink listen --broker redis://127.0.0.1:6379/0        watch the queue too: read-only
+  tracelink listen --idle 10s --format json                 for a script: until 10 s of silence
+  tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
+  tracelink listen --forward http://collector:4318          stand in front of a collector
+  tracelink listen -- pytest -q                             run a command under a receiver of its own
+
+With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
+OTEL_EXPORTER_OTLP_INSECURE and OTEL_TRACES_EXPORTER for it. It ends by the verdict;
+where that is 0, by the command's own exit code. With a machine format the command's
+standard output goes to standard error.")]
+pub struct Listen {
+    /// Where to take OTLP over gRPC: a port, or an address with a port
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub grpc: Option<SocketAddr>,
+    /// Where to take OTLP over HTTP
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub http: Option<SocketAddr>,
+    /// Watch this broker too, read-only: redis://, rediss://, redis+socket://, sentinel://
+    #[arg(long, env = "TRACELINK_BROKER", hide_env_values = true, value_name = "URL")]
+    pub broker: Option<String>,
+    /// See every message through Redis MONITOR; it can halve what the broker carries, so for development only
+    #[arg(long, requires = "broker")]
+    pub broker_monitor: bool,
+    /// The result backend, where it is not the broker; results are read by known task id only
+    #[arg(long, value_name = "URL", requires = "broker")]
+    pub result_backend: Option<String>,
+    /// The name of Sentinel's master
+    #[arg(long, value_name = "NAME", requires = "broker")]
+    pub sentinel_master: Option<String>,
+    #[command(flatten)]
+    pub naming: Naming,
+    /// End after this time, such as 30s or 5m
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// End when nothing came for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle: Option<Duration>,
+    /// How long nothing may come for a hand-off before what it lacks is said to be absent
+    ///
+    /// Python's batch exporter holds spans for five seconds. A hand-off of which
+    /// nothing is missing does not wait.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "6s")]
+    pub settle: Duration,
+    /// How much memory evidence and requests may take; what does not fit is let go, oldest first
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "256MiB")]
+    pub max_memory: usize,
+    /// Send everything on to this OTLP endpoint, unchanged
+    #[arg(long, value_name = "URL")]
+    pub forward: Option<String>,
+    /// Headers for --forward: name=value,name=value
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        hide_env_values = true,
+        value_name = "HEADERS",
+        value_delimiter = ','
+    )]
+    pub forward_headers: Vec<String>,
+    /// Keep the evidence in this folder, for `tracelink diagnose DIR`
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Run this command under the receiver, and end with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+/// `4317`, `:4317`, `0.0.0.0:4317`, `[::1]:4317`: loopback unless another is named.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    match port.parse::<u16>() {
+        Ok(port) => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
+        Err(_) => text
+            .replacen("localhost:", "127.0.0.1:", 1)
+            .parse()
+            .map_err(|_| "an address with a port, such as 127.0.0.1:4317, or a port".to_owned()),
+    }
+}
+
+/// `30s`, `500ms`, `1h 30m`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
+    }
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    parsed
+        .ok()
+        .and_then(|duration| Duration::try_from(duration).ok())
+        .ok_or_else(|| "a duration such as 30s, 500ms or 5m".to_owned())
+}
+
+/// `256MiB`, `1GB`; a bare number is bytes.
+fn memory(text: &str) -> Result<usize, String> {
+    /// Below this the receiver's own buffers would not fit.
+    const LEAST: u64 = 16 << 20;
+    let size: bytesize::ByteSize = text.parse().map_err(|_| "a size such as 256MiB or 1GiB".to_owned())?;
+    if size.as_u64() < LEAST {
+        return Err(format!("at least {}", bytesize::ByteSize(LEAST)));
+    }
+    usize::try_from(size.as_u64()).map_err(|error| error.to_string())
 }
 
 /// The same diagnosis from saved evidence

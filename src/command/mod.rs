@@ -3,8 +3,11 @@
 mod diagnose;
 mod explain;
 mod inspect_queue;
+mod keep;
+mod listen;
 mod progress;
 mod save;
+mod session;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -28,6 +31,8 @@ pub enum Exit {
     /// The environment: a broker, a port, a file.
     Environment,
     Interrupted,
+    /// The wrapped command failed by itself, with this code.
+    Command(u8),
 }
 
 impl Exit {
@@ -38,6 +43,7 @@ impl Exit {
             Self::NoEvidence => 3,
             Self::Environment => 4,
             Self::Interrupted => 130,
+            Self::Command(code) => code,
         }
     }
 }
@@ -59,6 +65,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     let output = cli.output.clone();
     let done = match cli.command {
         Command::InspectQueue(args) => inspect_queue::run(&args, &cli.output),
+        Command::Listen(args) => listen::run(&args, &cli.output),
         Command::Diagnose(args) => diagnose::run(&args, &cli.output),
         Command::Explain(args) => explain::run(&args),
     };
@@ -131,15 +138,20 @@ fn print(
         Format::Json => report::Format::Json,
         Format::Jsonl => report::Format::Jsonl,
     };
+    let view = view(output, broker, exit);
+    let mut out = io::BufWriter::new(anstream::stdout());
+    report::write(report, format, subject, &view, &mut out)?;
+    out.flush()
+}
+
+/// How a person is shown things.
+fn view(output: &Output, broker: Option<String>, exit: Exit) -> View {
     let verbosity = match (output.quiet, output.verbose) {
         (true, _) => Verbosity::Quiet,
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    let view = View { width: terminal_width(), verbosity, broker, exit_code: exit.code() };
-    let mut out = io::BufWriter::new(anstream::stdout());
-    report::write(report, format, subject, &view, &mut out)?;
-    out.flush()
+    View { width: terminal_width(), verbosity, broker, exit_code: exit.code() }
 }
 
 /// The width of the terminal; 80 columns where there is none.

@@ -107,6 +107,7 @@ fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
         metrics: evidence.metric_points,
         logs: evidence.log_records,
         foreign_entries: evidence.foreign_entries,
+        requests: evidence.receiver.total(),
     }
 }
 
@@ -339,6 +340,8 @@ fn metrics(evidence: &Evidence, judged: &Judged<'_>) -> Metrics {
             .map(|(queue, seen)| (queue.to_string(), seen.ready))
             .collect(),
         retries: judged.figures.retries,
+        broken_handoffs: judged.figures.broken,
+        orphaned_roots: judged.figures.orphaned_roots,
         failures: judged.figures.failures.clone(),
     }
 }

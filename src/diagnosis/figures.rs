@@ -13,6 +13,10 @@ pub struct Figures {
     pub end_to_end_ms: Sample,
     pub queue_wait_ms: Sample,
     pub retries: RetryShare,
+    /// Hand-offs for which an error speaks.
+    pub broken: u64,
+    /// Runs that began a trace of their own and should not have.
+    pub orphaned_roots: u64,
     /// Failed tasks by exception.
     pub failures: BTreeMap<String, u64>,
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::figures::Figures;
 use super::findings::Findings;
 use super::{Check, Known, OTHERS, SPEAKING_ORDER, Verdict, stations, tree};
-use crate::evidence::{Handoff, Task, Trace};
+use crate::evidence::{Continuity, Handoff, Task, Trace};
 use crate::model::{Severity, Station, Stations, TraceId};
 
 /// One hand-off, and what is said of it.
@@ -116,6 +116,11 @@ impl<'k, 'e> Judging<'k, 'e> {
                 Verdict::Finding(occurrence) => {
                     let severity = occurrence.severity.unwrap_or(diagnosis.severity);
                     broken = diagnosis.station.filter(|_| severity == Severity::Error);
+                    if severity == Severity::Error {
+                        let is_root = handoff.continuity() == Some(Continuity::Orphaned);
+                        self.figures.broken += handoff.alike;
+                        self.figures.orphaned_roots += u64::from(is_root);
+                    }
                     if !handoff.task.is_empty() {
                         self.explained.insert(handoff.task);
                     }
@@ -163,6 +168,7 @@ impl<'k, 'e> Judging<'k, 'e> {
             unexplained.chain(nameless).filter(|orphan| is_due(orphan.trace)).copied().collect();
         for orphan in all {
             let id = self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan));
+            self.figures.orphaned_roots += 1;
             self.mark(orphan.trace.id, &id);
         }
     }

@@ -4,7 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::{Broker, Evidence, Fate, Handoff, Service, SpanKey, SpanRef, Task};
 use crate::model::{Message, Sampling, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
@@ -17,6 +17,8 @@ pub struct Known<'e> {
     pub evidence: &'e Evidence,
     /// The clock of the evidence: never the time of day.
     pub now: Timestamp,
+    /// Whether evidence still comes in: what is absent may be on its way.
+    pub is_live: bool,
     pub services: BTreeMap<&'e str, Service<'e>>,
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
@@ -83,6 +85,8 @@ struct Flow<'e> {
     taken: FxHashMap<(&'e str, &'e str), Timestamp>,
     /// Services whose messages were seen in a broker.
     seen_publishing: BTreeSet<&'e str>,
+    /// Tasks, by name, of which results are kept.
+    with_results: FxHashSet<&'e str>,
     split: Option<RatioSplit>,
 }
 
@@ -103,12 +107,18 @@ impl<'e> Known<'e> {
         Self {
             evidence,
             now,
+            is_live: false,
             services: evidence.processes.services(),
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
             flow: OnceCell::new(),
             filed: RefCell::default(),
         }
+    }
+
+    /// The same, while evidence still comes in.
+    pub fn live(evidence: &'e Evidence, now: Timestamp) -> Self {
+        Self { is_live: true, ..Self::of(evidence, now) }
     }
 
     /// What each publishing process puts into its messages.
@@ -219,6 +229,12 @@ impl<'e> Known<'e> {
         self.flow().seen_publishing.contains(service)
     }
 
+    /// Whether results are kept of this task, so that one without a result is
+    /// not finished.
+    pub fn keeps_results_of(&self, task: &str) -> bool {
+        self.flow().with_results.contains(task)
+    }
+
     /// The split of a ratio sampler in the workers, where there is one.
     pub fn ratio_split(&self) -> Option<RatioSplit> {
         self.flow().split
@@ -286,6 +302,9 @@ impl<'e> Flow<'e> {
                     let last = flow.taken.entry((&*delivery.broker, &*delivery.message.queue)).or_default();
                     *last = (*last).max(delivery.last().at);
                 }
+            }
+            if task.result.as_ref().is_some_and(|result| result.status.is_final()) {
+                flow.with_results.insert(task.name(evidence));
             }
             let producers = task.producers.iter().filter_map(|key| evidence.spans.get(*key));
             if !task.messages.is_empty() {

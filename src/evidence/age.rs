@@ -150,6 +150,11 @@ impl Ages {
         self.open.pop_front().map(|(_, unit)| unit)
     }
 
+    /// What stands in the open line; some of it may have settled since.
+    pub fn open(&self) -> impl Iterator<Item = &Unit> {
+        self.open.iter().map(|(_, unit)| unit)
+    }
+
     /// Says of a unit that was taken from the open line that it has settled.
     pub fn settle(&mut self, age: &mut Age, unit: Unit) {
         age.is_open = false;

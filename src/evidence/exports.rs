@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
-use super::process::Process;
 use super::spans::{Arrival, SpanKey};
 use crate::model::Span;
 
@@ -19,10 +18,12 @@ use crate::model::Span;
 #[derive(Default, Debug)]
 pub struct Exports {
     requests: BTreeMap<u32, Request>,
-    services: BTreeMap<Arc<str>, Seen>,
+    /// The request that spans come in at the moment, by its number.
+    current: Option<(u32, Request)>,
+    services: Vec<(Arc<str>, Seen)>,
 }
 
-#[derive(Default, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 struct Request {
     /// A sum over its spans, so that the order inside a request is no matter.
     digest: u64,
@@ -32,6 +33,7 @@ struct Request {
 #[derive(Default, Debug)]
 struct Seen {
     requests: BTreeSet<u32>,
+    last_request: Option<u32>,
     /// Spans that came with the same content again: the number of each pair
     /// of requests that both brought one.
     pairs: BTreeMap<(u32, u32), u64>,
@@ -69,23 +71,35 @@ impl Exports {
     const REQUESTS: usize = 20_000;
     const PAIRS: usize = 10_000;
     const EXAMPLES: usize = 5;
+    const SERVICES: usize = 1_000;
 
-    pub fn saw_span(&mut self, span: &Span<'_>, process: &Process, request: u32, arrival: Arrival) {
+    /// The place of a service, to file its spans under. Those past
+    /// [`Exports::SERVICES`] share the last place.
+    pub fn service(&mut self, name: &Arc<str>) -> usize {
+        if let Some(place) = self.services.iter().position(|(known, _)| known == name) {
+            return place;
+        }
+        if self.services.len() < Self::SERVICES {
+            self.services.push((Arc::clone(name), Seen::default()));
+        }
+        self.services.len() - 1
+    }
+
+    /// Takes a span of the service at this place.
+    pub fn saw_span(&mut self, span: &Span<'_>, service: usize, request: u32, arrival: Arrival) {
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
-        let entry = self.requests.entry(request).or_default();
         let mark = (span.fingerprint, key.trace_id, key.span_id);
-        entry.digest = entry.digest.wrapping_add(BuildHasherDefault::<FxHasher>::default().hash_one(mark));
-        entry.spans += 1;
-        let seen = match self.services.get_mut(&process.service) {
-            Some(seen) => seen,
-            None => self.services.entry(Arc::clone(&process.service)).or_default(),
-        };
-        if seen.requests.last() != Some(&request) {
+        let digest = BuildHasherDefault::<FxHasher>::default().hash_one(mark);
+        let current = self.request(request);
+        current.digest = current.digest.wrapping_add(digest);
+        current.spans += 1;
+        let Some((_, seen)) = self.services.get_mut(service) else { return };
+        if seen.last_request != Some(request) {
+            seen.last_request = Some(request);
             seen.requests.insert(request);
         }
-        let is_again = arrival != Arrival::New;
         match arrival {
-            Arrival::New => {}
+            Arrival::New => return,
             Arrival::Again { first_request } => {
                 let pair = (first_request.min(request), first_request.max(request));
                 if seen.pairs.len() < Self::PAIRS || seen.pairs.contains_key(&pair) {
@@ -94,20 +108,34 @@ impl Exports {
             }
             Arrival::Rewritten { .. } => seen.rewritten += 1,
         }
-        if is_again {
-            seen.examples.insert(key);
-            if seen.examples.len() > Self::EXAMPLES {
-                seen.examples.pop_last();
+        seen.examples.insert(key);
+        if seen.examples.len() > Self::EXAMPLES {
+            seen.examples.pop_last();
+        }
+    }
+
+    /// The request of that number, which spans come in now. The one before it
+    /// is filed.
+    fn request(&mut self, number: u32) -> &mut Request {
+        if let Some((before, done)) = self.current.take_if(|(current, _)| *current != number) {
+            self.requests.insert(before, done);
+            if self.requests.len() > Self::REQUESTS {
+                self.forget_oldest();
             }
         }
-        if self.requests.len() > Self::REQUESTS {
-            self.forget_oldest();
-        }
+        let (_, current) = self.current.get_or_insert_with(|| (number, Request::default()));
+        current
+    }
+
+    /// The request of that number, where it is remembered.
+    fn get(&self, number: u32) -> Option<&Request> {
+        let current = self.current.as_ref().filter(|(current, _)| *current == number);
+        current.map(|(_, request)| request).or_else(|| self.requests.get(&number))
     }
 
     fn forget_oldest(&mut self) {
         let Some((oldest, _)) = self.requests.pop_first() else { return };
-        for seen in self.services.values_mut() {
+        for (_, seen) in &mut self.services {
             seen.requests.remove(&oldest);
         }
     }
@@ -117,13 +145,13 @@ impl Exports {
         /// A request, with its place in the order of all and of its service.
         const REQUEST: usize = 2 * (size_of::<(u32, Request)>() + 16);
         const PAIR: usize = 2 * size_of::<((u32, u32), u64)>();
-        let pairs: usize = self.services.values().map(|seen| seen.pairs.len()).sum();
+        let pairs: usize = self.services.iter().map(|(_, seen)| seen.pairs.len()).sum();
         self.requests.len() * REQUEST + pairs * PAIR
     }
 
     /// How many requests brought spans.
     pub fn requests(&self) -> usize {
-        self.requests.len()
+        self.requests.len() + usize::from(self.current.is_some())
     }
 
     /// Each service of which spans came more than once, other than by a resend.
@@ -144,7 +172,7 @@ impl Exports {
             }
         }
         let mut times = BTreeMap::<u64, u64>::new();
-        for request in seen.requests.iter().filter_map(|number| self.requests.get(number)) {
+        for request in seen.requests.iter().filter_map(|number| self.get(*number)) {
             *times.entry(request.digest).or_default() += 1;
         }
         if times.len() >= 2 && times.values().all(|times| *times == 2) {
@@ -156,7 +184,7 @@ impl Exports {
 
     /// Whether two requests are known to hold different spans.
     fn differ(&self, first: u32, second: u32) -> bool {
-        match (self.requests.get(&first), self.requests.get(&second)) {
+        match (self.get(first), self.get(second)) {
             (Some(first), Some(second)) => first.digest != second.digest || first.spans != second.spans,
             _ => false,
         }

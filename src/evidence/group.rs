@@ -147,6 +147,14 @@ impl Evidence {
             + self.exports.bytes()
     }
 
+    /// Whether everything that came has settled.
+    pub fn is_at_rest(&self) -> bool {
+        self.ages.open().all(|unit| match unit {
+            Unit::Trace(id) => self.spans.trace(*id).is_none_or(|trace| trace.age.has_settled()),
+            Unit::Task(id) => self.tasks.get(id).is_none_or(|task| task.age.has_settled()),
+        })
+    }
+
     /// Files a unit as settled.
     pub fn settle(&mut self, unit: Unit) {
         let Self { spans, tasks, ages, .. } = self;

@@ -28,7 +28,7 @@ pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
 pub use intake::Intake;
 pub use look::{Keep, Looker, Naming};
 pub use names::Names;
-pub use process::{Activity, Process, Processes, Service, is_work_root};
+pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
 pub use receiver::{Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
@@ -83,13 +83,14 @@ pub struct InvalidSpans {
 
 impl Evidence {
     /// Takes a span that came in the request of number `request`.
-    pub fn saw_span(&mut self, span: &Span<'_>, process: &Arc<Process>, request: u32) -> Arrival {
+    pub fn saw_span(&mut self, span: &Span<'_>, sender: &Sender, request: u32) -> Arrival {
+        let process = &sender.process;
         let arrival = self.spans.insert(span, process, request, &mut self.names, &mut self.ages);
-        self.exports.saw_span(span, process, request, arrival);
+        self.exports.saw_span(span, sender.service, request, arrival);
         if arrival != Arrival::New {
             return arrival;
         }
-        self.processes.saw(process, span, &mut self.names, self.ages.now);
+        self.processes.saw(sender, span, &mut self.names);
         if let Some(flaw) = span.flaw {
             self.saw_invalid(flaw, Some(&process.service), &span.name);
         }
@@ -144,9 +145,9 @@ impl Evidence {
         }
     }
 
-    /// The shared value for a resource.
-    pub fn process(&mut self, resource: &Resource<'_>) -> Arc<Process> {
-        self.processes.share(resource)
+    /// The sender that a resource speaks of.
+    pub fn sender(&mut self, resource: &Resource<'_>) -> Sender {
+        self.processes.sender(resource, |service| self.exports.service(service))
     }
 
     /// Takes a message that lay in the broker of this name at that time.

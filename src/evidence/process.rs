@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::age::Moment;
 use crate::model::{Resource, Span, SpanKind, Timestamp};
 
 /// One sending process: what its resource says of it.
@@ -68,8 +67,6 @@ pub struct Activity {
     pub producer_roots: u64,
     pub first_start: Option<Timestamp>,
     pub last_end: Timestamp,
-    /// When its first span came.
-    pub began: Moment,
     /// When requests were open, by start: the latest [`Activity::INTERVALS`].
     requests: Vec<(Timestamp, Timestamp)>,
     /// Services that this one calls, by `peer.service` or address.
@@ -175,10 +172,21 @@ pub fn is_work_root(span: &Span<'_>) -> bool {
         }
 }
 
+/// The sender of the spans that follow, looked up once for all of them.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    pub process: Arc<Process>,
+    /// Its place among the processes; `None` for one past [`Processes::LIMIT`].
+    number: Option<usize>,
+    /// The place of its service among those that export.
+    pub(super) service: usize,
+}
+
 /// Every process that was heard of, by what its resource says.
 #[derive(Default, Debug)]
 pub struct Processes {
-    known: FxHashMap<Arc<Process>, Activity>,
+    numbers: FxHashMap<Arc<Process>, usize>,
+    known: Vec<(Arc<Process>, Activity)>,
     /// Further processes, past [`Processes::LIMIT`], of which only the number is kept.
     pub beyond: u64,
 }
@@ -187,26 +195,32 @@ impl Processes {
     /// How many processes are told apart. A resource is hostile input too.
     pub const LIMIT: usize = 10_000;
 
-    /// The shared value for a resource.
-    pub fn share(&mut self, resource: &Resource<'_>) -> Arc<Process> {
+    /// The sender that a resource speaks of; `service` is the place of its
+    /// service among those that export.
+    pub fn sender(&mut self, resource: &Resource<'_>, service: impl FnOnce(&Arc<str>) -> usize) -> Sender {
         let process = Process::from(resource);
-        if let Some((known, _)) = self.known.get_key_value(&process) {
-            return Arc::clone(known);
-        }
-        let process = Arc::new(process);
-        if self.known.len() < Self::LIMIT {
-            self.known.insert(Arc::clone(&process), Activity::default());
-        } else {
-            self.beyond += 1;
-        }
-        process
+        let known = self.numbers.get_key_value(&process).map(|(known, number)| (Arc::clone(known), *number));
+        let (process, number) = match known {
+            Some((process, number)) => (process, Some(number)),
+            None => self.insert(process),
+        };
+        Sender { service: service(&process.service), process, number }
     }
 
-    pub fn saw(&mut self, process: &Process, span: &Span<'_>, names: &mut super::Names, now: Moment) {
-        if let Some(activity) = self.known.get_mut(process) {
-            if activity.spans == 0 {
-                activity.began = now;
-            }
+    fn insert(&mut self, process: Process) -> (Arc<Process>, Option<usize>) {
+        let process = Arc::new(process);
+        if self.known.len() >= Self::LIMIT {
+            self.beyond += 1;
+            return (process, None);
+        }
+        let number = self.known.len();
+        self.numbers.insert(Arc::clone(&process), number);
+        self.known.push((Arc::clone(&process), Activity::default()));
+        (process, Some(number))
+    }
+
+    pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, names: &mut super::Names) {
+        if let Some((_, activity)) = sender.number.and_then(|number| self.known.get_mut(number)) {
             activity.saw(span, names);
         }
     }
@@ -215,15 +229,15 @@ impl Processes {
     pub fn bytes(&self) -> usize {
         const EACH: usize = 1024;
         self.known.len() * EACH
-            + self.known.values().map(|activity| activity.requests.capacity() * 16).sum::<usize>()
+            + self.known.iter().map(|(_, activity)| activity.requests.capacity() * 16).sum::<usize>()
     }
 
     pub fn of(&self, process: &Process) -> Option<&Activity> {
-        self.known.get(process)
+        self.numbers.get(process).map(|number| &self.known[*number].1)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<Process>, &Activity)> {
-        self.known.iter()
+        self.known.iter().map(|(process, activity)| (process, activity))
     }
 
     /// What the processes of each service do together, in the order of names.

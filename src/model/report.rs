@@ -48,6 +48,8 @@ pub struct Inputs {
     pub logs: u64,
     /// Entries of a queue that are no Celery message.
     pub foreign_entries: u64,
+    /// Requests at the receiver's ports, however they ended.
+    pub requests: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -86,15 +88,21 @@ pub struct Verdict {
 impl Verdict {
     /// The verdict of `findings`, which are in the order of [`Finding::rank`].
     pub fn of(findings: &[Finding], inputs: &Inputs) -> Self {
+        let nothing =
+            inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0 && inputs.requests == 0;
         let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning) else {
-            let nothing = inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0;
             return Self {
                 status: if nothing { Status::NoEvidence } else { Status::Healthy },
                 ..Self::default()
             };
         };
         Self {
-            status: if first.severity == Severity::Error { Status::Broken } else { Status::Damaged },
+            status: match first.severity {
+                // That nothing came is a finding, and no evidence of anything else.
+                _ if nothing => Status::NoEvidence,
+                Severity::Error => Status::Broken,
+                _ => Status::Damaged,
+            },
             slug: Some(first.slug),
             code: Some(first.code),
             station: first.station,
@@ -250,6 +258,10 @@ pub struct Metrics {
     /// Ready messages, at the last look.
     pub queue_depth: BTreeMap<String, u64>,
     pub retries: RetryShare,
+    /// Hand-offs for which an error speaks.
+    pub broken_handoffs: u64,
+    /// Runs that began a trace of their own and should not have.
+    pub orphaned_roots: u64,
     pub failures: BTreeMap<String, u64>,
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::model::{Finding, Limits, Report, SCHEMA};
+use crate::model::{Event, Finding, HandoffReport, Limits, Report, SCHEMA, TraceReport};
 
 #[derive(Serialize)]
 struct Tool {
@@ -33,23 +33,54 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
+/// A line of the stream.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-enum Event<'r> {
+enum Line<'r> {
+    Trace { trace: &'r TraceReport, handoffs: Vec<&'r HandoffReport> },
     Finding { finding: &'r Finding },
+    Resolved { id: &'r str, code: &'r str, slug: &'r str },
     Limit { limits: &'r Limits },
     Report { report: Document<'r> },
 }
 
-/// Writes the report as events, one a line, the last of which is the report.
-pub fn write_events(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let findings = report.findings.iter().map(|finding| Event::Finding { finding });
-    let was_limited = report.limits != Limits::default();
-    let limit = was_limited.then_some(Event::Limit { limits: &report.limits });
-    let last = Event::Report { report: Document::from(report) };
-    for event in findings.chain(limit).chain([last]) {
-        serde_json::to_writer(&mut *out, &event)?;
-        writeln!(out)?;
+impl Line<'_> {
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        writeln!(out)
     }
-    Ok(())
+}
+
+/// Writes one event of a stream. A trace stands on a line of its own, with the
+/// hand-offs that it has a part in.
+pub fn write_event(event: &Event, out: &mut dyn Write) -> io::Result<()> {
+    match event {
+        Event::Traces { traces, handoffs } => traces.iter().try_for_each(|trace| {
+            let has_part = |handoff: &&HandoffReport| {
+                let spans = handoff.producer.iter().chain(&handoff.consumers);
+                spans.into_iter().any(|(id, _)| *id == trace.trace_id)
+            };
+            Line::Trace { trace, handoffs: handoffs.iter().filter(has_part).collect() }.write(out)
+        }),
+        Event::Finding { finding, .. } => Line::Finding { finding }.write(out),
+        Event::Resolved(finding) => {
+            Line::Resolved { id: &finding.id, code: finding.code, slug: finding.slug }.write(out)
+        }
+        Event::Limit(limits) => Line::Limit { limits }.write(out),
+    }
+}
+
+/// Ends a stream with the report.
+pub fn write_last(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    Line::Report { report: Document::from(report) }.write(out)
+}
+
+/// Writes a report that no stream came before as events, one a line, the last
+/// of which is the report.
+pub fn write_events(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    report.findings.iter().try_for_each(|finding| Line::Finding { finding }.write(out))?;
+    if report.limits != Limits::default() {
+        Line::Limit { limits: &report.limits }.write(out)?;
+    }
+    write_last(report, out)
 }

@@ -3,7 +3,7 @@
 
 pub mod explanation;
 pub mod human;
-mod json;
+pub mod json;
 pub mod text;
 
 use std::io::{self, Write};

@@ -37,6 +37,20 @@ pub struct KeyLine<'a> {
     pub complete: bool,
 }
 
+impl KeyLine<'_> {
+    /// How many bytes it holds.
+    pub fn weight(&self) -> usize {
+        let content: usize = match &self.content {
+            Content::List(entries) | Content::Set(entries) => entries.iter().map(|entry| entry.len()).sum(),
+            Content::Hash(pairs) => pairs.iter().map(|(field, value)| field.len() + value.len()).sum(),
+            Content::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() + size_of::<f64>()).sum(),
+            Content::String(value) => value.len(),
+            Content::Other(_) => 0,
+        };
+        size_of::<Self>() + self.key.len() + content
+    }
+}
+
 /// What lies under a key.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Content<'a> {

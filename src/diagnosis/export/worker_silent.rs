@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::{Fate, Handoff};
 use crate::model::{Severity, Station, TaskStatus};
@@ -57,7 +59,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let is_final = handoff.result.is_some_and(|result| result.status.is_final());
     if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
-        || (!is_final && is_running(handoff))
+        || (!is_final && (is_running(handoff) || may_be_running(handoff, known)))
     {
         return Verdict::Wait;
     }
@@ -103,6 +105,20 @@ fn is_running(handoff: &Handoff<'_>) -> bool {
                 && span.parent.is_some_and(|parent| producer.trace.get(parent).is_none())
         })
     })
+}
+
+/// Whether the task may still run, for all that a worker took its message: of
+/// its kind results are kept, and there is none of it; or nothing ever tells
+/// when a task is done, and it was taken a moment ago.
+fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    /// Most tasks are done after so long.
+    const MOST_TASKS: Duration = Duration::from_mins(1);
+    if handoff.was_retried || handoff.result.is_some() {
+        return false;
+    }
+    let taken = handoff.delivery.map(|delivery| delivery.last().at);
+    known.keeps_results_of(handoff.task)
+        || (known.is_live && taken.is_some_and(|taken| known.now.since(taken) < MOST_TASKS))
 }
 
 /// Spans alone do not show whether the message still waits.

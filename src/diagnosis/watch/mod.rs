@@ -96,15 +96,15 @@ impl Watch {
         let mut due = self.due(now.before(self.settle));
         let again = self.standing.restless(pace.again);
         due.extend(again.into_iter().map(|unit| Due { group: Group::alone(unit), is_news: false }));
-        let mut events = Vec::new();
-        let (opinions, examples) = self.judge(due, pace, &mut events);
+        let (opinions, examples, shown) = self.judge(due, pace);
         for Opinion { group, said } in opinions {
             for (unit, ids, open) in said {
                 self.standing.say(unit, ids, open);
             }
             group.units().for_each(|unit| self.evidence.settle(unit));
         }
-        self.tell(examples, &mut events);
+        let mut events = self.tell(examples);
+        events.extend(shown);
         events
     }
 
@@ -144,14 +144,11 @@ impl Watch {
         due
     }
 
-    fn judge(
-        &mut self,
-        due: Vec<Due>,
-        pace: Pace,
-        events: &mut Vec<Event>,
-    ) -> (Vec<Opinion>, BTreeMap<String, Example>) {
+    /// What is said of each group, an example of each new cause, and the traces
+    /// to show.
+    fn judge(&mut self, due: Vec<Due>, pace: Pace) -> (Vec<Opinion>, BTreeMap<String, Example>, Vec<Event>) {
         let evidence = &self.evidence;
-        let known = Known::of(evidence, evidence.clock());
+        let known = Known::live(evidence, evidence.clock());
         let mut judging = Judging::new(&known, Findings::default(), Figures::default());
         let mut opinions = Vec::with_capacity(due.len());
         let mut examples = BTreeMap::new();
@@ -174,6 +171,7 @@ impl Watch {
             }
             opinions.push(Opinion { group, said });
         }
+        let mut events = Vec::with_capacity(shown.len());
         for (traces, handoffs) in shown {
             let listed = traces.iter().filter_map(|id| evidence.spans.trace(*id));
             let reports = listed.map(|trace| {
@@ -190,12 +188,12 @@ impl Watch {
             judging.findings.iter().for_each(|finding| self.standing.word(finding));
             self.standing.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));
         }
-        (opinions, examples)
+        (opinions, examples, events)
     }
 
-    fn tell(&mut self, mut examples: BTreeMap<String, Example>, events: &mut Vec<Event>) {
+    fn tell(&mut self, mut examples: BTreeMap<String, Example>) -> Vec<Event> {
         let (new, gone) = self.standing.news();
-        events.extend(gone.into_iter().map(|finding| Event::Resolved(Box::new(finding))));
+        let mut events: Vec<_> = gone.into_iter().map(|finding| Event::Resolved(Box::new(finding))).collect();
         for finding in new {
             let (handoffs, traces) = examples.remove(&finding.id).unwrap_or_default();
             events.push(Event::Finding { finding: Box::new(finding), handoffs, traces });
@@ -205,6 +203,12 @@ impl Watch {
             self.has_told_of_limit = true;
             events.push(Event::Limit(limits));
         }
+        events
+    }
+
+    /// Whether nothing is open: every hand-off is whole, or has settled.
+    pub fn is_at_rest(&self) -> bool {
+        self.evidence.is_at_rest() && !self.standing.is_open()
     }
 
     /// How many groups came up and were not shown since this was asked last.

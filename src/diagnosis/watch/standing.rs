@@ -129,6 +129,11 @@ impl Standing {
         (new, gone)
     }
 
+    /// Whether a run is still to come of anything of which nothing is said.
+    pub fn is_open(&self) -> bool {
+        self.restless.values().any(BTreeSet::is_empty)
+    }
+
     /// The findings that stand and were told.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.known.values().filter(|said| said.is_told).map(|said| &said.finding)

@@ -5,6 +5,7 @@
 //! text from outside goes through [`super::text`].
 
 mod findings;
+mod live;
 mod messages;
 mod paint;
 mod queues;
@@ -16,6 +17,7 @@ use std::io::{self, Write};
 
 use crate::model::{Report, Severity};
 
+pub use live::Live;
 pub use paint::Paint;
 
 /// How a report is shown.

@@ -56,13 +56,56 @@ pub fn diagnosed(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
         plural(inputs.spans, "span"),
         plural(inputs.handoffs, "hand-off"),
     ];
-    if inputs.messages > 0 {
-        parts.push(plural(inputs.messages, "message"));
-    }
-    if inputs.results > 0 {
-        parts.push(plural(inputs.results, "result"));
-    }
+    parts.extend(also(report));
     writeln!(out, "{}", parts.join("   "))?;
+    figures(report, out)?;
+    left_out(report, out)?;
+    verdict(report, view, out)
+}
+
+/// The end of listening: how many traces are whole, the figures, the verdict.
+pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let inputs = &report.inputs;
+    let metrics = &report.metrics;
+    let pieces = match metrics.broken_handoffs {
+        0 => String::new(),
+        broken => format!("   {} broken", count(broken)),
+    };
+    let mut parts = vec![
+        plural(inputs.traces, "trace"),
+        plural(inputs.spans, "span"),
+        plural(inputs.handoffs, "hand-off"),
+    ];
+    parts.extend(also(report));
+    writeln!(out, "{}{}", parts.join("   "), pieces.broken())?;
+    if metrics.orphaned_roots > 0 {
+        writeln!(out, "{:<14}{}", "orphan roots", count(metrics.orphaned_roots))?;
+    }
+    figures(report, out)?;
+    for (queue, depth) in metrics.queue_depth.iter().filter(|(_, depth)| **depth > 0) {
+        writeln!(out, "{:<14}{} ready in {}", "queue depth", count(*depth), safe(queue))?;
+    }
+    left_out(report, out)?;
+    verdict(report, view, out)
+}
+
+/// What else was looked at.
+fn also(report: &Report) -> Vec<String> {
+    let inputs = &report.inputs;
+    [
+        (inputs.messages, "message"),
+        (inputs.results, "result"),
+        (inputs.metrics, "metric point"),
+        (inputs.logs, "log record"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, what)| plural(number, what))
+    .collect()
+}
+
+/// The figures that people monitor.
+fn figures(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let metrics = &report.metrics;
     let spread = |spread: &Distribution| {
         format!("p50 {}   p95 {}   max {}", duration(spread.p50), duration(spread.p95), duration(spread.max))
@@ -87,8 +130,7 @@ pub fn diagnosed(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
             metrics.failures.iter().map(|(kind, number)| format!("{} {number}", safe(kind))).collect();
         writeln!(out, "{:<14}{}", "failures", failures.join("   "))?;
     }
-    left_out(report, out)?;
-    verdict(report, view, out)
+    Ok(())
 }
 
 fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {

@@ -102,6 +102,38 @@ pub fn healthy(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
+/// Writes traces that belong together: one tree, or the pieces of it.
+pub fn group(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let all: Vec<_> = report.traces.iter().collect();
+    let Some(clock) = Clock::over(&all) else { return Ok(()) };
+    let room = view.width.saturating_sub(2);
+    writeln!(out, "{} {}", "✓".intact(), fit(&title(report), room).strong())?;
+    if let [handoff] = &report.handoffs[..] {
+        stations::line(handoff.stations, out)?;
+    }
+    let waits = waits_of(report);
+    all.into_iter().try_for_each(|trace| tree(trace, &waits, &clock, view, out))?;
+    writeln!(out)
+}
+
+/// Writes that traces show a cause that was told before.
+pub fn one_line(report: &Report, cause: &str, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let ids: Vec<_> =
+        report.traces.iter().map(|trace| format!("{:.8}…", trace.trace_id.to_string())).collect();
+    let what = format!("{} {}", safe(cause), ids.join(" "));
+    let room = view.width.saturating_sub(width(&what) + 4);
+    writeln!(out, "{} {}  {}", "✗".broken(), fit(&title(report), room), what.faint())
+}
+
+/// `POST /orders → process_order`: what began it, and the tasks in it.
+fn title(report: &Report) -> String {
+    let first = report.traces.iter().min_by_key(|trace| trace.spans.first().map(|span| span.start));
+    let name = first.and_then(|trace| trace.spans.first()).map(|root| safe(&root.name)).unwrap_or_default();
+    let tasks: BTreeSet<_> = report.handoffs.iter().map(|handoff| safe(&handoff.task)).collect();
+    let tasks: Vec<_> = tasks.into_iter().filter(|task| !task.is_empty()).collect();
+    if tasks.is_empty() { name } else { format!("{name} → {}", tasks.join(", ")) }
+}
+
 /// How long each run's message was in the queue, in milliseconds.
 type Waits = BTreeMap<SpanId, f64>;
 

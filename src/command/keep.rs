@@ -1,0 +1,188 @@
+//! `--save DIR`: a bundle that `tracelink diagnose DIR` reads to the same report.
+//!
+//! Writing waits for a disk, so a thread of its own does it; what waits for it
+//! is bounded, and what did not fit is counted and told.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use serde::Serialize;
+
+use super::save::Saver;
+use crate::model::Timestamp;
+use crate::receiver::{Encoding, Ended};
+use crate::wire::snapshot::KeyLine;
+
+/// Writes a bundle.
+#[derive(Debug)]
+pub struct Keeper {
+    folder: PathBuf,
+    jobs: Sender<Job>,
+    waiting: Arc<AtomicUsize>,
+    lost: AtomicU64,
+    snapshots: AtomicU64,
+    writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
+}
+
+enum Job {
+    Spans(Encoding, Bytes),
+    Request(String),
+    Snapshot { number: u64, broker: String, at: Timestamp, lines: Vec<KeyLine<'static>> },
+    End,
+}
+
+impl Keeper {
+    /// How many bytes may wait for the disk.
+    const WAITING: usize = 64 << 20;
+
+    /// Makes the folder, which must hold no bundle yet.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let create = |name: &str| {
+            let path = folder.join(name);
+            File::create_new(&path).with_context(|| {
+                format!("cannot write {}: --save wants a folder without a bundle in it", path.display())
+            })
+        };
+        let spans = BufWriter::new(create("spans.jsonl")?);
+        let requests = BufWriter::new(create("receiver.jsonl")?);
+        let (jobs, queue) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let write = Writing { folder: folder.to_owned(), spans, requests, waiting: Arc::clone(&waiting) };
+        let writer = thread::spawn(move || write.all(&queue));
+        Ok(Self {
+            folder: folder.to_owned(),
+            jobs,
+            waiting,
+            lost: AtomicU64::new(0),
+            snapshots: AtomicU64::new(0),
+            writer: Mutex::new(Some(writer)),
+        })
+    }
+
+    fn offer(&self, bytes: usize, job: Job) {
+        if self.waiting.load(Ordering::Relaxed).saturating_add(bytes) > Self::WAITING {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        if self.jobs.send(job).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps a request's spans.
+    pub fn spans(&self, encoding: Encoding, body: Bytes) {
+        self.offer(body.len(), Job::Spans(encoding, body));
+    }
+
+    /// Keeps how a request ended.
+    pub fn request(&self, ended: &Ended<'_>, age: Duration) {
+        let line = RequestLine {
+            time: age.as_secs_f64(),
+            transport: ended.transport.label(),
+            peer: ended.peer.to_string(),
+            agent: ended.agent,
+            target: ended.target,
+            outcome: ended.outcome.label(),
+        };
+        let line = serde_json::to_string(&line).expect("a line of texts and numbers");
+        self.offer(line.len(), Job::Request(line));
+    }
+
+    /// Keeps a look at the broker, bodies redacted.
+    pub fn snapshot(&self, broker: &str, at: Timestamp, lines: Vec<KeyLine<'static>>) {
+        let number = self.snapshots.fetch_add(1, Ordering::Relaxed);
+        let bytes = lines.iter().map(KeyLine::weight).sum();
+        self.offer(bytes, Job::Snapshot { number, broker: broker.to_owned(), at, lines });
+    }
+
+    /// Writes what waits, and says how many requests could not be kept.
+    pub fn close(&self) -> anyhow::Result<u64> {
+        let _ = self.jobs.send(Job::End);
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let written =
+            writer.map(|writer| writer.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
+        written.transpose().with_context(|| format!("cannot write the bundle {}", self.folder.display()))?;
+        Ok(self.lost.load(Ordering::Relaxed))
+    }
+}
+
+/// A line of `receiver.jsonl`.
+#[derive(Serialize)]
+struct RequestLine<'r> {
+    /// Seconds since the receiver started.
+    time: f64,
+    transport: &'static str,
+    peer: String,
+    agent: &'r str,
+    target: &'r str,
+    outcome: &'static str,
+}
+
+struct Writing {
+    folder: PathBuf,
+    spans: BufWriter<File>,
+    requests: BufWriter<File>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Writing {
+    fn all(mut self, queue: &Receiver<Job>) -> io::Result<()> {
+        for job in queue {
+            match job {
+                Job::Spans(encoding, body) => {
+                    self.waiting.fetch_sub(body.len(), Ordering::Relaxed);
+                    if let Some(line) = as_json(encoding, &body) {
+                        self.spans.write_all(&line)?;
+                        self.spans.write_all(b"\n")?;
+                    }
+                }
+                Job::Request(line) => {
+                    self.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                    self.requests.write_all(line.as_bytes())?;
+                    self.requests.write_all(b"\n")?;
+                }
+                Job::Snapshot { number, broker, at, lines } => {
+                    let bytes = lines.iter().map(KeyLine::weight).sum();
+                    self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                    self.snapshot(number, &broker, at, &lines)?;
+                }
+                Job::End => break,
+            }
+        }
+        self.spans.flush()?;
+        self.requests.flush()
+    }
+
+    fn snapshot(&self, number: u64, broker: &str, at: Timestamp, lines: &[KeyLine<'_>]) -> io::Result<()> {
+        let file = File::create(self.folder.join(format!("redis.{number:05}.jsonl")))?;
+        let mut saver = Saver::new(Box::new(BufWriter::new(file)), broker, at, false)?;
+        lines.iter().try_for_each(|line| saver.key(line))?;
+        saver.finish()
+    }
+}
+
+/// The request as one line of OTLP/JSON; `None` where it is none.
+fn as_json(encoding: Encoding, body: &[u8]) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Protobuf => {
+            let request = ExportTraceServiceRequest::decode(body).ok()?;
+            serde_json::to_vec(&request).ok()
+        }
+        Encoding::Json if !body.contains(&b'\n') => Some(body.to_vec()),
+        // Line breaks inside texts are escaped in JSON, so they stand between
+        // tokens only.
+        Encoding::Json => Some(body.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect()),
+    }
+}

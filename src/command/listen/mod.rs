@@ -1,0 +1,180 @@
+//! `tracelink listen`: a receiver that says why.
+
+mod printer;
+mod wrapped;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use self::printer::Printer;
+use self::wrapped::Wrapped;
+use super::keep::Keeper;
+use super::session::Session;
+use super::{Exit, exit_of};
+use crate::cli::{self, Output};
+use crate::diagnosis::Listing;
+use crate::model::{Report, Status};
+use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
+
+/// How often what settled is judged, and a person sees what is new.
+const TICK: Duration = Duration::from_millis(50);
+/// How long requests in flight may take at the end.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why it ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    Signal,
+    /// `--for`.
+    Time,
+    /// `--idle`.
+    Silence,
+    /// The command ended, and its last spans had time to come.
+    Command,
+}
+
+pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
+    let forwarder = args.forward.as_deref().map(|url| forward(url, args)).transpose()?;
+    let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
+    let session = Arc::new(Session::new(args.settle, args.max_memory, forwarder, keeper));
+    let limits = Limits::new(Arc::clone(&session.bodies));
+    let receiver = Receiver::open(&doors(args), Arc::clone(&session) as _, limits)?;
+    let addresses = receiver.addresses();
+
+    let mut printer = Printer::new(output, !args.command.is_empty());
+    printer.listening(&addresses)?;
+    let mut wrapped = match &args.command[..] {
+        [] => None,
+        command => {
+            let address = addresses.both.expect("with a command a port for both was opened");
+            Some(Wrapped::spawn(command, address, output)?)
+        }
+    };
+    let end = attend(args, &session, &mut signals, &mut printer, wrapped.as_mut())?;
+    if end == End::Signal
+        && let Some(wrapped) = &mut wrapped
+    {
+        wrapped.finish()?;
+    }
+    receiver.close(GRACE);
+    printer.events(session.round(0), 0)?;
+
+    let report = session.report(Listing::default());
+    let verdict = verdict(&report, output);
+    let exit = match wrapped.as_ref().and_then(Wrapped::exit_code) {
+        Some(code) if verdict == Exit::Fine && code != 0 => Exit::Command(code),
+        _ => verdict,
+    };
+    printer.report(&report, exit)?;
+    if let Some(wrapped) = &wrapped {
+        wrapped.tell(exit);
+    }
+    close(&session)?;
+    Ok(exit)
+}
+
+/// Nothing received is no verdict, whatever is said of it.
+fn verdict(report: &Report, output: &Output) -> Exit {
+    if report.verdict.status == Status::NoEvidence {
+        Exit::NoEvidence
+    } else {
+        exit_of(report, output.fail_on)
+    }
+}
+
+fn forward(url: &str, args: &cli::Listen) -> anyhow::Result<Forwarder> {
+    /// The part of the memory in which requests wait to be sent on.
+    const WAITING: usize = 8;
+    let header = |header: &String| {
+        let (name, value) = header.split_once('=').unwrap_or((header, ""));
+        (name.trim().to_owned(), value.trim().to_owned())
+    };
+    let headers = args.forward_headers.iter().map(header).collect();
+    Ok(Forwarder::start(url, headers, args.max_memory / WAITING)?)
+}
+
+/// The ports to take: with a command a free one for everything.
+fn doors(args: &cli::Listen) -> Doors {
+    let default = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
+    if !args.command.is_empty() {
+        return Doors { grpc: args.grpc, http: args.http, both: default(0) };
+    }
+    let (grpc, http) = (args.grpc.or(default(4317)), args.http.or(default(4318)));
+    if grpc == http && grpc.is_some_and(|address| address.port() != 0) {
+        return Doors { both: grpc, grpc: None, http: None };
+    }
+    Doors { grpc, http, both: None }
+}
+
+/// Judges and tells, until there is a reason to end.
+fn attend(
+    args: &cli::Listen,
+    session: &Session,
+    signals: &mut Signals,
+    printer: &mut Printer,
+    mut wrapped: Option<&mut Wrapped>,
+) -> anyhow::Result<End> {
+    loop {
+        std::thread::sleep(TICK);
+        let events = session.round(printer.traces_a_round());
+        let not_shown = session.watch().take_not_shown();
+        printer.events(events, not_shown)?;
+        printer.progress(session);
+        for signal in signals.pending() {
+            // The first one is the command's affair, where there is one.
+            let is_passed_on = wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(signal));
+            if !is_passed_on {
+                return Ok(End::Signal);
+            }
+        }
+        if args.time.is_some_and(|time| session.age() >= time) {
+            return Ok(End::Time);
+        }
+        if args.idle.is_some_and(|idle| session.silence() >= idle) {
+            return Ok(End::Silence);
+        }
+        if let Some(wrapped) = &mut wrapped
+            && wrapped.has_ended()?
+            && has_heard_the_last(session, wrapped.ended_for(), args.settle)
+        {
+            return Ok(End::Command);
+        }
+    }
+}
+
+/// Whether the last spans of a command that ended so long ago have come: none
+/// came for a moment and nothing is open, or none came for the settling time.
+fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) -> bool {
+    const MOMENT: Duration = Duration::from_millis(500);
+    let quiet = session.silence().min(ended_for);
+    quiet >= settle || (quiet >= MOMENT && session.watch().is_at_rest())
+}
+
+/// Sends on and writes what waits, and says what was lost.
+fn close(session: &Session) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    if let Some(forwarder) = session.forwarder() {
+        let sent = forwarder.close(PATIENCE);
+        anstream::eprintln!("tracelink: {sent}");
+    }
+    if let Some(keeper) = session.keeper() {
+        let lost = keeper.close()?;
+        if lost > 0 {
+            anstream::eprintln!("tracelink: {lost} requests were not kept: the disk was too slow");
+        }
+    }
+    Ok(())
+}
+
+/// The ports, as a line for people.
+fn ports(addresses: &Addresses) -> String {
+    let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
+    let ports = ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?)));
+    ports.collect::<Vec<_>>().join("   ")
+}

@@ -1,0 +1,180 @@
+//! A receiver with its evidence: what comes in at the doors is filed under one
+//! lock, and rounds of judging take turns with it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::keep::Keeper;
+use crate::diagnosis::{Listing, Pace, Watch};
+use crate::evidence::{Intake, Moment};
+use crate::model::{Event, Report};
+use crate::receiver::{Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal};
+use crate::wire::otlp::{Counts, DecodeError, count_logs, count_metrics, decode_json, decode_protobuf};
+
+/// What a receiver feeds.
+#[derive(Debug)]
+pub struct Session {
+    watch: Mutex<Watch>,
+    started: Instant,
+    /// Milliseconds from the start to the last request; 0 before the first.
+    last_arrival: AtomicU64,
+    /// Until when rounds are not thorough, in milliseconds from the start.
+    next_thorough: AtomicU64,
+    forwarder: Option<Forwarder>,
+    keeper: Option<Keeper>,
+    pub bodies: Arc<Budget>,
+}
+
+impl Session {
+    /// The share of the memory that requests may take while they are read.
+    const BODIES: usize = 4;
+    /// A thorough round costs as much as is held, so it may take at most this
+    /// part of the time.
+    const THOROUGH: u32 = 20;
+    /// Populations are looked at no more often than this.
+    const SELDOM: Duration = Duration::from_secs(1);
+
+    #[allow(clippy::disallowed_methods, reason = "here the receiver's clock begins")]
+    pub fn new(
+        settle: Duration,
+        memory: usize,
+        forwarder: Option<Forwarder>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        let bodies = memory / Self::BODIES;
+        Self {
+            watch: Mutex::new(Watch::new(settle, memory - bodies)),
+            started: Instant::now(),
+            last_arrival: AtomicU64::new(0),
+            next_thorough: AtomicU64::new(0),
+            forwarder,
+            keeper,
+            bodies: Arc::new(Budget::new(bodies)),
+        }
+    }
+
+    /// The evidence, for the time of the guard. A thread that panicked while it
+    /// held the lock left evidence behind that is merely incomplete.
+    pub fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the session has been running.
+    pub fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How long ago the last request came; since the start where none did.
+    pub fn silence(&self) -> Duration {
+        self.age().saturating_sub(Duration::from_millis(self.last_arrival.load(Ordering::Relaxed)))
+    }
+
+    pub fn forwarder(&self) -> Option<&Forwarder> {
+        self.forwarder.as_ref()
+    }
+
+    pub fn keeper(&self) -> Option<&Keeper> {
+        self.keeper.as_ref()
+    }
+
+    /// Says that something came.
+    pub fn arrived(&self) {
+        let millis = u64::try_from(self.age().as_millis()).unwrap_or(u64::MAX);
+        self.last_arrival.store(millis, Ordering::Relaxed);
+    }
+
+    /// One round of judging, with what there is to tell.
+    pub fn round(&self, shown: usize) -> Vec<Event> {
+        const AGAIN: usize = 500;
+        let now = self.age();
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let thorough = millis(now) >= self.next_thorough.load(Ordering::Relaxed);
+        let events = self.watch().round(Moment::at(now), Pace { shown, again: AGAIN, thorough });
+        if thorough {
+            let took = self.age().saturating_sub(now);
+            let next = self.age() + (took * Self::THOROUGH).max(Self::SELDOM);
+            self.next_thorough.store(millis(next), Ordering::Relaxed);
+        }
+        events
+    }
+
+    /// The report on all that came.
+    pub fn report(&self, listing: Listing) -> Report {
+        let mut watch = self.watch();
+        watch.evidence.receiver.listened = Some(self.age());
+        watch.report(listing)
+    }
+
+    fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+        let mut watch = self.watch();
+        watch.set_time(Moment::at(self.age()));
+        let mut intake = Intake::new(&mut watch.evidence);
+        intake.next_request();
+        let decoded = match request.encoding {
+            Encoding::Protobuf => decode_protobuf(request.body, &mut intake),
+            Encoding::Json => decode_json(request.body, &mut intake),
+        };
+        watch.make_room();
+        drop(watch);
+        decoded.map(receipt).map_err(malformed)
+    }
+
+    fn count(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+        let count = match request.signal {
+            Signal::Metrics => count_metrics,
+            Signal::Logs | Signal::Traces => count_logs,
+        };
+        let counted = count(request.body, request.encoding == Encoding::Json).map_err(malformed)?;
+        let mut watch = self.watch();
+        let total = match request.signal {
+            Signal::Metrics => &mut watch.evidence.metric_points,
+            Signal::Logs | Signal::Traces => &mut watch.evidence.log_records,
+        };
+        *total += counted;
+        Ok(Receipt::default())
+    }
+}
+
+/// Tells the SDK of spans that were refused, and of leniency it relied on.
+fn receipt(counts: Counts) -> Receipt {
+    let message = match (counts.refused, counts.lenient) {
+        (0, 0) => String::new(),
+        (0, lenient) => {
+            format!("{lenient} fields are not as OTLP specifies them and were understood all the same")
+        }
+        (refused, _) => {
+            format!("{refused} spans have a trace id or span id that is all zero or of a wrong length")
+        }
+    };
+    Receipt { rejected: counts.refused, message }
+}
+
+fn malformed(error: DecodeError) -> Refusal {
+    Refusal::Malformed(error.to_string())
+}
+
+impl Inbox for Session {
+    fn take(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+        self.arrived();
+        let receipt = match request.signal {
+            Signal::Traces => self.file_spans(request)?,
+            Signal::Metrics | Signal::Logs => self.count(request)?,
+        };
+        if let Some(forwarder) = &self.forwarder {
+            forwarder.offer(request.signal, request.encoding, request.body.clone());
+        }
+        if let (Some(keeper), Signal::Traces) = (&self.keeper, request.signal) {
+            keeper.spans(request.encoding, request.body.clone());
+        }
+        Ok(receipt)
+    }
+
+    fn ended(&self, ended: &Ended<'_>) {
+        self.arrived();
+        self.watch().evidence.receiver.saw(ended.outcome, ended.agent, ended.target);
+        if let Some(keeper) = &self.keeper {
+            keeper.request(ended, self.age());
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What a person sees while spans arrive: trees as they become whole, each
+//! cause once with the broken spot marked, and a summary at the end.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use super::paint::Paint;
+use super::{Verbosity, View, findings, summary, trees};
+use crate::model::{Event, Finding, Report, Severity, TraceId};
+use crate::report::text::{count, safe};
+
+/// Writes events for people, and remembers what was told.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// The ids of findings that were told in full.
+    told: BTreeSet<String>,
+    /// The traces that the last finding was shown with.
+    just_shown: BTreeSet<TraceId>,
+    has_shown: bool,
+}
+
+impl Live {
+    /// Writes one event.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn event(&mut self, event: Event, view: &View, out: &mut dyn Write) -> io::Result<()> {
+        let is_quiet = view.verbosity == Verbosity::Quiet;
+        match event {
+            Event::Traces { traces, handoffs } => {
+                // A request that hands nothing over is not what people came for.
+                let is_told = view.verbosity == Verbosity::Verbose || !handoffs.is_empty();
+                let was_shown = traces.iter().any(|trace| self.just_shown.contains(&trace.trace_id));
+                if is_quiet || was_shown || !is_told {
+                    return Ok(());
+                }
+                let known = handoffs.iter().filter_map(|handoff| handoff.finding.as_ref());
+                let cause = known.into_iter().find(|id| self.told.contains(*id)).cloned();
+                let report = Report { traces, handoffs, ..Report::default() };
+                match cause {
+                    // Its tree looks like that of the first, which was shown.
+                    Some(id) => trees::one_line(&report, &id, view, out),
+                    None => {
+                        self.has_shown = true;
+                        trees::group(&report, view, out)
+                    }
+                }
+            }
+            Event::Finding { finding, handoffs, traces } => {
+                if finding.severity == Severity::Note {
+                    // Notes come with the summary.
+                    return Ok(());
+                }
+                self.told.insert(finding.id.clone());
+                self.just_shown = traces.iter().map(|trace| trace.trace_id).collect();
+                self.has_shown = true;
+                let finding = *finding;
+                let report = Report { findings: vec![finding], handoffs, traces, ..Report::default() };
+                if !is_quiet {
+                    trees::of_finding(&report, &report.findings[0], view, out)?;
+                }
+                findings::one(&report.findings[0], view, out)
+            }
+            Event::Resolved(finding) => {
+                if self.told.remove(&finding.id) {
+                    resolved(&finding, out)?;
+                }
+                Ok(())
+            }
+            Event::Limit(limits) if limits.evicted_traces > 0 && !is_quiet => writeln!(
+                out,
+                "{}\n",
+                "the memory is full: from now on the oldest traces are let go (--max-memory)".faint()
+            ),
+            Event::Limit(_) => Ok(()),
+        }
+    }
+
+    /// Says that so many groups of traces were whole and are not shown.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn not_shown(groups: u64, out: &mut dyn Write) -> io::Result<()> {
+        let traces = if groups == 1 { "trace" } else { "traces" };
+        writeln!(out, "{}\n", format!("… {} more {traces}, not shown one by one", count(groups)).faint())
+    }
+
+    /// Ends with what was not told yet, the figures and the verdict.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn finish(&self, report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+        let is_loud = |finding: &&Finding| finding.severity < Severity::Note;
+        for finding in
+            report.findings.iter().filter(is_loud).filter(|finding| !self.told.contains(&finding.id))
+        {
+            if view.verbosity > Verbosity::Quiet {
+                trees::of_finding(report, finding, view, out)?;
+            }
+            findings::one(finding, view, out)?;
+        }
+        let is_healthy = !report.findings.iter().any(|finding| is_loud(&finding));
+        if is_healthy && !self.has_shown && view.verbosity > Verbosity::Quiet {
+            trees::healthy(report, view, out)?;
+        }
+        findings::notes(report, view, out)?;
+        summary::listened(report, view, out)
+    }
+}
+
+fn resolved(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+    let what = format!("{}[{}]", finding.slug, finding.code);
+    writeln!(
+        out,
+        "{} {} {}\n",
+        "✓ resolved:".intact(),
+        what.strong(),
+        format!("does not hold any more: {}", safe(&finding.message)).faint()
+    )
+}

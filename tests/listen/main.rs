@@ -1,0 +1,8 @@
+//! `tracelink listen`, run as users run it: the binary, its ports, its report.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod listener;
+mod replay;
+mod wrapped;

@@ -1,0 +1,122 @@
+//! The spans of every capture of the corpus, over the wire.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+use serde_json::Value;
+use tracelink::bundle::{Reading, read_evidence};
+use tracelink::diagnosis::{Listing, report};
+use tracelink::evidence::Evidence;
+
+use super::listener::Listener;
+
+fn cases() -> Vec<PathBuf> {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus");
+    let folders = fs::read_dir(corpus).expect("fixtures/corpus is part of the project");
+    let mut cases: Vec<_> = folders
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.join("spans.jsonl").metadata().is_ok_and(|file| file.len() > 0))
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 120, "cases are missing");
+    cases
+}
+
+/// What `diagnose` says of the spans alone.
+fn diagnosed(case: &Path) -> Value {
+    let mut evidence = Evidence::default();
+    read_evidence(&[case.join("spans.jsonl")], &Reading::default(), &mut evidence).expect("a capture");
+    serde_json::to_value(report(&evidence, evidence.clock(), Listing::default())).expect("serialises")
+}
+
+/// The parts of a report that the way in must not change.
+fn said(report: &Value) -> Value {
+    let parts = ["verdict", "findings", "handoffs", "traces", "metrics"];
+    parts.iter().map(|part| ((*part).to_owned(), report[part].clone())).collect()
+}
+
+/// Runs `each` over all cases, a few at a time: most of the time is waiting.
+fn in_parallel(each: impl Fn(&Path) + Sync) {
+    const AT_ONCE: usize = 6;
+    let cases = cases();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    each(case);
+                }
+            });
+        }
+    });
+}
+
+const IDLE: &str = "600ms";
+
+#[test]
+fn over_grpc_in_the_order_of_the_capture() {
+    in_parallel(|case| {
+        let mut files: Vec<_> = fs::read_dir(case)
+            .expect("readable")
+            .map(|entry| entry.expect("readable").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "binpb"))
+            .collect();
+        files.sort();
+        let requests: Vec<_> = files
+            .iter()
+            .map(|file| {
+                ExportTraceServiceRequest::decode(&*fs::read(file).expect("readable")).expect("captured")
+            })
+            .collect();
+        let listener = Listener::start(&["--idle", IDLE]);
+        listener.send_grpc(&requests);
+        let ended = listener.wait();
+        assert_eq!(said(&ended.report()), said(&diagnosed(case)), "{}", case.display());
+    });
+}
+
+#[test]
+fn over_http_as_json_shuffled() {
+    in_parallel(|case| {
+        let text = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
+        let mut requests: Vec<_> = text.lines().map(str::to_owned).collect();
+        // A fixed way to put them out of order, other for each case.
+        let seed = case.as_os_str().len();
+        requests.sort_by_cached_key(|request| (request.len() * 31 + seed).wrapping_mul(0x9e37_79b9) % 1009);
+        let listener = Listener::start(&["--idle", IDLE]);
+        listener.send_json(&requests);
+        let ended = listener.wait();
+        assert_eq!(said(&ended.report()), said(&diagnosed(case)), "{}", case.display());
+    });
+}
+
+#[test]
+fn what_is_kept_is_diagnosed_alike() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/retry_auto");
+    let request = |number: &str| {
+        let file = fs::read(case.join(format!("spans.{number}.binpb"))).expect("captured");
+        ExportTraceServiceRequest::decode(&*file).expect("captured")
+    };
+    let listener = Listener::start(&["--idle", IDLE, "--save", bundle.to_str().expect("UTF-8")]);
+    listener.send_grpc(&[request("000"), request("001")]);
+    let lines = fs::read_to_string(case.join("spans.jsonl")).expect("captured");
+    listener.send_json(&lines.lines().skip(2).map(str::to_owned).collect::<Vec<_>>());
+    let ended = listener.wait();
+    let live = said(&ended.report());
+    assert_eq!(live, said(&diagnosed(&case)));
+    let again = std::process::Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["diagnose", "--format", "json"])
+        .arg(&bundle)
+        .output()
+        .expect("tracelink runs");
+    let again: Value = serde_json::from_slice(&again.stdout).expect("a report");
+    assert_eq!(said(&again), live);
+    let log = fs::read_to_string(bundle.join("receiver.jsonl")).expect("kept");
+    assert!(log.lines().all(|line| line.contains("\"accepted\"")), "{log}");
+    assert_eq!(log.lines().count(), lines.lines().count());
+}
