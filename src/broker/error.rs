@@ -47,6 +47,16 @@ pub enum BrokerError {
     )]
     NoPermission { broker: String, command: &'static str, key: Option<String> },
     #[error(
+        "{broker}: the user may not say MONITOR, which --broker-monitor needs and nothing else does; let an \
+         administrator run ACL SETUSER <user> +monitor, or do without: what waits is seen all the same"
+    )]
+    MonitorForbidden { broker: String },
+    #[error(
+        "{broker}: MONITOR is not listened to over TLS: it is for a Redis on a development machine. Do without \
+         --broker-monitor, or name the Redis without TLS (redis:// or redis+socket://)"
+    )]
+    MonitorOverTls { broker: String },
+    #[error(
         "{broker}: the key `{key}` is no {expected}, so another program's. Name a queue, or none to let tracelink find them"
     )]
     WrongType { broker: String, key: String, expected: &'static str },

@@ -223,10 +223,11 @@ impl Walk<'_> {
 }
 
 /// The queues that are bound or named, by the prefix of their keys.
-struct Bound(BTreeMap<String, BTreeSet<String>>);
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Bound(BTreeMap<String, BTreeSet<String>>);
 
 impl Bound {
-    fn of(bindings: &[KeyLine<'_>], named: &[String]) -> Self {
+    pub fn of(bindings: &[KeyLine<'_>], named: &[String]) -> Self {
         let mut bound: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         bound.insert(String::new(), named.iter().cloned().collect());
         for binding in bindings {
@@ -239,9 +240,14 @@ impl Bound {
         Self(bound)
     }
 
+    /// The queues of each prefix.
+    pub fn queues(&self) -> impl Iterator<Item = (&str, &BTreeSet<String>)> {
+        self.0.iter().map(|(prefix, queues)| (prefix.as_str(), queues))
+    }
+
     /// Whether a list is a bound queue or may be one of its priorities: which
     /// separator the application has is not known here.
-    fn is_queue(&self, list: &str) -> bool {
+    pub fn is_queue(&self, list: &str) -> bool {
         self.0.iter().any(|(prefix, queues)| {
             let Some(name) = list.strip_prefix(prefix.as_str()) else { return false };
             let stem = name.trim_end_matches(|letter: char| letter.is_ascii_digit());

@@ -2,6 +2,12 @@
 //!
 //! Absence is evidence only where a look was complete: a message that is not
 //! among the hundred that were read may be the hundred and first.
+//!
+//! A watch looks every second for as long as it runs, so what is kept of its
+//! looks is bounded: what a diagnosis asks of all of them (where a message may
+//! be routed, when a queue was last seen without it) is a running answer that
+//! does not depend on their order, and of the looks themselves a history stays
+//! that is dense for the last minutes and sparse for the hours before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,25 +15,25 @@ use std::sync::Arc;
 use crate::model::{MessageState, Timestamp};
 
 /// One look at one broker.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Look {
     pub at: Timestamp,
     /// Queues by name, with what was found in them.
     pub queues: BTreeMap<Arc<str>, QueueSeen>,
     /// Whether all of `unacked` was read.
     pub unacked_complete: bool,
-    /// Live workers, by their `pidbox` binding; `None` where bindings were not read.
+    /// Live workers, by their `pidbox` binding; `None` where bindings were not
+    /// read, and in all looks of a history but the last.
     pub workers: Option<BTreeSet<Box<str>>>,
-    /// Queues by the exchange that they are bound to.
-    pub bindings: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
-    /// Routing keys by which anything is bound.
-    pub routing_keys: BTreeSet<Box<str>>,
-    /// Whether all keys were looked at, so that a queue that is not there is empty.
-    pub complete: bool,
+    /// Where a message may be routed.
+    pub routes: Routes,
+    /// The moment since which every key that is there was met, so that a queue
+    /// that was not found is empty. `None` where not all keys were looked at.
+    pub complete_since: Option<Timestamp>,
 }
 
 /// A queue at one look, over all its priorities.
-#[derive(Clone, Default, Debug, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct QueueSeen {
     pub ready: u64,
     pub unacked: u64,
@@ -36,7 +42,8 @@ pub struct QueueSeen {
     pub foreign: u64,
     /// Whether every entry was read.
     pub complete: bool,
-    /// The length of the list of each priority step.
+    /// The length of the list of each priority step; empty in all looks of a
+    /// history but the last.
     pub priorities: BTreeMap<u32, u64>,
 }
 
@@ -46,26 +53,16 @@ impl Look {
         self.queues.entry(name).or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() })
     }
 
-    /// Whether a message of `queue` that was not seen was not there.
-    pub fn shows_absence_from(&self, queue: &str) -> bool {
-        self.unacked_complete
-            && match self.queues.get(queue) {
-                Some(seen) => seen.complete,
-                None => self.complete,
-            }
-    }
-
-    /// Whether a message to `destination` (a queue or a routing key) through
-    /// `exchange` may reach a queue. How a topic matches is not looked into: an
-    /// exchange with any binding may route it.
-    pub fn routes(&self, exchange: Option<&str>, destination: &str) -> bool {
-        if let Some(exchange) = exchange.filter(|exchange| !exchange.is_empty()) {
-            return self.bindings.contains_key(exchange);
+    /// The moment until which a message of `queue` that was not seen may have
+    /// been there; `None` where it may be there still.
+    pub fn shows_absence_from(&self, queue: &str) -> Option<Timestamp> {
+        if !self.unacked_complete {
+            return None;
         }
-        self.queues.contains_key(destination)
-            || self.bindings.contains_key(destination)
-            || self.routing_keys.contains(destination)
-            || self.bindings.values().any(|queues| queues.contains(destination))
+        match self.queues.get(queue) {
+            Some(seen) => seen.complete.then_some(self.at),
+            None => self.complete_since,
+        }
     }
 
     pub fn has_no_worker(&self) -> bool {
@@ -75,25 +72,191 @@ impl Look {
     pub fn has_worker(&self) -> bool {
         self.workers.as_ref().is_some_and(|workers| !workers.is_empty())
     }
+
+    /// Leaves only what is asked of a look that is not the last one.
+    fn thin(&mut self) {
+        self.workers = None;
+        self.queues.values_mut().for_each(|queue| queue.priorities.clear());
+    }
 }
 
-/// The looks at one broker, in the order of their time.
+/// Where messages are routed, as far as bindings and lists show it.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Routes {
+    pub exchanges: BTreeSet<Box<str>>,
+    /// Routing keys by which anything is bound.
+    pub routing_keys: BTreeSet<Box<str>>,
+    /// Queues that are bound, or seen.
+    pub queues: BTreeSet<Box<str>>,
+    /// Whether there were more names than are kept.
+    is_cut: bool,
+}
+
+impl Routes {
+    /// How many names of each kind are kept. An application has a handful; what
+    /// makes more of them is no application, or not one's own.
+    const NAMES: usize = 20_000;
+
+    /// Whether a message to `destination` (a queue or a routing key) through
+    /// `exchange` may reach a queue. How a topic matches is not looked into: an
+    /// exchange with any binding may route it.
+    fn lead(&self, exchange: Option<&str>, destination: &str) -> bool {
+        if self.is_cut {
+            return true;
+        }
+        if let Some(exchange) = exchange.filter(|exchange| !exchange.is_empty()) {
+            return self.exchanges.contains(exchange);
+        }
+        [&self.queues, &self.exchanges, &self.routing_keys].iter().any(|names| names.contains(destination))
+    }
+
+    fn learn(&mut self, others: Self, queues: impl Iterator<Item = Arc<str>>) {
+        self.is_cut |= others.is_cut;
+        self.is_cut |= merge(&mut self.exchanges, others.exchanges.into_iter());
+        self.is_cut |= merge(&mut self.routing_keys, others.routing_keys.into_iter());
+        self.is_cut |= merge(&mut self.queues, others.queues.into_iter());
+        let unknown = queues.filter(|queue| !queue.is_empty());
+        for queue in unknown {
+            if !self.queues.contains(&*queue) {
+                self.is_cut |= merge(&mut self.queues, std::iter::once(Box::from(&*queue)));
+            }
+        }
+    }
+}
+
+/// Adds names as far as there is room, and says whether some had none.
+fn merge(names: &mut BTreeSet<Box<str>>, others: impl Iterator<Item = Box<str>>) -> bool {
+    let mut is_cut = false;
+    for other in others {
+        if names.len() < Routes::NAMES {
+            names.insert(other);
+        } else {
+            is_cut |= !names.contains(&other);
+        }
+    }
+    is_cut
+}
+
+/// Until when a message that was not seen may have been in its queue, by the
+/// last look that shows its absence.
+///
+/// It is a maximum for each queue, so neither the order of looks nor their
+/// number changes it, and it takes the place of asking each of them.
+#[derive(Default, Debug)]
+struct Absences {
+    /// Of each queue that was in any look.
+    queues: BTreeMap<Arc<str>, Option<Timestamp>>,
+    /// Of a queue that was in none.
+    elsewhere: Option<Timestamp>,
+    /// Whether there were more queues than are kept: of those nothing is said.
+    is_cut: bool,
+}
+
+impl Absences {
+    fn learn(&mut self, look: &Look) {
+        for queue in look.queues.keys() {
+            if self.queues.contains_key(queue) {
+                continue;
+            }
+            if self.queues.len() < Routes::NAMES {
+                // No look before this one had it, so they say of it what they
+                // say of a queue that they do not know.
+                self.queues.insert(Arc::clone(queue), self.elsewhere);
+            } else {
+                self.is_cut = true;
+            }
+        }
+        for (queue, until) in &mut self.queues {
+            *until = (*until).max(look.shows_absence_from(queue));
+        }
+        if look.unacked_complete {
+            self.elsewhere = self.elsewhere.max(look.complete_since);
+        }
+    }
+
+    fn of(&self, queue: &str) -> Option<Timestamp> {
+        match self.queues.get(queue) {
+            Some(until) => *until,
+            None if self.is_cut => None,
+            None => self.elsewhere,
+        }
+    }
+}
+
+/// The looks at one broker.
 #[derive(Default, Debug)]
 pub struct Broker {
     /// `host:port/db`, or empty where the snapshot does not say.
     pub name: Box<str>,
-    pub looks: Vec<Look>,
+    /// In the order of their time: the first, the last, and of those between
+    /// as many as say how it came to be so.
+    looks: Vec<Look>,
+    taken: u64,
+    routes: Routes,
+    absences: Absences,
+    everywhere: Option<Timestamp>,
 }
 
 impl Broker {
+    /// How many looks are kept. A handful of snapshots is kept whole.
+    pub const LOOKS: usize = 64;
+
+    fn file(&mut self, mut look: Look) {
+        self.taken += 1;
+        self.absences.learn(&look);
+        self.everywhere = self.everywhere.max(look.complete_since);
+        self.routes.learn(std::mem::take(&mut look.routes), look.queues.keys().cloned());
+        let place = self.looks.partition_point(|earlier| *earlier <= look);
+        if place < self.looks.len() {
+            look.thin();
+        } else if let Some(last) = self.looks.last_mut() {
+            last.thin();
+        }
+        self.looks.insert(place, look);
+        if self.looks.len() > Self::LOOKS {
+            self.let_one_go();
+        }
+    }
+
+    /// Lets the look go that is missed least: the one with the closest
+    /// neighbours for its age. The history gets sparser the older it is.
+    fn let_one_go(&mut self) {
+        let Some(end) = self.last().map(|look| look.at) else { return };
+        let gap_for_age = |place: usize| {
+            let gap = self.looks[place + 1].at.since(self.looks[place - 1].at);
+            let age = end.since(self.looks[place].at);
+            gap.as_secs_f64() / age.as_secs_f64().max(f64::MIN_POSITIVE)
+        };
+        let inner = 1..self.looks.len().saturating_sub(1);
+        if let Some(place) = inner.min_by(|one, other| gap_for_age(*one).total_cmp(&gap_for_age(*other))) {
+            self.looks.remove(place);
+        }
+    }
+
     pub fn last(&self) -> Option<&Look> {
         self.looks.last()
+    }
+
+    /// The looks that are kept, in the order of their time.
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
     }
 
     /// Whether a message of `queue`, last seen at `seen`, had left both the
     /// queue and `unacked` at a later look.
     pub fn shows_gone(&self, queue: &str, seen: Timestamp) -> bool {
-        self.looks.iter().rev().take_while(|look| look.at > seen).any(|look| look.shows_absence_from(queue))
+        self.absences.of(queue).is_some_and(|until| until > seen)
+    }
+
+    /// Whether at any look a message to `destination` (a queue or a routing
+    /// key) through `exchange` might have reached a queue.
+    pub fn routes(&self, exchange: Option<&str>, destination: &str) -> bool {
+        self.routes.lead(exchange, destination)
+    }
+
+    /// The latest moment since which every key that was there has been met.
+    pub fn looked_everywhere_since(&self) -> Option<Timestamp> {
+        self.everywhere
     }
 }
 
@@ -107,9 +270,7 @@ impl Brokers {
     /// Files a look in the history of the broker of this name.
     pub fn insert(&mut self, name: &str, look: Look) -> usize {
         let index = self.index(name);
-        let looks = &mut self.brokers[index].looks;
-        let place = looks.partition_point(|earlier| earlier.at <= look.at);
-        looks.insert(place, look);
+        self.brokers[index].file(look);
         index
     }
 
@@ -117,7 +278,7 @@ impl Brokers {
         if let Some(index) = self.brokers.iter().position(|broker| &*broker.name == name) {
             return index;
         }
-        self.brokers.push(Broker { name: name.into(), looks: Vec::new() });
+        self.brokers.push(Broker { name: name.into(), ..Broker::default() });
         self.brokers.len() - 1
     }
 
@@ -133,13 +294,30 @@ impl Brokers {
         self.brokers.is_empty()
     }
 
+    /// How many looks were taken, those that were let go included.
     pub fn looks(&self) -> u64 {
-        self.brokers.iter().map(|broker| broker.looks.len() as u64).sum()
+        self.brokers.iter().map(|broker| broker.taken).sum()
     }
 
     /// The last look at each broker.
     pub fn last_looks(&self) -> impl Iterator<Item = &Look> {
         self.brokers.iter().filter_map(Broker::last)
+    }
+
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        const NAME: usize = 64;
+        const QUEUE: usize = size_of::<(Arc<str>, QueueSeen)>() + 16;
+        let bytes = |broker: &Broker| {
+            let routes = &broker.routes;
+            let names = routes.exchanges.len() + routes.routing_keys.len() + routes.queues.len();
+            let queues: usize = broker.looks.iter().map(|look| look.queues.len()).sum();
+            let workers = broker.last().and_then(|look| look.workers.as_ref()).map_or(0, BTreeSet::len);
+            (names + workers + broker.absences.queues.len()) * NAME
+                + queues * QUEUE
+                + broker.looks.capacity() * size_of::<Look>()
+        };
+        self.brokers.iter().map(bytes).sum()
     }
 }
 
@@ -150,3 +328,6 @@ pub struct Sight {
     pub state: MessageState,
     pub redelivered: bool,
 }
+
+#[cfg(test)]
+mod tests;

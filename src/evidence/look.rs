@@ -32,6 +32,52 @@ pub struct Naming {
     pub steps: Option<Vec<u32>>,
 }
 
+/// What the names in a broker mean, as a look learned it from the bindings and
+/// the lists: which list is which queue's, and which queue a held message is of.
+#[derive(Clone, Default, Debug)]
+pub struct Atlas {
+    naming: Naming,
+    /// Queues by exchange and routing key.
+    routes: BTreeMap<(String, String), String>,
+    bound: BTreeSet<String>,
+    /// Lists by name: their queue and priority step.
+    lists: BTreeMap<String, (Arc<str>, u32)>,
+}
+
+impl Atlas {
+    /// How many lists are remembered that no look announced.
+    const LISTS: usize = 100_000;
+
+    /// Nothing known but how names are made.
+    pub fn named(naming: Naming) -> Self {
+        Self { naming, ..Self::default() }
+    }
+
+    /// The queue to which a list belongs and its priority step.
+    fn queue_of(&mut self, name: &str, share: impl FnOnce(&str) -> Arc<str>) -> (Arc<str>, u32) {
+        if let Some((queue, step)) = self.lists.get(name).filter(|(queue, _)| !queue.is_empty()) {
+            return (Arc::clone(queue), *step);
+        }
+        let prefix = self.naming.prefix.as_deref().unwrap_or_default();
+        let plain = name.strip_prefix(prefix).unwrap_or(name);
+        let is_queue =
+            |stem: &str| self.bound.contains(stem) || self.lists.contains_key(&format!("{prefix}{stem}"));
+        let given = self.naming.separator.as_deref();
+        let (queue, step) = if self.bound.contains(plain) {
+            (plain, 0)
+        } else {
+            keys::split_priority(plain, given, is_queue)
+        };
+        let is_step = self.naming.steps.as_ref().is_none_or(|steps| steps.contains(&step));
+        let (queue, step) = if is_step { (queue, step) } else { (plain, 0) };
+        let queue = share(queue);
+        if self.lists.len() < Self::LISTS {
+            self.lists.insert(name.to_owned(), (Arc::clone(&queue), step));
+        }
+        (queue, step)
+    }
+}
+
 /// Takes a look at a broker: first its bindings and the names of its lists,
 /// then what lies in them.
 #[derive(Debug)]
@@ -40,13 +86,10 @@ pub struct Looker<'e> {
     broker: Arc<str>,
     keep: Keep,
     options: ReadOptions,
-    naming: Naming,
+    atlas: Atlas,
     look: Look,
-    /// Queues by exchange and routing key.
-    routes: BTreeMap<(String, String), String>,
-    bound: BTreeSet<String>,
-    /// Lists by name: their queue and priority step.
-    lists: BTreeMap<String, (Arc<str>, u32)>,
+    /// The tasks whose messages were seen, where they are asked for.
+    seen: Option<Vec<Box<str>>>,
     /// Broken and foreign entries, by the key that holds them and why.
     pub foreign: BTreeMap<String, (u64, NotAMessage)>,
     /// Contexts seen at the border of the last page, so that a list that moved
@@ -68,14 +111,28 @@ impl<'e> Looker<'e> {
             broker: broker.into(),
             keep,
             options,
-            naming,
-            look: Look { at, unacked_complete: true, complete: true, ..Look::default() },
-            routes: BTreeMap::new(),
-            bound: BTreeSet::new(),
-            lists: BTreeMap::new(),
+            atlas: Atlas { naming, ..Atlas::default() },
+            look: Look { at, unacked_complete: true, complete_since: Some(at), ..Look::default() },
+            seen: None,
             foreign: BTreeMap::new(),
             twice: 0,
         }
+    }
+
+    /// With the names that an earlier look learned.
+    #[must_use]
+    pub fn with_atlas(self, atlas: Atlas) -> Self {
+        Self { atlas, ..self }
+    }
+
+    /// Notes the tasks whose messages are seen, for [`Looker::seen`].
+    pub fn note_seen(&mut self) {
+        self.seen.get_or_insert_default();
+    }
+
+    /// The tasks whose messages were seen since [`Looker::note_seen`].
+    pub fn seen(&mut self) -> Vec<Box<str>> {
+        self.seen.take().unwrap_or_default()
     }
 
     /// Takes a set that kombu keeps. Call this for every set before the lists.
@@ -86,23 +143,25 @@ impl<'e> Looker<'e> {
                 workers.extend(members.iter().map(|member| Box::from(*member)));
             }
             Key::Binding { exchange } => {
-                if self.naming.prefix.is_none() {
-                    self.naming.prefix = Some(keys::prefix_of(name).to_owned());
+                if self.atlas.naming.prefix.is_none() {
+                    self.atlas.naming.prefix = Some(keys::prefix_of(name).to_owned());
                 }
                 // Remote control and events are no queues of tasks.
                 if exchange.ends_with("pidbox") || exchange.starts_with("celeryev") {
                     return;
                 }
-                let separator = self.naming.separator.as_deref().unwrap_or(keys::SEPARATOR);
-                let queues = self.look.bindings.entry(exchange.into()).or_default();
+                let Atlas { naming, routes, bound, .. } = &mut self.atlas;
+                let separator = naming.separator.as_deref().unwrap_or(keys::SEPARATOR);
+                let known = &mut self.look.routes;
+                known.exchanges.insert(exchange.into());
                 for member in members {
                     let Some((routing_key, queue)) = keys::split_binding(member, separator) else {
                         continue;
                     };
-                    queues.insert(queue.into());
-                    self.look.routing_keys.insert(routing_key.into());
-                    self.routes.insert((exchange.to_owned(), routing_key.to_owned()), queue.to_owned());
-                    self.bound.insert(queue.to_owned());
+                    known.queues.insert(queue.into());
+                    known.routing_keys.insert(routing_key.into());
+                    routes.insert((exchange.to_owned(), routing_key.to_owned()), queue.to_owned());
+                    bound.insert(queue.to_owned());
                 }
             }
             _ => {}
@@ -117,35 +176,19 @@ impl<'e> Looker<'e> {
 
     /// Says that a list is there, before any is read.
     pub fn announce(&mut self, name: &str) {
-        self.lists.entry(name.to_owned()).or_insert_with(|| (Arc::from(""), 0));
+        self.atlas.lists.entry(name.to_owned()).or_insert_with(|| (Arc::from(""), 0));
     }
 
     /// The queue to which a list belongs and its priority step, by the bindings
     /// and the names that were taken so far.
     pub fn queue_of(&mut self, name: &str) -> (Arc<str>, u32) {
-        if let Some((queue, step)) = self.lists.get(name).filter(|(queue, _)| !queue.is_empty()) {
-            return (Arc::clone(queue), *step);
-        }
-        let prefix = self.naming.prefix.as_deref().unwrap_or_default();
-        let plain = name.strip_prefix(prefix).unwrap_or(name);
-        let is_queue =
-            |stem: &str| self.bound.contains(stem) || self.lists.contains_key(&format!("{prefix}{stem}"));
-        let given = self.naming.separator.as_deref();
-        let (queue, step) = if self.bound.contains(plain) {
-            (plain, 0)
-        } else {
-            keys::split_priority(plain, given, is_queue)
-        };
-        let is_step = self.naming.steps.as_ref().is_none_or(|steps| steps.contains(&step));
-        let (queue, step) = if is_step { (queue, step) } else { (plain, 0) };
-        let queue = self.evidence.names.share(queue);
-        self.lists.insert(name.to_owned(), (Arc::clone(&queue), step));
-        (queue, step)
+        let names = &mut self.evidence.names;
+        self.atlas.queue_of(name, |queue| names.share(queue))
     }
 
     /// Whether a queue of that name is bound.
     pub fn is_bound(&self, queue: &str) -> bool {
-        self.bound.contains(queue)
+        self.atlas.bound.contains(queue)
     }
 
     /// Takes entries of a list, each with its index from the newest.
@@ -174,7 +217,11 @@ impl<'e> Looker<'e> {
             read += 1;
             messages += u64::from(self.message(entry, &seen, name));
         }
-        let is_queue = messages > 0 || self.bound.contains(&*queue) || self.look.queues.contains_key(&queue);
+        // Whoever tells of a list of nothing knows it for a queue that is empty now.
+        let is_queue = messages > 0
+            || length == Some(0)
+            || self.atlas.bound.contains(&*queue)
+            || self.look.queues.contains_key(&queue);
         if !is_queue {
             return;
         }
@@ -221,7 +268,7 @@ impl<'e> Looker<'e> {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let exchange = text(envelope.properties.exchange.as_deref());
         let routing_key = text(envelope.properties.routing_key.as_deref());
-        let queue = self.routes.get(&(exchange, routing_key.clone())).cloned().unwrap_or(routing_key);
+        let queue = self.atlas.routes.get(&(exchange, routing_key.clone())).cloned().unwrap_or(routing_key);
         self.evidence.names.share(&queue)
     }
 
@@ -253,6 +300,9 @@ impl<'e> Looker<'e> {
     }
 
     fn take(&mut self, message: Message) {
+        if let Some(seen) = &mut self.seen {
+            seen.push(message.id.clone());
+        }
         match self.keep {
             Keep::Each => self.evidence.saw_message(message, &self.broker, self.look.at),
             Keep::Counted => self.evidence.census.saw(message, &self.broker, self.look.at),
@@ -306,19 +356,31 @@ impl<'e> Looker<'e> {
 
     /// Says that not every key was looked at.
     pub fn incomplete(&mut self) {
-        self.look.complete = false;
+        self.look.complete_since = None;
         self.look.unacked_complete = false;
     }
 
+    /// Says since when every key that is there was met; `None` where not all
+    /// were looked for. Those that were read are as complete as they say.
+    pub fn complete_since(&mut self, since: Option<Timestamp>) {
+        self.look.complete_since = since.map(|since| since.min(self.look.at));
+    }
+
     /// Ends the look and files it.
-    pub fn finish(mut self) -> Look {
+    pub fn finish(mut self) -> Atlas {
         // A queue that is bound and has no list is empty.
-        for queue in &self.bound {
+        for queue in &self.atlas.bound {
             let name = self.evidence.names.share(queue);
             self.look.queue(name);
         }
         self.evidence.seen_twice += self.twice;
-        self.evidence.brokers.insert(&self.broker, self.look.clone());
-        self.look
+        self.evidence.brokers.insert(&self.broker, self.look);
+        self.atlas
+    }
+
+    /// Ends without filing a look: what was taken was no look at the whole
+    /// broker, and nothing is said of what was not in it.
+    pub fn leave(self) -> Atlas {
+        self.atlas
     }
 }

@@ -21,12 +21,12 @@ mod tasks;
 use std::sync::Arc;
 
 pub use age::{Age, Ages, Moment, Unit};
-pub use broker::{Broker, Brokers, Look, QueueSeen, Sight};
+pub use broker::{Broker, Brokers, Look, QueueSeen, Routes, Sight};
 pub use exports::{Exports, Repeats};
 pub use group::Group;
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
 pub use intake::Intake;
-pub use look::{Keep, Looker, Naming};
+pub use look::{Atlas, Keep, Looker, Naming};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};

@@ -12,13 +12,13 @@ use crate::broker::error::BrokerError;
 use crate::broker::url::{Address, BrokerUrl, Host, Login, PeerCheck, Tls};
 
 /// How long a host may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(5);
+pub const CONNECT: Duration = Duration::from_secs(5);
 /// How long a server may take to return the greeting of TLS. A Redis without TLS
 /// never does: it waits for the end of a line.
 const GREETING: Duration = Duration::from_secs(5);
 /// How long an answer may take: Redis is single-threaded, and a slow command of
 /// another client holds up ours.
-const ANSWER: Duration = Duration::from_secs(30);
+pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// Connects to what the URL names, logs in and selects the database.
 pub fn dial(url: &BrokerUrl) -> Result<redis::Connection, BrokerError> {
@@ -40,13 +40,7 @@ pub fn dial(url: &BrokerUrl) -> Result<redis::Connection, BrokerError> {
 }
 
 fn tcp(host: &Host, tls: Option<&Tls>) -> ConnectionAddr {
-    // A server's "any address" is taken for this machine, as Python's socket
-    // does; the driver refuses it.
-    let name = match host.name.as_str() {
-        "0.0.0.0" => "127.0.0.1".to_owned(),
-        "::" => "::1".to_owned(),
-        name => name.to_owned(),
-    };
+    let name = this_machine(&host.name).to_owned();
     match tls {
         None => ConnectionAddr::Tcp(name, host.port),
         Some(tls) => ConnectionAddr::TcpTls {
@@ -55,6 +49,16 @@ fn tcp(host: &Host, tls: Option<&Tls>) -> ConnectionAddr {
             insecure: tls.check == PeerCheck::Nothing,
             tls_params: None,
         },
+    }
+}
+
+/// A server's "any address" is taken for this machine, as Python's socket does;
+/// the driver refuses it.
+pub fn this_machine(name: &str) -> &str {
+    match name {
+        "0.0.0.0" => "127.0.0.1",
+        "::" => "::1",
+        name => name,
     }
 }
 
@@ -122,7 +126,7 @@ fn log_in(connection: &mut redis::Connection, login: &Login, shown: &str) -> Res
 
 /// Asks one sentinel after the other where the master is, as redis-py does:
 /// <https://redis.io/docs/latest/develop/reference/sentinel-clients/>.
-fn find_master(sentinels: &[Host], master: &str, login: &Login) -> Result<Host, BrokerError> {
+pub fn find_master(sentinels: &[Host], master: &str, login: &Login) -> Result<Host, BrokerError> {
     let mut failure = None;
     let mut is_unknown = false;
     for sentinel in sentinels {

@@ -2,9 +2,11 @@
 //!
 //! The driver's own connection is private to this module and its children, and
 //! takes no command but a [`ReadCommand`]. Nothing outside can say anything else.
+//! Beside it there is a [`Tap`], which says `MONITOR` and from then on only listens.
 
 mod command;
 mod dial;
+mod tap;
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,6 +17,7 @@ pub use command::READ_COMMANDS;
 pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
 /// What an answer can be read as.
 pub(super) use redis::FromRedisValue as Answer;
+pub(super) use tap::{Line, Tap};
 
 use super::error::BrokerError;
 use super::url::BrokerUrl;

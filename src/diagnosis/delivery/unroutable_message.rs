@@ -35,9 +35,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let detail = producer.span.detail();
     let Some(destination) = detail.destination.as_deref() else { return Verdict::Clean };
-    let looks = || known.evidence.brokers.iter().flat_map(|broker| &broker.looks);
-    let looked_after = looks().any(|look| look.at >= producer.span.end && look.complete);
-    let is_known = looks().any(|look| look.routes(detail.exchange.as_deref(), destination));
+    let brokers = || known.evidence.brokers.iter();
+    let looked_after = brokers().any(|broker| broker.looked_everywhere_since() >= Some(producer.span.end));
+    let is_known = brokers().any(|broker| broker.routes(detail.exchange.as_deref(), destination));
     // Messages of this very producer lie in the broker that was looked at, so
     // it is the right one.
     let is_its_broker = known.published_to_a_seen_broker(producer.span.service());

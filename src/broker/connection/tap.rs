@@ -1,0 +1,194 @@
+//! A connection that only listens: it says `MONITOR`, and reads lines.
+//!
+//! The driver cannot be told how long a line may be, and forgets one that a
+//! timeout cuts, so this has a socket of its own. It says `AUTH` where the URL
+//! has a login, `MONITOR`, and nothing else.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use redis::{Value, cmd};
+
+use super::dial::{self, ANSWER, CONNECT};
+use crate::broker::error::BrokerError;
+use crate::broker::url::{Address, BrokerUrl, Host};
+
+/// The longest line that is kept, in bytes as `MONITOR` writes it: a message of
+/// about a megabyte. Of a longer one only that it was there is told.
+const LONGEST: usize = 4 << 20;
+/// What is read from the socket at a time.
+const BUFFER: usize = 1 << 16;
+
+/// A line, or what came instead.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Line<'t> {
+    Whole(&'t [u8]),
+    /// Longer than is kept.
+    TooLong,
+    /// Nothing came for as long as was waited.
+    Silence,
+}
+
+/// The listening end.
+pub struct Tap {
+    reader: BufReader<Socket>,
+    shown: String,
+    line: Vec<u8>,
+    /// Whether the line is too long, and its rest is let go.
+    is_skipping: bool,
+    /// Whether the line has been handed out.
+    is_told: bool,
+}
+
+enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    fn connect(url: &BrokerUrl, shown: &str) -> Result<Self, BrokerError> {
+        let failed =
+            |error: io::Error| BrokerError::Unreachable { broker: shown.to_owned(), why: error.to_string() };
+        let socket = match &url.address {
+            Address::Unix(path) => Self::Unix(UnixStream::connect(path).map_err(failed)?),
+            _ if url.tls.is_some() => return Err(BrokerError::MonitorOverTls { broker: shown.to_owned() }),
+            Address::Tcp(host) => Self::tcp(host).map_err(failed)?,
+            Address::Sentinels { sentinels, master, login } => {
+                let master = master.as_deref().ok_or(BrokerError::MasterUnnamed)?;
+                Self::tcp(&dial::find_master(sentinels, master, login)?).map_err(failed)?
+            }
+        };
+        socket.set_timeout(ANSWER).map_err(failed)?;
+        Ok(socket)
+    }
+
+    fn tcp(host: &Host) -> io::Result<Self> {
+        let name = dial::this_machine(&host.name);
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in (name, host.port).to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, CONNECT) {
+                Ok(stream) => return Ok(Self::Tcp(stream)),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn set_timeout(&self, patience: Duration) -> io::Result<()> {
+        // Zero would mean for ever.
+        let patience = Some(patience.max(Duration::from_millis(1)));
+        match self {
+            Self::Tcp(stream) => stream.set_read_timeout(patience),
+            Self::Unix(stream) => stream.set_read_timeout(patience),
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.write_all(bytes),
+            Self::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Tap {
+    /// Connects, logs in and begins to listen.
+    pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
+        let shown = url.to_string();
+        let socket = Socket::connect(url, &shown)?;
+        let reader = BufReader::with_capacity(BUFFER, socket);
+        let mut tap = Self { reader, shown, line: Vec::new(), is_skipping: false, is_told: false };
+        match (&url.login.user, &url.login.password) {
+            (Some(user), Some(password)) => tap.say("AUTH", &[user, password])?,
+            (None, Some(password)) => tap.say("AUTH", &[password])?,
+            (_, None) => {}
+        }
+        tap.say("MONITOR", &[])?;
+        Ok(tap)
+    }
+
+    fn say(&mut self, command: &'static str, arguments: &[&str]) -> Result<(), BrokerError> {
+        let words = cmd(command).arg(arguments).get_packed_command();
+        let broker = || self.shown.clone();
+        self.reader.get_mut().say(&words).map_err(|error| BrokerError::Lost {
+            broker: broker(),
+            command,
+            why: error.to_string(),
+        })?;
+        let answer = match self.next(ANSWER)? {
+            Line::Whole(line) => [line, b"\r\n"].concat(),
+            Line::Silence => return Err(BrokerError::Timeout { broker: self.shown.clone(), command }),
+            Line::TooLong => return Err(BrokerError::NotRedis { broker: self.shown.clone() }),
+        };
+        match redis::parse_redis_value(&answer) {
+            Ok(Value::Okay) => Ok(()),
+            Ok(Value::ServerError(error)) => {
+                Err(BrokerError::refused(&self.shown, command, None, "", &error))
+            }
+            _ => Err(BrokerError::NotRedis { broker: self.shown.clone() }),
+        }
+    }
+
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The next line, without its end, waited for as long as `patience`. What
+    /// has come of a line that is not at its end is kept for the next time.
+    pub fn next(&mut self, patience: Duration) -> Result<Line<'_>, BrokerError> {
+        if std::mem::take(&mut self.is_told) {
+            self.line.clear();
+        }
+        let lost = |shown: &str, why: String| BrokerError::Lost {
+            broker: shown.to_owned(),
+            command: "MONITOR",
+            why,
+        };
+        if self.reader.buffer().is_empty() {
+            let set = self.reader.get_ref().set_timeout(patience);
+            set.map_err(|error| lost(&self.shown, error.to_string()))?;
+        }
+        loop {
+            let buffer = match self.reader.fill_buf() {
+                Ok([]) => return Err(lost(&self.shown, "the server closed it".to_owned())),
+                Ok(buffer) => buffer,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                    return Ok(Line::Silence);
+                }
+                Err(error) => return Err(lost(&self.shown, error.to_string())),
+            };
+            let end = memchr::memchr(b'\n', buffer);
+            let piece = &buffer[..end.unwrap_or(buffer.len())];
+            if !self.is_skipping && self.line.len() + piece.len() <= LONGEST {
+                self.line.extend_from_slice(piece);
+            } else {
+                self.is_skipping = true;
+                self.line.clear();
+            }
+            let passed = piece.len() + usize::from(end.is_some());
+            self.reader.consume(passed);
+            if end.is_none() {
+                continue;
+            }
+            if std::mem::take(&mut self.is_skipping) {
+                return Ok(Line::TooLong);
+            }
+            self.is_told = true;
+            // A buffer that one long line has grown is not kept for ever.
+            self.line.shrink_to(LONGEST / 4);
+            return Ok(Line::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)));
+        }
+    }
+}

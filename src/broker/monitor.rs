@@ -1,0 +1,178 @@
+//! What clients say to a Redis, overheard through `MONITOR`.
+//!
+//! A worker that takes a message as soon as it comes leaves nothing to look at.
+//! `MONITOR` makes the server repeat every command to whoever asks, so each
+//! message that is pushed and each result that is written is seen.
+//!
+//! It has its cost: the server formats and sends every command of every client
+//! once more, which can halve its throughput
+//! (<https://redis.io/docs/latest/commands/monitor/#cost-of-running-monitor>),
+//! and what is not read in time the server keeps in its memory. It belongs on a
+//! development machine. It is no reading of a key either, so a user needs a
+//! permission of its own for it (`+monitor`), and a [`Connection`] cannot say
+//! it: this is a type apart.
+//!
+//! The server repeats everything, other programs' secrets included. What is not
+//! Celery's is dropped where it is met, before its arguments are read; Redis
+//! itself leaves out `AUTH` and the like.
+//!
+//! [`Connection`]: super::Connection
+
+mod line;
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use self::line::Command;
+use super::connection::{Line, Tap};
+use super::error::BrokerError;
+use super::url::BrokerUrl;
+use crate::model::Timestamp;
+use crate::wire::celery::Envelope;
+use crate::wire::celery::keys::{self, Key};
+use crate::wire::snapshot::{Content, KeyLine};
+
+/// Something of Celery's that a client wrote.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Overheard {
+    /// When the server ran the command, by its clock.
+    pub at: Timestamp,
+    /// As a look would have read it: a message in its list, a message that a
+    /// worker holds, or a result. Never complete: it is a piece of its key.
+    pub line: KeyLine<'static>,
+}
+
+/// A second connection, which listens to all others.
+pub struct Monitor {
+    tap: Tap,
+    db: u32,
+    results_db: u32,
+    /// Lines that were longer than is kept: a message may have been among them.
+    pub too_long: u64,
+    /// Lines that are none of `MONITOR`'s.
+    pub unreadable: u64,
+}
+
+impl Monitor {
+    /// The most that one [`Monitor::hear`] returns, so that it does return from
+    /// a busy server.
+    const AT_ONCE: usize = 1000;
+
+    /// Connects and begins to listen. `result_backend` says in which database
+    /// results are, where it is not the broker's.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`]; [`BrokerError::MonitorForbidden`], where the user lacks
+    /// `+monitor`, and [`BrokerError::MonitorOverTls`], as this is not offered.
+    pub fn open(url: &BrokerUrl, result_backend: Option<&BrokerUrl>) -> Result<Self, BrokerError> {
+        let tap = Tap::open(url).map_err(|error| match error {
+            BrokerError::NoPermission { broker, command: "MONITOR", .. } => {
+                BrokerError::MonitorForbidden { broker }
+            }
+            error => error,
+        })?;
+        let db = url.database();
+        let results_db = result_backend.map_or(db, BrokerUrl::database);
+        Ok(Self { tap, db, results_db, too_long: 0, unreadable: 0 })
+    }
+
+    /// The broker's URL, its password masked.
+    pub fn shown(&self) -> &str {
+        self.tap.shown()
+    }
+
+    /// What was said since the last time, in its order; an empty list where
+    /// nothing of Celery's was, for as long as `patience`. Call it again at
+    /// once: what is not read the server keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], where the connection is lost. Open another then; what
+    /// was said meanwhile was not heard.
+    #[expect(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
+    pub fn hear(&mut self, patience: Duration) -> Result<Vec<Overheard>, BrokerError> {
+        let end = Instant::now() + patience;
+        let mut heard = Vec::new();
+        while heard.len() < Self::AT_ONCE {
+            // What is heard is handed out as soon as nothing more is there.
+            let wait =
+                if heard.is_empty() { end.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            match self.tap.next(wait)? {
+                Line::Whole(line) => {
+                    let Some(command) = Command::parse(line) else {
+                        self.unreadable += 1;
+                        continue;
+                    };
+                    overhear(&command, self.db, self.results_db, &mut heard);
+                }
+                Line::TooLong => self.too_long += 1,
+                Line::Silence => break,
+            }
+            if heard.is_empty() && Instant::now() >= end {
+                break;
+            }
+        }
+        Ok(heard)
+    }
+}
+
+/// Picks out what is Celery's of a command.
+fn overhear(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec<Overheard>) {
+    let mut tell = |key: Vec<u8>, content: Content<'static>| {
+        let db = i64::from(command.db);
+        let line =
+            KeyLine { db, key: Cow::Owned(key), pttl: -1, content, len: None, from: 0, complete: false };
+        heard.push(Overheard { at: command.at, line });
+    };
+    let is_broker = command.db == db;
+    match command.name().to_ascii_uppercase().as_slice() {
+        b"LPUSH" | b"RPUSH" if is_broker => {
+            let mut arguments = command.arguments();
+            let Some(key) = arguments.next().filter(|key| is_of(key, |key| *key == Key::Other)) else {
+                return;
+            };
+            // Another program's list is not worth its decoding.
+            let messages: Vec<_> = arguments
+                .filter(|entry| Envelope::decode(entry).is_ok())
+                .map(|entry| Cow::Owned(entry.into_owned()))
+                .collect();
+            if !messages.is_empty() {
+                tell(key.into_owned(), Content::List(messages));
+            }
+        }
+        b"HSET" | b"HMSET" if is_broker => {
+            let mut arguments = command.arguments();
+            let Some(key) = arguments.next().filter(|key| is_of(key, |key| *key == Key::Unacked)) else {
+                return;
+            };
+            let mut pairs = Vec::new();
+            while let (Some(tag), Some(value)) = (arguments.next(), arguments.next()) {
+                pairs.push((Cow::Owned(tag.into_owned()), Cow::Owned(value.into_owned())));
+            }
+            if !pairs.is_empty() {
+                tell(key.into_owned(), Content::Hash(pairs));
+            }
+        }
+        name @ (b"SET" | b"SETEX" | b"PSETEX" | b"SETNX") if command.db == results_db => {
+            let mut arguments = command.arguments();
+            let is_result = |key: &Key<'_>| matches!(key, Key::Result { .. });
+            let Some(key) = arguments.next().filter(|key| is_of(key, is_result)) else { return };
+            let value = if name.ends_with(b"SETEX") { arguments.nth(1) } else { arguments.next() };
+            if let Some(value) = value {
+                tell(key.into_owned(), Content::String(Cow::Owned(value.into_owned())));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_of(key: &[u8], is_wanted: impl FnOnce(&Key<'_>) -> bool) -> bool {
+    std::str::from_utf8(key).is_ok_and(|key| is_wanted(&keys::classify(key)))
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("broker", &self.tap.shown()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,328 @@
+//! One look: every known key, in one breath.
+//!
+//! Redis answers what it was asked in one breath without serving another client
+//! in between, as long as all of it has arrived, so the answers are mostly those
+//! of one moment; it does not promise it. A message that moves on between two
+//! answers is seen in both places or, where it is given back, in neither.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::WatchOptions;
+use super::known::{Known, List, bytes_of, mean};
+use crate::broker::connection::{Answer, Connection, ReadCommand};
+use crate::broker::error::BrokerError;
+use crate::model::Timestamp;
+use crate::wire::snapshot::{Content, KeyLine};
+
+/// Entries that are read of a list before anything is known of their size.
+const FIRST_READING: u64 = 10;
+/// Members of one binding, and of `unacked_index`.
+const MEMBERS: usize = 10_000;
+const INDEX: i64 = 999;
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Seen {
+    pub at: Timestamp,
+    pub lines: Vec<KeyLine<'static>>,
+    pub unread: u64,
+}
+
+/// The pieces of one list that are asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Reach {
+    newest: u64,
+    next_out: u64,
+}
+
+impl Reach {
+    /// All of a list that is short enough, or both of its ends.
+    fn of(list: &List, quota: u64) -> Self {
+        let quota = if list.mean.is_some() { quota } else { quota.min(FIRST_READING) };
+        if list.len <= quota {
+            Self { newest: quota, next_out: 0 }
+        } else {
+            Self { newest: quota / 2, next_out: quota - quota / 2 }
+        }
+    }
+
+    const fn total(self) -> u64 {
+        self.newest + self.next_out
+    }
+
+    fn ranges(self) -> impl Iterator<Item = (i64, i64)> {
+        let index = |distance: u64| i64::try_from(distance).unwrap_or(i64::MAX);
+        let newest = (self.newest > 0).then(|| (0, index(self.newest) - 1));
+        let next_out = (self.next_out > 0).then(|| (-index(self.next_out), -1));
+        newest.into_iter().chain(next_out)
+    }
+}
+
+/// Looks at everything that is known, once.
+pub fn look(
+    connection: &mut Connection,
+    known: &mut Known,
+    options: &WatchOptions,
+) -> Result<Seen, BrokerError> {
+    let mut look =
+        Glance { db: connection.database(), options, room: options.bytes, lines: Vec::new(), unread: 0 };
+    let at = connection.clock()?;
+    let bindings = look.bindings(connection, known)?;
+    known.learn_bindings(&bindings);
+    let keys: Vec<String> = known.lists.keys().cloned().collect();
+    let hungry = look.lists(connection, known, &keys, true)?;
+    look.lists(connection, known, &hungry, false)?;
+    look.lines.splice(0..0, bindings);
+    Ok(Seen { at, lines: look.lines, unread: look.unread })
+}
+
+struct Glance<'o> {
+    db: i64,
+    options: &'o WatchOptions,
+    /// Bytes that this look may still read.
+    room: u64,
+    lines: Vec<KeyLine<'static>>,
+    unread: u64,
+}
+
+impl Glance<'_> {
+    fn line(
+        &self,
+        key: &str,
+        content: Content<'static>,
+        len: Option<u64>,
+        from: u64,
+        complete: bool,
+    ) -> KeyLine<'static> {
+        KeyLine {
+            db: self.db,
+            key: Cow::Owned(key.as_bytes().to_vec()),
+            pttl: -1,
+            content,
+            len,
+            from,
+            complete,
+        }
+    }
+
+    fn push(&mut self, line: KeyLine<'static>) {
+        self.room = self.room.saturating_sub(bytes_of(&line.content));
+        self.lines.push(line);
+    }
+
+    fn bindings(
+        &mut self,
+        connection: &mut Connection,
+        known: &mut Known,
+    ) -> Result<Vec<KeyLine<'static>>, BrokerError> {
+        let questions: Vec<_> = known
+            .bindings
+            .iter()
+            .map(|key| ReadCommand::SetScan { key: key.as_bytes(), cursor: 0 })
+            .collect();
+        connection.send(&questions)?;
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in &questions {
+            answers.push(tolerate(connection.receive::<(u64, Vec<Vec<u8>>)>(question)?)?);
+        }
+        let mut lines = Vec::new();
+        for (key, answer) in known.bindings.iter().zip(answers) {
+            let Some((mut cursor, members)) = answer else { continue };
+            let mut members: BTreeSet<Vec<u8>> = members.into_iter().collect();
+            while cursor != 0 && members.len() < MEMBERS {
+                let question = ReadCommand::SetScan { key: key.as_bytes(), cursor };
+                let (next, more): (u64, Vec<Vec<u8>>) = connection.ask(&question)?;
+                members.extend(more);
+                cursor = next;
+            }
+            // A set of no members is not there.
+            if !members.is_empty() {
+                let members = members.into_iter().map(Cow::Owned).collect();
+                lines.push(self.line(key, Content::Set(members), None, 0, cursor == 0));
+            }
+        }
+        Ok(lines)
+    }
+
+    /// Reads lists and, the first time, what workers hold. Returns the lists of
+    /// which more may be read now that the size of their entries is known.
+    fn lists(
+        &mut self,
+        connection: &mut Connection,
+        known: &mut Known,
+        keys: &[String],
+        is_first: bool,
+    ) -> Result<Vec<String>, BrokerError> {
+        let share = self.room / known.filled().max(1);
+        let quota = |list: &List| {
+            let fitting = share / list.mean.unwrap_or(1);
+            self.options.entries.min(fitting).max(1)
+        };
+        let reaches: Vec<Reach> = keys
+            .iter()
+            .map(|key| {
+                known
+                    .lists
+                    .get(key)
+                    .map_or(Reach { newest: 1, next_out: 0 }, |list| Reach::of(list, quota(list)))
+            })
+            .collect();
+        let mut questions = Vec::new();
+        for (key, reach) in keys.iter().zip(&reaches) {
+            let key = key.as_bytes();
+            questions.push(ReadCommand::ListLength(key));
+            questions.extend(reach.ranges().map(|(first, last)| ReadCommand::ListRange { key, first, last }));
+        }
+        let held: Vec<(String, String, u64)> = if is_first {
+            known.held.iter().map(|(key, cursor)| (key.clone(), format!("{key}_index"), *cursor)).collect()
+        } else {
+            Vec::new()
+        };
+        for (key, index, cursor) in &held {
+            let (key, index) = (key.as_bytes(), index.as_bytes());
+            questions.push(ReadCommand::HashLength(key));
+            questions.push(ReadCommand::HashScan { key, cursor: *cursor });
+            questions.push(ReadCommand::SortedLength(index));
+            questions.push(ReadCommand::SortedRange { key: index, first: 0, last: INDEX });
+        }
+        connection.send(&questions)?;
+        let mut answers = Answers { connection, questions: questions.iter() };
+        let mut read = Vec::with_capacity(keys.len());
+        for reach in &reaches {
+            let len: Option<u64> = answers.next()?;
+            let mut pieces = Vec::new();
+            for _ in reach.ranges() {
+                pieces.push(answers.next::<Vec<Vec<u8>>>()?.unwrap_or_default());
+            }
+            read.push((len, pieces));
+        }
+        let mut seen_held = Vec::with_capacity(held.len());
+        for _ in &held {
+            let len: Option<u64> = answers.next()?;
+            let pairs: Option<(u64, Vec<(Vec<u8>, Vec<u8>)>)> = answers.next()?;
+            let since_len: Option<u64> = answers.next()?;
+            let since: Option<Vec<(Vec<u8>, f64)>> = answers.next()?;
+            seen_held.push((len, pairs, since_len, since));
+        }
+        let mut hungry = Vec::new();
+        for ((key, reach), (len, pieces)) in keys.iter().zip(&reaches).zip(read) {
+            let Some(list) = known.lists.get_mut(key) else { continue };
+            let Some(len) = len else {
+                // Another's now, or not to be read: what lies in it is not known.
+                let line = self.line(key, Content::List(Vec::new()), None, 0, false);
+                self.push(line);
+                continue;
+            };
+            list.len = len;
+            list.was_seen |= len > 0;
+            let was_sized = list.mean.is_some();
+            list.mean = mean(pieces.iter().flatten().map(Vec::as_slice)).or(list.mean);
+            let may_read = share / list.mean.unwrap_or(1);
+            let is_hungry = is_first
+                && len > reach.total()
+                && (!was_sized || reach.next_out == 0)
+                && may_read.min(self.options.entries) > reach.total();
+            if is_hungry || (is_first && len > reach.newest && reach.next_out == 0) {
+                hungry.push(key.clone());
+                continue;
+            }
+            let (was_seen, is_bound) = (list.was_seen, list.is_bound);
+            self.list(key, len, pieces, was_seen && !is_bound);
+        }
+        for ((key, index, start), (len, pairs, since_len, since)) in held.into_iter().zip(seen_held) {
+            let next = self.held(connection, &key, start, len, pairs)?;
+            known.held.insert(key, next);
+            if let (Some(len), Some(since)) = (since_len, since)
+                && len > 0
+            {
+                let complete = since.len() as u64 >= len;
+                let since = since.into_iter().map(|(member, score)| (Cow::Owned(member), score)).collect();
+                let line = self.line(&index, Content::Zset(since), Some(len), 0, complete);
+                self.push(line);
+            }
+        }
+        Ok(hungry)
+    }
+
+    /// Tells of a list: whole, or its newest entries and those next out.
+    fn list(&mut self, key: &str, len: u64, pieces: Vec<Vec<Vec<u8>>>, tell_empty: bool) {
+        let mut pieces = pieces.into_iter();
+        let newest = pieces.next().unwrap_or_default();
+        let mut next_out = pieces.next().unwrap_or_default();
+        let read = (newest.len() + next_out.len()) as u64;
+        // Where the two ends meet, some entries came twice.
+        let overlap = usize::try_from(read.saturating_sub(len)).unwrap_or(usize::MAX).min(next_out.len());
+        next_out.drain(..overlap);
+        let complete = read >= len;
+        self.unread += len.saturating_sub(read);
+        let list = |entries: Vec<Vec<u8>>| Content::List(entries.into_iter().map(Cow::Owned).collect());
+        if !newest.is_empty() || (next_out.is_empty() && (len > 0 || tell_empty)) {
+            let line = self.line(key, list(newest), Some(len), 0, complete);
+            self.push(line);
+        }
+        if !next_out.is_empty() {
+            let from = len.saturating_sub(next_out.len() as u64);
+            let line = self.line(key, list(next_out), Some(len), from, complete);
+            self.push(line);
+        }
+    }
+
+    /// Reads what workers hold, from where the last look stopped, and says
+    /// where the next one goes on.
+    fn held(
+        &mut self,
+        connection: &mut Connection,
+        key: &str,
+        start: u64,
+        len: Option<u64>,
+        first: Option<(u64, Vec<(Vec<u8>, Vec<u8>)>)>,
+    ) -> Result<u64, BrokerError> {
+        let (Some(len), Some((mut cursor, pairs))) = (len, first) else {
+            let line = self.line(key, Content::Hash(Vec::new()), None, 0, false);
+            self.push(line);
+            return Ok(0);
+        };
+        let mut found: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = pairs.into_iter().collect();
+        let mut bytes: u64 = found.values().map(|value| value.len() as u64).sum();
+        while cursor != 0 && (found.len() as u64) < self.options.entries && bytes < self.room {
+            let question = ReadCommand::HashScan { key: key.as_bytes(), cursor };
+            let (next, pairs): (u64, Vec<(Vec<u8>, Vec<u8>)>) = connection.ask(&question)?;
+            bytes += pairs.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
+            found.extend(pairs);
+            cursor = next;
+        }
+        let complete = start == 0 && cursor == 0;
+        if found.is_empty() && complete {
+            return Ok(0);
+        }
+        self.unread += len.saturating_sub(found.len() as u64);
+        let pairs = found.into_iter().map(|(field, value)| (Cow::Owned(field), Cow::Owned(value))).collect();
+        let line = self.line(key, Content::Hash(pairs), Some(len), 0, complete);
+        self.push(line);
+        Ok(cursor)
+    }
+}
+
+/// Answers in the order of their questions.
+struct Answers<'a, 'q> {
+    connection: &'a mut Connection,
+    questions: std::slice::Iter<'a, ReadCommand<'q>>,
+}
+
+impl Answers<'_, '_> {
+    fn next<T: Answer>(&mut self) -> Result<Option<T>, BrokerError> {
+        let Some(question) = self.questions.next() else { return Ok(None) };
+        tolerate(self.connection.receive(question)?)
+    }
+}
+
+/// A key that has become another's, or that the user may not read, is passed
+/// over; what else is refused ends the look.
+fn tolerate<T>(answer: Result<T, BrokerError>) -> Result<Option<T>, BrokerError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(BrokerError::WrongType { .. } | BrokerError::NoPermission { key: Some(_), .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

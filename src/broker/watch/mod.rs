@@ -1,0 +1,258 @@
+//! Looking at a live broker again and again, at a cost that stays.
+//!
+//! [`survey`] walks over every name in the database, and [`read`](super::read())
+//! reads a queue to its end: once, that is right. A watch looks every second for
+//! hours, beside an application that uses the same Redis, so one look of it asks
+//! only the keys that are known for Celery's, in one breath, and reads a bounded
+//! piece of each: the newest messages and those that come out next. The names
+//! are walked over in small steps between ([`walk`]).
+//!
+//! What a look cannot see: a message that a worker has taken from its list and
+//! not yet filed in `unacked` (a millisecond or so) is in neither, and one that
+//! is published, run and acknowledged between two looks was never there.
+//! [`Monitor`](super::Monitor) sees the latter.
+
+mod known;
+mod link;
+mod look;
+mod walk;
+
+use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
+
+use rustc_hash::FxHasher;
+
+use self::known::Known;
+use self::link::Link;
+use self::walk::Walk;
+use super::connection::Connection;
+use super::error::BrokerError;
+use super::results::read_results;
+use super::survey::survey;
+use super::url::BrokerUrl;
+use crate::model::Timestamp;
+use crate::wire::snapshot::{Content, KeyLine};
+
+/// How much a look reads, and how the application's names are made.
+#[derive(Clone, Debug)]
+pub struct WatchOptions {
+    /// The most messages of one list (a queue has one for each priority in
+    /// use), and of a hash `unacked`.
+    pub entries: u64,
+    /// About the most bytes of all messages of a look. A single message may be
+    /// larger: Redis gives no length of it beforehand.
+    pub bytes: u64,
+    /// The most results of a look. Of more ids that are asked for, the others
+    /// have their turn at the next looks.
+    pub results: usize,
+    /// `global_keyprefix` of the broker, where it is known; the bindings show
+    /// it otherwise.
+    pub key_prefix: Option<String>,
+    /// `global_keyprefix` of the result backend, which has one of its own.
+    pub result_prefix: String,
+}
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        Self { entries: 1000, bytes: 8 << 20, results: 1000, key_prefix: None, result_prefix: String::new() }
+    }
+}
+
+/// What one look saw.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Glimpse {
+    /// When it began, by Redis's clock.
+    pub at: Timestamp,
+    /// Bindings first, then lists, `unacked`, `unacked_index` and results.
+    pub lines: Vec<KeyLine<'static>>,
+    /// The moment since which every key that is there was met; a queue that came
+    /// later may be unknown yet. `None` where not all were looked at.
+    pub complete_since: Option<Timestamp>,
+    /// Messages that were there and not read.
+    pub unread: u64,
+    /// Results that were passed over because they are longer than 1 MiB.
+    pub long_results: u64,
+    /// What kept results from being read: said once for as long as it lasts.
+    pub results_failed: Option<String>,
+    /// Whether anything differs from what the look before saw.
+    pub is_news: bool,
+    /// Whether the broker had been away, and this is the first look since.
+    pub is_back: bool,
+}
+
+/// A broker that is looked at again and again.
+///
+/// Each look may wait for the network (as [`Connection`] says); hold no lock
+/// meanwhile.
+#[derive(Debug)]
+pub struct Watch {
+    link: Link,
+    /// The result backend, where it is another one.
+    results: Option<Link>,
+    options: WatchOptions,
+    known: Known,
+    walk: Walk,
+    /// Ids whose results were not asked for at the last look come first.
+    turn: VecDeque<String>,
+    last: Option<u64>,
+}
+
+impl Watch {
+    /// Connects, and walks once over all names. A database in which nothing of
+    /// Celery's is yet is no error: the application may start later.
+    ///
+    /// A million keys of other programs take about half a second.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], where the broker cannot be reached or read. A result
+    /// backend that cannot be is told by [`Glimpse::results_failed`].
+    pub fn open(
+        url: &BrokerUrl,
+        result_backend: Option<&BrokerUrl>,
+        options: WatchOptions,
+    ) -> Result<Self, BrokerError> {
+        let mut connection = Connection::open(url)?;
+        let mut known = Known::new(options.key_prefix.clone());
+        let mut walk = Walk::default();
+        match survey(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
+            Ok(survey) => {
+                known.learn(&survey);
+                walk.began_with(survey.complete.then_some(survey.at), survey.keys);
+            }
+            Err(BrokerError::NotCelery { keys, .. }) => walk.began_with(Some(connection.clock()?), keys),
+            Err(error) => return Err(error),
+        }
+        Ok(Self {
+            link: Link::made(url, connection),
+            results: result_backend.filter(|backend| *backend != url).map(Link::to),
+            options,
+            known,
+            walk,
+            turn: VecDeque::new(),
+            last: None,
+        })
+    }
+
+    /// The broker's URL, its password masked.
+    pub fn shown(&self) -> &str {
+        self.link.shown()
+    }
+
+    /// Looks once. `unfinished` are the ids of the tasks whose results are not
+    /// final, each of them asked for by its name.
+    ///
+    /// `None` where the broker is away and that was said before: it is tried
+    /// again, after a second at first and half a minute at last.
+    ///
+    /// # Errors
+    ///
+    /// [`BrokerError`], once for as long as it lasts. A look that failed saw
+    /// nothing, and shows nothing to be absent.
+    pub fn look(&mut self, unfinished: &[String]) -> Result<Option<Glimpse>, BrokerError> {
+        let is_back = self.link.is_away();
+        let Some(connection) = self.link.connection()? else { return Ok(None) };
+        if is_back {
+            // Another server may answer there now.
+            self.walk.begin_again();
+        }
+        let looked = self.walk.go_on(connection, &mut self.known).and_then(|()| {
+            look::look(connection, &mut self.known, &self.options)
+                .map(|seen| (seen, self.walk.complete_since()))
+        });
+        let (seen, complete_since) = match looked {
+            Ok(looked) => looked,
+            Err(error) => return self.link.lost(error).map_or(Ok(None), Err),
+        };
+        self.link.answered();
+        let mut glimpse = Glimpse {
+            at: seen.at,
+            lines: seen.lines,
+            complete_since,
+            unread: seen.unread,
+            long_results: 0,
+            results_failed: None,
+            is_news: false,
+            is_back,
+        };
+        self.read_results(unfinished, &mut glimpse);
+        let digest = digest(&glimpse.lines);
+        glimpse.is_news = self.last.replace(digest) != Some(digest);
+        Ok(Some(glimpse))
+    }
+
+    fn read_results(&mut self, unfinished: &[String], glimpse: &mut Glimpse) {
+        let ids = self.whose_turn(unfinished);
+        if ids.is_empty() {
+            return;
+        }
+        let link = self.results.as_mut().unwrap_or(&mut self.link);
+        let mut room = usize::try_from(self.options.bytes).unwrap_or(usize::MAX);
+        let lines = &mut glimpse.lines;
+        let read = link.connection().and_then(|connection| {
+            let Some(connection) = connection else { return Ok(None) };
+            let ids = ids.iter().map(String::as_str);
+            let prefix = &self.options.result_prefix;
+            let long = read_results(connection, prefix, ids, &mut |line| {
+                room = room.saturating_sub(weight(&line.content));
+                lines.push(line);
+                if room == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            Ok(Some(long))
+        });
+        match read {
+            Ok(long) => {
+                glimpse.long_results = long.unwrap_or_default();
+                if long.is_some() {
+                    link.answered();
+                }
+            }
+            Err(error) => glimpse.results_failed = link.lost(error).map(|error| error.to_string()),
+        }
+    }
+
+    /// The ids whose results are asked for now: all of them, or as many as a
+    /// look may, those that had to wait first.
+    fn whose_turn(&mut self, unfinished: &[String]) -> Vec<String> {
+        if unfinished.len() <= self.options.results {
+            self.turn.clear();
+            return unfinished.to_vec();
+        }
+        let wanted: std::collections::HashSet<&str> = unfinished.iter().map(String::as_str).collect();
+        self.turn.retain(|id| wanted.contains(id.as_str()));
+        if self.turn.len() < self.options.results {
+            let waiting: std::collections::HashSet<&str> = self.turn.iter().map(String::as_str).collect();
+            let others: Vec<_> =
+                unfinished.iter().filter(|id| !waiting.contains(id.as_str())).cloned().collect();
+            self.turn.extend(others);
+        }
+        let count = self.options.results.min(self.turn.len());
+        self.turn.drain(..count).collect()
+    }
+}
+
+fn weight(content: &Content<'_>) -> usize {
+    match content {
+        Content::String(value) => value.len(),
+        _ => 0,
+    }
+}
+
+/// What tells one state from another: every key with what lies in it.
+fn digest(lines: &[KeyLine<'_>]) -> u64 {
+    let mut hasher = FxHasher::default();
+    for line in lines {
+        (&line.key, line.len, line.from, line.complete).hash(&mut hasher);
+        match &line.content {
+            Content::List(entries) | Content::Set(entries) => entries.hash(&mut hasher),
+            Content::Hash(pairs) => pairs.hash(&mut hasher),
+            Content::Zset(pairs) => {
+                pairs.iter().for_each(|(member, score)| (member, score.to_bits()).hash(&mut hasher));
+            }
+            Content::String(value) => value.hash(&mut hasher),
+            Content::Other(kind) => kind.hash(&mut hasher),
+        }
+    }
+    hasher.finish()
+}

@@ -1,0 +1,242 @@
+//! Walking over the names in a database, a little at each look.
+//!
+//! A database may hold a million keys of other programs. Redis looks at a
+//! thousand of them a step, and a look takes as many steps as fit into a few
+//! milliseconds, so that a new queue is found, sooner or later, and no look is
+//! ever slow. Queues of known bindings need no walk: they are asked by name.
+
+#![allow(clippy::disallowed_methods, reason = "how long to walk and to rest is no evidence")]
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, BuildHasherDefault};
+use std::time::{Duration, Instant};
+
+use rustc_hash::{FxHashSet, FxHasher};
+
+use super::known::Known;
+use crate::broker::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
+use crate::broker::error::BrokerError;
+use crate::model::Timestamp;
+use crate::wire::celery::Envelope;
+use crate::wire::celery::keys::{self, Key};
+
+/// How long one look walks.
+const STRETCH: Duration = Duration::from_millis(20);
+/// How long is rested between two walks, at least; and how many times as long
+/// as the walk itself took of Redis's time.
+const REST: Duration = Duration::from_secs(5);
+const REST_FOR_WALK: u32 = 20;
+/// So many keys more or fewer than at the last walk, as one in so many, begin
+/// the next walk early.
+const MANY: u64 = 1000;
+const SHARE: u64 = 10;
+/// Lists that are probed in one breath: an answer is a message.
+const PROBES: usize = 32;
+/// How many lists of other programs are remembered, so that they are not probed
+/// again.
+const FOREIGN: usize = 100_000;
+
+/// Where the walk is.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// Counts the walks.
+    number: u64,
+    stage: Stage,
+    /// When the walk that goes on began, by Redis's clock.
+    began: Timestamp,
+    /// The time that it took so far.
+    took: Duration,
+    steps: u64,
+    /// Whether every name was met so far.
+    is_whole: bool,
+    /// When the last whole walk began.
+    complete_since: Option<Timestamp>,
+    /// How many keys there were when the last walk began.
+    keys: u64,
+    /// Hashes of the names of lists that are not Celery's.
+    foreign: FxHashSet<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Rest { until: Option<Instant> },
+    Over { kind: KeyKind, cursor: u64 },
+}
+
+impl Default for Stage {
+    fn default() -> Self {
+        Self::Rest { until: None }
+    }
+}
+
+impl Walk {
+    /// What a first walk in one go left behind.
+    pub fn began_with(&mut self, complete_since: Option<Timestamp>, keys: u64) {
+        self.complete_since = complete_since;
+        self.keys = keys;
+        self.stage = Stage::Rest { until: Some(Instant::now() + REST) };
+    }
+
+    /// Begins anew at the next look, and trusts nothing of before: another
+    /// server may be there.
+    pub fn begin_again(&mut self) {
+        self.complete_since = None;
+        self.foreign.clear();
+        self.stage = Stage::Rest { until: None };
+    }
+
+    /// The moment since which every key that is there was met.
+    pub const fn complete_since(&self) -> Option<Timestamp> {
+        self.complete_since
+    }
+
+    /// Walks for a while, where it is time to.
+    pub fn go_on(&mut self, connection: &mut Connection, known: &mut Known) -> Result<(), BrokerError> {
+        let start = Instant::now();
+        if let Stage::Rest { until } = self.stage
+            && !self.has_rested(until, start, connection)?
+        {
+            return Ok(());
+        }
+        let (mut kind, mut cursor) = match self.stage {
+            Stage::Rest { .. } => {
+                self.begin(connection)?;
+                (KeyKind::Set, 0)
+            }
+            Stage::Over { kind, cursor } => (kind, cursor),
+        };
+        loop {
+            let command = ReadCommand::Scan { cursor, kind };
+            let (next, names): (u64, Vec<Vec<u8>>) = connection.ask(&command)?;
+            self.steps += 1;
+            self.take(kind, names, connection, known)?;
+            cursor = next;
+            if cursor == 0 && kind == KeyKind::List {
+                self.end(start, known);
+                return Ok(());
+            }
+            if cursor == 0 {
+                kind = KeyKind::List;
+            }
+            // A server that never ends its scan is no Redis.
+            if self.steps > self.keys / SCAN_STEP * 8 + 1000 {
+                self.is_whole = false;
+                self.end(start, known);
+                return Ok(());
+            }
+            if start.elapsed() > STRETCH {
+                self.took += start.elapsed();
+                self.stage = Stage::Over { kind, cursor };
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether it is time for the next walk: the rest is over, or half of it
+    /// and the number of keys has changed much.
+    fn has_rested(
+        &self,
+        until: Option<Instant>,
+        now: Instant,
+        connection: &mut Connection,
+    ) -> Result<bool, BrokerError> {
+        let Some(until) = until else { return Ok(true) };
+        if now >= until {
+            return Ok(true);
+        }
+        if now + self.rest() / 2 < until {
+            return Ok(false);
+        }
+        let keys: u64 = connection.ask(&ReadCommand::KeyCount)?;
+        Ok(keys.abs_diff(self.keys) > MANY.max(self.keys / SHARE))
+    }
+
+    fn rest(&self) -> Duration {
+        REST.max(self.took * REST_FOR_WALK)
+    }
+
+    fn begin(&mut self, connection: &mut Connection) -> Result<(), BrokerError> {
+        self.number += 1;
+        self.began = connection.clock()?;
+        self.keys = connection.ask(&ReadCommand::KeyCount)?;
+        self.took = Duration::ZERO;
+        self.steps = 0;
+        self.is_whole = true;
+        Ok(())
+    }
+
+    fn end(&mut self, start: Instant, known: &mut Known) {
+        self.took += start.elapsed();
+        if self.is_whole && !known.is_cut {
+            self.complete_since = Some(self.began);
+            known.forget_what_is_gone(self.number);
+        }
+        self.stage = Stage::Rest { until: Some(Instant::now() + self.rest()) };
+    }
+
+    fn take(
+        &mut self,
+        kind: KeyKind,
+        names: Vec<Vec<u8>>,
+        connection: &mut Connection,
+        known: &mut Known,
+    ) -> Result<(), BrokerError> {
+        let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
+        if kind == KeyKind::Set {
+            let is_binding =
+                |name: &String| matches!(keys::classify(name), Key::Binding { .. } | Key::Workers);
+            names.filter(is_binding).for_each(|name| known.add_binding(name));
+            return Ok(());
+        }
+        let mut unknown = Vec::new();
+        for name in names.filter(|name| keys::classify(name) == Key::Other) {
+            if known.lists.contains_key(&name) || known.bound.is_queue(&name) {
+                known.add_list(&name, self.number);
+            } else if !self.foreign.contains(&hash(&name)) {
+                unknown.push(name);
+            }
+        }
+        for names in unknown.chunks(PROBES) {
+            self.probe(names, connection, known)?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the ends of lists that nothing is known of.
+    fn probe(
+        &mut self,
+        names: &[String],
+        connection: &mut Connection,
+        known: &mut Known,
+    ) -> Result<(), BrokerError> {
+        let ends = names.iter().flat_map(|name| {
+            [-1, 0].map(|index| (name, ReadCommand::ListEntry { key: name.as_bytes(), index }))
+        });
+        let (names, questions): (Vec<&String>, Vec<_>) = ends.unzip();
+        let mut is_queue = BTreeMap::<&String, bool>::new();
+        for (name, answer) in names.into_iter().zip(connection.ask_each::<Option<Vec<u8>>>(&questions)?) {
+            let is_message = match answer {
+                Ok(entry) => entry.is_some_and(|entry| Envelope::decode(&entry).is_ok()),
+                Err(BrokerError::WrongType { .. }) => false,
+                Err(BrokerError::NoPermission { key: Some(_), .. }) => {
+                    self.is_whole = false;
+                    false
+                }
+                Err(error) => return Err(error),
+            };
+            *is_queue.entry(name).or_default() |= is_message;
+        }
+        for (name, is_queue) in is_queue {
+            if is_queue {
+                known.add_list(name, self.number);
+            } else if self.foreign.len() < FOREIGN {
+                self.foreign.insert(hash(name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hash(name: &str) -> u64 {
+    BuildHasherDefault::<FxHasher>::default().hash_one(name)
+}

@@ -1,0 +1,129 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const QUEUES: [&str; 3] = ["celery", "orders", "mail"];
+
+fn at(second: u64) -> Timestamp {
+    Timestamp::from_nanos(second * 1_000_000_000)
+}
+
+fn look(second: u64) -> Look {
+    Look { at: at(second), unacked_complete: true, complete_since: Some(at(second)), ..Look::default() }
+}
+
+prop_compose! {
+    fn looks(count: std::ops::Range<usize>)(
+        looks in proptest::collection::vec(
+            (any::<bool>(), proptest::option::of(0..3u64), proptest::array::uniform3(proptest::option::of(any::<bool>()))),
+            count,
+        ),
+    ) -> Vec<Look> {
+        (10..).zip(looks).map(|(second, (unacked_complete, since, queues))| {
+            let mut look = Look {
+                unacked_complete, complete_since: since.map(|ago| at(second - ago)), ..look(second)
+            };
+            for (name, complete) in QUEUES.into_iter().zip(queues) {
+                if let Some(complete) = complete {
+                    look.queue(name.into()).complete = complete;
+                }
+            }
+            look
+        }).collect()
+    }
+}
+
+fn broker_of(looks: impl IntoIterator<Item = Look>) -> Broker {
+    let mut broker = Broker::default();
+    looks.into_iter().for_each(|look| broker.file(look));
+    broker
+}
+
+proptest! {
+    #[test]
+    fn what_is_gone_is_what_asking_every_look_would_say(
+        (looks, order) in looks(1..150).prop_flat_map(|looks| {
+            let order: Vec<usize> = (0..looks.len()).collect();
+            (Just(looks), Just(order).prop_shuffle())
+        }),
+        seen in 5..170u64,
+    ) {
+        let broker = broker_of(order.iter().map(|place| looks[*place].clone()));
+        for queue in QUEUES.into_iter().chain(["unknown"]) {
+            let asked = looks.iter().any(|look| look.shows_absence_from(queue) > Some(at(seen)));
+            prop_assert_eq!(broker.shows_gone(queue, at(seen)), asked, "{}", queue);
+        }
+        let last = looks.iter().map(|look| look.at).max();
+        prop_assert_eq!(broker.last().map(|look| look.at), last, "whoever is seen last still waits");
+    }
+
+    #[test]
+    fn a_history_of_some_looks_is_the_same_in_any_order(
+        (looks, order) in looks(1..Broker::LOOKS + 1).prop_flat_map(|looks| {
+            let order: Vec<usize> = (0..looks.len()).collect();
+            (Just(looks), Just(order).prop_shuffle())
+        }),
+    ) {
+        let one = broker_of(looks.clone());
+        let other = broker_of(order.into_iter().map(|place| looks[place].clone()));
+        prop_assert_eq!(one.looks(), other.looks());
+        prop_assert_eq!(one.looks().len(), looks.len());
+        prop_assert_eq!(one.routes, other.routes);
+    }
+}
+
+#[test]
+fn hours_of_looks_take_the_memory_of_a_few_and_recent_ones_are_dense() {
+    let mut brokers = Brokers::default();
+    let mut bytes = 0;
+    for second in 0..36_000 {
+        let mut look = look(second);
+        look.queue("celery".into()).ready = second;
+        look.routes.exchanges.insert("celery".into());
+        brokers.insert("redis", look);
+        if second == 1000 {
+            bytes = brokers.bytes();
+        }
+    }
+    assert_eq!(brokers.bytes(), bytes);
+    assert_eq!(brokers.looks(), 36_000);
+    let looks = brokers.get("redis").expect("it was looked at").looks();
+    assert_eq!(looks.len(), Broker::LOOKS);
+    assert_eq!((looks[0].at, looks[looks.len() - 1].at), (at(0), at(35_999)));
+    for age in [3, 10, 100, 1000, 10_000] {
+        // A look that is not older than half as much again.
+        let young = looks.iter().rev().take_while(|look| at(35_999).since(look.at).as_secs() < age);
+        let next = at(35_999).since(looks[looks.len() - 1 - young.count()].at).as_secs();
+        assert!((age..=age + age / 2 + 2).contains(&next), "{age} s: {next} s");
+    }
+}
+
+#[test]
+fn where_messages_went_is_known_from_looks_that_were_let_go() {
+    let mut broker = Broker::default();
+    for second in 0..1000 {
+        let mut look = look(second);
+        if second == 500 {
+            look.routes.exchanges.insert("shop".into());
+            look.queue("orders".into());
+        }
+        broker.file(look);
+    }
+    assert!(broker.looks().iter().all(|look| look.at != at(500)), "it was let go");
+    assert!(broker.routes(Some("shop"), "any") && broker.routes(None, "orders"));
+    assert!(!broker.routes(Some("other"), "orders") && !broker.routes(None, "mail"));
+    assert_eq!(broker.looked_everywhere_since(), Some(at(999)));
+}
+
+#[test]
+fn more_names_than_are_kept_say_nothing() {
+    let mut broker = Broker::default();
+    let mut look = look(1);
+    look.unacked_complete = true;
+    for number in 0..=Routes::NAMES {
+        look.queue(format!("q{number:06}").into());
+    }
+    broker.file(look);
+    assert!(broker.routes(None, "unheard of"), "it may be among those that were let go");
+    assert!(broker.shows_gone("q000000", at(0)) && !broker.shows_gone("unheard of", at(0)));
+}
