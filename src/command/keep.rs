@@ -44,6 +44,8 @@ enum Job {
 impl Keeper {
     /// How many bytes may wait for the disk.
     const WAITING: usize = 64 << 20;
+    /// How many looks at a broker are kept.
+    const SNAPSHOTS: u64 = 10_000;
 
     /// Makes the folder, which must hold no bundle yet.
     pub fn open(folder: &Path) -> anyhow::Result<Self> {
@@ -103,6 +105,10 @@ impl Keeper {
     /// Keeps a look at the broker, bodies redacted.
     pub fn snapshot(&self, broker: &str, at: Timestamp, lines: Vec<KeyLine<'static>>) {
         let number = self.snapshots.fetch_add(1, Ordering::Relaxed);
+        if number >= Self::SNAPSHOTS {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
         let bytes = lines.iter().map(KeyLine::weight).sum();
         self.offer(bytes, Job::Snapshot { number, broker: broker.to_owned(), at, lines });
     }

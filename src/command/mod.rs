@@ -8,6 +8,7 @@ mod listen;
 mod progress;
 mod save;
 mod session;
+mod watching;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -84,6 +84,11 @@ impl Session {
         self.last_arrival.store(millis, Ordering::Relaxed);
     }
 
+    /// Says of whatever comes next that it comes now.
+    pub fn set_time(&self, watch: &mut Watch) {
+        watch.set_time(Moment::at(self.age()));
+    }
+
     /// One round of judging, with what there is to tell.
     pub fn round(&self, shown: usize) -> Vec<Event> {
         const AGAIN: usize = 500;
@@ -108,7 +113,7 @@ impl Session {
 
     fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
         let mut watch = self.watch();
-        watch.set_time(Moment::at(self.age()));
+        self.set_time(&mut watch);
         let mut intake = Intake::new(&mut watch.evidence);
         intake.next_request();
         let decoded = match request.encoding {

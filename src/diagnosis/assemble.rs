@@ -59,6 +59,7 @@ pub fn report_with(evidence: &Evidence, past: &Ledger, now: Timestamp, listing: 
             .iter()
             .map(|queue| (queue.ready + queue.unacked).saturating_sub(queue.read))
             .sum(),
+        messages_not_seen: judged.figures.unseen_messages,
         ..limits(evidence)
     };
     report.messages = messages;

@@ -17,6 +17,8 @@ pub struct Figures {
     pub broken: u64,
     /// Runs that began a trace of their own and should not have.
     pub orphaned_roots: u64,
+    /// Hand-offs whose message was never seen, though their broker was looked at.
+    pub unseen_messages: u64,
     /// Failed tasks by exception.
     pub failures: BTreeMap<String, u64>,
 }

@@ -93,6 +93,10 @@ impl<'k, 'e> Judging<'k, 'e> {
             return Vec::new();
         }
         self.figures.saw_task(&handoffs);
+        if !self.known.evidence.brokers.is_empty() {
+            let unseen = handoffs.iter().filter(|handoff| handoff.delivery.is_none());
+            self.figures.unseen_messages += unseen.count() as u64;
+        }
         handoffs
     }
 

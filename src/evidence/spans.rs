@@ -291,6 +291,11 @@ impl SpanStore {
         self.traces.len()
     }
 
+    /// How many spans are here.
+    pub fn held_spans(&self) -> usize {
+        self.traces.values().map(|trace| trace.spans.len()).sum()
+    }
+
     /// About how many bytes the spans that are here take.
     pub fn bytes(&self) -> usize {
         self.bytes

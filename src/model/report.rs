@@ -289,6 +289,9 @@ pub struct Limits {
     pub messages_not_listed: u64,
     pub handoffs_not_listed: u64,
     pub traces_not_listed: u64,
+    /// Hand-offs whose message was never seen, though a broker was looked at: a
+    /// worker took it sooner.
+    pub messages_not_seen: u64,
     /// Messages that lie in the broker and were not read.
     pub messages_not_read: u64,
     /// Messages that were read twice because the list moved.

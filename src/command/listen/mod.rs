@@ -15,9 +15,12 @@ use self::printer::Printer;
 use self::wrapped::Wrapped;
 use super::keep::Keeper;
 use super::session::Session;
+use super::watching::{Target, Watching};
 use super::{Exit, exit_of};
+use crate::broker::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
+use crate::evidence::Naming;
 use crate::model::{Report, Status};
 use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
 
@@ -46,9 +49,11 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     let limits = Limits::new(Arc::clone(&session.bodies));
     let receiver = Receiver::open(&doors(args), Arc::clone(&session) as _, limits)?;
     let addresses = receiver.addresses();
+    let target = args.broker.as_deref().map(|url| target(url, args)).transpose()?;
+    let watching = target.as_ref().map(|target| Watching::start(&session, target)).transpose()?;
 
     let mut printer = Printer::new(output, !args.command.is_empty());
-    printer.listening(&addresses)?;
+    printer.listening(&addresses, target.as_ref().map(|target| &target.broker))?;
     let mut wrapped = match &args.command[..] {
         [] => None,
         command => {
@@ -63,6 +68,9 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
         wrapped.finish()?;
     }
     receiver.close(GRACE);
+    if let Some(watching) = watching {
+        watching.stop();
+    }
     printer.events(session.round(0), 0)?;
 
     let report = session.report(Listing::default());
@@ -86,6 +94,21 @@ fn verdict(report: &Report, output: &Output) -> Exit {
     } else {
         exit_of(report, output.fail_on)
     }
+}
+
+fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
+    let parse = |url: &str| {
+        BrokerUrl::parse(url).map(|url| match &args.sentinel_master {
+            Some(master) => url.with_sentinel_master(master),
+            None => url,
+        })
+    };
+    Ok(Target {
+        broker: parse(broker)?,
+        result_backend: args.result_backend.as_deref().map(parse).transpose()?,
+        naming: Naming::from(&args.naming),
+        monitor: args.broker_monitor,
+    })
 }
 
 fn forward(url: &str, args: &cli::Listen) -> anyhow::Result<Forwarder> {

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ports;
+use crate::broker::BrokerUrl;
 use crate::cli::{Format, Output};
 use crate::command::session::Session;
 use crate::command::{Exit, view};
@@ -57,8 +58,11 @@ impl Printer {
     }
 
     /// Says where it listens.
-    pub fn listening(&mut self, addresses: &Addresses) -> io::Result<()> {
-        let line = format!("listening  {}", ports(addresses));
+    pub fn listening(&mut self, addresses: &Addresses, broker: Option<&BrokerUrl>) -> io::Result<()> {
+        let mut line = format!("listening  {}", ports(addresses));
+        if let Some(broker) = broker {
+            line.push_str(&format!("   broker {broker} (read-only)"));
+        }
         if self.output.quiet {
             return Ok(());
         }

@@ -21,7 +21,7 @@ use super::figures::Figures;
 use super::findings::Findings;
 use super::judging::{JudgedHandoff, Judging};
 use super::{Known, Ledger};
-use crate::evidence::{Evidence, Group, Moment, Unit};
+use crate::evidence::{Evidence, Group, Moment, Task, Unit};
 use crate::model::{Event, Finding, HandoffReport, Report, TraceReport};
 
 /// Evidence that is watched as it grows, and what is said of it.
@@ -204,6 +204,15 @@ impl Watch {
             events.push(Event::Limit(limits));
         }
         events
+    }
+
+    /// The ids of the tasks of which no final result is known.
+    pub fn unfinished(&self) -> Vec<String> {
+        let tasks = self.evidence.tasks.iter();
+        let is_open = |task: &&Task| {
+            task.result.as_ref().is_none_or(|result| !result.status.is_final())
+        };
+        tasks.filter(is_open).map(|task| task.id.to_string()).collect()
     }
 
     /// Whether nothing is open: every hand-off is whole, or has settled.

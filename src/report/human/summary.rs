@@ -85,6 +85,11 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
     for (queue, depth) in metrics.queue_depth.iter().filter(|(_, depth)| **depth > 0) {
         writeln!(out, "{:<14}{} ready in {}", "queue depth", count(*depth), safe(queue))?;
     }
+    if report.limits.messages_not_seen > 0 {
+        let unseen = count(report.limits.messages_not_seen);
+        let text = format!("{unseen} messages were taken before they could be looked at (--broker-monitor sees all)");
+        writeln!(out, "{}", text.faint())?;
+    }
     left_out(report, out)?;
     verdict(report, view, out)
 }
