@@ -1,0 +1,312 @@
+"""Acts out every fault of the Python demo and checks what tracelink says of it.
+
+    python tests/python/fault_matrix.py --tracelink target/debug/tracelink [SLUG]...
+
+It makes the environment of `requirements.lock` once (in target/python-demo), starts
+a redis-server of its own, an OTLP receiver and the processes of `faults.json`,
+keeps the evidence as a bundle folder and has `tracelink diagnose` judge it. It
+ends with 1 where a row is not right. Everything that it starts it stops.
+"""
+
+import argparse
+import json
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+APP = ROOT / "src" / "demo" / "python"
+MANIFEST = json.loads((APP / "faults.json").read_text())
+SAMPLE = {"user_id": "u123", "product_id": "p456", "quantity": 2}
+FINAL = {"SUCCESS", "FAILURE", "REVOKED"}
+
+
+def environment(folder):
+    """The Python of the demo's environment, which is made where it is not there."""
+    python = folder / "bin" / "python"
+    lock = APP / "requirements.lock"
+    made = folder / "requirements.lock"
+    if not (made.exists() and made.read_text() == lock.read_text()):
+        print(f"making the environment in {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock], check=True)
+        shutil.copyfile(lock, made)
+    return python
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(true, within, step=0.03):
+    """Whether it became true in so many seconds."""
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(step)
+    return true()
+
+
+def answers(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+class Stage:
+    """A broker and a receiver, on which one fault after the other is acted out."""
+
+    def __init__(self):
+        from otlp_receiver import Receiver
+        from redis import Redis
+
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="tracelink-matrix-"))
+        settings = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.folder]
+        self.server = subprocess.Popen(
+            ["redis-server", "--port", str(self.port), *settings], stdout=subprocess.DEVNULL
+        )
+        assert wait_until(lambda: answers(self.port), 10), "redis-server does not answer"
+        self.redis = Redis(port=self.port)
+        self.receiver = Receiver()
+
+    def close(self):
+        self.redis.close()
+        self.receiver.stop()
+        self.server.terminate()
+        self.server.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Run:
+    """One fault, acted out as the manifest says, into a folder of evidence."""
+
+    def __init__(self, stage, entry, folder):
+        self.stage, self.entry, self.folder = stage, entry, folder
+        self.running = {}
+        self.ports = {}
+        self.looks = 0
+        self.processes = {**MANIFEST["processes"], **entry.get("processes", {})}
+
+    def act(self):
+        self.stage.redis.flushall()
+        self.stage.receiver.forget()
+        try:
+            for step in self.entry.get("steps", MANIFEST["steps"]):
+                verb = next(iter(step))
+                getattr(self, f"do_{verb}")(step[verb], step)
+        finally:
+            for name in reversed(list(self.running)):
+                self.do_stop(name, {})
+        self.stage.receiver.save(self.folder)
+
+    def launch(self, name):
+        process = self.processes[name]
+        port = self.ports.setdefault(name, free_port()) if process.get("http") else 0
+        env = {
+            **os.environ,
+            "TRACELINK_DEMO_FAULT": self.entry["slug"],
+            "TRACELINK_DEMO_BROKER": f"redis://127.0.0.1:{self.stage.port}/0",
+            "TRACELINK_DEMO_WORK_SCALE": "0.1",
+            "TRACELINK_DEMO_OTLP_HTTP": f"http://127.0.0.1:{self.stage.receiver.http_port}",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.stage.receiver.grpc_port}",
+            "OTEL_BSP_SCHEDULE_DELAY": "200",
+            "UVICORN_HOST": "127.0.0.1",
+            "UVICORN_PORT": str(port),
+            "UVICORN_LOG_LEVEL": "warning",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.entry.get("env", {}),
+            **process.get("env", {}),
+        }
+        urls = {f"{{{name}}}": f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        arguments = [replace_all(argument, urls) for argument in process["args"]]
+        log = open(self.folder / f"{name}.log", "ab")
+        # A session of its own, so that a worker's children can be ended with it.
+        return subprocess.Popen(
+            [sys.executable, *arguments], cwd=APP, env=env, stdout=log, stderr=log, start_new_session=True
+        )
+
+    def do_start(self, name, _step):
+        process = self.processes[name]
+        self.running[name] = child = self.launch(name)
+        if process.get("http"):
+            ready = lambda: answers(self.ports[name]) or child.poll() is not None
+        elif "ready" in process:
+            ready = lambda: self.stage.redis.exists(process["ready"]) or child.poll() is not None
+        else:
+            return
+        if not wait_until(ready, 20) or child.poll() is not None:
+            raise RuntimeError(f"{name} did not start: see {name}.log")
+
+    def do_run(self, name, _step):
+        child = self.launch(name)
+        if child.wait(20) != 0:
+            raise RuntimeError(f"{name} ended with {child.returncode}: see {name}.log")
+
+    def do_orders(self, count, step):
+        url = f"http://127.0.0.1:{self.ports[step.get('to', 'api')]}/orders"
+        order = {**SAMPLE, "quantity": step.get("quantity", SAMPLE["quantity"])}
+        for _ in range(count):
+            request = urllib.request.Request(url, json.dumps(order).encode(), {"content-type": "application/json"})
+            try:
+                urllib.request.urlopen(request, timeout=10).close()
+            except urllib.error.HTTPError as refused:
+                if (refused.code, order["quantity"]) != (400, 0):
+                    raise
+
+    def do_look(self, stage, _step):
+        from broker_snapshot import look
+
+        look(self.stage.redis, self.folder / f"redis.{self.looks}.{stage}.jsonl", stage)
+        self.looks += 1
+
+    def do_results(self, count, step):
+        wait_until(lambda: self.final_results() >= count, step["within"])
+
+    def final_results(self):
+        keys = self.stage.redis.keys("celery-task-meta-*")
+        values = self.stage.redis.mget(keys) if keys else []
+        return sum(json.loads(value)["status"] in FINAL for value in values if value)
+
+    def do_sleep(self, seconds, _step):
+        time.sleep(seconds)
+
+    def do_stop(self, name, _step):
+        child = self.running.pop(name)
+        child.terminate()
+        try:
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            print(f"{self.entry['slug']}: {name} did not stop within 10 s", file=sys.stderr)
+        end_session(child)
+
+    def do_kill(self, name, _step):
+        end_session(self.running.pop(name))
+
+
+def replace_all(text, pairs):
+    for old, new in pairs.items():
+        text = text.replace(old, new)
+    return text
+
+
+def end_session(child):
+    """Ends a process that we started, with its children."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    child.wait()
+
+
+def judge(binary, entry, folder):
+    """What tracelink says, and whether that is what had to be said."""
+    done = subprocess.run([binary, "diagnose", folder, "--format", "json"], capture_output=True, text=True)
+    if not done.stdout:
+        return f"exit {done.returncode}: {done.stderr.strip()}", False
+    (folder / "report.out").write_text(done.stdout)
+    report = json.loads(done.stdout)
+    findings = report["findings"]
+    loud = [finding["slug"] for finding in findings if finding["severity"] != "note"]
+    notes = {finding["slug"] for finding in findings if finding["severity"] == "note"}
+    first = report["verdict"]["slug"]
+    wanted = [entry["expect"], *entry.get("or", [])]
+    right = first in wanted and set(loud) <= {*wanted, *entry.get("also", [])}
+    right = right and set(entry.get("notes", [])) <= notes
+    said = ", ".join(dict.fromkeys(loud)) or report["verdict"]["status"]
+    return said + (f"  (notes: {', '.join(sorted(notes))})" if notes else ""), right
+
+
+def play(stage, binary, entry, folder):
+    folder.mkdir(parents=True)
+    began = time.monotonic()
+    try:
+        Run(stage, entry, folder).act()
+        said, right = judge(binary, entry, folder)
+    except Exception as error:
+        said, right = f"{type(error).__name__}: {error}", False
+    return entry, said, right, time.monotonic() - began
+
+
+def play_all(entries, binary, evidence, jobs):
+    """Plays the entries on so many stages; each result is yielded as it comes."""
+    todo, results = queue.SimpleQueue(), queue.SimpleQueue()
+    for entry in entries:
+        todo.put(entry)
+
+    def work():
+        stage = Stage()
+        try:
+            while True:
+                entry = todo.get_nowait()
+                results.put(play(stage, binary, entry, evidence / entry["slug"]))
+        except queue.Empty:
+            pass
+        finally:
+            stage.close()
+
+    threads = [threading.Thread(target=work) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    for _ in entries:
+        while True:
+            try:
+                yield results.get(timeout=1)
+                break
+            except queue.Empty:
+                if not any(thread.is_alive() for thread in threads) and results.empty():
+                    raise SystemExit("the stages ended early")
+    for thread in threads:
+        thread.join()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("slugs", nargs="*", metavar="SLUG", help="the faults to act out; all of them by default")
+    arguments.add_argument("--tracelink", type=Path, default=ROOT / "target" / "debug" / "tracelink")
+    arguments.add_argument("--environment", type=Path, default=ROOT / "target" / "python-demo")
+    arguments.add_argument("--evidence", type=Path, help="keep the evidence in this folder")
+    arguments.add_argument("--jobs", type=int, default=1, help="how many stages at a time")
+    chosen = arguments.parse_args()
+
+    python = environment(chosen.environment.absolute())
+    if Path(sys.prefix) != chosen.environment.absolute():
+        os.execv(python, [python, *sys.argv])
+
+    unknown = set(chosen.slugs) - {entry["slug"] for entry in MANIFEST["faults"]}
+    if unknown:
+        raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
+    entries = [entry for entry in MANIFEST["faults"] if not chosen.slugs or entry["slug"] in chosen.slugs]
+    evidence = chosen.evidence or Path(tempfile.mkdtemp(prefix="tracelink-evidence-"))
+    for entry in entries:
+        shutil.rmtree(evidence / entry["slug"], ignore_errors=True)
+    wrong = 0
+    for entry, said, right, seconds in play_all(entries, chosen.tracelink, evidence, chosen.jobs):
+        wrong += not right
+        expected = " or ".join([entry["expect"] or "healthy", *entry.get("or", [])])
+        print(f"{'right' if right else 'WRONG'}  {entry['slug']:34} {seconds:5.1f} s  {entry['what']}", flush=True)
+        print(f"       expected {expected}; said {said}", flush=True)
+    print(f"{len(entries) - wrong} of {len(entries)} right")
+    if not chosen.evidence:
+        shutil.rmtree(evidence, ignore_errors=True)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
