@@ -184,6 +184,9 @@ class Run:
         values = self.stage.redis.mget(keys) if keys else []
         return sum(json.loads(value)["status"] in FINAL for value in values if value)
 
+    def do_key(self, key, step):
+        wait_until(lambda: self.stage.redis.exists(key), step["within"])
+
     def do_sleep(self, seconds, _step):
         time.sleep(seconds)
 

@@ -10,7 +10,7 @@ import json
 import publishing
 import tasks
 import tracing
-from celery.exceptions import Retry
+from celery.exceptions import Ignore, Retry
 from opentelemetry import propagate, trace
 
 tracer = trace.get_tracer("shop.by_hand")
@@ -76,7 +76,7 @@ def consume(fulfil, task, order_id, order):
         span.set_attribute("task.max_retries", task.max_retries)
         try:
             return fulfil(task, order_id, order)
-        except Retry:
+        except (Ignore, Retry):
             span.set_attribute("task.will_retry", True)
             raise
         except Exception as error:

@@ -24,6 +24,7 @@ def order(url):
         propagate.inject(headers)
         span.set_attribute("http.request.method", "POST")
         span.set_attribute("url.full", url)
+        span.set_attribute("peer.service", "order-api")
         request = urllib.request.Request(url, json.dumps(SAMPLE).encode(), headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
             span.set_attribute("http.response.status_code", answer.status)

@@ -13,6 +13,8 @@ from opentelemetry.propagators.b3 import B3MultiFormat
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from sentry_sdk.integrations.celery import CeleryIntegration
+from sentry_sdk.integrations.fastapi import FastApiIntegration
+from sentry_sdk.integrations.starlette import StarletteIntegration
 from sentry_sdk.transport import Transport
 
 from . import breaks
@@ -117,7 +119,7 @@ def sentry_alone():
         transport=Nowhere,
         traces_sample_rate=1.0,
         auto_enabling_integrations=False,
-        integrations=[CeleryIntegration(propagate_traces=True)],
+        integrations=[FastApiIntegration(), StarletteIntegration(), CeleryIntegration(propagate_traces=True)],
     )
 
 

@@ -28,7 +28,21 @@ def a_queue_of_its_own():
 
 @breaks("unroutable-message", "api")
 def an_exchange_without_queues():
-    publish_with(exchange="shop", routing_key="orders.new")
+    """Large orders have a route of their own, and nobody bound a queue to it."""
+    healthy = publishing.publish
+
+    def publish(order_id, order, incoming):
+        if order["quantity"] < 100:
+            healthy(order_id, order, incoming)
+        else:
+            tasks.process_order.apply_async(args=[order_id, order], exchange="wholesale", routing_key="orders.large")
+
+    publishing.publish = publish
+
+
+@breaks("unroutable-message-alone", "api")
+def no_route_at_all():
+    publish_with(exchange="wholesale", routing_key="orders.new")
 
 
 @breaks("task-not-registered", "api")

@@ -1,5 +1,8 @@
 """Station export: the spans are made, and do not arrive."""
 
+import time
+
+import by_hand
 import tasks
 import tracing
 from opentelemetry import trace
@@ -40,7 +43,24 @@ def keep_nothing():
     tracing.make_sampler = lambda: ALWAYS_OFF
 
 
+@breaks("parent-not-ended", "api")
+def carry_by_hand():
+    by_hand.api()
+
+
 @breaks("parent-not-ended", "worker")
+def leak_the_consumer():
+    """The consumer span is started by hand, and nobody ends it."""
+    by_hand.worker()
+
+    def open_span(context):
+        span = by_hand.tracer.start_span("process_order", context=context, kind=trace.SpanKind.CONSUMER)
+        return trace.use_span(span, end_on_exit=False)
+
+    by_hand.open_span = open_span
+
+
+@breaks("parent-not-ended-inside", "worker")
 def leak_a_span():
     fulfil = tasks.fulfil
 
@@ -73,15 +93,17 @@ def no_path():
 
 @breaks("spans-dropped", "worker")
 def more_than_the_queue_holds():
+    """Thousands of spans that end at once: 2,048 have room."""
     fulfil = tasks.fulfil
     tracer = trace.get_tracer("shop.audit")
 
     def audited(*order):
-        for _ in range(400):
-            with tracer.start_as_current_span("audit_page"):
-                for _ in range(10):
-                    with tracer.start_as_current_span("audit_line"):
-                        pass
+        pages = [tracer.start_span("audit_page") for _ in range(6000)]
+        for page in pages:
+            tracer.start_span("audit_line", context=trace.set_span_in_context(page)).end()
+            time.sleep(0.0001)
+        for page in pages:
+            page.end()
         return fulfil(*order)
 
     tasks.fulfil = audited
