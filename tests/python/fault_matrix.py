@@ -72,7 +72,7 @@ def answers(port):
 class Stage:
     """A broker and a receiver, on which one fault after the other is acted out."""
 
-    def __init__(self):
+    def __init__(self, binary):
         from otlp_receiver import Receiver
         from redis import Redis
 
@@ -80,7 +80,7 @@ class Stage:
         self.folder = Path(tempfile.mkdtemp(prefix="tracelink-matrix-"))
         settings = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.folder]
         self.server = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), *settings], stdout=subprocess.DEVNULL
+            [binary, "--port", str(self.port), *settings], stdout=subprocess.DEVNULL
         )
         assert wait_until(lambda: answers(self.port), 10), "redis-server does not answer"
         self.redis = Redis(port=self.port)
@@ -247,14 +247,14 @@ def play(stage, binary, entry, folder):
     return entry, said, right, time.monotonic() - began
 
 
-def play_all(entries, binary, evidence, jobs):
+def play_all(entries, binary, redis_server, evidence, jobs):
     """Plays the entries on so many stages; each result is yielded as it comes."""
     todo, results = queue.SimpleQueue(), queue.SimpleQueue()
     for entry in entries:
         todo.put(entry)
 
     def work():
-        stage = Stage()
+        stage = Stage(redis_server)
         try:
             while True:
                 entry = todo.get_nowait()
@@ -285,22 +285,29 @@ def main():
     arguments.add_argument("--tracelink", type=Path, default=ROOT / "target" / "debug" / "tracelink")
     arguments.add_argument("--environment", type=Path, default=ROOT / "target" / "python-demo")
     arguments.add_argument("--evidence", type=Path, help="keep the evidence in this folder")
-    arguments.add_argument("--jobs", type=int, default=1, help="how many stages at a time")
+    arguments.add_argument("--jobs", metavar="N", type=int, default=1, help="how many stages at a time")
     chosen = arguments.parse_args()
 
     python = environment(chosen.environment.absolute())
     if Path(sys.prefix) != chosen.environment.absolute():
         os.execv(python, [python, *sys.argv])
 
+    found = subprocess.run(
+        [sys.executable, APP / "redis_server.py", chosen.environment.absolute() / "bin"],
+        capture_output=True, text=True, check=True,
+    )
+    redis_server = found.stdout.strip()
     unknown = set(chosen.slugs) - {entry["slug"] for entry in MANIFEST["faults"]}
     if unknown:
         raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
-    entries = [entry for entry in MANIFEST["faults"] if not chosen.slugs or entry["slug"] in chosen.slugs]
+    # Files do not say how long a receiver listened in vain.
+    entries = [entry for entry in MANIFEST["faults"] if not entry.get("live")]
+    entries = [entry for entry in entries if not chosen.slugs or entry["slug"] in chosen.slugs]
     evidence = chosen.evidence or Path(tempfile.mkdtemp(prefix="tracelink-evidence-"))
     for entry in entries:
         shutil.rmtree(evidence / entry["slug"], ignore_errors=True)
     wrong = 0
-    for entry, said, right, seconds in play_all(entries, chosen.tracelink, evidence, chosen.jobs):
+    for entry, said, right, seconds in play_all(entries, chosen.tracelink, redis_server, evidence, chosen.jobs):
         wrong += not right
         expected = " or ".join([entry["expect"] or "healthy", *entry.get("or", [])])
         print(f"{'right' if right else 'WRONG'}  {entry['slug']:34} {seconds:5.1f} s  {entry['what']}", flush=True)

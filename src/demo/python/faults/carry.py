@@ -7,7 +7,7 @@ import publishing
 import sentry_sdk
 import tasks
 import tracing
-from opentelemetry import context, trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.propagators.b3 import B3MultiFormat
 from opentelemetry.propagators.composite import CompositePropagator
@@ -140,5 +140,20 @@ def two_owners():
         with trace.get_tracer("shop.audit").start_as_current_span("audit", context=context.Context()):
             B3MultiFormat().inject(headers)
         tasks.process_order.apply_async(args=[order_id, order], headers=headers)
+
+    publishing.publish = publish
+
+
+@breaks("baggage-at-rest", "api")
+def who_ordered():
+    """Baggage goes wherever the context goes, in clear text."""
+    healthy = publishing.publish
+
+    def publish(order_id, order, incoming):
+        token = context.attach(baggage.set_baggage("user.email", "ada@example.org"))
+        try:
+            healthy(order_id, order, incoming)
+        finally:
+            context.detach(token)
 
     publishing.publish = publish

@@ -8,13 +8,15 @@ import shop
 import tasks
 import tracing
 from celery import chain, chord, group
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
 from opentelemetry.propagators.b3 import B3MultiFormat
 
 from . import breaks, from_outside
 
 # By the manifest alone: settings, scripts, orders that are refused.
-from_outside("healthy", "healthy-script", "healthy-retries", "failing-task", "healthy-bad-quantity", "healthy-storefront")
+from_outside("healthy", "healthy-script", "healthy-storefront", "healthy-bad-quantity", "healthy-retries")
+from_outside("failing-task", "healthy-solo", "healthy-child-ends")
 
 
 @breaks("healthy-links", "worker")
@@ -106,6 +108,11 @@ def worker_by_hand_flat():
 @breaks("healthy-b3", "api", "worker")
 def b3_on_both_sides():
     tracing.make_propagator = B3MultiFormat
+
+
+@breaks("healthy-http", "worker")
+def over_http():
+    tracing.make_exporters = lambda: [HttpSpanExporter(endpoint=f"{tracing.http_endpoint()}/v1/traces")]
 
 
 @breaks("healthy-to-thread", "api")
