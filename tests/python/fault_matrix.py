@@ -45,6 +45,16 @@ def environment(folder):
     return python
 
 
+def check_slugs():
+    """The manifest and the program must know the same faults."""
+    ask = "import faults; faults.read_all(); print(*faults.known())"
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    known = subprocess.run([sys.executable, "-c", ask], cwd=APP, env=env, capture_output=True, text=True, check=True)
+    differ = set(known.stdout.split()) ^ {entry["slug"] for entry in MANIFEST["faults"]}
+    if differ:
+        raise SystemExit(f"only in one of faults.json and faults/: {', '.join(sorted(differ))}")
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -292,6 +302,7 @@ def main():
     if Path(sys.prefix) != chosen.environment.absolute():
         os.execv(python, [python, *sys.argv])
 
+    check_slugs()
     found = subprocess.run(
         [sys.executable, APP / "redis_server.py", chosen.environment.absolute() / "bin"],
         capture_output=True, text=True, check=True,
