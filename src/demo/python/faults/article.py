@@ -60,8 +60,8 @@ def read_by_hand_too():
     by_hand.consume_by_hand()
 
 
-@breaks("article-headers-none", "api")
-def an_api_without_headers():
+@breaks("article-headers-none", "script")
+def a_script_without_headers():
     """Another caller of the same task, which knows nothing of traces."""
     tracing.instrument_celery = lambda: None
 
@@ -79,6 +79,7 @@ def nobody_flushes():
 
 
 @breaks("article-retry-marked-error", "api")
+@breaks("article-headers-none", "api")
 def by_hand_api():
     by_hand.api()
 
