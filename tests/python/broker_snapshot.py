@@ -31,7 +31,9 @@ def look(redis, path, stage):
                 case "hash":
                     line["entries"] = {text(name): text(value) for name, value in redis.hgetall(key).items()}
                 case "zset":
-                    line["entries"] = [[text(member), score] for member, score in redis.zrange(key, 0, -1, withscores=True)]
+                    line["entries"] = [
+                        [text(member), score] for member, score in redis.zrange(key, 0, -1, withscores=True)
+                    ]
                 case "string":
                     value = redis.get(key)
                     line["entries"] = [] if value is None else text(value)

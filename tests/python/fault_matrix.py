@@ -40,7 +40,9 @@ def environment(folder):
     if not (made.exists() and made.read_text() == lock.read_text()):
         print(f"making the environment in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock], check=True
+        )
         shutil.copyfile(lock, made)
     return python
 
@@ -49,7 +51,9 @@ def check_slugs():
     """The manifest and the program must know the same faults."""
     ask = "import faults; faults.read_all(); print(*faults.known())"
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    known = subprocess.run([sys.executable, "-c", ask], cwd=APP, env=env, capture_output=True, text=True, check=True)
+    known = subprocess.run(
+        [sys.executable, "-c", ask], cwd=APP, env=env, capture_output=True, text=True, check=True
+    )
     differ = set(known.stdout.split()) ^ {entry["slug"] for entry in MANIFEST["faults"]}
     if differ:
         raise SystemExit(f"only in one of faults.json and faults/: {', '.join(sorted(differ))}")
@@ -130,7 +134,8 @@ class Run:
         process = self.processes[name]
         port = self.ports.setdefault(name, free_port()) if process.get("http") else 0
         env = {
-            **os.environ,
+            # What the developer exports is no part of the fault.
+            **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
             "TRACELINK_DEMO_FAULT": self.entry["slug"],
             "TRACELINK_DEMO_BROKER": f"redis://127.0.0.1:{self.stage.port}/0",
             "TRACELINK_DEMO_WORK_SCALE": "0.1",
@@ -155,14 +160,18 @@ class Run:
     def do_start(self, name, _step):
         process = self.processes[name]
         self.running[name] = child = self.launch(name)
-        if process.get("http"):
-            ready = lambda: answers(self.ports[name]) or child.poll() is not None
-        elif "ready" in process:
-            ready = lambda: self.stage.redis.exists(process["ready"]) or child.poll() is not None
-        else:
-            return
-        if not wait_until(ready, 20) or child.poll() is not None:
-            raise RuntimeError(f"{name} did not start: see {name}.log")
+
+        def ready():
+            answered = (
+                answers(self.ports[name])
+                if process.get("http")
+                else self.stage.redis.exists(process["ready"])
+            )
+            return answered or child.poll() is not None
+
+        if process.get("http") or "ready" in process:
+            if not wait_until(ready, 20) or child.poll() is not None:
+                raise RuntimeError(f"{name} did not start: see {name}.log")
 
     def do_run(self, name, _step):
         child = self.launch(name)
@@ -173,7 +182,9 @@ class Run:
         url = f"http://127.0.0.1:{self.ports[step.get('to', 'api')]}/orders"
         order = {**SAMPLE, "quantity": step.get("quantity", SAMPLE["quantity"])}
         for _ in range(count):
-            request = urllib.request.Request(url, json.dumps(order).encode(), {"content-type": "application/json"})
+            request = urllib.request.Request(
+                url, json.dumps(order).encode(), {"content-type": "application/json"}
+            )
             try:
                 urllib.request.urlopen(request, timeout=10).close()
             except urllib.error.HTTPError as refused:
@@ -187,7 +198,16 @@ class Run:
         self.looks += 1
 
     def do_results(self, count, step):
-        wait_until(lambda: self.final_results() >= count, step["within"])
+        wait_until(lambda: self.final_results() >= count or self.ended_early(), step["within"])
+        if self.ended_early():
+            raise RuntimeError(f"{self.ended_early()} ended by itself: see its log")
+
+    def ended_early(self):
+        """The process that is not there any more and should be, if any."""
+        for name, child in self.running.items():
+            if child.poll() is not None and not self.processes[name].get("may_fail"):
+                return name
+        return None
 
     def final_results(self):
         keys = self.stage.redis.keys("celery-task-meta-*")
@@ -284,14 +304,17 @@ def play_all(entries, binary, redis_server, evidence, jobs):
                 break
             except queue.Empty:
                 if not any(thread.is_alive() for thread in threads) and results.empty():
-                    raise SystemExit("the stages ended early")
+                    raise SystemExit("the stages ended early") from None
     for thread in threads:
         thread.join()
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("slugs", nargs="*", metavar="SLUG", help="the faults to act out; all of them by default")
+    arguments.add_argument(
+        "slugs", nargs="*", metavar="SLUG", help="the faults to act out; all of them by default"
+    )
+    arguments.add_argument("--dozen", action="store_true", help="only the dozen that CI acts out")
     arguments.add_argument("--tracelink", type=Path, default=ROOT / "target" / "debug" / "tracelink")
     arguments.add_argument("--environment", type=Path, default=ROOT / "target" / "python-demo")
     arguments.add_argument("--evidence", type=Path, help="keep the evidence in this folder")
@@ -305,7 +328,9 @@ def main():
     check_slugs()
     found = subprocess.run(
         [sys.executable, APP / "redis_server.py", chosen.environment.absolute() / "bin"],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     redis_server = found.stdout.strip()
     unknown = set(chosen.slugs) - {entry["slug"] for entry in MANIFEST["faults"]}
@@ -313,15 +338,21 @@ def main():
         raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
     # Files do not say how long a receiver listened in vain.
     entries = [entry for entry in MANIFEST["faults"] if not entry.get("live")]
+    entries = [entry for entry in entries if not chosen.dozen or entry.get("dozen")]
     entries = [entry for entry in entries if not chosen.slugs or entry["slug"] in chosen.slugs]
     evidence = chosen.evidence or Path(tempfile.mkdtemp(prefix="tracelink-evidence-"))
     for entry in entries:
         shutil.rmtree(evidence / entry["slug"], ignore_errors=True)
     wrong = 0
-    for entry, said, right, seconds in play_all(entries, chosen.tracelink, redis_server, evidence, chosen.jobs):
+    for entry, said, right, seconds in play_all(
+        entries, chosen.tracelink, redis_server, evidence, chosen.jobs
+    ):
         wrong += not right
         expected = " or ".join([entry["expect"] or "healthy", *entry.get("or", [])])
-        print(f"{'right' if right else 'WRONG'}  {entry['slug']:34} {seconds:5.1f} s  {entry['what']}", flush=True)
+        print(
+            f"{'right' if right else 'WRONG'}  {entry['slug']:34} {seconds:5.1f} s  {entry['what']}",
+            flush=True,
+        )
         print(f"       expected {expected}; said {said}", flush=True)
     print(f"{len(entries) - wrong} of {len(entries)} right")
     if not chosen.evidence:

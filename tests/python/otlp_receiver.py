@@ -48,14 +48,25 @@ class Receiver:
     def saw(self, outcome, transport, agent, target, peer, request=None):
         with self.lock:
             self.log.append(
-                {"t": time.time(), "transport": transport, "peer": peer, "agent": agent, "target": target, "outcome": outcome}
+                {
+                    "t": time.time(),
+                    "transport": transport,
+                    "peer": peer,
+                    "agent": agent,
+                    "target": target,
+                    "outcome": outcome,
+                }
             )
             if request is not None:
                 self.requests.append(request)
 
     def save(self, folder):
         """Writes the bundle's two files."""
-        with self.lock, open(folder / "spans.jsonl", "w") as spans, open(folder / "receiver.jsonl", "w") as log:
+        with (
+            self.lock,
+            open(folder / "spans.jsonl", "w") as spans,
+            open(folder / "receiver.jsonl", "w") as log,
+        ):
             for request in self.requests:
                 spans.write(json.dumps(otlp_json(request)) + "\n")
             for line in self.log:

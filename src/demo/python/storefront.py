@@ -1,6 +1,6 @@
 """A program in front of the API: it calls `POST /orders` inside a span of its own.
 
-    python storefront.py URL [NUMBER OF ORDERS]
+python storefront.py URL [NUMBER OF ORDERS]
 """
 
 import json

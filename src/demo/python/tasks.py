@@ -31,7 +31,7 @@ def fulfil(task, order_id, order):
     try:
         send_confirmation_email(order_id, order, task.request.retries)
     except EmailServiceUnavailable as reason:
-        raise task.retry(exc=reason, countdown=2**task.request.retries * WORK_SCALE)
+        raise task.retry(exc=reason, countdown=2**task.request.retries * WORK_SCALE) from reason
     update_inventory(order)
     return {"order_id": order_id, "status": "confirmed"}
 

@@ -133,7 +133,9 @@ def nested_headers():
 @breaks("conflicting-contexts", "api")
 def two_owners():
     """The instrumentor writes W3C, and a helper the B3 context of something else."""
-    tracing.make_propagator = lambda: CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+    tracing.make_propagator = lambda: CompositePropagator(
+        [TraceContextTextMapPropagator(), W3CBaggagePropagator()]
+    )
 
     def publish(order_id, order, _incoming):
         headers = {}

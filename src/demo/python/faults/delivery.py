@@ -35,7 +35,9 @@ def an_exchange_without_queues():
         if order["quantity"] < 100:
             healthy(order_id, order, incoming)
         else:
-            tasks.process_order.apply_async(args=[order_id, order], exchange="wholesale", routing_key="orders.large")
+            tasks.process_order.apply_async(
+                args=[order_id, order], exchange="wholesale", routing_key="orders.large"
+            )
 
     publishing.publish = publish
 

@@ -82,7 +82,9 @@ def two_exporters():
 
 @breaks("grpc-on-http-port", "worker")
 def grpc_to_the_http_port():
-    tracing.make_exporters = lambda: [OTLPSpanExporter(endpoint=tracing.http_endpoint(), insecure=True, timeout=1)]
+    tracing.make_exporters = lambda: [
+        OTLPSpanExporter(endpoint=tracing.http_endpoint(), insecure=True, timeout=1)
+    ]
 
 
 @breaks("http-endpoint-without-path", "worker")
