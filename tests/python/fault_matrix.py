@@ -9,6 +9,7 @@ ends with 1 where a row is not right. Everything that it starts it stops.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import queue
@@ -297,16 +298,25 @@ def play_all(entries, binary, redis_server, evidence, jobs):
     threads = [threading.Thread(target=work) for _ in range(jobs)]
     for thread in threads:
         thread.start()
-    for _ in entries:
-        while True:
-            try:
-                yield results.get(timeout=1)
-                break
-            except queue.Empty:
-                if not any(thread.is_alive() for thread in threads) and results.empty():
-                    raise SystemExit("the stages ended early") from None
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in entries:
+            yield next_result(results, threads)
+    finally:
+        # Interrupted or not: what was begun ends in order, and nothing new begins.
+        with contextlib.suppress(queue.Empty):
+            while True:
+                todo.get_nowait()
+        for thread in threads:
+            thread.join()
+
+
+def next_result(results, threads):
+    while True:
+        try:
+            return results.get(timeout=1)
+        except queue.Empty:
+            if not any(thread.is_alive() for thread in threads) and results.empty():
+                raise SystemExit("the stages ended early") from None
 
 
 def main():
@@ -343,10 +353,21 @@ def main():
     evidence = chosen.evidence or Path(tempfile.mkdtemp(prefix="tracelink-evidence-"))
     for entry in entries:
         shutil.rmtree(evidence / entry["slug"], ignore_errors=True)
+    try:
+        wrong = report(play_all(entries, chosen.tracelink, redis_server, evidence, chosen.jobs))
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if not chosen.evidence:
+            shutil.rmtree(evidence, ignore_errors=True)
+    print(f"{len(entries) - wrong} of {len(entries)} right")
+    return 1 if wrong else 0
+
+
+def report(results):
+    """Prints a row for each result as it comes; gives how many are wrong."""
     wrong = 0
-    for entry, said, right, seconds in play_all(
-        entries, chosen.tracelink, redis_server, evidence, chosen.jobs
-    ):
+    for entry, said, right, seconds in results:
         wrong += not right
         expected = " or ".join([entry["expect"] or "healthy", *entry.get("or", [])])
         print(
@@ -354,10 +375,7 @@ def main():
             flush=True,
         )
         print(f"       expected {expected}; said {said}", flush=True)
-    print(f"{len(entries) - wrong} of {len(entries)} right")
-    if not chosen.evidence:
-        shutil.rmtree(evidence, ignore_errors=True)
-    return 1 if wrong else 0
+    return wrong
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def copy_the_callers_header():
 @breaks("request-not-instrumented", "api")
 @breaks("request-not-instrumented-called", "api")
 def no_server_spans():
-    FastAPIInstrumentor.instrument_app = staticmethod(lambda _app: None)
+    FastAPIInstrumentor.instrument_app = staticmethod(lambda _app, **_: None)
     # FastAPI makes server spans of its own where nobody else does.
     fastapi.FastAPI = functools.partial(fastapi.FastAPI, telemetry={"tracing": False})
 
