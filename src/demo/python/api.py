@@ -25,6 +25,7 @@ tracer = trace.get_tracer("shop.api")
 
 @asynccontextmanager
 async def lifespan(_app):
+    publishing.connect()
     yield
     tracing.stop()
 
