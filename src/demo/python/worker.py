@@ -1,0 +1,37 @@
+"""The worker, and beat.
+
+    python -m celery -A worker worker
+    python -m celery -A worker beat
+
+The prefork pool forks: the provider, with its exporting thread and its gRPC
+channel, is made in each child after the fork, and sends what it holds before
+the child ends.
+"""
+
+import faults
+
+faults.enter("worker")
+
+import tasks  # a worker knows the tasks that it has imported, and no others
+import tracing
+from celery.signals import beat_init, worker_process_init, worker_process_shutdown
+
+from shop import celery as app
+
+
+__all__ = ["app", "tasks"]
+
+
+@worker_process_init.connect(weak=False)
+def start_tracing(**_):
+    tracing.start("order-worker")
+
+
+@worker_process_shutdown.connect(weak=False)
+def stop_tracing(**_):
+    tracing.stop()
+
+
+@beat_init.connect(weak=False)
+def start_beat_tracing(**_):
+    tracing.start("order-beat")
