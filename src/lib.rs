@@ -19,5 +19,6 @@ pub mod command;
 pub mod diagnosis;
 pub mod evidence;
 pub mod model;
+pub mod receiver;
 pub mod report;
 pub mod wire;
