@@ -164,9 +164,7 @@ pub fn accepted(signal: Signal, receipt: &Receipt, form: Form) -> Response<Answe
                 Encoding::Json => receipt_json(signal, receipt).into_bytes(),
             };
             let mut response = Response::new(Answer::of(body));
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
             response
         }
         Form::Grpc => {
@@ -177,8 +175,7 @@ pub fn accepted(signal: Signal, receipt: &Receipt, form: Form) -> Response<Answe
             data.put_slice(&message);
             let mut trailers = HeaderMap::with_capacity(1);
             trailers.insert("grpc-status", HeaderValue::from_static("0"));
-            let mut response =
-                Response::new(Answer { data: Some(data.freeze()), trailers: Some(trailers) });
+            let mut response = Response::new(Answer { data: Some(data.freeze()), trailers: Some(trailers) });
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
             response
         }

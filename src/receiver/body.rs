@@ -67,7 +67,9 @@ pub async fn collect(
     patience: Duration,
     place: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
-    tokio::time::timeout(patience, gather(body, announced, limit, place)).await.unwrap_or(Err(BodyError::Late))
+    tokio::time::timeout(patience, gather(body, announced, limit, place))
+        .await
+        .unwrap_or(Err(BodyError::Late))
 }
 
 async fn gather(

@@ -120,7 +120,9 @@ async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver
             Opening::Tls => {
                 client.ended(Outcome::TlsOnPlainPort);
                 // TLS clients take this for what it is: "wrong version number".
-                stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nno TLS here: http://\n").await
+                stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nno TLS here: http://\n")
+                    .await
             }
             Opening::Unknown => {
                 client.ended(Outcome::NotHttp);

@@ -107,12 +107,7 @@ fn http_on_grpc_port(addresses: &Addresses) -> Fault {
         ),
         None => format!("an HTTP request on the port of OTLP/gRPC. OTLP/HTTP's own is 4318, {here}"),
     };
-    Fault::new(
-        Outcome::HttpOnGrpcPort,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Code::FailedPrecondition,
-        message,
-    )
+    Fault::new(Outcome::HttpOnGrpcPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::FailedPrecondition, message)
 }
 
 fn http(parts: &Parts, content: Content, origin: &Origin) -> Route {
@@ -264,14 +259,54 @@ mod tests {
         let trace = Signal::Traces.method();
         let cases = [
             (Door::Http, "POST", trace, "application/grpc", h2, Outcome::GrpcOnHttpPort, "127.0.0.1:4317"),
-            (Door::Grpc, "POST", "/v1/traces", "application/json", h1, Outcome::HttpOnGrpcPort, "127.0.0.1:4318"),
-            (Door::Grpc, "POST", "/v1/traces", "application/json", h2, Outcome::HttpOnGrpcPort, "127.0.0.1:4318"),
+            (
+                Door::Grpc,
+                "POST",
+                "/v1/traces",
+                "application/json",
+                h1,
+                Outcome::HttpOnGrpcPort,
+                "127.0.0.1:4318",
+            ),
+            (
+                Door::Grpc,
+                "POST",
+                "/v1/traces",
+                "application/json",
+                h2,
+                Outcome::HttpOnGrpcPort,
+                "127.0.0.1:4318",
+            ),
             (Door::Grpc, "POST", "/a.B/C", "application/grpc", h2, Outcome::UnknownPath, "/a.B/C"),
             (Door::Http, "POST", "/", "application/json", h1, Outcome::WithoutPath, "/v1/traces"),
             (Door::Http, "POST", "/", "text/html", h1, Outcome::UnknownPath, "/v1/traces"),
-            (Door::Http, "POST", "/api/v2/spans", "application/json", h1, Outcome::Zipkin, "OTEL_TRACES_EXPORTER=otlp"),
-            (Door::Http, "POST", "/v1/traces/v1/traces", "application/json", h1, Outcome::UnknownPath, "without a path"),
-            (Door::Http, "POST", "/v1/traces", "text/html", h1, Outcome::UnknownContentType, "application/x-protobuf"),
+            (
+                Door::Http,
+                "POST",
+                "/api/v2/spans",
+                "application/json",
+                h1,
+                Outcome::Zipkin,
+                "OTEL_TRACES_EXPORTER=otlp",
+            ),
+            (
+                Door::Http,
+                "POST",
+                "/v1/traces/v1/traces",
+                "application/json",
+                h1,
+                Outcome::UnknownPath,
+                "without a path",
+            ),
+            (
+                Door::Http,
+                "POST",
+                "/v1/traces",
+                "text/html",
+                h1,
+                Outcome::UnknownContentType,
+                "application/x-protobuf",
+            ),
             (Door::Both, "POST", trace, "application/grpc", h1, Outcome::UnknownPath, "/v1/traces"),
             (Door::Http, "PUT", "/v1/logs", "application/json", h1, Outcome::WrongMethod, "POST"),
         ];
