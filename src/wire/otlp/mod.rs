@@ -5,9 +5,11 @@
 //! batch must not be lost over one odd field.
 
 mod attributes;
+mod count;
 mod json;
 mod protobuf;
 
+pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
 pub use json::{decode_json, decode_json_documents};
 pub use protobuf::decode_protobuf;
 

@@ -233,13 +233,13 @@ fn to_span_id(bytes: &[u8]) -> Option<SpanId> {
 
 /// A field's value as far as its wire type says. Bytes come with their offset
 /// in the request, for errors.
-enum Value<'a> {
+pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8], usize),
 }
 
 /// The fields of a message, one after the other.
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     bytes: &'a [u8],
     at: usize,
     /// Where the message begins in the request.
@@ -247,7 +247,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    const fn of(bytes: &'a [u8], base: usize) -> Self {
+    pub(super) const fn of(bytes: &'a [u8], base: usize) -> Self {
         Self { bytes, at: 0, base }
     }
 
