@@ -10,7 +10,10 @@ use crate::diagnosis::{Listing, Pace, Watch};
 use crate::evidence::{Intake, Moment};
 use crate::model::{Event, Report};
 use crate::receiver::{Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal};
-use crate::wire::otlp::{Counts, DecodeError, count_logs, count_metrics, decode_json, decode_protobuf};
+use crate::wire::otlp::{
+    Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
+    decode_json, decode_protobuf,
+};
 
 /// What a receiver feeds.
 #[derive(Debug)]
@@ -126,11 +129,13 @@ impl Session {
     }
 
     fn count(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
-        let count = match request.signal {
-            Signal::Metrics => count_metrics,
-            Signal::Logs | Signal::Traces => count_logs,
+        let count = match (request.signal, request.encoding) {
+            (Signal::Metrics, Encoding::Protobuf) => count_metrics_protobuf,
+            (Signal::Metrics, Encoding::Json) => count_metrics_json,
+            (_, Encoding::Protobuf) => count_logs_protobuf,
+            (_, Encoding::Json) => count_logs_json,
         };
-        let counted = count(request.body, request.encoding == Encoding::Json).map_err(malformed)?;
+        let counted = count(request.body).map_err(malformed)?;
         let mut watch = self.watch();
         let total = match request.signal {
             Signal::Metrics => &mut watch.evidence.metric_points,

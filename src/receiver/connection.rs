@@ -44,13 +44,10 @@ pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut 
             accepted = listener.accept() => accepted,
             _ = stop.wait_for(|stop| *stop) => return,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(_) => {
-                // No file descriptor is free, say. Others end in the meantime.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-                continue;
-            }
+        let Ok((stream, peer)) = accepted else {
+            // No file descriptor is free, say. Others end in the meantime.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
         };
         let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Pulse::new() };
         let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
@@ -174,7 +171,7 @@ async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
     const CONNECTION_WINDOW: u32 = 4 << 20;
     const FRAME: u32 = 256 << 10;
     const HEADERS: u32 = 32 << 10;
-    const PING: Duration = Duration::from_secs(60);
+    const PING: Duration = Duration::from_mins(1);
     let visited = Arc::clone(&client);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS)

@@ -77,7 +77,7 @@ impl Limits {
             bodies,
             connections: 512,
             patience: Duration::from_secs(20),
-            idle: Duration::from_secs(300),
+            idle: Duration::from_mins(5),
         }
     }
 }

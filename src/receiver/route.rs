@@ -1,6 +1,8 @@
 //! What a request asks for, by its head alone; and the remedy for every wrong
 //! way in.
 
+use std::fmt::Write;
+
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, StatusCode, Version};
@@ -205,7 +207,7 @@ pub fn greeting(addresses: &Addresses) -> String {
     let mut text = "tracelink listens for OpenTelemetry here.\n\n".to_owned();
     let mut line = |name: &str, address: Option<std::net::SocketAddr>| {
         if let Some(address) = address {
-            text.push_str(&format!("{name:<20} http://{address}\n"));
+            let _ = writeln!(text, "{name:<20} http://{address}");
         }
     };
     line("OTLP/gRPC", addresses.grpc);

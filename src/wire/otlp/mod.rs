@@ -9,7 +9,7 @@ mod count;
 mod json;
 mod protobuf;
 
-pub use count::{count_logs, count_metrics};
+pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
 pub use json::{decode_json, decode_json_documents};
 pub use protobuf::decode_protobuf;
 

@@ -30,7 +30,7 @@ pub fn decode_protobuf(body: &[u8], sink: &mut impl Sink) -> Result<Counts, Deco
     Ok(counts)
 }
 
-pub(super) type Step<T> = Result<T, DecodeError>;
+type Step<T> = Result<T, DecodeError>;
 
 fn decode_resource_spans(
     bytes: &[u8],
