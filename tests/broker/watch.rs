@@ -185,7 +185,7 @@ fn a_broker_that_goes_away_is_told_once_and_looked_at_again() {
     for _ in 0..3 {
         assert!(watch.look(&[]).expect("it was said before").is_none());
     }
-    let again = RedisServer::start(&["--port", &port.to_string()]);
+    let again = RedisServer::start_at(port, tempfile::tempdir().expect("a folder"), &[]);
     let deadline = Instant::now() + Duration::from_secs(20);
     let glimpse = loop {
         if let Some(glimpse) = watch.look(&[]).expect("nothing new is wrong") {
@@ -215,7 +215,9 @@ fn a_watch_leaves_no_trace_and_needs_no_more_than_reading() {
             std::thread::sleep(Duration::from_millis(150));
         }
     });
-    let allowed: BTreeSet<String> = tracelink::broker::READ_COMMANDS.map(str::to_owned).into();
+    // `MONITOR` of Redis 7 shows that somebody logs in, without the password.
+    let allowed: BTreeSet<String> =
+        tracelink::broker::READ_COMMANDS.into_iter().chain(["AUTH"]).map(str::to_owned).collect();
     assert!(said.is_subset(&allowed), "{said:?}");
     assert!(said.contains("LRANGE") && said.contains("HSCAN") && said.contains("MGET"), "{said:?}");
     assert_eq!(dump(&mut redis), before);
@@ -226,17 +228,11 @@ fn a_watch_leaves_no_trace_and_needs_no_more_than_reading() {
 fn foreign_keys_do_not_slow_a_look() {
     let server = RedisServer::start(&[]);
     let mut redis = server.connection();
-    cmd("DEBUG")
-        .arg("POPULATE")
-        .arg(300_000)
-        .arg("session")
-        .exec(&mut redis)
-        .or_else(|_| {
-            let mut pipe = redis::pipe();
-            (0..300_000).for_each(|number| drop(pipe.set(format!("session:{number}"), "x").ignore()));
-            pipe.exec(&mut redis)
-        })
-        .expect("it takes all");
+    for thousand in 0..300 {
+        let sessions: Vec<_> =
+            (0..1000).map(|number| (format!("session:{thousand}:{number}"), "x")).collect();
+        redis.mset::<_, _, ()>(&sessions).expect("it takes all");
+    }
     redis.lpush::<_, _, ()>("celery", envelope(1)).expect("it listens");
     let mut watch = watch(&server, WatchOptions::default());
     for _ in 0..20 {

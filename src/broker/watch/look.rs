@@ -69,8 +69,21 @@ pub fn look(
     let keys: Vec<String> = known.lists.keys().cloned().collect();
     let hungry = look.lists(connection, known, &keys, true)?;
     look.lists(connection, known, &hungry, false)?;
-    look.lines.splice(0..0, bindings);
+    look.lines.extend(bindings);
+    // In one order, whatever was asked twice.
+    look.lines.sort_by(|one, other| place(one).cmp(&place(other)));
     Ok(Seen { at, lines: look.lines, unread: look.unread })
+}
+
+/// Where a line stands: bindings first, so that a reader knows the queues.
+fn place<'l>(line: &'l KeyLine<'_>) -> (u8, &'l [u8], u64) {
+    let rank = match line.content {
+        Content::Set(_) => 0,
+        Content::List(_) => 1,
+        Content::Hash(_) => 2,
+        _ => 3,
+    };
+    (rank, &line.key, line.from)
 }
 
 struct Glance<'o> {
