@@ -92,6 +92,15 @@ pub enum BrokerError {
 }
 
 impl BrokerError {
+    /// Whether the connection is of no more use; a command that was refused is
+    /// answered, and the next one may be allowed.
+    pub(super) const fn ends_the_connection(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoPermission { .. } | Self::WrongType { .. } | Self::Loading { .. } | Self::Refused { .. }
+        )
+    }
+
     /// Names the failure of a connection that was never there.
     pub(super) fn unreachable(broker: &str, error: &RedisError) -> Self {
         let broker = broker.to_owned();

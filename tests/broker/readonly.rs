@@ -17,9 +17,9 @@ use tracelink::broker::{
 };
 use tracelink::wire::snapshot::{Content, KeyLine};
 
-const SEPARATOR: &str = "\u{6}\u{16}";
+pub const SEPARATOR: &str = "\u{6}\u{16}";
 
-fn envelope(id: u32) -> String {
+pub fn envelope(id: u32) -> String {
     format!(
         r#"{{"body": "W1tdLCB7fSwge31d", "content-type": "application/json", "content-encoding": "utf-8",
            "headers": {{"lang": "py", "task": "orders.place", "id": "{id}", "argsrepr": "()"}},
@@ -29,7 +29,7 @@ fn envelope(id: u32) -> String {
 }
 
 /// A database as Celery leaves it, beside another program's keys.
-fn fill(server: &RedisServer) {
+pub fn fill(server: &RedisServer) {
     let mut redis = server.connection();
     let mut pipe = redis::pipe();
     for exchange in ["celery", "orders"] {
@@ -178,7 +178,7 @@ fn no_command_of_the_list_may_write() {
 }
 
 /// What `MONITOR` shows: the commands that reach the server, by their first word.
-fn monitored(server: &RedisServer, work: impl FnOnce()) -> BTreeSet<String> {
+pub fn monitored(server: &RedisServer, work: impl FnOnce()) -> BTreeSet<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
     stream.write_all(b"MONITOR\r\n").expect("it listens");
@@ -221,7 +221,7 @@ fn a_connection_says_only_what_logs_it_in() {
 }
 
 /// Every key with its value as Redis would save it, and when it expires.
-fn dump(redis: &mut redis::Connection) -> BTreeMap<String, (Vec<u8>, i64)> {
+pub fn dump(redis: &mut redis::Connection) -> BTreeMap<String, (Vec<u8>, i64)> {
     let keys: Vec<String> = redis.keys("*").expect("keys");
     let value = |redis: &mut redis::Connection, key: &str| {
         let dump = cmd("DUMP").arg(key).query(redis).expect("the key is there");
@@ -311,6 +311,7 @@ fn only_the_connection_names_the_driver() {
         "broker/connection/command.rs",
         "broker/connection/dial.rs",
         "broker/connection/mod.rs",
+        "broker/connection/tap.rs",
         "broker/error.rs",
     ];
     let naming: Vec<_> = sources(&src)

@@ -27,7 +27,11 @@ impl RedisServer {
 
     /// The same in a folder that holds what the arguments name.
     pub fn start_in(dir: TempDir, arguments: &[&str]) -> Self {
-        let port = free_port();
+        Self::start_at(free_port(), dir, arguments)
+    }
+
+    /// The same at a port where another one was.
+    pub fn start_at(port: u16, dir: TempDir, arguments: &[&str]) -> Self {
         let port_option = if arguments.contains(&"--tls-cert-file") { "--tls-port" } else { "--port" };
         let mut command = Command::new("redis-server");
         // A sentinel keeps its state in a file; a server does without one.

@@ -111,7 +111,8 @@ impl Connection {
         for command in commands {
             command.write(&mut wire);
         }
-        let first = commands.first().map_or("", ReadCommand::name);
+        // The driver takes no silence.
+        let Some(first) = commands.first().map(ReadCommand::name) else { return Ok(()) };
         self.redis.send_packed_command(&wire).map_err(|error| BrokerError::lost(&self.shown, first, &error))
     }
 

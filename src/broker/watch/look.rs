@@ -47,10 +47,6 @@ impl Reach {
         }
     }
 
-    const fn total(self) -> u64 {
-        self.newest + self.next_out
-    }
-
     fn ranges(self) -> impl Iterator<Item = (i64, i64)> {
         let index = |distance: u64| i64::try_from(distance).unwrap_or(i64::MAX);
         let newest = (self.newest > 0).then(|| (0, index(self.newest) - 1));
@@ -73,8 +69,21 @@ pub fn look(
     let keys: Vec<String> = known.lists.keys().cloned().collect();
     let hungry = look.lists(connection, known, &keys, true)?;
     look.lists(connection, known, &hungry, false)?;
-    look.lines.splice(0..0, bindings);
+    look.lines.extend(bindings);
+    // In one order, whatever was asked twice.
+    look.lines.sort_by(|one, other| place(one).cmp(&place(other)));
     Ok(Seen { at, lines: look.lines, unread: look.unread })
+}
+
+/// Where a line stands: bindings first, so that a reader knows the queues.
+fn place<'l>(line: &'l KeyLine<'_>) -> (u8, &'l [u8], u64) {
+    let rank = match line.content {
+        Content::Set(_) => 0,
+        Content::List(_) => 1,
+        Content::Hash(_) => 2,
+        _ => 3,
+    };
+    (rank, &line.key, line.from)
 }
 
 struct Glance<'o> {
@@ -216,19 +225,15 @@ impl Glance<'_> {
             };
             list.len = len;
             list.was_seen |= len > 0;
-            let was_sized = list.mean.is_some();
             list.mean = mean(pieces.iter().flatten().map(Vec::as_slice)).or(list.mean);
-            let may_read = share / list.mean.unwrap_or(1);
-            let is_hungry = is_first
-                && len > reach.total()
-                && (!was_sized || reach.next_out == 0)
-                && may_read.min(self.options.entries) > reach.total();
-            if is_hungry || (is_first && len > reach.newest && reach.next_out == 0) {
+            // It is longer than was thought, or nothing was known of its
+            // entries: it is asked again, for both of its ends.
+            if is_first && len > reach.newest && reach.next_out == 0 {
                 hungry.push(key.clone());
                 continue;
             }
             let (was_seen, is_bound) = (list.was_seen, list.is_bound);
-            self.list(key, len, pieces, was_seen && !is_bound);
+            self.list(key, len, pieces, was_seen && !is_bound, is_first);
         }
         for ((key, index, start), (len, pairs, since_len, since)) in held.into_iter().zip(seen_held) {
             let next = self.held(connection, &key, start, len, pairs)?;
@@ -246,7 +251,7 @@ impl Glance<'_> {
     }
 
     /// Tells of a list: whole, or its newest entries and those next out.
-    fn list(&mut self, key: &str, len: u64, pieces: Vec<Vec<Vec<u8>>>, tell_empty: bool) {
+    fn list(&mut self, key: &str, len: u64, pieces: Vec<Vec<Vec<u8>>>, tell_empty: bool, is_first: bool) {
         let mut pieces = pieces.into_iter();
         let newest = pieces.next().unwrap_or_default();
         let mut next_out = pieces.next().unwrap_or_default();
@@ -254,7 +259,9 @@ impl Glance<'_> {
         // Where the two ends meet, some entries came twice.
         let overlap = usize::try_from(read.saturating_sub(len)).unwrap_or(usize::MAX).min(next_out.len());
         next_out.drain(..overlap);
-        let complete = read >= len;
+        // What was asked a second time is later than what workers hold: a message
+        // may have gone there in between.
+        let complete = read >= len && is_first;
         self.unread += len.saturating_sub(read);
         let list = |entries: Vec<Vec<u8>>| Content::List(entries.into_iter().map(Cow::Owned).collect());
         if !newest.is_empty() || (next_out.is_empty() && (len > 0 || tell_empty)) {

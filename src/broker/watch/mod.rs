@@ -96,6 +96,8 @@ pub struct Watch {
     /// Ids whose results were not asked for at the last look come first.
     turn: VecDeque<String>,
     last: Option<u64>,
+    /// Whether it was said that results cannot be read.
+    told_of_results: bool,
 }
 
 impl Watch {
@@ -132,6 +134,7 @@ impl Watch {
             walk,
             turn: VecDeque::new(),
             last: None,
+            told_of_results: false,
         })
     }
 
@@ -202,13 +205,20 @@ impl Watch {
             Ok(Some(long))
         });
         match read {
-            Ok(long) => {
-                glimpse.long_results = long.unwrap_or_default();
-                if long.is_some() {
-                    link.answered();
+            Ok(None) => {}
+            Ok(Some(long)) => {
+                glimpse.long_results = long;
+                link.answered();
+                self.told_of_results = false;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.told_of_results, true) {
+                    glimpse.results_failed = Some(error.to_string());
+                }
+                if error.ends_the_connection() {
+                    link.lost(error);
                 }
             }
-            Err(error) => glimpse.results_failed = link.lost(error).map(|error| error.to_string()),
         }
     }
 
