@@ -144,7 +144,7 @@ fn looks_that_see_the_same_grow_nothing() {
                 evidence.brokers.bytes(),
                 evidence.foreign_entries,
                 evidence.tasks.results(),
-                evidence.ages.len(),
+                evidence.ages.open().count(),
             ));
         }
     }

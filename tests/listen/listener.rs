@@ -35,7 +35,8 @@ impl Listener {
     /// Starts it at free ports; it says which on standard error.
     pub fn start(args: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tracelink"))
-            .args(["listen", "--grpc", "0", "--http", "0", "--format", "json"])
+            .args(["listen", "--grpc", "0", "--http", "0"])
+            .args(if args.contains(&"--format") { &[][..] } else { &["--format", "json"] })
             .args(args)
             .env_remove("TRACELINK_BROKER")
             .stdout(Stdio::piped())

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ending;
 mod listener;
 mod replay;
 mod wrapped;

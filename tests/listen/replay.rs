@@ -25,6 +25,17 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
+/// One case of the corpus.
+pub fn case(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(name)
+}
+
+/// Its requests as OTLP/JSON, in their order.
+pub fn requests(case: &Path) -> Vec<String> {
+    let text = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
+    text.lines().map(str::to_owned).collect()
+}
+
 /// What `diagnose` says of the spans alone.
 fn diagnosed(case: &Path) -> Value {
     let mut evidence = Evidence::default();
@@ -81,8 +92,7 @@ fn over_grpc_in_the_order_of_the_capture() {
 #[test]
 fn over_http_as_json_shuffled() {
     in_parallel(|case| {
-        let text = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
-        let mut requests: Vec<_> = text.lines().map(str::to_owned).collect();
+        let mut requests = requests(case);
         // A fixed way to put them out of order, other for each case.
         let seed = case.as_os_str().len();
         requests.sort_by_cached_key(|request| (request.len() * 31 + seed).wrapping_mul(0x9e37_79b9) % 1009);
@@ -97,15 +107,15 @@ fn over_http_as_json_shuffled() {
 fn what_is_kept_is_diagnosed_alike() {
     let folder = tempfile::tempdir().expect("a folder");
     let bundle = folder.path().join("bundle");
-    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/retry_auto");
+    let case = case("retry_auto");
     let request = |number: &str| {
         let file = fs::read(case.join(format!("spans.{number}.binpb"))).expect("captured");
         ExportTraceServiceRequest::decode(&*file).expect("captured")
     };
     let listener = Listener::start(&["--idle", IDLE, "--save", bundle.to_str().expect("UTF-8")]);
     listener.send_grpc(&[request("000"), request("001")]);
-    let lines = fs::read_to_string(case.join("spans.jsonl")).expect("captured");
-    listener.send_json(&lines.lines().skip(2).map(str::to_owned).collect::<Vec<_>>());
+    let lines = requests(&case);
+    listener.send_json(&lines[2..]);
     let ended = listener.wait();
     let live = said(&ended.report());
     assert_eq!(live, said(&diagnosed(&case)));
@@ -118,5 +128,5 @@ fn what_is_kept_is_diagnosed_alike() {
     assert_eq!(said(&again), live);
     let log = fs::read_to_string(bundle.join("receiver.jsonl")).expect("kept");
     assert!(log.lines().all(|line| line.contains("\"accepted\"")), "{log}");
-    assert_eq!(log.lines().count(), lines.lines().count());
+    assert_eq!(log.lines().count(), lines.len());
 }

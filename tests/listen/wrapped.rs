@@ -32,7 +32,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn a_healthy_run_ends_with_the_commands_own_code() {
     for code in [0, 7] {
-        let script = format!("echo from the command; {}; exit {code}", export("healthy_auto"));
+        let script = format!("echo from the command; {}\nexit {code}", export("healthy_auto"));
         let output = listen(&[], &["sh", "-c", &script]);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
         let out = text(&output.stdout);
