@@ -154,11 +154,16 @@ impl Gathered {
     }
 }
 
-/// How much to keep ready for a body of which `length` bytes have come.
+/// How much to keep ready for a body of which `length` bytes have come: all of it
+/// once an eighth is there. So a body of known length never holds more than one
+/// and a half times its own bytes, the copying counted.
 fn grown(length: usize, expected: Option<usize>, limit: usize) -> usize {
     const LEAST: usize = 16 << 10;
     let ahead = length.saturating_mul(4).max(LEAST).min(limit);
-    expected.unwrap_or(usize::MAX).min(ahead).max(length)
+    match expected {
+        Some(expected) if expected <= ahead.saturating_mul(2) => expected.max(length),
+        _ => ahead.max(length),
+    }
 }
 
 /// Reads on and keeps nothing, so that a client over HTTP/1, which writes all

@@ -74,6 +74,16 @@ impl House {
         Self::with(|_| {})
     }
 
+    /// Waits until bodies in flight hold as many bytes.
+    pub fn wait_for_bytes(&self, bytes: usize) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.budget.used() < bytes {
+            let ended = &self.book.told().ended;
+            assert!(Instant::now() < deadline, "{} bytes, {ended:?}", self.budget.used());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     pub fn with(change: impl FnOnce(&mut Limits)) -> Self {
         let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
         let doors = Doors { grpc: Some(free), http: Some(free), both: Some(free) };
