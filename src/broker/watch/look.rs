@@ -6,7 +6,7 @@
 //! answers is seen in both places or, where it is given back, in neither.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::WatchOptions;
 use super::known::{Known, List, bytes_of, mean};
@@ -20,6 +20,9 @@ const FIRST_READING: u64 = 10;
 /// Members of one binding, and of `unacked_index`.
 const MEMBERS: usize = 10_000;
 const INDEX: i64 = 999;
+
+/// A field and its value.
+type Pair = (Vec<u8>, Vec<u8>);
 
 /// What was seen.
 #[derive(Debug)]
@@ -209,7 +212,7 @@ impl Glance<'_> {
         let mut seen_held = Vec::with_capacity(held.len());
         for _ in &held {
             let len: Option<u64> = answers.next()?;
-            let pairs: Option<(u64, Vec<(Vec<u8>, Vec<u8>)>)> = answers.next()?;
+            let pairs: Option<(u64, Vec<Pair>)> = answers.next()?;
             let since_len: Option<u64> = answers.next()?;
             let since: Option<Vec<(Vec<u8>, f64)>> = answers.next()?;
             seen_held.push((len, pairs, since_len, since));
@@ -283,18 +286,18 @@ impl Glance<'_> {
         key: &str,
         start: u64,
         len: Option<u64>,
-        first: Option<(u64, Vec<(Vec<u8>, Vec<u8>)>)>,
+        first: Option<(u64, Vec<Pair>)>,
     ) -> Result<u64, BrokerError> {
         let (Some(len), Some((mut cursor, pairs))) = (len, first) else {
             let line = self.line(key, Content::Hash(Vec::new()), None, 0, false);
             self.push(line);
             return Ok(0);
         };
-        let mut found: std::collections::BTreeMap<Vec<u8>, Vec<u8>> = pairs.into_iter().collect();
+        let mut found: BTreeMap<Vec<u8>, Vec<u8>> = pairs.into_iter().collect();
         let mut bytes: u64 = found.values().map(|value| value.len() as u64).sum();
         while cursor != 0 && (found.len() as u64) < self.options.entries && bytes < self.room {
             let question = ReadCommand::HashScan { key: key.as_bytes(), cursor };
-            let (next, pairs): (u64, Vec<(Vec<u8>, Vec<u8>)>) = connection.ask(&question)?;
+            let (next, pairs): (u64, Vec<Pair>) = connection.ask(&question)?;
             bytes += pairs.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
             found.extend(pairs);
             cursor = next;
