@@ -62,14 +62,34 @@ fn handoff(number: u64, is_broken: bool) -> (Vec<Span>, Vec<Span>) {
     let trace = trace_id(number);
     let task = format!("{number:08x}-0000-4000-8000-{number:012x}");
     let id = |place: u64| number * 16 + place;
-    let http = || vec![text("http.method", "POST"), text("http.target", "/orders"), text("http.user_agent", "python-httpx/0.28")];
+    let http = || {
+        vec![
+            text("http.method", "POST"),
+            text("http.target", "/orders"),
+            text("http.user_agent", "python-httpx/0.28"),
+        ]
+    };
     let api = vec![
         span(trace, (id(1), 0), "POST /orders", 2, 132, http()),
         span(trace, (id(2), id(1)), "validate_order", 1, 8, Vec::new()),
         span(trace, (id(3), id(1)), "save_order", 1, 35, vec![text("db.operation", "insert")]),
         span(trace, (id(4), id(1)), "apply_async/process_order", 4, 9, celery("apply_async", &task)),
-        span(trace, (id(5), id(1)), "POST /orders http send", 1, 1, vec![text("asgi.event.type", "http.response.start")]),
-        span(trace, (id(6), id(1)), "POST /orders http send", 1, 1, vec![text("asgi.event.type", "http.response.body")]),
+        span(
+            trace,
+            (id(5), id(1)),
+            "POST /orders http send",
+            1,
+            1,
+            vec![text("asgi.event.type", "http.response.start")],
+        ),
+        span(
+            trace,
+            (id(6), id(1)),
+            "POST /orders http send",
+            1,
+            1,
+            vec![text("asgi.event.type", "http.response.body")],
+        ),
     ];
     let (trace, parent) = if is_broken { (trace_id(u64::MAX / 2 + number), 0) } else { (trace, id(4)) };
     let worker = vec![
@@ -88,7 +108,10 @@ fn encode(spans: Vec<Span>, service: &str) -> Vec<u8> {
         text("service.instance.id", &format!("5c1f0f5a-{service}")),
     ];
     let resource = Some(Resource { attributes, ..Resource::default() });
-    let scope = Some(InstrumentationScope { name: "opentelemetry.instrumentation.celery".to_owned(), ..InstrumentationScope::default() });
+    let scope = Some(InstrumentationScope {
+        name: "opentelemetry.instrumentation.celery".to_owned(),
+        ..InstrumentationScope::default()
+    });
     let scope_spans = vec![ScopeSpans { scope, spans, ..ScopeSpans::default() }];
     let resource_spans = vec![ResourceSpans { resource, scope_spans, ..ResourceSpans::default() }];
     ExportTraceServiceRequest { resource_spans }.encode_to_vec()

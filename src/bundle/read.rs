@@ -265,6 +265,9 @@ fn read_snapshot(
         reading.naming.clone(),
     );
     looker.looked_for_workers();
+    if !head.complete {
+        looker.incomplete();
+    }
     each_line(BufReader::new(File::open(path)?), |_, line| {
         if let Ok(line) = read_key(line) {
             announce(&mut looker, &line);

@@ -128,11 +128,14 @@ fn inspect(
     // a look at everything counts them.
     let keep = if args.all { Keep::Counted } else { Keep::Each };
     let options = ReadOptions { args: args.show_args };
-    let mut saver = args.save.as_deref().map(|path| create(path, url, now, args.show_args)).transpose()?;
     let mut looker = Looker::new(&mut evidence, &url.name(), now, keep, options, Naming::from(&args.naming));
     let limit = if args.all { None } else { Some(args.limit) };
     let plan = plan(&mut looker, &survey, &args.queues, limit);
     let missing = missing_queues(&plan, &mut looker, &args.queues);
+    let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
+    let complete = survey.complete && !is_part;
+    let create = |path| create(path, url, now, complete, args.show_args);
+    let mut saver = args.save.as_deref().map(create).transpose()?;
     progress.begin(plan.entries());
     let mut saved = survey.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding));
     let reading = read(&mut connection, &plan, &mut |page| {
@@ -143,8 +146,7 @@ fn inspect(
     })?;
     saved?;
     looker.seen_twice(reading.seen_twice);
-    let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
-    if is_part || reading.stopped || !survey.complete {
+    if !complete || reading.stopped {
         looker.incomplete();
     }
     tell_moved(&reading.moved, output);
@@ -245,8 +247,14 @@ fn join_results(
     Ok(saved?)
 }
 
-fn create(path: &Path, url: &BrokerUrl, now: Timestamp, with_args: bool) -> anyhow::Result<Saver> {
+fn create(
+    path: &Path,
+    url: &BrokerUrl,
+    now: Timestamp,
+    complete: bool,
+    with_args: bool,
+) -> anyhow::Result<Saver> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     let out: Box<dyn Write> = Box::new(BufWriter::new(file));
-    Ok(Saver::new(out, &url.name(), now, with_args)?)
+    Ok(Saver::new(out, &url.name(), now, complete, with_args)?)
 }

@@ -37,8 +37,17 @@ pub struct Keeper {
 enum Job {
     Spans(Encoding, Bytes),
     Request(String),
-    Snapshot { number: u64, broker: String, at: Timestamp, lines: Vec<KeyLine<'static>> },
+    Snapshot(Snapshot),
     End,
+}
+
+/// A look at a broker.
+struct Snapshot {
+    number: u64,
+    broker: String,
+    at: Timestamp,
+    complete: bool,
+    lines: Vec<KeyLine<'static>>,
 }
 
 impl Keeper {
@@ -103,14 +112,15 @@ impl Keeper {
     }
 
     /// Keeps a look at the broker, bodies redacted.
-    pub fn snapshot(&self, broker: &str, at: Timestamp, lines: Vec<KeyLine<'static>>) {
+    pub fn snapshot(&self, broker: &str, at: Timestamp, complete: bool, lines: Vec<KeyLine<'static>>) {
         let number = self.snapshots.fetch_add(1, Ordering::Relaxed);
         if number >= Self::SNAPSHOTS {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let bytes = lines.iter().map(KeyLine::weight).sum();
-        self.offer(bytes, Job::Snapshot { number, broker: broker.to_owned(), at, lines });
+        let snapshot = Snapshot { number, broker: broker.to_owned(), at, complete, lines };
+        self.offer(bytes, Job::Snapshot(snapshot));
     }
 
     /// Writes what waits, and says how many requests could not be kept.
@@ -159,10 +169,10 @@ impl Writing {
                     self.requests.write_all(line.as_bytes())?;
                     self.requests.write_all(b"\n")?;
                 }
-                Job::Snapshot { number, broker, at, lines } => {
-                    let bytes = lines.iter().map(KeyLine::weight).sum();
+                Job::Snapshot(snapshot) => {
+                    let bytes = snapshot.lines.iter().map(KeyLine::weight).sum();
                     self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-                    self.snapshot(number, &broker, at, &lines)?;
+                    self.snapshot(&snapshot)?;
                 }
                 Job::End => break,
             }
@@ -171,9 +181,10 @@ impl Writing {
         self.requests.flush()
     }
 
-    fn snapshot(&self, number: u64, broker: &str, at: Timestamp, lines: &[KeyLine<'_>]) -> io::Result<()> {
+    fn snapshot(&self, snapshot: &Snapshot) -> io::Result<()> {
+        let Snapshot { number, broker, at, complete, lines } = snapshot;
         let file = File::create(self.folder.join(format!("redis.{number:05}.jsonl")))?;
-        let mut saver = Saver::new(Box::new(BufWriter::new(file)), broker, at, false)?;
+        let mut saver = Saver::new(Box::new(BufWriter::new(file)), broker, *at, *complete, false)?;
         lines.iter().try_for_each(|line| saver.key(line))?;
         saver.finish()
     }

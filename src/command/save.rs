@@ -15,8 +15,15 @@ pub struct Saver {
 }
 
 impl Saver {
-    pub fn new(mut out: Box<dyn Write>, broker: &str, now: Timestamp, with_args: bool) -> io::Result<Self> {
-        let head = Head { captured_at: now, stage: None, broker: Some(broker.to_owned()) };
+    /// Begins a snapshot; `complete` says whether every key will be in it.
+    pub fn new(
+        mut out: Box<dyn Write>,
+        broker: &str,
+        now: Timestamp,
+        complete: bool,
+        with_args: bool,
+    ) -> io::Result<Self> {
+        let head = Head { captured_at: now, stage: None, broker: Some(broker.to_owned()), complete };
         write_head(&mut out, &head)?;
         Ok(Self { out, with_args })
     }

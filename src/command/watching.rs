@@ -98,7 +98,9 @@ impl Feed {
                 Ok(Some(glimpse)) => self.take(&glimpse),
                 // It is away, which was said.
                 Ok(None) => {}
-                Err(error) => anstream::eprintln!("tracelink: {error}\n  it is tried again; what is received goes on being judged"),
+                Err(error) => anstream::eprintln!(
+                    "tracelink: {error}\n  it is tried again; what is received goes on being judged"
+                ),
             }
             if is_last {
                 return;
@@ -117,7 +119,8 @@ impl Feed {
         if glimpse.is_news {
             self.session.arrived();
             if let Some(keeper) = self.session.keeper() {
-                keeper.snapshot(&self.name, glimpse.at, glimpse.lines.clone());
+                let complete = glimpse.complete_since.is_some();
+                keeper.snapshot(&self.name, glimpse.at, complete, glimpse.lines.clone());
             }
         }
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -133,7 +136,9 @@ impl Feed {
                 Ok(heard) if heard.is_empty() => continue,
                 Ok(heard) => heard,
                 Err(error) => {
-                    anstream::eprintln!("tracelink: {error}\n  from now on messages are seen only where they wait");
+                    anstream::eprintln!(
+                        "tracelink: {error}\n  from now on messages are seen only where they wait"
+                    );
                     return;
                 }
             };

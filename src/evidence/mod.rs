@@ -51,6 +51,10 @@ pub struct Evidence {
     pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
     pub names: Names,
     pub ages: Ages,
+    /// How long a message must be seen to wait, or to be gone, before anything
+    /// is built on it. Nothing where the evidence is from files: whoever saved
+    /// it has waited.
+    pub patience: std::time::Duration,
     /// Traces that were let go for want of memory.
     pub evicted_traces: u64,
     /// Messages of tasks that were let go.

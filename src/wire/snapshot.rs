@@ -19,6 +19,9 @@ pub struct Head {
     pub stage: Option<String>,
     /// `host:port/db`; snapshots without one are of one and the same broker.
     pub broker: Option<String>,
+    /// Whether every key of Celery's is in it, so that one that is not was not
+    /// there. A look at a large database, or at some queues, is no such thing.
+    pub complete: bool,
 }
 
 /// One key, or a piece of a long one.
@@ -101,6 +104,8 @@ struct RawHead {
     captured_at: String,
     stage: Option<String>,
     broker: Option<String>,
+    #[serde(default = "yes")]
+    complete: bool,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +170,7 @@ pub fn read_head(line: &[u8]) -> Result<Head, SnapshotError> {
     }
     let captured_at = Timestamp::parse_rfc3339(&head.captured_at)
         .ok_or_else(|| SnapshotError::Head("`captured_at` is no RFC 3339 time".to_owned()))?;
-    Ok(Head { captured_at, stage: head.stage, broker: head.broker })
+    Ok(Head { captured_at, stage: head.stage, broker: head.broker, complete: head.complete })
 }
 
 /// Reads the line of a key.
@@ -272,10 +277,13 @@ fn written(bytes: &[u8]) -> Written<'_> {
 ///
 /// What the writer says.
 pub fn write_head(out: &mut dyn Write, head: &Head) -> io::Result<()> {
-    let line = json!({
+    let mut line = json!({
         "snapshot": "broker/1", "captured_at": head.captured_at, "stage": head.stage, "broker": head.broker,
         "tool": concat!("tracelink ", env!("CARGO_PKG_VERSION")),
     });
+    if !head.complete {
+        line["complete"] = false.into();
+    }
     writeln!(out, "{line}")
 }
 

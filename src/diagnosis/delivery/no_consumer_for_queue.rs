@@ -39,7 +39,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(last) = broker.last().filter(|look| look.has_worker()) else { return Verdict::Clean };
     let queue = &delivery.message.queue;
     let waited = broker.looks().iter().rev().skip(1).take_while(|look| look.at >= delivery.first().at).last();
-    let Some(first) = waited else { return Verdict::Clean };
+    let Some(first) = waited.filter(|first| last.at.since(first.at) >= known.evidence.patience) else {
+        return Verdict::Clean;
+    };
     let (Some(then), Some(now)) = (first.queues.get(queue), last.queues.get(queue)) else {
         return Verdict::Clean;
     };

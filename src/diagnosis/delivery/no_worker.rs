@@ -42,7 +42,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(look) = broker.last().filter(|look| is_ready && look.has_no_worker()) else {
         return Verdict::Clean;
     };
-    let has_waited = delivery.first().at < delivery.last().at
+    let (first, last) = (delivery.first().at, delivery.last().at);
+    let has_waited = (first < last && last.since(first) >= known.evidence.patience)
         || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);
     let found = Occurrence::likely()
         .about(handoff)

@@ -117,8 +117,8 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
         return false;
     }
     let taken = handoff.delivery.map(|delivery| delivery.last().at);
-    known.keeps_results_of(handoff.task)
-        || (known.is_live && taken.is_some_and(|taken| known.now.since(taken) < MOST_TASKS))
+    let patience = if known.is_live { MOST_TASKS } else { known.evidence.patience };
+    known.keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < patience)
 }
 
 /// Spans alone do not show whether the message still waits.

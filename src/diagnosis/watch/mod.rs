@@ -73,6 +73,7 @@ impl Watch {
         const MARKS: usize = 16;
         let mut evidence = Evidence::default();
         evidence.ages.watch(limit / MARKS);
+        evidence.patience = settle;
         Self {
             evidence,
             past: Ledger::default(),
@@ -209,9 +210,7 @@ impl Watch {
     /// The ids of the tasks of which no final result is known.
     pub fn unfinished(&self) -> Vec<String> {
         let tasks = self.evidence.tasks.iter();
-        let is_open = |task: &&Task| {
-            task.result.as_ref().is_none_or(|result| !result.status.is_final())
-        };
+        let is_open = |task: &&Task| task.result.as_ref().is_none_or(|result| !result.status.is_final());
         tasks.filter(is_open).map(|task| task.id.to_string()).collect()
     }
 

@@ -87,7 +87,9 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
     }
     if report.limits.messages_not_seen > 0 {
         let unseen = count(report.limits.messages_not_seen);
-        let text = format!("{unseen} messages were taken before they could be looked at (--broker-monitor sees all)");
+        let text = format!(
+            "{unseen} messages were taken before they could be looked at (--broker-monitor sees all)"
+        );
         writeln!(out, "{}", text.faint())?;
     }
     left_out(report, out)?;
