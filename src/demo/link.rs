@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::clock;
 use super::message::{Route, TaskMessage};
-use crate::wire::celery::keys::{PRIORITY_STEPS, SEPARATOR};
+use crate::wire::celery::keys::{self, PRIORITY_STEPS, SEPARATOR};
 
 /// How long a result lives: Celery's `result_expires`, a day.
 const RESULT: u64 = 24 * 60 * 60;
@@ -58,8 +58,8 @@ impl Link {
         } else {
             let members: Vec<String> = self.ask(cmd("SMEMBERS").arg(binding(&route.exchange)))?;
             let routed = members.iter().filter_map(|member| {
-                let mut parts = member.split(SEPARATOR);
-                (parts.next() == Some(&*route.routing_key)).then(|| parts.next_back().map(str::to_owned))?
+                let (key, queue) = keys::split_binding(member, SEPARATOR)?;
+                (key == route.routing_key).then(|| queue.to_owned())
             });
             routed.collect()
         };

@@ -35,7 +35,7 @@ pub fn send(
     orders: u32,
     rate: Option<f64>,
     play: &Play,
-    answered: impl Fn(u32, Result<Answer, DemoError>) + Clone + Send + 'static,
+    answered: impl Fn(u32, Result<Answer, DemoError>) + Clone + Send + Sync + 'static,
 ) -> Result<Sending, DemoError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let client = Client::builder(TokioExecutor::new()).build_http();

@@ -79,7 +79,7 @@ impl Process {
         let Some(wire) = runtime.block_on(async { Wire::to(&self.settings) }) else { return };
         let delay = Duration::from_millis(self.settings.delay_ms);
         let mut waiting: Vec<Scoped> = Vec::new();
-        let mut deadline = None;
+        let mut deadline: Option<Duration> = None;
         loop {
             let order = match deadline {
                 None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
