@@ -20,5 +20,6 @@ pub mod demo;
 pub mod diagnosis;
 pub mod evidence;
 pub mod model;
+pub mod receiver;
 pub mod report;
 pub mod wire;

@@ -24,10 +24,22 @@ pub enum Outcome {
     Malformed,
     /// Refused for the moment, for want of memory: the client comes again.
     Busy,
+    /// Anything but POST where spans are taken.
+    WrongMethod,
+    /// A page of another site that posts from a browser.
+    ForeignOrigin,
+    /// A client that wants TLS from a port that has none.
+    TlsOnPlainPort,
+    /// First bytes that no client of ours begins with.
+    NotHttp,
+    /// A request whose head or body did not come in time.
+    TimedOut,
+    /// A request whose client went away before it was whole.
+    CutShort,
 }
 
 impl Outcome {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Accepted,
         Self::GrpcOnHttpPort,
         Self::HttpOnGrpcPort,
@@ -39,6 +51,12 @@ impl Outcome {
         Self::TooLarge,
         Self::Malformed,
         Self::Busy,
+        Self::WrongMethod,
+        Self::ForeignOrigin,
+        Self::TlsOnPlainPort,
+        Self::NotHttp,
+        Self::TimedOut,
+        Self::CutShort,
     ];
 
     /// The name in `receiver.jsonl`.
@@ -55,6 +73,12 @@ impl Outcome {
             Self::TooLarge => "too-large",
             Self::Malformed => "malformed",
             Self::Busy => "busy",
+            Self::WrongMethod => "wrong-method",
+            Self::ForeignOrigin => "foreign-origin",
+            Self::TlsOnPlainPort => "tls-on-plain-port",
+            Self::NotHttp => "not-http",
+            Self::TimedOut => "timed-out",
+            Self::CutShort => "cut-short",
         }
     }
 

@@ -1,0 +1,220 @@
+//! Reading a request's body: bounded in bytes and in time, every byte of it
+//! within the budget.
+
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::budget::{Full, Reservation};
+
+/// Why a body did not become a request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BodyError {
+    /// Longer than a request may be, as it came or unpacked.
+    TooLarge,
+    /// No room in the budget now.
+    Full,
+    /// It did not come in time.
+    Late,
+    /// The client went away.
+    Cut,
+    /// It is not what it says it is.
+    Malformed(String),
+}
+
+impl From<Full> for BodyError {
+    fn from(_: Full) -> Self {
+        Self::Full
+    }
+}
+
+/// How a body says how long it will be.
+#[derive(Clone, Copy, Debug)]
+pub enum Announced {
+    /// HTTP's `content-length`.
+    Length(Option<u64>),
+    /// The five bytes before a gRPC message.
+    Prefix,
+}
+
+/// The flag and the length before a gRPC message:
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+pub const PREFIX: usize = 5;
+
+impl Announced {
+    /// The length of the whole, as far as `start` tells it.
+    fn whole(self, start: &[u8]) -> Option<usize> {
+        match self {
+            Self::Length(length) => length.map(|length| usize::try_from(length).unwrap_or(usize::MAX)),
+            Self::Prefix => {
+                let length: [u8; 4] = start.get(1..PREFIX)?.try_into().ok()?;
+                usize::try_from(u32::from_be_bytes(length)).ok().map(|length| PREFIX.saturating_add(length))
+            }
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+///
+/// What was announced is believed only as far as bytes have come: a client that
+/// announces much and sends little holds little.
+pub async fn collect(
+    body: &mut Incoming,
+    announced: Announced,
+    limit: usize,
+    patience: Duration,
+    place: &mut Reservation,
+) -> Result<Bytes, BodyError> {
+    tokio::time::timeout(patience, gather(body, announced, limit, place)).await.unwrap_or(Err(BodyError::Late))
+}
+
+async fn gather(
+    body: &mut Incoming,
+    announced: Announced,
+    limit: usize,
+    place: &mut Reservation,
+) -> Result<Bytes, BodyError> {
+    let mut whole = Gathered::Nothing;
+    while let Some(frame) = body.frame().await {
+        // Trailers say nothing to us.
+        let Ok(data) = frame.map_err(|_| BodyError::Cut)?.into_data() else { continue };
+        if !data.is_empty() {
+            whole.add(data, announced, limit, place)?;
+        }
+    }
+    Ok(whole.into_bytes())
+}
+
+/// What has come of a body.
+enum Gathered {
+    Nothing,
+    /// As hyper read it: many bodies come whole, and are not copied.
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Gathered {
+    fn add(
+        &mut self,
+        data: Bytes,
+        announced: Announced,
+        limit: usize,
+        place: &mut Reservation,
+    ) -> Result<(), BodyError> {
+        let (length, capacity) = match self {
+            Self::Nothing => (0, 0),
+            Self::One(first) => (first.len(), first.len()),
+            Self::Many(whole) => (whole.len(), whole.capacity()),
+        };
+        let length = length + data.len();
+        let start = match self {
+            Self::Nothing => &data,
+            Self::One(first) => &first[..],
+            Self::Many(whole) => &whole[..],
+        };
+        let expected = announced.whole(start);
+        if length > limit || expected.is_some_and(|expected| expected > limit) {
+            return Err(BodyError::TooLarge);
+        }
+        if let Self::Nothing = self {
+            place.grow(length)?;
+            *self = Self::One(data);
+            return Ok(());
+        }
+        if let Self::Many(whole) = self
+            && capacity >= length
+        {
+            whole.extend_from_slice(&data);
+            return Ok(());
+        }
+        let wanted = grown(length, expected, limit);
+        place.grow(wanted)?;
+        let mut grown = BytesMut::with_capacity(wanted);
+        match std::mem::replace(self, Self::Nothing) {
+            Self::Nothing => {}
+            Self::One(first) => grown.extend_from_slice(&first),
+            Self::Many(whole) => grown.extend_from_slice(&whole),
+        }
+        grown.extend_from_slice(&data);
+        *self = Self::Many(grown);
+        place.shrink(capacity);
+        Ok(())
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Nothing => Bytes::new(),
+            Self::One(whole) => whole,
+            Self::Many(whole) => whole.freeze(),
+        }
+    }
+}
+
+/// How much to keep ready for a body of which `length` bytes have come.
+fn grown(length: usize, expected: Option<usize>, limit: usize) -> usize {
+    const LEAST: usize = 16 << 10;
+    let ahead = length.saturating_mul(4).max(LEAST).min(limit);
+    expected.unwrap_or(usize::MAX).min(ahead).max(length)
+}
+
+/// Reads on and keeps nothing, so that a client over HTTP/1, which writes all
+/// before it reads, hears the answer instead of a broken pipe.
+pub async fn drain(body: &mut Incoming, limit: u64, patience: Duration) {
+    let drained = async {
+        let mut seen = 0_u64;
+        while let Some(Ok(frame)) = body.frame().await {
+            seen += frame.data_ref().map_or(0, |data| data.remaining() as u64);
+            if seen > limit {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(patience, drained).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::Budget;
+    use super::*;
+
+    fn gathered(parts: &[&[u8]], announced: Announced, limit: usize) -> (Result<Bytes, BodyError>, usize) {
+        let budget = Arc::new(Budget::new(1 << 20));
+        let mut place = budget.open();
+        let mut whole = Gathered::Nothing;
+        for part in parts {
+            if let Err(error) = whole.add(Bytes::copy_from_slice(part), announced, limit, &mut place) {
+                return (Err(error), budget.peak());
+            }
+        }
+        (Ok(whole.into_bytes()), budget.peak())
+    }
+
+    #[test]
+    fn parts_come_together() {
+        let parts = [&[1; 10_000][..], &[2; 10_000], &[3; 10_000]];
+        let (whole, _) = gathered(&parts, Announced::Length(Some(30_000)), 1 << 20);
+        assert_eq!(whole.expect("small"), parts.concat());
+    }
+
+    #[test]
+    fn an_announcement_holds_no_memory() {
+        let lies = Announced::Length(Some(1 << 19));
+        let (_, held) = gathered(&[b"a", b"b"], lies, 1 << 20);
+        assert!(held <= 1 + (16 << 10), "{held}");
+        let (_, held) = gathered(&[b"\0\0\x07\0\0", b"b"], Announced::Prefix, 1 << 20);
+        assert!(held <= 5 + (16 << 10), "{held}");
+    }
+
+    #[test]
+    fn a_limit_holds_for_what_comes_and_for_what_is_announced() {
+        let over = |parts: &[&[u8]], announced| gathered(parts, announced, 100).0;
+        assert_eq!(over(&[&[0; 60], &[0; 41]], Announced::Length(None)), Err(BodyError::TooLarge));
+        assert!(over(&[&[0; 60], &[0; 40]], Announced::Length(None)).is_ok());
+        assert_eq!(over(&[&[0; 6]], Announced::Length(Some(101))), Err(BodyError::TooLarge));
+        assert_eq!(over(&[b"\0\xff\xff\xff\xff"], Announced::Prefix), Err(BodyError::TooLarge));
+    }
+}

@@ -1,0 +1,389 @@
+//! Connections: which protocol one speaks, how long it may stay, and its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::inbox::{Door, Ended, Transport};
+use super::{Shared, visit};
+use crate::evidence::Outcome;
+
+/// One client, as its requests see it.
+pub struct Client {
+    pub shared: Arc<Shared>,
+    pub door: Door,
+    pub peer: SocketAddr,
+    pub pulse: Pulse,
+}
+
+impl Client {
+    /// Tells of an end before there was any request.
+    fn ended(&self, outcome: Outcome) {
+        let transport = if self.door == Door::Grpc { Transport::Grpc } else { Transport::Http };
+        let (door, peer) = (self.door, self.peer);
+        self.shared.inbox.ended(&Ended { outcome, transport, door, peer, agent: "", target: "" });
+    }
+}
+
+/// Accepts connections until it is time to stop.
+pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(_) => {
+                // No file descriptor is free, say. Others end in the meantime.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Pulse::new() };
+        let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+            client.ended(Outcome::Busy);
+            continue;
+        };
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            // What is wrong with a connection is no one's affair but its client's.
+            let _ = serve(stream, Arc::new(client), stop).await;
+            drop(place);
+        });
+    }
+}
+
+/// What HTTP/2 begins with: <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>.
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What the first bytes of a connection are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Opening {
+    Http1,
+    Http2,
+    Tls,
+    Unknown,
+    /// It takes more bytes to tell.
+    Unclear,
+}
+
+impl Opening {
+    fn of(start: &[u8]) -> Self {
+        match start {
+            [] | [0x16] => Self::Unclear,
+            [0x16, 3, ..] => Self::Tls,
+            start if start.starts_with(PREFACE) => Self::Http2,
+            start if PREFACE.starts_with(start) => Self::Unclear,
+            // A method's name, or the empty lines that RFC 9112 (2.2) lets go before it.
+            [b'A'..=b'Z' | b'a'..=b'z' | b'\r' | b'\n', ..] => Self::Http1,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut start = Vec::with_capacity(PREFACE.len());
+    let opening = tokio::time::timeout(client.shared.limits.patience, read_opening(&mut stream, &mut start));
+    let mut stopped = stop.clone();
+    let opening = tokio::select! {
+        opening = opening => opening,
+        _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+    };
+    match opening {
+        Err(_late) => {
+            client.ended(Outcome::TimedOut);
+            Ok(())
+        }
+        Ok(opening) => match opening? {
+            Opening::Http1 => {
+                let stream = Heard::new(stream, start, Arc::clone(&client));
+                http1(stream, client, stop).await
+            }
+            Opening::Http2 => {
+                let stream = Heard::new(stream, start, Arc::clone(&client));
+                http2(stream, client, stop).await
+            }
+            Opening::Tls => {
+                client.ended(Outcome::TlsOnPlainPort);
+                // TLS clients take this for what it is: "wrong version number".
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nno TLS here: http://\n").await
+            }
+            Opening::Unknown => {
+                client.ended(Outcome::NotHttp);
+                Ok(())
+            }
+            // It went away before it said anything, as port scans and health checks do.
+            Opening::Unclear => Ok(()),
+        },
+    }
+}
+
+async fn read_opening(stream: &mut TcpStream, start: &mut Vec<u8>) -> io::Result<Opening> {
+    loop {
+        let mut bytes = [0; PREFACE.len()];
+        let wanted = PREFACE.len() - start.len();
+        let count = stream.read(&mut bytes[..wanted]).await?;
+        start.extend_from_slice(&bytes[..count]);
+        match Opening::of(start) {
+            Opening::Unclear if count > 0 => {}
+            opening => return Ok(opening),
+        }
+    }
+}
+
+async fn http1(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
+    const HEAD: usize = 64 << 10;
+    let visited = Arc::clone(&client);
+    let connection = hyper::server::conn::http1::Builder::new()
+        // The head's time is kept here, because hyper counts a rest as part of it.
+        .header_read_timeout(None)
+        .max_buf_size(HEAD)
+        .half_close(true)
+        .timer(TokioTimer::new())
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| visit::visit(Arc::clone(&visited), request)),
+        );
+    if let Some(error) = run(connection, &client, stop, Rest::Head).await
+        && error.is_parse()
+    {
+        client.ended(Outcome::NotHttp);
+    }
+    Ok(())
+}
+
+async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
+    const STREAMS: u32 = 128;
+    const STREAM_WINDOW: u32 = 1 << 20;
+    const CONNECTION_WINDOW: u32 = 4 << 20;
+    const FRAME: u32 = 256 << 10;
+    const HEADERS: u32 = 32 << 10;
+    const PING: Duration = Duration::from_secs(60);
+    let visited = Arc::clone(&client);
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .max_header_list_size(HEADERS)
+        .keep_alive_interval(PING)
+        .timer(TokioTimer::new())
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| visit::visit(Arc::clone(&visited), request)),
+        );
+    run(connection, &client, stop, Rest::Frames).await;
+    Ok(())
+}
+
+/// What bytes between two requests mean.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// The head of the next has begun.
+    Head,
+    /// Nothing: HTTP/2 has pings and settings.
+    Frames,
+}
+
+/// Drives a connection until it ends, is told to, or has rested too long.
+async fn run<C: GracefulConnection<Error = hyper::Error>>(
+    connection: C,
+    client: &Client,
+    mut stop: watch::Receiver<bool>,
+    rest: Rest,
+) -> Option<hyper::Error> {
+    let limits = &client.shared.limits;
+    let mut connection = pin!(connection);
+    let mut is_ending = false;
+    loop {
+        let due = client.pulse.due(limits.patience, limits.idle, rest);
+        tokio::select! {
+            ended = &mut connection => return ended.err(),
+            _ = stop.wait_for(|stop| *stop), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep_until(due) => match client.pulse.overdue(limits.patience, limits.idle, rest) {
+                Some(Overdue::Head) => {
+                    client.ended(Outcome::TimedOut);
+                    return None;
+                }
+                // Who is told to go and stays is shown out.
+                Some(Overdue::Rest) if is_ending => return None,
+                Some(Overdue::Rest) => {
+                    is_ending = true;
+                    client.pulse.rest_again();
+                    connection.as_mut().graceful_shutdown();
+                }
+                None => {}
+            },
+        }
+    }
+}
+
+enum Overdue {
+    Head,
+    Rest,
+}
+
+/// When a connection last did something that counts.
+pub struct Pulse {
+    began: Instant,
+    state: Mutex<Beat>,
+    /// Whether bytes have come since the last request, in milliseconds after
+    /// `began`, plus one; 0 for no.
+    head_since: AtomicU64,
+}
+
+#[derive(Clone, Copy)]
+struct Beat {
+    in_flight: usize,
+    rests_since: Instant,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        let began = Instant::now();
+        Self {
+            began,
+            state: Mutex::new(Beat { in_flight: 0, rests_since: began }),
+            head_since: AtomicU64::new(0),
+        }
+    }
+
+    fn beat(&self) -> std::sync::MutexGuard<'_, Beat> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A request's head is complete.
+    pub fn begin(&self) {
+        self.beat().in_flight += 1;
+        self.head_since.store(0, Ordering::Relaxed);
+    }
+
+    /// A request was answered.
+    pub fn end(&self) {
+        let mut beat = self.beat();
+        beat.in_flight = beat.in_flight.saturating_sub(1);
+        beat.rests_since = Instant::now();
+        // The rest of a body that was refused is no head.
+        self.head_since.store(0, Ordering::Relaxed);
+    }
+
+    fn rest_again(&self) {
+        self.beat().rests_since = Instant::now();
+    }
+
+    fn heard(&self) {
+        if self.head_since.load(Ordering::Relaxed) == 0 {
+            let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+            self.head_since.store(since + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn head_since(&self) -> Option<Instant> {
+        let since = self.head_since.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(self.began + Duration::from_millis(since))
+    }
+
+    /// When to look again.
+    fn due(&self, patience: Duration, idle: Duration, rest: Rest) -> Instant {
+        let beat = *self.beat();
+        let head = (rest == Rest::Head && beat.in_flight == 0).then(|| self.head_since()).flatten();
+        match head {
+            Some(since) => since + patience,
+            // Bytes may come at any time, and their patience begins then.
+            None => (Instant::now() + patience).min(beat.rests_since.max(Instant::now()) + idle),
+        }
+    }
+
+    fn overdue(&self, patience: Duration, idle: Duration, rest: Rest) -> Option<Overdue> {
+        let beat = *self.beat();
+        if beat.in_flight > 0 {
+            return None;
+        }
+        if rest == Rest::Head && self.head_since().is_some_and(|since| since.elapsed() >= patience) {
+            return Some(Overdue::Head);
+        }
+        (beat.rests_since.elapsed() >= idle).then_some(Overdue::Rest)
+    }
+}
+
+/// A stream whose first bytes were read already, and that notes when more come.
+struct Heard {
+    stream: TcpStream,
+    start: Vec<u8>,
+    client: Arc<Client>,
+}
+
+impl Heard {
+    fn new(stream: TcpStream, start: Vec<u8>, client: Arc<Client>) -> Self {
+        client.pulse.heard();
+        Self { stream, start, client }
+    }
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.start.is_empty() {
+            let count = self.start.len().min(buffer.remaining());
+            buffer.put_slice(&self.start[..count]);
+            self.start.drain(..count);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.client.pulse.heard();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,288 @@
+//! What a request asks for, by its head alone; and the remedy for every wrong
+//! way in.
+
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{Method, StatusCode, Version};
+use tonic::Code;
+
+use super::Addresses;
+use super::answer::{Fault, Form};
+use super::cors::{self, Origin};
+use super::inbox::{Door, Encoding, Signal};
+use crate::evidence::Outcome;
+
+/// What is to be done with a request.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Route {
+    /// Its body is to be read and handed on.
+    Take(Signal, Form),
+    /// A person or a health check at `/`.
+    Greeting,
+    /// A browser that asks whether it may send.
+    Preflight,
+    Wrong(Fault, Form),
+}
+
+/// What kind of content a request says that it has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Content {
+    Grpc,
+    Otlp(Encoding),
+    Other,
+}
+
+impl Content {
+    fn of(parts: &Parts) -> Self {
+        let value = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let name = value.split(';').next().unwrap_or_default().trim();
+        let is = |kind: &str| name.eq_ignore_ascii_case(kind);
+        match () {
+            () if is("application/grpc") || is("application/grpc+proto") => Self::Grpc,
+            () if is("application/x-protobuf") => Self::Otlp(Encoding::Protobuf),
+            () if is("application/json") => Self::Otlp(Encoding::Json),
+            () => Self::Other,
+        }
+    }
+}
+
+/// Decides by the head of a request.
+pub fn route(door: Door, parts: &Parts, origin: &Origin, addresses: &Addresses) -> Route {
+    let content = Content::of(parts);
+    let is_grpc = content == Content::Grpc && parts.version == Version::HTTP_2;
+    match (door, is_grpc) {
+        (Door::Grpc | Door::Both, true) => grpc(parts.uri.path()),
+        (Door::Http, true) => Route::Wrong(grpc_on_http_port(addresses), Form::Grpc),
+        (Door::Grpc, false) => Route::Wrong(http_on_grpc_port(addresses), form(content)),
+        (Door::Http | Door::Both, false) => http(parts, content, origin),
+    }
+}
+
+/// Clients that named no type of ours are people, or may as well be.
+fn form(content: Content) -> Form {
+    match content {
+        Content::Otlp(encoding) => Form::Http(encoding),
+        Content::Grpc | Content::Other => Form::Http(Encoding::Json),
+    }
+}
+
+fn grpc(path: &str) -> Route {
+    match Signal::ALL.into_iter().find(|signal| signal.method() == path) {
+        Some(signal) => Route::Take(signal, Form::Grpc),
+        None => {
+            let message = format!(
+                "no such method: {}. This is an OTLP receiver of traces, metrics and logs",
+                shown(path)
+            );
+            Route::Wrong(
+                Fault::new(Outcome::UnknownPath, StatusCode::NOT_FOUND, Code::Unimplemented, message),
+                Form::Grpc,
+            )
+        }
+    }
+}
+
+fn grpc_on_http_port(addresses: &Addresses) -> Fault {
+    let here = "or stay on this port with OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
+    let there = addresses.grpc.or(addresses.both);
+    let message = match there {
+        Some(there) => format!(
+            "gRPC on the port of OTLP/HTTP. Send it to the gRPC port {}: \
+             OTEL_EXPORTER_OTLP_ENDPOINT=http://{there}, {here}",
+            there.port()
+        ),
+        None => format!("gRPC on the port of OTLP/HTTP. gRPC's own is 4317, {here}"),
+    };
+    Fault::new(Outcome::GrpcOnHttpPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
+}
+
+fn http_on_grpc_port(addresses: &Addresses) -> Fault {
+    let here = "or stay on this port with OTEL_EXPORTER_OTLP_PROTOCOL=grpc";
+    let there = addresses.http.or(addresses.both);
+    let message = match there {
+        Some(there) => format!(
+            "an HTTP request on the port of OTLP/gRPC. Send it to the HTTP port {}: \
+             OTEL_EXPORTER_OTLP_ENDPOINT=http://{there}, {here}",
+            there.port()
+        ),
+        None => format!("an HTTP request on the port of OTLP/gRPC. OTLP/HTTP's own is 4318, {here}"),
+    };
+    Fault::new(
+        Outcome::HttpOnGrpcPort,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::FailedPrecondition,
+        message,
+    )
+}
+
+fn http(parts: &Parts, content: Content, origin: &Origin) -> Route {
+    let path = parts.uri.path();
+    let wrong = |fault| Route::Wrong(fault, form(content));
+    if *origin == Origin::Foreign {
+        return wrong(Fault::new(
+            Outcome::ForeignOrigin,
+            StatusCode::FORBIDDEN,
+            Code::PermissionDenied,
+            "only pages of this machine (localhost, 127.0.0.1, [::1]) may send from a browser",
+        ));
+    }
+    if cors::is_preflight(parts) {
+        return Route::Preflight;
+    }
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    if path == "/" && is_read {
+        return Route::Greeting;
+    }
+    let Some(signal) = Signal::ALL.into_iter().find(|signal| signal.path() == path) else {
+        return wrong(lost(path, content));
+    };
+    if parts.method != Method::POST {
+        return wrong(Fault::new(
+            Outcome::WrongMethod,
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::Unimplemented,
+            format!("{path} takes POST only: an OpenTelemetry exporter sends here, nothing can be read"),
+        ));
+    }
+    match content {
+        Content::Otlp(encoding) => Route::Take(signal, Form::Http(encoding)),
+        Content::Grpc => wrong(unknown_type("gRPC needs HTTP/2; OTLP over HTTP/1")),
+        Content::Other => wrong(unknown_type("OTLP")),
+    }
+}
+
+fn unknown_type(what: &str) -> Fault {
+    Fault::new(
+        Outcome::UnknownContentType,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::InvalidArgument,
+        format!("{what} comes as content-type application/x-protobuf or application/json"),
+    )
+}
+
+/// The answer to a path that is none of ours: whatever mistake it looks like.
+fn lost(path: &str, content: Content) -> Fault {
+    let is_otlp = matches!(content, Content::Otlp(_));
+    let doubled = Signal::ALL.into_iter().find(|signal| path.trim_end_matches('/').ends_with(signal.path()));
+    let (outcome, message) = match path {
+        "/" if is_otlp => (
+            Outcome::WithoutPath,
+            "OTLP/HTTP goes to /v1/traces, /v1/metrics or /v1/logs, not to /. Set OTEL_EXPORTER_OTLP_ENDPOINT, \
+             to which exporters add the path, or give the exporter's own endpoint with /v1/traces at its end"
+                .to_owned(),
+        ),
+        "/api/v2/spans" | "/api/v1/spans" => (
+            Outcome::Zipkin,
+            "this is Zipkin's path, and spans are taken as OTLP only. \
+             Set OTEL_TRACES_EXPORTER=otlp in place of zipkin; OTLP/HTTP goes to /v1/traces"
+                .to_owned(),
+        ),
+        "/api/traces" => (
+            Outcome::UnknownPath,
+            "this is Jaeger's path, and spans are taken as OTLP only. \
+             Set OTEL_TRACES_EXPORTER=otlp in place of jaeger; OTLP/HTTP goes to /v1/traces"
+                .to_owned(),
+        ),
+        path if is_otlp && doubled.is_some() => (
+            Outcome::UnknownPath,
+            format!(
+                "no such path: {}. Exporters add {} to OTEL_EXPORTER_OTLP_ENDPOINT: give it without a path",
+                shown(path),
+                doubled.map_or("", Signal::path)
+            ),
+        ),
+        path => (
+            Outcome::UnknownPath,
+            format!("no such path: {}. OTLP/HTTP goes to /v1/traces, /v1/metrics or /v1/logs", shown(path)),
+        ),
+    };
+    Fault::new(outcome, StatusCode::NOT_FOUND, Code::Unimplemented, message)
+}
+
+/// A path that is told back: short.
+fn shown(path: &str) -> &str {
+    const LONGEST: usize = 100;
+    &path[..path.floor_char_boundary(LONGEST)]
+}
+
+/// What a port says to a person who looks.
+pub fn greeting(addresses: &Addresses) -> String {
+    let mut text = "tracelink listens for OpenTelemetry here.\n\n".to_owned();
+    let mut line = |name: &str, address: Option<std::net::SocketAddr>| {
+        if let Some(address) = address {
+            text.push_str(&format!("{name:<20} http://{address}\n"));
+        }
+    };
+    line("OTLP/gRPC", addresses.grpc);
+    line("OTLP/HTTP", addresses.http);
+    line("OTLP/gRPC and HTTP", addresses.both);
+    text.push_str("\nOTLP/HTTP is posted to /v1/traces, /v1/metrics and /v1/logs.\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn addresses() -> Addresses {
+        let address = |text: &str| Some(text.parse().expect("an address"));
+        Addresses { grpc: address("127.0.0.1:4317"), http: address("127.0.0.1:4318"), both: None }
+    }
+
+    fn routed(door: Door, method: &str, path: &str, content: &str, version: Version) -> Route {
+        let request = Request::builder().method(method).uri(path).version(version);
+        let request = request.header(CONTENT_TYPE, content).body(()).expect("a request");
+        route(door, &request.into_parts().0, &Origin::Unsaid, &addresses())
+    }
+
+    #[test]
+    fn what_is_right_is_taken() {
+        for signal in Signal::ALL {
+            for (content, encoding) in [
+                ("application/x-protobuf", Encoding::Protobuf),
+                ("Application/JSON ; charset=utf-8", Encoding::Json),
+            ] {
+                for version in [Version::HTTP_11, Version::HTTP_2] {
+                    for door in [Door::Http, Door::Both] {
+                        let route = routed(door, "POST", signal.path(), content, version);
+                        assert_eq!(route, Route::Take(signal, Form::Http(encoding)));
+                    }
+                }
+            }
+            for door in [Door::Grpc, Door::Both] {
+                let route = routed(door, "POST", signal.method(), "application/grpc", Version::HTTP_2);
+                assert_eq!(route, Route::Take(signal, Form::Grpc));
+            }
+        }
+    }
+
+    #[test]
+    fn each_wrong_way_names_the_right_one() {
+        let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
+        let trace = Signal::Traces.method();
+        let cases = [
+            (Door::Http, "POST", trace, "application/grpc", h2, Outcome::GrpcOnHttpPort, "127.0.0.1:4317"),
+            (Door::Grpc, "POST", "/v1/traces", "application/json", h1, Outcome::HttpOnGrpcPort, "127.0.0.1:4318"),
+            (Door::Grpc, "POST", "/v1/traces", "application/json", h2, Outcome::HttpOnGrpcPort, "127.0.0.1:4318"),
+            (Door::Grpc, "POST", "/a.B/C", "application/grpc", h2, Outcome::UnknownPath, "/a.B/C"),
+            (Door::Http, "POST", "/", "application/json", h1, Outcome::WithoutPath, "/v1/traces"),
+            (Door::Http, "POST", "/", "text/html", h1, Outcome::UnknownPath, "/v1/traces"),
+            (Door::Http, "POST", "/api/v2/spans", "application/json", h1, Outcome::Zipkin, "OTEL_TRACES_EXPORTER=otlp"),
+            (Door::Http, "POST", "/v1/traces/v1/traces", "application/json", h1, Outcome::UnknownPath, "without a path"),
+            (Door::Http, "POST", "/v1/traces", "text/html", h1, Outcome::UnknownContentType, "application/x-protobuf"),
+            (Door::Both, "POST", trace, "application/grpc", h1, Outcome::UnknownPath, "/v1/traces"),
+            (Door::Http, "PUT", "/v1/logs", "application/json", h1, Outcome::WrongMethod, "POST"),
+        ];
+        for (door, method, path, content, version, outcome, remedy) in cases {
+            match routed(door, method, path, content, version) {
+                Route::Wrong(fault, _) => {
+                    assert_eq!(fault.outcome, outcome, "{method} {path}");
+                    assert!(fault.message.contains(remedy), "{}", fault.message);
+                }
+                route => panic!("{method} {path}: {route:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! One request, from its head to its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, EXPECT, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
+use hyper::body::Incoming;
+use tonic::Code;
+
+use super::answer::{self, Answer, Fault, Form};
+use super::body::{self, Announced, BodyError, PREFIX};
+use super::budget::Reservation;
+use super::connection::Client;
+use super::cors::{self, Origin};
+use super::inbox::{Encoding, Ended, Refusal, Request, Signal, Transport};
+use super::route::{Route, greeting, route};
+use super::unpack::{CODINGS, Coding, unpack};
+use crate::evidence::Outcome;
+
+/// Answers a request.
+pub async fn visit(
+    client: Arc<Client>,
+    request: http::Request<Incoming>,
+) -> Result<Response<Answer>, Infallible> {
+    let (parts, mut incoming) = request.into_parts();
+    let origin = Origin::of(&parts.headers);
+    let addresses = &client.shared.addresses;
+    let mut visit = Visit::begin(&client, &parts);
+    let mut response = match route(client.door, &parts, &origin, addresses) {
+        Route::Greeting => {
+            visit.ends_untold();
+            answer::text(greeting(addresses))
+        }
+        Route::Preflight => {
+            visit.ends_untold();
+            let mut response = answer::nothing();
+            if origin != Origin::Unsaid {
+                cors::allow_preflight(&parts.headers, response.headers_mut());
+            }
+            response
+        }
+        Route::Wrong(fault, form) => {
+            hear_out(&client, &parts, &mut incoming).await;
+            visit.refuse(&fault, form)
+        }
+        Route::Take(signal, form) => {
+            if form == Form::Grpc {
+                visit.transport = Transport::Grpc;
+            }
+            match take(&client, &visit, &parts, &mut incoming, signal, form).await {
+                Ok(response) => {
+                    visit.end(Outcome::Accepted);
+                    response
+                }
+                Err(fault) => {
+                    // One who was cut off, or dawdles, is not waited for.
+                    if !matches!(fault.outcome, Outcome::CutShort | Outcome::TimedOut) {
+                        hear_out(&client, &parts, &mut incoming).await;
+                    }
+                    visit.refuse(&fault, form)
+                }
+            }
+        }
+    };
+    origin.allow(response.headers_mut());
+    Ok(response)
+}
+
+/// Reads what an HTTP/1 client still writes: see [`body::drain`].
+async fn hear_out(client: &Client, parts: &Parts, incoming: &mut Incoming) {
+    let limits = &client.shared.limits;
+    // Who asks first whether to send is told no, and does not.
+    if parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT) {
+        body::drain(incoming, (limits.request as u64).saturating_mul(8), limits.patience).await;
+    }
+}
+
+/// Reads, unpacks and hands on.
+async fn take(
+    client: &Client,
+    visit: &Visit<'_>,
+    parts: &Parts,
+    incoming: &mut Incoming,
+    signal: Signal,
+    form: Form,
+) -> Result<Response<Answer>, Fault> {
+    let limits = &client.shared.limits;
+    let (header, announced, limit, encoding) = match form {
+        Form::Grpc => {
+            (GRPC_ENCODING, Announced::Prefix, limits.request.saturating_add(PREFIX), Encoding::Protobuf)
+        }
+        Form::Http(encoding) => {
+            (CONTENT_ENCODING, Announced::Length(length(&parts.headers)), limits.request, encoding)
+        }
+    };
+    let coding = coding(&parts.headers, &header)?;
+    let fault = |error| fault(error, limits.request);
+    let mut place = limits.bodies.open();
+    let came = body::collect(incoming, announced, limit, limits.patience, &mut place).await.map_err(fault)?;
+    let (packed, coding) = match form {
+        Form::Grpc => message(&came, coding)?,
+        Form::Http(_) => (came, coding),
+    };
+    let body = unpacked(coding, packed, limits.request, &mut place).map_err(fault)?;
+    let request = Request {
+        signal,
+        encoding,
+        transport: visit.transport,
+        peer: client.peer,
+        agent: visit.agent,
+        body: &body,
+    };
+    match client.shared.inbox.take(&request) {
+        Ok(receipt) => Ok(answer::accepted(signal, &receipt, form)),
+        Err(Refusal::Malformed(why)) => Err(malformed(why)),
+        Err(Refusal::Busy { retry_after }) => Err(busy(retry_after)),
+    }
+}
+
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// How a request says that it is compressed.
+fn coding(headers: &HeaderMap, header: &HeaderName) -> Result<Option<Coding>, Fault> {
+    let mut values = headers.get_all(header).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let name = match values.next() {
+        None => value.to_str().unwrap_or("?"),
+        Some(_) => "more than one",
+    };
+    Coding::parse(name).map_err(|name| {
+        let shown = &name[..name.floor_char_boundary(40)];
+        Fault::new(
+            Outcome::UnknownEncoding,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::Unimplemented,
+            format!("{header} `{shown}` is not understood: send {CODINGS}, or none"),
+        )
+    })
+}
+
+/// The one message of a gRPC call, and its compression.
+fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding>), Fault> {
+    let Some((prefix, message)) = came.split_at_checked(PREFIX) else {
+        return Err(malformed("the call ends before its message".to_owned()));
+    };
+    let announced = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]);
+    if usize::try_from(announced) != Ok(message.len()) {
+        return Err(malformed(format!(
+            "the call holds {} bytes after its prefix, which announces one message of {announced}",
+            message.len()
+        )));
+    }
+    let coding = match (prefix[0], coding) {
+        (0, _) => None,
+        (1, Some(coding)) => Some(coding),
+        (1, None) => {
+            let why = "the message is marked as compressed, and no grpc-encoding says how";
+            return Err(Fault::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::Internal, why));
+        }
+        (flag, _) => return Err(malformed(format!("the message's first byte is {flag}, and may be 0 or 1"))),
+    };
+    Ok((came.slice(PREFIX..), coding))
+}
+
+fn unpacked(
+    coding: Option<Coding>,
+    packed: Bytes,
+    limit: usize,
+    place: &mut Reservation,
+) -> Result<Bytes, BodyError> {
+    match coding {
+        Some(coding) if !packed.is_empty() => {
+            let body = unpack(coding, &packed, limit, place)?;
+            place.shrink(packed.len());
+            Ok(body)
+        }
+        _ => Ok(packed),
+    }
+}
+
+fn malformed(why: String) -> Fault {
+    Fault::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::InvalidArgument, why)
+}
+
+fn busy(retry_after: std::time::Duration) -> Fault {
+    let why = "no memory is free for this request now: send it again";
+    let fault = Fault::new(Outcome::Busy, StatusCode::TOO_MANY_REQUESTS, Code::Unavailable, why);
+    Fault { retry_after: Some(retry_after), ..fault }
+}
+
+fn fault(error: BodyError, limit: usize) -> Fault {
+    const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+    match error {
+        BodyError::TooLarge => Fault::new(
+            Outcome::TooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Code::ResourceExhausted,
+            format!("a request holds at most {limit} bytes, unpacked: send smaller batches"),
+        ),
+        BodyError::Full => busy(AGAIN),
+        BodyError::Late => Fault::new(
+            Outcome::TimedOut,
+            StatusCode::REQUEST_TIMEOUT,
+            Code::DeadlineExceeded,
+            "the body did not come in time",
+        ),
+        BodyError::Cut => Fault::new(
+            Outcome::CutShort,
+            StatusCode::BAD_REQUEST,
+            Code::Cancelled,
+            "the body ended before it was whole",
+        ),
+        BodyError::Malformed(why) => malformed(why),
+    }
+}
+
+/// What is told of a request, whatever becomes of it.
+struct Visit<'v> {
+    client: &'v Client,
+    transport: Transport,
+    agent: &'v str,
+    target: String,
+    is_told: bool,
+}
+
+impl<'v> Visit<'v> {
+    fn begin(client: &'v Client, parts: &'v Parts) -> Self {
+        const LONGEST: usize = 200;
+        client.pulse.begin();
+        let cut = |text: &'v str| &text[..text.floor_char_boundary(LONGEST)];
+        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map_or("", cut);
+        let target = format!("{} {}", cut(parts.method.as_str()), cut(parts.uri.path()));
+        let is_grpc = parts.version == Version::HTTP_2
+            && parts
+                .headers
+                .get(http::header::CONTENT_TYPE)
+                .is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
+        let transport = if is_grpc { Transport::Grpc } else { Transport::Http };
+        Self { client, transport, agent, target, is_told: false }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.is_told = true;
+        self.client.shared.inbox.ended(&Ended {
+            outcome,
+            transport: self.transport,
+            door: self.client.door,
+            peer: self.client.peer,
+            agent: self.agent,
+            target: &self.target,
+        });
+    }
+
+    /// It was no request of telemetry, right or wrong.
+    fn ends_untold(&mut self) {
+        self.is_told = true;
+    }
+
+    fn refuse(&mut self, fault: &Fault, form: Form) -> Response<Answer> {
+        self.end(fault.outcome);
+        fault.answer(form)
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        if !self.is_told {
+            // The client went away, and hyper dropped what was under way.
+            self.end(Outcome::CutShort);
+        }
+        self.client.pulse.end();
+    }
+}
