@@ -61,7 +61,10 @@ pub static FAULTS: &[Fault] = &[
         expects: Some("exported-twice"),
         change: |play| {
             play.api_sdk.processors = 2;
-            play.orders = 2;
+            // In several batches: one that comes twice may be a resend.
+            play.api_sdk.delay_ms = 20;
+            play.orders = 3;
+            play.least_pace = 1.0;
         },
     },
     Fault {

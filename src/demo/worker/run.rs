@@ -266,6 +266,8 @@ impl Runner {
             let receipt = TaskMessage {
                 root_id: task.root_id.clone(),
                 parent_id: Some(task.id.clone()),
+                // A receipt comes after the confirmation.
+                eta: Some(clock::isoformat(clock::now() + BACKOFF)),
                 ..self.publisher.task("send_receipt", vec![task.args.first().cloned().unwrap_or_default()])
             };
             // The receipt is no reason for the order to fail.
