@@ -35,6 +35,9 @@ pub enum Command {
     Listen(Box<Listen>),
     Diagnose(Diagnose),
     Explain(Explain),
+    /// A process of the demo, which starts it itself
+    #[command(name = crate::demo::SUBCOMMAND, hide = true)]
+    DemoProcess,
 }
 
 /// How the report is written, for every command.
