@@ -20,6 +20,7 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  tracelink demo                                 a sample order, healthy or broken in every way
   tracelink listen                               receive spans, and say why traces break
   tracelink listen -- pytest -q                  the same for one command, with its exit code
   tracelink inspect-queue                        look into the queues of the local Redis
@@ -33,6 +34,7 @@ Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 no evidence,
 pub enum Command {
     InspectQueue(InspectQueue),
     Listen(Box<Listen>),
+    Demo(Demo),
     Diagnose(Diagnose),
     Explain(Explain),
     /// A process of the demo, which starts it itself
@@ -251,6 +253,62 @@ fn memory(text: &str) -> Result<usize, String> {
         return Err(format!("at least {}", bytesize::ByteSize(LEAST)));
     }
     usize::try_from(size.as_u64()).map_err(|error| error.to_string())
+}
+
+/// A sample order through a reference API and worker, end to end
+///
+/// Shows what a whole trace looks like, how it breaks, and how tracelink finds
+/// it. It needs nothing but this program: the API, the broker and the worker are
+/// processes of it, which end with it.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tracelink demo                              a healthy order: one trace, both services
+  tracelink demo --fault propagator-mismatch  break one thing, and see it named
+  tracelink demo --fault all                  every fault, right or wrong
+  tracelink demo --list-faults
+  tracelink demo --orders 100 --rate 20       many orders, and the figures at the end
+  tracelink demo --app python                 the same with the real FastAPI, Celery and OpenTelemetry
+
+With several faults, or all, the exit code is 0 where each was named and 1 where not.")]
+pub struct Demo {
+    /// Which application to run
+    #[arg(long, value_enum, default_value_t = App::Native, value_name = "APP")]
+    pub app: App,
+    /// The broker: embedded, or a Redis of yours; what the demo writes there it deletes
+    #[arg(long, default_value = "embedded", value_name = "embedded|URL")]
+    pub broker: String,
+    /// Break this one thing; may be given several times, or `all`
+    #[arg(long, value_name = "SLUG")]
+    pub fault: Vec<String>,
+    /// Say what each fault is, and end
+    #[arg(long)]
+    pub list_faults: bool,
+    /// How many orders to send
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub orders: Option<u32>,
+    /// How many orders a second; the next one follows the answer otherwise
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// How long work takes: 1 is an email of 0.8 s and an inventory of 0.4 s
+    #[arg(long, value_name = "FACTOR", value_parser = rate, default_value_t = 1.0)]
+    pub pace: f64,
+    /// Leave it running, for orders of your own, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum App {
+    /// An API and a worker inside this program, on the real wire
+    Native,
+    /// The real FastAPI, Celery and OpenTelemetry, in an environment made once
+    Python,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "a number above 0".to_owned())
 }
 
 /// The same diagnosis from saved evidence

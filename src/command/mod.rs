@@ -70,6 +70,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Listen(args) => listen::run(&args, &cli.output),
         Command::Diagnose(args) => diagnose::run(&args, &cli.output),
         Command::Explain(args) => explain::run(&args),
+        Command::Demo(args) => demo::run(&args, &cli.output),
         Command::DemoProcess => demo::run_process(),
     };
     if let Err(error) = &done

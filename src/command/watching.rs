@@ -3,7 +3,7 @@
 //! while it waits for the network.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,27 +22,37 @@ pub struct Target {
     pub naming: Naming,
     /// Whether to overhear every command through `MONITOR`.
     pub monitor: bool,
+    /// How often the broker is looked at. A look at a quiet broker costs it a
+    /// dozen commands in one round trip.
+    pub every: Duration,
+}
+
+impl Target {
+    /// How often unless there is a reason.
+    pub const EVERY: Duration = Duration::from_millis(250);
 }
 
 /// The threads that watch.
 #[derive(Debug)]
 pub struct Watching {
-    stop: Arc<AtomicBool>,
+    feed: Arc<Feed>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// What both threads feed.
+#[derive(Debug)]
 struct Feed {
     session: Arc<Session>,
     live: Mutex<LiveBroker>,
     name: String,
-    stop: Arc<AtomicBool>,
+    every: Duration,
+    stop: AtomicBool,
+    /// How many looks have been taken in.
+    looks: Mutex<u64>,
+    looked: Condvar,
 }
 
 impl Watching {
-    /// How often the broker is looked at. A look at a quiet broker costs it a
-    /// dozen commands in one round trip.
-    const EVERY: Duration = Duration::from_millis(250);
     /// How long the monitor waits for something to be said before it looks
     /// whether it is to stop.
     const PATIENCE: Duration = Duration::from_millis(200);
@@ -62,26 +72,43 @@ impl Watching {
             .transpose()?;
         let reading =
             Reading { keep: Keep::Each, options: ReadOptions::default(), naming: target.naming.clone() };
-        let stop = Arc::new(AtomicBool::new(false));
         let feed = Arc::new(Feed {
             session: Arc::clone(session),
             live: Mutex::new(LiveBroker::new(target.broker.name(), reading)),
             name: target.broker.name(),
-            stop: Arc::clone(&stop),
+            every: target.every,
+            stop: AtomicBool::new(false),
+            looks: Mutex::new(0),
+            looked: Condvar::new(),
         });
-        let mut threads = vec![thread::spawn({
+        let spawn = |run: Box<dyn FnOnce(&Feed) + Send>| {
             let feed = Arc::clone(&feed);
-            move || feed.look_on(watch)
-        })];
-        if let Some(monitor) = monitor {
-            threads.push(thread::spawn(move || feed.overhear(monitor)));
-        }
-        Ok(Self { stop, threads })
+            thread::spawn(move || run(&feed))
+        };
+        let mut threads = vec![spawn(Box::new(|feed| feed.look_on(watch)))];
+        threads.extend(monitor.map(|monitor| spawn(Box::new(|feed| feed.overhear(monitor)))));
+        Ok(Self { feed, threads })
+    }
+
+    /// Looks now, and returns when what is there by now is in the evidence; or
+    /// after two seconds, where the broker does not answer.
+    pub fn look_now(&self) {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let feed = &self.feed;
+        let looks = feed.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        // One look may be under way that began too early.
+        let enough = *looks + 2;
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
+        let waited = feed.looked.wait_timeout_while(looks, PATIENCE, |looks| {
+            self.threads.iter().for_each(|thread| thread.thread().unpark());
+            *looks < enough
+        });
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Looks once more, and ends.
     pub fn stop(self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.feed.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.thread().unpark();
             thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
@@ -102,10 +129,12 @@ impl Feed {
                     "tracelink: {error}\n  it is tried again; what is received goes on being judged"
                 ),
             }
+            *self.looks.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+            self.looked.notify_all();
             if is_last {
                 return;
             }
-            thread::park_timeout(Watching::EVERY);
+            thread::park_timeout(self.every);
         }
     }
 

@@ -143,8 +143,7 @@ impl Shop {
         let tracer = &self.publisher.tracer;
         let parent = tracer.extract(&incoming).map_or(Parent::None, Parent::Remote);
         let is_known = head.uri.path() == "/orders";
-        let name =
-            if is_known { format!("{} /orders", head.method) } else { head.method.to_string() };
+        let name = if is_known { format!("{} /orders", head.method) } else { head.method.to_string() };
         let mut span = tracer.start(FASTAPI, SpanKind::Server, &name, parent);
         let host = self.address.to_string();
         let target = head.uri.path().to_owned();
@@ -188,10 +187,9 @@ impl Shop {
             "user_id": order.user_id, "product_id": order.product_id, "quantity": order.quantity,
         });
         match self.hand_over(headers, &order_id, &order, current) {
-            Ok(()) => Answer {
-                status: StatusCode::OK,
-                body: json!({"order_id": order_id, "status": "processing"}),
-            },
+            Ok(()) => {
+                Answer { status: StatusCode::OK, body: json!({"order_id": order_id, "status": "processing"}) }
+            }
             Err(error) => {
                 Report::Failed { why: format!("the API cannot publish: {error}") }.tell();
                 Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
@@ -200,7 +198,13 @@ impl Shop {
     }
 
     /// Publishes what the order takes.
-    fn hand_over(&self, headers: &HeaderMap, order_id: &str, order: &Value, current: Parent) -> RedisResult<()> {
+    fn hand_over(
+        &self,
+        headers: &HeaderMap,
+        order_id: &str,
+        order: &Value,
+        current: Parent,
+    ) -> RedisResult<()> {
         let task = |name: &str, args: Vec<Value>| {
             let mut task = self.publisher.task(name, args);
             task.protocol = self.api.protocol;

@@ -58,7 +58,11 @@ mod tests {
         let mut slugs = BTreeSet::new();
         for fault in all() {
             assert!(slugs.insert(fault.slug), "{} twice", fault.slug);
-            assert!(fault.expects.is_none_or(|slug| crate::diagnosis::find(slug).is_some()), "{}", fault.slug);
+            assert!(
+                fault.expects.is_none_or(|slug| crate::diagnosis::find(slug).is_some()),
+                "{}",
+                fault.slug
+            );
             assert!(!fault.what.is_empty() && !fault.seen.is_empty(), "{}", fault.slug);
         }
     }

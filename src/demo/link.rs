@@ -127,7 +127,8 @@ impl Link {
         }
         let mut envelope = held[0].clone();
         for part in ["headers", "properties"] {
-            let place = if part == "headers" { &mut envelope[part] } else { &mut envelope[part]["delivery_info"] };
+            let place =
+                if part == "headers" { &mut envelope[part] } else { &mut envelope[part]["delivery_info"] };
             if let Some(place) = place.as_object_mut() {
                 place.insert("redelivered".to_owned(), Value::Bool(true));
             }
@@ -194,7 +195,13 @@ impl Link {
 
     /// Notes that a part of a chord is done, and returns all results in their
     /// order where it was the last.
-    pub fn part_done(&mut self, group: &str, index: u64, task: &str, result: &Value) -> RedisResult<Option<Vec<Value>>> {
+    pub fn part_done(
+        &mut self,
+        group: &str,
+        index: u64,
+        task: &str,
+        result: &Value,
+    ) -> RedisResult<Option<Vec<Value>>> {
         let key = part_key(group, 'j');
         let part = json!([1, task, "SUCCESS", result]).to_string();
         let (done, size): (usize, Option<usize>) = pipe()

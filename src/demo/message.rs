@@ -54,9 +54,26 @@ pub struct TaskMessage {
 
 /// Celery's own headers; all others are custom.
 const OWN: [&str; 20] = [
-    "lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit", "root_id",
-    "parent_id", "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers",
-    "stamps", "redelivered",
+    "lang",
+    "task",
+    "id",
+    "shadow",
+    "eta",
+    "expires",
+    "group",
+    "group_index",
+    "retries",
+    "timelimit",
+    "root_id",
+    "parent_id",
+    "argsrepr",
+    "kwargsrepr",
+    "origin",
+    "ignore_result",
+    "replaced_task_nesting",
+    "stamped_headers",
+    "stamps",
+    "redelivered",
 ];
 
 impl TaskMessage {
@@ -279,7 +296,8 @@ mod tests {
 
     #[test]
     fn a_task_is_read_as_it_was_written() {
-        let mut task = TaskMessage::new("process_order", vec![json!("o"), json!({"quantity": 2})], "gen1@demo", "r");
+        let mut task =
+            TaskMessage::new("process_order", vec![json!("o"), json!({"quantity": 2})], "gen1@demo", "r");
         task.headers.insert("traceparent".to_owned(), json!("00-1"));
         task.chain = vec![json!({"task": "send_receipt"})];
         task.group = Some(("g".to_owned(), 1));

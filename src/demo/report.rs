@@ -12,9 +12,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Report {
     /// It is up, at this port where it has one.
-    Ready {
-        port: Option<u16>,
-    },
+    Ready { port: Option<u16> },
     /// A task was published.
     Published {
         id: String,
@@ -31,26 +29,13 @@ pub enum Report {
         keys: Vec<String>,
     },
     /// A worker took a task.
-    Took {
-        id: String,
-        task: String,
-        attempt: u32,
-    },
+    Took { id: String, task: String, attempt: u32 },
     /// An attempt ended, in a state of Celery's.
-    Ended {
-        id: String,
-        task: String,
-        attempt: u32,
-        state: String,
-    },
+    Ended { id: String, task: String, attempt: u32, state: String },
     /// The pool is done with a delivery.
-    Done {
-        tag: String,
-    },
+    Done { tag: String },
     /// It cannot go on.
-    Failed {
-        why: String,
-    },
+    Failed { why: String },
 }
 
 impl Report {

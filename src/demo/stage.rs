@@ -172,7 +172,9 @@ impl Stage<'_> {
                     self.start("API", other, &api, play)?,
                 ]
             }
-            Cast::Api | Cast::Storefront => vec![self.start("API", Role::Api(play.api.clone()), &api, play)?],
+            Cast::Api | Cast::Storefront => {
+                vec![self.start("API", Role::Api(play.api.clone()), &api, play)?]
+            }
         };
         if play.has_worker {
             let telemetry = play.worker_sdk.telemetry(&self.options.otlp);
@@ -200,18 +202,12 @@ impl Stage<'_> {
                 self.begin_all("client")?;
                 None
             }
-            _ => Some(orders::send(
-                &addresses,
-                orders,
-                self.options.rate,
-                play,
-                {
-                    let sender = self.sender.clone();
-                    move |number, answer| {
-                        let _ = sender.send(Heard::Answer(number, answer));
-                    }
-                },
-            )?),
+            _ => Some(orders::send(&addresses, orders, self.options.rate, play, {
+                let sender = self.sender.clone();
+                move |number, answer| {
+                    let _ = sender.send(Heard::Answer(number, answer));
+                }
+            })?),
         };
 
         // With a rate orders go on coming, and the first one is looked at.

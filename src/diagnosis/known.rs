@@ -443,6 +443,13 @@ impl<'e> Origins<'e> {
         })
     }
 
+    /// Whether every message that says so says that its sender did not sample:
+    /// then no span is missed.
+    pub fn are_all_unsampled(&self) -> bool {
+        let all = || self.tallies.values();
+        all().any(|tally| tally.unsampled > 0) && all().all(|tally| tally.sampled == 0)
+    }
+
     /// The other origins of this broker that always send context, in order.
     pub fn always_sending(&self, broker: &str) -> Vec<(&'e str, Tally)> {
         let mut always: Vec<_> = self

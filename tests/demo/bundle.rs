@@ -12,9 +12,7 @@ use std::time::Duration;
 use tracelink::broker::{BrokerUrl, Connection, Plan, read, read_results, survey};
 use tracelink::demo::Otlp;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{
-    Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal,
-};
+use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal};
 use tracelink::wire::snapshot::{Head, write_head, write_key};
 
 /// An inbox that writes each body to a file.
@@ -75,7 +73,8 @@ impl Bundle {
         let go_on = |_, _| ControlFlow::Continue(());
         let Ok(survey) = survey(&mut connection, &[], &mut go_on.clone()) else { return };
         self.looks += 1;
-        let file = File::create(self.folder.join(format!("redis.{:04}.jsonl", self.looks))).expect("writable");
+        let file =
+            File::create(self.folder.join(format!("redis.{:04}.jsonl", self.looks))).expect("writable");
         let mut out = BufWriter::new(file);
         write_head(&mut out, &Head { captured_at: survey.at, stage: None, broker: None }).expect("writable");
         for binding in &survey.bindings {

@@ -31,10 +31,54 @@ impl From<WrongType> for Refusal {
 /// The commands that there are, to tell one that is unknown from one that is
 /// called with too few words.
 const KNOWN: [&str; 48] = [
-    "DBSIZE", "DECR", "DEL", "EXISTS", "EXPIRE", "GET", "HDEL", "HEXISTS", "HGET", "HGETALL", "HLEN", "HSCAN",
-    "HSET", "INCR", "INFO", "KEYS", "LINDEX", "LLEN", "LPOP", "LPUSH", "LRANGE", "LREM", "MGET", "PERSIST",
-    "PEXPIRE", "PSETEX", "PTTL", "RPOP", "RPUSH", "SADD", "SCAN", "SCARD", "SET", "SETEX", "SETNX", "SISMEMBER",
-    "SMEMBERS", "SREM", "SSCAN", "STRLEN", "TIME", "TTL", "TYPE", "UNLINK", "ZADD", "ZCARD", "ZCOUNT", "ZRANGE",
+    "DBSIZE",
+    "DECR",
+    "DEL",
+    "EXISTS",
+    "EXPIRE",
+    "GET",
+    "HDEL",
+    "HEXISTS",
+    "HGET",
+    "HGETALL",
+    "HLEN",
+    "HSCAN",
+    "HSET",
+    "INCR",
+    "INFO",
+    "KEYS",
+    "LINDEX",
+    "LLEN",
+    "LPOP",
+    "LPUSH",
+    "LRANGE",
+    "LREM",
+    "MGET",
+    "PERSIST",
+    "PEXPIRE",
+    "PSETEX",
+    "PTTL",
+    "RPOP",
+    "RPUSH",
+    "SADD",
+    "SCAN",
+    "SCARD",
+    "SET",
+    "SETEX",
+    "SETNX",
+    "SISMEMBER",
+    "SMEMBERS",
+    "SREM",
+    "SSCAN",
+    "STRLEN",
+    "TIME",
+    "TTL",
+    "TYPE",
+    "UNLINK",
+    "ZADD",
+    "ZCARD",
+    "ZCOUNT",
+    "ZRANGE",
 ];
 
 /// Runs one command.
@@ -68,15 +112,15 @@ fn perform(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refus
             Ok(Reply::list(parts.map(String::into_bytes)))
         }
         ("DBSIZE", []) => Ok(Reply::count(store.len())),
-        ("INFO", _) => Ok(Reply::bulk("# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\n")),
-        ("DEL" | "UNLINK", [_, ..]) => {
-            Ok(Reply::count(args.iter().filter(|key| store.remove(key)).count()))
+        ("INFO", _) => {
+            Ok(Reply::bulk("# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\nrole:master\r\n"))
         }
+        ("DEL" | "UNLINK", [_, ..]) => Ok(Reply::count(args.iter().filter(|key| store.remove(key)).count())),
         ("EXISTS", [_, ..]) => Ok(Reply::count(args.iter().filter(|key| store.value(key).is_some()).count())),
         ("TYPE", [key]) => Ok(Reply::Simple(store.value(key).map_or("none", Value::kind))),
-        ("KEYS", [pattern]) => {
-            Ok(Reply::list(store.names().filter(|(key, _)| matches(pattern, key)).map(|(key, _)| key.clone())))
-        }
+        ("KEYS", [pattern]) => Ok(Reply::list(
+            store.names().filter(|(key, _)| matches(pattern, key)).map(|(key, _)| key.clone()),
+        )),
         ("SCAN", [_, options @ ..]) => scan(store, options),
         ("EXPIRE" | "PEXPIRE", [key, time]) => {
             let lives = lives(name == "EXPIRE", time)?;
@@ -163,7 +207,11 @@ fn lists(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refusal
         ("LPUSH" | "RPUSH", [key, values @ ..]) if !values.is_empty() => {
             Reply::count(store.change(key, |list: &mut List| {
                 for value in values {
-                    if name == "LPUSH" { list.push_front(value.clone()) } else { list.push_back(value.clone()) }
+                    if name == "LPUSH" {
+                        list.push_front(value.clone())
+                    } else {
+                        list.push_back(value.clone())
+                    }
                 }
                 list.len()
             })?)
@@ -222,7 +270,8 @@ fn hashes(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refusa
             value.map_or(Reply::Nil, |value| Reply::bulk(value.clone()))
         }
         ("HDEL", [key, fields @ ..]) if !fields.is_empty() => {
-            let remove = |hash: &mut Hash| fields.iter().filter(|field| hash.remove(*field).is_some()).count();
+            let remove =
+                |hash: &mut Hash| fields.iter().filter(|field| hash.remove(*field).is_some()).count();
             Reply::count(store.change(key, remove)?)
         }
         ("HLEN", [key]) => Reply::count(store.get::<Hash>(key)?.map_or(0, Hash::len)),
@@ -230,7 +279,9 @@ fn hashes(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refusa
             Reply::Int(store.get::<Hash>(key)?.is_some_and(|hash| hash.contains_key(field)).into())
         }
         ("HGETALL", [key]) => Reply::Map(pairs(store.get::<Hash>(key)?)),
-        ("HSCAN", [key, ..]) => Reply::List(vec![Reply::bulk("0"), Reply::List(pairs(store.get::<Hash>(key)?))]),
+        ("HSCAN", [key, ..]) => {
+            Reply::List(vec![Reply::bulk("0"), Reply::List(pairs(store.get::<Hash>(key)?))])
+        }
         _ => return Err(Refusal::Unknown),
     })
 }
@@ -271,11 +322,16 @@ fn sorted_sets(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, R
                 .map(|pair| Ok((pair[1].clone(), number(&pair[0])?)))
                 .collect::<Result<Vec<_>, Refusal>>()?;
             Reply::count(store.change(key, |sorted: &mut Sorted| {
-                scored.into_iter().filter(|(member, score)| sorted.insert(member.clone(), *score).is_none()).count()
+                scored
+                    .into_iter()
+                    .filter(|(member, score)| sorted.insert(member.clone(), *score).is_none())
+                    .count()
             })?)
         }
         ("ZREM", [key, removed @ ..]) if !removed.is_empty() => {
-            let remove = |sorted: &mut Sorted| removed.iter().filter(|member| sorted.remove(*member).is_some()).count();
+            let remove = |sorted: &mut Sorted| {
+                removed.iter().filter(|member| sorted.remove(*member).is_some()).count()
+            };
             Reply::count(store.change(key, remove)?)
         }
         ("ZCARD", [key]) => Reply::count(store.get::<Sorted>(key)?.map_or(0, Sorted::len)),
@@ -434,13 +490,38 @@ mod tests {
         let mut store = Store::default();
         let said = answers(
             &mut store,
-            &["LPUSH q a", "LPUSH q b c", "LRANGE q 0 -1", "LRANGE q -2 -1", "LRANGE q 5 9", "LRANGE q 0 -9",
-              "LINDEX q -1", "LINDEX q 0", "LINDEX q 3", "LINDEX q -4", "RPOP q", "LLEN q", "LREM q 0 c", "LLEN q"],
+            &[
+                "LPUSH q a",
+                "LPUSH q b c",
+                "LRANGE q 0 -1",
+                "LRANGE q -2 -1",
+                "LRANGE q 5 9",
+                "LRANGE q 0 -9",
+                "LINDEX q -1",
+                "LINDEX q 0",
+                "LINDEX q 3",
+                "LINDEX q -4",
+                "RPOP q",
+                "LLEN q",
+                "LREM q 0 c",
+                "LLEN q",
+            ],
         );
         let expected = [
-            Reply::Int(1), Reply::Int(3), bulks(&["c", "b", "a"]), bulks(&["b", "a"]), bulks(&[]), bulks(&[]),
-            Reply::bulk("a"), Reply::bulk("c"), Reply::Nil, Reply::Nil, Reply::bulk("a"), Reply::Int(2),
-            Reply::Int(1), Reply::Int(1),
+            Reply::Int(1),
+            Reply::Int(3),
+            bulks(&["c", "b", "a"]),
+            bulks(&["b", "a"]),
+            bulks(&[]),
+            bulks(&[]),
+            Reply::bulk("a"),
+            Reply::bulk("c"),
+            Reply::Nil,
+            Reply::Nil,
+            Reply::bulk("a"),
+            Reply::Int(2),
+            Reply::Int(1),
+            Reply::Int(1),
         ];
         assert_eq!(said, expected);
     }
@@ -450,8 +531,16 @@ mod tests {
         let mut store = Store::default();
         let said = answers(
             &mut store,
-            &["ZADD z 3 c 1 a 2 b", "ZRANGE z 0 -1", "ZREVRANGEBYSCORE z 2 0", "ZRANGEBYSCORE z (1 +inf",
-              "ZREVRANGEBYSCORE z +inf -inf LIMIT 1 1 WITHSCORES", "ZCOUNT z -inf +inf", "ZREM z a x", "ZADD z nan d"],
+            &[
+                "ZADD z 3 c 1 a 2 b",
+                "ZRANGE z 0 -1",
+                "ZREVRANGEBYSCORE z 2 0",
+                "ZRANGEBYSCORE z (1 +inf",
+                "ZREVRANGEBYSCORE z +inf -inf LIMIT 1 1 WITHSCORES",
+                "ZCOUNT z -inf +inf",
+                "ZREM z a x",
+                "ZADD z nan d",
+            ],
         );
         assert_eq!(said[1], bulks(&["a", "b", "c"]));
         assert_eq!(said[2], bulks(&["b", "a"]));
@@ -464,20 +553,26 @@ mod tests {
     #[test]
     fn what_is_asked_wrongly_is_refused_in_redis_words() {
         let mut store = Store::default();
-        let said = answers(&mut store, &["SET k v", "LPUSH k v", "GET", "EVALSHA x 0", "SET k v EX", "EXPIRE k -1"]);
+        let said =
+            answers(&mut store, &["SET k v", "LPUSH k v", "GET", "EVALSHA x 0", "SET k v EX", "EXPIRE k -1"]);
         let errors: Vec<_> = said
             .iter()
             .filter_map(|reply| if let Reply::Error(text) = reply { text.split(' ').next() } else { None })
             .collect();
         assert_eq!(errors, ["WRONGTYPE", "ERR", "ERR", "ERR", "ERR"]);
-        assert!(matches!(&said[2], Reply::Error(text) if text.contains("unknown command") || text.contains("arguments")));
+        assert!(
+            matches!(&said[2], Reply::Error(text) if text.contains("unknown command") || text.contains("arguments"))
+        );
     }
 
     #[test]
     fn a_scan_meets_every_key_of_a_type_once() {
         let mut store = Store::default();
         answers(&mut store, &["SADD s m", "LPUSH l m", "SET t m", "HSET h f v"]);
-        let said = answers(&mut store, &["SCAN 0 COUNT 1 TYPE list", "SCAN 0 MATCH [x TYPE zset", "HSCAN h 0", "SSCAN s 0"]);
+        let said = answers(
+            &mut store,
+            &["SCAN 0 COUNT 1 TYPE list", "SCAN 0 MATCH [x TYPE zset", "HSCAN h 0", "SSCAN s 0"],
+        );
         assert_eq!(said[0], Reply::List(vec![Reply::bulk("0"), bulks(&["l"])]));
         assert_eq!(said[1], Reply::List(vec![Reply::bulk("0"), bulks(&[])]));
         assert_eq!(said[2], Reply::List(vec![Reply::bulk("0"), bulks(&["f", "v"])]));

@@ -138,7 +138,10 @@ mod tests {
         let map = Reply::Map(vec![Reply::bulk("a"), Reply::Int(1)]);
         assert_eq!(written(&map, 2), "*2\r\n$1\r\na\r\n:1\r\n");
         assert_eq!(written(&map, 3), "%1\r\n$1\r\na\r\n:1\r\n");
-        assert_eq!((written(&Reply::Nil, 2), written(&Reply::NilList, 2)), ("$-1\r\n".into(), "*-1\r\n".into()));
+        assert_eq!(
+            (written(&Reply::Nil, 2), written(&Reply::NilList, 2)),
+            ("$-1\r\n".into(), "*-1\r\n".into())
+        );
         assert_eq!(written(&Reply::NilList, 3), "_\r\n");
         assert_eq!(written(&Reply::Double(1.5), 2), "$3\r\n1.5\r\n");
     }

@@ -164,14 +164,18 @@ impl<'s> Client<'s> {
             (b"SELECT", [db]) if db == b"0" => Reply::OK,
             (b"SELECT", [_]) => Reply::Error("ERR DB index is out of range: there is one".into()),
             (b"CLIENT", [..]) => Reply::OK,
-            (b"MULTI", []) if self.queued.is_some() => Reply::Error("ERR MULTI calls can not be nested".into()),
+            (b"MULTI", []) if self.queued.is_some() => {
+                Reply::Error("ERR MULTI calls can not be nested".into())
+            }
             (b"MULTI", []) => {
                 self.queued = Some(Vec::new());
                 Reply::OK
             }
             (b"DISCARD", []) => {
                 self.watched.clear();
-                self.queued.take().map_or_else(|| Reply::Error("ERR DISCARD without MULTI".into()), |_| Reply::OK)
+                self.queued
+                    .take()
+                    .map_or_else(|| Reply::Error("ERR DISCARD without MULTI".into()), |_| Reply::OK)
             }
             (b"EXEC", []) => self.execute(),
             (b"WATCH", keys) => {
@@ -217,9 +221,18 @@ impl<'s> Client<'s> {
         stream.1 = version.unwrap_or(stream.1);
         let text = |text: &str| Reply::bulk(text);
         Reply::Map(vec![
-            text("server"), text("redis"), text("version"), text("7.0.0"), text("proto"),
-            Reply::Int(stream.1.into()), text("mode"), text("standalone"), text("role"), text("master"),
-            text("modules"), Reply::List(Vec::new()),
+            text("server"),
+            text("redis"),
+            text("version"),
+            text("7.0.0"),
+            text("proto"),
+            Reply::Int(stream.1.into()),
+            text("mode"),
+            text("standalone"),
+            text("role"),
+            text("master"),
+            text("modules"),
+            Reply::List(Vec::new()),
         ])
     }
 
@@ -279,7 +292,8 @@ impl<'s> Client<'s> {
         let is_pattern = name.starts_with(b"P");
         let mut replies = Vec::new();
         for channel in channels {
-            let subscriber = Subscriber { channel: channel.clone(), is_pattern, output: Arc::clone(&self.output) };
+            let subscriber =
+                Subscriber { channel: channel.clone(), is_pattern, output: Arc::clone(&self.output) };
             self.with_state(|state| state.subscribers.push(subscriber));
             self.subscriptions += 1;
             replies.push(told(name, channel.clone(), self.subscriptions));
@@ -330,7 +344,8 @@ fn one(state: &mut State, words: &[Bytes]) -> Reply {
                     subscriber.channel == *channel
                 };
                 if is_meant {
-                    let mut parts = vec![Reply::bulk(if subscriber.is_pattern { "pmessage" } else { "message" })];
+                    let mut parts =
+                        vec![Reply::bulk(if subscriber.is_pattern { "pmessage" } else { "message" })];
                     parts.extend(subscriber.is_pattern.then(|| Reply::bulk(subscriber.channel.clone())));
                     parts.extend([Reply::bulk(channel.clone()), Reply::bulk(message.clone())]);
                     heard.push((Arc::clone(&subscriber.output), Reply::Push(parts)));

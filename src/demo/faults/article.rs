@@ -21,8 +21,7 @@ pub static FAULTS: &[Fault] = &[
         seen: "one trace, in which every task stands twice",
         expects: Some("duplicate-consumer-spans"),
         change: |play| {
-            play.api.by_hand =
-                Some(HandMade { source: Source::Current, form: Form::Json(KEY.to_owned()) });
+            play.api.by_hand = Some(HandMade { source: Source::Current, form: Form::Json(KEY.to_owned()) });
             play.worker.by_hand =
                 Some(Reader { reads: Reads::Json(KEY.to_owned()), drops_context: false, leaks: false });
         },

@@ -143,7 +143,8 @@ impl Wire {
         Some(match settings.protocol {
             Protocol::Grpc => {
                 let endpoint = Endpoint::from_shared(settings.endpoint.clone()).ok()?;
-                let endpoint = endpoint.user_agent(concat!("tracelink-demo/", env!("CARGO_PKG_VERSION"))).ok()?;
+                let endpoint =
+                    endpoint.user_agent(concat!("tracelink-demo/", env!("CARGO_PKG_VERSION"))).ok()?;
                 Self::Grpc(TraceServiceClient::new(endpoint.connect_timeout(EXPORT).connect_lazy()))
             }
             Protocol::Http => {

@@ -65,8 +65,7 @@ impl From<SpanContext> for Context {
 mod tests {
     use super::*;
 
-    const ALL: [Propagator; 4] =
-        [Propagator::W3c, Propagator::B3, Propagator::B3Multi, Propagator::Jaeger];
+    const ALL: [Propagator; 4] = [Propagator::W3c, Propagator::B3, Propagator::B3Multi, Propagator::Jaeger];
 
     #[test]
     fn each_format_is_read_as_it_is_written_and_by_no_other() {

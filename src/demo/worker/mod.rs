@@ -141,8 +141,13 @@ impl Consumer<'_> {
                 "exc_type": "NotRegistered", "exc_message": [task.task], "exc_module": "celery.exceptions",
             });
             self.link.store_result(&task, "FAILURE", &result, None)?;
-            Report::Ended { id: task.id, task: task.task, attempt: task.retries, state: "FAILURE".to_owned() }
-                .tell();
+            Report::Ended {
+                id: task.id,
+                task: task.task,
+                attempt: task.retries,
+                state: "FAILURE".to_owned(),
+            }
+            .tell();
             return Ok(());
         }
         match task.eta.clone() {

@@ -40,7 +40,11 @@ struct Exception {
 
 impl Exception {
     fn traceback(&self) -> String {
-        let kind = if self.module == "builtins" { self.kind.to_owned() } else { format!("{}.{}", self.module, self.kind) };
+        let kind = if self.module == "builtins" {
+            self.kind.to_owned()
+        } else {
+            format!("{}.{}", self.module, self.kind)
+        };
         format!(
             "Traceback (most recent call last):\n  File \"tasks.py\", in process_order\n    {}\n{kind}: {}\n",
             self.line, self.message
@@ -189,13 +193,15 @@ impl Runner {
         let crash = |kind, module, message: &str, line| {
             Raised::Exception(Exception { kind, module, message: message.to_owned(), line })
         };
-        let none = |line| crash("AttributeError", "builtins", "'NoneType' object has no attribute 'get'", line);
+        let none =
+            |line| crash("AttributeError", "builtins", "'NoneType' object has no attribute 'get'", line);
         match &reader.reads {
             // `extract` of None finds nothing to get from.
             Reads::Flat if task.headers.is_empty() => Ok(None),
             Reads::Flat => Ok(self.tracer().extract(&task.text_headers())),
             Reads::Json(key) => {
-                const LINE: &str = "carrier = json.loads(self.request.headers.get(\"trace_context\", \"{}\"))";
+                const LINE: &str =
+                    "carrier = json.loads(self.request.headers.get(\"trace_context\", \"{}\"))";
                 if task.headers.is_empty() {
                     return Err(none(LINE));
                 }

@@ -7,7 +7,8 @@ diagnosis! {
     /// came, neither right nor wrong: the programs export elsewhere, or nowhere.
     ///
     /// ## What shows it
-    /// Not one request at any of the receiver's ports.
+    /// Not one request at any of the receiver's ports, while no message says
+    /// that its sender samples nothing.
     ///
     /// ## How to fix it
     /// ```sh
@@ -29,7 +30,7 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(listened) = known.evidence.receiver.listened else { return };
-    if known.evidence.receiver.total() > 0 || known.has_spans() {
+    if known.evidence.receiver.total() > 0 || known.has_spans() || known.origins().are_all_unsampled() {
         return;
     }
     found(

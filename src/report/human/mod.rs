@@ -56,6 +56,17 @@ pub fn inspection(report: &Report, view: &View, out: &mut dyn Write) -> io::Resu
     summary::inspected(report, view, out)
 }
 
+/// Writes what waits in queues, without a verdict: more is to come.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn waiting(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    queues::header(report, view, out)?;
+    queues::shares(report, view, out)?;
+    messages::list(report, view, out)
+}
+
 /// Writes what is known of hand-offs: for each kind that is broken, the tree
 /// as it should have been; for healthy evidence, a short all-clear with a tree.
 ///

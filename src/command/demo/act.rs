@@ -1,0 +1,132 @@
+//! One part, acted before a receiver that watches its broker too.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::apps::{Part, Stage};
+use crate::broker::BrokerUrl;
+use crate::cli;
+use crate::command::session::Session;
+use crate::command::watching::{Target, Watching};
+use crate::demo::{Event, Otlp};
+use crate::diagnosis::Listing;
+use crate::evidence::Naming;
+use crate::model::{Report, Severity};
+use crate::receiver::{Doors, Limits, Receiver};
+
+/// How parts are acted.
+pub struct Act<'a> {
+    pub args: &'a cli::Demo,
+    pub stage: &'a Stage,
+    pub interrupted: &'a AtomicBool,
+}
+
+/// What became of one.
+pub struct Acted {
+    pub report: Report,
+    pub took: Duration,
+    pub was_interrupted: bool,
+}
+
+/// Hears what happens, to tell of it.
+pub trait Audience {
+    /// Something happened; at [`Event::Queued`] the queue is as in `session`.
+    fn hear(&mut self, event: &Event, session: &Session) -> std::io::Result<()>;
+}
+
+/// Nobody.
+pub struct Nobody;
+
+impl Audience for Nobody {
+    fn hear(&mut self, _: &Event, _: &Session) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long nothing may come before what is missing is missing. The demo knows
+/// when it is over, so nothing waits for this but a message in its queue.
+const SETTLE: Duration = Duration::from_millis(300);
+const MEMORY: usize = 256 << 20;
+/// Workers of the demo take messages as soon as they may.
+const EVERY: Duration = Duration::from_millis(40);
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Acts a part out, and judges what it left.
+pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::Result<Acted> {
+    let session = Arc::new(Session::new(SETTLE, MEMORY, None, None));
+    let any = Some(([127, 0, 0, 1], 0).into());
+    let doors = Doors { grpc: any, http: any, both: None };
+    let receiver =
+        Receiver::open(&doors, Arc::clone(&session) as _, Limits::new(Arc::clone(&session.bodies)))?;
+    let addresses = receiver.addresses();
+    let url = |address: Option<std::net::SocketAddr>| {
+        address.map(|address| format!("http://{address}")).unwrap_or_default()
+    };
+    let otlp = Otlp { grpc: url(addresses.grpc), http: url(addresses.http) };
+
+    let mut watching = None;
+    let mut failed: Option<anyhow::Error> = None;
+    let given = part.give(how.stage, how.args, otlp, &mut |event| {
+        let heard = heed(&event, &session, &mut watching).and_then(|()| Ok(audience.hear(&event, &session)?));
+        match heard {
+            Ok(()) if how.interrupted.load(Ordering::Relaxed) => ControlFlow::Break(()),
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    receiver.close(GRACE);
+    watching.into_iter().for_each(Watching::stop);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    given?;
+    Ok(Acted {
+        report: session.report(Listing::default()),
+        took: session.age(),
+        was_interrupted: how.interrupted.load(Ordering::Relaxed),
+    })
+}
+
+/// Looks at the broker when there is something to see.
+fn heed(event: &Event, session: &Arc<Session>, watching: &mut Option<Watching>) -> anyhow::Result<()> {
+    match event {
+        Event::Broker { url, .. } => {
+            let target = Target {
+                broker: BrokerUrl::parse(url)?,
+                result_backend: None,
+                naming: Naming::default(),
+                monitor: false,
+                every: EVERY,
+            };
+            *watching = Some(Watching::start(session, &target)?);
+        }
+        Event::Queued { .. } | Event::Done => watching.iter().for_each(Watching::look_now),
+        // After this the broker itself goes.
+        Event::Closed => watching.take().into_iter().for_each(Watching::stop),
+        _ => {}
+    }
+    Ok(())
+}
+
+impl Acted {
+    /// The slugs at warning or above, in the order of the report.
+    pub fn said(&self) -> Vec<&'static str> {
+        let loud = self.report.findings.iter().filter(|finding| finding.severity < Severity::Note);
+        loud.map(|finding| finding.slug).collect()
+    }
+
+    /// Whether what was expected was named first; of a healthy part, whether
+    /// nothing was said.
+    pub fn is_right(&self, part: &Part) -> bool {
+        let (said, expected) = (self.said(), part.expects());
+        match said.first() {
+            Some(first) => expected.iter().any(|slug| slug == first),
+            None => expected.is_empty(),
+        }
+    }
+}

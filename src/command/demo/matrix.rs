@@ -1,0 +1,183 @@
+//! Several parts, one after the other, as a table: what was broken, what a user
+//! would see, what tracelink says, right or wrong, how long it took.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::act::{Act, Nobody, act};
+use super::apps::Part;
+use crate::cli::{Format, Output};
+use crate::command::Exit;
+use crate::report::human::Paint;
+use crate::report::text::{fit, pad, safe};
+
+/// What became of one part.
+#[derive(Serialize)]
+struct Row<'p> {
+    slug: &'p str,
+    /// What was broken.
+    what: &'p str,
+    /// What a user would see in a backend.
+    seen: &'p str,
+    expected: Vec<String>,
+    said: Vec<String>,
+    right: bool,
+    seconds: f64,
+    /// Why it could not be acted out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// The whole table, in `--format json`.
+#[derive(Serialize)]
+struct Matrix<'p> {
+    schema: &'static str,
+    right: usize,
+    rows: &'p [Row<'p>],
+}
+
+/// How many parts are acted at a time: most of the time is waiting.
+const AT_A_TIME: usize = 3;
+
+/// Acts each part out, and says what was right.
+pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
+    let next = AtomicUsize::new(0);
+    let table = Mutex::new(Table::new(parts.len(), output));
+    let at_a_time = if how.args.broker == "embedded" { AT_A_TIME } else { 1 };
+    let mut rows = std::thread::scope(|scope| {
+        let acting: Vec<_> = (0..at_a_time)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut rows = Vec::new();
+                    while !how.interrupted.load(Ordering::Relaxed)
+                        && let place = next.fetch_add(1, Ordering::Relaxed)
+                        && let Some(part) = parts.get(place)
+                    {
+                        let row = row(part, how);
+                        // A closed pipe ends it as an interruption would.
+                        if table.lock().unwrap_or_else(PoisonError::into_inner).row(&row).is_err() {
+                            how.interrupted.store(true, Ordering::Relaxed);
+                        }
+                        rows.push((place, row));
+                    }
+                    rows
+                })
+            })
+            .collect();
+        let rows = acting
+            .into_iter()
+            .flat_map(|acting| acting.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
+        rows.collect::<Vec<_>>()
+    });
+    rows.sort_by_key(|(place, _)| *place);
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
+    let right = rows.iter().filter(|row| row.right).count();
+    table.into_inner().unwrap_or_else(PoisonError::into_inner).end(&rows, right)?;
+    Ok(match () {
+        () if how.interrupted.load(Ordering::Relaxed) => Exit::Interrupted,
+        () if right == rows.len() => Exit::Fine,
+        () => Exit::Findings,
+    })
+}
+
+fn row<'p>(part: &'p Part, how: &Act<'_>) -> Row<'p> {
+    let mut row = Row {
+        slug: part.slug(),
+        what: part.what(),
+        seen: part.seen(),
+        expected: part.expects(),
+        said: Vec::new(),
+        right: false,
+        seconds: 0.0,
+        error: None,
+    };
+    match act(part, how, &mut Nobody) {
+        Ok(acted) => {
+            row.said = acted.said().into_iter().map(str::to_owned).collect();
+            row.right = acted.is_right(part);
+            row.seconds = rounded(acted.took);
+        }
+        Err(error) => row.error = Some(format!("{error:#}")),
+    }
+    row
+}
+
+/// Seconds to the hundredth.
+fn rounded(took: Duration) -> f64 {
+    (took.as_secs_f64() * 100.0).round() / 100.0
+}
+
+/// The table, a row as each part ends.
+struct Table {
+    out: io::BufWriter<anstream::Stdout>,
+    format: Format,
+    width: usize,
+    total: usize,
+}
+
+impl Table {
+    const SLUG: usize = 30;
+
+    fn new(total: usize, output: &Output) -> Self {
+        Self {
+            out: io::BufWriter::new(anstream::stdout()),
+            format: output.format,
+            width: crate::command::terminal_width(),
+            total,
+        }
+    }
+
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        match self.format {
+            Format::Json => return Ok(()),
+            Format::Jsonl => {
+                serde_json::to_writer(&mut self.out, row)?;
+                writeln!(self.out)?;
+            }
+            Format::Human => self.row_for_people(row)?,
+        }
+        self.out.flush()
+    }
+
+    fn row_for_people(&mut self, row: &Row<'_>) -> io::Result<()> {
+        let room = self.width.saturating_sub(Self::SLUG + 14);
+        let mark = if row.right { "✓".intact() } else { "✗".broken() };
+        let said = match (&row.error, row.said.is_empty()) {
+            (Some(error), _) => safe(error),
+            (None, true) => "nothing: healthy".to_owned(),
+            (None, false) => row.said.join(", "),
+        };
+        let slug = pad(row.slug, Self::SLUG);
+        writeln!(self.out, "{mark} {slug}  {} {:>6.2} s", pad(&said, room), row.seconds)?;
+        let below = self.width.saturating_sub(11);
+        writeln!(self.out, "    {}  {}", "broken".faint(), fit(row.what, below).faint())?;
+        writeln!(self.out, "    {}    {}", "seen".faint(), fit(row.seen, below).faint())?;
+        if !row.right && row.error.is_none() {
+            let expected =
+                if row.expected.is_empty() { "nothing".to_owned() } else { row.expected.join(" or ") };
+            writeln!(self.out, "    {}  {expected}", "expected".broken())?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, rows: &[Row<'_>], right: usize) -> io::Result<()> {
+        match self.format {
+            Format::Json => {
+                let matrix = Matrix { schema: "tracelink-demo/1", right, rows };
+                serde_json::to_writer_pretty(&mut self.out, &matrix)?;
+                writeln!(self.out)?;
+            }
+            Format::Jsonl => {}
+            Format::Human => {
+                let left = self.total - rows.len();
+                let left = if left > 0 { format!(", {left} not acted out") } else { String::new() };
+                writeln!(self.out, "\n{right} of {} right{left}", rows.len())?;
+            }
+        }
+        self.out.flush()
+    }
+}
