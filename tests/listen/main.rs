@@ -5,5 +5,6 @@ mod support;
 
 mod ending;
 mod listener;
+mod real;
 mod replay;
 mod wrapped;

@@ -16,9 +16,19 @@ static MAKING: Mutex<()> = Mutex::new(());
 /// `tests/python/requirements-<kind>.txt`.
 pub fn interpreter(kind: &str) -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let requirements = root().join(format!("tests/python/requirements-{kind}.txt"));
+    make(kind, &root().join(format!("tests/python/requirements-{kind}.txt")))
+}
+
+/// The interpreter of an environment with everything that the Python demo is
+/// pinned to: FastAPI, Celery, OpenTelemetry with its exporters.
+pub fn stack() -> PathBuf {
+    let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    make("stack", &root().join("src/demo/python/requirements.lock"))
+}
+
+fn make(kind: &str, requirements: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    std::fs::read(&requirements).expect("the requirements are part of the project").hash(&mut hasher);
+    std::fs::read(requirements).expect("the requirements are part of the project").hash(&mut hasher);
     let home = root().join(format!("target/python/{kind}-{:016x}", hasher.finish()));
     let python = home.join("bin/python");
     let complete = home.join("complete");
@@ -32,8 +42,9 @@ pub fn interpreter(kind: &str) -> PathBuf {
         Command::new("python3").args(["-m", "venv"]).arg(&home),
         "python3 with venv (apt-get install python3-venv)",
     );
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-    run(Command::new(&python).args(install).arg(&requirements), "the Python packages, from PyPI");
+    // All of them are pinned, so none is to be resolved.
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r"];
+    run(Command::new(&python).args(install).arg(requirements), "the Python packages, from PyPI");
     std::fs::write(&complete, "").expect("writable");
     python
 }

@@ -1,0 +1,75 @@
+//! The real stack: FastAPI, Celery and the OpenTelemetry Python SDK, run as a
+//! wrapped command whose broker is watched.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::python;
+use crate::support::redis::{RedisServer, free_port};
+
+/// Runs the application under the receiver, and returns the exit code and the report.
+fn run(protocol: &str, env: &[(&str, &str)], args: &[&str]) -> (Option<i32>, Value, String) {
+    let redis = RedisServer::start();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/orders.py");
+    let output = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["listen", "--format", "json", "--broker", &redis.url()])
+        .args(args)
+        .arg("--")
+        .arg(python::stack())
+        .args([script, "drive"])
+        .env("BROKER", redis.url())
+        .env("PORT", free_port().to_string())
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+        .env("OTEL_BSP_SCHEDULE_DELAY", "300")
+        .envs(env.iter().copied())
+        .output()
+        .expect("tracelink runs");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {error}"));
+    (output.status.code(), report, error)
+}
+
+const PROTOCOLS: [&str; 2] = ["grpc", "http/protobuf"];
+
+#[test]
+fn a_healthy_application_is_whole_and_the_sdk_logs_no_error() {
+    for protocol in PROTOCOLS {
+        let (code, report, error) = run(protocol, &[("ORDERS", "3")], &[]);
+        assert_eq!(code, Some(0), "{protocol}: {report:#}{error}");
+        assert_eq!(report["verdict"]["status"], "healthy", "{protocol}");
+        assert_eq!(report["inputs"]["handoffs"], 3, "{protocol}: {}", report["inputs"]);
+        assert_eq!(report["inputs"]["messages"], 3, "the queue was watched: {}", report["inputs"]);
+        assert_eq!(report["inputs"]["results"], 3, "and the results: {}", report["inputs"]);
+        for handoff in report["handoffs"].as_array().expect("a list") {
+            let stations = handoff["stations"].as_object().expect("five");
+            assert!(stations.values().all(|state| state == "intact"), "{protocol}: {handoff:#}");
+            assert!(handoff["queue_wait_ms"].as_f64().is_some_and(|wait| wait > 100.0), "{handoff:#}");
+        }
+        assert!(!error.contains("Failed to export") && !error.contains("Traceback"), "{protocol}: {error}");
+    }
+}
+
+#[test]
+fn a_worker_with_another_propagator_is_named_for_certain() {
+    for protocol in PROTOCOLS {
+        let (code, report, error) = run(protocol, &[("WORKER_PROPAGATORS", "b3")], &[]);
+        assert_eq!(code, Some(1), "{protocol}: {report:#}{error}");
+        let first = &report["findings"][0];
+        assert_eq!(
+            (first["slug"].as_str(), first["confidence"].as_str()),
+            (Some("propagator-mismatch"), Some("certain"))
+        );
+        assert_eq!(first["station"], "extract");
+        assert!(first["evidence"].to_string().contains("traceparent"), "the header is quoted: {first:#}");
+    }
+}
+
+#[test]
+fn the_monitor_sees_what_polling_misses() {
+    // A fast worker that is there before the orders: nothing lies in the queue.
+    let (code, report, error) = run("grpc", &[("ORDERS", "2")], &["--broker-monitor"]);
+    assert_eq!(code, Some(0), "{report:#}{error}");
+    assert_eq!(report["inputs"]["messages"], 2, "{}", report["inputs"]);
+    assert_eq!(report["limits"]["messages_not_seen"], 0, "{}", report["limits"]);
+}
