@@ -1,6 +1,6 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::{Fate, Handoff};
-use crate::model::{Severity, Station, TaskStatus};
+use crate::model::{ParentOrigin, Severity, Station, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -55,6 +55,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !handoff.was_consumed() {
         return unseen(handoff);
     }
+    if left_parts(handoff, known) {
+        // Its own span never ended: that is said of the trace.
+        return Verdict::Clean;
+    }
     let is_final = handoff.result.is_some_and(|result| result.status.is_final());
     if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
         || (!is_final && is_running(handoff))
@@ -101,6 +105,19 @@ fn is_running(handoff: &Handoff<'_>) -> bool {
             span.process != producer.span.process
                 && span.start >= producer.span.start
                 && span.parent.is_some_and(|parent| producer.trace.get(parent).is_none())
+        })
+    })
+}
+
+/// Whether spans of the run arrived without the one that they hang under, which
+/// itself hangs under nothing that is known: the worker is not silent.
+fn left_parts(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    handoff.contexts().filter_map(|sender| known.evidence.spans.get(sender)).any(|sender| {
+        sender.trace.spans.iter().any(|span| {
+            span.process != sender.span.process
+                && span.parent_origin == ParentOrigin::Local
+                && span.start >= sender.span.start
+                && span.parent.is_some_and(|parent| sender.trace.get(parent).is_none())
         })
     })
 }
