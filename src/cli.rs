@@ -29,6 +29,9 @@ pub enum Command {
     InspectQueue(InspectQueue),
     Diagnose(Diagnose),
     Explain(Explain),
+    /// A process of the demo, which starts it itself
+    #[command(name = "demo-process", hide = true)]
+    DemoProcess,
 }
 
 /// How the report is written, for every command.

@@ -16,6 +16,7 @@ pub mod broker;
 pub mod bundle;
 pub mod cli;
 pub mod command;
+pub mod demo;
 pub mod diagnosis;
 pub mod evidence;
 pub mod model;

@@ -1,5 +1,6 @@
 //! What each command does. It wires the rooms together, and decides nothing.
 
+mod demo;
 mod diagnose;
 mod explain;
 mod inspect_queue;
@@ -61,6 +62,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::InspectQueue(args) => inspect_queue::run(&args, &cli.output),
         Command::Diagnose(args) => diagnose::run(&args, &cli.output),
         Command::Explain(args) => explain::run(&args),
+        Command::DemoProcess => demo::run_process(),
     };
     if let Err(error) = &done
         && output.format != Format::Human

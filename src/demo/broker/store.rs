@@ -1,0 +1,221 @@
+//! The keys and what lies under them.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// The most bytes of keys and values.
+pub const CAPACITY: usize = 64 << 20;
+
+pub type Bytes = Vec<u8>;
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    Text(Bytes),
+    List(VecDeque<Bytes>),
+    Hash(BTreeMap<Bytes, Bytes>),
+    Set(BTreeSet<Bytes>),
+    Sorted(BTreeMap<Bytes, f64>),
+}
+
+impl Value {
+    /// The type's name, as `TYPE` and `SCAN` say it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "string",
+            Self::List(_) => "list",
+            Self::Hash(_) => "hash",
+            Self::Set(_) => "set",
+            Self::Sorted(_) => "zset",
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(_) => false,
+            Self::List(list) => list.is_empty(),
+            Self::Hash(hash) => hash.is_empty(),
+            Self::Set(set) => set.is_empty(),
+            Self::Sorted(sorted) => sorted.is_empty(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::List(list) => list.iter().map(Vec::len).sum(),
+            Self::Hash(hash) => hash.iter().map(|(field, value)| field.len() + value.len()).sum(),
+            Self::Set(set) => set.iter().map(Vec::len).sum(),
+            Self::Sorted(sorted) => sorted.keys().map(|member| member.len() + 8).sum(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    value: Value,
+    /// Since the Unix epoch.
+    expires: Option<Duration>,
+}
+
+/// A type that a value can be.
+pub trait Kind: Default {
+    fn wrap(self) -> Value;
+    fn of(value: &Value) -> Option<&Self>;
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+}
+
+macro_rules! kind {
+    ($type:ty, $variant:ident) => {
+        impl Kind for $type {
+            fn wrap(self) -> Value {
+                Value::$variant(self)
+            }
+            fn of(value: &Value) -> Option<&Self> {
+                if let Value::$variant(value) = value { Some(value) } else { None }
+            }
+            fn of_mut(value: &mut Value) -> Option<&mut Self> {
+                if let Value::$variant(value) = value { Some(value) } else { None }
+            }
+        }
+    };
+}
+kind!(Bytes, Text);
+kind!(VecDeque<Bytes>, List);
+kind!(BTreeMap<Bytes, Bytes>, Hash);
+kind!(BTreeSet<Bytes>, Set);
+kind!(BTreeMap<Bytes, f64>, Sorted);
+
+/// The key holds a value of another type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WrongType;
+
+/// How long a key lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifetime {
+    /// There is no such key.
+    Nothing,
+    Forever,
+    For(Duration),
+}
+
+/// One database.
+#[derive(Default, Debug)]
+pub struct Store {
+    keys: BTreeMap<Bytes, Entry>,
+    /// The time of the command at hand, since the Unix epoch.
+    pub now: Duration,
+    /// Bytes written since all were counted.
+    written: usize,
+}
+
+impl Store {
+    /// Sets the time, and forgets what has expired by then.
+    pub fn at(&mut self, now: Duration) {
+        self.now = now;
+        self.keys.retain(|_, entry| entry.expires.is_none_or(|expires| expires > now));
+    }
+
+    /// Whether so many bytes more fit in.
+    pub fn has_room(&mut self, bytes: usize) -> bool {
+        self.written = self.written.saturating_add(bytes);
+        if self.written > CAPACITY {
+            let held = self.keys.iter().map(|(key, entry)| key.len() + entry.value.bytes()).sum::<usize>();
+            self.written = held.saturating_add(bytes);
+        }
+        self.written <= CAPACITY
+    }
+
+    pub fn get<T: Kind>(&self, key: &[u8]) -> Result<Option<&T>, WrongType> {
+        self.keys.get(key).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
+    }
+
+    pub fn value(&self, key: &[u8]) -> Option<&Value> {
+        self.keys.get(key).map(|entry| &entry.value)
+    }
+
+    /// Changes what lies under a key; what is empty afterwards is removed, and
+    /// what was not there is made.
+    pub fn change<T: Kind, R>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, WrongType> {
+        let entry = self
+            .keys
+            .entry(key.to_vec())
+            .or_insert_with(|| Entry { value: T::default().wrap(), expires: None });
+        let result = T::of_mut(&mut entry.value).map(change).ok_or(WrongType);
+        if entry.value.is_empty() {
+            self.keys.remove(key);
+        }
+        result
+    }
+
+    /// Puts a string under a key, whatever lay there.
+    pub fn set(&mut self, key: &[u8], text: Bytes, lives: Option<Duration>) {
+        let expires = lives.map(|lives| self.now + lives);
+        self.keys.insert(key.to_vec(), Entry { value: Value::Text(text), expires });
+    }
+
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        self.keys.remove(key).is_some()
+    }
+
+    /// Sets or takes away how long a key lives; whether there is such a key.
+    pub fn expire(&mut self, key: &[u8], lives: Option<Duration>) -> bool {
+        let now = self.now;
+        self.keys.get_mut(key).map(|entry| entry.expires = lives.map(|lives| now + lives)).is_some()
+    }
+
+    pub fn lives(&self, key: &[u8]) -> Lifetime {
+        match self.keys.get(key).map(|entry| entry.expires) {
+            None => Lifetime::Nothing,
+            Some(None) => Lifetime::Forever,
+            Some(Some(expires)) => Lifetime::For(expires.saturating_sub(self.now)),
+        }
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = (&Bytes, &Value)> {
+        self.keys.iter().map(|(key, entry)| (key, &entry.value))
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_emptied_is_gone_and_what_expires_too() {
+        let mut store = Store::default();
+        store.change(b"q", |list: &mut VecDeque<Bytes>| list.push_front(b"m".to_vec())).expect("a list");
+        assert_eq!(store.get::<Bytes>(b"q"), Err(WrongType));
+        store.change(b"q", |list: &mut VecDeque<Bytes>| list.pop_back()).expect("a list");
+        assert_eq!(store.len(), 0);
+
+        store.set(b"k", b"v".to_vec(), Some(Duration::from_secs(5)));
+        store.at(Duration::from_secs(4));
+        assert_eq!(store.lives(b"k"), Lifetime::For(Duration::from_secs(1)));
+        store.at(Duration::from_secs(5));
+        assert_eq!(store.lives(b"k"), Lifetime::Nothing);
+    }
+
+    #[test]
+    fn it_holds_no_more_than_its_capacity_and_counts_what_it_let_go() {
+        let mut store = Store::default();
+        let large = vec![0; CAPACITY / 4];
+        for round in 0..20 {
+            assert!(store.has_room(large.len()), "round {round}");
+            store.set(b"same", large.clone(), None);
+        }
+        for (place, fits) in [(0, true), (1, true), (2, false)] {
+            assert_eq!(store.has_room(large.len() + 1), fits, "at {place}");
+            if fits {
+                store.set(&[place], large.clone(), None);
+            }
+        }
+    }
+}

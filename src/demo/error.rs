@@ -1,0 +1,28 @@
+//! What can go wrong on the stage.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why the demo cannot go on.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    #[error("the broker: {0}")]
+    Broker(#[from] redis::RedisError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("this is started by `tracelink demo`, and of no use by itself")]
+    NotAlone,
+    #[error("the order: {0}")]
+    Request(#[from] http::Error),
+    #[error("the API does not answer: {0}")]
+    NoAnswer(#[from] hyper_util::client::legacy::Error),
+    #[error("the API's answer: {0}")]
+    Answer(#[from] hyper::Error),
+    #[error("the {who} of the demo: {why}")]
+    Process { who: &'static str, why: String },
+    #[error("the {who} of the demo did not come up in {seconds} seconds")]
+    Slow { who: &'static str, seconds: u64 },
+    #[error("nothing has moved for {seconds} seconds")]
+    Still { seconds: u64 },
+}

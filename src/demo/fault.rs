@@ -1,0 +1,90 @@
+//! The faults: each breaks exactly one thing, and says what tracelink must name.
+
+use super::faults;
+use super::play::Play;
+
+/// A fault, or a healthy play that looks like one.
+#[derive(Debug)]
+pub struct Fault {
+    pub slug: &'static str,
+    /// What is broken, in a sentence.
+    pub what: &'static str,
+    /// What a user sees in a tracing backend.
+    pub seen: &'static str,
+    /// The slug of the diagnosis that must be named first; `None` where
+    /// nothing at warning or above may be said.
+    pub expects: Option<&'static str>,
+    pub(super) change: fn(&mut Play),
+}
+
+impl Fault {
+    /// The play with this one thing changed.
+    pub fn play(&self) -> Play {
+        let mut play = Play::default();
+        (self.change)(&mut play);
+        play
+    }
+}
+
+/// Every fault, by the station at which it breaks the trace, the healthy last.
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    [
+        faults::INJECT,
+        faults::CARRY,
+        faults::EXTRACT,
+        faults::SAMPLING,
+        faults::EXPORT,
+        faults::DELIVERY,
+        faults::ARTICLE,
+        faults::HEALTHY,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The fault of that slug.
+pub fn find(slug: &str) -> Option<&'static Fault> {
+    all().find(|fault| fault.slug == slug)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn slugs_are_unique_and_what_is_expected_is_a_diagnosis() {
+        let mut slugs = BTreeSet::new();
+        for fault in all() {
+            assert!(slugs.insert(fault.slug), "{} twice", fault.slug);
+            assert!(
+                fault.expects.is_none_or(|slug| crate::diagnosis::find(slug).is_some()),
+                "{}",
+                fault.slug
+            );
+            assert!(!fault.what.is_empty() && !fault.seen.is_empty(), "{}", fault.slug);
+        }
+    }
+
+    #[test]
+    fn every_fault_changes_something() {
+        let healthy = format!("{:?}", Play::default());
+        for fault in all().filter(|fault| fault.slug != "healthy") {
+            assert_ne!(format!("{:?}", fault.play()), healthy, "{}", fault.slug);
+        }
+    }
+
+    #[test]
+    fn every_diagnosis_of_the_first_stations_can_be_acted_out() {
+        use crate::model::Station;
+        let expected: BTreeSet<_> = all().filter_map(|fault| fault.expects).collect();
+        for diagnosis in crate::diagnosis::all() {
+            let number: u32 = diagnosis.code[2..].parse().expect("TL and a number");
+            let is_asked_for = (101..500).contains(&number) && diagnosis.station != Some(Station::Request);
+            if is_asked_for {
+                assert!(expected.contains(diagnosis.slug), "{} {}", diagnosis.code, diagnosis.slug);
+            }
+        }
+    }
+}

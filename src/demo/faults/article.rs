@@ -1,0 +1,49 @@
+//! The "common issues" of the article that this began with, by what it says of them.
+
+use super::super::fault::Fault;
+use super::super::setup::{Form, HandMade, Propagator, Reader, Reads, Source};
+use super::{KEY, by_hand, hand};
+
+pub static FAULTS: &[Fault] = &[
+    Fault {
+        slug: "article-orphaned-task",
+        what: "\"Spans appear but Celery tasks are orphaned\": the propagators of the two sides differ",
+        seen: "two traces: the request with its publishing, and the task as a root",
+        expects: Some("propagator-mismatch"),
+        change: |play| {
+            play.api_sdk.propagators = vec![Propagator::B3Multi];
+            play.worker_sdk.propagators = vec![Propagator::W3c];
+        },
+    },
+    Fault {
+        slug: "article-duplicate-spans",
+        what: "\"CeleryInstrumentor creates duplicate spans\": it stands beside the hand-made span",
+        seen: "one trace, in which every task stands twice",
+        expects: Some("duplicate-consumer-spans"),
+        change: |play| {
+            play.api.by_hand = Some(HandMade { source: Source::Current, form: Form::Json(KEY.to_owned()) });
+            play.worker.by_hand =
+                Some(Reader { reads: Reads::Json(KEY.to_owned()), drops_context: false, leaks: false });
+        },
+    },
+    Fault {
+        slug: "article-empty-context",
+        what: "\"Trace context arrives empty in the worker\": it was injected where no span was current",
+        seen: "two traces: the request, and the task as a root",
+        expects: Some("empty-carrier"),
+        change: |play| {
+            by_hand(play);
+            hand(play, Source::Nothing, Form::Json(KEY.to_owned()));
+        },
+    },
+    Fault {
+        slug: "article-other-trace-id",
+        what: "\"Worker spans show a different trace ID\": the header's key is another one",
+        seen: "two traces: the request, and the task as a root",
+        expects: Some("carrier-key-mismatch"),
+        change: |play| {
+            by_hand(play);
+            hand(play, Source::Current, Form::Json("tracecontext".to_owned()));
+        },
+    },
+];

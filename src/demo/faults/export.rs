@@ -1,0 +1,84 @@
+//! The context travels, and spans do not arrive.
+
+use super::super::fault::Fault;
+use super::super::play::Destination;
+use super::super::setup::{Form, Reader, Reads, Source};
+use super::hand;
+
+/// Python's `OTEL_BSP_SCHEDULE_DELAY`, in milliseconds.
+const PYTHONS_DELAY: u64 = 5000;
+
+pub static FAULTS: &[Fault] = &[
+    Fault {
+        slug: "worker-without-sdk",
+        what: "the worker has no SDK",
+        seen: "the request with its publishing, and nothing of the worker",
+        expects: Some("worker-silent"),
+        change: |play| play.worker_sdk.sdk = false,
+    },
+    Fault {
+        slug: "worker-wrong-endpoint",
+        what: "the worker exports to a port at which nobody listens",
+        seen: "the request with its publishing, and nothing of the worker",
+        expects: Some("worker-silent"),
+        change: |play| play.worker_sdk.to = Destination::Nowhere,
+    },
+    Fault {
+        slug: "worker-spans-lost",
+        what: "the worker is stopped within the batch delay, and does not flush",
+        seen: "the request with its publishing, and nothing of the worker",
+        expects: Some("worker-silent"),
+        change: |play| {
+            play.worker_sdk.delay_ms = PYTHONS_DELAY;
+            play.worker_sdk.flushes_at_exit = false;
+        },
+    },
+    Fault {
+        slug: "parent-not-exported",
+        what: "the API is killed within the batch delay, after it published",
+        seen: "the task alone, under a parent that is not there",
+        expects: Some("parent-not-exported"),
+        change: |play| {
+            play.api_sdk.delay_ms = PYTHONS_DELAY;
+            play.api_is_killed = true;
+        },
+    },
+    Fault {
+        slug: "parent-not-ended",
+        what: "the worker's hand-made consumer span is never ended",
+        seen: "the email and the inventory under a parent that is not there",
+        expects: Some("parent-not-ended"),
+        change: |play| {
+            hand(play, Source::Current, Form::Flat);
+            play.worker.instrumentor = None;
+            play.worker.by_hand = Some(Reader { reads: Reads::Flat, drops_context: false, leaks: true });
+        },
+    },
+    Fault {
+        slug: "exported-twice",
+        what: "the API has two span processors: opentelemetry-instrument's and its own",
+        seen: "every span of the API twice",
+        expects: Some("exported-twice"),
+        change: |play| {
+            play.api_sdk.processors = 2;
+            // In several batches: one that comes twice may be a resend.
+            play.api_sdk.delay_ms = 20;
+            play.orders = 3;
+            play.least_pace = 1.0;
+        },
+    },
+    Fault {
+        slug: "grpc-on-http-port",
+        what: "the worker's gRPC exporter is pointed at the port for HTTP",
+        seen: "the request with its publishing, and nothing of the worker",
+        expects: Some("grpc-on-http-port"),
+        change: |play| play.worker_sdk.to = Destination::HttpPort,
+    },
+    Fault {
+        slug: "http-endpoint-without-path",
+        what: "the worker's HTTP exporter posts to / instead of /v1/traces",
+        seen: "the request with its publishing, and nothing of the worker",
+        expects: Some("http-endpoint-without-path"),
+        change: |play| play.worker_sdk.to = Destination::WithoutPath,
+    },
+];

@@ -1,0 +1,119 @@
+//! Healthy, however it looks: nothing may be said of these.
+
+use super::super::fault::Fault;
+use super::super::play::{Cast, Incoming};
+use super::super::setup::{Client, Email, Form, Order, Reads, Run, Source};
+use super::{by_hand, hand, reader};
+
+const WHOLE: &str = "one whole trace";
+
+pub static FAULTS: &[Fault] = &[
+    Fault { slug: "healthy", what: "nothing", seen: WHOLE, expects: None, change: |_| {} },
+    Fault {
+        slug: "healthy-by-hand",
+        what: "nothing: carrier and consumer span are written by hand, as in the article",
+        seen: WHOLE,
+        expects: None,
+        change: by_hand,
+    },
+    Fault {
+        slug: "healthy-flat",
+        what: "nothing: flat headers, injected and extracted by hand",
+        seen: WHOLE,
+        expects: None,
+        change: |play| {
+            hand(play, Source::Current, Form::Flat);
+            reader(play, Reads::Flat);
+        },
+    },
+    Fault {
+        slug: "links",
+        what: "nothing: the worker links its spans to the request instead of hanging them under it",
+        seen: "two traces with a link between them",
+        expects: None,
+        change: |play| play.worker.instrumentor = Some(Run::Link),
+    },
+    Fault {
+        slug: "beat",
+        what: "nothing: a scheduler publishes, and each publishing is a root",
+        seen: "one trace for each run",
+        expects: None,
+        change: |play| {
+            play.cast = Cast::Client(Client::Beat(2));
+            play.api_sdk.service = "order-beat";
+        },
+    },
+    Fault {
+        slug: "script-roots",
+        what: "nothing: a script publishes, inside and outside of a span of its own",
+        seen: "one trace for each task",
+        expects: None,
+        change: |play| {
+            play.cast = Cast::Client(Client::Script(2));
+            play.api_sdk.service = "order-import";
+        },
+    },
+    Fault {
+        slug: "retries",
+        what: "nothing with the trace: the email service fails twice, and the task is retried",
+        seen: "one trace with three attempts",
+        expects: None,
+        change: |play| play.worker.email = Email::Fails(2),
+    },
+    Fault {
+        slug: "failing-task",
+        what: "nothing with the trace: the email service refuses for good, and the task fails",
+        seen: "one whole trace, red",
+        expects: None,
+        change: |play| play.worker.email = Email::Declines,
+    },
+    Fault {
+        slug: "eta",
+        what: "nothing: the task is to run in a second",
+        seen: "one whole trace with a gap",
+        expects: None,
+        change: |play| play.api.order = Order::Later(1000),
+    },
+    Fault {
+        slug: "chain",
+        what: "nothing: one task publishes the next",
+        seen: WHOLE,
+        expects: None,
+        change: |play| play.api.order = Order::Chain,
+    },
+    Fault {
+        slug: "group",
+        what: "nothing: two tasks side by side",
+        seen: WHOLE,
+        expects: None,
+        change: |play| play.api.order = Order::Group,
+    },
+    Fault {
+        slug: "chord",
+        what: "nothing: two tasks side by side, and one after both",
+        seen: WHOLE,
+        expects: None,
+        change: |play| play.api.order = Order::Chord,
+    },
+    Fault {
+        slug: "send-task",
+        what: "nothing: the API publishes by name, and its span ends at once",
+        seen: WHOLE,
+        expects: None,
+        change: |play| play.api.order = Order::ByName,
+    },
+    Fault {
+        slug: "caller-outside",
+        what: "nothing: the request's caller is traced elsewhere",
+        seen: "one whole trace, whose first span has a parent outside",
+        expects: None,
+        change: |play| play.incoming = Incoming::TraceParent,
+    },
+    Fault {
+        slug: "rejected-order",
+        what: "nothing with the trace: the quantity is 0, and the API answers 400",
+        seen: "the request alone, with its validation",
+        expects: None,
+        change: |play| play.quantity = 0,
+    },
+];

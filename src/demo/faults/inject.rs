@@ -1,0 +1,121 @@
+//! The producer does not hand the context over.
+
+use super::super::fault::Fault;
+use super::super::play::{Cast, Incoming};
+use super::super::setup::{Email, Form, Propagator, Reads, Source};
+use super::{by_hand, hand, reader};
+
+pub static FAULTS: &[Fault] = &[
+    Fault {
+        slug: "producer-not-instrumented",
+        what: "the API has no CeleryInstrumentor, and injects nothing by hand",
+        seen: "two traces: the request, and the task as a root",
+        expects: Some("producer-not-instrumented"),
+        change: |play| play.api.instrumentor = false,
+    },
+    Fault {
+        slug: "producer-sdk-disabled",
+        what: "the API's SDK is disabled, so that its instrumentors have nothing to inject",
+        seen: "the worker's spans alone, as roots",
+        expects: Some("producer-sdk-disabled"),
+        change: |play| play.api_sdk.sdk = false,
+    },
+    Fault {
+        slug: "empty-carrier",
+        what: "the API injects where no span is current: the carrier is an empty object",
+        seen: "two traces: the request, and the task as a root",
+        expects: Some("empty-carrier"),
+        change: |play| {
+            by_hand(play);
+            hand(play, Source::Nothing, Form::Json(super::KEY.to_owned()));
+        },
+    },
+    Fault {
+        slug: "context-lost-before-publish",
+        what: "the API publishes in a thread, which starts without the request's context",
+        seen: "two traces: the request, and the publishing with its task",
+        expects: Some("context-lost-before-publish"),
+        change: |play| play.api.in_a_thread = true,
+    },
+    Fault {
+        slug: "protocol-1",
+        what: "the API sends message protocol 1, which has no headers to inject into",
+        seen: "two traces: the request with its publishing, and the task as a root",
+        expects: Some("protocol-1"),
+        change: |play| play.api.protocol = 1,
+    },
+    Fault {
+        slug: "context-lost-on-retry",
+        what: "a retry drops the custom headers, as Celery before 5.3 does",
+        seen: "the first attempt in the trace, the second as a root of its own",
+        expects: Some("context-lost-on-retry"),
+        change: |play| {
+            hand(play, Source::Current, Form::Flat);
+            reader(play, Reads::Flat);
+            play.worker.email = Email::Fails(1);
+            play.worker.retries_forget_headers = true;
+        },
+    },
+    Fault {
+        slug: "context-not-forwarded",
+        what: "the task publishes another task and hands no context on",
+        seen: "the order's trace whole, the receipt as a root of its own",
+        expects: Some("context-not-forwarded"),
+        change: |play| {
+            hand(play, Source::Current, Form::Flat);
+            reader(play, Reads::Flat);
+            play.worker.follow_up = true;
+        },
+    },
+    Fault {
+        slug: "some-producers-not-instrumented",
+        what: "one of two instances of the API runs without its CeleryInstrumentor",
+        seen: "some orders whole, the others in two traces",
+        expects: Some("some-producers-not-instrumented"),
+        change: |play| {
+            let mut old = play.api.clone();
+            old.instrumentor = false;
+            play.cast = Cast::TwoApis(Box::new(old));
+            play.orders = 4;
+        },
+    },
+    Fault {
+        slug: "stale-carrier",
+        what: "the API makes its carrier once, at its first request, and uses it for all",
+        seen: "one trace that collects everybody's tasks, and requests that lead to none",
+        expects: Some("stale-carrier"),
+        change: |play| {
+            hand(play, Source::First, Form::Flat);
+            reader(play, Reads::Flat);
+            play.orders = 3;
+        },
+    },
+    Fault {
+        slug: "incoming-context-forwarded",
+        what: "the API copies the caller's traceparent into the message, instead of its own context",
+        seen: "the task beside the request instead of under it",
+        expects: Some("incoming-context-forwarded"),
+        change: |play| {
+            play.api.instrumentor = false;
+            play.api.copies = vec!["traceparent".to_owned()];
+            play.incoming = Incoming::TraceParent;
+        },
+    },
+    Fault {
+        slug: "producer-propagator-omits-trace",
+        what: "the API runs with OTEL_PROPAGATORS=baggage",
+        seen: "two traces: the request with its publishing, and the task as a root",
+        expects: Some("producer-propagator-omits-trace"),
+        change: |play| play.api_sdk.propagators = vec![Propagator::Baggage],
+    },
+    Fault {
+        slug: "request-not-instrumented",
+        what: "the API's web framework is not instrumented: it has no SERVER span",
+        seen: "the storefront's call ends at the API; saving and publishing are traces of their own",
+        expects: Some("request-not-instrumented"),
+        change: |play| {
+            play.api.serves_spans = false;
+            play.cast = Cast::Storefront;
+        },
+    },
+];
