@@ -272,7 +272,7 @@ impl Shop {
             }
         }
         if self.api.sentry {
-            self.add_sentry(task);
+            Self::add_sentry(task);
         }
         let Some(hand) = &self.api.by_hand else { return };
         let tracer = &self.publisher.tracer;
@@ -297,7 +297,7 @@ impl Shop {
     }
 
     /// Sentry's headers, flat and once more under `headers`.
-    fn add_sentry(&self, task: &mut TaskMessage) {
+    fn add_sentry(task: &mut TaskMessage) {
         let (trace, span) = (format!("{:032x}", fastrand::u128(1..)), format!("{:016x}", fastrand::u64(1..)));
         let mut headers = Map::new();
         headers.insert("sentry-trace".to_owned(), json!(format!("{trace}-{span}-1")));

@@ -16,7 +16,8 @@ use super::setup::Setup;
 /// How long a process may take to end by itself.
 const END: Duration = Duration::from_secs(6);
 
-/// The hidden subcommand that a process of the demo is started by.
+/// The hidden subcommand that a process of the demo is started by, as `cli.rs`
+/// has it.
 pub const SUBCOMMAND: &str = "demo-process";
 
 pub struct Child {

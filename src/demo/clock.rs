@@ -26,7 +26,7 @@ pub fn isoformat(since_epoch: Duration) -> String {
 /// How long it is until a moment that `isoformat` or Celery wrote; nothing
 /// where it has passed or cannot be read.
 pub fn until(moment: &str) -> Duration {
-    let then = moment.parse::<Timestamp>().map_or(0, |moment| moment.as_microsecond());
+    let then = moment.parse::<Timestamp>().map_or(0, Timestamp::as_microsecond);
     Duration::from_micros(u64::try_from(then).unwrap_or(0)).saturating_sub(now())
 }
 

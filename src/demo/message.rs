@@ -282,7 +282,7 @@ fn repr_text(text: &str) -> String {
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
             letter if letter == quote => shown.extend(['\\', letter]),
-            letter if letter.is_control() => shown.push_str(&format!("\\x{:02x}", u32::from(letter))),
+            letter if letter.is_control() => shown.extend(letter.escape_default()),
             letter => shown.push(letter),
         }
     }

@@ -23,7 +23,10 @@ pub fn run() -> Result<(), DemoError> {
         Role::Worker(worker) => worker::run(&setup, worker),
         Role::Pool(worker) => worker::run_pool(&setup, worker),
         Role::Client(client) => client::run(&setup, client),
-        Role::Broker => serve_broker(),
+        Role::Broker => {
+            serve_broker();
+            Ok(())
+        }
     };
     if let Err(error) = &ended {
         Report::Failed { why: format!("{error}") }.tell();
@@ -31,7 +34,7 @@ pub fn run() -> Result<(), DemoError> {
     ended
 }
 
-fn serve_broker() -> Result<(), DemoError> {
+fn serve_broker() {
     let orders = orders();
     thread::spawn(|| {
         if let Err(error) = broker::serve(|port| Report::Ready { port: Some(port) }.tell()) {
@@ -39,5 +42,4 @@ fn serve_broker() -> Result<(), DemoError> {
         }
     });
     for _ in orders {}
-    Ok(())
 }

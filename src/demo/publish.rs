@@ -113,11 +113,6 @@ impl Publisher {
         &self.queue
     }
 
-    /// The name under which a worker process is known.
-    pub fn worker_name(&self) -> String {
-        worker_name(process::id())
-    }
-
     /// Does something with the connection to the broker.
     pub fn with_link<R>(&self, act: impl FnOnce(&mut Link) -> R) -> R {
         act(&mut self.link.lock().unwrap_or_else(PoisonError::into_inner))

@@ -314,9 +314,9 @@ impl Stage<'_> {
         }
         let (ending, others) = std::mem::take(&mut self.children)
             .into_iter()
-            .partition(|(_, process): &(usize, Process)| process.who == who);
+            .partition::<BTreeMap<_, _>, _>(|(_, process)| process.who == who);
         self.children = others;
-        for (_, process) in BTreeMap::<usize, Process>::from(ending) {
+        for (_, process) in ending {
             process.child.wait();
         }
     }

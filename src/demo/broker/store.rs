@@ -89,6 +89,15 @@ kind!(BTreeMap<Bytes, f64>, Sorted);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WrongType;
 
+/// How long a key lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifetime {
+    /// There is no such key.
+    Nothing,
+    Forever,
+    For(Duration),
+}
+
 /// One database.
 #[derive(Default, Debug)]
 pub struct Store {
@@ -158,10 +167,12 @@ impl Store {
         self.keys.get_mut(key).map(|entry| entry.expires = lives.map(|lives| now + lives)).is_some()
     }
 
-    /// How long a key lives: for ever where that is `None`; the outer one says
-    /// whether there is such a key.
-    pub fn lives(&self, key: &[u8]) -> Option<Option<Duration>> {
-        self.keys.get(key).map(|entry| entry.expires.map(|expires| expires.saturating_sub(self.now)))
+    pub fn lives(&self, key: &[u8]) -> Lifetime {
+        match self.keys.get(key).map(|entry| entry.expires) {
+            None => Lifetime::Nothing,
+            Some(None) => Lifetime::Forever,
+            Some(Some(expires)) => Lifetime::For(expires.saturating_sub(self.now)),
+        }
     }
 
     pub fn names(&self) -> impl Iterator<Item = (&Bytes, &Value)> {
@@ -187,9 +198,9 @@ mod tests {
 
         store.set(b"k", b"v".to_vec(), Some(Duration::from_secs(5)));
         store.at(Duration::from_secs(4));
-        assert_eq!(store.lives(b"k"), Some(Some(Duration::from_secs(1))));
+        assert_eq!(store.lives(b"k"), Lifetime::For(Duration::from_secs(1)));
         store.at(Duration::from_secs(5));
-        assert_eq!(store.lives(b"k"), None);
+        assert_eq!(store.lives(b"k"), Lifetime::Nothing);
     }
 
     #[test]

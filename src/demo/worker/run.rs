@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::demo::clock;
 use crate::demo::message::{TaskMessage, repr};
-use crate::demo::publish::{CELERY, Publisher, Sending};
+use crate::demo::publish::{CELERY, Publisher, Sending, worker_name};
 use crate::demo::report::Report;
 use crate::demo::setup::{Email, Reader, Reads, Run, Setup, Worker};
 use crate::demo::telemetry::{Carrier, Context, OpenSpan, Parent, Tracer};
@@ -140,7 +140,7 @@ impl Runner {
         run.set("celery.action", "run");
         run.set("messaging.message.id", &*task.id);
         run.set("messaging.conversation_id", &*task.id);
-        run.set("messaging.destination", &*self.publisher.queue());
+        run.set("messaging.destination", self.publisher.queue());
         run.set("celery.task_name", &*task.task);
         run.set(
             "celery.delivery_info",
@@ -151,7 +151,7 @@ impl Runner {
         );
         run.set("celery.reply_to", &*task.reply_to);
         // Protocol 1 has no origin: the instrumentor finds the worker's name there.
-        let host = if task.protocol == 1 { self.publisher.worker_name() } else { task.origin.clone() };
+        let host = if task.protocol == 1 { worker_name(std::process::id()) } else { task.origin.clone() };
         run.set("celery.hostname", host);
         if task.retries > 0 {
             run.set("celery.retries", i64::from(task.retries));
@@ -353,7 +353,7 @@ impl Runner {
         };
         if self.worker.retries_forget_headers {
             again.headers.clear();
-            again.origin = self.publisher.worker_name();
+            again.origin = worker_name(std::process::id());
         }
         self.publisher.send(again, current, Sending::Plain)
     }
