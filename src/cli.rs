@@ -157,7 +157,6 @@ Examples:
   tracelink listen --broker redis://127.0.0.1:6379/0        watch the queue too: read-only
   tracelink listen --idle 10s --format json                 for a script: until 10 s of silence
   tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
-  tracelink listen --forward http://collector:4318          stand in front of a collector
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 
 With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -165,10 +164,10 @@ OTEL_EXPORTER_OTLP_INSECURE and OTEL_TRACES_EXPORTER for it. It ends by the verd
 where that is 0, by the command's own exit code. With a machine format the command's
 standard output goes to standard error.")]
 pub struct Listen {
-    /// Where to take OTLP over gRPC: a port, or an address with a port
+    /// Where to take OTLP over gRPC: a port, or an address with a port [default: 127.0.0.1:4317]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub grpc: Option<SocketAddr>,
-    /// Where to take OTLP over HTTP
+    /// Where to take OTLP over HTTP [default: 127.0.0.1:4318]
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub http: Option<SocketAddr>,
     /// Watch this broker too, read-only: redis://, rediss://, redis+socket://, sentinel://
@@ -200,18 +199,6 @@ pub struct Listen {
     /// How much memory evidence and requests may take; what does not fit is let go, oldest first
     #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "256MiB")]
     pub max_memory: usize,
-    /// Send everything on to this OTLP endpoint, unchanged
-    #[arg(long, value_name = "URL")]
-    pub forward: Option<String>,
-    /// Headers for --forward: name=value,name=value
-    #[arg(
-        long,
-        env = "OTEL_EXPORTER_OTLP_HEADERS",
-        hide_env_values = true,
-        value_name = "HEADERS",
-        value_delimiter = ','
-    )]
-    pub forward_headers: Vec<String>,
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
@@ -268,13 +255,9 @@ Examples:
   tracelink demo --fault all                  every fault, right or wrong
   tracelink demo --list-faults
   tracelink demo --orders 100 --rate 20       many orders, and the figures at the end
-  tracelink demo --app python                 the same with the real FastAPI, Celery and OpenTelemetry
 
 With several faults, or all, the exit code is 0 where each was named and 1 where not.")]
 pub struct Demo {
-    /// Which application to run
-    #[arg(long, value_enum, default_value_t = App::Native, value_name = "APP")]
-    pub app: App,
     /// The broker: embedded, or a Redis of yours; what the demo writes there it deletes
     #[arg(long, default_value = "embedded", value_name = "embedded|URL")]
     pub broker: String,
@@ -296,14 +279,6 @@ pub struct Demo {
     /// Leave it running, for orders of your own, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
-}
-
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum App {
-    /// An API and a worker inside this program, on the real wire
-    Native,
-    /// The real FastAPI, Celery and OpenTelemetry, in an environment made once
-    Python,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

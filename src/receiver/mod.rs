@@ -4,8 +4,7 @@
 //! <https://opentelemetry.io/docs/specs/otlp/> says. Each request's body is
 //! unpacked, within limits of bytes and time, and handed to an [`Inbox`], whose
 //! word decides the answer. Every wrong way in is answered with its remedy, and
-//! told to the inbox too, because it is evidence. [`Forwarder`] sends what came
-//! on to another endpoint.
+//! told to the inbox too, because it is evidence.
 //!
 //! Nothing here decodes a span, keeps one, or knows a diagnosis. gRPC's framing
 //! is read here and not by tonic's server, which unpacks before it can be asked
@@ -17,7 +16,6 @@ mod budget;
 mod connection;
 mod cors;
 mod error;
-mod forward;
 mod inbox;
 mod route;
 mod unpack;
@@ -32,7 +30,6 @@ use tokio::sync::{Semaphore, watch};
 
 pub use budget::{Budget, Full, Reservation};
 pub use error::ReceiverError;
-pub use forward::Forwarder;
 pub use inbox::{Door, Encoding, Ended, Inbox, Receipt, Refusal, Request, Signal, Transport};
 
 /// Which ports to open.

@@ -76,7 +76,11 @@ impl Bundle {
         let file =
             File::create(self.folder.join(format!("redis.{:04}.jsonl", self.looks))).expect("writable");
         let mut out = BufWriter::new(file);
-        write_head(&mut out, &Head { captured_at: survey.at, stage: None, broker: None }).expect("writable");
+        write_head(
+            &mut out,
+            &Head { captured_at: survey.at, stage: None, broker: None, complete: survey.complete },
+        )
+        .expect("writable");
         for binding in &survey.bindings {
             write_key(&mut out, binding).expect("writable");
         }

@@ -1,41 +1,31 @@
-//! The two applications, and what each can act out, in one form.
+//! The application, and what it can act out.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::cli::{self, Output};
-use crate::demo::{self, DemoError, Fault, Options, Otlp, Play, Watch};
+use crate::cli;
+use crate::demo::{self, DemoError, Fault, Options, Otlp, Watch};
 
-/// One of the applications.
-pub enum Application {
-    Native,
-}
+/// The native application: an API and a worker inside this program.
+pub struct Application;
 
 /// What is acted out: the healthy application, or one with a fault.
-pub enum Part {
-    Native(&'static Fault),
-}
+pub struct Part(&'static Fault);
 
-/// What an application needs to be acted.
-pub enum Stage {
-    Native { program: PathBuf },
+/// What the application needs to be acted.
+pub struct Stage {
+    program: PathBuf,
 }
 
 impl Application {
-    pub fn of(app: cli::App) -> Self {
-        match app {
-            cli::App::Native | cli::App::Python => Self::Native,
-        }
-    }
-
     /// Everything that it can act out.
     pub fn parts(&self) -> Vec<Part> {
-        demo::all().map(Part::Native).collect()
+        demo::all().map(Part).collect()
     }
 
     pub fn find(&self, slug: &str) -> Option<Part> {
-        demo::find(slug).map(Part::Native)
+        demo::find(slug).map(Part)
     }
 
     /// The application without a fault.
@@ -44,39 +34,31 @@ impl Application {
     }
 
     /// Makes ready what is needed before any of it is acted.
-    pub fn prepare(&self, _args: &cli::Demo, _output: &Output) -> anyhow::Result<Stage> {
+    pub fn prepare(&self) -> anyhow::Result<Stage> {
         let program = std::env::current_exe().context("cannot find this program itself")?;
-        Ok(Stage::Native { program })
+        Ok(Stage { program })
     }
 }
 
 impl Part {
     pub fn slug(&self) -> &str {
-        match self {
-            Self::Native(fault) => fault.slug,
-        }
+        self.0.slug
     }
 
     /// What is broken.
     pub fn what(&self) -> &str {
-        match self {
-            Self::Native(fault) => fault.what,
-        }
+        self.0.what
     }
 
     /// What a user sees in a backend.
     pub fn seen(&self) -> &str {
-        match self {
-            Self::Native(fault) => fault.seen,
-        }
+        self.0.seen
     }
 
     /// The diagnoses of which one must be named first; none where the part is
     /// healthy.
     pub fn expects(&self) -> Vec<String> {
-        match self {
-            Self::Native(fault) => fault.expects.map(str::to_owned).into_iter().collect(),
-        }
+        self.0.expects.map(str::to_owned).into_iter().collect()
     }
 
     /// Acts it out.
@@ -87,20 +69,15 @@ impl Part {
         otlp: Otlp,
         watch: &mut Watch<'_>,
     ) -> Result<(), DemoError> {
-        match (self, stage) {
-            (Self::Native(fault), Stage::Native { program }) => {
-                let options = Options {
-                    program: program.clone(),
-                    broker: (args.broker != "embedded").then(|| args.broker.clone()),
-                    otlp,
-                    orders: args.orders,
-                    rate: args.rate,
-                    pace: args.pace,
-                    keep: args.keep,
-                };
-                let play: Play = fault.play();
-                demo::give(&play, &options, watch)
-            }
-        }
+        let options = Options {
+            program: stage.program.clone(),
+            broker: (args.broker != "embedded").then(|| args.broker.clone()),
+            otlp,
+            orders: args.orders,
+            rate: args.rate,
+            pace: args.pace,
+            keep: args.keep,
+        };
+        demo::give(&self.0.play(), &options, watch)
     }
 }

@@ -27,7 +27,7 @@ pub fn run_process() -> anyhow::Result<Exit> {
 }
 
 pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
-    let application = Application::of(args.app);
+    let application = Application;
     if args.list_faults {
         list(&application)?;
         return Ok(Exit::Fine);
@@ -37,7 +37,7 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for signals")?;
     }
-    let stage = application.prepare(args, output)?;
+    let stage = application.prepare()?;
     let act = Act { args, stage: &stage, interrupted: &interrupted };
     match &parts[..] {
         [part] => one(part, &act, output),

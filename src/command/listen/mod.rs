@@ -22,7 +22,7 @@ use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::evidence::Naming;
 use crate::model::{Report, Status};
-use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
+use crate::receiver::{Addresses, Doors, Limits, Receiver};
 
 /// How often what settled is judged, and a person sees what is new.
 const TICK: Duration = Duration::from_millis(50);
@@ -43,9 +43,8 @@ enum End {
 
 pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
-    let forwarder = args.forward.as_deref().map(|url| forward(url, args)).transpose()?;
     let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
-    let session = Arc::new(Session::new(args.settle, args.max_memory, forwarder, keeper));
+    let session = Arc::new(Session::new(args.settle, args.max_memory, keeper));
     let limits = Limits::new(Arc::clone(&session.bodies));
     let receiver = Receiver::open(&doors(args), Arc::clone(&session) as _, limits)?;
     let addresses = receiver.addresses();
@@ -112,17 +111,6 @@ fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
     })
 }
 
-fn forward(url: &str, args: &cli::Listen) -> anyhow::Result<Forwarder> {
-    /// The part of the memory in which requests wait to be sent on.
-    const WAITING: usize = 8;
-    let header = |header: &String| {
-        let (name, value) = header.split_once('=').unwrap_or((header, ""));
-        (name.trim().to_owned(), value.trim().to_owned())
-    };
-    let headers = args.forward_headers.iter().map(header).collect();
-    Ok(Forwarder::start(url, headers, args.max_memory / WAITING)?)
-}
-
 /// The ports to take: with a command a free one for everything.
 fn doors(args: &cli::Listen) -> Doors {
     let default = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
@@ -180,13 +168,8 @@ fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) 
     quiet >= settle || (quiet >= MOMENT && session.watch().is_at_rest())
 }
 
-/// Sends on and writes what waits, and says what was lost.
+/// Writes what waits for the disk, and says what was lost.
 fn close(session: &Session) -> anyhow::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    if let Some(forwarder) = session.forwarder() {
-        let sent = forwarder.close(PATIENCE);
-        anstream::eprintln!("tracelink: {sent}");
-    }
     if let Some(keeper) = session.keeper() {
         let lost = keeper.close()?;
         if lost > 0 {

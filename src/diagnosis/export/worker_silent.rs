@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::{Fate, Handoff};
-use crate::model::{Severity, Station, TaskStatus};
+use crate::model::{ParentOrigin, Severity, Station, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -56,6 +56,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     if !handoff.was_consumed() {
         return unseen(handoff);
+    }
+    if left_parts(handoff, known) {
+        // Its own span never ended: that is said of the trace.
+        return Verdict::Clean;
     }
     let is_final = handoff.result.is_some_and(|result| result.status.is_final());
     if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
@@ -119,6 +123,19 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     let taken = handoff.delivery.map(|delivery| delivery.last().at);
     let patience = if known.is_live { MOST_TASKS } else { known.evidence.patience };
     known.keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < patience)
+}
+
+/// Whether spans of the run arrived without the one that they hang under, which
+/// itself hangs under nothing that is known: the worker is not silent.
+fn left_parts(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    handoff.contexts().filter_map(|sender| known.evidence.spans.get(sender)).any(|sender| {
+        sender.trace.spans.iter().any(|span| {
+            span.process != sender.span.process
+                && span.parent_origin == ParentOrigin::Local
+                && span.start >= sender.span.start
+                && span.parent.is_some_and(|parent| sender.trace.get(parent).is_none())
+        })
+    })
 }
 
 /// Spans alone do not show whether the message still waits.
