@@ -100,6 +100,7 @@ fn a_whole_hand_off_needs_no_settling() {
 
 #[test]
 fn what_is_let_go_invents_no_orphan_and_no_count_is_lost() {
+    const ORDERS: u32 = 1_000;
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
     let requests = requests(&case);
     // The same order, a thousand times under other ids.
@@ -114,7 +115,6 @@ fn what_is_let_go_invents_no_orphan_and_no_count_is_lost() {
     };
     let mut watch = Watch::new(SETTLE, 1 << 20);
     let mut told = BTreeSet::new();
-    const ORDERS: u32 = 1_000;
     for number in 0..ORDERS {
         watch.set_time(Moment::at(Duration::from_millis(u64::from(number) * 100)));
         for request in &requests {

@@ -7,9 +7,6 @@ use anyhow::Context;
 use crate::cli;
 use crate::demo::{self, DemoError, Fault, Options, Otlp, Watch};
 
-/// The native application: an API and a worker inside this program.
-pub struct Application;
-
 /// What is acted out: the healthy application, or one with a fault.
 pub struct Part(&'static Fault);
 
@@ -18,29 +15,29 @@ pub struct Stage {
     program: PathBuf,
 }
 
-impl Application {
-    /// Everything that it can act out.
-    pub fn parts(&self) -> Vec<Part> {
-        demo::all().map(Part).collect()
-    }
-
-    pub fn find(&self, slug: &str) -> Option<Part> {
-        demo::find(slug).map(Part)
-    }
-
-    /// The application without a fault.
-    pub fn healthy(&self) -> Part {
-        self.find("healthy").expect("the healthy one is in the list")
-    }
-
-    /// Makes ready what is needed before any of it is acted.
-    pub fn prepare(&self) -> anyhow::Result<Stage> {
+impl Stage {
+    /// Makes ready what is needed before anything is acted.
+    pub fn prepare() -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find this program itself")?;
-        Ok(Stage { program })
+        Ok(Self { program })
     }
 }
 
 impl Part {
+    /// Everything that can be acted out.
+    pub fn all() -> Vec<Self> {
+        demo::all().map(Self).collect()
+    }
+
+    pub fn find(slug: &str) -> Option<Self> {
+        demo::find(slug).map(Self)
+    }
+
+    /// The application without a fault.
+    pub fn healthy() -> Self {
+        Self::find("healthy").expect("the healthy one is in the list")
+    }
+
     pub fn slug(&self) -> &str {
         self.0.slug
     }

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use self::act::{Act, act};
-use self::apps::{Application, Part};
+use self::apps::{Part, Stage};
 use self::teller::Teller;
 use super::{Exit, exit_of};
 use crate::cli::{self, Format, Output};
@@ -27,17 +27,16 @@ pub fn run_process() -> anyhow::Result<Exit> {
 }
 
 pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
-    let application = Application;
     if args.list_faults {
-        list(&application)?;
+        list()?;
         return Ok(Exit::Fine);
     }
-    let parts = chosen(&application, &args.fault)?;
+    let parts = chosen(&args.fault)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for signals")?;
     }
-    let stage = application.prepare()?;
+    let stage = Stage::prepare()?;
     let act = Act { args, stage: &stage, interrupted: &interrupted };
     match &parts[..] {
         [part] => one(part, &act, output),
@@ -56,14 +55,14 @@ fn one(part: &Part, act_as: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
 }
 
 /// The parts that were asked for; without any, the healthy one.
-fn chosen(application: &Application, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
+fn chosen(slugs: &[String]) -> anyhow::Result<Vec<Part>> {
     if slugs.iter().any(|slug| slug == "all") {
-        return Ok(application.parts());
+        return Ok(Part::all());
     }
     if slugs.is_empty() {
-        return Ok(vec![application.healthy()]);
+        return Ok(vec![Part::healthy()]);
     }
-    let find = |slug: &String| match application.find(slug) {
+    let find = |slug: &String| match Part::find(slug) {
         Some(part) => Ok(part),
         None => bail!("no fault is called `{slug}`\n  tracelink demo --list-faults says which there are"),
     };
@@ -71,11 +70,11 @@ fn chosen(application: &Application, slugs: &[String]) -> anyhow::Result<Vec<Par
 }
 
 /// Says what each fault is.
-fn list(application: &Application) -> io::Result<()> {
+fn list() -> io::Result<()> {
     const SLUG: usize = 34;
     let width = super::terminal_width();
     let mut out = io::BufWriter::new(anstream::stdout());
-    for part in application.parts() {
+    for part in Part::all() {
         let room = width.saturating_sub(SLUG + 2);
         writeln!(out, "{}  {}", pad(part.slug(), SLUG), fit(part.what(), room))?;
         let expected = part.expects();

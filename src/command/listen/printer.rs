@@ -59,10 +59,8 @@ impl Printer {
 
     /// Says where it listens.
     pub fn listening(&mut self, addresses: &Addresses, broker: Option<&BrokerUrl>) -> io::Result<()> {
-        let mut line = format!("listening  {}", ports(addresses));
-        if let Some(broker) = broker {
-            line.push_str(&format!("   broker {broker} (read-only)"));
-        }
+        let broker = broker.map(|broker| format!("   broker {broker} (read-only)")).unwrap_or_default();
+        let line = format!("listening  {}{broker}", ports(addresses));
         if self.output.quiet {
             return Ok(());
         }

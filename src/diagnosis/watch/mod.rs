@@ -59,8 +59,11 @@ struct Due {
 /// What is said of a group.
 struct Opinion {
     group: Group,
-    said: Vec<(Unit, BTreeSet<String>, bool)>,
+    said: Vec<UnitSaid>,
 }
+
+/// A unit, the ids of what is said of it, and whether a run of it is to come.
+type UnitSaid = (Unit, BTreeSet<String>, bool);
 
 /// An example of what a cause did.
 type Example = (Vec<HandoffReport>, Vec<TraceReport>);
@@ -240,7 +243,7 @@ fn opinion<'e>(
     group: &Group,
     judging: &mut Judging<'_, 'e>,
     evidence: &'e Evidence,
-) -> (Vec<(Unit, BTreeSet<String>, bool)>, Vec<JudgedHandoff<'e>>) {
+) -> (Vec<UnitSaid>, Vec<JudgedHandoff<'e>>) {
     let mut said = Vec::new();
     let mut handoffs = Vec::new();
     for trace in group.traces.iter().filter_map(|id| evidence.spans.trace(*id)) {

@@ -37,7 +37,7 @@ impl Live {
                 }
                 let known = handoffs.iter().filter_map(|handoff| handoff.finding.as_ref());
                 let cause = known.into_iter().find(|id| self.told.contains(*id)).cloned();
-                let report = Report { traces, handoffs, ..Report::default() };
+                let report = Report { handoffs, traces, ..Report::default() };
                 match cause {
                     // Its tree looks like that of the first, which was shown.
                     Some(id) => trees::one_line(&report, &id, view, out),

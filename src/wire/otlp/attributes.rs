@@ -37,17 +37,11 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "http.response.status_code" | "http.status_code" => {
             span.http_status = count(&value).and_then(|status| u16::try_from(status).ok());
         }
-        "messaging.system" | "db.system" | "db.system.name" | "rpc.system" => {
-            if span.system.is_none() {
-                span.system = text(value);
-            }
+        "messaging.system" | "db.system" | "db.system.name" | "rpc.system" if span.system.is_none() => {
+            span.system = text(value);
         }
         "peer.service" => span.peer = text(value),
-        "server.address" | "net.peer.name" => {
-            if span.peer.is_none() {
-                span.peer = text(value);
-            }
-        }
+        "server.address" | "net.peer.name" if span.peer.is_none() => span.peer = text(value),
         _ => {}
     }
 }
