@@ -38,7 +38,7 @@ pub enum Command {
     Diagnose(Diagnose),
     Explain(Explain),
     /// A process of the demo, which starts it itself
-    #[command(name = crate::demo::SUBCOMMAND, hide = true)]
+    #[command(name = "demo-process", hide = true)]
     DemoProcess,
 }
 

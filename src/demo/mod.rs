@@ -29,7 +29,6 @@ mod stage;
 mod telemetry;
 mod worker;
 
-pub use child::SUBCOMMAND;
 pub use error::DemoError;
 pub use fault::{Fault, all, find};
 pub use play::{Otlp, Play};

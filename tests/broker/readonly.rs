@@ -318,8 +318,22 @@ fn only_the_connection_names_the_driver() {
         .into_iter()
         .filter(|path| fs::read_to_string(path).expect("a source file").contains("redis::"))
         .map(|path| path.strip_prefix(&src).expect("it lies there").display().to_string())
+        // The demo plays the application, which publishes and consumes.
+        .filter(|path| !path.starts_with("demo/"))
         .collect();
     assert_eq!(naming, allowed);
+}
+
+#[test]
+fn only_the_demos_command_names_the_demo() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let naming = sources(&src)
+        .into_iter()
+        .filter(|path| fs::read_to_string(path).expect("a source file").contains("crate::demo"))
+        .map(|path| path.strip_prefix(&src).expect("it lies there").display().to_string());
+    let strangers: Vec<_> =
+        naming.filter(|path| !path.starts_with("demo/") && !path.starts_with("command/demo/")).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
