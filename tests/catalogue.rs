@@ -364,6 +364,11 @@ fn tl302_to_304_hand_made_consumers() {
     let by_hand = || span("worker", "work", "consumer", 0xcc, 0xb2).at(2_000, 3_000);
     let carried = message("t1").header("my-trace", json!({"traceparent": TRACEPARENT}).to_string());
     says(queued(carried).span(server()).span(by_hand()), "carrier-key-mismatch", Error);
+    // In a carrier of the application's own too, a format that W3C readers do
+    // not know is the likelier cause than another key.
+    let b3 = json!({"x-b3-traceid": "000000000000000000000000000000aa", "x-b3-spanid": "00000000000000b1", "x-b3-sampled": "1"});
+    let carried = message("t1").header("trace_context", b3.to_string());
+    says(queued(carried).span(server()).span(by_hand()), "propagator-mismatch", Error);
     let flat = || message("t1").header("traceparent", TRACEPARENT);
     says(queued(flat()).span(server()).span(by_hand()), "extract-result-ignored", Error);
     let nested = message("t1").header("trace_context", json!({"traceparent": TRACEPARENT}).to_string());

@@ -18,7 +18,7 @@ const END: Duration = Duration::from_secs(6);
 
 /// The hidden subcommand that a process of the demo is started by, as `cli.rs`
 /// has it.
-pub(super) const SUBCOMMAND: &str = "demo-process";
+pub const SUBCOMMAND: &str = "demo-process";
 
 pub struct Child {
     process: process::Child,

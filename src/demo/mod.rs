@@ -29,6 +29,7 @@ mod stage;
 mod telemetry;
 mod worker;
 
+pub use child::SUBCOMMAND;
 pub use error::DemoError;
 pub use fault::{Fault, all, find};
 pub use play::{Otlp, Play};

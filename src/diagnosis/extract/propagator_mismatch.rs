@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::{EXTRACT_RESULT_IGNORED, Orphan, orphan};
+use super::{CARRIER_KEY_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, inject, quote};
 use crate::evidence::Handoff;
-use crate::model::{Format, Station};
+use crate::model::{Format, Place, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -42,11 +42,17 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(orphan) = orphan(handoff) else { return Verdict::Clean };
     let Some(message) = handoff.message() else { return check_spans(handoff, &orphan) };
-    let flat: Vec<_> =
-        message.contexts.iter().filter(|found| found.is_flat_header() && found.context().is_some()).collect();
+    // The instrumentor reads flat headers; what is written by hand may read a
+    // carrier of the application's own too.
+    let by_hand = matches!(orphan, Orphan::HandMade(_));
+    let may_be_read = |found: &&Sighting| {
+        found.context().is_some()
+            && (found.is_flat_header() || (by_hand && matches!(found.place, Place::Carrier(_))))
+    };
+    let readable: Vec<_> = message.contexts.iter().filter(may_be_read).collect();
     let formats: BTreeSet<Format> =
-        flat.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
-    let reads_w3c_by_hand = matches!(orphan, Orphan::HandMade(_)) && formats.contains(&Format::W3c);
+        readable.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
+    let reads_w3c_by_hand = by_hand && formats.contains(&Format::W3c);
     if formats.is_empty() || reads_w3c_by_hand {
         return Verdict::Clean;
     }
@@ -74,7 +80,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             "the message carries {} context, and the worker does not read it",
             written.join(" and ")
         ));
-    for sighting in flat {
+    if readable.iter().any(|found| !found.is_flat_header()) {
+        found = found
+            .unless(&CARRIER_KEY_MISMATCH, "it may read another key than the one that holds the context");
+    }
+    for sighting in readable {
         found = found.quote(quote::sighting(message, sighting));
     }
     found
