@@ -503,6 +503,8 @@ fn tl502_parent_not_exported() {
 fn tl503_parent_not_ended() {
     let lost = || span("worker", "step", "internal", 0xaa, 0xb5).at(2_000, 2_100).under(0xb9).local();
     says(healthy_without_run().span(lost()), "parent-not-ended", Warning);
+    // Inside a run that has ended itself, a span leaked.
+    says(healthy().span(lost()), "parent-not-ended", Warning);
     // The task may still run.
     let running = queued(message("t1").header("traceparent", TRACEPARENT))
         .span(server())

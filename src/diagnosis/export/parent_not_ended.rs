@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::{missing_local_parents, spans_dropped};
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::{SpanRef, Trace};
-use crate::model::{Station, TaskStatus};
+use crate::evidence::{SpanRef, StoredSpan, Trace};
+use crate::model::{SpanKind, Station, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -13,8 +13,9 @@ diagnosis! {
     ///
     /// ## What shows it
     /// The parent is missing, the flags say that it is local, and the task's
-    /// result is final or its process has been silent for long. A long task
-    /// exports its children well before itself, which is no fault.
+    /// result is final, the run around it has ended, or its process has been
+    /// silent for long. A long task exports its children well before itself,
+    /// which is no fault.
     ///
     /// ## How to fix it
     /// End each span that is started by hand (`with`, or `finally: span.end()`),
@@ -49,7 +50,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             known.evidence.processes.of(gap.process).map(|activity| activity.last_end).unwrap_or_default();
         let is_silent = known.now.since(last_sign) > SILENCE;
         let finished = finished_task(trace, known);
-        if !is_silent && finished.is_none() {
+        let run = run_around(trace, child);
+        if !is_silent && finished.is_none() && run.is_none() {
             continue;
         }
         let mut occurrence = Occurrence::likely()
@@ -58,12 +60,27 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
             .fix("with tracer.start_as_current_span(name):  # ends by itself, whatever happens")
             .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit");
+        if let Some(run) = run {
+            occurrence = occurrence.quote(quote::span(SpanRef { trace, span: run }));
+            occurrence.handoffs.extend(run.task_id().map(str::to_owned));
+        }
         if let Some((id, status)) = finished {
             occurrence.handoffs.insert(id.to_owned());
             occurrence = occurrence.quote(quote::fact(format!("celery-task-meta-{id}"), status));
         }
         found(occurrence);
     }
+}
+
+/// The run of the same process that began before the child and ended after it:
+/// what lies between the two was to end before the run did.
+fn run_around<'t>(trace: &'t Trace, child: &StoredSpan) -> Option<&'t StoredSpan> {
+    trace.spans.iter().find(|span| {
+        span.kind == SpanKind::Consumer
+            && span.process == child.process
+            && span.start <= child.start
+            && child.end <= span.end
+    })
 }
 
 /// A task of this trace that is finished by its result, while no run of it
