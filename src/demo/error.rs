@@ -23,6 +23,15 @@ pub enum DemoError {
     Process { who: &'static str, why: String },
     #[error("the {who} of the demo did not come up in {seconds} seconds")]
     Slow { who: &'static str, seconds: u64 },
+    #[error("the {who} of the Python demo: {why}")]
+    Python { who: String, why: String },
+    #[error(
+        "the Python demo needs an empty database on a broker of yours: real workers would take what waits there\n  \
+         name another database, such as redis://127.0.0.1:6379/15, or let the demo bring its own Redis"
+    )]
+    NotEmpty,
+    #[error("the Python demo needs a broker: no redis-server was asked for when its environment was made")]
+    NoBroker,
     #[error("nothing has moved for {seconds} seconds")]
     Still { seconds: u64 },
 }

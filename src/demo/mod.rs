@@ -23,6 +23,7 @@ mod orders;
 mod play;
 mod process;
 mod publish;
+pub mod python_app;
 mod report;
 mod setup;
 mod stage;

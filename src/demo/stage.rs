@@ -112,7 +112,7 @@ fn queue_name(options: &Options) -> String {
 }
 
 /// Why a play does not go on.
-enum Halt {
+pub(super) enum Halt {
     BrokenOff,
     Error(DemoError),
 }
@@ -468,6 +468,6 @@ impl Drop for Stage<'_> {
     }
 }
 
-fn tell(watch: &mut Watch<'_>, event: Event) -> Result<(), Halt> {
+pub(super) fn tell(watch: &mut Watch<'_>, event: Event) -> Result<(), Halt> {
     if watch(event).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
 }

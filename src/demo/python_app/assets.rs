@@ -1,0 +1,129 @@
+//! The application's files, as they are written to the user's cache.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+macro_rules! assets {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../python/", $name)))),*]
+    };
+}
+
+/// Each file's path in the application's folder, and its text.
+const ASSETS: &[(&str, &str)] = assets![
+    "README.md",
+    "api.py",
+    "by_hand.py",
+    "faults.json",
+    "faults/__init__.py",
+    "faults/article.py",
+    "faults/carry.py",
+    "faults/delivery.py",
+    "faults/export.py",
+    "faults/extract.py",
+    "faults/inject.py",
+    "faults/lookalikes.py",
+    "faults/sampling.py",
+    "publishing.py",
+    "redis_server.py",
+    "requirements.lock",
+    "script.py",
+    "shop.py",
+    "storefront.py",
+    "tasks.py",
+    "tracing.py",
+    "worker.py",
+];
+
+/// What is in a file of the application.
+pub fn text(name: &str) -> Option<&'static str> {
+    ASSETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
+/// The folder's name: another one for each state of the files, so that two
+/// versions of tracelink do not share it.
+pub fn folder_name() -> String {
+    // FNV-1a, which is the same with every compiler.
+    const START: u64 = 0xcbf2_9ce4_8422_2325;
+    const FACTOR: u64 = 0x0100_0000_01b3;
+    let bytes = ASSETS.iter().flat_map(|(name, text)| [name.as_bytes(), b"\0", text.as_bytes(), b"\0"]);
+    let hash = bytes.flatten().fold(START, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FACTOR));
+    format!("demo-python-{hash:016x}")
+}
+
+/// tracelink's part of the user's cache: below `XDG_CACHE_HOME` where that is
+/// absolute, as its specification demands, else below the home directory's
+/// `.cache` (`Library/Caches` on macOS). `None` where neither is known.
+pub fn cache_folder(xdg_cache_home: Option<&Path>, home: Option<&Path>) -> Option<PathBuf> {
+    let own = if cfg!(target_os = "macos") { "Library/Caches" } else { ".cache" };
+    let cache = xdg_cache_home
+        .filter(|path| path.is_absolute())
+        .map(Path::to_owned)
+        .or_else(|| Some(home.filter(|home| home.is_absolute())?.join(own)))?;
+    Some(cache.join("tracelink"))
+}
+
+/// Writes the files into a folder, which is made.
+///
+/// # Errors
+///
+/// Where it cannot be written to.
+pub fn write(folder: &Path) -> io::Result<()> {
+    for (name, text) in ASSETS {
+        let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(path, text)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).expect("readable") {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
+            if name == "__pycache__" {
+                continue;
+            }
+            if path.is_dir() {
+                files(&path, &format!("{below}{name}/"), found);
+            } else {
+                found.insert(format!("{below}{name}"));
+            }
+        }
+    }
+
+    #[test]
+    fn no_file_of_the_application_is_left_out() {
+        let mut found = BTreeSet::new();
+        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/python"), "", &mut found);
+        let known: BTreeSet<_> = ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(known, found);
+    }
+
+    #[test]
+    fn they_are_written_as_they_are() {
+        let folder = tempfile::tempdir().expect("a folder");
+        write(folder.path()).expect("writable");
+        let written = fs::read_to_string(folder.path().join("faults/carry.py")).expect("written");
+        assert_eq!(Some(&*written), text("faults/carry.py"));
+    }
+
+    #[test]
+    #[cfg(not(target_os = "macos"))]
+    fn the_cache_is_where_the_user_has_it() {
+        let (cache, home) = (Path::new("/cache"), Path::new("/home/ada"));
+        assert_eq!(cache_folder(Some(cache), Some(home)), Some("/cache/tracelink".into()));
+        let below_home = Some("/home/ada/.cache/tracelink".into());
+        assert_eq!(cache_folder(Some(Path::new("cache")), Some(home)), below_home);
+        assert_eq!(cache_folder(None, None), None);
+    }
+}

@@ -1,0 +1,270 @@
+//! The environment of the Python application: made once in the user's cache,
+//! whole or not at all, and usable offline from then on.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use thiserror::Error;
+
+use super::assets;
+use super::making::{Halt, Hear, Making, Outcome, Workshop};
+
+/// Holds the path of the interpreter; written last.
+const COMPLETE: &str = "complete";
+/// Held by the one that makes it.
+const LOCK: &str = "lock";
+/// Holds the path of the `redis-server` that was found.
+const REDIS_SERVER: &str = "redis-server";
+/// What may be Python 3.10 or later.
+const PYTHONS: [&str; 7] =
+    ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
+
+/// Why there is no environment; each says what to do about it.
+#[derive(Debug, Error)]
+pub enum EnvironmentError {
+    #[error("cannot write to {}: {source}", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error(
+        "the Python demo needs Python 3.10 or later, and there is {found} on the PATH\n  \
+         install it (apt install python3 python3-venv, brew install python), or uv, which brings its own: https://docs.astral.sh/uv"
+    )]
+    NoPython { found: String },
+    #[error(
+        "{python} lacks its module venv, or pip for it\n  \
+         install it (apt install python3-venv), or uv, which needs neither: https://docs.astral.sh/uv"
+    )]
+    NoVenv { python: String },
+    #[error(
+        "{tool} could not make the environment of the Python demo:\n{why}\n  \
+         its packages are downloaded once, from PyPI or the index that {tool} is set up for; after that the demo works offline"
+    )]
+    Packages { tool: String, why: String },
+    #[error(
+        "there is no redis-server on the PATH, and none could be got:\n{why}\n  \
+         install Redis (apt install redis-server, brew install redis), or name a broker with an empty database"
+    )]
+    NoRedis { why: String },
+    #[error("a tool could not be run: {0}")]
+    Tool(#[source] io::Error),
+}
+
+/// An environment that is complete.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    folder: PathBuf,
+    redis_server: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The interpreter.
+    pub fn python(&self) -> PathBuf {
+        python(&self.folder)
+    }
+
+    /// The folder of the application's files.
+    pub fn app(&self) -> PathBuf {
+        self.folder.join("app")
+    }
+
+    /// The `redis-server`, where one was asked for.
+    pub fn redis_server(&self) -> Option<&Path> {
+        self.redis_server.as_deref()
+    }
+}
+
+/// The environment below the cache folder, which is made where it is not there
+/// yet; one that was begun and not ended is made anew. With a `redis-server`
+/// where that is asked for. `None` where it was broken off.
+///
+/// # Errors
+///
+/// [`EnvironmentError`], by what is missing.
+pub fn make(
+    cache: &Path,
+    with_redis: bool,
+    hear: &mut Hear<'_>,
+) -> Result<Option<Environment>, EnvironmentError> {
+    let folder = cache.join(assets::folder_name());
+    let cannot_write = |source| EnvironmentError::Folder { folder: folder.clone(), source };
+    fs::create_dir_all(&folder).map_err(cannot_write)?;
+    let mut workshop = Workshop::open(hear).map_err(EnvironmentError::Tool)?;
+    let made = (|| {
+        let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
+        let lock = lock.map_err(cannot_write)?;
+        // It is let go where the file is closed, and where this process ends.
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => workshop.pause(Making::Waiting)?,
+                Err(TryLockError::Error(source)) => return Err(cannot_write(source).into()),
+            }
+        }
+        if !is_complete(&folder) {
+            prepare(&folder).map_err(cannot_write)?;
+            install(&folder, &mut workshop)?;
+            let interpreter = fs::canonicalize(python(&folder)).map_err(cannot_write)?;
+            fs::write(folder.join(COMPLETE), interpreter.as_os_str().as_encoded_bytes())
+                .map_err(cannot_write)?;
+        }
+        let redis_server = if with_redis { Some(redis_server(&folder, &mut workshop)?) } else { None };
+        Ok(Environment { folder: folder.clone(), redis_server })
+    })();
+    match made {
+        Ok(environment) => Ok(Some(environment)),
+        Err(Halt::BrokenOff) => Ok(None),
+        Err(Halt::Error(error)) => Err(error),
+    }
+}
+
+fn python(folder: &Path) -> PathBuf {
+    folder.join("venv/bin/python")
+}
+
+/// Whether it was made to the end, with the interpreter that is still there:
+/// packages of one Python are none of the next one's.
+fn is_complete(folder: &Path) -> bool {
+    let made_with = fs::read(folder.join(COMPLETE));
+    let interpreter = fs::canonicalize(python(folder));
+    matches!((made_with, interpreter), (Ok(made_with), Ok(interpreter))
+        if made_with == interpreter.as_os_str().as_encoded_bytes())
+}
+
+/// Clears what an earlier making left, and writes the application's files.
+fn prepare(folder: &Path) -> io::Result<()> {
+    let is_gone = |removed: io::Result<()>| match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    };
+    is_gone(fs::remove_file(folder.join(COMPLETE)))?;
+    is_gone(fs::remove_file(folder.join(REDIS_SERVER)))?;
+    is_gone(fs::remove_dir_all(folder.join("venv")))?;
+    is_gone(fs::remove_dir_all(folder.join("app")))?;
+    assets::write(&folder.join("app"))
+}
+
+fn install(folder: &Path, workshop: &mut Workshop<'_, '_>) -> Result<(), Halt> {
+    let venv = folder.join("venv");
+    let lock = folder.join("app/requirements.lock");
+    let mut of = packages();
+    let mut number = 0;
+    let mut read = |line: &str| {
+        let of_pip = line.strip_prefix("Collecting ");
+        if let Some(package) = of_pip.or_else(|| line.trim_start().strip_prefix("+ ")) {
+            number += 1;
+            let name = package.split(['=', ' ']).next().unwrap_or_default().to_owned();
+            return Some(Making::Package { name, number, of });
+        }
+        if line.starts_with("Ignoring ") {
+            of = of.saturating_sub(1);
+        }
+        let is_got = line.starts_with("Installing collected") || line.starts_with("Prepared ");
+        is_got.then_some(Making::Installing)
+    };
+
+    if workshop.run(tool("uv", &["--version"]), |_| None)?.is_some_and(|uv| uv.is_fine) {
+        workshop.tell(Making::Begun { with: "uv".to_owned() })?;
+        let mut make = tool("uv", &["venv", "--color", "never", "--no-progress", "--python", ">=3.10"]);
+        make.arg(&venv);
+        succeed("uv", workshop.run(make, |_| None)?)?;
+        let mut get = tool("uv", &["pip", "install", "--color", "never", "--no-progress", "--no-deps"]);
+        get.args(["--compile-bytecode", "--python"]).arg(python(folder)).arg("-r").arg(lock);
+        return succeed("uv", workshop.run(get, read)?);
+    }
+    let found = find_python(workshop)?;
+    workshop.tell(Making::Begun { with: found.to_owned() })?;
+    let mut make = tool(found, &["-m", "venv"]);
+    make.arg(&venv);
+    succeed(found, workshop.run(make, |_| None)?)?;
+    let quiet = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"];
+    let mut get = tool(python(folder), &["-m", "pip", "install", "--no-deps"]);
+    get.args(quiet).arg("-r").arg(lock).env("PYTHONUNBUFFERED", "1");
+    succeed("pip", workshop.run(get, &mut read)?)
+}
+
+/// How many packages the lock names, those for other Pythons too.
+fn packages() -> usize {
+    let lock = assets::text("requirements.lock").unwrap_or_default();
+    lock.lines().filter(|line| line.contains("==")).count()
+}
+
+/// A tool without what the user's shell might have it do elsewhere.
+fn tool(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(args).env("PIP_USER", "0");
+    for name in ["PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn succeed(tool: &str, outcome: Option<Outcome>) -> Result<(), Halt> {
+    match outcome {
+        Some(Outcome { is_fine: true, .. }) => Ok(()),
+        Some(Outcome { last_words: why, .. }) => {
+            Err(EnvironmentError::Packages { tool: tool.to_owned(), why }.into())
+        }
+        None => {
+            let why = "it is not there any more".to_owned();
+            Err(EnvironmentError::Packages { tool: tool.to_owned(), why }.into())
+        }
+    }
+}
+
+/// The first Python that is new enough and can make an environment.
+fn find_python(workshop: &mut Workshop<'_, '_>) -> Result<&'static str, Halt> {
+    const ASK: &str = "import sys; print('%d.%d' % sys.version_info[:2]); import venv, ensurepip";
+    let (mut old, mut without_venv) = (None, None);
+    for name in PYTHONS {
+        let mut version = None;
+        let read = |line: &str| {
+            version = version.or_else(|| parse_version(line));
+            None
+        };
+        let Some(asked) = workshop.run(tool(name, &["-c", ASK]), read)? else { continue };
+        match version {
+            Some(version) if version < (3, 10) => old = old.or(Some(version)),
+            Some(_) if asked.is_fine => return Ok(name),
+            Some(_) => without_venv = without_venv.or(Some(name)),
+            None => {}
+        }
+    }
+    if let Some(python) = without_venv {
+        return Err(EnvironmentError::NoVenv { python: python.to_owned() }.into());
+    }
+    let found = old.map_or("none".to_owned(), |(major, minor)| format!("only {major}.{minor}"));
+    Err(EnvironmentError::NoPython { found }.into())
+}
+
+fn parse_version(line: &str) -> Option<(u32, u32)> {
+    let (major, minor) = line.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+/// The path of a `redis-server` that runs: the one that was found before, or
+/// else what the application's own script finds or gets.
+fn redis_server(folder: &Path, workshop: &mut Workshop<'_, '_>) -> Result<PathBuf, Halt> {
+    let note = folder.join(REDIS_SERVER);
+    if let Ok(known) = fs::read_to_string(&note)
+        && Path::new(&known).is_file()
+    {
+        return Ok(known.into());
+    }
+    workshop.tell(Making::RedisServer)?;
+    let mut find = tool(python(folder), &["redis_server.py"]);
+    find.arg(folder.join("venv/bin")).current_dir(folder.join("app"));
+    let Some(Outcome { is_fine, last_words }) = workshop.run(find, |_| None)? else {
+        return Err(EnvironmentError::NoRedis { why: "its script cannot be run".to_owned() }.into());
+    };
+    let path = last_words.lines().last().map(PathBuf::from).filter(|path| is_fine && path.is_file());
+    let Some(path) = path else { return Err(EnvironmentError::NoRedis { why: last_words }.into()) };
+    fs::write(&note, path.as_os_str().as_encoded_bytes())
+        .map_err(|source| EnvironmentError::Folder { folder: folder.to_owned(), source })?;
+    Ok(path)
+}

@@ -1,0 +1,116 @@
+//! Runs the tools that make the environment, heard line by line, so that a
+//! person sees how far it is and may break it off.
+
+use std::cell::RefCell;
+use std::io;
+use std::ops::ControlFlow;
+use std::process::Command;
+use std::rc::Rc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use super::environment::EnvironmentError;
+use super::process::{Ended, Process, SharedWarden};
+use super::warden::Warden;
+
+/// How often it may be broken off.
+const TICK: Duration = Duration::from_millis(50);
+
+/// What happens while the environment is made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Making {
+    /// Another run makes it; this one waits for that.
+    Waiting,
+    /// It begins, with this tool: `uv`, or a Python such as `python3.12`.
+    Begun { with: String },
+    /// This package is got, the so-manieth of about so many. uv says so when it is done.
+    Package { name: String, number: usize, of: usize },
+    /// All packages are there, and are installed.
+    Installing,
+    /// A `redis-server` is looked for, and got where there is none.
+    RedisServer,
+    /// Nothing new.
+    Working,
+}
+
+/// Hears how far it is, and may break it off.
+pub type Hear<'h> = dyn FnMut(Making) -> ControlFlow<()> + 'h;
+
+/// Why it does not go on.
+pub enum Halt {
+    BrokenOff,
+    Error(EnvironmentError),
+}
+
+impl<E: Into<EnvironmentError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// Runs tools, each to its end.
+pub struct Workshop<'w, 'h> {
+    hear: &'w mut Hear<'h>,
+    warden: SharedWarden,
+}
+
+/// What a tool left.
+pub struct Outcome {
+    pub is_fine: bool,
+    pub last_words: String,
+}
+
+impl<'w, 'h> Workshop<'w, 'h> {
+    /// # Errors
+    ///
+    /// Where there is no `sh`.
+    pub fn open(hear: &'w mut Hear<'h>) -> io::Result<Self> {
+        Ok(Self { hear, warden: Rc::new(RefCell::new(Warden::start()?)) })
+    }
+
+    pub fn tell(&mut self, making: Making) -> Result<(), Halt> {
+        if (self.hear)(making).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
+    }
+
+    /// Waits a moment.
+    pub fn pause(&mut self, making: Making) -> Result<(), Halt> {
+        std::thread::sleep(TICK);
+        self.tell(making)
+    }
+
+    /// Runs a tool to its end; `read` makes of its lines what is told. `None`
+    /// where there is no such tool.
+    pub fn run(
+        &mut self,
+        command: Command,
+        mut read: impl FnMut(&str) -> Option<Making>,
+    ) -> Result<Option<Outcome>, Halt> {
+        let (sender, lines) = channel();
+        let started = Process::start(command, &self.warden, move |line| {
+            let _ = sender.send(line.to_owned());
+        });
+        let process = match started {
+            Ok(process) => process,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(EnvironmentError::Tool(source).into()),
+        };
+        let ended = loop {
+            match lines.recv_timeout(TICK) {
+                Ok(line) => self.tell(read(&line).unwrap_or(Making::Working))?,
+                Err(RecvTimeoutError::Timeout) => self.tell(Making::Working)?,
+                // It closed its output before its end.
+                Err(RecvTimeoutError::Disconnected) => self.pause(Making::Working)?,
+            }
+            if let Some(ended) = process.ended().map_err(EnvironmentError::Tool)? {
+                break ended;
+            }
+        };
+        let last_words = process.last_words();
+        for line in lines.try_iter() {
+            if let Some(making) = read(&line) {
+                self.tell(making)?;
+            }
+        }
+        Ok(Some(Outcome { is_fine: ended == Ended { code: Some(0) }, last_words }))
+    }
+}
