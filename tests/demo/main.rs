@@ -5,6 +5,8 @@
 mod bundle;
 mod celery;
 mod cleaning;
+mod environment;
 mod matrix;
+mod python;
 #[path = "../support/mod.rs"]
 mod support;

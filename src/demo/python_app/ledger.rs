@@ -20,7 +20,7 @@ const NEXT: isize = 4;
 const RESULT: &str = "celery-task-meta-";
 /// Everything that Celery and kombu write, apart from the queues.
 const KEYS: [&str; 5] =
-    ["_kombu.binding.*", "celery-task-meta-*", "celery-taskset-meta-*", "unacked*", "*.celery.pidbox"];
+    ["_kombu.*", "celery-task-meta-*", "celery-taskset-meta-*", "unacked*", "*.celery.pidbox"];
 
 /// A broker's database, and what was seen there.
 pub struct Ledger {

@@ -1,0 +1,277 @@
+//! The Python application, acted out for real: the dozen of its manifest, each
+//! judged as the manifest says; and nothing is left behind.
+
+#![allow(clippy::disallowed_methods, reason = "a test waits for real processes")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracelink::demo::python_app::{self, Entry, Environment, Options, manifest};
+use tracelink::demo::{DemoError, Event, Otlp};
+use tracelink::model::{Report, Severity};
+
+use crate::bundle::Bundle;
+use crate::matrix::judge;
+use crate::support::redis::{RedisServer, Wire, free_port};
+
+/// How often the broker is looked at while nothing else happens.
+const EVERY: Duration = Duration::from_millis(60);
+
+fn cache() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python")
+}
+
+/// The application's environment, made once in `target/`.
+fn environment() -> &'static Environment {
+    static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
+    ENVIRONMENT.get_or_init(|| {
+        let made = python_app::make(&cache(), true, &mut |_| ControlFlow::Continue(()));
+        made.unwrap_or_else(|error| panic!("{error}")).expect("nobody breaks it off")
+    })
+}
+
+fn options(otlp: Otlp) -> Options<'static> {
+    let environment = environment();
+    Options { environment, broker: None, otlp, orders: None, rate: None, pace: 0.1, keep: false }
+}
+
+/// A receiver that is not there: no reason to leave anything either.
+fn nobody() -> Otlp {
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    Otlp { grpc: nobody.clone(), http: nobody }
+}
+
+/// Acts an entry out, and returns what tracelink says of it.
+fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
+    let mut bundle = Bundle::open(folder);
+    let (mut broker, mut tasks) = (String::new(), BTreeSet::new());
+    let mut looked = Instant::now();
+    let given = python_app::give(entry, &options(bundle.otlp()), &mut |event| {
+        let mut is_time = false;
+        match event {
+            Event::Broker { url, .. } => broker = url,
+            Event::Queued { tasks: queued } => {
+                tasks.extend(queued);
+                is_time = true;
+            }
+            Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
+            Event::Done | Event::Closed => is_time = true,
+            Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
+            Event::Api { .. } | Event::Answered { .. } => {}
+        }
+        if is_time {
+            looked = Instant::now();
+            bundle.look(&broker, tasks.iter().map(String::as_str));
+        }
+        ControlFlow::Continue(())
+    });
+    let folder = bundle.close();
+    given.map(|()| judge(&folder))
+}
+
+/// What is wrong with what was said of an entry.
+fn complaint(entry: &Entry, said: &Result<Report, DemoError>) -> Option<String> {
+    let said = match said {
+        Ok(report) if entry.is_right(report) => return None,
+        Ok(report) => {
+            let severities = [Severity::Error, Severity::Warning, Severity::Note];
+            let of = |severity| report.findings.iter().filter(move |finding| finding.severity == severity);
+            format!(
+                "{:?}",
+                severities.map(|severity| of(severity).map(|finding| finding.slug).collect::<Vec<_>>())
+            )
+        }
+        Err(error) => error.to_string(),
+    };
+    Some(format!("{}: expected {:?} with {:?}, said {said}", entry.slug, entry.expect, entry.notes))
+}
+
+/// All entries that files can tell, where a developer builds with
+/// `DEMO_PYTHON=all`, or the ones named there; else the dozen.
+fn chosen() -> Vec<&'static Entry> {
+    let named = option_env!("DEMO_PYTHON");
+    let is_chosen = |entry: &&Entry| match named {
+        None => entry.dozen,
+        Some("all") => !entry.live,
+        Some(named) => named.split(',').any(|slug| slug == entry.slug),
+    };
+    manifest().entries.iter().filter(is_chosen).collect()
+}
+
+#[test]
+fn the_dozen_is_named_as_the_manifest_says() {
+    const AT_A_TIME: usize = 2;
+    let entries = chosen();
+    environment();
+    let (next, complaints) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo-python").join(&entry.slug);
+                    let began = Instant::now();
+                    let said = act(entry, &folder);
+                    let complaint = complaint(entry, &said);
+                    let mark = if complaint.is_none() { "right" } else { "WRONG" };
+                    println!("{mark}  {}: {:.2} s", entry.slug, began.elapsed().as_secs_f64());
+                    complaints.lock().expect("no panic in here").extend(complaint);
+                }
+            });
+        }
+    });
+    let complaints = complaints.into_inner().expect("no panic in here");
+    assert!(complaints.is_empty(), "{} of {}:\n{}", complaints.len(), entries.len(), complaints.join("\n"));
+}
+
+/// Acts an entry out, and breaks it off at the event; the ports that were in use.
+fn broken_off(options: &Options<'_>, ends_at: impl Fn(&Event) -> bool) -> Result<Vec<u16>, DemoError> {
+    let mut ports = Vec::new();
+    let healthy = manifest().find("healthy").expect("it is there");
+    python_app::give(healthy, options, &mut |event| {
+        if let Event::Broker { url: address, .. } | Event::Api { address } = &event {
+            let port: Option<u16> =
+                address.trim_end_matches("/0").rsplit(':').next().and_then(|port| port.parse().ok());
+            ports.extend(port);
+        }
+        if ends_at(&event) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(ports)
+}
+
+/// Every file below a folder.
+fn files(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("readable").flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            files(&entry.path(), found);
+        } else {
+            found.insert(entry.path());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_where_it_is_broken_off() {
+    let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
+    files(environment().folder(), &mut before);
+    let events: [fn(&Event) -> bool; 4] = [
+        |event| matches!(event, Event::Broker { .. }),
+        |event| matches!(event, Event::Api { .. }),
+        |event| matches!(event, Event::Took { .. }),
+        |event| matches!(event, Event::Done),
+    ];
+    for ends_at in events {
+        for port in broken_off(&options(nobody()), ends_at).expect("it is no error") {
+            let connected = std::net::TcpStream::connect(("127.0.0.1", port));
+            assert!(connected.is_err(), "somebody answers at {port}");
+        }
+    }
+    files(environment().folder(), &mut after);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_users_broker_is_as_empty_as_it_was() {
+    let redis = RedisServer::start();
+    let own = Options { broker: Some(redis.url()), ..options(nobody()) };
+    let keys = || {
+        let keys = Wire::connect(redis.port).list(&[b"KEYS", b"*"]);
+        keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>()
+    };
+    for ends_at in [|_: &Event| false, |event: &Event| matches!(event, Event::Took { .. })] {
+        broken_off(&own, ends_at).expect("it is acted out");
+        assert_eq!(keys(), [""; 0]);
+    }
+    redis.ask(&[b"LPUSH", b"celery", b"{}"]);
+    assert!(matches!(broken_off(&own, |_| false), Err(DemoError::NotEmpty)));
+    assert_eq!(keys(), ["celery"]);
+}
+
+#[test]
+fn a_process_that_ends_early_says_why() {
+    let redis = RedisServer::start();
+    // It answers, and takes nothing in.
+    redis.ask(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
+    let own = Options { broker: Some(redis.url()), ..options(nobody()) };
+    let error = broken_off(&own, |_| false).expect_err("Redis takes nothing");
+    assert!(matches!(&error, DemoError::Python { who, .. } if who == "api"), "{error}");
+}
+
+/// What runs with the mark of this very test process in its environment, by process id.
+fn marked() -> BTreeMap<u32, String> {
+    let mark = format!("DEMO_PYTHON_TEST={}", std::process::id());
+    running(|process| read(process, "environ").split('\0').any(|pair| pair == mark))
+}
+
+/// The children of a process: a Redis overwrites its environment with its title.
+fn children(parent: u32) -> BTreeMap<u32, String> {
+    let parent = format!("PPid:\t{parent}");
+    running(|process| read(process, "status").lines().any(|line| line == parent))
+}
+
+fn running(is_so: impl Fn(&Path) -> bool) -> BTreeMap<u32, String> {
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten().map(|entry| entry.path());
+    let found = processes.filter(|process| is_so(process)).filter_map(|process| {
+        let id = process.file_name()?.to_str()?.parse().ok()?;
+        Some((id, read(&process, "cmdline").replace('\0', " ")))
+    });
+    found.collect()
+}
+
+fn read(process: &Path, name: &str) -> String {
+    let text = std::fs::read(process.join(name)).unwrap_or_default();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[test]
+fn no_process_outlives_a_stage_that_was_killed() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    // This very test, again, as the one that is killed.
+    if std::env::var_os("DEMO_PYTHON_TEST").is_some() {
+        let slow = Options { pace: 50.0, ..options(nobody()) };
+        broken_off(&slow, |event| {
+            if matches!(event, Event::Took { .. }) {
+                println!("took it");
+            }
+            false
+        })
+        .expect("it is killed before");
+        return;
+    }
+    environment();
+    let mut stage = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "python::no_process_outlives_a_stage_that_was_killed", "--nocapture"])
+        .env("DEMO_PYTHON_TEST", std::process::id().to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let output = stage.stdout.take().expect("piped");
+    let took = BufReader::new(output).lines().map_while(Result::ok).any(|line| line.contains("took it"));
+    let mut were_there = marked();
+    were_there.extend(children(stage.id()));
+    stage.kill().expect("it runs");
+    stage.wait().expect("it ends");
+    assert!(took, "the worker took the order");
+    for part in ["redis-server", "uvicorn", "celery"] {
+        assert!(were_there.values().any(|command| command.contains(part)), "{part}: {were_there:?}");
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let left = || {
+        let mut left = marked();
+        left.extend(running(|process| {
+            let id = process.file_name().and_then(|name| name.to_str()?.parse().ok());
+            let command = read(process, "cmdline").replace('\0', " ");
+            id.is_some_and(|id| were_there.get(&id) == Some(&command))
+        }));
+        left
+    };
+    while !left().is_empty() {
+        assert!(Instant::now() < deadline, "left behind: {:?}", left());
+        thread::sleep(Duration::from_millis(50));
+    }
+}
