@@ -1,6 +1,6 @@
-//! The demo's native application, acted out: every fault is named first, and
-//! nothing is said of what is healthy; its wire is the real one; and nothing is
-//! left behind.
+//! The demo's applications, acted out: every fault is named first, and nothing
+//! is said of what is healthy; the native one's wire is the real one, the Python
+//! one's environment whole or not there; and nothing is left behind.
 
 mod bundle;
 mod celery;

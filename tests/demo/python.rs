@@ -128,6 +128,50 @@ fn the_dozen_is_named_as_the_manifest_says() {
     assert!(complaints.is_empty(), "{} of {}:\n{}", complaints.len(), entries.len(), complaints.join("\n"));
 }
 
+#[test]
+fn every_attempt_is_told_with_its_state() {
+    let entry = manifest().find("healthy-retries").expect("it is there");
+    let mut told = Vec::new();
+    python_app::give(entry, &options(nobody()), &mut |event| {
+        match event {
+            Event::Took { task, attempt, .. } => told.push(format!("{task} {attempt} STARTED")),
+            Event::Ended { task, attempt, state, .. } => told.push(format!("{task} {attempt} {state}")),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })
+    .expect("it is acted out");
+    let ends = |told: &str| !told.ends_with("STARTED");
+    let ended: Vec<_> = told.iter().filter(|told| ends(told)).map(String::as_str).collect();
+    assert_eq!(
+        ended,
+        ["process_order 0 RETRY", "process_order 1 RETRY", "process_order 2 SUCCESS"],
+        "{told:?}"
+    );
+    // A start that is over before the stage looks is not told.
+    assert!(told.iter().any(|told| told == "process_order 2 STARTED"), "{told:?}");
+}
+
+#[test]
+fn many_orders_follow_the_one_that_waited() {
+    let entry = manifest().find("healthy").expect("it is there");
+    let many = Options { orders: Some(6), rate: Some(20.0), ..options(nobody()) };
+    let (mut queued, mut answered, mut ended) = (Vec::new(), Vec::new(), BTreeSet::new());
+    python_app::give(entry, &many, &mut |event| {
+        match event {
+            Event::Queued { tasks } => queued.push(tasks.len()),
+            Event::Answered { number, status, .. } => answered.push((number, status)),
+            Event::Ended { id, state, .. } if state == "SUCCESS" => drop(ended.insert(id)),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })
+    .expect("it is acted out");
+    assert_eq!(queued, [1]);
+    assert_eq!(answered, (0..6).map(|number| (number, 202)).collect::<Vec<_>>());
+    assert_eq!(ended.len(), 6);
+}
+
 /// Acts an entry out, and breaks it off at the event; the ports that were in use.
 fn broken_off(options: &Options<'_>, ends_at: impl Fn(&Event) -> bool) -> Result<Vec<u16>, DemoError> {
     let mut ports = Vec::new();

@@ -162,8 +162,7 @@ impl<'o> Stage<'o> {
         let mut process = self.launch(name, program)?;
         let mut is_second_try = false;
         let deadline = clock::now() + START;
-        let is_awaited = program.http || program.ready.is_some();
-        while is_awaited {
+        loop {
             if let Some(ended) = process.ended()? {
                 let why = process.last_words();
                 // Somebody else was given the port after it was found to be free.
@@ -181,6 +180,7 @@ impl<'o> Stage<'o> {
             let is_up = match (&program.ready, self.ports.get(name)) {
                 (_, Some(port)) => ports::answers(*port),
                 (Some(key), None) => self.ledger.has(key)?,
+                // The manifest says nothing: the next step need not wait.
                 (None, None) => true,
             };
             if is_up {
