@@ -49,10 +49,10 @@ fn nobody() -> Otlp {
 /// Acts an entry out, and returns what tracelink says of it.
 fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
     let mut bundle = Bundle::open(folder);
-    let (mut broker, mut tasks) = (String::new(), BTreeSet::new());
+    let (mut broker, mut tasks, mut is_done) = (String::new(), BTreeSet::new(), false);
     let mut looked = Instant::now();
     let given = python_app::give(entry, &options(bundle.otlp()), &mut |event| {
-        let mut is_time = false;
+        let (mut is_time, is_late) = (false, is_done);
         match event {
             Event::Broker { url, .. } => broker = url,
             Event::Queued { tasks: queued } => {
@@ -60,11 +60,12 @@ fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
                 is_time = true;
             }
             Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
-            Event::Done | Event::Closed => is_time = true,
             Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
-            Event::Api { .. } | Event::Answered { .. } => {}
+            // What is seen later is that the demo's own processes are stopped.
+            Event::Done => (is_time, is_done) = (true, true),
+            Event::Api { .. } | Event::Answered { .. } | Event::Closed => {}
         }
-        if is_time {
+        if is_time && !is_late {
             looked = Instant::now();
             bundle.look(&broker, tasks.iter().map(String::as_str));
         }

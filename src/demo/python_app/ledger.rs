@@ -33,9 +33,12 @@ pub struct Ledger {
 struct Task {
     /// Empty where the message was never seen.
     name: String,
+    /// The latest attempt of which a message was seen.
     attempt: u32,
-    /// The state that was told last, with its attempt.
-    told: Option<(u32, String)>,
+    /// How many attempts were told to have ended in a retry.
+    retried: u32,
+    /// The state that was read last, with its attempt.
+    last: Option<(u32, String)>,
     is_final: bool,
 }
 
@@ -70,7 +73,20 @@ impl Ledger {
 
     /// What has happened since it was asked for last.
     pub fn news(&mut self) -> RedisResult<Vec<Event>> {
-        // What is next, and what a worker holds: there a task's name stands.
+        let mut open = self.keys(&format!("{RESULT}*"))?;
+        open.retain(|key| self.tasks.get(task_of(key)).is_none_or(|task| !task.is_final));
+        let mut states = Vec::new();
+        for keys in open.chunks(100) {
+            let values: Vec<Option<Vec<u8>>> = self.link.ask(cmd("MGET").arg(keys))?;
+            for (key, value) in keys.iter().zip(values) {
+                let meta = value.and_then(|value| serde_json::from_slice::<Value>(&value).ok());
+                let state = meta.as_ref().and_then(|meta| meta["status"].as_str());
+                let attempt = self.tasks.get(task_of(key)).map_or(0, |task| task.attempt);
+                states.extend(state.map(|state| (task_of(key), attempt, state.to_owned())));
+            }
+        }
+        // Messages after results: the next attempt's is published before the
+        // result says that there will be one.
         for message in self.messages(NEXT)? {
             self.meet(&message);
         }
@@ -78,16 +94,10 @@ impl Ledger {
         for held in held.iter().filter_map(|entry| serde_json::from_slice::<Value>(entry).ok()) {
             self.meet(&held[0]);
         }
-        let mut open = self.keys(&format!("{RESULT}*"))?;
-        open.retain(|key| self.tasks.get(task_of(key)).is_none_or(|task| !task.is_final));
         let mut events = Vec::new();
-        for keys in open.chunks(100) {
-            let values: Vec<Option<Vec<u8>>> = self.link.ask(cmd("MGET").arg(keys))?;
-            for (key, value) in keys.iter().zip(values) {
-                let meta = value.and_then(|value| serde_json::from_slice::<Value>(&value).ok());
-                let status = meta.as_ref().and_then(|meta| meta["status"].as_str());
-                events.extend(status.and_then(|status| self.tell(task_of(key), status)));
-            }
+        for (id, attempt, state) in states {
+            let task = self.tasks.entry(id.to_owned()).or_default();
+            events.extend(task.tell(id, attempt, state));
         }
         Ok(events)
     }
@@ -131,35 +141,6 @@ impl Ledger {
         Some(id.to_owned())
     }
 
-    /// What there is to tell of a task whose result is in this state.
-    fn tell(&mut self, id: &str, state: &str) -> Option<Event> {
-        let task = self.tasks.entry(id.to_owned()).or_default();
-        if let Some((attempt, told)) = &task.told {
-            // A retry's message may be seen while the result is still that of the attempt before.
-            if told == state && (*attempt == task.attempt || state == "RETRY") {
-                return None;
-            }
-            // It is tried again, and its message was not seen.
-            if told == "RETRY" && *attempt == task.attempt {
-                task.attempt += 1;
-            }
-        }
-        // The message of the next attempt is published before the result says that there is one.
-        let ended = match (state, &task.told) {
-            ("RETRY", Some((attempt, _))) => *attempt,
-            ("RETRY", None) => task.attempt.saturating_sub(1),
-            _ => task.attempt,
-        };
-        task.is_final = matches!(state, "SUCCESS" | "FAILURE" | "REVOKED");
-        task.told = Some((ended, state.to_owned()));
-        let (id, task, attempt) = (id.to_owned(), task.name.clone(), ended);
-        match state {
-            "STARTED" => Some(Event::Took { id, task, attempt }),
-            "PENDING" | "RECEIVED" => None,
-            state => Some(Event::Ended { id, task, attempt, state: state.to_owned() }),
-        }
-    }
-
     /// The queues that are bound to an exchange.
     fn queues(&mut self) -> RedisResult<Vec<String>> {
         let mut queues = Vec::new();
@@ -180,7 +161,86 @@ impl Ledger {
     }
 }
 
+impl Task {
+    /// What there is to tell of a result in this state, when a message of
+    /// `attempt` had been seen before it was read.
+    fn tell(&mut self, id: &str, attempt: u32, state: String) -> Vec<Event> {
+        let was = self.last.as_ref().map(|(_, state)| &**state);
+        let attempt = match &*state {
+            // As many attempts have ended so as the next one's message says; one
+            // more than before where that was not seen.
+            "RETRY" => self.attempt.max(self.retried + u32::from(was != Some("RETRY"))),
+            "STARTED" => attempt.max(self.retried),
+            _ => self.attempt.max(self.retried),
+        };
+        let now = (attempt, state);
+        if self.last.as_ref() == Some(&now) {
+            return Vec::new();
+        }
+        let ended = |attempt, state: &str| {
+            let (id, task, state) = (id.to_owned(), self.name.clone(), state.to_owned());
+            Event::Ended { id, task, attempt, state }
+        };
+        let mut events: Vec<_> = (self.retried..attempt).map(|attempt| ended(attempt, "RETRY")).collect();
+        match &*now.1 {
+            "STARTED" => events.push(Event::Took { id: id.to_owned(), task: self.name.clone(), attempt }),
+            "RETRY" | "PENDING" | "RECEIVED" => {}
+            state => events.push(ended(attempt, state)),
+        }
+        self.retried = self.retried.max(attempt);
+        self.is_final = matches!(&*now.1, "SUCCESS" | "FAILURE" | "REVOKED");
+        self.last = Some(now);
+        events
+    }
+}
+
 /// The id of the task whose result lies there.
 fn task_of(key: &str) -> &str {
     key.strip_prefix(RESULT).unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of states that are read one after the other, each with the
+    /// attempts of the messages that were seen before and after it.
+    fn told(read: &[(u32, &str, u32)]) -> Vec<String> {
+        let mut task = Task::default();
+        let events = read.iter().flat_map(|(before, state, after)| {
+            task.attempt = *after;
+            task.tell("id", *before, (*state).to_owned())
+        });
+        events
+            .map(|event| match event {
+                Event::Took { attempt, .. } => format!("{attempt} took"),
+                Event::Ended { attempt, state, .. } => format!("{attempt} {state}"),
+                other => format!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn each_state_is_told_once() {
+        let read = [(0, "STARTED", 0), (0, "STARTED", 0), (0, "SUCCESS", 0), (0, "SUCCESS", 0)];
+        assert_eq!(told(&read), ["0 took", "0 SUCCESS"]);
+        assert_eq!(told(&[(0, "REVOKED", 0)]), ["0 REVOKED"]);
+    }
+
+    #[test]
+    fn each_retry_is_told_even_where_its_start_was_not_seen() {
+        let read = [(0, "STARTED", 0), (0, "RETRY", 1), (1, "RETRY", 1), (1, "RETRY", 2), (2, "STARTED", 2)];
+        assert_eq!(told(&read), ["0 took", "0 RETRY", "1 RETRY", "2 took"]);
+        assert_eq!(
+            told(&[(0, "RETRY", 2), (2, "FAILURE", 3)]),
+            ["0 RETRY", "1 RETRY", "2 RETRY", "3 FAILURE"]
+        );
+    }
+
+    #[test]
+    fn a_retry_is_told_where_its_message_was_not_seen() {
+        let read =
+            [(0, "STARTED", 0), (0, "RETRY", 0), (0, "RETRY", 0), (0, "STARTED", 0), (0, "SUCCESS", 0)];
+        assert_eq!(told(&read), ["0 took", "0 RETRY", "1 took", "1 SUCCESS"]);
+    }
 }
