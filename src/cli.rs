@@ -255,10 +255,17 @@ Examples:
   tracelink demo --fault all                  every fault, right or wrong
   tracelink demo --list-faults
   tracelink demo --orders 100 --rate 20       many orders, and the figures at the end
+  tracelink demo --app python                 the same with the real FastAPI, Celery and OpenTelemetry
 
 With several faults, or all, the exit code is 0 where each was named and 1 where not.")]
 pub struct Demo {
+    /// Which application to run
+    #[arg(long, value_enum, default_value_t = App::Native, value_name = "APP")]
+    pub app: App,
     /// The broker: embedded, or a Redis of yours; what the demo writes there it deletes
+    ///
+    /// The Python application's own is a real redis-server, and a Redis of yours
+    /// must have an empty database for it.
     #[arg(long, default_value = "embedded", value_name = "embedded|URL")]
     pub broker: String,
     /// Break this one thing; may be given several times, or `all`
@@ -279,6 +286,19 @@ pub struct Demo {
     /// Leave it running, for orders of your own, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+    /// Where the Python application's environment is made, once
+    #[arg(long, env = "XDG_CACHE_HOME", hide = true, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    #[arg(long, env = "HOME", hide = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum App {
+    /// An API and a worker inside this program, on the real wire
+    Native,
+    /// The real FastAPI, Celery and OpenTelemetry, in an environment that is made once
+    Python,
 }
 
 fn rate(text: &str) -> Result<f64, String> {

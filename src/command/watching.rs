@@ -47,6 +47,8 @@ struct Feed {
     name: String,
     every: Duration,
     stop: AtomicBool,
+    /// Whether the broker is about to go, so that nothing is missed.
+    is_abandoned: AtomicBool,
     /// How many looks have been taken in.
     looks: Mutex<u64>,
     looked: Condvar,
@@ -78,6 +80,7 @@ impl Watching {
             name: target.broker.name(),
             every: target.every,
             stop: AtomicBool::new(false),
+            is_abandoned: AtomicBool::new(false),
             looks: Mutex::new(0),
             looked: Condvar::new(),
         });
@@ -106,6 +109,12 @@ impl Watching {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Ends without a last look: the broker is about to go.
+    pub fn abandon(self) {
+        self.feed.is_abandoned.store(true, Ordering::Relaxed);
+        self.stop();
+    }
+
     /// Looks once more, and ends.
     pub fn stop(self) {
         self.feed.stop.store(true, Ordering::Relaxed);
@@ -118,24 +127,47 @@ impl Watching {
 
 impl Feed {
     fn look_on(&self, mut watch: Watch) {
-        loop {
-            let is_last = self.stop.load(Ordering::Relaxed);
-            let unfinished = self.session.watch().unfinished();
-            match watch.look(&unfinished) {
-                Ok(Some(glimpse)) => self.take(&glimpse),
-                // It is away, which was said.
-                Ok(None) => {}
-                Err(error) => anstream::eprintln!(
-                    "tracelink: {error}\n  it is tried again; what is received goes on being judged"
-                ),
-            }
-            *self.looks.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-            self.looked.notify_all();
-            if is_last {
-                return;
-            }
+        while !self.stop.load(Ordering::Relaxed) {
+            self.look(&mut watch);
             thread::park_timeout(self.every);
         }
+        if !self.is_abandoned.load(Ordering::Relaxed) {
+            self.look_for_the_last_time(&mut watch);
+        }
+    }
+
+    /// Looks until every name was met that is there by now, so that what is
+    /// nowhere is known to be nowhere. A database of millions of keys takes
+    /// longer than anybody waits for.
+    fn look_for_the_last_time(&self, watch: &mut Watch) {
+        const LOOKS: usize = 25;
+        let Some(before) = self.look(watch) else { return };
+        watch.walk_again();
+        for _ in 0..LOOKS {
+            match self.look(watch) {
+                Some(glimpse) if glimpse.complete_since <= Some(before.at) => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Looks once, and returns what was seen.
+    fn look(&self, watch: &mut Watch) -> Option<Glimpse> {
+        let unfinished = self.session.watch().unfinished();
+        let seen = match watch.look(&unfinished) {
+            // `None`: it is away, which was said.
+            Ok(seen) => seen,
+            Err(error) => {
+                anstream::eprintln!(
+                    "tracelink: {error}\n  it is tried again; what is received goes on being judged"
+                );
+                None
+            }
+        };
+        seen.iter().for_each(|glimpse| self.take(glimpse));
+        *self.looks.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.looked.notify_all();
+        seen
     }
 
     fn take(&self, glimpse: &Glimpse) {

@@ -5,6 +5,7 @@
 mod bundle;
 mod celery;
 mod cleaning;
+mod command;
 mod environment;
 mod matrix;
 mod python;

@@ -143,6 +143,12 @@ impl Watch {
         self.link.shown()
     }
 
+    /// Walks over all names again with the next looks, so that what came since
+    /// the last walk is met.
+    pub fn walk_again(&mut self) {
+        self.walk.hurry();
+    }
+
     /// Looks once. `unfinished` are the ids of the tasks whose results are not
     /// final, each of them asked for by its name.
     ///

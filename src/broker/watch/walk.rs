@@ -85,6 +85,13 @@ impl Walk {
         self.stage = Stage::Rest { until: None };
     }
 
+    /// Begins the next walk with the next look, however little it has rested.
+    pub const fn hurry(&mut self) {
+        if let Stage::Rest { until } = &mut self.stage {
+            *until = None;
+        }
+    }
+
     /// The moment since which every key that is there was met.
     pub const fn complete_since(&self) -> Option<Timestamp> {
         self.complete_since

@@ -69,18 +69,18 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
     let mut watching = None;
     let mut failed: Option<anyhow::Error> = None;
     let given = part.give(how.stage, how.args, otlp, &mut |event| {
-        let heard = heed(&event, &session, &mut watching).and_then(|()| Ok(audience.hear(&event, &session)?));
-        match heard {
-            Ok(()) if how.interrupted.load(Ordering::Relaxed) => ControlFlow::Break(()),
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
+        let heard =
+            heed(&event, part, &session, &mut watching).and_then(|()| Ok(audience.hear(&event, &session)?));
+        if heard.is_ok() && !how.interrupted.load(Ordering::Relaxed) {
+            return ControlFlow::Continue(());
         }
+        failed = heard.err();
+        // The broker goes with the stage.
+        watching.take().into_iter().for_each(Watching::abandon);
+        ControlFlow::Break(())
     });
     receiver.close(GRACE);
-    watching.into_iter().for_each(Watching::stop);
+    watching.into_iter().for_each(Watching::abandon);
     if let Some(error) = failed {
         return Err(error);
     }
@@ -93,7 +93,12 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
 }
 
 /// Looks at the broker when there is something to see.
-fn heed(event: &Event, session: &Arc<Session>, watching: &mut Option<Watching>) -> anyhow::Result<()> {
+fn heed(
+    event: &Event,
+    part: &Part,
+    session: &Arc<Session>,
+    watching: &mut Option<Watching>,
+) -> anyhow::Result<()> {
     match event {
         Event::Broker { url, .. } => {
             let target = Target {
@@ -105,6 +110,7 @@ fn heed(event: &Event, session: &Arc<Session>, watching: &mut Option<Watching>) 
             };
             *watching = Some(Watching::start(session, &target)?);
         }
+        Event::Done if part.leaves_early() => watching.take().into_iter().for_each(Watching::stop),
         Event::Queued { .. } | Event::Done => watching.iter().for_each(Watching::look_now),
         // After this the broker itself goes.
         Event::Closed => watching.take().into_iter().for_each(Watching::stop),
@@ -118,15 +124,5 @@ impl Acted {
     pub fn said(&self) -> Vec<&'static str> {
         let loud = self.report.findings.iter().filter(|finding| finding.severity < Severity::Note);
         loud.map(|finding| finding.slug).collect()
-    }
-
-    /// Whether what was expected was named first; of a healthy part, whether
-    /// nothing was said.
-    pub fn is_right(&self, part: &Part) -> bool {
-        let (said, expected) = (self.said(), part.expects());
-        match said.first() {
-            Some(first) => expected.iter().any(|slug| slug == first),
-            None => expected.is_empty(),
-        }
     }
 }

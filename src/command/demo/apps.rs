@@ -1,61 +1,139 @@
-//! The application, and what it can act out.
+//! The two applications, and what each can act out, in one form.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli;
+use crate::cli::{self, App, Output};
+use crate::demo::python_app::{self, Entry, Environment, Making};
 use crate::demo::{self, DemoError, Fault, Options, Otlp, Watch};
+use crate::model::Report;
 
-/// What is acted out: the healthy application, or one with a fault.
-pub struct Part(&'static Fault);
+/// What is acted out: an application, healthy or with a fault.
+pub enum Part {
+    Native(&'static Fault),
+    Python(&'static Entry),
+}
 
-/// What the application needs to be acted.
-pub struct Stage {
-    program: PathBuf,
+/// What an application needs to be acted.
+pub enum Stage {
+    Native { program: PathBuf },
+    Python(Environment),
 }
 
 impl Stage {
-    /// Makes ready what is needed before anything is acted.
-    pub fn prepare() -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program itself")?;
-        Ok(Self { program })
+    /// Makes ready what is needed before anything is acted; `None` where that
+    /// was broken off.
+    pub fn prepare(
+        args: &cli::Demo,
+        output: &Output,
+        interrupted: &AtomicBool,
+    ) -> anyhow::Result<Option<Self>> {
+        if args.app == App::Native {
+            let program = std::env::current_exe().context("cannot find this program itself")?;
+            return Ok(Some(Self::Native { program }));
+        }
+        let cache = python_app::cache_folder(args.cache.as_deref(), args.home.as_deref())
+            .context("there is no folder for the Python environment: set HOME or XDG_CACHE_HOME")?;
+        let bar = if output.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
+        let with_redis = args.broker == "embedded";
+        let made = python_app::make(&cache, with_redis, &mut |making| {
+            show(&making, &bar);
+            if interrupted.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        bar.finish_and_clear();
+        Ok(made?.map(Self::Python))
     }
 }
 
+/// Shows how far the environment is.
+fn show(making: &Making, bar: &ProgressBar) {
+    match making {
+        Making::Waiting => bar.set_message("another tracelink makes the Python environment"),
+        Making::Begun { with } => bar.set_message(format!("making the Python environment with {with}, once")),
+        Making::Package { name, number, of } => {
+            bar.set_message(format!("making the Python environment, once: {name} ({number} of about {of})"));
+        }
+        Making::Installing => bar.set_message("making the Python environment, once: installing"),
+        Making::RedisServer => bar.set_message("looking for a redis-server"),
+        Making::Working => {}
+    }
+    bar.tick();
+}
+
 impl Part {
-    /// Everything that can be acted out.
-    pub fn all() -> Vec<Self> {
-        demo::all().map(Self).collect()
+    /// Everything that an application can act out.
+    pub fn all(app: App) -> Vec<Self> {
+        match app {
+            App::Native => demo::all().map(Self::Native).collect(),
+            App::Python => python_app::manifest().entries.iter().map(Self::Python).collect(),
+        }
     }
 
-    pub fn find(slug: &str) -> Option<Self> {
-        demo::find(slug).map(Self)
+    pub fn find(app: App, slug: &str) -> Option<Self> {
+        match app {
+            App::Native => demo::find(slug).map(Self::Native),
+            App::Python => python_app::manifest().find(slug).map(Self::Python),
+        }
     }
 
-    /// The application without a fault.
-    pub fn healthy() -> Self {
-        Self::find("healthy").expect("the healthy one is in the list")
+    /// An application without a fault.
+    pub fn healthy(app: App) -> Self {
+        Self::find(app, "healthy").expect("the healthy one is in the list")
     }
 
     pub fn slug(&self) -> &str {
-        self.0.slug
+        match self {
+            Self::Native(fault) => fault.slug,
+            Self::Python(entry) => &entry.slug,
+        }
     }
 
     /// What is broken.
     pub fn what(&self) -> &str {
-        self.0.what
+        match self {
+            Self::Native(fault) => fault.what,
+            Self::Python(entry) => &entry.what,
+        }
     }
 
     /// What a user sees in a backend.
     pub fn seen(&self) -> &str {
-        self.0.seen
+        match self {
+            Self::Native(fault) => fault.seen,
+            Self::Python(entry) => &entry.seen,
+        }
     }
 
     /// The diagnoses of which one must be named first; none where the part is
     /// healthy.
     pub fn expects(&self) -> Vec<String> {
-        self.0.expects.map(str::to_owned).into_iter().collect()
+        match self {
+            Self::Native(fault) => fault.expects.map(str::to_owned).into_iter().collect(),
+            Self::Python(entry) => entry.expect.iter().chain(&entry.or).cloned().collect(),
+        }
+    }
+
+    /// Whether a report says of it what must be said.
+    pub fn is_right(&self, report: &Report) -> bool {
+        match self {
+            Self::Native(fault) => report.verdict.slug == fault.expects,
+            Self::Python(entry) => entry.is_right(report),
+        }
+    }
+
+    /// Whether its processes are gone from the broker before they say that they
+    /// have ended, so that the last look is for when all is done.
+    pub const fn leaves_early(&self) -> bool {
+        matches!(self, Self::Python(_))
     }
 
     /// Acts it out.
@@ -66,15 +144,18 @@ impl Part {
         otlp: Otlp,
         watch: &mut Watch<'_>,
     ) -> Result<(), DemoError> {
-        let options = Options {
-            program: stage.program.clone(),
-            broker: (args.broker != "embedded").then(|| args.broker.clone()),
-            otlp,
-            orders: args.orders,
-            rate: args.rate,
-            pace: args.pace,
-            keep: args.keep,
-        };
-        demo::give(&self.0.play(), &options, watch)
+        let broker = (args.broker != "embedded").then(|| args.broker.clone());
+        let cli::Demo { orders, rate, pace, keep, .. } = *args;
+        match (self, stage) {
+            (Self::Native(fault), Stage::Native { program }) => {
+                let program = program.clone();
+                demo::give(&fault.play(), &Options { program, broker, otlp, orders, rate, pace, keep }, watch)
+            }
+            (Self::Python(entry), Stage::Python(environment)) => {
+                let options = python_app::Options { environment, broker, otlp, orders, rate, pace, keep };
+                python_app::give(entry, &options, watch)
+            }
+            _ => unreachable!("a part is acted on the stage of its own application"),
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::act::{Act, Nobody, act};
 use super::apps::Part;
-use crate::cli::{Format, Output};
+use crate::cli::{App, Format, Output};
 use crate::command::Exit;
 use crate::report::human::Paint;
 use crate::report::text::{fit, pad, safe};
@@ -47,7 +47,12 @@ const AT_A_TIME: usize = 3;
 pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
     let next = AtomicUsize::new(0);
     let table = Mutex::new(Table::new(parts.len(), output));
-    let at_a_time = if how.args.broker == "embedded" { AT_A_TIME } else { 1 };
+    let at_a_time = match how.args.app {
+        _ if how.args.broker != "embedded" => 1,
+        App::Native => AT_A_TIME,
+        // Its processes take a second of a core each to start.
+        App::Python => 2,
+    };
     let mut rows = std::thread::scope(|scope| {
         let acting: Vec<_> = (0..at_a_time)
             .map(|_| {
@@ -98,7 +103,7 @@ fn row<'p>(part: &'p Part, how: &Act<'_>) -> Row<'p> {
     match act(part, how, &mut Nobody) {
         Ok(acted) => {
             row.said = acted.said().into_iter().map(str::to_owned).collect();
-            row.right = acted.is_right(part);
+            row.right = part.is_right(&acted.report);
             row.seconds = rounded(acted.took);
         }
         Err(error) => row.error = Some(format!("{error:#}")),

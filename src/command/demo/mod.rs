@@ -16,7 +16,7 @@ use self::act::{Act, act};
 use self::apps::{Part, Stage};
 use self::teller::Teller;
 use super::{Exit, exit_of};
-use crate::cli::{self, Format, Output};
+use crate::cli::{self, App, Format, Output};
 use crate::demo;
 use crate::report::text::{fit, pad};
 
@@ -28,15 +28,15 @@ pub fn run_process() -> anyhow::Result<Exit> {
 
 pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
     if args.list_faults {
-        list()?;
+        list(args.app)?;
         return Ok(Exit::Fine);
     }
-    let parts = chosen(&args.fault)?;
+    let parts = chosen(args.app, &args.fault)?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for signals")?;
     }
-    let stage = Stage::prepare()?;
+    let Some(stage) = Stage::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
     let act = Act { args, stage: &stage, interrupted: &interrupted };
     match &parts[..] {
         [part] => one(part, &act, output),
@@ -55,14 +55,14 @@ fn one(part: &Part, act_as: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
 }
 
 /// The parts that were asked for; without any, the healthy one.
-fn chosen(slugs: &[String]) -> anyhow::Result<Vec<Part>> {
+fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
     if slugs.iter().any(|slug| slug == "all") {
-        return Ok(Part::all());
+        return Ok(Part::all(app));
     }
     if slugs.is_empty() {
-        return Ok(vec![Part::healthy()]);
+        return Ok(vec![Part::healthy(app)]);
     }
-    let find = |slug: &String| match Part::find(slug) {
+    let find = |slug: &String| match Part::find(app, slug) {
         Some(part) => Ok(part),
         None => bail!("no fault is called `{slug}`\n  tracelink demo --list-faults says which there are"),
     };
@@ -70,11 +70,11 @@ fn chosen(slugs: &[String]) -> anyhow::Result<Vec<Part>> {
 }
 
 /// Says what each fault is.
-fn list() -> io::Result<()> {
+fn list(app: App) -> io::Result<()> {
     const SLUG: usize = 34;
     let width = super::terminal_width();
     let mut out = io::BufWriter::new(anstream::stdout());
-    for part in Part::all() {
+    for part in Part::all(app) {
         let room = width.saturating_sub(SLUG + 2);
         writeln!(out, "{}  {}", pad(part.slug(), SLUG), fit(part.what(), room))?;
         let expected = part.expects();

@@ -40,7 +40,8 @@ impl Teller {
             return Ok(());
         }
         if part.expects().is_empty() {
-            writeln!(self.out, "{}  {}, healthy\n", "demo".strong(), part.slug())?;
+            let what = if part.slug() == "healthy" { "an order" } else { part.slug() };
+            writeln!(self.out, "{}  {what}, healthy\n", "demo".strong())?;
         } else {
             writeln!(self.out, "{}  {}", "demo".strong(), part.slug().broken())?;
             writeln!(self.out, "  broken  {}", part.what())?;
@@ -69,7 +70,7 @@ impl Teller {
     fn close(&mut self, part: &Part, acted: &Acted) -> io::Result<()> {
         let took = format!("in {:.1} s", acted.took.as_secs_f64());
         let expected = part.expects();
-        match (acted.is_right(part), expected.first()) {
+        match (part.is_right(&acted.report), expected.first()) {
             (true, None) => writeln!(self.out, "{} {took}", "✓ as it should be".intact())?,
             (true, Some(_)) => writeln!(self.out, "{} {took}", "✓ named".intact())?,
             (false, Some(slug)) => {
@@ -121,7 +122,7 @@ impl Audience for Teller {
         match event {
             Event::Broker { url, embedded, .. } => {
                 let url = crate::broker::BrokerUrl::parse(url).map(|url| url.to_string()).unwrap_or_default();
-                let kind = if *embedded { " (embedded: a stage prop)" } else { "" };
+                let kind = if *embedded { " (embedded: a stage prop)" } else { " (a real Redis)" };
                 writeln!(self.out, "broker  {url}{kind}")?;
                 self.broker = Some(url);
             }
