@@ -157,6 +157,7 @@ Examples:
   tracelink listen --broker redis://127.0.0.1:6379/0        watch the queue too: read-only
   tracelink listen --idle 10s --format json                 for a script: until 10 s of silence
   tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
+  tracelink listen --forward http://collector:4318          stand in front of a collector
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 
 With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -199,6 +200,21 @@ pub struct Listen {
     /// How much memory evidence and requests may take; what does not fit is let go, oldest first
     #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "256MiB")]
     pub max_memory: usize,
+    /// Send everything on to this OTLP endpoint, unchanged: http://host:4318, or grpc://host:4317
+    #[arg(long, value_name = "URL")]
+    pub forward: Option<String>,
+    /// Headers for --forward: name=value,name=value
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        hide_env_values = true,
+        value_name = "HEADERS",
+        value_delimiter = ','
+    )]
+    pub forward_headers: Vec<String>,
+    /// The certificates to know an https endpoint of --forward by, as PEM
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", value_name = "FILE")]
+    pub forward_certificate: Option<PathBuf>,
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,

@@ -9,7 +9,7 @@ use super::keep::Keeper;
 use crate::diagnosis::{Listing, Pace, Watch};
 use crate::evidence::{Intake, Moment};
 use crate::model::{Event, Report};
-use crate::receiver::{Budget, Encoding, Ended, Inbox, Receipt, Refusal, Request, Signal};
+use crate::receiver::{Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal};
 use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
     decode_json, decode_protobuf,
@@ -24,6 +24,7 @@ pub struct Session {
     last_arrival: AtomicU64,
     /// Until when rounds are not thorough, in milliseconds from the start.
     next_thorough: AtomicU64,
+    forwarder: Option<Forwarder>,
     keeper: Option<Keeper>,
     pub bodies: Arc<Budget>,
 }
@@ -38,13 +39,19 @@ impl Session {
     const SELDOM: Duration = Duration::from_secs(1);
 
     #[allow(clippy::disallowed_methods, reason = "here the receiver's clock begins")]
-    pub fn new(settle: Duration, memory: usize, keeper: Option<Keeper>) -> Self {
+    pub fn new(
+        settle: Duration,
+        memory: usize,
+        forwarder: Option<Forwarder>,
+        keeper: Option<Keeper>,
+    ) -> Self {
         let bodies = memory / Self::BODIES;
         Self {
             watch: Mutex::new(Watch::new(settle, memory - bodies)),
             started: Instant::now(),
             last_arrival: AtomicU64::new(0),
             next_thorough: AtomicU64::new(0),
+            forwarder,
             keeper,
             bodies: Arc::new(Budget::new(bodies)),
         }
@@ -64,6 +71,10 @@ impl Session {
     /// How long ago the last request came; since the start where none did.
     pub fn silence(&self) -> Duration {
         self.age().saturating_sub(Duration::from_millis(self.last_arrival.load(Ordering::Relaxed)))
+    }
+
+    pub fn forwarder(&self) -> Option<&Forwarder> {
+        self.forwarder.as_ref()
     }
 
     pub fn keeper(&self) -> Option<&Keeper> {
@@ -160,6 +171,9 @@ impl Inbox for Session {
             Signal::Traces => self.file_spans(request)?,
             Signal::Metrics | Signal::Logs => self.count(request)?,
         };
+        if let Some(forwarder) = &self.forwarder {
+            forwarder.offer(request.signal, request.encoding, request.body);
+        }
         if let (Some(keeper), Signal::Traces) = (&self.keeper, request.signal) {
             keeper.spans(request.encoding, request.body.clone());
         }

@@ -4,7 +4,8 @@
 //! <https://opentelemetry.io/docs/specs/otlp/> says. Each request's body is
 //! unpacked, within limits of bytes and time, and handed to an [`Inbox`], whose
 //! word decides the answer. Every wrong way in is answered with its remedy, and
-//! told to the inbox too, because it is evidence.
+//! told to the inbox too, because it is evidence. [`Forwarder`] sends what came
+//! on to another endpoint.
 //!
 //! Nothing here decodes a span, keeps one, or knows a diagnosis. gRPC's framing
 //! is read here and not by tonic's server, which unpacks before it can be asked
@@ -16,6 +17,7 @@ mod budget;
 mod connection;
 mod cors;
 mod error;
+mod forward;
 mod inbox;
 mod route;
 mod unpack;
@@ -30,6 +32,7 @@ use tokio::sync::{Semaphore, watch};
 
 pub use budget::{Budget, Full, Reservation};
 pub use error::ReceiverError;
+pub use forward::{ForwardError, Forwarder, Loss, Sent};
 pub use inbox::{Door, Encoding, Ended, Inbox, Receipt, Refusal, Request, Signal, Transport};
 
 /// Which ports to open.

@@ -4,6 +4,7 @@
 mod support;
 
 mod ending;
+mod forward;
 mod listener;
 mod real;
 mod replay;

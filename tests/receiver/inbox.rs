@@ -3,7 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test waits for a real server")]
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -59,6 +59,8 @@ impl Inbox for Book {
     }
 }
 
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A receiver with all three doors, and its book.
 pub struct House {
     pub receiver: Receiver,
@@ -85,8 +87,16 @@ impl House {
     }
 
     pub fn with(change: impl FnOnce(&mut Limits)) -> Self {
-        let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-        let doors = Doors { grpc: Some(free), http: Some(free), both: Some(free) };
+        Self::built(FREE, change)
+    }
+
+    /// With the gRPC door at this address.
+    pub fn at(grpc: SocketAddr) -> Self {
+        Self::built(grpc, |_| {})
+    }
+
+    fn built(grpc: SocketAddr, change: impl FnOnce(&mut Limits)) -> Self {
+        let doors = Doors { grpc: Some(grpc), http: Some(FREE), both: Some(FREE) };
         let mut limits = Limits::new(Arc::new(Budget::new(128 << 20)));
         change(&mut limits);
         let (book, budget) = (Arc::new(Book::default()), Arc::clone(&limits.bodies));

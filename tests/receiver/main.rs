@@ -2,5 +2,8 @@
 //! HTTP/1, tonic for gRPC.
 
 mod doors;
+mod forward;
 mod hostile;
 mod inbox;
+#[path = "../support/mod.rs"]
+mod support;

@@ -55,7 +55,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Acts a part out, and judges what it left.
 pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::Result<Acted> {
-    let session = Arc::new(Session::new(SETTLE, MEMORY, None));
+    let session = Arc::new(Session::new(SETTLE, MEMORY, None, None));
     let any = Some(([127, 0, 0, 1], 0).into());
     let doors = Doors { grpc: any, http: any, both: None };
     let receiver =

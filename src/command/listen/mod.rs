@@ -22,10 +22,13 @@ use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::evidence::Naming;
 use crate::model::{Report, Status};
-use crate::receiver::{Addresses, Doors, Limits, Receiver};
+use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
+use crate::report::text::safe;
 
 /// How often what settled is judged, and a person sees what is new.
 const TICK: Duration = Duration::from_millis(50);
+/// The part of the memory in which requests wait to be sent on.
+const WAITING: usize = 8;
 /// How long requests in flight may take at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -43,11 +46,19 @@ enum End {
 
 pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
+    let waiting = if args.forward.is_some() { args.max_memory / WAITING } else { 0 };
+    let forwarder = args.forward.as_deref().map(|url| forward(url, args, waiting)).transpose()?;
     let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
-    let session = Arc::new(Session::new(args.settle, args.max_memory, keeper));
+    let session = Arc::new(Session::new(args.settle, args.max_memory - waiting, forwarder, keeper));
     let limits = Limits::new(Arc::clone(&session.bodies));
     let receiver = Receiver::open(&doors(args), Arc::clone(&session) as _, limits)?;
     let addresses = receiver.addresses();
+    if let Some(door) = session.forwarder().and_then(|forwarder| forwarder.leads_to(&addresses)) {
+        anyhow::bail!(
+            "--forward leads to {door}, where tracelink itself listens. Name another endpoint, \
+             or listen elsewhere with --grpc and --http"
+        );
+    }
     let target = args.broker.as_deref().map(|url| target(url, args)).transpose()?;
     let watching = target.as_ref().map(|target| Watching::start(&session, target)).transpose()?;
 
@@ -111,6 +122,19 @@ fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
     })
 }
 
+/// What the sending of everything to `url` needs; `waiting` bytes may wait for it.
+fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forwarder> {
+    // As OTEL_EXPORTER_OTLP_HEADERS has them: the values are percent-encoded.
+    let header = |header: &String| {
+        let (name, value) = header.split_once('=').unwrap_or((header, ""));
+        let value = percent_encoding::percent_decode_str(value.trim()).decode_utf8_lossy();
+        (name.trim().to_owned(), value.into_owned())
+    };
+    let given = args.forward_headers.iter().filter(|header| !header.trim().is_empty());
+    let headers: Vec<_> = given.map(header).collect();
+    Ok(Forwarder::start(url, &headers, args.forward_certificate.as_deref(), waiting)?)
+}
+
 /// The ports to take: with a command a free one for everything.
 fn doors(args: &cli::Listen) -> Doors {
     let default = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
@@ -168,8 +192,13 @@ fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) 
     quiet >= settle || (quiet >= MOMENT && session.watch().is_at_rest())
 }
 
-/// Writes what waits for the disk, and says what was lost.
+/// Sends on and writes what waits, and says what was lost.
 fn close(session: &Session) -> anyhow::Result<()> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    if let Some(forwarder) = session.forwarder() {
+        let sent = forwarder.close(PATIENCE);
+        anstream::eprintln!("tracelink: {}", safe(&sent.to_string()));
+    }
     if let Some(keeper) = session.keeper() {
         let lost = keeper.close()?;
         if lost > 0 {

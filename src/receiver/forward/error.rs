@@ -1,0 +1,36 @@
+//! Why nothing can be sent on, each with its remedy.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What is wrong with where to send on, or with how. URLs are shown without
+/// user and password.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    #[error(
+        "--forward {url} is no URL of an OTLP endpoint: {why}. \
+         Write http://host:4318 for OTLP over HTTP, http://host:4317 or grpc://host:port for gRPC"
+    )]
+    Url { url: String, why: String },
+    #[error(
+        "--forward {url}: gRPC has no paths. Write {url} without one, \
+         or give the port of OTLP over HTTP, which is usually 4318"
+    )]
+    GrpcPath { url: String },
+    /// The value may be a secret, so the name alone is told.
+    #[error(
+        "`{name}` cannot be a header of what is sent on: write name=value, in ASCII, without line breaks"
+    )]
+    Header { name: String },
+    #[error("the certificates of {path} cannot be read: {why}. A PEM file is wanted", path = path.display())]
+    Certificate { path: PathBuf, why: String },
+    #[error(
+        "this machine has no certificates to know an https endpoint by: {0}. Install ca-certificates, \
+         or name the endpoint's own in OTEL_EXPORTER_OTLP_CERTIFICATE"
+    )]
+    Roots(io::Error),
+    #[error("no TLS: {0}")]
+    Tls(rustls::Error),
+    #[error("no thread could be started to send on: {0}")]
+    Threads(io::Error),
+}

@@ -1,0 +1,258 @@
+//! Sends what came in on to another OTLP endpoint, unchanged.
+//!
+//! It stands beside the receiver and not in its way: [`Forwarder::offer`] copies
+//! a body into a queue that is bounded in bytes, and never waits. A thread of
+//! its own does the rest, with a few requests in flight at a time, and tries
+//! again where the answer allows it. Nothing is judged or rewritten here, and
+//! nothing is kept over the end of the process: what was lost is counted, by
+//! reason.
+
+mod error;
+mod line;
+mod reply;
+mod sent;
+mod target;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+pub use error::ForwardError;
+pub use sent::{Loss, Sent};
+
+use self::line::Line;
+use self::reply::Reply;
+use self::target::{Protocol, Target};
+use super::body::PREFIX;
+use super::budget::{Budget, Reservation};
+use super::{Addresses, Encoding, Signal};
+
+/// Requests under way at a time, those that wait to be tried again included.
+const IN_FLIGHT: usize = 4;
+/// The first pause before another attempt; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long a request is tried again.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Sends on, on a thread of its own, until it is closed.
+pub struct Forwarder {
+    target: Target,
+    waiting: Arc<Budget>,
+    sent: Arc<Mutex<Sent>>,
+    errands: UnboundedSender<Errand>,
+    /// How long what is under way may take from now on.
+    closing: watch::Sender<Option<Duration>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Forwarder {
+    /// Starts to send to `url`, with these headers. At most `limit` bytes wait.
+    ///
+    /// The URL is read as `OTEL_EXPORTER_OTLP_ENDPOINT` is; `grpc://`, `grpcs://`
+    /// and the port 4317 mean gRPC. An https endpoint is known by the
+    /// certificates of the PEM file `certificate`, or by this machine's.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the URL, a header or the certificates. Whether the
+    /// endpoint is there is seen when there is something to send.
+    pub fn start(
+        url: &str,
+        headers: &[(String, String)],
+        certificate: Option<&Path>,
+        limit: usize,
+    ) -> Result<Self, ForwardError> {
+        let target = Target::parse(url)?;
+        let line = Arc::new(Line::new(target.clone(), headers, certificate)?);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(ForwardError::Threads)?;
+        let (errands, queue) = unbounded_channel();
+        let (closing, closed) = watch::channel(None);
+        let thread = std::thread::Builder::new()
+            .name("forward".to_owned())
+            .spawn(move || {
+                runtime.block_on(work(queue, line, closed));
+                // A look-up of a name cannot be broken off, and is not waited for.
+                runtime.shutdown_background();
+            })
+            .map_err(ForwardError::Threads)?;
+        let sent = Arc::new(Mutex::new(Sent { to: target.to_string(), ..Sent::default() }));
+        Ok(Self {
+            target,
+            waiting: Arc::new(Budget::new(limit)),
+            sent,
+            errands,
+            closing,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The one of these doors that the URL leads to, so that what is sent on
+    /// would come back without end.
+    pub fn leads_to(&self, doors: &Addresses) -> Option<std::net::SocketAddr> {
+        self.target.leads_to(doors)
+    }
+
+    /// Takes a request to send on. It never waits: what finds no room is lost,
+    /// and counted.
+    ///
+    /// The body is copied, since it may be a small part of a large buffer, which
+    /// no one counts.
+    pub fn offer(&self, signal: Signal, encoding: Encoding, body: &[u8]) {
+        let is_grpc = self.target.protocol == Protocol::Grpc;
+        if is_grpc && encoding == Encoding::Json {
+            return ledger(&self.sent).lose(Loss::JsonOverGrpc);
+        }
+        let mut place = self.waiting.open();
+        if place.grow(size_of::<Errand>() + PREFIX + body.len()).is_err() {
+            return ledger(&self.sent).lose(Loss::QueueFull);
+        }
+        let mut copy = BytesMut::with_capacity(PREFIX + body.len());
+        if is_grpc {
+            let Ok(length) = u32::try_from(body.len()) else {
+                return ledger(&self.sent).lose(Loss::QueueFull);
+            };
+            copy.put_u8(0);
+            copy.put_u32(length);
+        }
+        copy.put_slice(body);
+        let (sent, body) = (Arc::clone(&self.sent), copy.freeze());
+        let errand = Errand { signal, encoding, body, _place: place, sent, end: End::Lost(Loss::NotInTime) };
+        // After the end it comes back, and is lost like any other that is dropped.
+        drop(self.errands.send(errand));
+    }
+
+    /// Sends what still waits for as long as `deadline`, and says what became of
+    /// everything. What is offered from now on is lost.
+    pub fn close(&self, deadline: Duration) -> Sent {
+        self.closing.send_replace(Some(deadline));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
+        }
+        ledger(&self.sent).clone()
+    }
+}
+
+impl fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Forwarder").field("target", &self.target).finish_non_exhaustive()
+    }
+}
+
+fn ledger(sent: &Mutex<Sent>) -> std::sync::MutexGuard<'_, Sent> {
+    sent.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One request on its way. Whatever drops it writes down how it ended, so that
+/// none is forgotten.
+struct Errand {
+    signal: Signal,
+    encoding: Encoding,
+    body: Bytes,
+    /// Its place in the queue's bytes.
+    _place: Reservation,
+    sent: Arc<Mutex<Sent>>,
+    end: End,
+}
+
+enum End {
+    Taken { rejected: u64 },
+    Lost(Loss),
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        let mut sent = ledger(&self.sent);
+        match std::mem::replace(&mut self.end, End::Lost(Loss::Other)) {
+            End::Taken { rejected } => {
+                sent.requests += 1;
+                sent.rejected = sent.rejected.saturating_add(rejected);
+            }
+            End::Lost(why) => sent.lose(why),
+        }
+    }
+}
+
+/// Sends all that comes, until it is time to end or that time is over too.
+async fn work(queue: UnboundedReceiver<Errand>, line: Arc<Line>, closing: watch::Receiver<Option<Duration>>) {
+    let mut closed = closing.clone();
+    let time_is_over = async {
+        let deadline = closed.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
+        // A forwarder that was dropped has no one who waits.
+        tokio::time::sleep(deadline.unwrap_or_default()).await;
+    };
+    tokio::select! {
+        () = carry(queue, line, closing) => {}
+        () = time_is_over => {}
+    }
+}
+
+async fn carry(
+    mut queue: UnboundedReceiver<Errand>,
+    line: Arc<Line>,
+    mut closing: watch::Receiver<Option<Duration>>,
+) {
+    let mut under_way = JoinSet::new();
+    let of_errand = closing.clone();
+    let mut is_closing = false;
+    loop {
+        let has_room = under_way.len() < IN_FLIGHT;
+        tokio::select! {
+            Some(_) = under_way.join_next() => {}
+            errand = queue.recv(), if has_room => match errand {
+                Some(errand) => {
+                    under_way.spawn(deliver(errand, Arc::clone(&line), of_errand.clone()));
+                }
+                None => break,
+            },
+            _ = closing.wait_for(Option::is_some), if !is_closing => {
+                is_closing = true;
+                queue.close();
+            }
+        }
+    }
+    while under_way.join_next().await.is_some() {}
+}
+
+/// Tries until it is there, refused, or has been tried long enough.
+async fn deliver(mut errand: Errand, line: Arc<Line>, mut closing: watch::Receiver<Option<Duration>>) {
+    let started = Instant::now();
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let (why, after) = match line.attempt(errand.signal, errand.encoding, errand.body.clone()).await {
+            Reply::Taken { rejected } => {
+                errand.end = End::Taken { rejected };
+                return;
+            }
+            Reply::Refused(why) => {
+                errand.end = End::Lost(why);
+                return;
+            }
+            Reply::Again { why, after } => (why, after),
+        };
+        errand.end = End::Lost(why);
+        let wait = after.unwrap_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()));
+        if started.elapsed() + wait > PATIENCE {
+            return;
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        let is_closing = closing.borrow().is_some();
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            // At the end there is no time for long pauses, but for the one that was asked for.
+            _ = closing.wait_for(Option::is_some), if after.is_none() && !is_closing => pause = FIRST_PAUSE,
+        }
+    }
+}
