@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -87,6 +89,12 @@ impl Fault {
             None => Status::new(self.code, &*self.message),
         };
         let mut response = status.into_http();
+        if let Some(wait) = self.retry_after {
+            // Where Python's exporter looks for it, and it alone.
+            let info = BASE64_STANDARD.encode(retry_info(wait));
+            let info = HeaderValue::from_str(&info).expect("Base64 is ASCII");
+            response.headers_mut().insert("google.rpc.retryinfo-bin", info);
+        }
         if self.outcome == Outcome::UnknownEncoding {
             response
                 .headers_mut()
@@ -127,12 +135,9 @@ impl Fault {
         put_number(&mut status, 1, self.code as u64);
         put_bytes(&mut status, 2, self.message.as_bytes());
         if let Some(wait) = self.retry_after {
-            let (mut delay, mut info, mut any) = (Vec::new(), Vec::new(), Vec::new());
-            put_number(&mut delay, 1, wait.as_secs());
-            put_number(&mut delay, 2, wait.subsec_nanos().into());
-            put_bytes(&mut info, 1, &delay);
+            let mut any = Vec::new();
             put_bytes(&mut any, 1, RETRY_INFO.as_bytes());
-            put_bytes(&mut any, 2, &info);
+            put_bytes(&mut any, 2, &retry_info(wait));
             put_bytes(&mut status, 3, &any);
         }
         status
@@ -149,6 +154,15 @@ impl Fault {
 }
 
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
+/// A `google.rpc.RetryInfo`.
+fn retry_info(wait: Duration) -> Vec<u8> {
+    let (mut delay, mut info) = (Vec::new(), Vec::new());
+    put_number(&mut delay, 1, wait.as_secs());
+    put_number(&mut delay, 2, wait.subsec_nanos().into());
+    put_bytes(&mut info, 1, &delay);
+    info
+}
 
 /// Whole seconds, rounded up: 0 would mean at once.
 fn seconds(wait: Duration) -> u64 {

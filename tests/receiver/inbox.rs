@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test waits for a real server")]
 
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -17,6 +18,8 @@ use tracelink::receiver::{
 pub struct Told {
     pub taken: Vec<(Signal, Encoding, Transport, Vec<u8>)>,
     pub ended: Vec<(Outcome, String)>,
+    /// What to answer to the next requests, whatever they hold.
+    pub script: VecDeque<Result<Receipt, Refusal>>,
 }
 
 /// Writes down, and answers by the content's first word.
@@ -46,6 +49,9 @@ impl Inbox for Book {
     fn take(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
         let mut told = self.told();
         told.taken.push((request.signal, request.encoding, request.transport, request.body.to_vec()));
+        if let Some(answer) = told.script.pop_front() {
+            return answer;
+        }
         match &request.body[..] {
             b"{\"broken\"" => Err(Refusal::Malformed("broken JSON at line 1".to_owned())),
             b"{\"busy\":1}" => Err(Refusal::Busy { retry_after: Duration::from_millis(1500) }),

@@ -1,6 +1,7 @@
 //! The receiver's doors, with clients that are not its own code: raw sockets for
 //! HTTP/1, tonic for gRPC.
 
+mod clients;
 mod doors;
 mod forward;
 mod hostile;
