@@ -148,15 +148,20 @@ impl Session {
 
 /// Tells the SDK of spans that were refused, and of leniency it relied on.
 fn receipt(counts: Counts) -> Receipt {
-    let message = match (counts.refused, counts.lenient) {
-        (0, 0) => String::new(),
-        (0, lenient) => {
-            format!("{lenient} fields are not as OTLP specifies them and were understood all the same")
-        }
-        (refused, _) => {
-            format!("{refused} spans have a trace id or span id that is all zero or of a wrong length")
-        }
-    };
+    let mut told = Vec::new();
+    if counts.refused > 0 {
+        told.push(format!(
+            "{} spans have a trace id or span id that is all zero or of a wrong length",
+            counts.refused
+        ));
+    }
+    if counts.lenient > 0 {
+        told.push(format!(
+            "{} fields are not as OTLP specifies them and were understood all the same",
+            counts.lenient
+        ));
+    }
+    let message = told.join("; ");
     Receipt { rejected: counts.refused, message }
 }
 

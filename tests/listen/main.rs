@@ -5,6 +5,7 @@ mod support;
 
 mod ending;
 mod forward;
+mod lines;
 mod listener;
 mod real;
 mod replay;
