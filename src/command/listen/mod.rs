@@ -63,7 +63,8 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     let watching = target.as_ref().map(|target| Watching::start(&session, target)).transpose()?;
 
     let mut printer = Printer::new(output, !args.command.is_empty());
-    printer.listening(&addresses, target.as_ref().map(|target| &target.broker))?;
+    let broker = target.as_ref().map(|target| &target.broker);
+    printer.listening(&addresses, broker, session.forwarder())?;
     let mut wrapped = match &args.command[..] {
         [] => None,
         command => {

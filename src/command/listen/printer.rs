@@ -10,7 +10,7 @@ use crate::cli::{Format, Output};
 use crate::command::session::Session;
 use crate::command::{Exit, view};
 use crate::model::{Event, Report};
-use crate::receiver::Addresses;
+use crate::receiver::{Addresses, Forwarder};
 use crate::report::human::{Live, View};
 use crate::report::{json, text};
 
@@ -58,9 +58,15 @@ impl Printer {
     }
 
     /// Says where it listens.
-    pub fn listening(&mut self, addresses: &Addresses, broker: Option<&BrokerUrl>) -> io::Result<()> {
+    pub fn listening(
+        &mut self,
+        addresses: &Addresses,
+        broker: Option<&BrokerUrl>,
+        forwarder: Option<&Forwarder>,
+    ) -> io::Result<()> {
         let broker = broker.map(|broker| format!("   broker {broker} (read-only)")).unwrap_or_default();
-        let line = format!("listening  {}{broker}", ports(addresses));
+        let to = forwarder.map(|forwarder| format!("   forward {}", forwarder.to())).unwrap_or_default();
+        let line = format!("listening  {}{broker}{to}", ports(addresses));
         if self.output.quiet {
             return Ok(());
         }

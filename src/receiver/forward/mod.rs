@@ -98,6 +98,11 @@ impl Forwarder {
         })
     }
 
+    /// The endpoint, without user and password.
+    pub fn to(&self) -> impl fmt::Display {
+        &self.target
+    }
+
     /// The one of these doors that the URL leads to, so that what is sent on
     /// would come back without end.
     pub fn leads_to(&self, doors: &Addresses) -> Option<std::net::SocketAddr> {

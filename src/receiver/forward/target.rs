@@ -45,7 +45,8 @@ impl Target {
             why: why.to_string(),
         };
         let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
-        let (is_tls, is_named_grpc) = match &*scheme.to_ascii_lowercase() {
+        let scheme = scheme.to_ascii_lowercase();
+        let (is_tls, is_named_grpc) = match &*scheme {
             "http" => (false, false),
             "https" => (true, false),
             "grpc" => (false, true),
@@ -66,7 +67,6 @@ impl Target {
         let is_grpc = is_named_grpc || (port == Some(GRPC_PORT) && of_signal.is_none());
         let prefix = of_signal.unwrap_or(path).trim_end_matches('/').to_owned();
         if is_grpc && !path.is_empty() {
-            let scheme = if is_tls { "https" } else { "http" };
             return Err(ForwardError::GrpcPath { url: format!("{scheme}://{place}") });
         }
         let place = match port {
@@ -182,8 +182,8 @@ mod tests {
             ("http://host:x", "is no URL"),
             ("http://us er:secret@host", "is no URL"),
             ("ftp://user:secret@host/@", "ftp://***@host/@"),
-            ("grpc://user:secret@host:1/v1/traces", "gRPC has no paths. Write http://host:1"),
-            ("http://host:4317/otlp", "gRPC has no paths"),
+            ("grpc://user:secret@host:1/v1/traces", "gRPC has no paths. Write grpc://host:1 without"),
+            ("http://host:4317/otlp", "gRPC has no paths. Write http://host:4317 without"),
         ] {
             let error = Target::parse(url).expect_err(url).to_string();
             assert!(error.contains(why), "{url}: {error}");
