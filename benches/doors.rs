@@ -105,7 +105,7 @@ fn measure(way: Way, time: Duration) {
     // It sends from its start; what it needs to get going is not counted.
     let (from, began, used) = (child.count(), Instant::now(), cpu());
     std::thread::sleep(time);
-    let (used, took, to) = (cpu() - used, began.elapsed(), child.count());
+    let (used, took, to) = (cpu().saturating_sub(used), began.elapsed(), child.count());
     child.stop();
     receiver.close(Duration::from_secs(1));
     let requests = to - from;
