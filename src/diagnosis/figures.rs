@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{Handoff, Trace};
-use crate::model::{RetryShare, Sample, SpanKind, SpanStatus};
+use crate::model::{RetryShare, Sample, SpanKind};
 
 /// The figures so far.
 #[derive(Clone, Default, Debug)]
@@ -45,11 +45,7 @@ impl Figures {
         }
         self.queue_wait_ms.extend(handoffs.iter().filter_map(Handoff::queue_wait_ms));
         let Some(last) = handoffs.last() else { return };
-        let of_span = || {
-            let failed = last.consumers.iter().find(|consumer| consumer.span.status == SpanStatus::Error)?;
-            failed.span.detail().exceptions.first().filter(|exception| &*exception.kind != "Retry")
-        };
-        if let Some(failure) = last.failure().or_else(of_span)
+        if let Some(failure) = last.failure().or_else(|| Some(last.failed_run()?.1))
             && (self.failures.len() < Self::FAILURES || self.failures.contains_key(&*failure.kind))
         {
             *self.failures.entry(failure.kind.to_string()).or_default() += 1;

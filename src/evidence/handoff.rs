@@ -11,7 +11,7 @@ use super::Evidence;
 use super::age::Unit;
 use super::spans::{SpanKey, SpanRef};
 use super::tasks::{Delivery, Task};
-use crate::model::{Message, MessageState, SpanKind, TaskResult, TaskStatus};
+use crate::model::{Exception, Message, MessageState, SpanKind, SpanStatus, TaskResult, TaskStatus};
 
 /// One attempt of one task, from every side that was seen.
 #[derive(Debug)]
@@ -167,8 +167,23 @@ impl<'e> Handoff<'e> {
     }
 
     /// The exception's class, where the result says that the task failed.
-    pub fn failure(&self) -> Option<&'e crate::model::Exception> {
+    pub fn failure(&self) -> Option<&'e Exception> {
         self.result.filter(|result| result.status == TaskStatus::Failure)?.exception.as_ref()
+    }
+
+    /// The run whose span says that it failed, with its exception, where no
+    /// result and no later attempt says otherwise.
+    pub fn failed_run(&self) -> Option<(SpanRef<'e>, &'e Exception)> {
+        let is_answered = self.was_retried || self.result.is_some_and(|result| result.status.is_final());
+        let red = self.consumers.iter().filter(|consumer| {
+            consumer.span.status == SpanStatus::Error && !consumer.span.detail().will_retry
+        });
+        red.filter(|_| !is_answered).find_map(|consumer| {
+            let exceptions = &consumer.span.detail().exceptions;
+            // A run that was steered is red by mistake, whatever else it recorded.
+            let exception = exceptions.first().filter(|_| !exceptions.iter().any(Exception::steers_celery))?;
+            Some((*consumer, exception))
+        })
     }
 
     /// From the end of the PRODUCER span to the start of the run.

@@ -88,8 +88,7 @@ pub struct Verdict {
 impl Verdict {
     /// The verdict of `findings`, which are in the order of [`Finding::rank`].
     pub fn of(findings: &[Finding], inputs: &Inputs) -> Self {
-        let nothing =
-            inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0 && inputs.requests == 0;
+        let nothing = inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0;
         let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning) else {
             return Self {
                 status: if nothing { Status::NoEvidence } else { Status::Healthy },
@@ -99,7 +98,7 @@ impl Verdict {
         Self {
             status: match first.severity {
                 // That nothing came is a finding, and no evidence of anything else.
-                _ if nothing => Status::NoEvidence,
+                _ if nothing && inputs.requests == 0 => Status::NoEvidence,
                 Severity::Error => Status::Broken,
                 _ => Status::Damaged,
             },

@@ -49,3 +49,11 @@ pub struct Exception {
     /// The message, 512 bytes at most.
     pub message: Box<str>,
 }
+
+impl Exception {
+    /// Whether it is one of those by which a task tells Celery what to do with
+    /// it, and no failure: `celery.exceptions.Ignore`, `Reject` and `Retry`.
+    pub fn steers_celery(&self) -> bool {
+        matches!(&*self.kind, "Ignore" | "Reject" | "Retry")
+    }
+}

@@ -9,12 +9,24 @@ diagnosis! {
     /// Error rates count tasks that succeed in the end.
     ///
     /// ## What shows it
-    /// A hand-made consumer span with the status ERROR of an attempt that was
-    /// followed by another, or with an exception `Retry`.
+    /// A consumer span with the status ERROR of an attempt that was followed by
+    /// another, or with an exception `Retry`.
     ///
     /// ## How to fix it
+    /// In a span that is made by hand:
+    ///
     /// ```python
     /// with tracer.start_as_current_span(name, set_status_on_exception=False, record_exception=False):
+    /// ```
+    ///
+    /// The instrumentor leaves the `run/…` span of a retry as it is; there the
+    /// task's own code marks it, and has to let `Retry` pass:
+    ///
+    /// ```python
+    /// except Retry:                            # celery.exceptions.Retry
+    ///     raise
+    /// except Exception as exc:
+    ///     trace.get_current_span().set_status(StatusCode.ERROR)
     /// ```
     pub static RETRY_MARKED_ERROR = {
         code: "TL710",
@@ -32,13 +44,21 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         let is_retry = handoff.was_retried
             || detail.will_retry
             || detail.exceptions.iter().any(|exception| &*exception.kind == "Retry");
-        consumer.span.status == SpanStatus::Error && is_retry && !consumer.span.is_instrumented_run()
+        consumer.span.status == SpanStatus::Error && is_retry
     });
     let Some(consumer) = marked else { return Verdict::Clean };
-    Occurrence::certain()
+    let found = Occurrence::certain()
         .about(handoff)
         .quote(quote::span(*consumer))
-        .quote(quote::fact("status", format!("ERROR {}", first_line(&consumer.span.detail().status_message))))
+        .quote(quote::fact("status", format!("ERROR {}", first_line(&consumer.span.detail().status_message))));
+    if consumer.span.is_instrumented_run() {
+        return found
+            .variant("run")
+            .says("an attempt that is only retried is marked as an error, by the task's own code: the instrumentor does not mark it")
+            .fix("except celery.exceptions.Retry: raise    # before the `except` that marks the current span")
+            .into();
+    }
+    found
         .fix("tracer.start_as_current_span(name, set_status_on_exception=False, record_exception=False)")
         .into()
 }

@@ -1,6 +1,5 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::SpanStatus;
 
 diagnosis! {
     /// ## What it means
@@ -12,6 +11,11 @@ diagnosis! {
     ///
     /// ## How to fix it
     /// That is the application's: the exception is named.
+    ///
+    /// ## What it is not
+    /// A run that raised `Ignore`, `Reject` or `Retry`, which is how a task
+    /// tells Celery what to do with it; an exception that a span recorded while
+    /// the result says SUCCESS.
     pub static TASK_FAILED = {
         code: "TL711",
         slug: "task-failed",
@@ -31,22 +35,13 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             .quote(quote::result(result))
             .into();
     }
-    let failed = handoff.consumers.iter().find(|consumer| {
-        consumer.span.status == SpanStatus::Error
-            && !handoff.was_retried
-            && !consumer.span.detail().will_retry
-    });
-    let Some(consumer) = failed else { return Verdict::Clean };
-    let detail = consumer.span.detail();
-    match detail.exceptions.first().filter(|exception| &*exception.kind != "Retry") {
-        Some(exception) => found
-            .variant(&*exception.kind)
-            .says(sentence(&exception.kind))
-            .quote(quote::span(*consumer))
-            .quote(quote::fact("exception", format!("{}: {}", exception.kind, exception.message)))
-            .into(),
-        None => Verdict::Clean,
-    }
+    let Some((consumer, exception)) = handoff.failed_run() else { return Verdict::Clean };
+    found
+        .variant(&*exception.kind)
+        .says(sentence(&exception.kind))
+        .quote(quote::span(consumer))
+        .quote(quote::fact("exception", format!("{}: {}", exception.kind, exception.message)))
+        .into()
 }
 
 fn sentence(exception: &str) -> String {

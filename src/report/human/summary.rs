@@ -157,7 +157,7 @@ fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> 
             exit(view)
         ),
         Status::Healthy => {
-            writeln!(out, "{} every hand-off that was seen is whole{}", "✓ healthy:".intact(), exit(view))
+            writeln!(out, "{} {}{}", "✓ healthy:".intact(), in_words(report), exit(view))
         }
         Status::NoEvidence => writeln!(
             out,
@@ -165,6 +165,15 @@ fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> 
             "no evidence:".strong(),
             exit(view)
         ),
+    }
+}
+
+/// What was found healthy: of what was not seen nothing is said.
+fn in_words(report: &Report) -> &'static str {
+    match &report.inputs {
+        inputs if inputs.spans == 0 => "nothing is wrong in what was queued; no span came, so no run was seen",
+        inputs if inputs.handoffs == 0 => "nothing is wrong in the spans; no hand-off was seen",
+        _ => "every hand-off that was seen is whole",
     }
 }
 
