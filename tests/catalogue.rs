@@ -539,6 +539,26 @@ fn tl505_to_507_the_receivers_doors() {
     for slug in ["grpc-on-http-port", "http-endpoint-without-path", "nothing-received"] {
         is_silent(healthy().listened(30), slug);
     }
+    // Saved evidence: a receiver was up, tasks ran, and it heard nothing.
+    let ran = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+    };
+    says(ran().kept_log(), "nothing-received", Error);
+    is_silent(ran(), "nothing-received");
+    is_silent(queued(message("t1").header("traceparent", TRACEPARENT)).kept_log(), "nothing-received");
+    is_silent(healthy().kept_log(), "nothing-received");
+}
+
+#[test]
+fn what_holds_nothing_to_judge_is_no_evidence() {
+    use tracelink::model::Status;
+    let status = |scene: Scene| scene.report().verdict.status;
+    assert_eq!(status(Scene::default()), Status::NoEvidence);
+    assert_eq!(status(Scene::default().kept_log()), Status::NoEvidence);
+    assert_eq!(status(Scene::default().received("accepted")), Status::NoEvidence);
+    assert_eq!(status(Scene::default().received("without-path")), Status::Broken);
+    assert_eq!(status(queued(message("t1").header("traceparent", TRACEPARENT))), Status::Healthy);
 }
 
 #[test]
@@ -609,6 +629,41 @@ fn tl703_unroutable_message() {
     };
     says(sent("shop"), "unroutable-message", Error);
     is_silent(sent("celery"), "unroutable-message");
+    // Without an exchange kombu makes the list: somebody took the message.
+    is_silent(sent(""), "unroutable-message");
+}
+
+#[test]
+fn tl703_unroutable_message_of_a_producer_of_which_nothing_else_was_seen() {
+    let lost = |id: &str, exchange: &str| {
+        let sent = producer(0xaa, 0xb7).under(0xb0).text("messaging.message.id", id);
+        sent.text("celery.exchange", exchange).text("messaging.destination", "orders.new")
+    };
+    let alone = |look: fn(scene::Look) -> scene::Look| {
+        Scene::default().look(9_000, look).span(server()).span(lost("t9", "wholesale"))
+    };
+    // The only broker, with a worker at work, leads nowhere: worth a question.
+    says(alone(scene::Look::worker), "unroutable-message", Warning);
+    // A database without a worker may be a result backend, or another application's.
+    is_silent(alone(|look| look), "unroutable-message");
+    // It was looked at before the task was published.
+    let before = Scene::default().look(50, scene::Look::worker).span(server()).span(lost("t9", "wholesale"));
+    is_silent(before, "unroutable-message");
+    // Another broker was looked at too: which of them is the producer's?
+    let other = |look: scene::Look| look.of("10.0.0.2:6379/0").worker();
+    is_silent(alone(scene::Look::worker).look(9_000, other), "unroutable-message");
+    // Another task of the producer ran, and no broker that was seen leads to it.
+    let elsewhere = alone(scene::Look::worker)
+        .span(lost("t8", "wholesale").numbered(0xb8))
+        .span(run(0xaa, 0xb9).under(0xb8).remote().text("messaging.message.id", "t8"));
+    is_silent(elsewhere, "unroutable-message");
+    // A result of it lies in a database in which nothing is bound for it.
+    let backend = Scene::default()
+        .look(9_000, |look| look.worker().result("t8", json!({"status": "SUCCESS"})))
+        .span(server())
+        .span(lost("t8", "wholesale").numbered(0xb8))
+        .span(lost("t9", "wholesale"));
+    is_silent(backend, "unroutable-message");
 }
 
 #[test]
@@ -678,6 +733,44 @@ fn tl709_to_711_notes() {
     for slug in ["redelivered", "retry-marked-error", "task-failed"] {
         is_silent(healthy(), slug);
     }
+}
+
+/// What the task's own code says of an attempt, beside what became of it.
+#[test]
+fn tl710_and_711_red_spans_of_tasks_that_did_not_fail() {
+    let first = |kind: &str| run(0xaa, 0xb2).under(0xb1).remote().error(kind, "later");
+    let sent = || Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    let again = || producer(0xaa, 0xb3).under(0xb2).at(2_900, 2_910).of("worker");
+    let second = || run(0xaa, 0xb4).under(0xb3).remote().at(4_000, 5_000).text("celery.retries", "1");
+    // The instrumentor's span is red by the task's own code.
+    let retried = |kind: &str| sent().span(first(kind)).span(again()).span(second());
+    says(retried("celery.exceptions.Retry"), "retry-marked-error", Note);
+    says(retried("shop.EmailServiceUnavailable"), "retry-marked-error", Note);
+    is_silent(retried("shop.EmailServiceUnavailable"), "task-failed");
+    // The last attempt, which fails, is red by right.
+    let gave_up = sent().span(first("ValueError"));
+    is_silent(gave_up, "retry-marked-error");
+    for steering in ["celery.exceptions.Ignore", "celery.exceptions.Reject", "celery.exceptions.Retry"] {
+        is_silent(sent().span(first(steering)), "task-failed");
+        let result = json!({"status": "SUCCESS"});
+        is_silent(
+            sent().span(first(steering)).look(9_000, |look| look.worker().result("t1", result)),
+            "task-failed",
+        );
+    }
+    // An exception that was caught, recorded, and made good.
+    let caught = sent().span(first("ValueError"));
+    is_silent(
+        caught.look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"}))),
+        "task-failed",
+    );
+    let failed =
+        json!({"status": "FAILURE", "result": {"exc_type": "Reject", "exc_message": ["a class of its own"]}});
+    says(
+        sent().span(first("Reject")).look(9_000, |look| look.worker().result("t1", failed)),
+        "task-failed",
+        Note,
+    );
 }
 
 #[test]

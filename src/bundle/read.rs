@@ -131,7 +131,13 @@ fn read_file(
 ) -> Result<Kind, BundleError> {
     let failed = |source| BundleError::Io { path: path.to_owned(), source };
     let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-    let kind = sniff(beginning(&mut file).map_err(failed)?);
+    let mut kind = sniff(beginning(&mut file).map_err(failed)?);
+    // Of a file that is empty only the name says what it is.
+    if path.file_name().is_some_and(|name| name == "receiver.jsonl")
+        && path.metadata().is_ok_and(|file| file.len() == 0)
+    {
+        kind = Kind::Receiver;
+    }
     match kind {
         Kind::Snapshot => {
             // Twice: bindings and names first, so that each list's queue is
@@ -368,6 +374,7 @@ fn read_receiver_log(
     evidence: &mut Evidence,
     notices: &mut Vec<Notice>,
 ) -> io::Result<()> {
+    evidence.receiver.is_kept = true;
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();

@@ -83,11 +83,21 @@ impl<'e> ByStart<'e> {
 struct Flow<'e> {
     /// By broker and queue: when a message that is gone by now was last seen.
     taken: FxHashMap<(&'e str, &'e str), Timestamp>,
-    /// Services whose messages were seen in a broker.
-    seen_publishing: BTreeSet<&'e str>,
+    /// What is known of where each service publishes to.
+    sends: FxHashMap<&'e str, Sends>,
     /// Tasks, by name, of which results are kept.
     with_results: FxHashSet<&'e str>,
     split: Option<RatioSplit>,
+}
+
+/// Where a service publishes to, by all of its tasks.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Sends {
+    /// A message of one of them was seen, or a broker leads to its queue and
+    /// that queue is not everybody's, or its result was there too.
+    pub to_a_seen_broker: bool,
+    /// One of them ran, though no broker that was looked at leads to its queue.
+    pub ran_unseen: bool,
 }
 
 /// Runs that were kept and dropped exactly by the low bits of their trace id.
@@ -190,6 +200,16 @@ impl<'e> Known<'e> {
         &self.orphans().nameless.spans
     }
 
+    /// The ids of the tasks that a worker ran, by their results.
+    pub fn ran(&self) -> impl Iterator<Item = &'e str> + use<'e> {
+        let was_run = |task: &&Task| {
+            task.result.as_ref().is_some_and(|result| {
+                matches!(result.status, TaskStatus::Success | TaskStatus::Failure | TaskStatus::Retry)
+            })
+        };
+        self.evidence.tasks.iter().filter(was_run).map(|task| &*task.id)
+    }
+
     /// Whether any span was received at all.
     pub fn has_spans(&self) -> bool {
         self.evidence.spans.span_count() > 0
@@ -224,9 +244,9 @@ impl<'e> Known<'e> {
         self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
     }
 
-    /// Whether messages of this service lay in a broker that was looked at.
-    pub fn published_to_a_seen_broker(&self, service: &str) -> bool {
-        self.flow().seen_publishing.contains(service)
+    /// Where a service publishes to, as far as its other tasks show it.
+    pub fn sends_of(&self, service: &str) -> Sends {
+        self.flow().sends.get(service).copied().unwrap_or_default()
     }
 
     /// Whether results are kept of this task, so that one without a result is
@@ -306,9 +326,9 @@ impl<'e> Flow<'e> {
             if task.result.as_ref().is_some_and(|result| result.status.is_final()) {
                 flow.with_results.insert(task.name(evidence));
             }
-            let producers = task.producers.iter().filter_map(|key| evidence.spans.get(*key));
-            if !task.messages.is_empty() {
-                flow.seen_publishing.extend(producers.map(|producer| producer.span.service()));
+            for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
+                let sends = flow.sends.entry(producer.span.service()).or_default();
+                sends.learn(task, producer, evidence);
             }
             let Some(trace) = sampled_trace(task) else { continue };
             let has_run = task
@@ -323,6 +343,25 @@ impl<'e> Flow<'e> {
         }
         flow.split = RatioSplit::of(&kept, &dropped);
         flow
+    }
+}
+
+impl Sends {
+    /// The queue, exchange and routing key of every application that names none.
+    const DEFAULT: &str = "celery";
+
+    fn learn(&mut self, task: &Task, producer: SpanRef<'_>, evidence: &Evidence) {
+        let detail = producer.span.detail();
+        let destination = detail.destination.as_deref().unwrap_or_default();
+        let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
+        let is_routed = evidence.brokers.iter().any(|broker| broker.routes(exchange, destination));
+        let is_named = exchange.unwrap_or(destination) != Self::DEFAULT;
+        // A result by itself says nothing of the broker: the backend is often
+        // another server.
+        let has_run = task.result.is_some() || !task.consumers.is_empty();
+        self.to_a_seen_broker |=
+            !task.messages.is_empty() || (is_routed && (is_named || task.result.is_some()));
+        self.ran_unseen |= !is_routed && task.messages.is_empty() && has_run;
     }
 }
 

@@ -174,14 +174,18 @@ impl<'e> Handoff<'e> {
     /// The run whose span says that it failed, with its exception, where no
     /// result and no later attempt says otherwise.
     pub fn failed_run(&self) -> Option<(SpanRef<'e>, &'e Exception)> {
-        let is_answered = self.was_retried || self.result.is_some_and(|result| result.status.is_final());
+        let is_answered = self.was_retried
+            || self
+                .result
+                .is_some_and(|result| result.status.is_final() || result.status == TaskStatus::Retry);
         let red = self.consumers.iter().filter(|consumer| {
             consumer.span.status == SpanStatus::Error && !consumer.span.detail().will_retry
         });
         red.filter(|_| !is_answered).find_map(|consumer| {
             let exceptions = &consumer.span.detail().exceptions;
             // A run that was steered is red by mistake, whatever else it recorded.
-            let exception = exceptions.first().filter(|_| !exceptions.iter().any(Exception::steers_celery))?;
+            let exception =
+                exceptions.first().filter(|_| !exceptions.iter().any(Exception::steers_celery))?;
             Some((*consumer, exception))
         })
     }

@@ -93,6 +93,9 @@ impl Outcome {
 pub struct ReceiverLog {
     /// How long a receiver was up; `None` where the evidence is from files.
     pub listened: Option<Duration>,
+    /// Whether a receiver's log is part of the saved evidence, be it empty: one
+    /// was up, nobody knows for how long.
+    pub is_kept: bool,
     outcomes: BTreeMap<Outcome, Requests>,
 }
 

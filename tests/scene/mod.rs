@@ -27,8 +27,8 @@ impl Scene {
     pub fn look(mut self, millis: u64, build: impl FnOnce(Look) -> Look) -> Self {
         let look = build(Look::default());
         let at = Timestamp::from_nanos(time(millis));
-        let mut looker =
-            Looker::new(&mut self.evidence, "", at, Keep::Each, ReadOptions::default(), Naming::default());
+        let (options, naming) = (ReadOptions::default(), Naming::default());
+        let mut looker = Looker::new(&mut self.evidence, &look.broker, at, Keep::Each, options, naming);
         looker.looked_for_workers();
         looker.set("_kombu.binding.celery", &["celery\u{6}\u{16}\u{6}\u{16}celery"]);
         if look.worker {
@@ -77,6 +77,12 @@ impl Scene {
         self
     }
 
+    /// A receiver's log is part of what was saved.
+    pub fn kept_log(mut self) -> Self {
+        self.evidence.receiver.is_kept = true;
+        self
+    }
+
     pub fn report(self) -> Report {
         report(&self.evidence, self.evidence.clock(), Listing::default())
     }
@@ -84,6 +90,7 @@ impl Scene {
 
 #[derive(Default)]
 pub struct Look {
+    broker: String,
     worker: bool,
     ready: Vec<Value>,
     held: Vec<Value>,
@@ -91,6 +98,12 @@ pub struct Look {
 }
 
 impl Look {
+    /// At another broker.
+    pub fn of(mut self, broker: &str) -> Self {
+        broker.clone_into(&mut self.broker);
+        self
+    }
+
     pub fn worker(mut self) -> Self {
         self.worker = true;
         self

@@ -47,10 +47,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         consumer.span.status == SpanStatus::Error && is_retry
     });
     let Some(consumer) = marked else { return Verdict::Clean };
-    let found = Occurrence::certain()
-        .about(handoff)
-        .quote(quote::span(*consumer))
-        .quote(quote::fact("status", format!("ERROR {}", first_line(&consumer.span.detail().status_message))));
+    let found = Occurrence::certain().about(handoff).quote(quote::span(*consumer)).quote(quote::fact(
+        "status",
+        format!("ERROR {}", first_line(&consumer.span.detail().status_message)),
+    ));
     if consumer.span.is_instrumented_run() {
         return found
             .variant("run")

@@ -1,5 +1,6 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
-use crate::evidence::Handoff;
+use crate::evidence::{Broker, Handoff, Look};
+use crate::model::{Confidence, Severity};
 
 diagnosis! {
     /// ## What it means
@@ -8,8 +9,13 @@ diagnosis! {
     /// perfect.
     ///
     /// ## What shows it
-    /// A PRODUCER span whose destination is neither bound nor a list, in any
+    /// A PRODUCER span that names an exchange to which no queue is bound, in any
     /// look at the broker, and whose message was never seen.
+    ///
+    /// Whether the broker that was looked at is the one that the task was
+    /// published to shows by what else the producer sent there: a message, a
+    /// queue of its own, a result. Where nothing does, this is a hint and a
+    /// warning.
     ///
     /// ## How to fix it
     /// ```python
@@ -18,6 +24,12 @@ diagnosis! {
     ///
     /// A worker declares its queues when it starts: publish after it did, or
     /// let the producer declare them too.
+    ///
+    /// ## What it is not
+    /// A task without an exchange: kombu puts it into the list that its routing
+    /// key names, whether anything is bound or not. A producer of which another
+    /// task ran, though its queue is in no broker that was looked at: it
+    /// publishes to another one.
     pub static UNROUTABLE_MESSAGE = {
         code: "TL703",
         slug: "unroutable-message",
@@ -30,29 +42,42 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(producer) = handoff.producer else { return Verdict::Clean };
-    if handoff.delivery.is_some() || handoff.was_consumed() || known.evidence.brokers.is_empty() {
+    if handoff.delivery.is_some() || handoff.was_consumed() {
         return Verdict::Clean;
     }
     let detail = producer.span.detail();
-    let Some(destination) = detail.destination.as_deref() else { return Verdict::Clean };
+    let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
+    let (Some(exchange), Some(destination)) = (exchange, detail.destination.as_deref()) else {
+        return Verdict::Clean;
+    };
     let brokers = || known.evidence.brokers.iter();
-    let looked_after = brokers().any(|broker| broker.looked_everywhere_since() >= Some(producer.span.end));
-    let is_known = brokers().any(|broker| broker.routes(detail.exchange.as_deref(), destination));
-    // Messages of this very producer lie in the broker that was looked at, so
-    // it is the right one.
-    let is_its_broker = known.published_to_a_seen_broker(producer.span.service());
-    if !looked_after || is_known || !is_its_broker {
+    let looked_after = |broker: &Broker| broker.looked_everywhere_since() >= Some(producer.span.end);
+    let is_known = brokers().any(|broker| broker.routes(Some(exchange), destination));
+    let sends = known.sends_of(producer.span.service());
+    if is_known || !brokers().any(looked_after) || sends.ran_unseen {
         return Verdict::Clean;
     }
-    Occurrence::likely()
+    let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::fact("messaging.destination", destination))
-        .quote(quote::fact(
-            format!("_kombu.binding.{}", detail.exchange.as_deref().unwrap_or(destination)),
-            "no queue is bound, and there is no such list",
-        ))
+        .quote(quote::fact(format!("_kombu.binding.{exchange}"), "no queue is bound"))
         .unless(&export::WORKER_SILENT, "it may have gone to another broker, whose worker is silent")
-        .fix("app.conf.task_queues = [Queue(\"<queue>\", Exchange(\"<exchange>\", type=\"topic\"), routing_key=\"<key>\")]")
+        .fix("app.conf.task_queues = [Queue(\"<queue>\", Exchange(\"<exchange>\", type=\"topic\"), routing_key=\"<key>\")]");
+    if sends.to_a_seen_broker {
+        return found.into();
+    }
+    // Nothing else of this producer was seen anywhere. Of one broker, at which a
+    // worker of Celery is at work, it may be worth a question.
+    let is_only_one = brokers().count() == 1
+        && brokers().all(|broker| looked_after(broker) && broker.last().is_some_and(Look::has_worker));
+    if !is_only_one {
+        return Verdict::Clean;
+    }
+    Occurrence { confidence: Confidence::Possible, ..found }
+        .variant("unconfirmed")
+        .severity(Severity::Warning)
+        .says("the task was published to an exchange to which no queue is bound: kombu dropped the message, if this broker is the producer's")
+        .needs("whether the broker that was looked at is the one that the producer publishes to (broker_url)")
         .into()
 }

@@ -171,7 +171,9 @@ fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> 
 /// What was found healthy: of what was not seen nothing is said.
 fn in_words(report: &Report) -> &'static str {
     match &report.inputs {
-        inputs if inputs.spans == 0 => "nothing is wrong in what was queued; no span came, so no run was seen",
+        inputs if inputs.spans == 0 => {
+            "nothing is wrong in what was queued; no span came, so no run was seen"
+        }
         inputs if inputs.handoffs == 0 => "nothing is wrong in the spans; no hand-off was seen",
         _ => "every hand-off that was seen is whole",
     }
