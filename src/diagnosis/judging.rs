@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::Figures;
 use super::findings::Findings;
-use super::{Check, Known, OTHERS, SPEAKING_ORDER, Verdict, stations, tree};
+use super::{Check, Known, OTHERS, SPEAKING_ORDER, Verdict, inject, stations, tree};
 use crate::evidence::{Continuity, Handoff, Task, Trace};
 use crate::model::{Severity, Station, Stations, TraceId};
 
@@ -171,7 +171,10 @@ impl<'k, 'e> Judging<'k, 'e> {
         let all: Vec<_> =
             unexplained.chain(nameless).filter(|orphan| is_due(orphan.trace)).copied().collect();
         for orphan in all {
-            let id = self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan));
+            let id = match inject::of_retry(orphan, known) {
+                Some(retry) => self.findings.add(&inject::CONTEXT_LOST_ON_RETRY, retry),
+                None => self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan)),
+            };
             self.figures.orphaned_roots += 1;
             self.mark(orphan.trace.id, &id);
         }

@@ -6,8 +6,12 @@ use std::rc::Rc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::evidence::{Broker, Evidence, Fate, Handoff, Service, SpanKey, SpanRef, Task};
-use crate::model::{Message, Sampling, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
+use crate::evidence::{
+    Broker, Continuity, Evidence, Fate, Handoff, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
+};
+use crate::model::{
+    Format, Message, ParentOrigin, Sampling, SpanId, SpanKind, TaskStatus, Timestamp, TraceId,
+};
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -23,6 +27,8 @@ pub struct Known<'e> {
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
     flow: OnceCell<Flow<'e>>,
+    rootless: OnceCell<Vec<SpanRef<'e>>>,
+    readers: OnceCell<BTreeSet<(&'e str, Format)>>,
     /// What was filed of the traces that were looked at.
     filed: RefCell<FxHashMap<TraceId, Rc<Filed<'e>>>>,
 }
@@ -122,6 +128,8 @@ impl<'e> Known<'e> {
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
             flow: OnceCell::new(),
+            rootless: OnceCell::new(),
+            readers: OnceCell::new(),
             filed: RefCell::default(),
         }
     }
@@ -138,6 +146,49 @@ impl<'e> Known<'e> {
 
     fn flow(&self) -> &Flow<'e> {
         self.flow.get_or_init(|| Flow::of(self.evidence))
+    }
+
+    /// Whether a run of this service was seen to continue a message that carries
+    /// its context in this format only: then it does read it.
+    pub fn reads(&self, service: &str, format: Format) -> bool {
+        let readers = self.readers.get_or_init(|| {
+            let handoffs = self.evidence.tasks.iter().flat_map(|task| task.handoffs(self.evidence));
+            let whole = handoffs.filter(|handoff| handoff.continuity() == Some(Continuity::Whole));
+            let read = |handoff: Handoff<'e>| {
+                let valid = handoff.message()?.contexts.iter().filter(|found| found.context().is_some());
+                let formats: BTreeSet<_> =
+                    valid.map(|found| found.format).filter(|format| !format.is_vendor()).collect();
+                let only = formats.first().copied().filter(|_| formats.len() == 1)?;
+                Some((handoff.consumer()?.span.service(), only))
+            };
+            whole.filter_map(read).collect()
+        });
+        readers.iter().any(|(reader, read)| *reader == service && *read == format)
+    }
+
+    /// Of each trace in which nothing but spans of one process hangs below a
+    /// span of that process that has not arrived: the first to start, in the
+    /// order of their start. Traces of which a message carries a context are
+    /// left out.
+    pub fn rootless(&self) -> &[SpanRef<'e>] {
+        self.rootless.get_or_init(|| {
+            let mut firsts: Vec<_> =
+                self.evidence.spans.traces().filter_map(|trace| self.first_of_rootless(trace)).collect();
+            firsts.sort_by_key(by_start);
+            firsts
+        })
+    }
+
+    fn first_of_rootless(&self, trace: &'e Trace) -> Option<SpanRef<'e>> {
+        let is_loose = |span: &StoredSpan| {
+            let Some(parent) = span.parent else { return false };
+            let key = SpanKey { trace_id: trace.id, span_id: parent };
+            trace.get(parent).is_some()
+                || (span.parent_origin == ParentOrigin::Local && self.evidence.tasks.carrying(key).is_empty())
+        };
+        let is_rootless = !trace.age.is_remnant && trace.spans.iter().all(is_loose);
+        let first = trace.spans.iter().filter(|_| is_rootless).min_by_key(|span| (span.start, span.id))?;
+        trace.spans.iter().all(|span| span.process == first.process).then_some(SpanRef { trace, span: first })
     }
 
     fn orphans(&self) -> &Orphans<'e> {
@@ -294,7 +345,11 @@ impl<'e> Orphans<'e> {
         let tasks: BTreeSet<&str> = evidence.tasks.iter().map(|task| task.name(evidence)).collect();
         for (name, keys) in orphans {
             let task = tasks.iter().filter(|task| names_task(name, task)).max_by_key(|task| task.len());
-            let found = keys.iter().filter_map(|key| evidence.spans.get(*key));
+            // One that bears the id of a task that is known is that task's, and no riddle.
+            let is_named =
+                |found: &SpanRef<'_>| found.span.task_id().is_some_and(|id| evidence.tasks.get(id).is_some());
+            let found =
+                keys.iter().filter_map(|key| evidence.spans.get(*key)).filter(|found| !is_named(found));
             match task {
                 Some(task) => filed.of_tasks.entry(task).or_default().spans.extend(found),
                 None => filed.nameless.spans.extend(found),

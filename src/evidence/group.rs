@@ -75,7 +75,8 @@ impl Evidence {
         }
         let sent = task.contexts().chain(task.producers.iter().copied());
         let continued = sent.flat_map(|context| self.tasks.continuations(context));
-        let traces = task.traces().chain(continued.map(|key| key.trace_id));
+        let named = self.tasks.named(id).iter();
+        let traces = task.traces().chain(continued.chain(named).map(|key| key.trace_id));
         let room = Group::LIMIT.saturating_sub(group.traces.len());
         group.traces.extend(traces.filter(|id| self.spans.trace(*id).is_some()).take(room));
     }

@@ -171,6 +171,11 @@ impl<'e> Handoff<'e> {
         self.result.filter(|result| result.status == TaskStatus::Failure)?.exception.as_ref()
     }
 
+    /// Whether the result says that the worker's process died under the task.
+    pub fn was_killed(&self) -> bool {
+        self.failure().is_some_and(|failure| &*failure.kind == "WorkerLostError")
+    }
+
     /// The run whose span says that it failed, with its exception, where no
     /// result and no later attempt says otherwise.
     pub fn failed_run(&self) -> Option<(SpanRef<'e>, &'e Exception)> {
@@ -231,7 +236,11 @@ impl Task {
         attempts
             .into_iter()
             .map(|attempt| {
-                let delivery = self.messages.iter().find(|known| known.message.retries == attempt);
+                // In whatever broker it was seen last: one may pass it on to another.
+                let deliveries = self.messages.iter().rev();
+                let delivery = deliveries
+                    .filter(|known| known.message.retries == attempt)
+                    .max_by_key(|known| known.last().at);
                 let mut ours: Vec<_> = consumers
                     .iter()
                     .filter(|(consumer, _)| attempt_of_consumer(consumer) == attempt)
@@ -271,12 +280,13 @@ impl Task {
                 }))
     }
 
-    /// Consumers with the id, and hand-made ones that continue one of the
-    /// task's contexts.
+    /// Consumers with the id, whoever made them, and hand-made ones that
+    /// continue one of the task's contexts.
     fn all_consumers<'e>(&'e self, known: &'e Evidence) -> Vec<(SpanRef<'e>, JoinedBy)> {
         let mut found: Vec<_> = self
             .consumers
             .iter()
+            .chain(known.tasks.named(&self.id))
             .filter_map(|key| known.spans.get(*key))
             .map(|consumer| (consumer, JoinedBy::TaskId))
             .collect();

@@ -34,7 +34,7 @@ pub use receiver::{Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use tasks::{ContextKey, Delivery, Task, Tasks};
 
-use crate::model::{Invalid, Message, Resource, Span, SpanKind, TaskResult, Timestamp};
+use crate::model::{Invalid, Message, ParentOrigin, Resource, Span, SpanKind, TaskResult, Timestamp};
 
 /// Everything that is known.
 #[derive(Default, Debug)]
@@ -107,6 +107,7 @@ impl Evidence {
                 self.tasks.saw_consumer(id, key, &mut self.ages);
             }
             (SpanKind::Consumer, _) if may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
+            (SpanKind::Internal | SpanKind::Unspecified, _) => self.saw_entry(span, key),
             _ => {}
         }
         arrival
@@ -118,7 +119,7 @@ impl Evidence {
         self.requests
     }
 
-    fn saw_hand_made_consumer(&mut self, span: &Span<'_>, key: SpanKey) {
+    fn saw_continuations(&mut self, span: &Span<'_>, key: SpanKey) {
         if let Some(parent) = span.parent_id {
             let context = SpanKey { trace_id: span.trace_id, span_id: parent };
             self.tasks.saw_continuation(context, key);
@@ -126,6 +127,22 @@ impl Evidence {
         for link in &span.links {
             let context = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
             self.tasks.saw_continuation(context, key);
+        }
+    }
+
+    /// A span that its author gave no kind, and that is the first of its process
+    /// in the trace: by hand, a run often looks so.
+    fn saw_entry(&mut self, span: &Span<'_>, key: SpanKey) {
+        let is_linked_root = span.parent_id.is_none() && !span.links.is_empty();
+        if span.parent_origin == ParentOrigin::Remote || is_linked_root {
+            self.saw_continuations(span, key);
+        }
+    }
+
+    fn saw_hand_made_consumer(&mut self, span: &Span<'_>, key: SpanKey) {
+        self.saw_continuations(span, key);
+        if let Some(id) = span.message_id.as_deref() {
+            self.tasks.saw_named(id, key);
         }
         if span.parent_id.is_none() && span.links.is_empty() {
             let name = self.names.share(&span.name);
@@ -188,16 +205,26 @@ impl Evidence {
         if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
     }
 
+    /// Whether a span that continues a context may be a task's run: one without
+    /// a kind is not, where its process serves requests.
+    fn is_run(&self, key: SpanKey) -> bool {
+        self.spans.get(key).is_some_and(|found| {
+            found.span.kind == SpanKind::Consumer
+                || self.processes.of(&found.span.process).is_none_or(|activity| activity.servers == 0)
+        })
+    }
+
     /// The hand-made consumers of `context` that are the task's own.
     ///
     /// A request that fans out by hand gives one context to several messages;
     /// their runs carry no id. Each message gets its share in the order of
     /// start, so that none is counted twice and none is called missing.
     fn continuations_for(&self, context: ContextKey, task: &Task) -> Vec<SpanKey> {
-        let spans = self.tasks.continuations(context);
+        let spans: Vec<_> =
+            self.tasks.continuations(context).iter().copied().filter(|key| self.is_run(*key)).collect();
         let tasks = self.tasks.carrying(context);
         if tasks.len() < 2 {
-            return spans.to_vec();
+            return spans;
         }
         let mut tasks: Vec<_> = tasks.iter().collect();
         tasks.sort_unstable();

@@ -58,15 +58,19 @@ pub struct Detail {
     pub action: Option<CeleryAction>,
     pub redelivered: bool,
     pub will_retry: bool,
+    /// Whether a consumer span says that its message came from another system
+    /// than Celery's.
+    pub is_foreign: bool,
 }
 
 static NO_DETAIL: LazyLock<Detail> = LazyLock::new(Detail::default);
 
 impl StoredSpan {
-    /// The id of the task that the span says it belongs to.
+    /// The id of the task that the span says it belongs to. That of a consumer
+    /// made by hand may be another program's.
     pub fn task_id(&self) -> Option<&str> {
         let detail = self.detail.as_deref()?;
-        detail.message_id.as_deref().filter(|_| detail.action.is_some())
+        detail.message_id.as_deref().filter(|_| detail.action.is_some() || self.kind == SpanKind::Consumer)
     }
 
     /// The bytes that it holds beside its own, names and processes left out:
@@ -320,7 +324,9 @@ impl SpanStore {
 
 /// The box, where there is anything to keep in it.
 fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
+    let is_foreign = span.kind == SpanKind::Consumer && !super::may_be_celerys(span);
     let is_plain = span.action.is_none()
+        && !is_foreign
         && span.task.is_none()
         && span.message_id.is_none()
         && span.destination.is_none()
@@ -346,6 +352,7 @@ fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
         action: span.action,
         redelivered: span.redelivered,
         will_retry: span.will_retry,
+        is_foreign,
     }))
 }
 

@@ -124,6 +124,8 @@ pub struct Tasks {
     /// Hand-made consumer spans, which carry no id, by the context that they
     /// were started from: their parent, or the target of a link.
     continued: FxHashMap<ContextKey, SmallVec<[SpanKey; 1]>>,
+    /// Hand-made consumer spans that name a message: the id may be a task's.
+    named: FxHashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
     /// Hand-made consumer spans that began a trace of their own, by their name.
     orphans: BTreeMap<Arc<str>, Vec<SpanKey>>,
 }
@@ -234,7 +236,23 @@ impl Tasks {
         self.continued.entry(context).or_default().push(span);
     }
 
-    /// A consumer span without an id and without a parent.
+    /// A hand-made consumer span that names a message by this id.
+    pub fn saw_named(&mut self, id: &str, span: SpanKey) {
+        self.bytes += INDEXED;
+        match self.named.get_mut(id) {
+            Some(spans) => spans.push(span),
+            None => {
+                self.named.insert(id.into(), SmallVec::from([span]));
+            }
+        }
+    }
+
+    /// The hand-made consumer spans that name a message by this id.
+    pub fn named(&self, id: &str) -> &[SpanKey] {
+        self.named.get(id).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// A consumer span without a parent that the instrumentor did not make.
     pub fn saw_orphan(&mut self, name: &Arc<str>, span: SpanKey) {
         self.bytes += allocation(size_of::<SpanKey>());
         self.orphans.entry(Arc::clone(name)).or_default().push(span);
@@ -313,6 +331,12 @@ impl Tasks {
             !ids.is_empty()
         });
         self.continued.retain(|_, keys| {
+            let before = keys.len();
+            keys.retain(|key| is_here(key));
+            freed += (before - keys.len()) * INDEXED;
+            !keys.is_empty()
+        });
+        self.named.retain(|_, keys| {
             let before = keys.len();
             keys.retain(|key| is_here(key));
             freed += (before - keys.len()) * INDEXED;

@@ -1,6 +1,8 @@
 //! Small scenes: what a broker held and what an exporter sent, written down in
 //! the terms of the wire, and read by the same code as real evidence.
 
+#![allow(dead_code, reason = "each test plays some of it")]
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
@@ -232,6 +234,12 @@ impl SpanBuilder {
     /// The parent came in with a carrier.
     pub fn remote(mut self) -> Self {
         self.value["flags"] = 768.into();
+        self
+    }
+
+    /// As exporters did that say nothing of where the parent is.
+    pub fn without_flags(mut self) -> Self {
+        self.value["flags"] = 0.into();
         self
     }
 

@@ -1,7 +1,7 @@
 use super::{began_anew, is_readable, unread_message};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::Handoff;
-use crate::model::{Place, Station};
+use crate::model::{Confidence, Place, Station};
 
 diagnosis! {
     /// ## What it means
@@ -34,7 +34,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(sighting) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };
-    let found = if began_anew(handoff) {
+    let found = if began_anew(handoff) == Some(Confidence::Certain) {
         Occurrence::certain()
     } else {
         Occurrence::likely()

@@ -1,4 +1,4 @@
-use super::{began_anew, unread_message};
+use super::{began_anew, root_of, unread_message};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Severity, Station};
@@ -48,8 +48,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     if let Some(propagator) = first.format.propagator() {
         found = found.fix(format!("OTEL_PROPAGATORS=tracecontext,baggage,{propagator}"));
     }
-    if began_anew(handoff) {
-        found = found.severity(Severity::Error).quote(handoff.consumer().map(quote::span));
+    if let Some(confidence) = began_anew(handoff) {
+        found = Occurrence { confidence, ..found }
+            .severity(Severity::Error)
+            .quote(root_of(handoff).map(quote::span));
     } else {
         found = found.needs("the worker's spans, to see whether it follows the context");
     }

@@ -18,8 +18,8 @@ pub use header_name_case::HEADER_NAME_CASE;
 pub use malformed_traceparent::MALFORMED_TRACEPARENT;
 pub use nested_context_only::NESTED_CONTEXT_ONLY;
 
-use crate::evidence::{Continuity, Handoff};
-use crate::model::{Message, Place, Sighting};
+use crate::evidence::{Continuity, Handoff, SpanRef};
+use crate::model::{Confidence, Message, Place, Sighting};
 
 /// The message of a hand-off whose run is not known to have continued the trace.
 ///
@@ -37,7 +37,17 @@ fn is_readable(sighting: &Sighting) -> bool {
         && matches!(sighting.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
 }
 
-/// Whether the run is known to have begun a trace of its own.
-fn began_anew(handoff: &Handoff<'_>) -> bool {
-    matches!(handoff.continuity(), Some(Continuity::Orphaned)) || !handoff.lookalikes.is_empty()
+/// How sure it is that the run began a trace of its own, where it looks so: a
+/// hand-made root without an id may be another task's.
+fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
+    match handoff.continuity() {
+        Some(Continuity::Orphaned) => Some(Confidence::Certain),
+        Some(_) => None,
+        None => handoff.lookalikes.first().map(|_| Confidence::Likely),
+    }
+}
+
+/// The span that began a trace of its own, as far as it can be told.
+fn root_of<'e>(handoff: &Handoff<'e>) -> Option<SpanRef<'e>> {
+    handoff.consumer().or_else(|| handoff.lookalikes.first().copied())
 }

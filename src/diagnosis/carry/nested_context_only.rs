@@ -1,4 +1,4 @@
-use super::{began_anew, unread_message};
+use super::{began_anew, root_of, unread_message};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Severity, Station};
@@ -46,8 +46,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::sighting(message, sighting))
         .fix("task.apply_async(args, headers=carrier)  # flat, not headers={\"headers\": carrier}");
-    if began_anew(handoff) {
-        return found.severity(Severity::Error).quote(handoff.consumer().map(quote::span)).into();
+    if let Some(confidence) = began_anew(handoff) {
+        let found = Occurrence { confidence, ..found }.severity(Severity::Error);
+        return found.quote(root_of(handoff).map(quote::span)).into();
     }
     // A run that should have been seen by now has a diagnosis of its own.
     if known.has_spans() && handoff.was_run() {

@@ -43,6 +43,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let (first, last) = (delivery.first().at, delivery.last().at);
+    // A worker without remote control binds no mailbox: what it holds, and what
+    // has gone since, shows it.
+    let is_held = look.queues.values().any(|queue| queue.unacked > 0);
+    if is_held || known.took_from(broker, &delivery.message.queue, first) {
+        return Verdict::Clean;
+    }
     let has_waited = (first < last && last.since(first) >= known.evidence.patience)
         || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);
     let found = Occurrence::likely()

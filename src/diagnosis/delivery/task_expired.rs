@@ -1,6 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
 use crate::evidence::{Fate, Handoff};
-use crate::model::TaskStatus;
+use crate::model::{Confidence, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -38,9 +38,22 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let Some(message) = handoff.message() else { return Verdict::Clean };
     match message.expires {
-        Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => found
-            .quote(quote::fact(format!("{}.headers.expires", quote::place(message)), expires.to_string()))
-            .into(),
+        Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => {
+            // One that has gone may have been taken in time.
+            let was_there = handoff.delivery.is_some_and(|delivery| delivery.last().at >= expires);
+            let found = if was_there {
+                found
+            } else {
+                Occurrence { confidence: Confidence::Likely, ..found }
+                    .variant("gone")
+                    .says("the task was to expire and is gone: most likely no worker took it in time")
+                    .unless(&export::WORKER_SILENT, "a worker may have taken it in time, and sent no span")
+                    .needs("a result backend, to see whether it ran")
+            };
+            found
+                .quote(quote::fact(format!("{}.headers.expires", quote::place(message)), expires.to_string()))
+                .into()
+        }
         _ => Verdict::Clean,
     }
 }

@@ -28,12 +28,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
+    let Some(result) = handoff.result.filter(|_| handoff.was_killed() && handoff.consumers.is_empty()) else {
         return Verdict::Clean;
     };
-    if &*failure.kind != "WorkerLostError" || !handoff.consumers.is_empty() {
-        return Verdict::Clean;
-    }
     Occurrence::certain()
         .about(handoff)
         .quote(quote::result(result))

@@ -25,7 +25,9 @@ diagnosis! {
     /// ```
     ///
     /// ## What it is not
-    /// A SERVER span, whose caller may well export elsewhere.
+    /// A SERVER span, whose caller may well export elsewhere, and a consumer of
+    /// another messaging system. A run that followed a context which is not its
+    /// producer's (`conflicting-contexts`).
     pub static PARENT_NOT_EXPORTED = {
         code: "TL502",
         slug: "parent-not-exported",
@@ -46,7 +48,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         // outside, and its context was handed on.
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         let has_server_sibling = known.server_below(key).is_some();
-        if has_server_sibling || sender_did_not_sample(key, known) {
+        if has_server_sibling || sender_did_not_sample(key, known) || came_from_elsewhere(trace, span, known)
+        {
             continue;
         }
         let is_said = span.parent_origin == ParentOrigin::Remote;
@@ -75,6 +78,17 @@ fn is_remote(span: &StoredSpan) -> bool {
         ParentOrigin::Unknown => span.kind == SpanKind::Consumer,
         ParentOrigin::Local => false,
     }
+}
+
+/// Whether the parent is no producer of a task: the message came from another
+/// system, whose programs may export elsewhere, or the task's own PRODUCER span
+/// is in another trace, so that a context was followed that is not its own.
+fn came_from_elsewhere(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> bool {
+    let evidence = known.evidence;
+    let task = span.task_id().and_then(|id| evidence.tasks.get(id));
+    let producers =
+        task.into_iter().flat_map(|task| &task.producers).filter_map(|key| evidence.spans.get(*key));
+    span.detail().is_foreign || producers.map(|producer| producer.trace.id).any(|other| other != trace.id)
 }
 
 /// Whether the message says that its sender did not sample: its span is

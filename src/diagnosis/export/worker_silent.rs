@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use super::parts;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::{Fate, Handoff};
-use crate::model::{ParentOrigin, Severity, Station, TaskStatus};
+use crate::model::{Severity, Station, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -33,7 +34,9 @@ diagnosis! {
     ///
     /// ## What it is not
     /// A task that was revoked, expired or never registered; a message that
-    /// still waits. From spans alone it cannot be told whether a worker took
+    /// still waits; a run of which parts arrived, below a span that never ended
+    /// (`parent-not-ended`). Spans in a trace without a root, of the time of the
+    /// run, may be such parts: then this is likely only. From spans alone it cannot be told whether a worker took
     /// the message, so that there it is a note.
     pub static WORKER_SILENT = {
         code: "TL501",
@@ -55,19 +58,21 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     if !handoff.was_consumed() {
-        return unseen(handoff);
+        return unseen(handoff, known);
     }
-    if left_parts(handoff, known) {
-        // Its own span never ended: that is said of the trace.
+    if parts::arrived(handoff, known) {
+        // It sent something: where its own span never ended, that is said of the trace.
         return Verdict::Clean;
     }
     let is_final = handoff.result.is_some_and(|result| result.status.is_final());
     if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
-        || (!is_final && (is_running(handoff) || may_be_running(handoff, known)))
+        || (!is_final && may_be_running(handoff, known))
     {
         return Verdict::Wait;
     }
-    let mut found = if handoff.was_run() { Occurrence::certain() } else { Occurrence::likely() };
+    let loose = parts::loose(handoff, known);
+    let is_certain = handoff.was_run() && loose.is_none();
+    let mut found = if is_certain { Occurrence::certain() } else { Occurrence::likely() };
     found = found
         .about(handoff)
         .quote(handoff.producer.map(quote::span))
@@ -76,6 +81,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found
             .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
             .needs("a result backend, to see that the task ran");
+    }
+    if let Some(loose) = loose {
+        return found
+            .variant("parts")
+            .says("a worker took the message and no run of it arrived: spans in a trace without a root may be its parts")
+            .quote(quote::span(loose))
+            .unless(&super::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
+            .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
+            .fix("with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or {})):")
+            .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit")
+            .into();
     }
     let ran_others = known
         .services
@@ -99,18 +115,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .into()
 }
 
-/// Whether another process sends spans of this trace, below one that has not
-/// arrived: a long task exports its children well before itself.
-fn is_running(handoff: &Handoff<'_>) -> bool {
-    handoff.producer.is_some_and(|producer| {
-        producer.trace.spans.iter().any(|span| {
-            span.process != producer.span.process
-                && span.start >= producer.span.start
-                && span.parent.is_some_and(|parent| producer.trace.get(parent).is_none())
-        })
-    })
-}
-
 /// Whether the task may still run, for all that a worker took its message: of
 /// its kind results are kept, and there is none of it; or nothing ever tells
 /// when a task is done, and it was taken a moment ago.
@@ -125,33 +129,26 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     known.keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < patience)
 }
 
-/// Whether spans of the run arrived without the one that they hang under, which
-/// itself hangs under nothing that is known: the worker is not silent.
-fn left_parts(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    handoff.contexts().filter_map(|sender| known.evidence.spans.get(sender)).any(|sender| {
-        sender.trace.spans.iter().any(|span| {
-            span.process != sender.span.process
-                && span.parent_origin == ParentOrigin::Local
-                && span.start >= sender.span.start
-                && span.parent.is_some_and(|parent| sender.trace.get(parent).is_none())
-        })
-    })
-}
-
 /// Spans alone do not show whether the message still waits.
-fn unseen(handoff: &Handoff<'_>) -> Verdict {
+fn unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(producer), Fate::Unknown) = (handoff.producer, handoff.fate) else {
         return Verdict::Clean;
     };
     if handoff.delivery.is_some() || handoff.result.is_some() {
         return Verdict::Clean;
     }
+    let was_looked_at = !known.evidence.brokers.is_empty();
+    let needs = if was_looked_at {
+        "a look at the broker while the message waits there, or a result backend"
+    } else {
+        "--broker, or broker snapshots, to see whether a worker took the message"
+    };
     Occurrence::possible()
         .about(handoff)
         .variant("unseen")
         .severity(Severity::Note)
         .says("a task was published and no run of it was seen: it may wait, have expired, or have run in a silent worker")
         .quote(quote::span(producer))
-        .needs("--broker, or broker snapshots, to see whether a worker took the message")
+        .needs(needs)
         .into()
 }

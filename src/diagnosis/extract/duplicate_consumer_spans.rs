@@ -42,7 +42,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 /// hangs under it nor above it.
 fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Quote> {
     let is_twin = |other: &SpanRef<'_>| {
-        !other.span.is_instrumented_run()
+        other.span.kind == SpanKind::Consumer
+            && !other.span.is_instrumented_run()
             && other.span.process == run.span.process
             && other.span.start >= run.span.start
             && other.span.end <= run.span.end

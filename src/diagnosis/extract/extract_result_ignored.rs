@@ -11,7 +11,8 @@ diagnosis! {
     /// there.
     ///
     /// ## What shows it
-    /// A valid, flat W3C context and a hand-made consumer span that is a root.
+    /// A valid, flat context, W3C or of a format that the worker took up
+    /// elsewhere, and a hand-made consumer span that is a root.
     /// Likely: the worker may read another shape, such as
     /// `headers["trace_context"]`.
     ///
@@ -30,14 +31,15 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
+    let is_read = |format: Format| format == Format::W3c || known.reads(consumer.span.service(), format);
     let flat = message
         .contexts
         .iter()
-        .find(|found| found.is_flat_header() && found.format == Format::W3c && found.context().is_some());
+        .find(|found| found.is_flat_header() && found.context().is_some() && is_read(found.format));
     let Some(sighting) = flat else { return Verdict::Clean };
     Occurrence::likely()
         .about(handoff)

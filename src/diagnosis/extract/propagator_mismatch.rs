@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{CARRIER_KEY_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
+use super::{CARRIER_KEY_MISMATCH, CARRIER_SHAPE_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, inject, quote};
 use crate::evidence::Handoff;
 use crate::model::{Format, Place, Sighting, Station};
@@ -15,7 +15,9 @@ diagnosis! {
     /// The message carries its context in one format, where readers look, and
     /// the run of this very task is a root. From the spans alone, without the
     /// message, it is likely only: the two spans of one message id lie in two
-    /// traces.
+    /// traces. So it is of a consumer that is made by hand, where no format of
+    /// the message, flat or in a carrier of the application's own, is W3C or one
+    /// that the worker was seen to take up elsewhere.
     ///
     /// ## How to fix it
     /// The same on both sides, with every format that either of them writes:
@@ -39,7 +41,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(orphan) = orphan(handoff) else { return Verdict::Clean };
     let Some(message) = handoff.message() else { return check_spans(handoff, &orphan) };
     // The instrumentor reads flat headers; what is written by hand may read a
@@ -52,8 +54,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let readable: Vec<_> = message.contexts.iter().filter(may_be_read).collect();
     let formats: BTreeSet<Format> =
         readable.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
-    let reads_w3c_by_hand = by_hand && formats.contains(&Format::W3c);
-    if formats.is_empty() || reads_w3c_by_hand {
+    let service = orphan.span().span.service();
+    // Every hand-made reader knows W3C, and one that took the format up elsewhere
+    // knows it too: there it is the key, the shape, or what is made of it.
+    let is_read = |format: &Format| *format == Format::W3c || known.reads(service, *format);
+    if formats.is_empty() || (by_hand && formats.iter().any(is_read)) {
         return Verdict::Clean;
     }
     let written: Vec<_> = formats.iter().map(|format| format.label()).collect();
@@ -68,6 +73,9 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             &EXTRACT_RESULT_IGNORED,
             "a hand-made consumer may read the format and drop what it read",
         );
+        if readable.iter().all(|found| found.is_flat_header()) {
+            found = found.unless(&CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own");
+        }
     }
     found = found
         .about(handoff)

@@ -1,5 +1,5 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
-use crate::evidence::Handoff;
+use crate::evidence::{Handoff, Service};
 use crate::model::Station;
 
 diagnosis! {
@@ -31,8 +31,11 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
+    // From spans alone it may as well wait; where other workers are instrumented,
+    // roots of a service that runs no task are more likely a job's of its own.
+    let others_run = known.services.values().any(Service::consumes);
     let may_have_run = handoff.was_run()
-        || (handoff.message().is_none() && handoff.producer.is_some())
+        || (handoff.message().is_none() && handoff.producer.is_some() && !others_run)
         || handoff.was_consumed();
     if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || !may_have_run {
         return Verdict::Clean;

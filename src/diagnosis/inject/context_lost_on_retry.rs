@@ -1,5 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::Handoff;
+use super::PROTOCOL_1;
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use crate::evidence::{Continuity, Handoff, SpanRef};
 use crate::model::{Protocol, Station};
 
 diagnosis! {
@@ -10,7 +11,9 @@ diagnosis! {
     ///
     /// ## What shows it
     /// A message with `retries` above 0 and no context, whose attempt 0 had
-    /// one. Celery before 5.3 drops custom headers on `self.retry()`.
+    /// one. Celery before 5.3 drops custom headers on `self.retry()`. From spans
+    /// alone, likely: the run of an attempt is a root, and that of an earlier
+    /// attempt of the same task id was in the trace.
     ///
     /// ## How to fix it
     /// Celery 5.3 or later; or hand them on:
@@ -29,7 +32,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = handoff.message() else { return Verdict::Clean };
+    let Some(message) = handoff.message() else { return check_spans(handoff, known) };
     let is_bare_retry =
         message.retries > 0 && message.contexts.is_empty() && message.protocol == Protocol::Two;
     if !is_bare_retry || handoff.is_whole() {
@@ -41,14 +44,62 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .find(|earlier| earlier.message.retries < message.retries && !earlier.message.contexts.is_empty())
     });
     let Some(first) = first else { return Verdict::Clean };
-    Occurrence::certain()
+    fixed(Occurrence::certain())
         .about(handoff)
         .quote(first.message.contexts.first().map(|found| quote::sighting(&first.message, found)))
         .quote(quote::fact(
             format!("{}.headers", quote::place(message)),
             format!("retries {}, no trace context", message.retries),
         ))
+        .into()
+}
+
+fn fixed(found: Occurrence) -> Occurrence {
+    found
         .fix("pip install 'celery>=5.3'")
         .fix("raise self.retry(exc=exc, headers=self.request.headers)   # or by hand")
-        .into()
+}
+
+/// Without the message: the attempt before was in the trace, and this one is not.
+fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    // A PRODUCER span of the retry hands its context over: there it got lost later.
+    let is_lost = handoff.continuity() == Some(Continuity::Orphaned) && handoff.producer.is_none();
+    let Some(consumer) = handoff.consumer().filter(|_| is_lost && handoff.attempt > 0) else {
+        return Verdict::Clean;
+    };
+    let attempts = known.evidence.tasks.get(handoff.task_id).map(|task| task.handoffs(known.evidence));
+    let earlier = attempts
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|earlier| earlier.attempt < handoff.attempt && earlier.is_whole())
+        .find_map(|earlier| earlier.consumer());
+    earlier.map_or(Verdict::Clean, |earlier| of_spans(earlier, consumer).about(handoff).into())
+}
+
+/// What is said of a consumer root of a retry that names its message and whose
+/// task is not known, where an earlier attempt of it was in a trace.
+pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
+    let attempt = retry.span.detail().retries.filter(|attempt| *attempt > 0)?;
+    let id = retry.span.task_id()?;
+    let attempts = known.evidence.tasks.named(id).iter().filter_map(|key| known.evidence.spans.get(*key));
+    let earlier = attempts
+        .filter(|earlier| !earlier.is_orphaned_root() && earlier.span.detail().retries.unwrap_or(0) < attempt)
+        .min_by_key(|earlier| (earlier.span.start, earlier.span.id))?;
+    let mut found = of_spans(earlier, retry).service(retry.span.service());
+    found.handoffs.insert(id.to_owned());
+    found.tasks.extend(retry.span.detail().task.as_deref().map(str::to_owned));
+    Some(found)
+}
+
+fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>) -> Occurrence {
+    let attempt = retry.span.detail().retries.unwrap_or(0);
+    fixed(Occurrence::likely())
+        .variant("spans")
+        .says("the first attempt was in the trace and the retry began one of its own: Celery before 5.3 drops custom headers on self.retry()")
+        .quote(quote::span(earlier))
+        .quote(quote::span(retry))
+        .quote(quote::fact("retries", attempt.to_string()))
+        .unless(&PROTOCOL_1, "a worker with task_protocol = 1 publishes the retry without headers")
+        .unless(&extract::PROPAGATOR_MISMATCH, "the retry may carry its context in a format that the worker does not read")
+        .needs("--broker, or a broker snapshot while the retry waits, to see its message")
 }

@@ -14,7 +14,7 @@ mod some_producers_not_instrumented;
 mod stale_carrier;
 
 pub use context_lost_before_publish::CONTEXT_LOST_BEFORE_PUBLISH;
-pub use context_lost_on_retry::CONTEXT_LOST_ON_RETRY;
+pub use context_lost_on_retry::{CONTEXT_LOST_ON_RETRY, of_span as of_retry};
 pub use context_not_forwarded::CONTEXT_NOT_FORWARDED;
 pub use empty_carrier::EMPTY_CARRIER;
 pub use incoming_context_forwarded::INCOMING_CONTEXT_FORWARDED;

@@ -1,4 +1,4 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::{Continuity, Handoff};
 use crate::model::{Protocol, Station};
 
@@ -58,7 +58,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     fixed(
-        Occurrence::certain()
+        Occurrence::likely()
+            .variant("spans")
+            .says("the two spans of one task lie in two traces and the run names its worker as the publisher: the task was published with message protocol 1, on which the instrumentor never propagates")
+            .unless(&extract::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may call itself so")
+            .needs("--broker, or a broker snapshot, to see the message")
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
             .quote(quote::fact("celery.hostname", hostname)),

@@ -49,9 +49,15 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
 
 /// What is said of a consumer root of which nothing else is known.
 pub fn of_span(orphan: SpanRef<'_>) -> Occurrence {
-    let mut occurrence = Occurrence::possible()
-        .service(orphan.span.service())
-        .quote(quote::span(orphan))
+    let mut occurrence = Occurrence::possible().service(orphan.span.service()).quote(quote::span(orphan));
+    if let Some(attempt) = orphan.span.detail().retries.filter(|attempt| *attempt > 0) {
+        occurrence = occurrence
+            .variant("retry")
+            .says("a consumer span of a retry began a trace of its own, and the evidence at hand does not say why")
+            .quote(quote::fact("retries", attempt.to_string()))
+            .unless(&inject::CONTEXT_LOST_ON_RETRY, "Celery before 5.3 drops custom headers on self.retry()");
+    }
+    occurrence = occurrence
         .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the message may carry no context")
         .unless(&extract::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
         .needs("--broker, or a broker snapshot, to see the message")

@@ -1,0 +1,97 @@
+//! What arrived of a run whose own span did not: a worker that sent any of it
+//! is not silent.
+
+use std::time::Duration;
+
+use crate::diagnosis::Known;
+use crate::evidence::{Handoff, Process, SpanRef, StoredSpan, Trace};
+use crate::model::{ParentOrigin, SpanKind};
+
+/// How far the clocks of two machines may differ: the parts of a run begin
+/// after its task was published, by a clock that may be behind.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// Whether spans of another process hang in the trace that was handed over:
+/// below the context itself, made by hand and without a kind; or below a span of
+/// their own process that has not arrived.
+pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    let contexts = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
+    contexts.filter_map(|context| Some((context, known.evidence.spans.trace(context.trace_id)?))).any(
+        |(context, trace)| {
+            let sender = trace.get(context.span_id);
+            trace.spans.iter().any(|span| {
+                let Some(parent) = span.parent else { return false };
+                let follows = parent == context.span_id && span.parent_origin != ParentOrigin::Local;
+                // Where the sender's spans are missing too, nothing ties the
+                // two together but the trace: see `loose`.
+                let is_loose = sender.is_some() && trace.get(parent).is_none() && is_local(span);
+                (follows || is_loose)
+                    && span.kind != SpanKind::Server
+                    && may_be_the_workers(trace, span, sender, known)
+            })
+        },
+    )
+}
+
+/// Whether a span's parent is one of its own process. Exporters before Python's
+/// 1.27 do not say; there all but a CONSUMER span's mostly are.
+fn is_local(span: &StoredSpan) -> bool {
+    match span.parent_origin {
+        ParentOrigin::Local => true,
+        ParentOrigin::Unknown => span.kind != SpanKind::Consumer,
+        ParentOrigin::Remote => false,
+    }
+}
+
+/// Whether a span may come from the process that ran the task: neither from the
+/// one that published it, nor from those above it, nor from one that serves.
+fn may_be_the_workers(
+    trace: &Trace,
+    span: &StoredSpan,
+    sender: Option<&StoredSpan>,
+    known: &Known<'_>,
+) -> bool {
+    let Some(sender) = sender else { return !serves(&span.process, known) };
+    if span.process == sender.process {
+        // A worker runs what it published itself; and processes may not be told
+        // apart. What begins after the sender has ended is hardly its own.
+        let may_run = !span.process.is_identified() || !serves(&span.process, known);
+        return may_run && span.start >= sender.end;
+    }
+    let is_above = trace.ancestors(sender).any(|above| above.process == span.process);
+    !is_above && !serves(&span.process, known) && sender.start.since(span.start) <= SKEW
+}
+
+fn serves(process: &Process, known: &Known<'_>) -> bool {
+    known.evidence.processes.of(process).is_some_and(|activity| activity.servers > 0)
+}
+
+/// A span that hangs below one of its own process that has not arrived, and
+/// that may be what is left of the run: in the trace of the context, of which the
+/// sender is missing; or, where the run did not take the context up, in a trace
+/// without a root that nobody handed over, in the time in which the task ran.
+pub fn loose<'e>(handoff: &Handoff<'_>, known: &Known<'e>) -> Option<SpanRef<'e>> {
+    let traces = handoff.contexts().filter_map(|context| known.evidence.spans.trace(context.trace_id));
+    let in_traces = traces.flat_map(|trace| trace.spans.iter().map(move |span| SpanRef { trace, span }));
+    let is_below = |part: &SpanRef<'_>| {
+        let is_missing = part.span.parent.is_some_and(|parent| part.trace.get(parent).is_none());
+        let has_sender = handoff.contexts().any(|context| known.evidence.spans.get(context).is_some());
+        is_missing && !has_sender && is_local(part.span) && !serves(&part.span.process, known)
+    };
+    let in_trace = in_traces.filter(is_below).min_by_key(|part| (part.span.start, part.span.id));
+    in_trace.or_else(|| rootless(handoff, known))
+}
+
+fn rootless<'e>(handoff: &Handoff<'_>, known: &Known<'e>) -> Option<SpanRef<'e>> {
+    let senders = handoff.contexts().filter_map(|context| known.evidence.spans.get(context));
+    let sender = handoff.producer.or_else(|| senders.min_by_key(|sender| sender.span.start))?;
+    let done = handoff.result.and_then(|result| result.done);
+    known.rootless().iter().copied().find(|part| {
+        let is_later = sender.span.start.since(part.span.start) <= SKEW;
+        let is_in_time = done.is_none_or(|done| part.span.end.since(done) <= SKEW);
+        is_later
+            && is_in_time
+            && part.span.process != sender.span.process
+            && !serves(&part.span.process, known)
+    })
+}
