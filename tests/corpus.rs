@@ -1,15 +1,16 @@
 //! The captured corpus: real programs, healthy or with one thing wrong, and
 //! what must be said of each in three views (`fixtures/corpus/README.md`).
 
-use std::collections::BTreeSet;
+mod labels;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use labels::{complaint, labels};
 use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
-use tracelink::model::{Report, Severity};
+use tracelink::model::Report;
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus")
@@ -50,26 +51,6 @@ fn diagnose(files: &[PathBuf]) -> Report {
     report(&evidence, evidence.clock(), Listing::default())
 }
 
-/// What is wrong with a report, by what is expected of the case in this view.
-fn complaint(report: &Report, expected: &Value) -> Option<String> {
-    let list = |key: &str| -> Vec<String> {
-        let list = expected[key].as_array().expect("a list");
-        list.iter().map(|slug| slug.as_str().expect("a slug").to_owned()).collect()
-    };
-    let (causes, may) = (list("causes"), list("may"));
-    let got: Vec<&str> = report
-        .findings
-        .iter()
-        .filter(|finding| finding.severity < Severity::Note)
-        .map(|finding| finding.slug)
-        .collect();
-    let named: BTreeSet<&str> = causes.iter().flat_map(|cause| cause.split('|')).collect();
-    let is_missing = causes.iter().any(|cause| !cause.split('|').any(|slug| got.contains(&slug)));
-    let is_false = got.iter().any(|slug| !named.contains(slug) && !may.iter().any(|allowed| allowed == slug));
-    let is_late = !causes.is_empty() && !got.first().is_some_and(|first| named.contains(first));
-    (is_missing || is_false || is_late).then(|| format!("want {causes:?}, may {may:?}, got {got:?}"))
-}
-
 /// Scores every case in one view, on the files that `pick` names.
 fn score(view: &str, pick: impl Fn(&Path) -> Vec<PathBuf>) {
     let mut complaints = Vec::new();
@@ -80,9 +61,7 @@ fn score(view: &str, pick: impl Fn(&Path) -> Vec<PathBuf>) {
             continue;
         }
         judged += 1;
-        let expected: Value =
-            serde_json::from_slice(&fs::read(case.join("expected.json")).expect("readable")).expect("JSON");
-        if let Some(complaint) = complaint(&diagnose(&files), &expected["expect"][view]) {
+        if let Some(complaint) = complaint(&diagnose(&files), &labels(&case)["expect"][view]) {
             complaints
                 .push(format!("{}: {complaint}", case.file_name().unwrap_or_default().to_string_lossy()));
         }

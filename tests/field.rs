@@ -1,35 +1,122 @@
 //! Evidence of real programs of which tracelink once said the wrong thing. Each
 //! folder of `fixtures/field` is a bundle, named after what was broken in it
-//! (`src/demo/python/faults.json`).
+//! (`src/demo/python/faults.json`), with labels as the corpus has them.
 
-use std::path::Path;
+#[allow(dead_code, reason = "each test reads the labels in its own way")]
+mod labels;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use labels::{complaint, labels, texts};
 use tracelink::bundle::{Reading, read_evidence};
-use tracelink::diagnosis::{Listing, report};
-use tracelink::evidence::Evidence;
-use tracelink::model::Severity;
+use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::evidence::{Evidence, Moment};
+use tracelink::model::{Event, Report, Severity};
 
-/// What is said at warning or above.
-fn said(case: &str) -> Vec<&'static str> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/field").join(case);
+fn cases() -> Vec<PathBuf> {
+    let field = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/field");
+    let entries = fs::read_dir(field).expect("fixtures/field is part of the project");
+    let mut cases: Vec<_> =
+        entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_dir()).collect();
+    cases.sort();
+    assert_eq!(cases.len(), 6, "cases are missing");
+    cases
+}
+
+/// The files of a bundle whose names begin so.
+fn files(case: &Path, begin: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(case).expect("readable").map(|entry| entry.expect("readable").path());
+    let begins =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(begin));
+    let mut files: Vec<_> = entries.filter(begins).collect();
+    files.sort();
+    files
+}
+
+fn read(paths: &[PathBuf], evidence: &mut Evidence) {
+    let notices = read_evidence(paths, &Reading::default(), evidence).expect("evidence");
+    assert!(notices.is_empty(), "{notices:?}");
+}
+
+fn diagnose(paths: &[PathBuf]) -> Report {
     let mut evidence = Evidence::default();
-    read_evidence(&[folder], &Reading::default(), &mut evidence).expect("a bundle");
-    let report = report(&evidence, evidence.clock(), Listing::default());
-    let loud = report.findings.iter().filter(|finding| finding.severity < Severity::Note);
-    loud.map(|finding| finding.slug).collect()
+    read(paths, &mut evidence);
+    report(&evidence, evidence.clock(), Listing::default())
 }
 
 #[test]
-fn a_run_that_left_parts_is_not_silent() {
-    assert_eq!(said("parent-not-ended"), ["parent-not-ended"]);
+fn each_view_says_what_it_can_show() {
+    for case in cases() {
+        let expected = labels(&case);
+        for (view, paths) in [
+            ("joined", vec![case.clone()]),
+            ("spans", files(&case, "spans")),
+            ("queue", files(&case, "redis.0.queued")),
+        ] {
+            if !paths.is_empty()
+                && let Some(complaint) = complaint(&diagnose(&paths), &expected["expect"][view])
+            {
+                panic!("{}, {view}: {complaint}", case.display());
+            }
+        }
+    }
 }
 
 #[test]
-fn a_span_that_leaked_inside_a_run_is_missed() {
-    assert_eq!(said("parent-not-ended-inside"), ["parent-not-ended"]);
+fn what_is_only_worth_a_note_gets_one() {
+    for case in cases() {
+        let report = diagnose(std::slice::from_ref(&case));
+        for note in texts(&labels(&case)["notes"]) {
+            let found = report.findings.iter().find(|finding| finding.slug == note);
+            assert!(
+                found.is_some_and(|found| found.severity == Severity::Note),
+                "{}: {note}",
+                case.display()
+            );
+        }
+    }
 }
 
+/// The stream says what the report says, whatever came first.
 #[test]
-fn a_format_that_is_not_read_is_no_wrong_key() {
-    assert_eq!(said("article-propagators-differ"), ["propagator-mismatch"]);
+fn the_stream_says_what_diagnose_says() {
+    const SETTLE: Duration = Duration::from_secs(6);
+    const PACE: Pace = Pace { shown: 100, again: 100, thorough: true };
+    let at = |seconds: u64| Moment::at(Duration::from_secs(seconds));
+    for case in cases() {
+        let expected = diagnose(std::slice::from_ref(&case));
+        let mut parts = [files(&case, "redis"), files(&case, "spans"), files(&case, "receiver")].concat();
+        for _ in 0..2 {
+            let mut watch = Watch::new(SETTLE, 1 << 30);
+            watch.evidence.patience = Duration::ZERO;
+            let mut told = std::collections::BTreeSet::new();
+            let mut second = 0;
+            let mut hear = |events: Vec<Event>| {
+                for event in events {
+                    match event {
+                        Event::Finding { finding, .. } => assert!(told.insert(finding.id.clone())),
+                        Event::Resolved(finding) => assert!(told.remove(&finding.id)),
+                        Event::Traces { .. } | Event::Limit(_) => {}
+                    }
+                }
+            };
+            for part in &parts {
+                watch.set_time(at(second));
+                read(std::slice::from_ref(part), &mut watch.evidence);
+                second += 10;
+                hear(watch.round(at(second), PACE));
+            }
+            for _ in 0..3 {
+                second += 10;
+                hear(watch.round(at(second), PACE));
+            }
+            assert_eq!(watch.report(Listing::default()), expected, "{}", case.display());
+            let ids: std::collections::BTreeSet<_> =
+                expected.findings.iter().map(|finding| finding.id.clone()).collect();
+            assert_eq!(told, ids, "{}", case.display());
+            parts.reverse();
+        }
+    }
 }

@@ -89,12 +89,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 fn run_around<'t>(trace: &'t Trace, children: &[&StoredSpan]) -> Option<&'t StoredSpan> {
     let (first, last) =
         (children.iter().map(|child| child.start).min()?, children.iter().map(|child| child.end).max()?);
-    trace.spans.iter().find(|span| {
+    let is_around = |span: &&StoredSpan| {
         span.kind == SpanKind::Consumer
             && children.iter().all(|child| child.process == span.process)
             && span.start <= first
             && last <= span.end
-    })
+    };
+    trace.spans.iter().filter(is_around).min_by_key(|span| (span.start, span.id))
 }
 
 /// The tasks of a trace of which no run arrived.

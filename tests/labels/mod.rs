@@ -1,0 +1,37 @@
+//! What must be said of captured evidence (`expected.json`), and what is wrong
+//! with a report by it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tracelink::model::{Report, Severity};
+
+/// The labels of a case.
+pub fn labels(case: &Path) -> Value {
+    serde_json::from_slice(&fs::read(case.join("expected.json")).expect("readable")).expect("JSON")
+}
+
+/// The texts of a list.
+pub fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().map_or(&[][..], Vec::as_slice);
+    list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+}
+
+/// What is wrong with a report, by what is expected of the case in this view.
+pub fn complaint(report: &Report, expected: &Value) -> Option<String> {
+    assert!(expected["causes"].is_array() && expected["may"].is_array(), "no labels for this view");
+    let (causes, may) = (texts(&expected["causes"]), texts(&expected["may"]));
+    let got: Vec<&str> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.severity < Severity::Note)
+        .map(|finding| finding.slug)
+        .collect();
+    let named: BTreeSet<&str> = causes.iter().flat_map(|cause| cause.split('|')).collect();
+    let is_missing = causes.iter().any(|cause| !cause.split('|').any(|slug| got.contains(&slug)));
+    let is_false = got.iter().any(|slug| !named.contains(slug) && !may.iter().any(|allowed| allowed == slug));
+    let is_late = !causes.is_empty() && !got.first().is_some_and(|first| named.contains(first));
+    (is_missing || is_false || is_late).then(|| format!("want {causes:?}, may {may:?}, got {got:?}"))
+}
