@@ -1,17 +1,22 @@
 //! Evidence, with the populations that diagnoses compare a hand-off against.
 
+mod flow;
+mod origins;
+
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::evidence::{
-    Broker, Continuity, Evidence, Fate, Handoff, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
+    Broker, Continuity, Evidence, Handoff, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
 };
-use crate::model::{
-    Format, Message, ParentOrigin, Sampling, SpanId, SpanKind, TaskStatus, Timestamp, TraceId,
-};
+use crate::model::{Format, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
+
+use flow::Flow;
+pub use flow::{RatioSplit, Sends};
+pub use origins::{Origins, Tally};
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -82,37 +87,6 @@ impl<'e> ByStart<'e> {
         let count = self.spans[from..].partition_point(|found| found.span.start <= last);
         &self.spans[from..from + count]
     }
-}
-
-/// What moved through the brokers.
-#[derive(Default, Debug)]
-struct Flow<'e> {
-    /// By broker and queue: when a message that is gone by now was last seen.
-    taken: FxHashMap<(&'e str, &'e str), Timestamp>,
-    /// What is known of where each service publishes to.
-    sends: FxHashMap<&'e str, Sends>,
-    /// Tasks, by name, of which results are kept.
-    with_results: FxHashSet<&'e str>,
-    split: Option<RatioSplit>,
-}
-
-/// Where a service publishes to, by all of its tasks.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Sends {
-    /// A message of one of them was seen, or a broker leads to its queue and
-    /// that queue is not everybody's, or its result was there too.
-    pub to_a_seen_broker: bool,
-    /// One of them ran, though no broker that was looked at leads to its queue.
-    pub ran_unseen: bool,
-}
-
-/// Runs that were kept and dropped exactly by the low bits of their trace id.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RatioSplit {
-    pub kept: u64,
-    pub dropped: u64,
-    pub highest_kept: u64,
-    pub lowest_dropped: u64,
 }
 
 impl<'e> Known<'e> {
@@ -365,96 +339,6 @@ fn by_start(found: &SpanRef<'_>) -> (Timestamp, SpanId) {
     (found.span.start, found.span.id)
 }
 
-impl<'e> Flow<'e> {
-    fn of(evidence: &'e Evidence) -> Self {
-        let mut flow = Self::default();
-        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
-        for task in evidence.tasks.iter() {
-            let mut is_gone = false;
-            for delivery in &task.messages {
-                if evidence.fate_of(delivery) == Fate::Gone {
-                    is_gone = true;
-                    let last = flow.taken.entry((&*delivery.broker, &*delivery.message.queue)).or_default();
-                    *last = (*last).max(delivery.last().at);
-                }
-            }
-            if task.result.as_ref().is_some_and(|result| result.status.is_final()) {
-                flow.with_results.insert(task.name(evidence));
-            }
-            for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
-                let sends = flow.sends.entry(producer.span.service()).or_default();
-                sends.learn(task, producer, evidence);
-            }
-            let Some(trace) = sampled_trace(task) else { continue };
-            let has_run = task
-                .result
-                .as_ref()
-                .is_some_and(|result| matches!(result.status, TaskStatus::Success | TaskStatus::Failure));
-            if !task.consumers.is_empty() {
-                kept.push(trace.low64());
-            } else if has_run || is_gone {
-                dropped.push(trace.low64());
-            }
-        }
-        flow.split = RatioSplit::of(&kept, &dropped);
-        flow
-    }
-}
-
-impl Sends {
-    /// The queue, exchange and routing key of every application that names none.
-    const DEFAULT: &str = "celery";
-
-    fn learn(&mut self, task: &Task, producer: SpanRef<'_>, evidence: &Evidence) {
-        let detail = producer.span.detail();
-        let destination = detail.destination.as_deref().unwrap_or_default();
-        let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
-        let is_routed = evidence.brokers.iter().any(|broker| broker.routes(exchange, destination));
-        let is_named = exchange.unwrap_or(destination) != Self::DEFAULT;
-        // A result by itself says nothing of the broker: the backend is often
-        // another server.
-        let has_run = task.result.is_some() || !task.consumers.is_empty();
-        self.to_a_seen_broker |=
-            !task.messages.is_empty() || (is_routed && (is_named || task.result.is_some()));
-        self.ran_unseen |= !is_routed && task.messages.is_empty() && has_run;
-    }
-}
-
-/// The trace that a task was handed, where its sender sampled it.
-fn sampled_trace(task: &Task) -> Option<TraceId> {
-    if let Some(producer) = task.producers.first() {
-        return Some(producer.trace_id);
-    }
-    let contexts = &task.messages.first()?.message.contexts;
-    let context = contexts.iter().find_map(|sighting| sighting.context())?;
-    (context.sampling == Sampling::Sampled).then_some(context.trace_id)
-}
-
-impl RatioSplit {
-    /// The chance at which a split is taken for an accident.
-    const ACCIDENT: f64 = 0.01;
-
-    fn of(kept: &[u64], dropped: &[u64]) -> Option<Self> {
-        let (highest_kept, lowest_dropped) = (*kept.iter().max()?, *dropped.iter().min()?);
-        if highest_kept >= lowest_dropped {
-            return None;
-        }
-        // Of all ways to pick the kept ones among them, only one is sorted.
-        let mut ways = 1.0;
-        for (number, _) in kept.iter().enumerate() {
-            #[allow(clippy::cast_precision_loss, reason = "a chance, not a count")]
-            let (total, number) = ((kept.len() + dropped.len()) as f64, number as f64);
-            ways *= (total - number) / (number + 1.0);
-        }
-        (1.0 / ways < Self::ACCIDENT).then_some(Self {
-            kept: kept.len() as u64,
-            dropped: dropped.len() as u64,
-            highest_kept,
-            lowest_dropped,
-        })
-    }
-}
-
 /// Whether a span's name speaks of a task: its full name, or the last part of it.
 fn names_task(span: &str, task: &str) -> bool {
     if task.is_empty() {
@@ -471,90 +355,6 @@ fn names_task(span: &str, task: &str) -> bool {
             })
     };
     is_word(task) || is_word(last)
-}
-
-/// What each publishing process puts into its messages.
-#[derive(Default, Debug)]
-pub struct Origins<'e> {
-    tallies: FxHashMap<(&'e str, &'e str), Tally>,
-}
-
-/// The messages of one origin. Retries, and messages that a task published, do
-/// not count: their process is a worker.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Tally {
-    pub with_context: u64,
-    pub without: u64,
-    pub sampled: u64,
-    pub unsampled: u64,
-}
-
-impl<'e> Origins<'e> {
-    fn of(evidence: &'e Evidence) -> Self {
-        let mut origins = Self::default();
-        for delivery in evidence.tasks.iter().flat_map(|task| &task.messages) {
-            origins.count(&delivery.broker, &delivery.message, 1);
-        }
-        for class in evidence.census.classes() {
-            if let Some(example) = class.examples.first() {
-                origins.count(&example.broker, &example.message, class.count);
-            }
-        }
-        origins
-    }
-
-    fn count(&mut self, broker: &'e str, message: &'e Message, times: u64) {
-        let Some(origin) = message.origin.as_deref() else { return };
-        if message.retries > 0 || message.parent_id.is_some() || message.from_beat {
-            return;
-        }
-        let tally = self.tallies.entry((broker, origin)).or_default();
-        if message.contexts.is_empty() && message.empty_carriers.is_empty() {
-            tally.without += times;
-        } else {
-            tally.with_context += times;
-        }
-        match message.contexts.iter().find_map(|sighting| sighting.context()).map(|context| context.sampling)
-        {
-            Some(Sampling::Sampled) => tally.sampled += times,
-            Some(Sampling::NotSampled) => tally.unsampled += times,
-            Some(Sampling::Deferred) | None => {}
-        }
-    }
-
-    pub fn tally(&self, broker: &str, origin: &str) -> Tally {
-        self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
-    }
-
-    /// All origins of this broker together.
-    pub fn of_broker(&self, broker: &str) -> Tally {
-        let tallies = self.tallies.iter().filter(|((of, _), _)| *of == broker).map(|(_, tally)| *tally);
-        tallies.fold(Tally::default(), |all, one| Tally {
-            with_context: all.with_context + one.with_context,
-            without: all.without + one.without,
-            sampled: all.sampled + one.sampled,
-            unsampled: all.unsampled + one.unsampled,
-        })
-    }
-
-    /// Whether every message that says so says that its sender did not sample:
-    /// then no span is missed.
-    pub fn are_all_unsampled(&self) -> bool {
-        let all = || self.tallies.values();
-        all().any(|tally| tally.unsampled > 0) && all().all(|tally| tally.sampled == 0)
-    }
-
-    /// The other origins of this broker that always send context, in order.
-    pub fn always_sending(&self, broker: &str) -> Vec<(&'e str, Tally)> {
-        let mut always: Vec<_> = self
-            .tallies
-            .iter()
-            .filter(|((of, _), tally)| *of == broker && tally.with_context > 0 && tally.without == 0)
-            .map(|((_, origin), tally)| (*origin, *tally))
-            .collect();
-        always.sort_unstable_by_key(|(origin, _)| *origin);
-        always
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,127 @@
+//! What moved through the brokers: one pass over all tasks.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::evidence::{Evidence, Fate, SpanRef, Task};
+use crate::model::{Sampling, TaskStatus, Timestamp, TraceId};
+
+/// What moved through the brokers.
+#[derive(Default, Debug)]
+pub(super) struct Flow<'e> {
+    /// By broker and queue: when a message that is gone by now was last seen.
+    pub(super) taken: FxHashMap<(&'e str, &'e str), Timestamp>,
+    /// What is known of where each service publishes to.
+    pub(super) sends: FxHashMap<&'e str, Sends>,
+    /// Tasks, by name, of which results are kept.
+    pub(super) with_results: FxHashSet<&'e str>,
+    pub(super) split: Option<RatioSplit>,
+}
+
+/// Where a service publishes to, by all of its tasks.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Sends {
+    /// A message of one of them was seen, or a broker leads to its queue and
+    /// that queue is not everybody's, or its result was there too.
+    pub to_a_seen_broker: bool,
+    /// One of them ran, though no broker that was looked at leads to its queue.
+    pub ran_unseen: bool,
+}
+
+/// Runs that were kept and dropped exactly by the low bits of their trace id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RatioSplit {
+    pub kept: u64,
+    pub dropped: u64,
+    pub highest_kept: u64,
+    pub lowest_dropped: u64,
+}
+
+impl<'e> Flow<'e> {
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
+        let mut flow = Self::default();
+        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+        for task in evidence.tasks.iter() {
+            let mut is_gone = false;
+            for delivery in &task.messages {
+                if evidence.fate_of(delivery) == Fate::Gone {
+                    is_gone = true;
+                    let last = flow.taken.entry((&*delivery.broker, &*delivery.message.queue)).or_default();
+                    *last = (*last).max(delivery.last().at);
+                }
+            }
+            if task.result.as_ref().is_some_and(|result| result.status.is_final()) {
+                flow.with_results.insert(task.name(evidence));
+            }
+            for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
+                let sends = flow.sends.entry(producer.span.service()).or_default();
+                sends.learn(task, producer, evidence);
+            }
+            let Some(trace) = sampled_trace(task) else { continue };
+            let has_run = task
+                .result
+                .as_ref()
+                .is_some_and(|result| matches!(result.status, TaskStatus::Success | TaskStatus::Failure));
+            if !task.consumers.is_empty() {
+                kept.push(trace.low64());
+            } else if has_run || is_gone {
+                dropped.push(trace.low64());
+            }
+        }
+        flow.split = RatioSplit::of(&kept, &dropped);
+        flow
+    }
+}
+
+impl Sends {
+    /// The queue, exchange and routing key of every application that names none.
+    const DEFAULT: &str = "celery";
+
+    fn learn(&mut self, task: &Task, producer: SpanRef<'_>, evidence: &Evidence) {
+        let detail = producer.span.detail();
+        let destination = detail.destination.as_deref().unwrap_or_default();
+        let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
+        let is_routed = evidence.brokers.iter().any(|broker| broker.routes(exchange, destination));
+        let is_named = exchange.unwrap_or(destination) != Self::DEFAULT;
+        // A result by itself says nothing of the broker: the backend is often
+        // another server.
+        let has_run = task.result.is_some() || !task.consumers.is_empty();
+        self.to_a_seen_broker |=
+            !task.messages.is_empty() || (is_routed && (is_named || task.result.is_some()));
+        self.ran_unseen |= !is_routed && task.messages.is_empty() && has_run;
+    }
+}
+
+/// The trace that a task was handed, where its sender sampled it.
+fn sampled_trace(task: &Task) -> Option<TraceId> {
+    if let Some(producer) = task.producers.first() {
+        return Some(producer.trace_id);
+    }
+    let contexts = &task.messages.first()?.message.contexts;
+    let context = contexts.iter().find_map(|sighting| sighting.context())?;
+    (context.sampling == Sampling::Sampled).then_some(context.trace_id)
+}
+
+impl RatioSplit {
+    /// The chance at which a split is taken for an accident.
+    const ACCIDENT: f64 = 0.01;
+
+    fn of(kept: &[u64], dropped: &[u64]) -> Option<Self> {
+        let (highest_kept, lowest_dropped) = (*kept.iter().max()?, *dropped.iter().min()?);
+        if highest_kept >= lowest_dropped {
+            return None;
+        }
+        // Of all ways to pick the kept ones among them, only one is sorted.
+        let mut ways = 1.0;
+        for (number, _) in kept.iter().enumerate() {
+            #[allow(clippy::cast_precision_loss, reason = "a chance, not a count")]
+            let (total, number) = ((kept.len() + dropped.len()) as f64, number as f64);
+            ways *= (total - number) / (number + 1.0);
+        }
+        (1.0 / ways < Self::ACCIDENT).then_some(Self {
+            kept: kept.len() as u64,
+            dropped: dropped.len() as u64,
+            highest_kept,
+            lowest_dropped,
+        })
+    }
+}

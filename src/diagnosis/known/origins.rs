@@ -1,0 +1,90 @@
+//! What each publishing process puts into its messages.
+
+use rustc_hash::FxHashMap;
+
+use crate::evidence::Evidence;
+use crate::model::{Message, Sampling};
+
+/// What each publishing process puts into its messages.
+#[derive(Default, Debug)]
+pub struct Origins<'e> {
+    tallies: FxHashMap<(&'e str, &'e str), Tally>,
+}
+
+/// The messages of one origin. Retries, and messages that a task published, do
+/// not count: their process is a worker.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct Tally {
+    pub with_context: u64,
+    pub without: u64,
+    pub sampled: u64,
+    pub unsampled: u64,
+}
+
+impl<'e> Origins<'e> {
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
+        let mut origins = Self::default();
+        for delivery in evidence.tasks.iter().flat_map(|task| &task.messages) {
+            origins.count(&delivery.broker, &delivery.message, 1);
+        }
+        for class in evidence.census.classes() {
+            if let Some(example) = class.examples.first() {
+                origins.count(&example.broker, &example.message, class.count);
+            }
+        }
+        origins
+    }
+
+    fn count(&mut self, broker: &'e str, message: &'e Message, times: u64) {
+        let Some(origin) = message.origin.as_deref() else { return };
+        if message.retries > 0 || message.parent_id.is_some() || message.from_beat {
+            return;
+        }
+        let tally = self.tallies.entry((broker, origin)).or_default();
+        if message.contexts.is_empty() && message.empty_carriers.is_empty() {
+            tally.without += times;
+        } else {
+            tally.with_context += times;
+        }
+        match message.contexts.iter().find_map(|sighting| sighting.context()).map(|context| context.sampling)
+        {
+            Some(Sampling::Sampled) => tally.sampled += times,
+            Some(Sampling::NotSampled) => tally.unsampled += times,
+            Some(Sampling::Deferred) | None => {}
+        }
+    }
+
+    pub fn tally(&self, broker: &str, origin: &str) -> Tally {
+        self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
+    }
+
+    /// All origins of this broker together.
+    pub fn of_broker(&self, broker: &str) -> Tally {
+        let tallies = self.tallies.iter().filter(|((of, _), _)| *of == broker).map(|(_, tally)| *tally);
+        tallies.fold(Tally::default(), |all, one| Tally {
+            with_context: all.with_context + one.with_context,
+            without: all.without + one.without,
+            sampled: all.sampled + one.sampled,
+            unsampled: all.unsampled + one.unsampled,
+        })
+    }
+
+    /// Whether every message that says so says that its sender did not sample:
+    /// then no span is missed.
+    pub fn are_all_unsampled(&self) -> bool {
+        let all = || self.tallies.values();
+        all().any(|tally| tally.unsampled > 0) && all().all(|tally| tally.sampled == 0)
+    }
+
+    /// The other origins of this broker that always send context, in order.
+    pub fn always_sending(&self, broker: &str) -> Vec<(&'e str, Tally)> {
+        let mut always: Vec<_> = self
+            .tallies
+            .iter()
+            .filter(|((of, _), tally)| *of == broker && tally.with_context > 0 && tally.without == 0)
+            .map(|((_, origin), tally)| (*origin, *tally))
+            .collect();
+        always.sort_unstable_by_key(|(origin, _)| *origin);
+        always
+    }
+}
