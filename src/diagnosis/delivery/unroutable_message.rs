@@ -17,6 +17,10 @@ diagnosis! {
     /// queue of its own, a result. Where nothing does, this is a hint and a
     /// warning.
     ///
+    /// A task that was published without an exchange is not dropped: kombu puts
+    /// it into the list that its routing key names. So a span that names none is
+    /// a hint at most.
+    ///
     /// ## How to fix it
     /// ```python
     /// app.conf.task_queues = [Queue("orders", Exchange("shop", type="topic"), routing_key="orders.#")]
@@ -26,10 +30,8 @@ diagnosis! {
     /// let the producer declare them too.
     ///
     /// ## What it is not
-    /// A task without an exchange: kombu puts it into the list that its routing
-    /// key names, whether anything is bound or not. A producer of which another
-    /// task ran, though its queue is in no broker that was looked at: it
-    /// publishes to another one.
+    /// A producer of which another task ran, though its queue is in no broker
+    /// that was looked at: it publishes to another one.
     pub static UNROUTABLE_MESSAGE = {
         code: "TL703",
         slug: "unroutable-message",
@@ -46,13 +48,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let detail = producer.span.detail();
+    let Some(destination) = detail.destination.as_deref() else { return Verdict::Clean };
     let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
-    let (Some(exchange), Some(destination)) = (exchange, detail.destination.as_deref()) else {
-        return Verdict::Clean;
-    };
     let brokers = || known.evidence.brokers.iter();
     let looked_after = |broker: &Broker| broker.looked_everywhere_since() >= Some(producer.span.end);
-    let is_known = brokers().any(|broker| broker.routes(Some(exchange), destination));
+    let is_known = brokers().any(|broker| broker.routes(exchange, destination));
     let sends = known.sends_of(producer.span.service());
     if is_known || !brokers().any(looked_after) || sends.ran_unseen {
         return Verdict::Clean;
@@ -61,9 +61,25 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::fact("messaging.destination", destination))
-        .quote(quote::fact(format!("_kombu.binding.{exchange}"), "no queue is bound"))
-        .unless(&export::WORKER_SILENT, "it may have gone to another broker, whose worker is silent")
         .fix("app.conf.task_queues = [Queue(\"<queue>\", Exchange(\"<exchange>\", type=\"topic\"), routing_key=\"<key>\")]");
+    let hint = |found: Occurrence| {
+        Occurrence { confidence: Confidence::Possible, ..found }.severity(Severity::Warning)
+    };
+    let Some(exchange) = exchange else {
+        if !sends.to_a_seen_broker {
+            return Verdict::Clean;
+        }
+        return hint(found)
+            .variant("no-exchange")
+            .says("the task was published to a destination to which no queue is bound and which is no list: kombu dropped the message, if it went through an exchange")
+            .quote(quote::fact("celery.exchange", "not told"))
+            .unless(&export::WORKER_SILENT, "without an exchange it would lie in a list: it may have gone to another broker, whose worker is silent")
+            .needs("whether the producer publishes to another broker too")
+            .into();
+    };
+    let found = found
+        .quote(quote::fact(format!("_kombu.binding.{exchange}"), "no queue is bound"))
+        .unless(&export::WORKER_SILENT, "it may have gone to another broker, whose worker is silent");
     if sends.to_a_seen_broker {
         return found.into();
     }
@@ -74,9 +90,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !is_only_one {
         return Verdict::Clean;
     }
-    Occurrence { confidence: Confidence::Possible, ..found }
+    hint(found)
         .variant("unconfirmed")
-        .severity(Severity::Warning)
         .says("the task was published to an exchange to which no queue is bound: kombu dropped the message, if this broker is the producer's")
         .needs("whether the broker that was looked at is the one that the producer publishes to (broker_url)")
         .into()
