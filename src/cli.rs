@@ -213,7 +213,7 @@ pub struct Listen {
     )]
     pub forward_headers: Vec<String>,
     /// The certificates to know an https endpoint of --forward by, as PEM
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", value_name = "FILE")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", hide_env_values = true, value_name = "FILE")]
     pub forward_certificate: Option<PathBuf>,
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
     #[arg(long, value_name = "DIR")]

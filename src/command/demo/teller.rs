@@ -10,6 +10,7 @@ use crate::command::session::Session;
 use crate::command::{Exit, view};
 use crate::demo::Event;
 use crate::diagnosis::Listing;
+use crate::model::Severity;
 use crate::report::human::{self, Live, Paint};
 use crate::report::json;
 use crate::report::text::{fit, pad, safe};
@@ -101,10 +102,12 @@ impl Teller {
 
     /// The queue, as `inspect-queue` shows it.
     fn queue(&mut self, session: &Session) -> io::Result<()> {
-        let report = session.report(Listing::default());
+        let mut report = session.report(Listing::default());
         if report.messages.is_empty() {
             return Ok(());
         }
+        // That no worker is there yet is the demo's own doing, and said above them.
+        report.findings.retain(|finding| finding.severity != Severity::Note);
         writeln!(
             self.out,
             "the queue before a worker takes anything, as `tracelink inspect-queue` shows it"

@@ -249,7 +249,7 @@ async fn deliver(mut errand: Errand, line: Arc<Line>, mut closing: watch::Receiv
         };
         errand.end = End::Lost(why);
         let wait = after.unwrap_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()));
-        if started.elapsed() + wait > PATIENCE {
+        if started.elapsed().saturating_add(wait) > PATIENCE {
             return;
         }
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -7,7 +7,7 @@ use comfy_table::ContentArrangement;
 use super::paint::mark;
 use super::queues::{print, table};
 use super::{Verbosity, View};
-use crate::model::{MessageReport, Report};
+use crate::model::{MessageReport, Report, Severity};
 use crate::report::text::{count, fit, safe, short_id};
 
 /// How many messages are shown unless more were asked for.
@@ -101,7 +101,14 @@ fn wide(message: &MessageReport, report: &Report) -> Vec<String> {
 fn verdict(message: &MessageReport, report: &Report) -> String {
     let finding =
         message.findings.first().and_then(|id| report.findings.iter().find(|finding| finding.id == *id));
-    finding.map_or_else(|| "✓".to_owned(), |finding| format!("{} {}", mark(finding.severity), finding.code))
+    match finding {
+        None => "✓".to_owned(),
+        // What it carries is right all the same.
+        Some(finding) if finding.severity == Severity::Note => {
+            format!("✓ {} {}", mark(finding.severity), finding.code)
+        }
+        Some(finding) => format!("{} {}", mark(finding.severity), finding.code),
+    }
 }
 
 /// The formats of a message's contexts, with what is wrong with them.
