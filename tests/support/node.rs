@@ -35,7 +35,7 @@ fn modules() -> PathBuf {
         .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
         .current_dir(&home)
         .status()
-        .unwrap_or_else(|error| panic!("this test needs node 20 or later with npm: {error}"));
+        .unwrap_or_else(|error| panic!("this test needs Node 18.19 or later with npm: {error}"));
     assert!(status.success(), "this test needs the JavaScript packages, from the npm registry");
     std::fs::write(&complete, "").expect("writable");
     modules
@@ -48,7 +48,7 @@ pub fn script(name: &str, args: &[&str]) -> String {
         .args(args)
         .env("NODE_PATH", modules())
         .output()
-        .expect("this test needs node 20 or later");
+        .expect("this test needs Node 18.19 or later");
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
