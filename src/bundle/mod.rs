@@ -3,6 +3,7 @@
 
 mod live;
 mod read;
+mod receiver_log;
 
 pub use live::{Change, LiveBroker};
 pub use read::{BundleError, Notice, Reading, announce, read_evidence, take};

@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
-use crate::evidence::{Evidence, Intake, Keep, Looker, Naming, Outcome};
+use super::receiver_log;
+use crate::evidence::{Evidence, Intake, Keep, Looker, Naming};
 use crate::wire::celery::ReadOptions;
 use crate::wire::celery::keys::{self, Key};
 use crate::wire::otlp::{DecodeError, decode_json_documents, decode_protobuf};
@@ -163,7 +162,9 @@ fn read_file(
                 });
             }
         }
-        Kind::Receiver => read_receiver_log(path, &mut file, evidence, notices).map_err(failed)?,
+        Kind::Receiver => {
+            receiver_log::read(path, &mut file, &mut evidence.receiver, notices).map_err(failed)?
+        }
         Kind::Compressed | Kind::OtherJson | Kind::Unknown => {}
     }
     Ok(kind)
@@ -192,7 +193,7 @@ fn sniff(beginning: &[u8]) -> Kind {
                 Kind::Snapshot
             } else if holds(b"\"resourceSpans\"") || holds(b"\"resource_spans\"") {
                 Kind::OtlpJson
-            } else if in_line(b"\"outcome\"") {
+            } else if in_line(b"\"outcome\"") || in_line(b"\"listened\"") {
                 Kind::Receiver
             } else {
                 Kind::OtherJson
@@ -357,44 +358,4 @@ pub fn take(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
         }
         _ => {}
     }
-}
-
-#[derive(Deserialize)]
-struct ReceiverLine {
-    outcome: String,
-    #[serde(default)]
-    agent: String,
-    #[serde(default)]
-    target: String,
-}
-
-fn read_receiver_log(
-    path: &Path,
-    file: &mut impl BufRead,
-    evidence: &mut Evidence,
-    notices: &mut Vec<Notice>,
-) -> io::Result<()> {
-    evidence.receiver.is_kept = true;
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        if file.read_until(b'\n', &mut line)? == 0 {
-            break;
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        let read = serde_json::from_slice::<ReceiverLine>(&line).map_err(|error| error.to_string());
-        match read.and_then(|line| {
-            Outcome::parse(&line.outcome)
-                .map(|outcome| (outcome, line.agent, line.target))
-                .ok_or("an unknown outcome".to_owned())
-        }) {
-            Ok((outcome, agent, target)) => evidence.receiver.saw(outcome, &agent, &target),
-            Err(what) => {
-                notices.push(Notice { path: path.to_owned(), line: Some(number), what, is_expected: false })
-            }
-        }
-    }
-    Ok(())
 }

@@ -19,6 +19,7 @@ use prost::Message;
 use serde::Serialize;
 
 use super::save::Saver;
+use crate::evidence::{Endpoints, ReceiverLog};
 use crate::model::Timestamp;
 use crate::receiver::{Encoding, Ended};
 use crate::wire::snapshot::KeyLine;
@@ -111,6 +112,16 @@ impl Keeper {
         self.offer(line.len(), Job::Request(line));
     }
 
+    /// Keeps how long the receiver was up, and where, so that what it did not
+    /// hear can be judged again.
+    pub fn receiver(&self, receiver: &ReceiverLog) {
+        let (Some(listened), Some(endpoints)) = (receiver.listened, &receiver.endpoints) else { return };
+        let Endpoints { grpc, http, are_told } = endpoints;
+        let line = ReceiverLine { listened: listened.as_secs_f64(), grpc, http, are_told: *are_told };
+        let line = serde_json::to_string(&line).expect("a line of texts and numbers");
+        self.offer(line.len(), Job::Request(line));
+    }
+
     /// Keeps a look at the broker, bodies redacted.
     pub fn snapshot(&self, broker: &str, at: Timestamp, complete: bool, lines: Vec<KeyLine<'static>>) {
         let number = self.snapshots.fetch_add(1, Ordering::Relaxed);
@@ -144,6 +155,16 @@ struct RequestLine<'r> {
     agent: &'r str,
     target: &'r str,
     outcome: &'static str,
+}
+
+/// The last line of `receiver.jsonl`.
+#[derive(Serialize)]
+struct ReceiverLine<'r> {
+    /// Seconds.
+    listened: f64,
+    grpc: &'r str,
+    http: &'r str,
+    are_told: bool,
 }
 
 struct Writing {

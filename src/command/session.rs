@@ -1,15 +1,18 @@
 //! A receiver with its evidence: what comes in at the doors is filed under one
 //! lock, and rounds of judging take turns with it.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::keep::Keeper;
 use crate::diagnosis::{Listing, Pace, Watch};
-use crate::evidence::{Intake, Moment};
+use crate::evidence::{Endpoints, Intake, Moment};
 use crate::model::{Event, Report};
-use crate::receiver::{Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal};
+use crate::receiver::{
+    Addresses, Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal,
+};
 use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
     decode_json, decode_protobuf,
@@ -105,6 +108,19 @@ impl Session {
             self.next_thorough.store(millis(next), Ordering::Relaxed);
         }
         events
+    }
+
+    /// Tells the diagnoses where exporters should send to.
+    pub fn listens_at(&self, addresses: &Addresses, are_told: bool) {
+        let url = |address: Option<SocketAddr>| match address.or(addresses.both) {
+            Some(address) if address.ip().is_unspecified() => {
+                format!("http://<this host>:{}", address.port())
+            }
+            Some(address) => format!("http://{address}"),
+            None => "http://<collector>".to_owned(),
+        };
+        let endpoints = Endpoints { grpc: url(addresses.grpc), http: url(addresses.http), are_told };
+        self.watch().evidence.receiver.endpoints = Some(endpoints);
     }
 
     /// The report on all that came.

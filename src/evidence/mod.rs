@@ -30,7 +30,7 @@ pub use look::{Atlas, Keep, Looker, Naming};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
-pub use receiver::{Outcome, ReceiverLog};
+pub use receiver::{Endpoints, Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use tasks::{ContextKey, Delivery, Task, Tasks};
 

@@ -91,12 +91,24 @@ impl Outcome {
 /// Requests by how they ended.
 #[derive(Default, Debug)]
 pub struct ReceiverLog {
-    /// How long a receiver was up; `None` where the evidence is from files.
+    /// How long a receiver was up; `None` where it is not known.
     pub listened: Option<Duration>,
     /// Whether a receiver's log is part of the saved evidence, be it empty: one
     /// was up, nobody knows for how long.
     pub is_kept: bool,
+    /// Where it listens, or did; `None` where it is not known.
+    pub endpoints: Option<Endpoints>,
     outcomes: BTreeMap<Outcome, Requests>,
+}
+
+/// Where a receiver takes OTLP, as URLs for its clients.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoints {
+    pub grpc: String,
+    pub http: String,
+    /// Whether the programs have them in their environment already, since they
+    /// were started under the receiver.
+    pub are_told: bool,
 }
 
 /// The requests that ended in one way.

@@ -32,12 +32,24 @@ fn what_was_acknowledged_is_in_the_report() {
 
 #[test]
 fn nothing_received_is_no_evidence_and_says_what_to_check() {
-    let ended = Listener::start(&["--for", "300ms"]).wait();
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    let bundle = bundle.to_str().expect("UTF-8");
+    let ended = Listener::start(&["--for", "300ms", "--save", bundle]).wait();
     assert_eq!(ended.code, Some(3));
     let report = ended.report();
     assert_eq!(report["verdict"]["status"], "no-evidence");
     assert_eq!(report["findings"][0]["slug"], "nothing-received");
-    assert!(report["findings"][0]["fix"].as_array().is_some_and(|fix| !fix.is_empty()));
+    let fix = report["findings"][0]["fix"][0].as_str().expect("a fix");
+    assert!(fix.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:"), "{fix}");
+
+    let again = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["diagnose", "--format", "json", bundle])
+        .output()
+        .expect("tracelink runs");
+    assert_eq!(again.status.code(), Some(3));
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).expect("a report");
+    assert_eq!((&again["verdict"], &again["findings"]), (&report["verdict"], &report["findings"]));
 }
 
 #[test]

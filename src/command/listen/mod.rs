@@ -53,6 +53,7 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     let limits = Limits::new(Arc::clone(&session.bodies));
     let receiver = Receiver::open(&doors(args), Arc::clone(&session) as _, limits)?;
     let addresses = receiver.addresses();
+    session.listens_at(&addresses, !args.command.is_empty());
     if let Some(door) = session.forwarder().and_then(|forwarder| forwarder.leads_to(&addresses)) {
         anyhow::bail!(
             "--forward leads to {door}, where tracelink itself listens. Name another endpoint, \
@@ -201,6 +202,7 @@ fn close(session: &Session) -> anyhow::Result<()> {
         anstream::eprintln!("tracelink: {}", safe(&sent.to_string()));
     }
     if let Some(keeper) = session.keeper() {
+        keeper.receiver(&session.watch().evidence.receiver);
         let lost = keeper.close()?;
         if lost > 0 {
             anstream::eprintln!("tracelink: {lost} requests were not kept: the disk was too slow");

@@ -1,3 +1,4 @@
+use super::endpoint;
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
 use crate::model::Station;
@@ -30,7 +31,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::GrpcOnHttpPort) else { return };
     let mut occurrence = Occurrence::certain()
         .counting(requests.count)
-        .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<host>:4317      # gRPC is on 4317, HTTP on 4318");
+        .fix(format!("OTEL_EXPORTER_OTLP_ENDPOINT={}      # gRPC's port", endpoint::grpc(known)))
+        .fix("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf      # or stay at this port, with HTTP");
     for agent in &requests.agents {
         occurrence = occurrence.quote(quote::fact("receiver, HTTP port", format!("gRPC from {agent}")));
     }

@@ -1,3 +1,4 @@
+use super::endpoint;
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
 use crate::model::Station;
@@ -29,10 +30,11 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::WithoutPath) else { return };
+    let http = endpoint::http(known);
     let mut occurrence = Occurrence::certain()
         .counting(requests.count)
-        .fix("OTLPSpanExporter(endpoint=\"http://<host>:4318/v1/traces\")")
-        .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<host>:4318      # or this, and no argument");
+        .fix(format!("OTLPSpanExporter(endpoint=\"{http}/v1/traces\")"))
+        .fix(format!("OTEL_EXPORTER_OTLP_ENDPOINT={http}      # or this, and no argument"));
     for target in &requests.targets {
         occurrence = occurrence.quote(quote::fact("receiver, HTTP port", target.to_string()));
     }

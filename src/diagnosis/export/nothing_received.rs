@@ -1,3 +1,4 @@
+use super::endpoint;
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::model::Station;
 
@@ -19,6 +20,9 @@ diagnosis! {
     /// ```
     ///
     /// and remember that Python's batch processor holds spans for 5 seconds.
+    /// Under `tracelink listen -- COMMAND` the environment is set already: then
+    /// an endpoint in code overrides it, or something in between (tox, docker,
+    /// sudo) does not pass it on.
     pub static NOTHING_RECEIVED = {
         code: "TL507",
         slug: "nothing-received",
@@ -48,10 +52,17 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         None => return,
     };
-    found(
+    let is_told = receiver.endpoints.as_ref().is_some_and(|endpoints| endpoints.are_told);
+    found(if is_told {
         occurrence
-            .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317")
+            .fix("OTLPSpanExporter()      # no endpoint in code: the environment has it")
+            .fix("passenv = OTEL_*        # tox; or docker -e, sudo -E")
+            .fix("OTEL_SDK_DISABLED=false")
+            .fix("trace.get_tracer_provider().shutdown()   # at the end")
+    } else {
+        occurrence
+            .fix(format!("OTEL_EXPORTER_OTLP_ENDPOINT={}", endpoint::grpc(known)))
             .fix("OTEL_TRACES_EXPORTER=otlp")
-            .fix("OTEL_SDK_DISABLED=false"),
-    );
+            .fix("OTEL_SDK_DISABLED=false")
+    });
 }

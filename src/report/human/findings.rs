@@ -51,9 +51,10 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
     for quote in &finding.evidence {
         quoted(quote, finding.severity, view, out)?;
     }
-    for (number, line) in finding.fix.iter().enumerate() {
+    let room = view.width.saturating_sub(LABEL + 2);
+    for (number, line) in finding.fix.iter().flat_map(|line| to_paste(line, room)).enumerate() {
         let label = if number == 0 { "fix" } else { "" };
-        writeln!(out, "  {label:<width$}{}", Safe(line).code(), width = LABEL)?;
+        writeln!(out, "  {label:<width$}{}", Safe(&line).code(), width = LABEL)?;
     }
     for other in &finding.alternatives {
         labelled("or else", &format!("{}: {}", other.slug, other.why), view, out)?;
@@ -67,6 +68,22 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
         finding.confidence.label().faint(),
         format!("tracelink explain {}", finding.code).faint()
     )
+}
+
+/// A line of a fix, so that it fits where it can and is right when it is pasted:
+/// a comment at its end moves nearer, or else above it.
+fn to_paste(line: &str, room: usize) -> Vec<String> {
+    if width(line) <= room {
+        return vec![line.to_owned()];
+    }
+    let Some((code, comment)) = line.split_once("  # ") else { return vec![line.to_owned()] };
+    let code = code.trim_end();
+    let near = format!("{code}  # {comment}");
+    if width(&near) <= room {
+        return vec![near];
+    }
+    let above = wrap(comment, room.saturating_sub(2)).into_iter().map(|part| format!("# {part}"));
+    above.chain([code.to_owned()]).collect()
 }
 
 /// How many times, and whom it concerns.

@@ -86,9 +86,11 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
         writeln!(out, "{:<14}{} ready in {}", "queue depth", count(*depth), safe(queue))?;
     }
     if report.limits.messages_not_seen > 0 {
-        let unseen = count(report.limits.messages_not_seen);
+        let unseen = report.limits.messages_not_seen;
         let text = format!(
-            "{unseen} messages were taken before they could be looked at (--broker-monitor sees all)"
+            "{} message{} taken before a look could see it (--broker-monitor sees all)",
+            count(unseen),
+            if unseen == 1 { " was" } else { "s were" }
         );
         writeln!(out, "{}", text.faint())?;
     }
