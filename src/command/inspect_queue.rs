@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, exit_of, print, save::Saver, tell_notices};
+use super::{Exit, fails, print, save::Saver, tell_notices};
 use crate::broker::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
 use crate::bundle::{Reading, announce, read_evidence, take};
 use crate::cli::{self, Output};
@@ -56,10 +56,7 @@ pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
 
 /// An empty queue is no missing evidence: it is looked at, and it is empty.
 fn inspected(report: &Report, output: &Output) -> Exit {
-    match exit_of(report, output.fail_on) {
-        Exit::NoEvidence => Exit::Fine,
-        other => other,
-    }
+    if fails(report, output.fail_on) { Exit::Findings } else { Exit::Fine }
 }
 
 fn inspect_snapshot(snapshot: &Path, args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {

@@ -115,18 +115,25 @@ fn tell_notices(notices: &[Notice], output: &Output) {
     }
 }
 
-/// How the run ends by what the report says.
+/// How the run ends by what the report says. That nothing came is no verdict,
+/// whatever is said of it.
 fn exit_of(report: &Report, fail_on: FailOn) -> Exit {
+    match report.verdict.status {
+        Status::NoEvidence => Exit::NoEvidence,
+        _ if fails(report, fail_on) => Exit::Findings,
+        _ => Exit::Fine,
+    }
+}
+
+/// Whether there is a finding at or above the severity that was asked for.
+fn fails(report: &Report, fail_on: FailOn) -> bool {
     let least = match fail_on {
         FailOn::Error => Some(Severity::Error),
         FailOn::Warning => Some(Severity::Warning),
         FailOn::Note => Some(Severity::Note),
         FailOn::Never => None,
     };
-    if least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity <= least)) {
-        return Exit::Findings;
-    }
-    if report.verdict.status == Status::NoEvidence { Exit::NoEvidence } else { Exit::Fine }
+    least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity <= least))
 }
 
 /// Writes the report to standard output.

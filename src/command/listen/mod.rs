@@ -21,7 +21,6 @@ use crate::broker::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::evidence::Naming;
-use crate::model::{Report, Status};
 use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
 use crate::report::text::safe;
 
@@ -86,7 +85,7 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     printer.events(session.round(0), 0)?;
 
     let report = session.report(Listing::default());
-    let verdict = verdict(&report, output);
+    let verdict = exit_of(&report, output.fail_on);
     let exit = match wrapped.as_ref().and_then(Wrapped::exit_code) {
         Some(code) if verdict == Exit::Fine && code != 0 => Exit::Command(code),
         _ => verdict,
@@ -97,15 +96,6 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     }
     close(&session)?;
     Ok(exit)
-}
-
-/// Nothing received is no verdict, whatever is said of it.
-fn verdict(report: &Report, output: &Output) -> Exit {
-    if report.verdict.status == Status::NoEvidence {
-        Exit::NoEvidence
-    } else {
-        exit_of(report, output.fail_on)
-    }
 }
 
 fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
