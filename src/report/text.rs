@@ -96,10 +96,15 @@ pub fn short_id(id: &str) -> String {
     }
 }
 
-/// A duration that a tired person reads at a glance: `3 ms`, `1.25 s`, `2 m 5 s`.
+/// A duration that a tired person reads at a glance: `20 µs`, `3 ms`, `1.25 s`,
+/// `2 m 5 s`, `3 h 20 m`, `2 d 4 h`.
 pub fn duration(millis: f64) -> String {
     let magnitude = millis.abs();
-    if magnitude < 1.0 {
+    if magnitude == 0.0 {
+        "0 ms".to_owned()
+    } else if magnitude < 0.1 {
+        format!("{:.0} µs", millis * 1_000.0)
+    } else if magnitude < 1.0 {
         format!("{millis:.1} ms")
     } else if magnitude < 1_000.0 {
         format!("{millis:.0} ms")
@@ -109,7 +114,12 @@ pub fn duration(millis: f64) -> String {
     } else {
         #[allow(clippy::cast_possible_truncation, reason = "`as` saturates")]
         let seconds = (millis / 1_000.0).round() as i64;
-        format!("{} m {} s", seconds / 60, seconds % 60)
+        let (minutes, hours) = (seconds / 60, seconds / 3_600);
+        match (minutes.abs(), hours.abs()) {
+            (..60, _) => format!("{minutes} m {} s", seconds.abs() % 60),
+            (_, ..48) => format!("{hours} h {} m", minutes.abs() % 60),
+            _ => format!("{} d {} h", hours / 24, hours.abs() % 24),
+        }
     }
 }
 
@@ -141,11 +151,17 @@ mod tests {
     #[test]
     fn durations_and_counts_read_at_a_glance() {
         let cases = [
+            (0.0, "0 ms"),
+            (0.022, "22 µs"),
             (0.1, "0.1 ms"),
             (3.4, "3 ms"),
             (1_250.0, "1.25 s"),
             (125_000.0, "2 m 5 s"),
+            (12_000_000.0, "3 h 20 m"),
+            (187_200_000.0, "2 d 4 h"),
             (-1_900.0, "-1.9 s"),
+            (-90_500.0, "-1 m 31 s"),
+            (f64::MAX, "106751991167300 d 15 h"),
         ];
         for (millis, text) in cases {
             assert_eq!(duration(millis), text);
