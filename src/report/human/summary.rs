@@ -123,7 +123,9 @@ fn figures(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:<14}{}", "end to end", spread(end_to_end))?;
     }
     if let Some(wait) = &metrics.queue_wait_ms {
-        writeln!(out, "{:<14}{}", "in the queue", spread(wait))?;
+        // A run may begin before its publishing has ended: it did not wait.
+        let [p50, p95, max] = [wait.p50, wait.p95, wait.max].map(|wait| wait.max(0.0));
+        writeln!(out, "{:<14}{}", "in the queue", spread(&Distribution { p50, p95, max, ..*wait }))?;
     }
     if metrics.retries.retried > 0 {
         writeln!(

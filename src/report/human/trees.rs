@@ -252,7 +252,7 @@ fn tree(
             && let Some(wait) = waits.get(&line.span.span_id)
         {
             let indent: String = line.branch.chars().take(line.branch.chars().count() - 3).collect();
-            let wait = format!("{} in the queue", duration(*wait));
+            let wait = waited(trace, line.span, *wait);
             writeln!(out, "  {}{} {}", indent.faint(), "┆".faint(), wait.faint())?;
         }
         span_line(trace, line, clock, &columns, out)?;
@@ -264,6 +264,19 @@ fn tree(
         writeln!(out, "  {}", "… the trace has more spans than are listed".faint())?;
     }
     Ok(())
+}
+
+/// What is said of a run's wait. A worker may begin before the publishing span
+/// has ended, and where the clocks of two machines differ before it has begun.
+fn waited(trace: &TraceReport, run: &SpanReport, wait: f64) -> String {
+    if wait >= 0.0 {
+        return format!("{} in the queue", duration(wait));
+    }
+    let producer = trace.spans.iter().find(|span| Some(span.span_id) == run.parent_id);
+    if producer.is_some_and(|producer| run.start < producer.start) {
+        return "begins before it was published: the clocks differ".to_owned();
+    }
+    format!("taken {} before the publishing ended", duration(-wait))
 }
 
 /// How wide each part of a line is.
