@@ -27,7 +27,7 @@ pub enum BrokerError {
          of your own add ?ssl_ca_certs=<file> or, to accept any, ?ssl_cert_reqs=none"
     )]
     Tls { broker: String, why: String },
-    #[error("{path}: {source}", path = path.display())]
+    #[error("cannot read {path}", path = path.display())]
     File { path: PathBuf, source: io::Error },
     #[error(
         "{broker} wants a password: write redis://:<password>@host:port/db, \

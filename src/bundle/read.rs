@@ -14,7 +14,7 @@ use crate::wire::snapshot::{Content, KeyLine, SnapshotError, read_head, read_key
 /// Why evidence could not be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    #[error("{path}: {source}", path = path.display())]
+    #[error("cannot read {path}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("{path}: neither a broker snapshot nor OTLP (JSON lines or protobuf)", path = .0.display())]
     Unknown(PathBuf),

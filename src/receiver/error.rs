@@ -22,8 +22,8 @@ pub enum ReceiverError {
         port = address.port()
     )]
     NotHere { address: SocketAddr, option: &'static str },
-    #[error("{address} cannot be listened on: {source}. Give another one with {option}")]
-    Bind { address: SocketAddr, option: &'static str, source: io::Error },
+    #[error("{address} cannot be listened on: {why}. Give another one with {option}")]
+    Bind { address: SocketAddr, option: &'static str, why: io::Error },
     #[error("no thread could be started for the receiver: {0}")]
     Threads(io::Error),
 }
@@ -35,7 +35,7 @@ impl ReceiverError {
             io::ErrorKind::AddrInUse => Self::InUse { address, option },
             io::ErrorKind::PermissionDenied => Self::Denied { address, option },
             io::ErrorKind::AddrNotAvailable => Self::NotHere { address, option },
-            _ => Self::Bind { address, option, source },
+            _ => Self::Bind { address, option, why: source },
         }
     }
 }
