@@ -180,6 +180,9 @@ pub struct Listen {
     /// The result backend, where it is not the broker; results are read by known task id only
     #[arg(long, value_name = "URL", requires = "broker")]
     pub result_backend: Option<String>,
+    /// `global_keyprefix` of the result backend, which has one of its own
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, requires = "broker")]
+    pub result_prefix: String,
     /// The name of Sentinel's master
     #[arg(long, value_name = "NAME", requires = "broker")]
     pub sentinel_master: Option<String>,

@@ -19,6 +19,8 @@ use crate::wire::celery::ReadOptions;
 pub struct Target {
     pub broker: BrokerUrl,
     pub result_backend: Option<BrokerUrl>,
+    /// What stands before each result's key.
+    pub result_prefix: String,
     pub naming: Naming,
     /// Whether to overhear every command through `MONITOR`.
     pub monitor: bool,
@@ -66,7 +68,11 @@ impl Watching {
     /// [`BrokerError`], where the broker cannot be reached or read, or may not
     /// be overheard.
     pub fn start(session: &Arc<Session>, target: &Target) -> Result<Self, BrokerError> {
-        let options = WatchOptions { key_prefix: target.naming.prefix.clone(), ..WatchOptions::default() };
+        let options = WatchOptions {
+            key_prefix: target.naming.prefix.clone(),
+            result_prefix: target.result_prefix.clone(),
+            ..WatchOptions::default()
+        };
         let watch = Watch::open(&target.broker, target.result_backend.as_ref(), options)?;
         let monitor = target
             .monitor

@@ -245,7 +245,7 @@ fn handoff_report(judged: &JudgedHandoff<'_>) -> HandoffReport {
             .collect(),
         deliveries: handoff
             .delivery
-            .map_or(0, |delivery| u32::try_from(delivery.sights.len()).unwrap_or(u32::MAX)),
+            .map_or(0, |delivery| u32::try_from(delivery.deliveries()).unwrap_or(u32::MAX)),
         result: handoff.result.map(result_text),
     }
 }

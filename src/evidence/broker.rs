@@ -329,5 +329,12 @@ pub struct Sight {
     pub redelivered: bool,
 }
 
+impl Sight {
+    /// Whether another shows the same, at whatever time.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.state, self.redelivered) == (other.state, other.redelivered)
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::age::{Age, Ages, Unit};
 use super::broker::Sight;
 use super::spans::{SpanKey, SpanStore, allocation, in_map};
-use crate::model::{Message, TaskResult, TraceId};
+use crate::model::{Message, MessageState, TaskResult, TraceId};
 
 /// Everything that was seen under one task id.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub struct Delivery {
     pub message: Arc<Message>,
     /// The broker's name.
     pub broker: Arc<str>,
-    /// In the order of their time.
+    /// In the order of their time, what is alike cut to its first and its last.
     pub sights: Vec<Sight>,
 }
 
@@ -91,14 +91,33 @@ impl Delivery {
     /// How many sights are kept of one message: the first and the latest.
     const SIGHTS: usize = 8;
 
+    /// Of a message that lay there at look after look only the first sight of it
+    /// and the last one say anything.
     fn saw(&mut self, sight: Sight) {
         let place = self.sights.partition_point(|earlier| *earlier < sight);
         if self.sights.get(place) != Some(&sight) {
             self.sights.insert(place, sight);
         }
+        for between in (place.saturating_sub(1)..=place + 1).rev() {
+            let is_same = |one: usize| self.sights.get(one).is_some_and(|one| one.is_like(&sight));
+            if between > 0 && is_same(between - 1) && is_same(between) && is_same(between + 1) {
+                self.sights.remove(between);
+            }
+        }
         if self.sights.len() > Self::SIGHTS {
             self.sights.remove(1);
         }
+    }
+
+    /// How many times it was seen to be handed to the workers: once, and once
+    /// more each time that one gave it back.
+    pub fn deliveries(&self) -> usize {
+        let pairs = self.sights.iter().zip(self.sights.iter().skip(1));
+        let given_back = pairs.filter(|(earlier, later)| {
+            let was_held = earlier.state != MessageState::Ready && later.state == MessageState::Ready;
+            later.redelivered && (was_held || !earlier.redelivered)
+        });
+        1 + given_back.count()
     }
 
     pub fn first(&self) -> Sight {

@@ -209,7 +209,8 @@ pub struct HandoffReport {
     pub producer: Option<(TraceId, SpanId)>,
     /// The consumer spans, ten at most.
     pub consumers: Vec<(TraceId, SpanId)>,
-    /// The deliveries seen in the broker.
+    /// How many times its message was seen in the broker to be handed out: 1, and
+    /// one more each time that a worker gave it back; 0 where it was not seen.
     pub deliveries: u32,
     /// What the result backend says: `SUCCESS`, `FAILURE ValueError`.
     pub result: Option<String>,

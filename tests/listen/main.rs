@@ -9,4 +9,5 @@ mod lines;
 mod listener;
 mod real;
 mod replay;
+mod stages;
 mod wrapped;

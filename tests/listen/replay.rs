@@ -49,10 +49,9 @@ fn said(report: &Value) -> Value {
     parts.iter().map(|part| ((*part).to_owned(), report[part].clone())).collect()
 }
 
-/// Runs `each` over all cases, a few at a time: most of the time is waiting.
-fn in_parallel(each: impl Fn(&Path) + Sync) {
+/// Runs `each` over the cases, a few at a time: most of the time is waiting.
+pub fn each_in_parallel(cases: &[PathBuf], each: impl Fn(&Path) + Sync) {
     const AT_ONCE: usize = 6;
-    let cases = cases();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
@@ -69,7 +68,7 @@ const IDLE: &str = "600ms";
 
 #[test]
 fn over_grpc_in_the_order_of_the_capture() {
-    in_parallel(|case| {
+    each_in_parallel(&cases(), |case| {
         let mut files: Vec<_> = fs::read_dir(case)
             .expect("readable")
             .map(|entry| entry.expect("readable").path())
@@ -91,7 +90,7 @@ fn over_grpc_in_the_order_of_the_capture() {
 
 #[test]
 fn over_http_as_json_shuffled() {
-    in_parallel(|case| {
+    each_in_parallel(&cases(), |case| {
         let mut requests = requests(case);
         // A fixed way to put them out of order, other for each case.
         let seed = case.as_os_str().len();

@@ -68,38 +68,22 @@ impl RedisServer {
 
     /// Loads a broker snapshot of the corpus.
     pub fn load(&self, snapshot: &Path) {
-        let bytes = |value: &serde_json::Value| -> Vec<u8> {
-            use base64::Engine;
-            match value.get("b64") {
-                Some(text) => base64::engine::general_purpose::STANDARD
-                    .decode(text.as_str().expect("text"))
-                    .expect("Base64"),
-                None => value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes(),
-            }
-        };
         let mut wire = Wire::connect(self.port);
-        for line in std::fs::read_to_string(snapshot).expect("readable").lines().skip(1) {
-            let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
-            let (key, entries) = (bytes(&line["key"]), &line["entries"]);
-            wire.ask(&[b"SELECT", line["db"].to_string().as_bytes()]);
-            let list = |entries: &serde_json::Value| entries.as_array().cloned().unwrap_or_default();
-            match line["type"].as_str().expect("a type") {
-                "list" => {
-                    list(entries).iter().for_each(|entry| drop(wire.ask(&[b"RPUSH", &key, &bytes(entry)])))
-                }
-                "set" => {
-                    list(entries).iter().for_each(|entry| drop(wire.ask(&[b"SADD", &key, &bytes(entry)])))
-                }
-                "zset" => list(entries).iter().for_each(|pair| {
-                    wire.ask(&[b"ZADD", &key, pair[1].to_string().as_bytes(), &bytes(&pair[0])]);
-                }),
-                "hash" => {
-                    for (field, value) in entries.as_object().expect("an object") {
-                        wire.ask(&[b"HSET", &key, field.as_bytes(), &bytes(value)]);
-                    }
-                }
-                _ => drop(wire.ask(&[b"SET", &key, &bytes(entries)])),
-            }
+        commands(snapshot).iter().for_each(|command| drop(wire.ask_with(command)));
+    }
+
+    /// Makes a broker snapshot of the corpus all that there is, between two
+    /// commands of anybody else: nobody sees a moment at which nothing is there.
+    pub fn become_snapshot(&self, snapshot: &Path) {
+        let mut wire = Wire::connect(self.port);
+        wire.ask(&[b"MULTI"]);
+        wire.ask(&[b"FLUSHALL"]);
+        commands(snapshot).iter().for_each(|command| drop(wire.ask_with(command)));
+        wire.send(&[b"EXEC"]);
+        let answers = wire.line();
+        assert!(answers.starts_with('*'), "{answers}");
+        for answer in (0..answers[1..].parse().expect("a count")).map(|_| wire.line()) {
+            assert!(!answer.starts_with('-'), "{}: {answer}", snapshot.display());
         }
     }
 
@@ -110,6 +94,40 @@ impl RedisServer {
         keys.sort();
         keys.into_iter().map(|key| (wire.ask(&[b"DUMP", &key]), key)).map(|(dump, key)| (key, dump)).collect()
     }
+}
+
+/// The commands that write a broker snapshot of the corpus.
+fn commands(snapshot: &Path) -> Vec<Vec<Vec<u8>>> {
+    let bytes = |value: &serde_json::Value| -> Vec<u8> {
+        use base64::Engine;
+        match value.get("b64") {
+            Some(text) => base64::engine::general_purpose::STANDARD
+                .decode(text.as_str().expect("text"))
+                .expect("Base64"),
+            None => value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes(),
+        }
+    };
+    let mut commands = Vec::new();
+    for line in std::fs::read_to_string(snapshot).expect("readable").lines().skip(1) {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let (key, entries) = (bytes(&line["key"]), &line["entries"]);
+        let mut push = |command: &[&[u8]]| commands.push(command.iter().map(|part| part.to_vec()).collect());
+        push(&[b"SELECT", line["db"].to_string().as_bytes()]);
+        let list = || entries.as_array().into_iter().flatten();
+        match line["type"].as_str().expect("a type") {
+            "list" => list().for_each(|entry| push(&[b"RPUSH", &key, &bytes(entry)])),
+            "set" => list().for_each(|entry| push(&[b"SADD", &key, &bytes(entry)])),
+            "zset" => list()
+                .for_each(|pair| push(&[b"ZADD", &key, pair[1].to_string().as_bytes(), &bytes(&pair[0])])),
+            "hash" => entries
+                .as_object()
+                .into_iter()
+                .flatten()
+                .for_each(|(field, value)| push(&[b"HSET", &key, field.as_bytes(), &bytes(value)])),
+            _ => push(&[b"SET", &key, &bytes(entries)]),
+        }
+    }
+    commands
 }
 
 impl Drop for RedisServer {
@@ -178,6 +196,10 @@ impl Wire {
     pub fn ask(&mut self, command: &[&[u8]]) -> Vec<u8> {
         self.send(command);
         self.reply()
+    }
+
+    pub fn ask_with(&mut self, command: &[Vec<u8>]) -> Vec<u8> {
+        self.ask(&command.iter().map(Vec::as_slice).collect::<Vec<_>>())
     }
 
     pub fn list(&mut self, command: &[&[u8]]) -> Vec<Vec<u8>> {

@@ -117,7 +117,7 @@ impl Watch {
     ) -> Result<Self, BrokerError> {
         let mut connection = Connection::open(url)?;
         let mut known = Known::new(options.key_prefix.clone());
-        let mut walk = Walk::default();
+        let mut walk = Walk::first();
         match survey(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
             Ok(survey) => {
                 known.learn(&survey);

@@ -26,6 +26,10 @@ const STRETCH: Duration = Duration::from_millis(20);
 /// as the walk itself took of Redis's time.
 const REST: Duration = Duration::from_secs(5);
 const REST_FOR_WALK: u32 = 20;
+/// How many times as long as the walk took is rested where a key has come or
+/// gone since: an application that starts up makes its queues now, and its first
+/// messages are in them.
+const REST_FOR_NEWS: u32 = 50;
 /// So many keys more or fewer than at the last walk, as one in so many, begin
 /// the next walk early.
 const MANY: u64 = 1000;
@@ -49,6 +53,8 @@ pub struct Walk {
     steps: u64,
     /// Whether every name was met so far.
     is_whole: bool,
+    /// When the last walk ended, or the first one began.
+    ended: Option<Instant>,
     /// When the last whole walk began.
     complete_since: Option<Timestamp>,
     /// How many keys there were when the last walk began.
@@ -70,11 +76,19 @@ impl Default for Stage {
 }
 
 impl Walk {
+    /// Before a first walk in one go.
+    pub fn first() -> Self {
+        Self { ended: Some(Instant::now()), ..Self::default() }
+    }
+
     /// What a first walk in one go left behind.
     pub fn began_with(&mut self, complete_since: Option<Timestamp>, keys: u64) {
+        let now = Instant::now();
+        self.took = self.ended.map_or(Duration::ZERO, |began| now - began);
+        self.ended = Some(now);
         self.complete_since = complete_since;
         self.keys = keys;
-        self.stage = Stage::Rest { until: Some(Instant::now() + REST) };
+        self.stage = Stage::Rest { until: Some(now + REST) };
     }
 
     /// Begins anew at the next look, and trusts nothing of before: another
@@ -140,7 +154,8 @@ impl Walk {
     }
 
     /// Whether it is time for the next walk: the rest is over, or half of it
-    /// and the number of keys has changed much.
+    /// and the number of keys has changed much, or it has changed at all and a
+    /// walk costs next to nothing.
     fn has_rested(
         &self,
         until: Option<Instant>,
@@ -151,11 +166,14 @@ impl Walk {
         if now >= until {
             return Ok(true);
         }
-        if now + self.rest() / 2 < until {
+        let is_half_over = now + self.rest() / 2 >= until;
+        let is_cheap = self.ended.is_none_or(|ended| now >= ended + self.took * REST_FOR_NEWS);
+        if !is_half_over && !is_cheap {
             return Ok(false);
         }
         let keys: u64 = connection.ask(&ReadCommand::KeyCount)?;
-        Ok(keys.abs_diff(self.keys) > MANY.max(self.keys / SHARE))
+        let change = keys.abs_diff(self.keys);
+        Ok((is_cheap && change > 0) || (is_half_over && change > MANY.max(self.keys / SHARE)))
     }
 
     fn rest(&self) -> Duration {
@@ -178,7 +196,9 @@ impl Walk {
             self.complete_since = Some(self.began);
             known.forget_what_is_gone(self.number);
         }
-        self.stage = Stage::Rest { until: Some(Instant::now() + self.rest()) };
+        let now = Instant::now();
+        self.ended = Some(now);
+        self.stage = Stage::Rest { until: Some(now + self.rest()) };
     }
 
     fn take(

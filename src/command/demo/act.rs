@@ -104,6 +104,7 @@ fn heed(
             let target = Target {
                 broker: BrokerUrl::parse(url)?,
                 result_backend: None,
+                result_prefix: String::new(),
                 naming: Naming::default(),
                 monitor: false,
                 every: EVERY,

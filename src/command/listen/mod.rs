@@ -108,6 +108,7 @@ fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
     Ok(Target {
         broker: parse(broker)?,
         result_backend: args.result_backend.as_deref().map(parse).transpose()?,
+        result_prefix: args.result_prefix.clone(),
         naming: Naming::from(&args.naming),
         monitor: args.broker_monitor,
         every: Target::EVERY,
