@@ -195,10 +195,16 @@ impl<'e> Handoff<'e> {
         })
     }
 
-    /// From the end of the PRODUCER span to the start of the run.
+    /// From the end of the PRODUCER span, the instrumentor's or a hand-made one
+    /// that the run continues, to the start of the run.
     pub fn queue_wait_ms(&self) -> Option<f64> {
-        let (producer, consumer) = (self.producer?, self.consumer()?);
-        Some(consumer.span.start.millis_since(producer.span.end))
+        let consumer = self.consumer()?;
+        let hand_made = || {
+            let parent = consumer.trace.get(consumer.span.parent?)?;
+            (parent.kind == SpanKind::Producer).then_some(parent)
+        };
+        let producer = self.producer.map(|producer| producer.span).or_else(hand_made)?;
+        Some(consumer.span.start.millis_since(producer.end))
     }
 }
 

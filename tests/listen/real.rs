@@ -1,12 +1,13 @@
 //! The real stack: FastAPI, Celery and the OpenTelemetry Python SDK, run as a
 //! wrapped command whose broker is watched.
 
+use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::python;
 use crate::support::redis::{RedisServer, free_port};
+use crate::support::{node, python};
 
 /// Runs the application under the receiver, and returns the exit code and the report.
 fn run(protocol: &str, env: &[(&str, &str)], args: &[&str]) -> (Option<i32>, Value, String) {
@@ -72,4 +73,60 @@ fn the_monitor_sees_what_polling_misses() {
     assert_eq!(code, Some(0), "{report:#}{error}");
     assert_eq!(report["inputs"]["messages"], 2, "{}", report["inputs"]);
     assert_eq!(report["limits"]["messages_not_seen"], 0, "{}", report["limits"]);
+}
+
+/// An API in JavaScript, which sends OTLP/JSON, before the worker in Python,
+/// which sends protobuf.
+fn run_javascript(propagator: &str) -> (Option<i32>, Value, String) {
+    let api = json!(["node", node::path_of("orders.js")]).to_string();
+    let modules = node::modules();
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    let env = [
+        ("API_COMMAND", &*api),
+        ("API_PROPAGATOR", propagator),
+        ("NODE_PATH", modules.to_str().expect("UTF-8")),
+        ("ORDERS", "2"),
+    ];
+    let ran = run("http/protobuf", &env, &["--save", bundle.to_str().expect("UTF-8")]);
+    // Each of them came, and all that came was taken.
+    let log = fs::read_to_string(bundle.join("receiver.jsonl")).expect("kept");
+    assert!(log.contains("OTel-OTLP-Exporter-JavaScript/"), "{log}");
+    assert!(log.contains("OTel-OTLP-Exporter-Python/"), "{log}");
+    assert!(log.lines().all(|line| line.contains("\"accepted\"")), "{log}");
+    ran
+}
+
+#[test]
+fn an_api_in_javascript_hands_over_to_a_worker_in_python() {
+    let (code, report, error) = run_javascript("tracecontext");
+    assert_eq!(code, Some(0), "{report:#}{error}");
+    assert_eq!(report["verdict"]["status"], "healthy", "{report:#}");
+    assert_eq!(
+        (&report["inputs"]["traces"], &report["inputs"]["handoffs"]),
+        (&json!(2), &json!(2)),
+        "{report:#}"
+    );
+    for handoff in report["handoffs"].as_array().expect("a list") {
+        let stations = handoff["stations"].as_object().expect("five");
+        assert!(stations.values().all(|state| state == "intact"), "{handoff:#}");
+        assert!(handoff["queue_wait_ms"].as_f64().is_some_and(|wait| wait > 100.0), "{handoff:#}");
+    }
+}
+
+#[test]
+fn an_api_in_javascript_that_writes_b3_is_named_for_certain() {
+    let (code, report, error) = run_javascript("b3multi");
+    assert_eq!(code, Some(1), "{report:#}{error}");
+    let findings = report["findings"].as_array().expect("a list");
+    let said: Vec<_> = findings
+        .iter()
+        .map(|finding| (&finding["slug"], &finding["variant"], &finding["confidence"], &finding["count"]))
+        .collect();
+    assert_eq!(
+        said,
+        [(&json!("propagator-mismatch"), &json!("b3multi-to-other"), &json!("certain"), &json!(2))],
+        "{report:#}"
+    );
+    assert!(findings[0]["evidence"].to_string().contains("x-b3-traceid"), "{:#}", findings[0]);
 }

@@ -161,8 +161,7 @@ fn said(report: &Value) -> Value {
         "handoffs",
         "fix",
     ];
-    let findings =
-        list("findings").map(|finding| parts.map(|part| finding[part].clone()).to_vec());
+    let findings = list("findings").map(|finding| parts.map(|part| finding[part].clone()).to_vec());
     let is_heard_of = |handoff: &&Value| {
         handoff["deliveries"] != 0
             || handoff["producer"] != Value::Null

@@ -4,9 +4,11 @@
 
 Nothing in it knows tracelink: the exporter, its protocol and the propagators come
 from OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL and OTEL_PROPAGATORS,
-that of the worker alone from WORKER_PROPAGATORS. The broker is at BROKER.
+that of the worker alone from WORKER_PROPAGATORS. The broker is at BROKER. With
+API_COMMAND (JSON, a list of words) another API than this one's is started.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -81,17 +83,20 @@ def worker():
 def drive():
     import redis
 
-    def start(role, **env):
-        return subprocess.Popen([sys.executable, __file__, role], env={**os.environ, **env})
+    def start(command, **env):
+        return subprocess.Popen(command, env={**os.environ, **env})
+
+    def this(role):
+        return [sys.executable, __file__, role]
 
     broker = redis.Redis.from_url(BROKER)
-    running = [start("api")]
+    running = [start(json.loads(os.environ.get("API_COMMAND", "null")) or this("api"))]
     try:
         ids = [order(number) for number in range(ORDERS)]
         # Long enough for who looks at the queue to see the messages in it.
         time.sleep(1.0)
         propagators = os.environ.get("WORKER_PROPAGATORS", os.environ.get("OTEL_PROPAGATORS", "tracecontext,baggage"))
-        running.append(start("worker", OTEL_PROPAGATORS=propagators))
+        running.append(start(this("worker"), OTEL_PROPAGATORS=propagators))
         deadline = time.time() + 40
         while time.time() < deadline and not all(broker.exists(f"celery-task-meta-{id}") for id in ids):
             time.sleep(0.05)
@@ -105,8 +110,6 @@ def drive():
 
 def order(number):
     """Posts an order as soon as the API answers, and returns its task's id."""
-    import json
-
     url = f"http://127.0.0.1:{PORT}/orders?order={number}"
     for _ in range(400):
         try:

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 /// One installation at a time is made.
 static MAKING: Mutex<()> = Mutex::new(());
 
-/// Where the packages are.
-fn modules() -> PathBuf {
+/// Where the packages are: `NODE_PATH`.
+pub fn modules() -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut hasher = DefaultHasher::new();
@@ -41,10 +41,15 @@ fn modules() -> PathBuf {
     modules
 }
 
+/// The path of one of `tests/js`.
+pub fn path_of(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js").join(name)
+}
+
 /// Runs one of `tests/js`, and returns what it printed.
 pub fn script(name: &str, args: &[&str]) -> String {
     let output = Command::new("node")
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js").join(name))
+        .arg(path_of(name))
         .args(args)
         .env("NODE_PATH", modules())
         .output()
