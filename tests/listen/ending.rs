@@ -3,6 +3,9 @@
 use std::net::TcpListener;
 use std::process::Command;
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use rustix::process::Signal;
 
 use super::listener::Listener;
@@ -28,6 +31,53 @@ fn what_was_acknowledged_is_in_the_report() {
     listener.signal(Signal::INT);
     let report = listener.wait().report();
     assert_eq!(report["inputs"]["spans"], 10, "{report}");
+}
+
+/// Four exporters that go on over gRPC while it ends: each span that one of them
+/// was told is taken is in the report.
+#[test]
+fn what_was_acknowledged_over_grpc_in_the_middle_of_the_end_is_in_the_report() {
+    const EXPORTERS: u8 = 4;
+    const SOME: usize = 100;
+    let listener = Listener::start(&[]);
+    let address = format!("http://127.0.0.1:{}", listener.grpc);
+    let (tell, told) = std::sync::mpsc::channel();
+    let exporters: Vec<_> = (1..=EXPORTERS)
+        .map(|exporter| {
+            let (address, tell) = (address.clone(), tell.clone());
+            std::thread::spawn(move || {
+                let runtime =
+                    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async {
+                    let mut client = TraceServiceClient::connect(address).await.expect("it listens");
+                    for number in 1_u64.. {
+                        let span = Span {
+                            trace_id: vec![exporter; 16],
+                            span_id: number.to_be_bytes().to_vec(),
+                            name: "GET /".to_owned(),
+                            start_time_unix_nano: 1_795_376_994_000_000_000,
+                            end_time_unix_nano: 1_795_376_994_000_000_001,
+                            ..Span::default()
+                        };
+                        let scope_spans = vec![ScopeSpans { spans: vec![span], ..ScopeSpans::default() }];
+                        let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+                        if client.export(ExportTraceServiceRequest { resource_spans }).await.is_err() {
+                            return;
+                        }
+                        tell.send(()).expect("it is counted");
+                    }
+                });
+            })
+        })
+        .collect();
+    drop(tell);
+    (0..SOME).for_each(|_| told.recv().expect("it goes on"));
+    listener.signal(Signal::INT);
+    exporters.into_iter().for_each(|exporter| exporter.join().expect("no panic"));
+    let acknowledged = SOME + told.iter().count();
+    let report = listener.wait().report();
+    let spans = report["inputs"]["spans"].as_u64().and_then(|spans| usize::try_from(spans).ok());
+    assert!(spans.is_some_and(|spans| spans >= acknowledged), "{acknowledged} of {spans:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 """Clients of the receiver that are not its own code; each prints JSON.
 
     otlp_clients.py sdk grpc|http none|gzip PORT     the OpenTelemetry SDK's exporter
+    otlp_clients.py signals grpc|http PORT           its exporters of metrics and logs
     otlp_clients.py grpcio PORT                      raw gRPC calls, right and wrong
     otlp_clients.py requests PORT                    raw HTTP requests, right and wrong
 """
@@ -105,6 +106,60 @@ def sdk(protocol, compression, port):
     }
 
 
+def signals(protocol, port):
+    """Two data points and a log record from the real SDK: what became of them."""
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    complaints = []
+
+    class Listen(logging.Handler):
+        def emit(self, record):
+            complaints.append(record.getMessage())
+
+    logging.getLogger("opentelemetry").addHandler(Listen(logging.WARNING))
+    if protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+
+        where = {"endpoint": f"http://127.0.0.1:{port}", "insecure": True, "timeout": 10}
+        metrics, logs = OTLPMetricExporter(**where), OTLPLogExporter(**where)
+    else:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+        base = f"http://127.0.0.1:{port}/v1"
+        metrics = OTLPMetricExporter(f"{base}/metrics", timeout=10)
+        logs = OTLPLogExporter(endpoint=f"{base}/logs", timeout=10)
+
+    told = {}
+
+    def watch(exporter, signal):
+        export = exporter.export
+
+        def watched(*args, **kwargs):
+            result = export(*args, **kwargs)
+            told[signal] = result.name
+            return result
+
+        exporter.export = watched
+
+    watch(metrics, "metrics")
+    watch(logs, "logs")
+    meters = MeterProvider([PeriodicExportingMetricReader(metrics, export_interval_millis=3_600_000)])
+    orders = meters.get_meter("tracelink-test").create_counter("orders")
+    orders.add(1, {"kind": "new"})
+    orders.add(2, {"kind": "old"})
+    meters.shutdown()
+    loggers = LoggerProvider()
+    loggers.add_log_record_processor(SimpleLogRecordProcessor(logs))
+    loggers.get_logger("tracelink-test").emit(body="an order came")
+    loggers.shutdown()
+    return {**told, "complaints": complaints}
+
+
 def status(body):
     """google.rpc.Status, read with Google's own classes."""
     from google.protobuf import json_format
@@ -193,4 +248,4 @@ def over_http(port):
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
-    print(json.dumps({"sdk": sdk, "grpcio": grpcio, "requests": over_http}[what](*rest)))
+    print(json.dumps({"sdk": sdk, "signals": signals, "grpcio": grpcio, "requests": over_http}[what](*rest)))

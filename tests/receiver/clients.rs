@@ -1,16 +1,20 @@
 //! The doors with the clients that people have: the OpenTelemetry SDKs of Python
 //! and JavaScript, gRPC's own client for Python, and `requests`.
 
+use std::io::Write;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tracelink::evidence::Outcome;
 use tracelink::model::{Invalid, ParentOrigin, Resource, Scope, Span, SpanStatus};
-use tracelink::receiver::{Encoding, Receipt, Refusal, Transport};
-use tracelink::wire::otlp::{Sink, decode_json, decode_protobuf};
+use tracelink::receiver::{Budget, Encoding, Receipt, Refusal, Signal, Transport};
+use tracelink::wire::otlp::{
+    Sink, count_logs_protobuf, count_metrics_protobuf, decode_json, decode_protobuf,
+};
 
-use super::inbox::House;
+use super::inbox::{House, connect};
 use crate::support::{node, python};
 
 /// The spans of a request, as a client's script tells its own.
@@ -147,6 +151,64 @@ fn an_sdk_that_is_told_to_wait_sends_again_and_one_that_is_refused_does_not() {
     let said: Value = serde_json::from_str(&node::script("export.js", &[&url, "none"])).expect("JSON");
     assert_eq!(said["results"], json!([0]), "{said:#}");
     assert_eq!(std::mem::take(&mut house.book.told().taken).len(), 2);
+    house.receiver.close(Duration::from_secs(5));
+}
+
+/// Memory that is full is a matter of time: a real SDK waits, and loses nothing.
+#[test]
+fn an_sdk_that_meets_a_full_receiver_loses_nothing() {
+    const EACH: usize = 9000;
+    const CLIENTS: usize = 10;
+    // What is left over is less than any request of the SDK.
+    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(CLIENTS * EACH + 500)));
+    for (number, (protocol, port)) in
+        [("grpc", house.grpc.port()), ("http", house.http.port())].into_iter().enumerate()
+    {
+        // Others hold the rest, until the SDK was told to wait.
+        let slow: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let head = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+                let head = format!("{head}content-length: {}\r\n\r\n", EACH + 1);
+                let mut stream = connect(house.http);
+                stream.write_all(&[head.as_bytes(), &[b' '; EACH]].concat()).expect("it reads");
+                stream
+            })
+            .collect();
+        house.wait_for_bytes(CLIENTS * EACH);
+        let exporter = std::thread::spawn(move || sdk(protocol, "none", port));
+        house.book.wait(Outcome::Busy, number + 1);
+        drop(slow);
+        let said = exporter.join().expect("no panic");
+        assert_eq!(said["results"], json!(["SUCCESS"]), "{protocol}: {said:#}");
+        let (_, encoding, _, body) = house.book.told().taken.pop().expect("taken");
+        assert_eq!(Value::Array(Read::of(encoding, &body).spans), said["spans"], "{protocol}");
+        assert!(house.book.told().taken.is_empty(), "{protocol}: once");
+    }
+    assert_eq!(house.budget.used(), 0);
+    house.receiver.close(Duration::from_secs(5));
+}
+
+#[test]
+fn the_python_sdk_s_metrics_and_logs_are_taken_over_both_transports() {
+    let house = House::open();
+    for (protocol, transport, port) in
+        [("grpc", Transport::Grpc, house.grpc.port()), ("http", Transport::Http, house.http.port())]
+    {
+        let said = client(&["signals", protocol, &port.to_string()]);
+        assert_eq!(said, json!({"metrics": "SUCCESS", "logs": "SUCCESS", "complaints": []}), "{protocol}");
+        let taken = std::mem::take(&mut house.book.told().taken);
+        let counts: Vec<_> = taken
+            .iter()
+            .map(|(signal, encoding, came, body)| {
+                assert_eq!((*encoding, *came), (Encoding::Protobuf, transport));
+                let count =
+                    if *signal == Signal::Metrics { count_metrics_protobuf } else { count_logs_protobuf };
+                (*signal, count(body).expect("an SDK sent it"))
+            })
+            .collect();
+        // A counter with two sets of attributes, and one record.
+        assert_eq!(counts, [(Signal::Metrics, 2), (Signal::Logs, 1)], "{protocol}");
+    }
     house.receiver.close(Duration::from_secs(5));
 }
 

@@ -222,6 +222,15 @@ fn a_local_page_may_send() {
     assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
     assert!(answer.contains("access-control-allow-origin: http://localhost:3000"), "{answer}");
     assert!(answer.contains("access-control-allow-headers: content-type,x-key"), "{answer}");
+    let page = "origin: http://localhost:3000\r\ncontent-type: application/json\r\n";
+    for (body, status) in [("{}", "200"), ("{\"busy\":1}", "429"), ("{\"broken\"", "400")] {
+        let answer = ask(house.http, "POST /v1/traces", page, body.as_bytes());
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("access-control-allow-origin: http://localhost:3000\r\n"), "{answer}");
+        assert!(answer.contains("access-control-expose-headers: retry-after\r\n"), "{answer}");
+    }
+    let outcomes = std::mem::take(&mut house.book.told().ended);
+    assert_eq!(outcomes.len(), 3, "each of them is told, and no preflight: {outcomes:?}");
     let greeting = ask(house.http, "GET /", "", b"");
     assert!(
         greeting.contains("tracelink listens") && greeting.contains(&house.grpc.to_string()),

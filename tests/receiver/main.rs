@@ -23,16 +23,21 @@
 //!    `clients::an_sdk_that_is_told_to_wait_…` (not sent again),
 //!    `listen::lines::line_9_…` (counts), `listen::lines::line_8_…` (a warning).
 //! 6. Retryable or not: `clients::an_sdk_that_is_told_to_wait_…` (G, H),
-//!    `hostile::a_full_budget_is_a_matter_of_time` (G, H); as a client:
+//!    `hostile::a_full_budget_is_a_matter_of_time` (G, H),
+//!    `clients::an_sdk_that_meets_a_full_receiver_loses_nothing` (G, H); as a client:
 //!    `forward::a_refusal_for_now_…`, `forward::a_busy_receiver_…`.
 //! 7. A `Status` in the request's own type: `clients::every_refusal_over_http_…`.
 //! 8. JSON: `clients::the_javascript_sdk_…`, `listen::lines::line_8_…`.
 //! 9. Ids of a wrong length, or zero: `listen::lines::line_9_…` (G, H, JSON).
 //! 10. and 11. High flags, and a resend: `listen::lines::lines_10_and_11_…` (G, H).
-//! 12. Metrics and logs: `doors::each_signal_…` (G, H), `listen::lines::line_12_…`.
+//! 12. Metrics and logs: `doors::each_signal_…` (G, H), `listen::lines::line_12_…`,
+//!     `clients::the_python_sdk_s_metrics_and_logs_…` (G, H).
 //!
 //! Wrong ways in: `doors::each_wrong_way_is_answered_and_told`,
-//! `wire::broken_framing_is_named`.
+//! `wire::broken_framing_is_named`. Browsers: `doors::a_local_page_may_send`.
+//! What was acknowledged is in the report: `listen::ending::…` (G, H),
+//! `hostile::closing_loses_nothing_that_was_answered` (H),
+//! `wire::closing_lets_a_grpc_call_end_and_takes_no_other` (G).
 
 mod clients;
 mod doors;
