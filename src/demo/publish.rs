@@ -105,6 +105,10 @@ impl Publisher {
         span.set("messaging.message.id", &*task.id);
         span.set("celery.task_name", &*task.task);
         span.set("messaging.destination_kind", "queue");
+        // What is empty, as the default exchange's name is, it leaves away.
+        if !route.exchange.is_empty() {
+            span.set("celery.exchange", &*route.exchange);
+        }
         span.set("messaging.destination", &*route.routing_key);
         span
     }

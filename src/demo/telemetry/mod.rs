@@ -20,6 +20,9 @@ pub use propagate::Carrier;
 pub struct Context {
     pub trace_id: u128,
     pub span_id: u64,
+    /// The span's own parent, which Jaeger's header names too; 0 for none, and
+    /// for a span of another process.
+    pub parent_id: u64,
     pub sampled: bool,
 }
 
@@ -89,7 +92,8 @@ impl Tracer {
             Sampler::Ratio(ratio) => is_below(trace_id, ratio),
         };
         let remote = if matches!(parent, Parent::Remote(_)) { PARENT_IS_REMOTE } else { 0 };
-        let context = Context { trace_id, span_id: fastrand::u64(1..), sampled };
+        let parent_id = above.map_or(0, |above| above.span_id);
+        let context = Context { trace_id, span_id: fastrand::u64(1..), parent_id, sampled };
         let span = Span {
             trace_id: trace_id.to_be_bytes().to_vec(),
             span_id: context.span_id.to_be_bytes().to_vec(),

@@ -11,7 +11,7 @@ pub type Carrier = BTreeMap<String, String>;
 
 /// Writes a context in each of the formats.
 pub fn inject(propagators: &[Propagator], context: Context, carrier: &mut Carrier) {
-    let Context { trace_id, span_id, sampled } = context;
+    let Context { trace_id, span_id, parent_id, sampled } = context;
     let (trace, span, bit) = (format!("{trace_id:032x}"), format!("{span_id:016x}"), u8::from(sampled));
     let mut set = |name: &str, value: String| {
         carrier.insert(name.to_owned(), value);
@@ -27,7 +27,10 @@ pub fn inject(propagators: &[Propagator], context: Context, carrier: &mut Carrie
                 set("x-b3-spanid", span.clone());
                 set("x-b3-sampled", bit.to_string());
             }
-            Propagator::Jaeger => set("uber-trace-id", format!("{trace}:{span}:0:{bit:02x}")),
+            // Python's sets the debug bit of whatever is sampled.
+            Propagator::Jaeger => {
+                set("uber-trace-id", format!("{trace}:{span}:{parent_id:016x}:{:02x}", bit * 0b11));
+            }
         }
     }
 }
@@ -56,6 +59,7 @@ impl From<SpanContext> for Context {
         Self {
             trace_id: u128::from_be_bytes(context.trace_id.bytes()),
             span_id: u64::from_be_bytes(context.span_id.bytes()),
+            parent_id: 0,
             sampled: context.sampling != Sampling::NotSampled,
         }
     }
@@ -70,7 +74,7 @@ mod tests {
     #[test]
     fn each_format_is_read_as_it_is_written_and_by_no_other() {
         for sampled in [true, false] {
-            let context = Context { trace_id: 0xabc, span_id: 0xdef, sampled };
+            let context = Context { trace_id: 0xabc, span_id: 0xdef, parent_id: 0, sampled };
             for writer in ALL {
                 let mut carrier = Carrier::new();
                 inject(&[writer], context, &mut carrier);
@@ -83,10 +87,23 @@ mod tests {
     }
 
     #[test]
+    fn jaegers_header_is_as_pythons() {
+        let of = |context| {
+            let mut carrier = Carrier::new();
+            inject(&[Propagator::Jaeger], context, &mut carrier);
+            carrier["uber-trace-id"].clone()
+        };
+        let child = Context { trace_id: 0xabc, span_id: 0xdef, parent_id: 0x123, sampled: true };
+        assert_eq!(of(child), "00000000000000000000000000000abc:0000000000000def:0000000000000123:03");
+        let root = Context { parent_id: 0, sampled: false, ..child };
+        assert_eq!(of(root), "00000000000000000000000000000abc:0000000000000def:0000000000000000:00");
+    }
+
+    #[test]
     fn the_last_propagator_wins() {
         let (one, other) = (
-            Context { trace_id: 1, span_id: 1, sampled: true },
-            Context { trace_id: 2, span_id: 2, sampled: true },
+            Context { trace_id: 1, span_id: 1, parent_id: 0, sampled: true },
+            Context { trace_id: 2, span_id: 2, parent_id: 0, sampled: true },
         );
         let mut carrier = Carrier::new();
         inject(&[Propagator::W3c], one, &mut carrier);

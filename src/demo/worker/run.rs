@@ -39,15 +39,21 @@ struct Exception {
 }
 
 impl Exception {
-    fn traceback(&self) -> String {
-        let kind = if self.module == "builtins" {
+    /// Its type with its module, as spans record it and tracebacks end.
+    fn qualified(&self) -> String {
+        if self.module == "builtins" {
             self.kind.to_owned()
         } else {
             format!("{}.{}", self.module, self.kind)
-        };
+        }
+    }
+
+    fn traceback(&self) -> String {
         format!(
-            "Traceback (most recent call last):\n  File \"tasks.py\", in process_order\n    {}\n{kind}: {}\n",
-            self.line, self.message
+            "Traceback (most recent call last):\n  File \"tasks.py\", in process_order\n    {}\n{}: {}\n",
+            self.line,
+            self.qualified(),
+            self.message
         )
     }
 
@@ -58,13 +64,15 @@ impl Exception {
 
 impl Raised {
     /// The type, the message and the traceback, as they are recorded.
-    fn described(&self) -> (&'static str, String, String) {
+    fn described(&self) -> (String, String, String) {
         match self {
-            Self::Exception(exception) => (exception.kind, exception.message.clone(), exception.traceback()),
+            Self::Exception(exception) => {
+                (exception.qualified(), exception.message.clone(), exception.traceback())
+            }
             Self::Retry(exception, countdown) => {
                 let reason = retry_reason(exception, *countdown);
                 let traceback = format!("{}celery.exceptions.Retry: {reason}\n", exception.traceback());
-                ("celery.exceptions.Retry", reason, traceback)
+                ("celery.exceptions.Retry".to_owned(), reason, traceback)
             }
         }
     }
@@ -118,7 +126,7 @@ impl Runner {
                 Err(raised) => {
                     let (kind, message, traceback) = raised.described();
                     run.fail(&message);
-                    run.record(kind, &message, &traceback);
+                    run.record(&kind, &message, &traceback);
                 }
             }
             run.end();
@@ -178,9 +186,9 @@ impl Runner {
         let ended = self.work(task, span.as_parent());
         if let Err(raised) = &ended {
             let (kind, message, traceback) = raised.described();
-            let short = kind.rsplit('.').next().unwrap_or(kind);
+            let short = kind.rsplit('.').next().unwrap_or_default();
             span.fail(&format!("{short}: {message}"));
-            span.record(kind, &message, &traceback);
+            span.record(&kind, &message, &traceback);
         }
         if !reader.leaks {
             span.end();
@@ -249,7 +257,7 @@ impl Runner {
             if let Some(mut span) = span {
                 let (Raised::Exception(exception) | Raised::Retry(exception, _)) = &raised;
                 span.fail(&format!("{}: {}", exception.kind, exception.message));
-                span.record(exception.kind, &exception.message, &exception.traceback());
+                span.record(&exception.qualified(), &exception.message, &exception.traceback());
                 span.end();
             }
             return Err(raised);
