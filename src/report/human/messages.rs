@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use comfy_table::ContentArrangement;
+use comfy_table::{ContentArrangement, Table};
 
 use super::paint::mark;
 use super::queues::{print, table};
 use super::{Verbosity, View};
 use crate::model::{MessageReport, Report, Severity};
-use crate::report::text::{count, fit, safe, short_id};
+use crate::report::text::{count, fit, safe, short_id, width};
 
 /// How many messages are shown unless more were asked for.
 const SHOWN: usize = 10;
@@ -21,22 +21,7 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     if rows == 0 {
         return Ok(());
     }
-    let is_wide = view.width >= WIDE;
-    let header: &[&str] = if is_wide {
-        &["message", "state", "task", "id", "try", "origin", "context", "trace", "span", "verdict"]
-    } else {
-        &["message", "task", "id", "origin", "context", "verdict"]
-    };
-    let mut messages = table(view.width, header.iter().copied());
-    messages.set_content_arrangement(ContentArrangement::Disabled);
-    for message in &report.messages[..rows] {
-        let cells = if is_wide { wide(message, report) } else { narrow(message, report) };
-        messages.add_row(cells);
-    }
-    for column in messages.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    print(&messages, out)?;
+    print(&laid_out(&report.messages[..rows], report, view.width), out)?;
     for message in report.messages[..rows].iter().filter(|message| message.args.is_some()) {
         let args = message.args.as_deref().unwrap_or_default();
         writeln!(out, "  {}  {}", safe(&short_id(&message.id)), safe(args))?;
@@ -48,8 +33,41 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
-/// From so many columns on, everything has a column of its own.
-const WIDE: usize = 120;
+/// The widest of the tables that fits: everything in a column of its own, the
+/// ids cut, or without the origins.
+fn laid_out(messages: &[MessageReport], report: &Report, columns: usize) -> Table {
+    const WIDE: [&str; 10] =
+        ["message", "state", "task", "id", "try", "origin", "context", "trace", "span", "verdict"];
+    const NARROW: [&str; 6] = ["message", "task", "id", "origin", "context", "verdict"];
+    const ORIGIN: usize = 3;
+    let table = |header: &[&'static str], cells: &dyn Fn(&MessageReport) -> Vec<String>| {
+        let mut table = table(columns, header.iter().copied());
+        table.set_content_arrangement(ContentArrangement::Disabled);
+        for message in messages {
+            table.add_row(cells(message));
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        table
+    };
+    let fits = |table: &Table| table.lines().all(|line| 1 + width(line.trim_end()) <= columns);
+    let wide = table(&WIDE, &|message| wide(message, report));
+    if fits(&wide) {
+        return wide;
+    }
+    let cut = table(&NARROW, &|message| narrow(message, report));
+    if fits(&cut) {
+        return cut;
+    }
+    let mut header = NARROW.to_vec();
+    header.remove(ORIGIN);
+    table(&header, &|message| {
+        let mut cells = narrow(message, report);
+        cells.remove(ORIGIN);
+        cells
+    })
+}
 
 /// `celery[3]`, `celery:6[3]` at priority 6, and the state where it is not waiting in its list.
 fn place(message: &MessageReport) -> String {

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::paint::Paint;
 use super::{View, stations};
 use crate::model::{Finding, HandoffReport, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
-use crate::report::text::{duration, fit, pad, safe, short_id, width};
+use crate::report::text::{self, duration, fit, pad, safe, short_id, width};
 
 /// How many spans of one trace a tree shows.
 const SHOWN: usize = 14;
@@ -57,14 +57,15 @@ pub fn of_finding(report: &Report, finding: &Finding, view: &View, out: &mut dyn
         };
     };
     let waits = waits_of(report);
+    let columns = Columns::over(&shown, view.width);
     if let Some(sender) = sender {
-        tree(sender, &waits, &clock, view, out)?;
+        tree(sender, &waits, &clock, &columns, out)?;
     }
     if sender.is_some() || !apart.is_empty() {
         spot(handoff, &runs, sender, out)?;
     }
     for (trace, _) in apart {
-        tree(trace, &waits, &clock, view, out)?;
+        tree(trace, &waits, &clock, &columns, out)?;
     }
     Ok(())
 }
@@ -98,7 +99,7 @@ pub fn healthy(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
     if let Some(handoff) = report.handoffs.iter().find(of_trace) {
         stations::line(handoff.stations, out)?;
     }
-    tree(trace, &waits_of(report), &clock, view, out)?;
+    tree(trace, &waits_of(report), &clock, &Columns::over(&[trace], view.width), out)?;
     writeln!(out)
 }
 
@@ -112,7 +113,8 @@ pub fn group(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()
         stations::line(handoff.stations, out)?;
     }
     let waits = waits_of(report);
-    all.into_iter().try_for_each(|trace| tree(trace, &waits, &clock, view, out))?;
+    let columns = Columns::over(&all, view.width);
+    all.into_iter().try_for_each(|trace| tree(trace, &waits, &clock, &columns, out))?;
     writeln!(out)
 }
 
@@ -134,12 +136,16 @@ fn title(report: &Report) -> String {
     if tasks.is_empty() { name } else { format!("{name} → {}", tasks.join(", ")) }
 }
 
-/// How long each run's message was in the queue, in milliseconds.
-type Waits = BTreeMap<SpanId, f64>;
+/// How long each run's message was in the queue, in milliseconds, and which
+/// attempt it is, from 0 on.
+type Waits = BTreeMap<SpanId, (f64, u32)>;
 
 fn waits_of(report: &Report) -> Waits {
     let waits = report.handoffs.iter().filter_map(|handoff| Some((handoff, handoff.queue_wait_ms?)));
-    waits.flat_map(|(handoff, wait)| handoff.consumers.iter().map(move |(_, span)| (*span, wait))).collect()
+    let each = waits.flat_map(|(handoff, wait)| {
+        handoff.consumers.iter().map(move |(_, span)| (*span, (wait, handoff.attempt)))
+    });
+    each.collect()
 }
 
 fn find(report: &Report, id: TraceId) -> Option<&TraceReport> {
@@ -182,6 +188,15 @@ struct Line<'r> {
     depth: usize,
     /// The lines that connect it to its parent: `│  └─ `.
     branch: String,
+    /// What goes on below it: the lines to those that follow.
+    below: String,
+}
+
+impl Line<'_> {
+    /// Where a trace enters a service.
+    fn names_its_service(&self) -> bool {
+        self.depth == 0 || self.span.kind == "consumer"
+    }
 }
 
 /// Lays a trace out, parents before children, without the framework's inner
@@ -210,8 +225,13 @@ fn lay_out(trace: &TraceReport) -> Vec<Line<'_>> {
             }
             is_last_at.truncate(depth);
             is_last_at.push(is_last);
-            lines.push(Line { span, depth, branch: branch(&is_last_at) });
             let below = children.remove(&Some(span.span_id)).unwrap_or_default();
+            lines.push(Line {
+                span,
+                depth,
+                branch: branch(&is_last_at),
+                below: below_it(&is_last_at, !below.is_empty()),
+            });
             let last = below.len().saturating_sub(1);
             let below = below.into_iter().enumerate().rev();
             open.extend(below.map(|(number, child)| (child, depth + 1, number == last)));
@@ -231,31 +251,47 @@ fn branch(is_last_at: &[bool]) -> String {
     branch
 }
 
+/// What stands below a span, before a line of its own: the lines of its later
+/// siblings, and of its children.
+fn below_it(is_last_at: &[bool], has_children: bool) -> String {
+    let levels = &is_last_at[1.min(is_last_at.len())..];
+    let shown = &levels[levels.len().saturating_sub(DEPTH)..];
+    let mut below: String = shown.iter().map(|is_last| if *is_last { "   " } else { "│  " }).collect();
+    if has_children {
+        below.push_str("│  ");
+    }
+    below
+}
+
 /// Spans that a framework makes for its own inner workings.
 fn is_noise(span: &SpanReport) -> bool {
     span.name.ends_with(" http send") || span.name.ends_with(" http receive")
+}
+
+/// How many of so many lines are shown: to leave out one would save none.
+fn shown_of(lines: usize) -> usize {
+    if lines <= SHOWN + 1 { lines } else { SHOWN }
 }
 
 fn tree(
     trace: &TraceReport,
     waits: &Waits,
     clock: &Clock,
-    view: &View,
+    columns: &Columns,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let lines = lay_out(trace);
-    let columns = Columns::of(view.width);
-    // To leave out one line would save none.
-    let shown = if lines.len() <= SHOWN + 1 { lines.len() } else { SHOWN };
+    let shown = shown_of(lines.len());
     for line in &lines[..shown] {
         if line.depth > 0
-            && let Some(wait) = waits.get(&line.span.span_id)
+            && let Some((wait, attempt)) = waits.get(&line.span.span_id)
         {
             let indent: String = line.branch.chars().take(line.branch.chars().count() - 3).collect();
-            let wait = waited(trace, line.span, *wait);
+            let attempt = if *attempt > 0 { format!("   attempt {}", attempt + 1) } else { String::new() };
+            let wait = format!("{}{attempt}", waited(trace, line.span, *wait));
             writeln!(out, "  {}{} {}", indent.faint(), "┆".faint(), wait.faint())?;
         }
-        span_line(trace, line, clock, &columns, out)?;
+        span_line(trace, line, clock, columns, out)?;
     }
     if shown < lines.len() {
         writeln!(out, "  {}", format!("… {} more spans", lines.len() - shown).faint())?;
@@ -283,15 +319,43 @@ fn waited(trace: &TraceReport, run: &SpanReport, wait: f64) -> String {
 struct Columns {
     name: usize,
     service: usize,
+    /// None, where a terminal is too narrow for one.
     bar: usize,
 }
 
 impl Columns {
-    fn of(width: usize) -> Self {
-        let room = width.saturating_sub(2 + 9 + 4 + 10);
-        let bar = (room / 4).clamp(8, 48);
-        let service = (room / 5).clamp(10, 24);
-        Self { name: room.saturating_sub(bar + service).max(12), service, bar }
+    /// What a line takes besides: the margin, the time, the edges of the bar and
+    /// the beginning of the trace's id.
+    const BESIDES: usize = 2 + 10 + 3 + 10;
+    /// From so many columns on there is a bar.
+    const WITH_BAR: usize = 72;
+    const BAR: (usize, usize) = (8, 48);
+    /// A service's name is not cut to less.
+    const SERVICE: usize = 12;
+
+    /// As wide as these traces' names are, as far as there is room for them.
+    fn over(traces: &[&TraceReport], width: usize) -> Self {
+        let (mut name, mut service) = (0, 0);
+        for trace in traces {
+            let lines = lay_out(trace);
+            let shown = shown_of(lines.len());
+            for line in &lines[..shown] {
+                name = name.max(text::width(&line.branch) + text::width(&safe(&line.span.name)));
+                if line.names_its_service() {
+                    service = service.max(text::width(&safe(&line.span.service)));
+                }
+            }
+        }
+        let room = width.saturating_sub(Self::BESIDES);
+        let least_bar = if width < Self::WITH_BAR { 0 } else { Self::BAR.0 };
+        let service = service.min((room / 4).max(Self::SERVICE)).max(1);
+        let name = name.min(room.saturating_sub(service + least_bar)).max(12);
+        let bar = if least_bar == 0 { 0 } else { room.saturating_sub(name + service).min(Self::BAR.1) };
+        Self { name, service, bar }
+    }
+
+    fn all(&self) -> usize {
+        self.name + self.service + self.bar
     }
 }
 
@@ -302,26 +366,27 @@ fn span_line(
     columns: &Columns,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let (span, is_root) = (line.span, line.depth == 0);
+    let span = line.span;
     let room = columns.name.saturating_sub(width(&line.branch));
     let name = pad(&safe(&span.name), room);
-    let service = if is_root || span.kind == "consumer" { safe(&span.service) } else { String::new() };
+    let service = if line.names_its_service() { safe(&span.service) } else { String::new() };
     let time = format!("{:>8}", duration(span.duration_ms));
     write!(
         out,
-        "  {}{name} {} {time} ",
+        "  {}{name} {} {time}",
         line.branch.as_str().faint(),
         pad(&service, columns.service).faint()
     )?;
-    write!(out, "{}", clock.bar(span, columns.bar).faint())?;
-    if is_root {
+    if columns.bar > 0 {
+        write!(out, " {}", clock.bar(span, columns.bar).faint())?;
+    }
+    if line.depth == 0 {
         write!(out, " {}", fit(&trace.trace_id.to_string(), 9).faint())?;
     }
     writeln!(out)?;
     if let Some(exception) = &span.exception {
-        let indent = " ".repeat(width(&line.branch));
-        let room = (columns.name + columns.service + columns.bar).saturating_sub(width(&indent));
-        writeln!(out, "  {indent}{}", fit(&safe(exception), room).broken())?;
+        let room = columns.all().saturating_sub(width(&line.below));
+        writeln!(out, "  {}{}", line.below.as_str().faint(), fit(&safe(exception), room).broken())?;
     }
     Ok(())
 }
