@@ -51,6 +51,17 @@ impl Progress {
         self.bar.inc(messages);
     }
 
+    /// So many orders were answered, and so many tasks are done.
+    pub fn ordered(&self, answers: u32, tasks: u32) {
+        self.show_if_slow();
+        self.bar.set_message(format!("{answers} orders answered, {tasks} tasks done"));
+    }
+
+    /// Does something that writes to the terminal, while the bar is out of the way.
+    pub fn aside<R>(&self, act: impl FnOnce() -> R) -> R {
+        self.bar.suspend(act)
+    }
+
     pub fn done(&self) {
         self.bar.finish_and_clear();
     }

@@ -17,9 +17,11 @@ const ANSWER: usize = 64 << 10;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the API said.
+/// What the API said, and to what.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
+    /// The body of the request.
+    pub order: String,
     pub status: u16,
     pub body: String,
 }
@@ -42,8 +44,9 @@ pub fn send(
     let (addresses, play) = (addresses.to_vec(), play.clone());
     runtime.spawn(async move {
         let pause = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+        let body = body(&play);
         for (number, address) in (0..orders).zip(addresses.iter().cycle()) {
-            let order = order(client.clone(), request(address, &play));
+            let order = order(client.clone(), request(address, &play, &body), body.clone());
             let Some(pause) = pause else {
                 answered(number, order.await);
                 continue;
@@ -67,8 +70,12 @@ impl Drop for Sending {
     }
 }
 
-fn request(address: &str, play: &Play) -> Result<Request<Full<bytes::Bytes>>, http::Error> {
-    let body = format!(r#"{{"user_id": "u123", "product_id": "p456", "quantity": {}}}"#, play.quantity);
+/// The sample order.
+fn body(play: &Play) -> String {
+    format!(r#"{{"user_id": "u123", "product_id": "p456", "quantity": {}}}"#, play.quantity)
+}
+
+fn request(address: &str, play: &Play, body: &str) -> Result<Request<Full<bytes::Bytes>>, http::Error> {
     let (trace, span) = (fastrand::u128(1..), fastrand::u64(1..));
     let request = Request::post(format!("{address}/orders")).header("content-type", "application/json");
     let request = match play.incoming {
@@ -76,12 +83,13 @@ fn request(address: &str, play: &Play) -> Result<Request<Full<bytes::Bytes>>, ht
         Incoming::TraceParent => request.header("traceparent", format!("00-{trace:032x}-{span:016x}-01")),
         Incoming::B3 => request.header("b3", format!("{trace:032x}-{span:016x}-1")),
     };
-    request.body(Full::from(body))
+    request.body(Full::from(body.to_owned()))
 }
 
 async fn order(
     client: Client<HttpConnector, Full<bytes::Bytes>>,
     request: Result<Request<Full<bytes::Bytes>>, http::Error>,
+    order: String,
 ) -> Result<Answer, DemoError> {
     let request = request?;
     let answer = async {
@@ -89,7 +97,7 @@ async fn order(
         let status = answer.status().as_u16();
         let body = Limited::new(answer.into_body(), ANSWER).collect().await;
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
-        Ok(Answer { status, body: body.unwrap_or_default() })
+        Ok(Answer { order, status, body: body.unwrap_or_default() })
     };
     tokio::time::timeout(PATIENCE, answer)
         .await

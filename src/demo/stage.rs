@@ -54,7 +54,7 @@ pub enum Event {
     /// The API answers at `http://127.0.0.1:port`.
     Api { address: String },
     /// An order was answered.
-    Answered { number: u32, status: u16, body: String },
+    Answered { number: u32, order: String, status: u16, body: String },
     /// All first messages are in the queue, and no worker has begun.
     Queued { tasks: Vec<String> },
     /// A worker took a task.
@@ -211,8 +211,9 @@ impl Stage<'_> {
         };
 
         // With a rate orders go on coming, and the first one is looked at.
-        let first = if self.options.rate.is_some() { play.first_tasks(1) } else { play.first_tasks(orders) };
-        self.until(watch, |stage| stage.published >= first && (first > 0 || stage.answers >= orders))?;
+        let first = if self.options.rate.is_some() { 1 } else { orders };
+        let (first, answers) = (play.first_tasks(first), if sending.is_some() { first } else { 0 });
+        self.until(watch, |stage| stage.published >= first && stage.answers >= answers)?;
         tell(watch, Event::Queued { tasks: self.tasks.keys().cloned().collect() })?;
         if play.api_is_killed {
             self.children.retain(|_, process| process.who != "API");
@@ -363,7 +364,8 @@ impl Stage<'_> {
             Ok(Heard::Answer(number, answer)) => {
                 let answer = answer?;
                 self.answers += 1;
-                tell(watch, Event::Answered { number, status: answer.status, body: answer.body })?;
+                let Answer { order, status, body } = answer;
+                tell(watch, Event::Answered { number, order, status, body })?;
                 Ok(true)
             }
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(false),

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::act::{Act, Nobody, act};
 use super::apps::Part;
+use super::lines::indented;
 use crate::cli::{App, Format, Output};
 use crate::command::Exit;
 use crate::report::human::Paint;
-use crate::report::text::{fit, pad, safe};
+use crate::report::text::{self, pad, safe};
 
 /// What became of one part.
 #[derive(Serialize)]
@@ -46,7 +47,7 @@ const AT_A_TIME: usize = 3;
 /// Acts each part out, and says what was right.
 pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
     let next = AtomicUsize::new(0);
-    let table = Mutex::new(Table::new(parts.len(), output));
+    let table = Mutex::new(Table::new(parts, output));
     let at_a_time = match how.args.app {
         _ if how.args.broker != "embedded" => 1,
         App::Native => AT_A_TIME,
@@ -62,7 +63,7 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exi
                         && let place = next.fetch_add(1, Ordering::Relaxed)
                         && let Some(part) = parts.get(place)
                     {
-                        let row = row(part, how);
+                        let Some(row) = row(part, how) else { break };
                         // A closed pipe ends it as an interruption would.
                         if table.lock().unwrap_or_else(PoisonError::into_inner).row(&row).is_err() {
                             how.interrupted.store(true, Ordering::Relaxed);
@@ -89,7 +90,8 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exi
     })
 }
 
-fn row<'p>(part: &'p Part, how: &Act<'_>) -> Row<'p> {
+/// `None` where it was broken off: of a half nothing is right or wrong.
+fn row<'p>(part: &'p Part, how: &Act<'_>) -> Option<Row<'p>> {
     let mut row = Row {
         slug: part.slug(),
         what: part.what(),
@@ -101,14 +103,16 @@ fn row<'p>(part: &'p Part, how: &Act<'_>) -> Row<'p> {
         error: None,
     };
     match act(part, how, &mut Nobody) {
+        Ok(acted) if acted.was_interrupted => return None,
         Ok(acted) => {
             row.said = acted.said().into_iter().map(str::to_owned).collect();
             row.right = part.is_right(&acted.report);
             row.seconds = rounded(acted.took);
         }
+        Err(_) if how.interrupted.load(Ordering::Relaxed) => return None,
         Err(error) => row.error = Some(format!("{error:#}")),
     }
-    row
+    Some(row)
 }
 
 /// Seconds to the hundredth.
@@ -120,19 +124,22 @@ fn rounded(took: Duration) -> f64 {
 struct Table {
     out: io::BufWriter<anstream::Stdout>,
     format: Format,
+    is_quiet: bool,
     width: usize,
+    /// How wide the column of the slugs is.
+    slugs: usize,
     total: usize,
 }
 
 impl Table {
-    const SLUG: usize = 30;
-
-    fn new(total: usize, output: &Output) -> Self {
+    fn new(parts: &[Part], output: &Output) -> Self {
         Self {
             out: io::BufWriter::new(anstream::stdout()),
             format: output.format,
+            is_quiet: output.quiet,
             width: crate::command::terminal_width(),
-            total,
+            slugs: parts.iter().map(|part| part.slug().len()).max().unwrap_or_default(),
+            total: parts.len(),
         }
     }
 
@@ -143,30 +150,43 @@ impl Table {
                 serde_json::to_writer(&mut self.out, row)?;
                 writeln!(self.out)?;
             }
+            Format::Human if self.is_quiet && row.right => return Ok(()),
             Format::Human => self.row_for_people(row)?,
         }
         self.out.flush()
     }
 
     fn row_for_people(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let room = self.width.saturating_sub(Self::SLUG + 14);
         let mark = if row.right { "✓".intact() } else { "✗".broken() };
         let said = match (&row.error, row.said.is_empty()) {
-            (Some(error), _) => safe(error),
+            (Some(_), _) => "not acted out".to_owned(),
             (None, true) => "nothing: healthy".to_owned(),
             (None, false) => row.said.join(", "),
         };
-        let slug = pad(row.slug, Self::SLUG);
-        writeln!(self.out, "{mark} {slug}  {} {:>6.2} s", pad(&said, room), row.seconds)?;
-        let below = self.width.saturating_sub(11);
-        writeln!(self.out, "    {}  {}", "broken".faint(), fit(row.what, below).faint())?;
-        writeln!(self.out, "    {}    {}", "seen".faint(), fit(row.seen, below).faint())?;
-        if !row.right && row.error.is_none() {
+        let (slug, took) = (pad(row.slug, self.slugs), format!("{:>6.2} s", row.seconds));
+        let room = self.width.saturating_sub(2 + self.slugs + 2 + took.len() + 1);
+        if text::width(&said) <= room {
+            writeln!(self.out, "{mark} {}  {} {took}", slug.strong(), pad(&said, room))?;
+        } else {
+            // Under its slug, where it does not fit beside it.
+            writeln!(self.out, "{mark} {}  {} {took}", slug.strong(), pad("", room))?;
+            self.line("says", &said)?;
+        }
+        if !row.right {
             let expected =
                 if row.expected.is_empty() { "nothing".to_owned() } else { row.expected.join(" or ") };
-            writeln!(self.out, "    {}  {expected}", "expected".broken())?;
+            self.line("expected", &expected)?;
         }
-        Ok(())
+        for line in row.error.iter().flat_map(|error| error.lines()) {
+            self.line("error", &safe(line))?;
+        }
+        self.line("broken", row.what)?;
+        self.line("backend", row.seen)
+    }
+
+    /// Says more of a row, below it.
+    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
+        indented(2, label, text, self.width, &mut self.out)
     }
 
     fn end(&mut self, rows: &[Row<'_>], right: usize) -> io::Result<()> {
@@ -181,6 +201,9 @@ impl Table {
                 let left = self.total - rows.len();
                 let left = if left > 0 { format!(", {left} not acted out") } else { String::new() };
                 writeln!(self.out, "\n{right} of {} right{left}", rows.len())?;
+                for row in rows.iter().filter(|row| !row.right) {
+                    writeln!(self.out, "{} {}", "✗".broken(), row.slug)?;
+                }
             }
         }
         self.out.flush()

@@ -2,10 +2,11 @@
 
 mod act;
 mod apps;
+mod lines;
+mod list;
 mod matrix;
 mod teller;
 
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -18,7 +19,6 @@ use self::teller::Teller;
 use super::{Exit, exit_of};
 use crate::cli::{self, App, Format, Output};
 use crate::demo;
-use crate::report::text::{fit, pad};
 
 /// A process of the demo: what it says goes to the stage, which started it.
 pub fn run_process() -> anyhow::Result<Exit> {
@@ -28,7 +28,7 @@ pub fn run_process() -> anyhow::Result<Exit> {
 
 pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
     if args.list_faults {
-        list(args.app)?;
+        list::list(args.app, output)?;
         return Ok(Exit::Fine);
     }
     let parts = chosen(args.app, &args.fault)?;
@@ -46,7 +46,7 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
 
 /// One part, told as it goes.
 fn one(part: &Part, act_as: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
-    let mut teller = Teller::new(output);
+    let mut teller = Teller::new(act_as.args, output);
     teller.begin(part)?;
     let acted = act(part, act_as, &mut teller)?;
     let exit = if acted.was_interrupted { Exit::Interrupted } else { exit_of(&acted.report, output.fail_on) };
@@ -64,24 +64,18 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
     }
     let find = |slug: &String| match Part::find(app, slug) {
         Some(part) => Ok(part),
-        None => bail!("no fault is called `{slug}`\n  tracelink demo --list-faults says which there are"),
+        None => {
+            let (other, of_app, app_of_other) = match app {
+                App::Native => (App::Python, "", "python"),
+                App::Python => (App::Native, " --app python", "native"),
+            };
+            if Part::find(other, slug).is_some() {
+                bail!("only the other application acts `{slug}` out: --app {app_of_other}");
+            }
+            bail!("no fault is called `{slug}`\n  tracelink demo{of_app} --list-faults says which there are")
+        }
     };
     slugs.iter().map(find).collect()
-}
-
-/// Says what each fault is.
-fn list(app: App) -> io::Result<()> {
-    const SLUG: usize = 34;
-    let width = super::terminal_width();
-    let mut out = io::BufWriter::new(anstream::stdout());
-    for part in Part::all(app) {
-        let room = width.saturating_sub(SLUG + 2);
-        writeln!(out, "{}  {}", pad(part.slug(), SLUG), fit(part.what(), room))?;
-        let expected = part.expects();
-        let named = expected.first().map_or("nothing: it is healthy", String::as_str);
-        writeln!(out, "{}  → {}", pad("", SLUG), fit(named, room.saturating_sub(2)))?;
-    }
-    out.flush()
 }
 
 /// Whether a person reads along.

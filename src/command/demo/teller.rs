@@ -1,16 +1,19 @@
 //! Tells a person what happens in the demo, step by step, and what it shows.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
 use super::act::{Acted, Audience};
 use super::apps::Part;
 use super::is_for_people;
-use crate::cli::{Format, Output};
+use super::lines::{LABEL, line};
+use crate::cli::{self, App, Format, Output};
+use crate::command::progress::Progress;
 use crate::command::session::Session;
-use crate::command::{Exit, view};
+use crate::command::{Exit, terminal_width, view};
 use crate::demo::Event;
 use crate::diagnosis::Listing;
-use crate::model::Severity;
+use crate::model::{Report, Severity};
 use crate::report::human::{self, Live, Paint};
 use crate::report::json;
 use crate::report::text::{fit, pad, safe};
@@ -19,16 +22,42 @@ use crate::report::text::{fit, pad, safe};
 pub struct Teller {
     output: Output,
     out: BufWriter<anstream::Stdout>,
+    app: App,
+    keeps: bool,
+    width: usize,
     broker: Option<String>,
+    api: Option<String>,
+    /// The order that was told last.
+    order: String,
     answers: u32,
+    /// The tasks that are told one by one.
+    told: BTreeSet<String>,
+    /// How many tasks have come to their ends.
+    ended: u32,
+    progress: Progress,
 }
 
-/// How many answers are told one by one.
-const ANSWERS: u32 = 3;
+/// How many orders and tasks are told one by one.
+const TOLD: usize = 3;
 
 impl Teller {
-    pub fn new(output: &Output) -> Self {
-        Self { output: output.clone(), out: BufWriter::new(anstream::stdout()), broker: None, answers: 0 }
+    pub fn new(args: &cli::Demo, output: &Output) -> Self {
+        /// A step is told as a whole, so that it does not tear a progress bar.
+        const STEP: usize = 64 << 10;
+        Self {
+            output: output.clone(),
+            out: BufWriter::with_capacity(STEP, anstream::stdout()),
+            app: args.app,
+            keeps: args.keep,
+            width: terminal_width(),
+            broker: None,
+            api: None,
+            order: String::new(),
+            answers: 0,
+            told: BTreeSet::new(),
+            ended: 0,
+            progress: Progress::new(output),
+        }
     }
 
     fn is_talkative(&self) -> bool {
@@ -40,81 +69,176 @@ impl Teller {
         if !self.is_talkative() {
             return Ok(());
         }
-        if part.expects().is_empty() {
-            let what = if part.slug() == "healthy" { "an order" } else { part.slug() };
-            writeln!(self.out, "{}  {what}, healthy\n", "demo".strong())?;
+        if part.slug() == "healthy" {
+            self.line("demo", "one order: through the API and the queue to the worker")?;
         } else {
-            writeln!(self.out, "{}  {}", "demo".strong(), part.slug().broken())?;
-            writeln!(self.out, "  broken  {}", part.what())?;
-            writeln!(self.out, "  seen    {}\n", part.seen())?;
+            self.line("demo", part.slug())?;
+            self.line(if part.expects().is_empty() { "what" } else { "broken" }, part.what())?;
+            self.line("backend", part.seen())?;
         }
+        writeln!(self.out)?;
         self.out.flush()
     }
 
     /// Ends with what it shows, and what to try next.
     pub fn end(&mut self, part: &Part, acted: &Acted, exit: Exit) -> io::Result<()> {
         let report = &acted.report;
+        self.progress.done();
         match self.output.format {
             Format::Json => json::write(report, &mut self.out)?,
             Format::Jsonl => json::write_events(report, &mut self.out)?,
             Format::Human => {
                 let view = view(&self.output, None, exit);
                 Live::default().finish(report, &view, &mut self.out)?;
-                if !self.output.quiet {
-                    self.close(part, acted)?;
+                if !self.output.quiet && !acted.was_interrupted {
+                    self.judge(part, acted)?;
+                    self.say_what_is_next(part)?;
                 }
             }
         }
         self.out.flush()
     }
 
-    fn close(&mut self, part: &Part, acted: &Acted) -> io::Result<()> {
+    fn judge(&mut self, part: &Part, acted: &Acted) -> io::Result<()> {
         let took = format!("in {:.1} s", acted.took.as_secs_f64());
-        let expected = part.expects();
-        match (part.is_right(&acted.report), expected.first()) {
-            (true, None) => writeln!(self.out, "{} {took}", "✓ as it should be".intact())?,
-            (true, Some(_)) => writeln!(self.out, "{} {took}", "✓ named".intact())?,
-            (false, Some(slug)) => {
-                writeln!(self.out, "{} {slug} was to be named first, {took}", "✗ wrong:".broken())?;
-            }
-            (false, None) => {
-                writeln!(self.out, "{} nothing was to be said, {took}", "✗ wrong:".broken())?;
+        match (part.is_right(&acted.report), &part.expects()[..]) {
+            (true, []) => writeln!(self.out, "{}, {took}", "✓ as it should be".intact()),
+            (true, _) => writeln!(self.out, "{}, {took}", "✓ named".intact()),
+            (false, []) => writeln!(self.out, "{} nothing was to be said, {took}", "✗ wrong:".broken()),
+            (false, expected) => {
+                let expected = expected.join(" or ");
+                writeln!(self.out, "{} {expected} was to be named first, {took}", "✗ wrong:".broken())
             }
         }
-        let next: &[(&str, &str)] = if expected.is_empty() {
-            &[
-                ("tracelink demo --fault propagator-mismatch", "the trace that breaks in two, and why"),
-                ("tracelink demo --fault all", "every way in which it can break"),
-                ("tracelink listen", "your own application: it says which ports"),
-            ]
+    }
+
+    fn say_what_is_next(&mut self, part: &Part) -> io::Result<()> {
+        let demo = match self.app {
+            App::Native => "tracelink demo",
+            App::Python => "tracelink demo --app python",
+        };
+        let listen = ("tracelink listen".to_owned(), "your own application");
+        let list = format!("{demo} --list-faults");
+        let next = if part.expects().is_empty() {
+            let mismatch = format!("{demo} --fault propagator-mismatch");
+            vec![(mismatch, "breaks it in two, and says why"), (list, "what else can break"), listen]
         } else {
-            &[
-                ("tracelink demo --list-faults", "the other ways in which it can break"),
-                ("tracelink listen", "your own application"),
-            ]
+            vec![(list, "what else can break"), listen]
         };
         writeln!(self.out, "\ntry next")?;
+        let column = next.iter().map(|(command, _)| command.len() + 2).max().unwrap_or_default();
+        let is_narrow = next.iter().any(|(_, what)| 2 + column + what.len() > self.width);
         for (command, what) in next {
-            writeln!(self.out, "  {}{}", pad(command, 46).code(), what.faint())?;
+            if is_narrow {
+                writeln!(self.out, "  {}\n    {}", command.code(), what.faint())?;
+            } else {
+                writeln!(self.out, "  {}{}", pad(&command, column).code(), what.faint())?;
+            }
         }
         Ok(())
     }
 
+    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
+        line(label, text, self.width, &mut self.out)
+    }
+
+    fn tell(&mut self, event: &Event, session: &Session) -> io::Result<()> {
+        match event {
+            Event::Broker { url, embedded, .. } => {
+                let url = crate::broker::BrokerUrl::parse(url).map(|url| url.to_string()).unwrap_or_default();
+                let kind = if *embedded { "embedded: a stage prop" } else { "a real Redis" };
+                self.line("broker", &format!("{url}  {kind}"))?;
+                self.broker = Some(url);
+                Ok(())
+            }
+            Event::Api { address } => {
+                self.api = Some(address.clone());
+                self.line("api", address)
+            }
+            Event::Answered { order, status, body, .. } => self.answered(order, *status, body),
+            Event::Queued { .. } => self.queue(session),
+            Event::Took { id, task, attempt } if self.is_told(id) => {
+                let text = format!("takes {}{}", name(task), number(*attempt, *attempt > 0));
+                self.line("worker", &text)
+            }
+            Event::Ended { id, task, attempt, state } => {
+                self.ended += u32::from(state != "RETRY");
+                if !self.is_told(id) {
+                    return Ok(());
+                }
+                let is_one_of_several = *attempt > 0 || state == "RETRY";
+                let number = number(*attempt, is_one_of_several);
+                let text = format!("ended {}{number}: {}", name(task), safe(state));
+                self.line("worker", &text)
+            }
+            Event::Done if self.keeps => self.say_that_it_goes_on(),
+            Event::Closed => writeln!(self.out),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether what happens to a task is told.
+    fn is_told(&mut self, task: &str) -> bool {
+        self.told.contains(task) || (self.told.len() < TOLD && self.told.insert(task.to_owned()))
+    }
+
+    fn answered(&mut self, order: &str, status: u16, body: &str) -> io::Result<()> {
+        self.answers += 1;
+        if self.answers as usize > TOLD {
+            return Ok(());
+        }
+        if self.order != order {
+            order.clone_into(&mut self.order);
+            self.line("order", &format!("POST /orders {}", safe(order)))?;
+        }
+        let body = fit(&safe(body), self.width.saturating_sub(LABEL + 4));
+        self.line("answer", &format!("{status} {body}"))
+    }
+
     /// The queue, as `inspect-queue` shows it.
     fn queue(&mut self, session: &Session) -> io::Result<()> {
-        let mut report = session.report(Listing::default());
+        let report = session.report(Listing::default());
         if report.messages.is_empty() {
             return Ok(());
         }
-        // That no worker is there yet is the demo's own doing, and said above them.
-        report.findings.retain(|finding| finding.severity != Severity::Note);
-        writeln!(
-            self.out,
-            "the queue before a worker takes anything, as `tracelink inspect-queue` shows it"
-        )?;
+        writeln!(self.out)?;
+        self.line("queue", "before a worker takes anything, as `tracelink inspect-queue` shows it")?;
         let view = view(&self.output, self.broker.clone(), Exit::Fine);
-        human::waiting(&report, &view, &mut self.out)
+        human::waiting(&report, &view, &mut self.out)?;
+        self.notes(&report)
     }
+
+    /// What the codes beside the messages stand for, where they are notes: what
+    /// is broken is told at the end.
+    fn notes(&mut self, report: &Report) -> io::Result<()> {
+        let beside: BTreeSet<_> = report.messages.iter().flat_map(|message| &message.findings).collect();
+        let is_beside = |finding: &&crate::model::Finding| {
+            finding.severity == Severity::Note && beside.contains(&finding.id)
+        };
+        for note in report.findings.iter().filter(is_beside) {
+            let text = format!("· {}  {}", note.code, safe(&note.message));
+            writeln!(self.out, "  {}\n", fit(&text, self.width.saturating_sub(2)).faint())?;
+        }
+        Ok(())
+    }
+
+    fn say_that_it_goes_on(&mut self) -> io::Result<()> {
+        writeln!(self.out, "\nit goes on until Ctrl-C, which shows the traces")?;
+        let Some(api) = &self.api else { return Ok(()) };
+        writeln!(self.out, "an order of your own")?;
+        let json = "-H 'content-type: application/json'";
+        writeln!(self.out, "  {}\n", format!("curl {api}/orders {json} -d '{}'", safe(&self.order)).code())
+    }
+}
+
+/// A task's name, where its message was seen.
+fn name(task: &str) -> String {
+    if task.is_empty() { "a task".to_owned() } else { safe(task) }
+}
+
+/// Which attempt it is, where there are several.
+fn number(attempt: u32, is_one_of_several: bool) -> String {
+    if is_one_of_several { format!(", attempt {}", attempt + 1) } else { String::new() }
 }
 
 impl Audience for Teller {
@@ -122,32 +246,14 @@ impl Audience for Teller {
         if !self.is_talkative() {
             return Ok(());
         }
-        match event {
-            Event::Broker { url, embedded, .. } => {
-                let url = crate::broker::BrokerUrl::parse(url).map(|url| url.to_string()).unwrap_or_default();
-                let kind = if *embedded { " (embedded: a stage prop)" } else { " (a real Redis)" };
-                writeln!(self.out, "broker  {url}{kind}")?;
-                self.broker = Some(url);
-            }
-            Event::Api { address } => writeln!(self.out, "api     {address}/orders")?,
-            Event::Answered { status, body, .. } => {
-                self.answers += 1;
-                if self.answers <= ANSWERS {
-                    let answer = fit(&safe(body), 60);
-                    writeln!(self.out, "the API answered {status}  {}\n", answer.faint())?;
-                }
-            }
-            Event::Queued { .. } => self.queue(session)?,
-            Event::Took { task, attempt, .. } if self.answers <= ANSWERS => {
-                let attempt = if *attempt > 0 { format!(", attempt {}", attempt + 1) } else { String::new() };
-                writeln!(self.out, "the worker takes {}{attempt}", safe(task))?;
-            }
-            Event::Ended { task, state, .. } if self.answers <= ANSWERS => {
-                writeln!(self.out, "{} ended: {}", safe(task), safe(state))?;
-            }
-            Event::Closed => writeln!(self.out)?,
-            _ => {}
+        self.tell(event, session)?;
+        if self.answers as usize > TOLD {
+            self.progress.ordered(self.answers, self.ended);
         }
-        self.out.flush()
+        if matches!(event, Event::Done) {
+            self.progress.done();
+        }
+        let Self { progress, out, .. } = self;
+        progress.aside(|| out.flush())
     }
 }

@@ -24,7 +24,7 @@ use super::redis_server::RedisServer;
 use super::warden::Warden;
 use crate::demo::clock;
 use crate::demo::error::DemoError;
-use crate::demo::orders;
+use crate::demo::orders::{self, Answer};
 use crate::demo::play::{Otlp, Play};
 use crate::demo::stage::{Event, Halt, Watch, tell};
 
@@ -233,13 +233,13 @@ impl<'o> Stage<'o> {
                     Err(RecvTimeoutError::Disconnected) => return Err(self.no_answer(to).into()),
                 }
             };
-            let (number, status) = (self.answers, answer.status);
+            let (number, Answer { order, status, body }) = (self.answers, answer);
             self.answers += 1;
             if status != expected {
-                let why = format!("it answered {status} where {expected} was due: {}", answer.body);
+                let why = format!("it answered {status} where {expected} was due: {body}");
                 return Err(DemoError::Python { who: to.to_owned(), why }.into());
             }
-            tell(watch, Event::Answered { number, status, body: answer.body })?;
+            tell(watch, Event::Answered { number, order, status, body })?;
         }
         Ok(())
     }

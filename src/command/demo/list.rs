@@ -1,0 +1,79 @@
+//! `--list-faults`: what each part breaks, what a backend shows of it, and what
+//! is to be said.
+
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+
+use super::apps::Part;
+use super::lines::indented;
+use crate::cli::{App, Format, Output};
+use crate::diagnosis;
+use crate::report::human::Paint;
+
+/// A part, for a program.
+#[derive(Serialize)]
+struct Listed<'p> {
+    slug: &'p str,
+    what: &'p str,
+    seen: &'p str,
+    expected: Vec<String>,
+}
+
+/// All of them, in `--format json`.
+#[derive(Serialize)]
+struct List<'p> {
+    schema: &'static str,
+    faults: Vec<Listed<'p>>,
+}
+
+/// Says what each fault is, and then what is healthy and looks like one.
+pub fn list(app: App, output: &Output) -> io::Result<()> {
+    let mut out = BufWriter::new(anstream::stdout());
+    let parts = Part::all(app);
+    match output.format {
+        Format::Human => for_people(&parts, &mut out)?,
+        Format::Json => {
+            let faults = parts.iter().map(listed).collect();
+            serde_json::to_writer_pretty(&mut out, &List { schema: "tracelink-demo/1", faults })?;
+            writeln!(out)?;
+        }
+        Format::Jsonl => {
+            for part in &parts {
+                serde_json::to_writer(&mut out, &listed(part))?;
+                writeln!(out)?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn listed(part: &Part) -> Listed<'_> {
+    Listed { slug: part.slug(), what: part.what(), seen: part.seen(), expected: part.expects() }
+}
+
+fn for_people(parts: &[Part], out: &mut dyn Write) -> io::Result<()> {
+    let width = crate::command::terminal_width();
+    let (healthy, broken): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.expects().is_empty());
+    writeln!(out, "each breaks one thing, which tracelink must name\n")?;
+    for part in broken {
+        let named: Vec<_> = part.expects().iter().map(|slug| named(slug)).collect();
+        writeln!(out, "{}", part.slug().strong())?;
+        indented(2, "broken", part.what(), width, out)?;
+        indented(2, "backend", part.seen(), width, out)?;
+        indented(2, "named", &named.join(", or "), width, out)?;
+    }
+    writeln!(out, "\nthese are healthy, and tracelink must be silent, but for notes\n")?;
+    for part in healthy {
+        writeln!(out, "{}", part.slug().strong())?;
+        indented(2, "what", part.what(), width, out)?;
+        indented(2, "backend", part.seen(), width, out)?;
+    }
+    Ok(())
+}
+
+/// A diagnosis by its code and its name.
+fn named(slug: &str) -> String {
+    let code = diagnosis::find(slug).map(|known| format!("{} ", known.code)).unwrap_or_default();
+    format!("{code}{slug}")
+}
