@@ -22,7 +22,7 @@ impl Progress {
 
     pub fn new(output: &Output) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
+        bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid"));
         Self { bar, is_quiet: output.quiet, shown: Cell::new(false) }
     }
 

@@ -7,17 +7,18 @@ use thiserror::Error;
 /// Why the demo cannot go on.
 #[derive(Debug, Error)]
 pub enum DemoError {
+    /// Its source is in the text.
     #[error("the broker: {0}")]
-    Broker(#[from] redis::RedisError),
+    Broker(redis::RedisError),
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error("this is started by `tracelink demo`, and of no use by itself")]
     NotAlone,
-    #[error("the order: {0}")]
+    #[error("the order")]
     Request(#[from] http::Error),
-    #[error("the API does not answer: {0}")]
+    #[error("the API does not answer")]
     NoAnswer(#[from] hyper_util::client::legacy::Error),
-    #[error("the API's answer: {0}")]
+    #[error("the API's answer")]
     Answer(#[from] hyper::Error),
     #[error("the {who} of the demo: {why}")]
     Process { who: &'static str, why: String },
@@ -34,4 +35,10 @@ pub enum DemoError {
     NoBroker,
     #[error("nothing has moved for {seconds} seconds")]
     Still { seconds: u64 },
+}
+
+impl From<redis::RedisError> for DemoError {
+    fn from(error: redis::RedisError) -> Self {
+        Self::Broker(error)
+    }
 }

@@ -68,6 +68,19 @@ mod tests {
     }
 
     #[test]
+    fn what_both_applications_act_out_has_one_slug_and_one_name() {
+        let python = crate::demo::python_app::manifest();
+        let mut native_only = Vec::new();
+        for fault in all() {
+            match python.find(fault.slug) {
+                Some(entry) => assert_eq!(entry.expect.as_deref(), fault.expects, "{}", fault.slug),
+                None => native_only.push(fault.slug),
+            }
+        }
+        assert_eq!(native_only, ["healthy-caller-outside"]);
+    }
+
+    #[test]
     fn every_fault_changes_something() {
         let healthy = format!("{:?}", Play::default());
         for fault in all().filter(|fault| fault.slug != "healthy") {

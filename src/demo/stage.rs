@@ -51,6 +51,8 @@ pub struct Options {
 pub enum Event {
     /// The broker answers at this URL, in which a password may stand.
     Broker { url: String, queue: String, embedded: bool },
+    /// A process without a port starts: a real worker, which takes its time.
+    Starting { who: String },
     /// The API answers at `http://127.0.0.1:port`.
     Api { address: String },
     /// An order was answered.

@@ -64,7 +64,7 @@ fn a_fault_is_named_in_every_format() {
 
 #[test]
 fn several_faults_are_a_table() {
-    let faults = ["--fault", "empty-carrier", "--fault", "links", "--format", "json"];
+    let faults = ["--fault", "empty-carrier", "--fault", "healthy-links", "--format", "json"];
     let output = demo(&faults).output().expect("tracelink runs");
     let table: Value = serde_json::from_slice(&output.stdout).expect("a table");
     assert_eq!(output.status.code(), Some(0), "{table:#}");

@@ -79,8 +79,10 @@ impl Machine {
     fn content(&self) -> Vec<String> {
         let folder = fs::read_dir(self.cache()).expect("readable").flatten().next().expect("one").path();
         let entries = fs::read_dir(folder).expect("readable").flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        // The application's name ends with what is in it.
         let mut names: Vec<_> =
-            entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+            names.map(|name| if name.starts_with("app-") { "app".to_owned() } else { name }).collect();
         names.sort();
         names
     }

@@ -1,7 +1,7 @@
 //! The two applications, and what each can act out, in one form.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
@@ -11,6 +11,7 @@ use crate::cli::{self, App, Output};
 use crate::demo::python_app::{self, Entry, Environment, Making};
 use crate::demo::{self, DemoError, Fault, Options, Otlp, Watch};
 use crate::model::Report;
+use crate::report::text::safe;
 
 /// What is acted out: an application, healthy or with a fault.
 pub enum Part {
@@ -38,35 +39,56 @@ impl Stage {
         }
         let cache = python_app::cache_folder(args.cache.as_deref(), args.home.as_deref())
             .context("there is no folder for the Python environment: set HOME or XDG_CACHE_HOME")?;
-        let bar = if output.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
-        bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
+        let shown = Shown::new(output);
         let with_redis = args.broker == "embedded";
         let made = python_app::make(&cache, with_redis, &mut |making| {
-            show(&making, &bar);
+            shown.show(&making, &cache);
             if interrupted.load(Ordering::Relaxed) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         });
-        bar.finish_and_clear();
+        shown.bar.finish_and_clear();
         Ok(made?.map(Self::Python))
     }
 }
 
-/// Shows how far the environment is.
-fn show(making: &Making, bar: &ProgressBar) {
-    match making {
-        Making::Waiting => bar.set_message("another tracelink makes the Python environment"),
-        Making::Begun { with } => bar.set_message(format!("making the Python environment with {with}, once")),
-        Making::Package { name, number, of } => {
-            bar.set_message(format!("making the Python environment, once: {name} ({number} of about {of})"));
-        }
-        Making::Installing => bar.set_message("making the Python environment, once: installing"),
-        Making::RedisServer => bar.set_message("looking for a redis-server"),
-        Making::Working => {}
+/// How far the environment is, where a person waits for it.
+struct Shown {
+    bar: ProgressBar,
+    /// Whether the beginning is said in a line, where nobody sees a bar.
+    in_lines: bool,
+}
+
+impl Shown {
+    fn new(output: &Output) -> Self {
+        let bar = if output.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
+        bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid"));
+        let in_lines = bar.is_hidden() && !output.quiet;
+        Self { bar, in_lines }
     }
-    bar.tick();
+
+    fn show(&self, making: &Making, cache: &Path) {
+        const MAKING: &str = "making the Python environment, once";
+        match making {
+            Making::Waiting => self.bar.set_message("another tracelink makes the Python environment"),
+            Making::Begun { with } => {
+                let place = safe(&cache.display().to_string());
+                if self.in_lines {
+                    anstream::eprintln!("tracelink: {MAKING}, with {with} in {place}: a minute or two");
+                }
+                self.bar.set_message(format!("{MAKING}, with {with} in {place}"));
+            }
+            Making::Package { name, number, of } => {
+                self.bar.set_message(format!("{MAKING}: {name} ({number} of about {of})"));
+            }
+            Making::Installing => self.bar.set_message(format!("{MAKING}: installing")),
+            Making::RedisServer => self.bar.set_message("looking for a redis-server"),
+            Making::Working => {}
+        }
+        self.bar.tick();
+    }
 }
 
 impl Part {
@@ -119,6 +141,14 @@ impl Part {
         match self {
             Self::Native(fault) => fault.expects.map(str::to_owned).into_iter().collect(),
             Self::Python(entry) => entry.expect.iter().chain(&entry.or).cloned().collect(),
+        }
+    }
+
+    /// The diagnoses that must be among the notes.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Self::Native(_) => &[],
+            Self::Python(entry) => &entry.notes,
         }
     }
 

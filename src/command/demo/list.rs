@@ -18,6 +18,8 @@ struct Listed<'p> {
     what: &'p str,
     seen: &'p str,
     expected: Vec<String>,
+    /// What must be noted, of what is healthy.
+    notes: &'p [String],
 }
 
 /// All of them, in `--format json`.
@@ -49,7 +51,13 @@ pub fn list(app: App, output: &Output) -> io::Result<()> {
 }
 
 fn listed(part: &Part) -> Listed<'_> {
-    Listed { slug: part.slug(), what: part.what(), seen: part.seen(), expected: part.expects() }
+    Listed {
+        slug: part.slug(),
+        what: part.what(),
+        seen: part.seen(),
+        expected: part.expects(),
+        notes: part.notes(),
+    }
 }
 
 fn for_people(parts: &[Part], out: &mut dyn Write) -> io::Result<()> {
@@ -63,11 +71,15 @@ fn for_people(parts: &[Part], out: &mut dyn Write) -> io::Result<()> {
         indented(2, "backend", part.seen(), width, out)?;
         indented(2, "named", &named.join(", or "), width, out)?;
     }
-    writeln!(out, "\nthese are healthy, and tracelink must be silent, but for notes\n")?;
+    writeln!(out, "\nthese are healthy: tracelink may say no more than a note\n")?;
     for part in healthy {
         writeln!(out, "{}", part.slug().strong())?;
         indented(2, "what", part.what(), width, out)?;
         indented(2, "backend", part.seen(), width, out)?;
+        if !part.notes().is_empty() {
+            let notes: Vec<_> = part.notes().iter().map(|slug| named(slug)).collect();
+            indented(2, "noted", &notes.join(", "), width, out)?;
+        }
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ use self::act::{Act, act};
 use self::apps::{Part, Stage};
 use self::teller::Teller;
 use super::{Exit, exit_of};
+use crate::broker::{BrokerUrl, Connection};
 use crate::cli::{self, App, Format, Output};
 use crate::demo;
 
@@ -32,6 +33,9 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
         return Ok(Exit::Fine);
     }
     let parts = chosen(args.app, &args.fault)?;
+    if args.broker != "embedded" {
+        check(&args.broker)?;
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for signals")?;
@@ -42,6 +46,16 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
         [part] => one(part, &act, output),
         parts => matrix::run(parts, &act, output),
     }
+}
+
+/// Whether the demo can use a broker of the user's, before anything is started.
+fn check(broker: &str) -> anyhow::Result<()> {
+    let url = BrokerUrl::parse(broker)?;
+    if !["redis://", "rediss://"].iter().any(|scheme| broker.starts_with(scheme)) {
+        bail!("the demo publishes over redis:// and rediss:// only: name a Redis in one of these ways");
+    }
+    Connection::open(&url)?;
+    Ok(())
 }
 
 /// One part, told as it goes.

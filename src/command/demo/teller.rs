@@ -151,6 +151,7 @@ impl Teller {
                 self.broker = Some(url);
                 Ok(())
             }
+            Event::Starting { who } => self.line(who, "starts, which takes it some seconds"),
             Event::Api { address } => {
                 self.api = Some(address.clone());
                 self.line("api", address)

@@ -6,7 +6,7 @@ use super::{KEY, by_hand, hand};
 
 pub static FAULTS: &[Fault] = &[
     Fault {
-        slug: "article-orphaned-task",
+        slug: "article-propagators-differ",
         what: "\"Spans appear but Celery tasks are orphaned\": the propagators of the two sides differ",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("propagator-mismatch"),
@@ -16,7 +16,7 @@ pub static FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        slug: "article-duplicate-spans",
+        slug: "article-two-consumer-spans",
         what: "\"CeleryInstrumentor creates duplicate spans\": it stands beside the hand-made span",
         seen: "one trace, in which every task stands twice",
         expects: Some("duplicate-consumer-spans"),
@@ -37,7 +37,7 @@ pub static FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        slug: "article-other-trace-id",
+        slug: "article-wrong-header-key",
         what: "\"Worker spans show a different trace ID\": the header's key is another one",
         seen: "two traces: the request, and the task as a root",
         expects: Some("carrier-key-mismatch"),

@@ -14,7 +14,7 @@ pub static FAULTS: &[Fault] = &[
         change: |play| hand(play, Source::Current, Form::UpperCase),
     },
     Fault {
-        slug: "zero-traceparent",
+        slug: "malformed-traceparent-zero",
         what: "the API formats the ids of the invalid span: all zeros",
         seen: "two traces: the request, and the task as a root",
         expects: Some("malformed-traceparent"),
@@ -58,7 +58,7 @@ pub static FAULTS: &[Fault] = &[
         },
     },
     Fault {
-        slug: "carrier-is-a-dict",
+        slug: "carrier-encoding-object",
         what: "the API sends the carrier as a dict where the worker calls json.loads",
         seen: "the request alone: the task fails before its span begins",
         expects: Some("carrier-encoding"),

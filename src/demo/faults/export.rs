@@ -10,21 +10,21 @@ const PYTHONS_DELAY: u64 = 5000;
 
 pub static FAULTS: &[Fault] = &[
     Fault {
-        slug: "worker-without-sdk",
+        slug: "worker-silent",
         what: "the worker has no SDK",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("worker-silent"),
         change: |play| play.worker_sdk.sdk = false,
     },
     Fault {
-        slug: "worker-wrong-endpoint",
+        slug: "worker-silent-wrong-endpoint",
         what: "the worker exports to a port at which nobody listens",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("worker-silent"),
         change: |play| play.worker_sdk.to = Destination::Nowhere,
     },
     Fault {
-        slug: "worker-spans-lost",
+        slug: "worker-silent-lost-at-exit",
         what: "the worker is stopped within the batch delay, and does not flush",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("worker-silent"),

@@ -20,7 +20,7 @@ pub static FAULTS: &[Fault] = &[
         change: |play| play.api_sdk.propagators = vec![Propagator::Jaeger],
     },
     Fault {
-        slug: "propagator-mismatch-worker",
+        slug: "propagator-mismatch-worker-b3",
         what: "the API writes W3C, the worker reads B3",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("propagator-mismatch"),

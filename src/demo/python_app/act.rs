@@ -159,6 +159,9 @@ impl<'o> Stage<'o> {
 
     fn start(&mut self, name: &str, watch: &mut Watch<'_>) -> Result<(), Halt> {
         let program = self.program(name)?;
+        if !program.http {
+            tell(watch, Event::Starting { who: name.to_owned() })?;
+        }
         let mut process = self.launch(name, program)?;
         let mut is_second_try = false;
         let deadline = clock::now() + START;

@@ -36,20 +36,32 @@ const ASSETS: &[(&str, &str)] = assets![
     "worker.py",
 ];
 
+/// Names every package of the environment.
+pub const LOCK: &str = "requirements.lock";
+
 /// What is in a file of the application.
 pub fn text(name: &str) -> Option<&'static str> {
     ASSETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
-/// The folder's name: another one for each state of the files, so that two
-/// versions of tracelink do not share it.
-pub fn folder_name() -> String {
-    // FNV-1a, which is the same with every compiler.
+/// The name of the environment's folder: another one for each lock file, so that
+/// two versions of tracelink share it as long as they need the same packages.
+pub fn environment_name() -> String {
+    let lock = ASSETS.iter().filter(|(name, _)| *name == LOCK);
+    format!("demo-python-{:016x}", hash(lock))
+}
+
+/// The name of the application's folder: another one for each state of its files.
+pub fn app_name() -> String {
+    format!("app-{:016x}", hash(ASSETS.iter()))
+}
+
+/// FNV-1a, which is the same with every compiler.
+fn hash<'a>(assets: impl Iterator<Item = &'a (&'a str, &'a str)>) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
     const FACTOR: u64 = 0x0100_0000_01b3;
-    let bytes = ASSETS.iter().flat_map(|(name, text)| [name.as_bytes(), b"\0", text.as_bytes(), b"\0"]);
-    let hash = bytes.flatten().fold(START, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FACTOR));
-    format!("demo-python-{hash:016x}")
+    let bytes = assets.flat_map(|(name, text)| [name.as_bytes(), b"\0", text.as_bytes(), b"\0"]);
+    bytes.flatten().fold(START, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FACTOR))
 }
 
 /// tracelink's part of the user's cache: below `XDG_CACHE_HOME` where that is
@@ -64,20 +76,25 @@ pub fn cache_folder(xdg_cache_home: Option<&Path>, home: Option<&Path>) -> Optio
     Some(cache.join("tracelink"))
 }
 
-/// Writes the files into a folder, which is made.
+/// Writes the files into a folder, all of them or none.
 ///
 /// # Errors
 ///
 /// Where it cannot be written to.
 pub fn write(folder: &Path) -> io::Result<()> {
+    let begun = folder.with_extension("begun");
+    match fs::remove_dir_all(&begun) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
     for (name, text) in ASSETS {
-        let path = folder.join(name);
+        let path = begun.join(name);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
         fs::write(path, text)?;
     }
-    Ok(())
+    fs::rename(begun, folder)
 }
 
 #[cfg(test)]
@@ -112,9 +129,11 @@ mod tests {
     #[test]
     fn they_are_written_as_they_are() {
         let folder = tempfile::tempdir().expect("a folder");
-        write(folder.path()).expect("writable");
-        let written = fs::read_to_string(folder.path().join("faults/carry.py")).expect("written");
+        let app = folder.path().join(app_name());
+        write(&app).expect("writable");
+        let written = fs::read_to_string(app.join("faults/carry.py")).expect("written");
         assert_eq!(Some(&*written), text("faults/carry.py"));
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
     }
 
     #[test]

@@ -24,36 +24,58 @@ const PYTHONS: [&str; 7] =
 /// Why there is no environment; each says what to do about it.
 #[derive(Debug, Error)]
 pub enum EnvironmentError {
-    #[error("cannot write to {}: {source}", folder.display())]
-    Folder { folder: PathBuf, source: io::Error },
+    #[error(
+        "cannot write to {}: {why}\n  \
+         XDG_CACHE_HOME names another place for the environment of the Python demo",
+        folder.display()
+    )]
+    Folder { folder: PathBuf, why: io::Error },
+    #[error(
+        "there is no room for the environment of the Python demo in {}: {} MB are free, it takes {} MB\n  \
+         XDG_CACHE_HOME names another place for it",
+        folder.display(), free / MEGABYTE, ROOM / MEGABYTE
+    )]
+    NoRoom { folder: PathBuf, free: u64 },
     #[error(
         "the Python demo needs Python 3.10 or later, and there is {found} on the PATH\n  \
-         install it (apt install python3 python3-venv, brew install python), or uv, which brings its own: https://docs.astral.sh/uv"
+         install it (apt install python3 python3-venv, brew install python), or uv, which brings its own: https://docs.astral.sh/uv\n  \
+         {WITHOUT}"
     )]
     NoPython { found: String },
     #[error(
         "{python} lacks its module venv, or pip for it\n  \
-         install it (apt install python3-venv), or uv, which needs neither: https://docs.astral.sh/uv"
+         install it (apt install python3-venv), or uv, which needs neither: https://docs.astral.sh/uv\n  \
+         {WITHOUT}"
     )]
     NoVenv { python: String },
     #[error(
         "{tool} could not make the environment of the Python demo:\n{why}\n  \
-         its packages are downloaded once, from PyPI or the index that {tool} is set up for; after that the demo works offline"
+         its packages are downloaded once, from PyPI or the index that {tool} is set up for: try again where that is reached\n  \
+         {WITHOUT}"
     )]
     Packages { tool: String, why: String },
     #[error(
         "there is no redis-server on the PATH, and none could be got:\n{why}\n  \
-         install Redis (apt install redis-server, brew install redis), or name a broker with an empty database"
+         install Redis (apt install redis-server, brew install redis), or name one with an empty database: --broker redis://127.0.0.1:6379/15\n  \
+         {WITHOUT}"
     )]
     NoRedis { why: String },
-    #[error("a tool could not be run: {0}")]
-    Tool(#[source] io::Error),
+    #[error("{tool} could not be run: {why}")]
+    Tool { tool: String, why: io::Error },
 }
+
+/// What can be had on any machine.
+const WITHOUT: &str = "`tracelink demo` without --app needs none of this";
+
+const MEGABYTE: u64 = 1 << 20;
+/// What the environment takes, with a `redis-server`, and what it takes to make it.
+const ROOM: u64 = 160 * MEGABYTE;
 
 /// An environment that is complete.
 #[derive(Clone, Debug)]
 pub struct Environment {
     folder: PathBuf,
+    app: PathBuf,
     redis_server: Option<PathBuf>,
 }
 
@@ -69,8 +91,8 @@ impl Environment {
     }
 
     /// The folder of the application's files.
-    pub fn app(&self) -> PathBuf {
-        self.folder.join("app")
+    pub fn app(&self) -> &Path {
+        &self.app
     }
 
     /// The `redis-server`, where one was asked for.
@@ -91,10 +113,11 @@ pub fn make(
     with_redis: bool,
     hear: &mut Hear<'_>,
 ) -> Result<Option<Environment>, EnvironmentError> {
-    let folder = cache.join(assets::folder_name());
-    let cannot_write = |source| EnvironmentError::Folder { folder: folder.clone(), source };
+    let folder = cache.join(assets::environment_name());
+    let app = folder.join(assets::app_name());
+    let cannot_write = |why| EnvironmentError::Folder { folder: folder.clone(), why };
     fs::create_dir_all(&folder).map_err(cannot_write)?;
-    let mut workshop = Workshop::open(hear).map_err(EnvironmentError::Tool)?;
+    let mut workshop = Workshop::open(hear)?;
     let made = (|| {
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
         let lock = lock.map_err(cannot_write)?;
@@ -103,18 +126,25 @@ pub fn make(
             match lock.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => workshop.pause(Making::Waiting)?,
-                Err(TryLockError::Error(source)) => return Err(cannot_write(source).into()),
+                Err(TryLockError::Error(why)) => return Err(cannot_write(why).into()),
             }
         }
+        if !app.is_dir() {
+            assets::write(&app).map_err(cannot_write)?;
+        }
         if !is_complete(&folder) {
-            prepare(&folder).map_err(cannot_write)?;
-            install(&folder, &mut workshop)?;
+            clear(&folder).map_err(cannot_write)?;
+            let free = free(&folder).map_err(cannot_write)?;
+            if free < ROOM {
+                return Err(EnvironmentError::NoRoom { folder: folder.clone(), free }.into());
+            }
+            install(&folder, &app.join(assets::LOCK), &mut workshop)?;
             let interpreter = fs::canonicalize(python(&folder)).map_err(cannot_write)?;
             fs::write(folder.join(COMPLETE), interpreter.as_os_str().as_encoded_bytes())
                 .map_err(cannot_write)?;
         }
-        let redis_server = if with_redis { Some(redis_server(&folder, &mut workshop)?) } else { None };
-        Ok(Environment { folder: folder.clone(), redis_server })
+        let redis_server = if with_redis { Some(redis_server(&folder, &app, &mut workshop)?) } else { None };
+        Ok(Environment { folder: folder.clone(), app: app.clone(), redis_server })
     })();
     match made {
         Ok(environment) => Ok(Some(environment)),
@@ -136,22 +166,25 @@ fn is_complete(folder: &Path) -> bool {
         if made_with == interpreter.as_os_str().as_encoded_bytes())
 }
 
-/// Clears what an earlier making left, and writes the application's files.
-fn prepare(folder: &Path) -> io::Result<()> {
+/// Clears what an earlier making left.
+fn clear(folder: &Path) -> io::Result<()> {
     let is_gone = |removed: io::Result<()>| match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     };
     is_gone(fs::remove_file(folder.join(COMPLETE)))?;
     is_gone(fs::remove_file(folder.join(REDIS_SERVER)))?;
-    is_gone(fs::remove_dir_all(folder.join("venv")))?;
-    is_gone(fs::remove_dir_all(folder.join("app")))?;
-    assets::write(&folder.join("app"))
+    is_gone(fs::remove_dir_all(folder.join("venv")))
 }
 
-fn install(folder: &Path, workshop: &mut Workshop<'_, '_>) -> Result<(), Halt> {
+/// How many bytes there is room for.
+fn free(folder: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn install(folder: &Path, lock: &Path, workshop: &mut Workshop<'_, '_>) -> Result<(), Halt> {
     let venv = folder.join("venv");
-    let lock = folder.join("app/requirements.lock");
     let mut of = packages();
     let mut number = 0;
     let mut read = |line: &str| {
@@ -190,7 +223,7 @@ fn install(folder: &Path, workshop: &mut Workshop<'_, '_>) -> Result<(), Halt> {
 
 /// How many packages the lock names, those for other Pythons too.
 fn packages() -> usize {
-    let lock = assets::text("requirements.lock").unwrap_or_default();
+    let lock = assets::text(assets::LOCK).unwrap_or_default();
     lock.lines().filter(|line| line.contains("==")).count()
 }
 
@@ -207,14 +240,24 @@ fn tool(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
 fn succeed(tool: &str, outcome: Option<Outcome>) -> Result<(), Halt> {
     match outcome {
         Some(Outcome { is_fine: true, .. }) => Ok(()),
-        Some(Outcome { last_words: why, .. }) => {
-            Err(EnvironmentError::Packages { tool: tool.to_owned(), why }.into())
+        Some(Outcome { last_words, .. }) => {
+            Err(EnvironmentError::Packages { tool: tool.to_owned(), why: reasons(&last_words) }.into())
         }
         None => {
-            let why = "it is not there any more".to_owned();
+            let why = "  it is not there any more".to_owned();
             Err(EnvironmentError::Packages { tool: tool.to_owned(), why }.into())
         }
     }
+}
+
+/// What went wrong, out of a tool's last words: not what it passed over, and
+/// what it tried again only once.
+fn reasons(last_words: &str) -> String {
+    let is_retry = |line: &str| line.starts_with("WARNING: Retrying");
+    let lines: Vec<_> = last_words.lines().filter(|line| !line.starts_with("Ignoring ")).collect();
+    let last_retry = lines.iter().rposition(|line| is_retry(line));
+    let told = lines.iter().enumerate().filter(|(place, line)| !is_retry(line) || Some(*place) == last_retry);
+    told.map(|(_, line)| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The first Python that is new enough and can make an environment.
@@ -249,7 +292,7 @@ fn parse_version(line: &str) -> Option<(u32, u32)> {
 
 /// The path of a `redis-server` that runs: the one that was found before, or
 /// else what the application's own script finds or gets.
-fn redis_server(folder: &Path, workshop: &mut Workshop<'_, '_>) -> Result<PathBuf, Halt> {
+fn redis_server(folder: &Path, app: &Path, workshop: &mut Workshop<'_, '_>) -> Result<PathBuf, Halt> {
     let note = folder.join(REDIS_SERVER);
     if let Ok(known) = fs::read_to_string(&note)
         && Path::new(&known).is_file()
@@ -258,13 +301,13 @@ fn redis_server(folder: &Path, workshop: &mut Workshop<'_, '_>) -> Result<PathBu
     }
     workshop.tell(Making::RedisServer)?;
     let mut find = tool(python(folder), &["redis_server.py"]);
-    find.arg(folder.join("venv/bin")).current_dir(folder.join("app"));
+    find.arg(folder.join("venv/bin")).current_dir(app);
     let Some(Outcome { is_fine, last_words }) = workshop.run(find, |_| None)? else {
-        return Err(EnvironmentError::NoRedis { why: "its script cannot be run".to_owned() }.into());
+        return Err(EnvironmentError::NoRedis { why: "  its script cannot be run".to_owned() }.into());
     };
     let path = last_words.lines().last().map(PathBuf::from).filter(|path| is_fine && path.is_file());
-    let Some(path) = path else { return Err(EnvironmentError::NoRedis { why: last_words }.into()) };
+    let Some(path) = path else { return Err(EnvironmentError::NoRedis { why: reasons(&last_words) }.into()) };
     fs::write(&note, path.as_os_str().as_encoded_bytes())
-        .map_err(|source| EnvironmentError::Folder { folder: folder.to_owned(), source })?;
+        .map_err(|why| EnvironmentError::Folder { folder: folder.to_owned(), why })?;
     Ok(path)
 }

@@ -64,8 +64,9 @@ impl<'w, 'h> Workshop<'w, 'h> {
     /// # Errors
     ///
     /// Where there is no `sh`.
-    pub fn open(hear: &'w mut Hear<'h>) -> io::Result<Self> {
-        Ok(Self { hear, warden: Rc::new(RefCell::new(Warden::start()?)) })
+    pub fn open(hear: &'w mut Hear<'h>) -> Result<Self, EnvironmentError> {
+        let cannot_run = |why| EnvironmentError::Tool { tool: Warden::SHELL.to_owned(), why };
+        Ok(Self { hear, warden: Rc::new(RefCell::new(Warden::start().map_err(cannot_run)?)) })
     }
 
     pub fn tell(&mut self, making: Making) -> Result<(), Halt> {
@@ -86,13 +87,15 @@ impl<'w, 'h> Workshop<'w, 'h> {
         mut read: impl FnMut(&str) -> Option<Making>,
     ) -> Result<Option<Outcome>, Halt> {
         let (sender, lines) = channel();
+        let tool = command.get_program().to_string_lossy().into_owned();
+        let cannot_run = |why| EnvironmentError::Tool { tool: tool.clone(), why };
         let started = Process::start(command, &self.warden, move |line| {
             let _ = sender.send(line.to_owned());
         });
         let process = match started {
             Ok(process) => process,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(EnvironmentError::Tool(source).into()),
+            Err(why) => return Err(cannot_run(why).into()),
         };
         let ended = loop {
             match lines.recv_timeout(TICK) {
@@ -101,7 +104,7 @@ impl<'w, 'h> Workshop<'w, 'h> {
                 // It closed its output before its end.
                 Err(RecvTimeoutError::Disconnected) => self.pause(Making::Working)?,
             }
-            if let Some(ended) = process.ended().map_err(EnvironmentError::Tool)? {
+            if let Some(ended) = process.ended().map_err(cannot_run)? {
                 break ended;
             }
         };

@@ -30,11 +30,14 @@ pub struct Warden {
 }
 
 impl Warden {
+    /// Where every system has it, whatever the user's PATH is.
+    pub const SHELL: &str = "/bin/sh";
+
     /// # Errors
     ///
     /// Where there is no `sh`.
     pub fn start() -> io::Result<Self> {
-        let mut shell = Command::new("sh")
+        let mut shell = Command::new(Self::SHELL)
             .args(["-c", SCRIPT])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

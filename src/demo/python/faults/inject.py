@@ -122,7 +122,7 @@ def copy_the_callers_header():
 
 
 @breaks("request-not-instrumented", "api")
-@breaks("request-not-instrumented-called", "api")
+@breaks("request-not-instrumented-alone", "api")
 def no_server_spans():
     FastAPIInstrumentor.instrument_app = staticmethod(lambda _app, **_: None)
     # FastAPI makes server spans of its own where nobody else does.
