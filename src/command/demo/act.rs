@@ -28,6 +28,8 @@ pub struct Acted {
     pub report: Report,
     pub took: Duration,
     pub was_interrupted: bool,
+    /// Whether it was acted to its end, so that what is missing is missing.
+    pub is_whole: bool,
 }
 
 /// Hears what happens, to tell of it.
@@ -68,7 +70,10 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
 
     let mut watching = None;
     let mut failed: Option<anyhow::Error> = None;
+    let mut is_whole = false;
     let given = part.give(how.stage, how.args, otlp, &mut |event| {
+        // What was kept running ends by being broken off.
+        is_whole |= event == Event::Closed || (how.args.keep && event == Event::Done);
         let heard =
             heed(&event, part, &session, &mut watching).and_then(|()| Ok(audience.hear(&event, &session)?));
         if heard.is_ok() && !how.interrupted.load(Ordering::Relaxed) {
@@ -89,6 +94,7 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
         report: session.report(Listing::default()),
         took: session.age(),
         was_interrupted: how.interrupted.load(Ordering::Relaxed),
+        is_whole,
     })
 }
 

@@ -84,6 +84,9 @@ impl Teller {
     pub fn end(&mut self, part: &Part, acted: &Acted, exit: Exit) -> io::Result<()> {
         let report = &acted.report;
         self.progress.done();
+        if !acted.is_whole {
+            return self.give_up(exit);
+        }
         match self.output.format {
             Format::Json => json::write(report, &mut self.out)?,
             Format::Jsonl => json::write_events(report, &mut self.out)?,
@@ -95,6 +98,19 @@ impl Teller {
                     self.say_what_is_next(part)?;
                 }
             }
+        }
+        self.out.flush()
+    }
+
+    /// Says of what was broken off that nothing is said of it: what is missing
+    /// may only not have been there yet.
+    fn give_up(&mut self, exit: Exit) -> io::Result<()> {
+        const WHY: &str = "broken off before the order was through, so nothing is judged";
+        let report = Report { error: Some(WHY.to_owned()), ..Report::default() };
+        match self.output.format {
+            Format::Json => json::write(&report, &mut self.out)?,
+            Format::Jsonl => json::write_events(&report, &mut self.out)?,
+            Format::Human => writeln!(self.out, "\n{WHY}       exit {}", exit.code())?,
         }
         self.out.flush()
     }

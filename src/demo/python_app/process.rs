@@ -57,6 +57,7 @@ impl Process {
     ) -> io::Result<Self> {
         let (output, writer) = io::pipe()?;
         let child = command
+            .env("TMPDIR", warden.borrow().folder())
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer)
@@ -201,6 +202,17 @@ mod tests {
         warden.borrow_mut().input = None;
         until(|| !is_there(child));
         assert_eq!(process.ended().ok().flatten(), Some(Ended { code: None }));
+    }
+
+    #[test]
+    fn its_temporary_files_end_with_the_warden() {
+        let warden = Rc::new(RefCell::new(Warden::start().expect("there is a shell")));
+        let process = shell("echo a > \"$TMPDIR/left\"; sleep 60", &warden);
+        let folder = warden.borrow().folder().to_owned();
+        until(|| folder.join("left").exists());
+        drop(process);
+        drop(warden);
+        assert!(!folder.exists());
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! The warden: a shell that waits for this process's end, whatever the cause,
-//! and then kills what still runs of it. Python's programs know nothing of a
-//! stage, and would outlive one that is killed.
+//! and then kills what still runs of it and removes its temporary files.
+//! Python's programs know nothing of a stage, and would outlive one that is
+//! killed; killed ones leave behind what they were writing.
 
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Its standard input closes with the process that holds it. It is told of each
@@ -21,12 +25,14 @@ done
 for group in $groups; do
     kill -s KILL -- "-$group"
 done
+/bin/rm -rf -- "$1"
 "#;
 
 /// Ends with its owner, and then ends what it was told to watch.
 pub struct Warden {
     shell: Child,
     pub(super) input: Option<ChildStdin>,
+    folder: PathBuf,
 }
 
 impl Warden {
@@ -35,10 +41,22 @@ impl Warden {
 
     /// # Errors
     ///
-    /// Where there is no `sh`.
+    /// Where there is no `sh`, or no folder for temporary files.
     pub fn start() -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("tracelink-demo-{:016x}", fastrand::u64(..)));
+        DirBuilder::new().mode(0o700).create(&folder)?;
+        let started = Self::start_shell(&folder);
+        if started.is_err() {
+            let _ = fs::remove_dir(&folder);
+        }
+        let (shell, input) = started?;
+        Ok(Self { shell, input, folder })
+    }
+
+    fn start_shell(folder: &Path) -> io::Result<(Child, Option<ChildStdin>)> {
         let mut shell = Command::new(Self::SHELL)
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "warden"])
+            .arg(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -46,7 +64,12 @@ impl Warden {
             .process_group(0)
             .spawn()?;
         let input = shell.stdin.take();
-        Ok(Self { shell, input })
+        Ok((shell, input))
+    }
+
+    /// Where the processes that it watches may leave temporary files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The group of that leader ends with this process.
