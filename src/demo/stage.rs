@@ -244,8 +244,8 @@ impl Stage<'_> {
         let embedded = self.options.broker.is_none();
         if let Some(url) = &self.options.broker {
             self.broker.clone_from(url);
-            // Refuses at once where nobody answers.
-            Link::open(url)?;
+            // Who watches the broker from now on knows the queue by its binding.
+            Link::open(url)?.declare(&self.queue)?;
         } else {
             let nothing = Play::default();
             let telemetry = nothing.api_sdk.telemetry(&self.options.otlp);

@@ -7,16 +7,19 @@ use serde_json::Value;
 
 fn demo(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracelink"));
-    command.args(["demo", "--pace", "0.1"]).args(args);
+    command.arg("demo").args(args);
+    if !args.contains(&"--pace") {
+        command.args(["--pace", "0.1"]);
+    }
     command
 }
 
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// The processes of the demo that this one started, and theirs.
-fn descendants(parent: u32) -> Vec<u32> {
+pub fn descendants(parent: u32) -> Vec<u32> {
     let path = format!("/proc/{parent}/task/{parent}/children");
     let children = std::fs::read_to_string(path).unwrap_or_default();
     let children: Vec<u32> = children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect();
@@ -24,13 +27,13 @@ fn descendants(parent: u32) -> Vec<u32> {
     [children, below].concat()
 }
 
-fn is_there(pid: u32) -> bool {
+pub fn is_there(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("State:\tZ")
 }
 
 /// Reads lines until one holds `wanted`.
-fn read_until(child: &mut Child, wanted: &str) -> BufReader<std::process::ChildStdout> {
+pub fn read_until(child: &mut Child, wanted: &str) -> BufReader<std::process::ChildStdout> {
     let mut out = BufReader::new(child.stdout.take().expect("piped"));
     let mut line = String::new();
     while !line.contains(wanted) {
@@ -76,17 +79,80 @@ fn an_unknown_fault_is_an_error_with_the_remedy() {
     let output = demo(&["--fault", "gremlins"]).output().expect("tracelink runs");
     assert_eq!(output.status.code(), Some(4));
     assert!(text(&output.stderr).contains("--list-faults"));
+    let output = demo(&["--fault", "spans-dropped"]).output().expect("tracelink runs");
+    assert!(text(&output.stderr).contains("--app python"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_an_error_before_anything_starts() {
+    let gone = format!("redis://:secret@127.0.0.1:{}/0", crate::support::redis::free_port());
+    for fault in ["healthy", "all"] {
+        let output = demo(&["--broker", &gone, "--fault", fault]).output().expect("tracelink runs");
+        let said = text(&output.stderr);
+        assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(4), ""), "{said}");
+        assert!(said.contains("cannot be reached") && !said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn every_fault_is_explained_whole() {
+    for app in ["native", "python"] {
+        let output = demo(&["--app", app, "--list-faults"]).output().expect("tracelink runs");
+        let out = text(&output.stdout);
+        assert!(out.contains("TL301 propagator-mismatch") && !out.contains('…'), "{out}");
+        assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
+        let output =
+            demo(&["--app", app, "--list-faults", "--format", "json"]).output().expect("tracelink runs");
+        let list: Value = serde_json::from_slice(&output.stdout).expect("a list");
+        let faults = list["faults"].as_array().expect("faults");
+        assert!(faults.iter().all(|fault| out.contains(fault["slug"].as_str().expect("a slug"))));
+    }
+}
+
+#[test]
+fn many_orders_end_with_the_figures() {
+    let retried = ["--fault", "healthy-retries", "--orders", "6", "--rate", "20"];
+    let output = demo(&retried).output().expect("tracelink runs");
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    for part in ["end to end", "in the queue", "retries       6 of 6 tasks", "attempt 3", "6 traces"] {
+        assert!(out.contains(part), "`{part}` is missing: {out}");
+    }
+}
+
+pub fn signal(child: &Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+    rustix::process::kill_process(pid.expect("not zero"), signal).expect("it runs");
+}
+
+#[test]
+fn what_is_broken_off_is_not_judged() {
+    for (said, by) in [
+        ("broker ", rustix::process::Signal::INT),
+        ("queue ", rustix::process::Signal::TERM),
+        ("takes process_order", rustix::process::Signal::HUP),
+    ] {
+        let mut command = demo(&["--pace", "20"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("tracelink runs");
+        let mut out = read_until(&mut child, said);
+        let processes = descendants(child.id());
+        signal(&child, by);
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).expect("UTF-8");
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{said}");
+        assert!(rest.contains("nothing is judged") && !rest.contains("broken:"), "{said}: {rest}");
+        assert!(processes.iter().all(|process| !is_there(*process)), "{said}: {processes:?}");
+    }
 }
 
 #[test]
 fn ctrl_c_leaves_no_process_behind() {
     let mut command = demo(&["--keep"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tracelink runs");
-    let mut out = read_until(&mut child, "ended: SUCCESS");
+    let mut out = read_until(&mut child, "ended process_order: SUCCESS");
     let processes = descendants(child.id());
     assert!(processes.len() >= 3, "a broker, an API and a worker: {processes:?}");
-    let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
-    rustix::process::kill_process(pid.expect("not zero"), rustix::process::Signal::INT).expect("it runs");
+    signal(&child, rustix::process::Signal::INT);
     out.read_to_string(&mut String::new()).expect("UTF-8");
     let mut error = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut error).expect("UTF-8");

@@ -1,36 +1,49 @@
-//! The Python application, acted out for real: the dozen of its manifest, each
-//! judged as the manifest says; and nothing is left behind.
+//! The Python application, acted out for real: the dozen of its manifest by the
+//! command, each judged as the manifest says; and nothing is left behind.
 
 #![allow(clippy::disallowed_methods, reason = "a test waits for real processes")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tracelink::demo::python_app::{self, Entry, Environment, Options, manifest};
 use tracelink::demo::{DemoError, Event, Otlp};
 use tracelink::model::{Report, Severity};
 
 use crate::bundle::Bundle;
+use crate::command::{descendants, is_there, read_until, signal, text};
 use crate::matrix::judge;
 use crate::support::redis::{RedisServer, Wire, free_port};
 
 /// How often the broker is looked at while nothing else happens.
 const EVERY: Duration = Duration::from_millis(60);
 
+/// What `XDG_CACHE_HOME` is to the command.
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python")
+}
+
+/// The command, with the environment that the tests make.
+fn demo(args: &[&str]) -> Command {
+    environment();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tracelink"));
+    command.args(["demo", "--app", "python"]).args(args).env("XDG_CACHE_HOME", cache());
+    command
 }
 
 /// The application's environment, made once in `target/`.
 fn environment() -> &'static Environment {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        let made = python_app::make(&cache(), true, &mut |_| ControlFlow::Continue(()));
+        let made = python_app::make(&cache().join("tracelink"), true, &mut |_| ControlFlow::Continue(()));
         made.unwrap_or_else(|error| panic!("{error}")).expect("nobody breaks it off")
     })
 }
@@ -93,11 +106,12 @@ fn complaint(entry: &Entry, said: &Result<Report, DemoError>) -> Option<String> 
 }
 
 /// All entries that files can tell, where a developer builds with
-/// `DEMO_PYTHON=all`, or the ones named there; else the dozen.
+/// `DEMO_PYTHON=all`, or the ones named there; else one of each kind.
 fn chosen() -> Vec<&'static Entry> {
+    const FEW: [&str; 3] = ["healthy", "propagator-mismatch", "worker-killed"];
     let named = option_env!("DEMO_PYTHON");
     let is_chosen = |entry: &&Entry| match named {
-        None => entry.dozen,
+        None => FEW.contains(&&*entry.slug),
         Some("all") => !entry.live,
         Some(named) => named.split(',').any(|slug| slug == entry.slug),
     };
@@ -105,7 +119,47 @@ fn chosen() -> Vec<&'static Entry> {
 }
 
 #[test]
-fn the_dozen_is_named_as_the_manifest_says() {
+fn the_command_is_right_about_the_dozen() {
+    let dozen: Vec<_> = manifest().dozen().flat_map(|entry| ["--fault", &*entry.slug]).collect();
+    let mut command = demo(&["--format", "json", "--pace", "0.1"]);
+    let output = command.args(dozen).output().expect("tracelink runs");
+    let table: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    assert_eq!(output.status.code(), Some(0), "{table:#}{}", text(&output.stderr));
+    assert_eq!((&table["right"], table["rows"].as_array().map(Vec::len)), (&Value::from(12), Some(12)));
+}
+
+#[test]
+fn ctrl_c_leaves_no_process_and_no_file_behind() {
+    let temporary = tempfile::tempdir().expect("a folder");
+    let mut command = demo(&["--pace", "20"]);
+    command.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("tracelink runs");
+    let mut out = read_until(&mut child, "takes process_order");
+    let processes = descendants(child.id());
+    assert!(processes.len() >= 5, "a warden, Redis, API, worker and its child: {processes:?}");
+    signal(&child, rustix::process::Signal::INT);
+    let (mut rest, mut error) = (String::new(), String::new());
+    out.read_to_string(&mut rest).expect("UTF-8");
+    child.stderr.take().expect("piped").read_to_string(&mut error).expect("UTF-8");
+    assert_eq!((child.wait().expect("it ends").code(), error.as_str()), (Some(130), ""));
+    assert!(rest.contains("nothing is judged"), "{rest}");
+    assert!(processes.iter().all(|process| !is_there(*process)), "{processes:?}");
+    let left: Vec<_> = std::fs::read_dir(temporary.path()).expect("readable").flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_pipe_that_closes_ends_it_and_its_processes() {
+    let mut child = demo(&[]).stdout(Stdio::piped()).spawn().expect("tracelink runs");
+    let out = read_until(&mut child, "broker ");
+    let processes = descendants(child.id());
+    drop(out);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0), "a closed pipe is no error");
+    assert!(processes.iter().all(|process| !is_there(*process)), "{processes:?}");
+}
+
+#[test]
+fn files_tell_the_same() {
     const AT_A_TIME: usize = 2;
     let entries = chosen();
     environment();
@@ -275,7 +329,6 @@ fn read(process: &Path, name: &str) -> String {
 #[test]
 fn no_process_outlives_a_stage_that_was_killed() {
     use std::io::{BufRead, BufReader};
-    use std::process::{Command, Stdio};
     // This very test, again, as the one that is killed.
     if std::env::var_os("DEMO_PYTHON_TEST").is_some() {
         let slow = Options { pace: 50.0, ..options(nobody()) };

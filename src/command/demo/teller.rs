@@ -92,7 +92,10 @@ impl Teller {
             Format::Jsonl => json::write_events(report, &mut self.out)?,
             Format::Human => {
                 let view = view(&self.output, None, exit);
-                Live::default().finish(report, &view, &mut self.out)?;
+                let mut report = report.clone();
+                // Its remedy is an option of `listen`, and nothing is lost here.
+                report.limits.messages_not_seen = 0;
+                Live::default().finish(&report, &view, &mut self.out)?;
                 if !self.output.quiet && !acted.was_interrupted {
                     self.judge(part, acted)?;
                     self.say_what_is_next(part)?;

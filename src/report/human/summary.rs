@@ -88,9 +88,10 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
     if report.limits.messages_not_seen > 0 {
         let unseen = report.limits.messages_not_seen;
         let text = format!(
-            "{} message{} taken before a look could see it (--broker-monitor sees all)",
-            count(unseen),
-            if unseen == 1 { " was" } else { "s were" }
+            "{} {} taken before {} could be looked at (--broker-monitor sees all)",
+            plural(unseen, "message"),
+            if unseen == 1 { "was" } else { "were" },
+            if unseen == 1 { "it" } else { "they" }
         );
         writeln!(out, "{}", text.faint())?;
     }
