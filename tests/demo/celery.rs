@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tracelink::demo::{self, Event, Options, Play};
-use tracelink::model::{Report, SpanReport};
+use tracelink::model::{Report, SpanReport, Status, TraceReport};
 
 use crate::bundle::Bundle;
 use crate::matrix::judge;
-use crate::support::python::script;
+use crate::support::python::stack_script;
 use crate::support::redis::RedisServer;
 
 /// Gives a play on a Redis of its own; `on` is called with each event, the
-/// broker's URL and the queue.
-fn give(name: &str, play: &Play, redis: &RedisServer, mut on: impl FnMut(&Event, &str)) -> Report {
+/// queue, and where spans are taken over gRPC.
+fn give(name: &str, play: &Play, redis: &RedisServer, mut on: impl FnMut(&Event, &str, &str)) -> Report {
     let mut bundle = Bundle::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("celery").join(name));
+    let otlp = bundle.otlp().grpc;
     let options = Options {
         program: PathBuf::from(env!("CARGO_BIN_EXE_tracelink")),
         broker: Some(redis.url()),
@@ -27,26 +28,36 @@ fn give(name: &str, play: &Play, redis: &RedisServer, mut on: impl FnMut(&Event,
         pace: 0.1,
         keep: false,
     };
-    let mut queue = String::new();
+    let (mut queue, mut tasks) = (String::new(), Vec::new());
     demo::give(play, &options, &mut |event| {
         if let Event::Broker { queue: name, .. } = &event {
             queue.clone_from(name);
         }
-        if matches!(event, Event::Queued { .. } | Event::Done) {
+        if let Event::Queued { tasks: queued } = &event {
+            tasks.clone_from(queued);
             bundle.look(&redis.url(), std::iter::empty());
         }
-        on(&event, &queue);
+        on(&event, &queue, &otlp);
+        if event == Event::Done {
+            bundle.look(&redis.url(), tasks.iter().map(String::as_str));
+        }
         ControlFlow::Continue(())
     })
     .expect("the play is given");
     judge(&bundle.close())
 }
 
-fn span<'r>(report: &'r Report, name: &str) -> (String, &'r SpanReport) {
-    let spans = report.traces.iter().flat_map(|trace| trace.spans.iter().map(move |span| (trace, span)));
-    let found = spans.into_iter().find(|(_, span)| span.name == name);
-    let (trace, span) = found.unwrap_or_else(|| panic!("no span {name} in {report:?}"));
-    (trace.trace_id.to_string(), span)
+/// The trace of that id, with what is said of all: nothing.
+fn whole<'r>(report: &'r Report, trace: &Value) -> &'r TraceReport {
+    assert_eq!(report.verdict.status, Status::Healthy, "{:?}", report.findings);
+    let found = report.traces.iter().find(|found| *trace == found.trace_id.to_string());
+    found.unwrap_or_else(|| panic!("no trace {trace} in {:?}", report.traces))
+}
+
+/// The span of that name, with its service's name.
+fn span<'r>(trace: &'r TraceReport, service: &str, name: &str) -> &'r SpanReport {
+    let found = trace.spans.iter().find(|span| span.name == name && span.service == service);
+    found.unwrap_or_else(|| panic!("no span {name} of {service} in {trace:?}"))
 }
 
 #[test]
@@ -54,10 +65,10 @@ fn a_real_worker_takes_the_demo_apis_message() {
     let redis = RedisServer::start();
     let mut said = Value::Null;
     let play = demo::find("no-worker").expect("a play without the demo's worker").play();
-    let report = give("worker", &play, &redis, |event, queue| {
+    let report = give("worker", &play, &redis, |event, queue, otlp| {
         if let Event::Queued { tasks } = event {
             // After its banner.
-            let output = script("current", "worker.py", &[&redis.url(), queue]);
+            let output = stack_script("worker.py", &[&redis.url(), queue, otlp]);
             said =
                 serde_json::from_str(output.lines().rfind(|line| line.starts_with('{')).unwrap_or_default())
                     .expect("JSON");
@@ -68,8 +79,13 @@ fn a_real_worker_takes_the_demo_apis_message() {
     assert_eq!(said["args"][1]["quantity"], 2);
     assert_eq!((&said["root_id"], &said["state"]), (&said["id"], &Value::from("SUCCESS")));
     assert!(said["origin"].as_str().is_some_and(|origin| origin.starts_with("gen")), "{said}");
-    let (trace, producer) = span(&report, "apply_async/process_order");
-    assert_eq!(said["trace_id"], trace);
+
+    let trace = whole(&report, &said["trace_id"]);
+    let (request, producer) =
+        (span(trace, "order-api", "POST /orders"), span(trace, "order-api", "apply_async/process_order"));
+    let run = span(trace, "real-worker", "run/process_order");
+    assert_eq!((request.parent_id, producer.parent_id), (None, Some(request.span_id)));
+    assert_eq!(run.parent_id, Some(producer.span_id));
     assert_eq!(said["parent_id"], producer.span_id.to_string());
 }
 
@@ -78,25 +94,21 @@ fn the_demo_worker_takes_a_real_producers_message() {
     let redis = RedisServer::start();
     let mut sent = Value::Null;
     let play = demo::find("healthy").expect("a healthy play").play();
-    let report = give("producer", &play, &redis, |event, queue| match event {
+    let report = give("producer", &play, &redis, |event, queue, otlp| match event {
         Event::Queued { .. } => {
             sent =
-                serde_json::from_str(&script("current", "order.py", &[&redis.url(), queue])).expect("JSON");
+                serde_json::from_str(&stack_script("order.py", &[&redis.url(), queue, otlp])).expect("JSON");
         }
         // The stage waits for its own orders only.
         Event::Done => await_success(&redis, sent["id"].as_str().expect("an id")),
         _ => {}
     });
-    let (trace, run) = report
-        .traces
-        .iter()
-        .flat_map(|trace| trace.spans.iter().map(move |span| (trace, span)))
-        .find(|(trace, span)| {
-            span.name == "run/process_order" && sent["trace_id"] == trace.trace_id.to_string()
-        })
-        .expect("the run of the real producer's task");
-    assert_eq!(run.parent_id.map(|id| id.to_string()).as_deref(), sent["span_id"].as_str());
-    assert!(trace.spans.iter().any(|span| span.name == "update_inventory"));
+    let trace = whole(&report, &sent["trace_id"]);
+    let producer = span(trace, "real-producer", "apply_async/process_order");
+    let run = span(trace, "order-worker", "run/process_order");
+    assert_eq!((producer.parent_id, run.parent_id), (None, Some(producer.span_id)));
+    assert_eq!(sent["span_id"], producer.span_id.to_string());
+    assert_eq!(span(trace, "order-worker", "update_inventory").parent_id, Some(run.span_id));
 }
 
 fn await_success(redis: &RedisServer, id: &str) {

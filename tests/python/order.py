@@ -1,6 +1,6 @@
-"""Publishes an order with the real Celery, and prints its id and its span.
+"""Publishes an order with the real Celery, sends its span, and prints its ids.
 
-Usage: order.py URL QUEUE.
+Usage: order.py URL QUEUE OTLP. OTLP is where spans go, over gRPC.
 """
 
 import json
@@ -8,16 +8,19 @@ import sys
 
 from celery import Celery
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-URL, QUEUE = sys.argv[1:3]
+URL, QUEUE, OTLP = sys.argv[1:4]
 
 spans = InMemorySpanExporter()
-provider = TracerProvider()
+provider = TracerProvider(resource=Resource.create({"service.name": "real-producer"}))
 provider.add_span_processor(SimpleSpanProcessor(spans))
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=OTLP, insecure=True)))
 trace.set_tracer_provider(provider)
 CeleryInstrumentor().instrument()
 

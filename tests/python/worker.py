@@ -1,7 +1,7 @@
-"""Runs one task with the real Celery worker, and prints the spans that it made.
+"""Runs one task with the real Celery worker, sends its spans, and prints what it saw.
 
-Usage: worker.py URL QUEUE. The worker takes one task of the queue, answers as
-the demo's does, and ends.
+Usage: worker.py URL QUEUE OTLP. The worker takes one task of the queue, answers
+as the demo's does, and ends. OTLP is where spans go, over gRPC.
 """
 
 import json
@@ -11,16 +11,19 @@ import threading
 
 from celery import Celery, signals
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.celery import CeleryInstrumentor
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-URL, QUEUE = sys.argv[1:3]
+URL, QUEUE, OTLP = sys.argv[1:4]
 
 spans = InMemorySpanExporter()
-provider = TracerProvider()
+provider = TracerProvider(resource=Resource.create({"service.name": "real-worker"}))
 provider.add_span_processor(SimpleSpanProcessor(spans))
+provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter(endpoint=OTLP, insecure=True)))
 trace.set_tracer_provider(provider)
 CeleryInstrumentor().instrument()
 

@@ -56,7 +56,16 @@ fn run(command: &mut Command, what: &str) {
 
 /// Runs one of `tests/python`, and returns what it printed.
 pub fn script(kind: &str, name: &str, args: &[&str]) -> String {
-    let output = Command::new(interpreter(kind))
+    run_script(&interpreter(kind), name, args)
+}
+
+/// The same with everything that the Python demo is pinned to.
+pub fn stack_script(name: &str, args: &[&str]) -> String {
+    run_script(&stack(), name, args)
+}
+
+fn run_script(interpreter: &Path, name: &str, args: &[&str]) -> String {
+    let output = Command::new(interpreter)
         .arg(root().join("tests/python").join(name))
         .args(args)
         .output()

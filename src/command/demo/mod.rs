@@ -19,12 +19,16 @@ use self::teller::Teller;
 use super::{Exit, exit_of};
 use crate::broker::{BrokerUrl, Connection};
 use crate::cli::{self, App, Format, Output};
-use crate::demo;
+use crate::demo::{self, DemoError};
 
 /// A process of the demo: what it says goes to the stage, which started it.
 pub fn run_process() -> anyhow::Result<Exit> {
-    demo::run_process()?;
-    Ok(Exit::Fine)
+    match demo::run_process() {
+        Ok(()) => Ok(Exit::Fine),
+        Err(error @ DemoError::NotAlone) => Err(error.into()),
+        // The stage was told, and may be gone: nobody else is to hear of it.
+        Err(_) => Ok(Exit::Environment),
+    }
 }
 
 pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
