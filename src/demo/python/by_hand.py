@@ -37,7 +37,7 @@ def consume_by_hand():
     tasks.fulfil = lambda task, order_id, order: consume(fulfil, task, order_id, order)
 
 
-def publish(order_id, order, _incoming):
+def publish(order_id, order):
     tasks.process_order.apply_async(args=[order_id, order], headers=write(current()))
 
 

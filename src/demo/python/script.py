@@ -19,7 +19,7 @@ SAMPLE = {"user_id": "u123", "product_id": "p456", "quantity": 2}
 def main():
     tracing.start("order-import")
     for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1):
-        publishing.publish(f"import-{number}", SAMPLE, {})
+        publishing.publish(f"import-{number}", SAMPLE)
     tracing.stop()
 
 

@@ -24,7 +24,7 @@ def send_headers(make):
     """The API writes `make(span context)` into the headers, the worker is healthy."""
     tracing.instrument_celery = lambda: None
 
-    def publish(order_id, order, _incoming):
+    def publish(order_id, order):
         headers = make(trace.get_current_span().get_span_context())
         tasks.process_order.apply_async(args=[order_id, order], headers=headers)
 
@@ -61,7 +61,7 @@ def capital_name():
 def in_the_arguments():
     tracing.instrument_celery = lambda: None
 
-    def publish(order_id, order, _incoming):
+    def publish(order_id, order):
         tasks.process_order.apply_async(args=[order_id, {**order, "trace_context": by_hand.current()}])
 
     publishing.publish = publish
@@ -71,7 +71,7 @@ def in_the_arguments():
 def in_the_properties():
     tracing.instrument_celery = lambda: None
 
-    def publish(order_id, order, _incoming):
+    def publish(order_id, order):
         # Options that Celery does not know become properties of the message.
         tasks.process_order.apply_async(args=[order_id, order], **by_hand.current())
 
@@ -137,7 +137,7 @@ def two_owners():
         [TraceContextTextMapPropagator(), W3CBaggagePropagator()]
     )
 
-    def publish(order_id, order, _incoming):
+    def publish(order_id, order):
         headers = {}
         with trace.get_tracer("shop.audit").start_as_current_span("audit", context=context.Context()):
             B3MultiFormat().inject(headers)
@@ -151,10 +151,10 @@ def who_ordered():
     """Baggage goes wherever the context goes, in clear text."""
     healthy = publishing.publish
 
-    def publish(order_id, order, incoming):
+    def publish(order_id, order):
         token = context.attach(baggage.set_baggage("user.email", "ada@example.org"))
         try:
-            healthy(order_id, order, incoming)
+            healthy(order_id, order)
         finally:
             context.detach(token)
 

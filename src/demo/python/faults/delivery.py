@@ -16,7 +16,7 @@ from_outside("no-worker", "redelivered")
 
 
 def publish_with(**options):
-    publishing.publish = lambda order_id, order, _incoming: tasks.process_order.apply_async(
+    publishing.publish = lambda order_id, order: tasks.process_order.apply_async(
         args=[order_id, order], **options
     )
 
@@ -31,9 +31,9 @@ def an_exchange_without_queues():
     """Large orders have a route of their own, and nobody bound a queue to it."""
     healthy = publishing.publish
 
-    def publish(order_id, order, incoming):
+    def publish(order_id, order):
         if order["quantity"] < 100:
-            healthy(order_id, order, incoming)
+            healthy(order_id, order)
         else:
             tasks.process_order.apply_async(
                 args=[order_id, order], exchange="wholesale", routing_key="orders.large"
@@ -50,7 +50,7 @@ def no_route_at_all():
 @breaks("task-not-registered", "api")
 def another_name():
     """The API was deployed with a new name for the task, the worker was not."""
-    publishing.publish = lambda order_id, order, _incoming: shop.celery.send_task(
+    publishing.publish = lambda order_id, order: shop.celery.send_task(
         "shop.process_order", args=[order_id, order]
     )
 
@@ -75,7 +75,7 @@ def not_worth_waiting_for():
 
 @breaks("task-revoked", "api")
 def taken_back():
-    def publish(order_id, order, _incoming):
+    def publish(order_id, order):
         tasks.process_order.apply_async(args=[order_id, order], countdown=1).revoke()
 
     publishing.publish = publish

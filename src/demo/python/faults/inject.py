@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from contextvars import ContextVar
 
 import by_hand
 import fastapi
@@ -13,6 +14,7 @@ from celery.exceptions import Ignore
 from opentelemetry import propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from starlette.middleware import Middleware
 
 from . import breaks, from_outside
 
@@ -30,9 +32,9 @@ def no_instrumentor():
 def inject_where_no_span_is_current():
     by_hand.api()
 
-    def publish(order_id, order, incoming):
+    def publish(order_id, order):
         # A new thread starts with an empty context.
-        thread = threading.Thread(target=by_hand.publish, args=(order_id, order, incoming))
+        thread = threading.Thread(target=by_hand.publish, args=(order_id, order))
         thread.start()
         thread.join()
 
@@ -110,12 +112,29 @@ def carrier_made_once():
     by_hand.current = current
 
 
+#: The `traceparent` of the request that is being answered.
+incoming = ContextVar("incoming")
+
+
+class RememberIncoming:
+    """Middleware that keeps the caller's header for whoever wants it."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "http":
+            incoming.set(dict(scope["headers"]).get(b"traceparent", b"").decode())
+        await self.app(scope, receive, send)
+
+
 @breaks("incoming-context-forwarded", "api")
 def copy_the_callers_header():
     tracing.instrument_celery = lambda: None
+    fastapi.FastAPI = functools.partial(fastapi.FastAPI, middleware=[Middleware(RememberIncoming)])
 
-    def publish(order_id, order, incoming):
-        headers = {"traceparent": incoming["traceparent"]}
+    def publish(order_id, order):
+        headers = {"traceparent": incoming.get()}
         tasks.process_order.apply_async(args=[order_id, order], headers=headers)
 
     publishing.publish = publish

@@ -31,7 +31,7 @@ def every_second():
 
 @breaks("healthy-eta", "api")
 def later():
-    publishing.publish = lambda order_id, order, _incoming: tasks.process_order.apply_async(
+    publishing.publish = lambda order_id, order: tasks.process_order.apply_async(
         args=[order_id, order], countdown=2
     )
 
@@ -39,7 +39,7 @@ def later():
 @breaks("healthy-send-task", "api")
 def by_name():
     """The API does not know the task, only its name: the producer span is very short."""
-    publishing.publish = lambda order_id, order, _incoming: shop.celery.send_task(
+    publishing.publish = lambda order_id, order: shop.celery.send_task(
         "process_order", args=[order_id, order]
     )
 
@@ -50,21 +50,21 @@ def process(order_id, order):
 
 @breaks("healthy-chain", "api")
 def one_after_the_other():
-    publishing.publish = lambda order_id, order, _incoming: chain(
+    publishing.publish = lambda order_id, order: chain(
         process(order_id, order), tasks.pack_parcel.s(order_id=order_id)
     ).apply_async()
 
 
 @breaks("healthy-group", "api")
 def side_by_side():
-    publishing.publish = lambda order_id, order, _incoming: group(
+    publishing.publish = lambda order_id, order: group(
         process(order_id, order), tasks.pack_parcel.si(order_id=order_id)
     ).apply_async()
 
 
 @breaks("healthy-chord", "api")
 def side_by_side_and_then():
-    publishing.publish = lambda order_id, order, _incoming: chord(
+    publishing.publish = lambda order_id, order: chord(
         [process(order_id, order), tasks.pack_parcel.si(order_id=order_id)], tasks.report_day.s()
     ).apply_async()
 
@@ -123,4 +123,4 @@ def in_a_thread_with_its_context():
 
 @breaks("healthy-called-directly", "api")
 def no_queue_at_all():
-    publishing.publish = lambda order_id, order, _incoming: tasks.process_order(order_id, order)
+    publishing.publish = lambda order_id, order: tasks.process_order(order_id, order)
