@@ -158,6 +158,38 @@ fn a_pipe_that_closes_ends_it_and_its_processes() {
     assert!(processes.iter().all(|process| !is_there(*process)), "{processes:?}");
 }
 
+/// What comes after each `before` in a text, up to the first character of `ends`.
+fn after<'t>(text: &'t str, before: &'t str, ends: &'t [char]) -> impl Iterator<Item = &'t str> {
+    text.split(before).skip(1).filter_map(move |rest| rest.split(ends).next())
+}
+
+#[test]
+fn the_story_says_what_is_said() {
+    let page = include_str!("../../docs/seven-times.md");
+    let mut told = 0;
+    for story in page.split("\n## ").skip(1) {
+        let Some(said) = after(story, "tracelink says [`", &['`']).next() else { continue };
+        let slug = after(story, "--fault ", &['\n']).next().expect("how to act it out");
+        let entry = manifest().find(slug).unwrap_or_else(|| panic!("no fault is called {slug}"));
+        let is_said = entry.expect.as_deref() == Some(said)
+            || (entry.expect.is_none() && entry.notes.iter().any(|note| note == said));
+        assert!(is_said, "{slug}: {said}, and not {:?}", entry.expect);
+        let code = tracelink::diagnosis::find(said).expect("a diagnosis").code.to_lowercase();
+        assert!(story.contains(&format!("(diagnoses.md#{code}-{said})")), "{said}: its page");
+        told += 1;
+    }
+    assert_eq!(told, 7);
+    for entry in manifest().entries.iter().filter(|entry| entry.slug.starts_with("article-")) {
+        assert!(page.contains(&format!("--fault {}", entry.slug)), "{} is not told", entry.slug);
+    }
+    for readme in [include_str!("../../README.md"), page] {
+        for slug in after(readme, "--fault ", &[' ', '`', '\n']) {
+            let is_known = ["all", "FAULT"].contains(&slug) || manifest().find(slug).is_some();
+            assert!(is_known, "no fault is called {slug}");
+        }
+    }
+}
+
 #[test]
 fn files_tell_the_same() {
     const AT_A_TIME: usize = 2;

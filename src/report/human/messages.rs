@@ -51,7 +51,7 @@ fn laid_out(messages: &[MessageReport], report: &Report, columns: usize) -> Tabl
         }
         table
     };
-    let fits = |table: &Table| table.lines().all(|line| 1 + width(line.trim_end()) <= columns);
+    let fits = |table: &Table| table.lines().all(|line| width(line.trim_end()) < columns);
     let wide = table(&WIDE, &|message| wide(message, report));
     if fits(&wide) {
         return wide;
