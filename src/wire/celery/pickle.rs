@@ -5,6 +5,7 @@
 //! or call something becomes null. The opcodes are those of
 //! <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
+use hashbrown::HashMap;
 use serde_json::{Map, Value};
 
 /// Why a pickle could not be walked.
@@ -15,11 +16,15 @@ pub struct PickleError {
     pub why: &'static str,
 }
 
-/// How many nodes a pickle may make. A body of a task has a few hundred.
+/// How many nodes a pickle may make, and how many places in its containers may
+/// name one. A body of a task has a few hundred.
 const NODES: usize = 100_000;
 /// How many nodes a value may have once shared parts are written out: a list
 /// that holds itself twice, thirty times over, is a bomb.
 const WRITTEN: usize = 100_000;
+/// How many bytes of text it may have then: a long text that a list holds a
+/// hundred thousand times is a bomb too.
+const WRITTEN_BYTES: usize = 16 << 20;
 /// How deep a value is written out; what lies deeper becomes null.
 const DEPTH: usize = 64;
 
@@ -29,12 +34,19 @@ const DEPTH: usize = 64;
 ///
 /// [`PickleError`] where the bytes end early, an operand is missing from the
 /// stack, an opcode is unknown, or the pickle makes more than 100,000 nodes.
+/// What is over 16 MiB of text when it is written out is left out.
 pub fn walk(bytes: &[u8]) -> Result<Value, PickleError> {
-    let mut machine =
-        Machine { bytes, at: 0, nodes: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: Vec::new() };
+    let mut machine = Machine {
+        bytes,
+        at: 0,
+        nodes: Vec::new(),
+        parts: 0,
+        stack: Vec::new(),
+        marks: Vec::new(),
+        memo: HashMap::new(),
+    };
     let root = machine.run()?;
-    let mut budget = WRITTEN;
-    Ok(machine.write(root, 0, &mut budget))
+    Ok(machine.write(root, 0, &mut Room { values: WRITTEN, bytes: WRITTEN_BYTES }))
 }
 
 /// Containers refer to their parts by number, so that a shared part is kept once.
@@ -50,9 +62,17 @@ struct Machine<'a> {
     bytes: &'a [u8],
     at: usize,
     nodes: Vec<Node>,
+    /// How many places there are in all containers.
+    parts: usize,
     stack: Vec<usize>,
     marks: Vec<usize>,
-    memo: Vec<(u64, usize)>,
+    memo: HashMap<u64, usize>,
+}
+
+/// How much may still be written out.
+struct Room {
+    values: usize,
+    bytes: usize,
 }
 
 type Step<T> = Result<T, PickleError>;
@@ -127,26 +147,32 @@ impl<'a> Machine<'a> {
 
     fn memoize(&mut self, key: u64) -> Step<()> {
         let node = self.top()?;
-        match self.memo.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(place) => self.memo[place].1 = node,
-            Err(place) if self.memo.len() < NODES => self.memo.insert(place, (key, node)),
-            Err(_) => return self.fail("more than 100,000 memos"),
-        }
-        Ok(())
+        self.memo.insert(key, node);
+        if self.memo.len() > NODES { self.fail("more than 100,000 memos") } else { Ok(()) }
     }
 
     fn recall(&mut self, key: u64) -> Step<()> {
-        match self.memo.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(place) => self.stack.push(self.memo[place].1),
-            Err(_) => return self.fail("an unknown memo"),
-        }
+        let Some(node) = self.memo.get(&key) else { return self.fail("an unknown memo") };
+        self.stack.push(*node);
         if self.stack.len() > NODES {
             return self.fail("more than 100,000 values");
         }
         Ok(())
     }
 
+    /// A list or tuple of these parts.
+    fn list(&mut self, parts: Vec<usize>) -> Step<()> {
+        self.make_places(parts.len())?;
+        self.push(Node::List(parts))
+    }
+
+    fn make_places(&mut self, count: usize) -> Step<()> {
+        self.parts += count;
+        if self.parts > NODES { self.fail("more than 100,000 values") } else { Ok(()) }
+    }
+
     fn extend(&mut self, parts: Vec<usize>) -> Step<()> {
+        self.make_places(parts.len())?;
         let target = self.top()?;
         if let Node::List(list) = &mut self.nodes[target] {
             list.extend(parts);
@@ -155,6 +181,7 @@ impl<'a> Machine<'a> {
     }
 
     fn insert(&mut self, parts: &[usize]) -> Step<()> {
+        self.make_places(parts.len())?;
         let target = self.top()?;
         if let Node::Dict(dict) = &mut self.nodes[target] {
             dict.extend(parts.chunks_exact(2).map(|pair| (pair[0], pair[1])));
@@ -255,7 +282,7 @@ impl<'a> Machine<'a> {
             b']' | b')' | 0x8f => self.push(Node::List(Vec::new())),
             b'}' => self.push(Node::Dict(Vec::new())),
             // LIST, TUPLE, FROZENSET
-            b'l' | b't' | 0x91 => self.marked().and_then(|parts| self.push(Node::List(parts))),
+            b'l' | b't' | 0x91 => self.marked().and_then(|parts| self.list(parts)),
             // TUPLE1, TUPLE2, TUPLE3
             0x85..=0x87 => {
                 let count = usize::from(opcode - 0x84);
@@ -263,7 +290,7 @@ impl<'a> Machine<'a> {
                     return self.fail("an operand is missing");
                 };
                 let parts = self.stack.split_off(from);
-                self.push(Node::List(parts))
+                self.list(parts)
             }
             // APPEND; APPENDS, ADDITEMS
             b'a' => self.pop().and_then(|part| self.extend(vec![part])),
@@ -342,35 +369,47 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn write(&self, node: usize, depth: usize, budget: &mut usize) -> Value {
-        if depth > DEPTH || *budget == 0 {
+    fn write(&self, node: usize, depth: usize, room: &mut Room) -> Value {
+        if depth > DEPTH || room.values == 0 {
             return Value::Null;
         }
-        *budget -= 1;
+        room.values -= 1;
         match &self.nodes[node] {
+            Node::Plain(Value::String(text)) => match room.bytes.checked_sub(text.len()) {
+                Some(rest) => {
+                    room.bytes = rest;
+                    text.as_str().into()
+                }
+                None => Value::Null,
+            },
             Node::Plain(value) => value.clone(),
             Node::Opaque => Value::Null,
             Node::List(parts) => {
                 let mut list = Vec::new();
                 for part in parts {
-                    if *budget == 0 {
+                    if room.values == 0 {
                         break;
                     }
-                    list.push(self.write(*part, depth + 1, budget));
+                    list.push(self.write(*part, depth + 1, room));
                 }
                 Value::Array(list)
             }
             Node::Dict(pairs) => {
                 let mut map = Map::new();
                 for (key, value) in pairs {
-                    if *budget == 0 {
+                    if room.values == 0 {
                         break;
                     }
-                    let key = match self.write(*key, depth + 1, budget) {
-                        Value::String(key) => key,
-                        other => other.to_string(),
+                    let key = match &self.nodes[*key] {
+                        // A tuple, say. No carrier has such a key, and writing it out as
+                        // a text, quotes within quotes, doubles it with each level.
+                        Node::List(_) | Node::Dict(_) | Node::Opaque => format!("({key})"),
+                        Node::Plain(_) => match self.write(*key, depth + 1, room) {
+                            Value::String(key) => key,
+                            other => other.to_string(),
+                        },
                     };
-                    map.insert(key, self.write(*value, depth + 1, budget));
+                    map.insert(key, self.write(*value, depth + 1, room));
                 }
                 Value::Object(map)
             }
@@ -434,6 +473,44 @@ mod tests {
         }
         doubling.push(b'.');
         assert!(walk(&doubling).is_ok());
+    }
+
+    #[test]
+    fn a_long_text_that_is_shared_is_not_written_out_without_end() {
+        let text = vec![b'x'; 1 << 20];
+        let size = u32::try_from(text.len()).expect("short").to_le_bytes();
+        let shared = [b"](X", &size[..], &text, b"q\0", &b"h\0".repeat(50_000), b"e."].concat();
+        let Ok(Value::Array(list)) = walk(&shared) else { panic!("a list") };
+        let bytes: usize = list.iter().filter_map(Value::as_str).map(str::len).sum();
+        assert_eq!(bytes, WRITTEN_BYTES);
+    }
+
+    #[test]
+    fn keys_within_keys_do_not_double_their_quotes() {
+        let mut nested = b"X\x01\0\0\0k".to_vec();
+        for _ in 0..60 {
+            nested = [b"}(", &nested[..], b"Nu"].concat();
+        }
+        nested.push(b'.');
+        let written = walk(&nested).expect("a dict").to_string();
+        assert!(written.len() < 100, "{} bytes", written.len());
+        let keys = walk(b"}(K\x01Nu(K\x02K\x03\x86Nu.").expect("a dict");
+        assert_eq!(keys, json!({"1": null, "(5)": null}));
+    }
+
+    #[test]
+    fn memos_in_falling_order_cost_no_more_than_others() {
+        let memos = (0..90_000_u32).rev().flat_map(|key| [&b"r"[..], &key.to_le_bytes()].concat());
+        let pickle: Vec<u8> = b"N".iter().copied().chain(memos).chain(*b".").collect();
+        let began = std::time::Instant::now();
+        assert_eq!(walk(&pickle), Ok(Value::Null));
+        assert!(began.elapsed().as_secs() < 2, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn places_in_containers_are_bounded() {
+        let lists = [b"(", &b"N".repeat(1)[..], &b"2".repeat(60_000), b"l", b"(", b"N", &b"2".repeat(60_000), b"l."].concat();
+        assert!(walk(&lists).is_err());
     }
 
     proptest! {
