@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::age::{Age, Ages, Moment, Unit};
-use super::{Evidence, SpanKey, SpanStore, Task, Tasks, Trace};
+use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace};
 use crate::model::{SpanKind, TraceId};
 
 /// Traces and tasks that hang together, those that are here.
@@ -75,7 +75,8 @@ impl Evidence {
         }
         let sent = task.contexts().chain(task.producers.iter().copied());
         let continued = sent.flat_map(|context| self.tasks.continuations(context));
-        let named = self.tasks.named(id).iter();
+        let continued = continued.map(Continuation::key);
+        let named = self.tasks.named(id).iter().copied();
         let traces = task.traces().chain(continued.chain(named).map(|key| key.trace_id));
         let room = Group::LIMIT.saturating_sub(group.traces.len());
         group.traces.extend(traces.filter(|id| self.spans.trace(*id).is_some()).take(room));

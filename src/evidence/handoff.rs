@@ -5,7 +5,9 @@
 //! under the task's id. Nothing is decided while evidence comes in, so the
 //! order in which it comes in changes nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
 use super::age::Unit;
@@ -226,42 +228,44 @@ impl Task {
     pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
         let consumers = self.all_consumers(known);
         let producers: Vec<_> = self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
-        let attempt_of_consumer = |consumer: &SpanRef<'_>| consumer.span.detail().retries.unwrap_or(0);
-        let attempt_of_producer = |producer: &SpanRef<'_>| self.attempt_of_producer(*producer);
-
-        let mut attempts: BTreeSet<u32> = self.messages.iter().map(|known| known.message.retries).collect();
-        attempts.extend(consumers.iter().map(|(consumer, _)| attempt_of_consumer(consumer)));
-        attempts.extend(producers.iter().map(attempt_of_producer));
-        if attempts.is_empty() {
-            attempts.insert(self.result.as_ref().and_then(|result| result.retries).unwrap_or(0));
+        let mut attempts = BTreeMap::<u32, Attempt<'e>>::new();
+        for delivery in &self.messages {
+            attempts.entry(delivery.message.retries).or_default().deliveries.push(delivery);
         }
-        let last = attempts.last().copied();
+        for consumer in consumers {
+            let attempt = consumer.0.span.detail().retries.unwrap_or(0);
+            attempts.entry(attempt).or_default().consumers.push(consumer);
+        }
+        let senders = if producers.is_empty() { FxHashMap::default() } else { self.senders() };
+        for producer in producers {
+            let attempt = attempts.entry(self.attempt_of_producer(producer, &senders)).or_default();
+            let is_first = attempt.producer.is_none_or(|known| {
+                (producer.span.start, producer.span.id) < (known.span.start, known.span.id)
+            });
+            if is_first {
+                attempt.producer = Some(producer);
+            }
+        }
+        if attempts.is_empty() {
+            let attempt = self.result.as_ref().and_then(|result| result.retries).unwrap_or(0);
+            attempts.insert(attempt, Attempt::default());
+        }
+        let last = attempts.keys().next_back().copied();
 
         let task = self.name(known);
         let is_remnant = self.is_remnant(known);
         attempts
             .into_iter()
-            .map(|attempt| {
+            .map(|(attempt, Attempt { deliveries, producer, consumers: mut ours })| {
                 // In whatever broker it was seen last: one may pass it on to another.
-                let deliveries = self.messages.iter().rev();
-                let delivery = deliveries
-                    .filter(|known| known.message.retries == attempt)
-                    .max_by_key(|known| known.last().at);
-                let mut ours: Vec<_> = consumers
-                    .iter()
-                    .filter(|(consumer, _)| attempt_of_consumer(consumer) == attempt)
-                    .copied()
-                    .collect();
+                let deliveries = deliveries.into_iter().rev();
+                let delivery = deliveries.max_by_key(|known| known.last().at);
                 ours.sort_by_key(|(consumer, _)| (consumer.span.start, consumer.span.id));
                 Handoff {
                     task_id: &self.id,
                     attempt,
                     task,
-                    producer: producers
-                        .iter()
-                        .filter(|producer| attempt_of_producer(producer) == attempt)
-                        .min_by_key(|producer| (producer.span.start, producer.span.id))
-                        .copied(),
+                    producer,
                     delivery,
                     joined_by: ours.iter().map(|(_, joined_by)| *joined_by).min(),
                     consumers: ours.into_iter().map(|(consumer, _)| consumer).collect(),
@@ -303,10 +307,11 @@ impl Task {
             .filter_map(|sighting| sighting.context())
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
         let contexts: BTreeSet<_> = carried.chain(self.producers.iter().copied()).collect();
+        let mut seen: FxHashSet<_> = found.iter().map(|(known, _)| known.key()).collect();
         for context in contexts {
             for key in known.continuations_for(context, self) {
                 let Some(consumer) = known.spans.get(key) else { continue };
-                if found.iter().any(|(known, _)| known.key() == key) {
+                if !seen.insert(key) {
                     continue;
                 }
                 let by_parent = consumer.span.parent == Some(context.span_id);
@@ -317,22 +322,38 @@ impl Task {
         found
     }
 
+    /// The attempt whose message carries each context: the first of several.
+    fn senders(&self) -> FxHashMap<SpanKey, u32> {
+        let mut senders = FxHashMap::default();
+        for Delivery { message, .. } in &self.messages {
+            for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
+                let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
+                senders.entry(key).or_insert(message.retries);
+            }
+        }
+        senders
+    }
+
     /// PRODUCER spans carry no retry count. The message that carries the
     /// span's own context says which attempt it is; else a retry is published
     /// from inside the run of the attempt before.
-    fn attempt_of_producer(&self, producer: SpanRef<'_>) -> u32 {
-        let carries =
-            |delivery: &&Delivery| {
-                delivery.message.contexts.iter().filter_map(|sighting| sighting.context()).any(|context| {
-                    context.span_id == producer.span.id && context.trace_id == producer.trace.id
-                })
-            };
-        if let Some(delivery) = self.messages.iter().find(carries) {
-            return delivery.message.retries;
+    fn attempt_of_producer(&self, producer: SpanRef<'_>, senders: &FxHashMap<SpanKey, u32>) -> u32 {
+        if let Some(attempt) = senders.get(&producer.key()) {
+            return *attempt;
         }
         let run = producer.trace.ancestors(producer.span).find(|above| {
             above.kind == SpanKind::Consumer && above.detail().message_id.as_deref() == Some(&self.id)
         });
-        run.map_or(0, |run| run.detail().retries.unwrap_or(0) + 1)
+        // A count from outside may be the largest that there is.
+        run.map_or(0, |run| run.detail().retries.unwrap_or(0).saturating_add(1))
     }
+}
+
+/// What was seen of one attempt.
+#[derive(Default)]
+struct Attempt<'e> {
+    deliveries: Vec<&'e Delivery>,
+    /// The first to start.
+    producer: Option<SpanRef<'e>>,
+    consumers: Vec<(SpanRef<'e>, JoinedBy)>,
 }

@@ -32,7 +32,7 @@ pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
 pub use receiver::{Endpoints, Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
-pub use tasks::{ContextKey, Delivery, Task, Tasks};
+pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};
 
 use crate::model::{Invalid, Message, ParentOrigin, Resource, Span, SpanKind, TaskResult, Timestamp};
 
@@ -122,11 +122,11 @@ impl Evidence {
     fn saw_continuations(&mut self, span: &Span<'_>, key: SpanKey) {
         if let Some(parent) = span.parent_id {
             let context = SpanKey { trace_id: span.trace_id, span_id: parent };
-            self.tasks.saw_continuation(context, key);
+            self.tasks.saw_continuation(context, key, span.start);
         }
         for link in &span.links {
             let context = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
-            self.tasks.saw_continuation(context, key);
+            self.tasks.saw_continuation(context, key, span.start);
         }
     }
 
@@ -220,23 +220,34 @@ impl Evidence {
     /// their runs carry no id. Each message gets its share in the order of
     /// start, so that none is counted twice and none is called missing.
     fn continuations_for(&self, context: ContextKey, task: &Task) -> Vec<SpanKey> {
-        let spans: Vec<_> =
-            self.tasks.continuations(context).iter().copied().filter(|key| self.is_run(*key)).collect();
+        let all = self.tasks.continuations(context);
         let tasks = self.tasks.carrying(context);
+        let runs = |spans: &[Continuation]| -> Vec<SpanKey> {
+            spans.iter().map(Continuation::key).filter(|key| self.is_run(*key)).collect()
+        };
         if tasks.len() < 2 {
-            return spans;
+            return runs(all);
         }
-        let mut tasks: Vec<_> = tasks.iter().collect();
-        tasks.sort_unstable();
-        let Ok(ours) = tasks.binary_search(&&task.id) else { return Vec::new() };
-        let mut spans: Vec<_> = spans.iter().filter_map(|key| self.spans.get(*key)).collect();
-        spans.sort_by_key(|found| (found.span.start, found.span.id));
-        let (count, tasks) = (spans.len(), tasks.len());
-        spans
-            .into_iter()
-            .enumerate()
-            .filter(|(place, _)| place % tasks == ours || (count < tasks && place % count == ours % count))
-            .map(|(_, found)| found.key())
-            .collect()
+        let Ok(ours) = tasks.binary_search(&task.id) else { return Vec::new() };
+        if all.len() <= Self::PARTED_EXACTLY {
+            return share(&runs(all), ours, tasks.len());
+        }
+        // To look at all of them for each of as many tasks would take the square
+        // of their number.
+        share(all, ours, tasks.len()).iter().map(Continuation::key).filter(|key| self.is_run(*key)).collect()
+    }
+
+    /// Up to so many continuations of one context are looked at for each of its
+    /// tasks, so that what is no run is in nobody's share.
+    const PARTED_EXACTLY: usize = 256;
+}
+
+/// Of what is parted among so many, the share of the one at the place `ours`:
+/// every so-manieth; where there is not one for each, some share one.
+fn share<T: Copy>(all: &[T], ours: usize, parted_among: usize) -> Vec<T> {
+    match all.len() {
+        0 => Vec::new(),
+        count if count < parted_among => vec![all[ours % count]],
+        _ => all.iter().skip(ours).step_by(parted_among).copied().collect(),
     }
 }

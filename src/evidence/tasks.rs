@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::age::{Age, Ages, Unit};
 use super::broker::Sight;
 use super::spans::{SpanKey, SpanStore, allocation, in_map};
-use crate::model::{Message, MessageState, TaskResult, TraceId};
+use crate::model::{Message, MessageState, SpanId, TaskResult, Timestamp, TraceId};
 
 /// Everything that was seen under one task id.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ const MESSAGE: usize = size_of::<Delivery>() + size_of::<Message>() + Delivery::
 /// What a result takes, with an exception and a traceback as they are kept.
 const RESULT: usize = size_of::<TaskResult>() + 512;
 /// What an entry of an index takes: a context, and a task or a span.
-const INDEXED: usize = in_map(size_of::<(ContextKey, SmallVec<[SpanKey; 1]>)>()) + 64;
+const INDEXED: usize = in_map(size_of::<(ContextKey, SmallVec<[Continuation; 1]>)>()) + 64;
 
 /// About how many bytes a message takes beside its own.
 fn weight(message: &Message) -> usize {
@@ -132,17 +132,32 @@ impl Delivery {
 /// A span context: what a carrier hands over.
 pub type ContextKey = SpanKey;
 
+/// A span that was started from a context, in the order of its start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Continuation {
+    start: Timestamp,
+    span_id: SpanId,
+    trace_id: TraceId,
+}
+
+impl Continuation {
+    pub const fn key(&self) -> SpanKey {
+        SpanKey { trace_id: self.trace_id, span_id: self.span_id }
+    }
+}
+
 /// All tasks, with the ways to find them.
 #[derive(Default, Debug)]
 pub struct Tasks {
     known: FxHashMap<Arc<str>, Task>,
     bytes: usize,
     results: u64,
-    /// Tasks by each context that one of their messages carries.
+    /// Tasks by each context that one of their messages carries, in the order of
+    /// their ids: a carrier that is used again may be that of ten thousand.
     carried: FxHashMap<ContextKey, SmallVec<[Arc<str>; 1]>>,
     /// Hand-made consumer spans, which carry no id, by the context that they
-    /// were started from: their parent, or the target of a link.
-    continued: FxHashMap<ContextKey, SmallVec<[SpanKey; 1]>>,
+    /// were started from, their parent or the target of a link; by start.
+    continued: FxHashMap<ContextKey, SmallVec<[Continuation; 1]>>,
     /// Hand-made consumer spans that name a message: the id may be a task's.
     named: FxHashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
     /// Hand-made consumer spans that began a trace of their own, by their name.
@@ -181,18 +196,18 @@ impl Tasks {
         for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
             let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
             let carriers = self.carried.entry(key).or_default();
-            if !carriers.iter().any(|id| **id == *message.id) {
-                carriers.push((*message.id).into());
+            if let Err(place) = carriers.binary_search_by(|id| (**id).cmp(&message.id)) {
+                carriers.insert(place, (*message.id).into());
                 self.bytes += INDEXED;
             }
         }
         let task = self.entry(&message.id, ages);
         let attempt = message.retries;
-        let known = task
+        let place = task
             .messages
-            .iter_mut()
-            .find(|known| known.message.retries == attempt && known.broker == *broker);
-        if let Some(known) = known {
+            .binary_search_by(|known| (known.message.retries, &known.broker).cmp(&(attempt, broker)));
+        if let Ok(known) = place {
+            let known = &mut task.messages[known];
             // The earliest sight has what the producer wrote; a broker may add
             // to a message that it delivers again.
             let is_news = known.last().state != sight.state || known.last().redelivered != sight.redelivered;
@@ -208,10 +223,7 @@ impl Tasks {
         let grown = MESSAGE + weight(&message);
         let delivery =
             Delivery { message: Arc::new(message), broker: Arc::clone(broker), sights: vec![sight] };
-        let place = task
-            .messages
-            .partition_point(|known| (known.message.retries, &known.broker) <= (attempt, broker));
-        task.messages.insert(place, delivery);
+        task.messages.insert(place.unwrap_or_else(|place| place), delivery);
         Self::touch(task, ages);
         self.bytes += grown;
     }
@@ -250,9 +262,12 @@ impl Tasks {
     }
 
     /// A consumer span without an id that was started from `context`.
-    pub fn saw_continuation(&mut self, context: ContextKey, span: SpanKey) {
+    pub fn saw_continuation(&mut self, context: ContextKey, span: SpanKey, start: Timestamp) {
+        let continuation = Continuation { start, span_id: span.span_id, trace_id: span.trace_id };
+        let known = self.continued.entry(context).or_default();
+        let place = known.partition_point(|earlier| *earlier <= continuation);
+        known.insert(place, continuation);
         self.bytes += INDEXED;
-        self.continued.entry(context).or_default().push(span);
     }
 
     /// A hand-made consumer span that names a message by this id.
@@ -287,24 +302,19 @@ impl Tasks {
         !self.carried.is_empty()
     }
 
-    /// The tasks whose messages carry `context`.
+    /// The tasks whose messages carry `context`, in the order of their ids.
     pub fn carrying(&self, context: ContextKey) -> &[Arc<str>] {
         self.carried.get(&context).map_or(&[], SmallVec::as_slice)
     }
 
-    /// The hand-made consumer spans that were started from `context`.
-    pub fn continuations(&self, context: ContextKey) -> &[SpanKey] {
+    /// The hand-made consumer spans that were started from `context`, by start.
+    pub fn continuations(&self, context: ContextKey) -> &[Continuation] {
         self.continued.get(&context).map_or(&[], SmallVec::as_slice)
     }
 
     /// Contexts that more than one task's messages carry.
     pub fn shared_contexts(&self) -> impl Iterator<Item = (ContextKey, &[Arc<str>])> {
         self.carried.iter().filter(|(_, tasks)| tasks.len() > 1).map(|(key, tasks)| (*key, tasks.as_slice()))
-    }
-
-    /// Contexts from which hand-made consumers were started.
-    pub fn continued_contexts(&self) -> impl Iterator<Item = (ContextKey, &[SpanKey])> {
-        self.continued.iter().map(|(key, spans)| (*key, spans.as_slice()))
     }
 
     /// In no order that means anything.
@@ -351,7 +361,7 @@ impl Tasks {
         });
         self.continued.retain(|_, keys| {
             let before = keys.len();
-            keys.retain(|key| is_here(key));
+            keys.retain(|continuation| is_here(&continuation.key()));
             freed += (before - keys.len()) * INDEXED;
             !keys.is_empty()
         });

@@ -112,9 +112,10 @@ struct Tasks<'e> {
 impl<'e> Tasks<'e> {
     fn of(trace: &Trace, known: &Known<'e>) -> Self {
         let evidence = known.evidence;
-        let senders =
-            trace.spans.iter().map(|span| span.id).chain(trace.spans.iter().filter_map(|span| span.parent));
-        let contexts = senders.map(|span_id| SpanKey { trace_id: trace.id, span_id });
+        // Each once: ten thousand spans may have one parent, which as many messages carry.
+        let senders: BTreeSet<_> =
+            trace.spans.iter().flat_map(|span| [Some(span.id), span.parent]).flatten().collect();
+        let contexts = senders.into_iter().map(|span_id| SpanKey { trace_id: trace.id, span_id });
         let by_message = contexts.flat_map(|context| evidence.tasks.carrying(context)).map(|id| &**id);
         let by_span = trace.spans.iter().filter_map(|span| span.task_id());
         let ids: BTreeSet<&str> = by_message.chain(by_span).collect();

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{ParentOrigin, Sampling, SpanKind, Station};
@@ -39,6 +41,10 @@ diagnosis! {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    // Of each sender once: it may be that of ten thousand messages and their runs.
+    let mut unsampled = BTreeMap::new();
+    let mut did_not_sample =
+        |sender: SpanKey| *unsampled.entry(sender).or_insert_with(|| sender_did_not_sample(sender, known));
     for span in &trace.spans {
         let Some(parent) = span.parent else { continue };
         if trace.get(parent).is_some() || !is_remote(span) || span.kind == SpanKind::Server {
@@ -48,7 +54,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         // outside, and its context was handed on.
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         let has_server_sibling = known.server_below(key).is_some();
-        if has_server_sibling || sender_did_not_sample(key, known) || came_from_elsewhere(trace, span, known)
+        if has_server_sibling || did_not_sample(key) || came_from_elsewhere(trace, span, known)
         {
             continue;
         }
