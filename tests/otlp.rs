@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span as P
 use proptest::prelude::*;
 use prost::Message;
 use tracelink::model::{Invalid, ParentOrigin, Resource, Scope, Span, SpanKind, SpanStatus};
-use tracelink::wire::otlp::{Sink, decode_json, decode_protobuf};
+use tracelink::wire::otlp::{Sink, count_metrics_json, decode_json, decode_protobuf};
 
 /// Writes down what it is told.
 #[derive(Default)]
@@ -244,4 +244,48 @@ fn the_corpus_says_the_same_in_json_in_protobuf_and_to_prost() {
         }
     }
     assert!(compared > 300, "only {compared} requests were compared");
+}
+
+/// The most memory that this process ever had, in KiB.
+#[cfg(target_os = "linux")]
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_request_of_empty_objects_takes_no_more_memory_than_its_bytes() {
+    let many = |count: usize| "{},".repeat(count) + "{}";
+    let ids = r#""traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"00f067aa0ba902b7""#;
+    let spans = |spans: &str| format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+    // Three bytes each, of which a list that is read as a whole makes hundreds.
+    let count = 1_000_000;
+    let bodies = [
+        format!(r#"{{"resourceSpans":[{}]}}"#, many(count)),
+        format!(r#"{{"resourceSpans":[{{"scopeSpans":[{}]}}]}}"#, many(count)),
+        spans(&many(count)),
+        spans(&format!(r#"{{{ids},"attributes":[{}]}}"#, many(count))),
+        spans(&format!(r#"{{{ids},"events":[{}]}}"#, many(count))),
+        spans(&format!(r#"{{{ids},"links":[{}]}}"#, many(count))),
+        spans(&format!(r#"{{{ids},"name":[{}]}}"#, many(count))),
+    ];
+    let metrics = format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{}]}}]}}]}}"#, many(count));
+    let before = peak_kib();
+    for body in &bodies {
+        decode_json(body.as_bytes(), &mut Nobody).expect("lenient");
+    }
+    assert_eq!(count_metrics_json(metrics.as_bytes()).expect("lenient"), 0);
+    let grown = peak_kib().saturating_sub(before);
+    assert!(grown < 64 << 10, "grown by {grown} KiB");
+}
+
+struct Nobody;
+
+impl Sink for Nobody {
+    fn resource(&mut self, _: &Resource<'_>) {}
+    fn scope(&mut self, _: &Scope<'_>) {}
+    fn span(&mut self, _: &Span<'_>) {}
+    fn refused(&mut self, _: Invalid, _: &str) {}
 }

@@ -2,6 +2,7 @@
 //! an error, and counted so that a person sees that they came; nothing is kept.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
@@ -51,16 +52,7 @@ fn count(bytes: &[u8], at: usize, path: &[&[u32]]) -> Result<u64, DecodeError> {
 ///
 /// [`DecodeError::Json`] with the line and column at which the text breaks.
 pub fn count_metrics_json(body: &[u8]) -> Result<u64, DecodeError> {
-    let request: Metrics = serde_json::from_slice(body)?;
-    let metrics = request.resources.0.into_iter().flat_map(|resource| resource.scopes.0);
-    let metrics = metrics.flat_map(|scope| scope.metrics.0);
-    Ok(metrics
-        .flat_map(|metric| {
-            [metric.gauge, metric.sum, metric.histogram, metric.exponential_histogram, metric.summary]
-        })
-        .flatten()
-        .map(|data| data.data_points.0)
-        .sum())
+    Ok(serde_json::from_slice::<Metrics>(body)?.count())
 }
 
 /// The records of a logs request in JSON.
@@ -69,27 +61,30 @@ pub fn count_metrics_json(body: &[u8]) -> Result<u64, DecodeError> {
 ///
 /// [`DecodeError::Json`] with the line and column at which the text breaks.
 pub fn count_logs_json(body: &[u8]) -> Result<u64, DecodeError> {
-    let request: Logs = serde_json::from_slice(body)?;
-    let scopes = request.resources.0.into_iter().flat_map(|resource| resource.scopes.0);
-    Ok(scopes.map(|scope| scope.records.0).sum())
+    Ok(serde_json::from_slice::<Logs>(body)?.resources.0)
+}
+
+/// Something that holds records.
+trait Holds {
+    fn count(&self) -> u64;
 }
 
 #[derive(Deserialize)]
 struct Metrics {
     #[serde(default, rename = "resourceMetrics", alias = "resource_metrics")]
-    resources: List<ResourceMetrics>,
+    resources: Sum<ResourceMetrics>,
 }
 
 #[derive(Deserialize)]
 struct ResourceMetrics {
     #[serde(default, rename = "scopeMetrics", alias = "scope_metrics")]
-    scopes: List<ScopeMetrics>,
+    scopes: Sum<ScopeMetrics>,
 }
 
 #[derive(Deserialize)]
 struct ScopeMetrics {
     #[serde(default)]
-    metrics: List<Metric>,
+    metrics: Sum<Metric>,
 }
 
 #[derive(Deserialize)]
@@ -106,51 +101,86 @@ struct Metric {
 #[derive(Deserialize)]
 struct Data {
     #[serde(default, rename = "dataPoints", alias = "data_points")]
-    data_points: Counted,
+    data_points: Sum<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Logs {
     #[serde(default, rename = "resourceLogs", alias = "resource_logs")]
-    resources: List<ResourceLogs>,
+    resources: Sum<ResourceLogs>,
 }
 
 #[derive(Deserialize)]
 struct ResourceLogs {
     #[serde(default, rename = "scopeLogs", alias = "scope_logs")]
-    scopes: List<ScopeLogs>,
+    scopes: Sum<ScopeLogs>,
 }
 
 #[derive(Deserialize)]
 struct ScopeLogs {
     #[serde(default, rename = "logRecords", alias = "log_records")]
-    records: Counted,
+    records: Sum<IgnoredAny>,
 }
 
-/// A list, or `null` for none.
-struct List<T>(Vec<T>);
+impl Holds for IgnoredAny {
+    fn count(&self) -> u64 {
+        1
+    }
+}
 
-impl<T> Default for List<T> {
+impl Holds for Metrics {
+    fn count(&self) -> u64 {
+        self.resources.0
+    }
+}
+
+impl Holds for ResourceMetrics {
+    fn count(&self) -> u64 {
+        self.scopes.0
+    }
+}
+
+impl Holds for ScopeMetrics {
+    fn count(&self) -> u64 {
+        self.metrics.0
+    }
+}
+
+impl Holds for Metric {
+    fn count(&self) -> u64 {
+        let Self { gauge, sum, histogram, exponential_histogram, summary } = self;
+        let all = [gauge, sum, histogram, exponential_histogram, summary];
+        all.into_iter().flatten().map(|data| data.data_points.0).sum()
+    }
+}
+
+impl Holds for ResourceLogs {
+    fn count(&self) -> u64 {
+        self.scopes.0
+    }
+}
+
+impl Holds for ScopeLogs {
+    fn count(&self) -> u64 {
+        self.records.0
+    }
+}
+
+/// How much the elements of a list hold, `null` being an empty one. None of
+/// them is kept: `{},` is three bytes of a request, and a hundred as a metric.
+struct Sum<T>(u64, PhantomData<T>);
+
+impl<T> Default for Sum<T> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(0, PhantomData)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+impl<'de, T: Holds + Deserialize<'de>> Deserialize<'de> for Sum<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(|list| Self(list.unwrap_or_default()))
-    }
-}
+        struct Adder<T>(PhantomData<T>);
 
-/// The length of a list of anything, or `null` for 0.
-#[derive(Default)]
-struct Counted(u64);
-
-impl<'de> Deserialize<'de> for Counted {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Counter;
-
-        impl<'de> Visitor<'de> for Counter {
+        impl<'de, T: Holds + Deserialize<'de>> Visitor<'de> for Adder<T> {
             type Value = u64;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,15 +192,15 @@ impl<'de> Deserialize<'de> for Counted {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<u64, A::Error> {
-                let mut count = 0;
-                while list.next_element::<IgnoredAny>()?.is_some() {
-                    count += 1;
+                let mut sum = 0;
+                while let Some(element) = list.next_element::<T>()? {
+                    sum += element.count();
                 }
-                Ok(count)
+                Ok(sum)
             }
         }
 
-        deserializer.deserialize_any(Counter).map(Self)
+        deserializer.deserialize_any(Adder::<T>(PhantomData)).map(|sum| Self(sum, PhantomData))
     }
 }
 

@@ -2,11 +2,19 @@
 //!
 //! Lenient where a batch would be lost otherwise: an enum by its name, a
 //! number as a string, a null list, `snake_case` keys. Each is counted.
+//!
+//! A list is walked one element at a time, and what an element holds is kept as
+//! the text that it is until its turn comes: `{},` is three bytes of a request
+//! and five hundred as a span, so that a list that is read as a whole would take
+//! gigabytes of what a request may hold.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, place};
@@ -20,8 +28,10 @@ use crate::model::{
 /// # Errors
 ///
 /// [`DecodeError::Json`] with the line and column at which the text breaks.
+/// Where it is JSON and no request, the spans before the place have gone to the
+/// sink.
 pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
-    Ok(visit(&serde_json::from_slice(body)?, sink))
+    Ok(visit(&serde_json::from_slice(body)?, sink)?)
 }
 
 /// Decodes requests that stand one after the other, as a file of JSON lines
@@ -40,18 +50,19 @@ pub fn decode_json_documents<S: Sink>(
     for request in serde_json::Deserializer::from_slice(text).into_iter::<Request<'_>>() {
         let request = request?;
         next(sink);
-        counts += visit(&request, sink);
+        counts += visit(&request, sink)?;
     }
     Ok(counts)
 }
 
-type List<T> = Option<Vec<T>>;
+/// A list that is not looked into yet; `None` of null.
+type List<'a> = Option<&'a RawValue>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Request<'a> {
     #[serde(borrow, default, alias = "resource_spans")]
-    resource_spans: List<ResourceSpans<'a>>,
+    resource_spans: List<'a>,
 }
 
 #[derive(Deserialize)]
@@ -60,13 +71,13 @@ struct ResourceSpans<'a> {
     #[serde(borrow)]
     resource: Option<Attributes<'a>>,
     #[serde(borrow, default, alias = "scope_spans", alias = "instrumentationLibrarySpans")]
-    scope_spans: List<ScopeSpans<'a>>,
+    scope_spans: List<'a>,
 }
 
 #[derive(Deserialize)]
 struct Attributes<'a> {
     #[serde(borrow, default)]
-    attributes: List<Pair<'a>>,
+    attributes: List<'a>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +86,7 @@ struct ScopeSpans<'a> {
     #[serde(borrow)]
     scope: Option<JsonScope<'a>>,
     #[serde(borrow, default)]
-    spans: List<JsonSpan<'a>>,
+    spans: List<'a>,
 }
 
 #[derive(Deserialize)]
@@ -104,11 +115,11 @@ struct JsonSpan<'a> {
     #[serde(borrow, default, alias = "end_time_unix_nano")]
     end_time_unix_nano: Loose<'a>,
     #[serde(borrow, default)]
-    attributes: List<Pair<'a>>,
+    attributes: List<'a>,
     #[serde(borrow, default)]
-    events: List<Event<'a>>,
+    events: List<'a>,
     #[serde(borrow, default)]
-    links: List<Link<'a>>,
+    links: List<'a>,
     #[serde(borrow, default)]
     status: Option<JsonStatus<'a>>,
     #[serde(borrow, default)]
@@ -120,7 +131,7 @@ struct Event<'a> {
     #[serde(borrow, default)]
     name: Loose<'a>,
     #[serde(borrow, default)]
-    attributes: List<Pair<'a>>,
+    attributes: List<'a>,
 }
 
 #[derive(Deserialize)]
@@ -163,6 +174,43 @@ struct AnyValue<'a> {
     double_value: Loose<'a>,
 }
 
+type Step<T> = Result<T, serde_json::Error>;
+
+/// Walks a list, one element at a time.
+fn each<'a, T: Deserialize<'a>>(list: List<'a>, each: impl FnMut(T) -> Step<()>) -> Step<()> {
+    let Some(list) = list else { return Ok(()) };
+    let mut json = serde_json::Deserializer::from_str(list.get());
+    Elements { each, of: PhantomData }.deserialize(&mut json)
+}
+
+struct Elements<T, F> {
+    each: F,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Step<()>> DeserializeSeed<'de> for Elements<T, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Step<()>> Visitor<'de> for Elements<T, F> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(element) = list.next_element()? {
+            (self.each)(element).map_err(A::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
 /// A number or a text, whichever came.
 #[derive(Clone, Default)]
 enum Loose<'a> {
@@ -175,23 +223,55 @@ enum Loose<'a> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Any<'a> {
-            Int(i64),
-            Unsigned(u64),
-            Double(f64),
-            #[serde(borrow)]
-            Text(Cow<'a, str>),
-            Other(IgnoredAny),
+        struct AnyVisitor;
+
+        impl<'de> Visitor<'de> for AnyVisitor {
+            type Value = Loose<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Loose::Nothing)
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+                Ok(Loose::Nothing)
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Loose::Int(number.into()))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                Ok(Loose::Int(number.into()))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Loose::Double(number))
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Loose::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Loose::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Loose::Nothing)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Loose::Nothing)
+            }
         }
-        Ok(match Any::deserialize(deserializer)? {
-            Any::Int(number) => Self::Int(number.into()),
-            Any::Unsigned(number) => Self::Int(number.into()),
-            Any::Double(number) => Self::Double(number),
-            Any::Text(text) => Self::Text(text),
-            Any::Other(_) => Self::Nothing,
-        })
+
+        deserializer.deserialize_any(AnyVisitor)
     }
 }
 
@@ -203,8 +283,11 @@ impl<'a> Loose<'a> {
         }
     }
 
-    fn to_text(&'a self) -> Cow<'a, str> {
-        Cow::Borrowed(self.text())
+    fn into_text(self) -> Cow<'a, str> {
+        match self {
+            Self::Text(text) => text,
+            _ => Cow::Borrowed(""),
+        }
     }
 
     /// As an integer, which JSON may hold as a number or as a string.
@@ -232,9 +315,9 @@ impl<'a> Loose<'a> {
 }
 
 impl<'a> AnyValue<'a> {
-    fn read(&'a self) -> AttributeValue<'a> {
-        if let Loose::Text(text) = &self.string_value {
-            return AttributeValue::Text(Cow::Borrowed(text));
+    fn read(self) -> AttributeValue<'a> {
+        if let Loose::Text(text) = self.string_value {
+            return AttributeValue::Text(text);
         }
         if let Some(flag) = self.bool_value {
             return AttributeValue::Bool(flag);
@@ -246,48 +329,60 @@ impl<'a> AnyValue<'a> {
     }
 }
 
-fn pairs<'a>(list: Option<&'a Vec<Pair<'a>>>) -> impl Iterator<Item = (&'a str, AttributeValue<'a>)> {
-    list.into_iter()
-        .flatten()
-        .map(|pair| (&*pair.key, pair.value.as_ref().map_or(AttributeValue::Other, AnyValue::read)))
+fn pairs<'a>(list: List<'a>, mut take: impl FnMut(&str, AttributeValue<'a>)) -> Step<()> {
+    each(list, |pair: Pair<'a>| {
+        take(&pair.key, pair.value.map_or(AttributeValue::Other, AnyValue::read));
+        Ok(())
+    })
 }
 
-fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Counts {
+fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Step<Counts> {
     let mut counts = Counts::default();
-    for (resource_number, resource_spans) in request.resource_spans.iter().flatten().enumerate() {
+    let mut number = 0;
+    each(request.resource_spans, |resource_spans: ResourceSpans<'_>| {
         let mut resource = Resource::default();
-        for (key, value) in
-            resource_spans.resource.iter().flat_map(|resource| pairs(resource.attributes.as_ref()))
-        {
-            attributes::fill_resource(&mut resource, key, value);
+        if let Some(given) = resource_spans.resource {
+            pairs(given.attributes, |key, value| attributes::fill_resource(&mut resource, key, value))?;
         }
         sink.resource(&resource);
-        for (scope_number, scope_spans) in resource_spans.scope_spans.iter().flatten().enumerate() {
-            let scope = scope_spans.scope.as_ref();
-            sink.scope(&Scope {
-                name: scope.and_then(|scope| scope.name.clone()).unwrap_or_default(),
-                version: scope.and_then(|scope| scope.version.clone()).unwrap_or_default(),
-            });
-            for (number, span) in scope_spans.spans.iter().flatten().enumerate() {
-                match read_span(span, &mut counts.lenient) {
-                    Ok(span) => {
-                        counts.spans += 1;
-                        sink.span(&span);
-                    }
-                    Err(why) => {
-                        counts.refused += 1;
-                        sink.refused(why, &place(resource_number, scope_number, number));
-                    }
-                }
-            }
-        }
-    }
-    counts
+        visit_scopes(resource_spans.scope_spans, number, &mut counts, sink)?;
+        number += 1;
+        Ok(())
+    })?;
+    Ok(counts)
 }
 
-fn read_span<'a>(json: &'a JsonSpan<'a>, lenient: &mut u64) -> Result<Span<'a>, Invalid> {
-    let trace_id = full_trace_id(json.trace_id.text()).ok_or(Invalid::TraceId)?;
-    let span_id = full_span_id(json.span_id.text()).ok_or(Invalid::SpanId)?;
+fn visit_scopes(list: List<'_>, resource: usize, counts: &mut Counts, sink: &mut impl Sink) -> Step<()> {
+    let mut scope_number = 0;
+    each(list, |scope_spans: ScopeSpans<'_>| {
+        let (name, version) = match scope_spans.scope {
+            Some(scope) => (scope.name.unwrap_or_default(), scope.version.unwrap_or_default()),
+            None => Default::default(),
+        };
+        sink.scope(&Scope { name, version });
+        let mut number = 0;
+        each(scope_spans.spans, |span: JsonSpan<'_>| {
+            match read_span(span, &mut counts.lenient)? {
+                Ok(span) => {
+                    counts.spans += 1;
+                    sink.span(&span);
+                }
+                Err(why) => {
+                    counts.refused += 1;
+                    sink.refused(why, &place(resource, scope_number, number));
+                }
+            }
+            number += 1;
+            Ok(())
+        })?;
+        scope_number += 1;
+        Ok(())
+    })
+}
+
+fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>, Invalid>> {
+    let Some(trace_id) = full_trace_id(json.trace_id.text()) else { return Ok(Err(Invalid::TraceId)) };
+    let Some(span_id) = full_span_id(json.span_id.text()) else { return Ok(Err(Invalid::SpanId)) };
     let parent = json.parent_span_id.text();
     let parent_id = full_span_id(parent);
     let flags = json.flags.int().unwrap_or(0);
@@ -299,46 +394,57 @@ fn read_span<'a>(json: &'a JsonSpan<'a>, lenient: &mut u64) -> Result<Span<'a>, 
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "flags are a fixed32")]
         parent_origin: ParentOrigin::from_flags(flags as u32),
         kind: read_kind(&json.kind, lenient),
-        name: json.name.to_text(),
         start: json.start_time_unix_nano.time(),
         end: json.end_time_unix_nano.time(),
         flaw: (parent_id.is_none() && parent.bytes().any(|digit| digit != b'0')).then_some(Invalid::ParentId),
+        name: json.name.into_text(),
         ..Span::default()
     };
-    if let Some(status) = &json.status {
-        const LONGEST: usize = 512;
-        let message = status.message.text();
-        span.status_message = Cow::Borrowed(&message[..message.floor_char_boundary(LONGEST)]);
+    if let Some(status) = json.status {
         span.status = match (status.code.int(), status.code.text()) {
             (Some(1), _) | (_, "STATUS_CODE_OK") => SpanStatus::Ok,
             (Some(2), _) | (_, "STATUS_CODE_ERROR") => SpanStatus::Error,
             _ => SpanStatus::Unset,
         };
         *lenient += u64::from(matches!(status.code, Loose::Text(_)));
+        span.status_message = first_part(status.message.into_text());
     }
-    for (key, value) in pairs(json.attributes.as_ref()) {
-        attributes::fill(&mut span, key, value);
-    }
+    pairs(json.attributes, |key, value| attributes::fill(&mut span, key, value))?;
     let mut events = 0;
-    for event in json.events.iter().flatten() {
+    each(json.events, |event: Event<'a>| {
         const EXCEPTIONS: usize = 8;
         events += 1;
         if event.name.text() == "exception" && span.exceptions.len() < EXCEPTIONS {
             let mut exception = ExceptionEvent::default();
-            pairs(event.attributes.as_ref()).for_each(|(key, value)| exception.fill(key, value));
+            pairs(event.attributes, |key, value| exception.fill(key, value))?;
             span.exceptions.extend(exception.finish());
         }
-    }
-    span.links.extend(json.links.iter().flatten().filter_map(|link| {
+        Ok(())
+    })?;
+    each(json.links, |link: Link<'a>| {
         let is_sampled = link.flags.int().is_some_and(|flags| flags & 1 == 1);
-        Some(SpanContext {
-            trace_id: full_trace_id(link.trace_id.text())?,
-            span_id: full_span_id(link.span_id.text())?,
+        let ids = full_trace_id(link.trace_id.text()).zip(full_span_id(link.span_id.text()));
+        span.links.extend(ids.map(|(trace_id, span_id)| SpanContext {
+            trace_id,
+            span_id,
             sampling: if is_sampled { Sampling::Sampled } else { Sampling::Deferred },
-        })
-    }));
+        }));
+        Ok(())
+    })?;
     attributes::finish(&mut span, events);
-    Ok(span)
+    Ok(Ok(span))
+}
+
+/// The start of a status message.
+fn first_part(message: Cow<'_, str>) -> Cow<'_, str> {
+    const LONGEST: usize = 512;
+    match message {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..text.floor_char_boundary(LONGEST)]),
+        Cow::Owned(mut text) => {
+            text.truncate(text.floor_char_boundary(LONGEST));
+            Cow::Owned(text)
+        }
+    }
 }
 
 fn read_kind(kind: &Loose<'_>, lenient: &mut u64) -> SpanKind {
