@@ -54,8 +54,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         // outside, and its context was handed on.
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         let has_server_sibling = known.server_below(key).is_some();
-        if has_server_sibling || did_not_sample(key) || came_from_elsewhere(trace, span, known)
-        {
+        if has_server_sibling || did_not_sample(key) || came_from_elsewhere(trace, span, known) {
             continue;
         }
         let is_said = span.parent_origin == ParentOrigin::Remote;

@@ -8,8 +8,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use super::bounded;
 use super::compression::{DecompressError, decompress};
 use super::envelope::Envelope;
+use super::msgpack::{self, MsgpackError};
 use super::pickle::{self, PickleError};
 
 /// Why a body could not be read. The message itself is kept all the same.
@@ -25,8 +27,8 @@ pub enum BodyError {
     TooLarge(usize),
     #[error("not JSON: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("not MessagePack: {0}")]
-    MessagePack(#[from] rmpv::decode::Error),
+    #[error(transparent)]
+    Msgpack(#[from] MsgpackError),
     #[error("not YAML: {0}")]
     Yaml(String),
     #[error(transparent)]
@@ -45,8 +47,6 @@ pub struct TaskBody {
 impl TaskBody {
     /// The largest body that is decoded, in bytes, before and after inflation.
     pub const LIMIT: usize = 16 << 20;
-    /// How deep a `MessagePack` body may nest.
-    const DEPTH: usize = 128;
 
     /// Decodes the body of a message.
     ///
@@ -59,7 +59,7 @@ impl TaskBody {
             return Err(BodyError::TooLarge(Self::LIMIT));
         }
         if !raw.starts_with('"') {
-            return Ok(Self { value: serde_json::from_str(raw)? });
+            return Ok(Self { value: bounded::read(raw.as_bytes())? });
         }
         let text: Cow<'_, str> = serde_json::from_str(raw)?;
         let bytes = match envelope.properties.body_encoding.as_deref() {
@@ -112,40 +112,13 @@ impl TaskBody {
 
 fn decode(content_type: &str, bytes: &[u8]) -> Result<Value, BodyError> {
     match content_type {
-        "application/json" | "json" => Ok(serde_json::from_slice(bytes)?),
-        "application/x-msgpack" | "application/msgpack" | "msgpack" => {
-            let value = rmpv::decode::read_value_with_max_depth(&mut &bytes[..], TaskBody::DEPTH)?;
-            Ok(from_msgpack(value))
-        }
+        "application/json" | "json" => Ok(bounded::read(bytes)?),
+        "application/x-msgpack" | "application/msgpack" | "msgpack" => Ok(msgpack::walk(bytes)?),
         "application/x-yaml" | "yaml" => serde_saphyr::from_slice(bytes).map_err(|error| {
             BodyError::Yaml(error.to_string().lines().next().unwrap_or_default().to_owned())
         }),
         "application/x-python-serialize" | "pickle" => Ok(pickle::walk(bytes)?),
         other => Err(BodyError::ContentType(other.chars().take(64).collect())),
-    }
-}
-
-/// The same value in JSON's terms. Its depth is bounded by the decoder.
-fn from_msgpack(value: rmpv::Value) -> Value {
-    match value {
-        rmpv::Value::Nil | rmpv::Value::Ext(..) => Value::Null,
-        rmpv::Value::Boolean(flag) => flag.into(),
-        rmpv::Value::Integer(number) => number.as_i64().map_or(Value::Null, Into::into),
-        rmpv::Value::F32(number) => number.into(),
-        rmpv::Value::F64(number) => number.into(),
-        rmpv::Value::String(text) => String::from_utf8_lossy(text.as_bytes()).into_owned().into(),
-        rmpv::Value::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
-        rmpv::Value::Array(parts) => parts.into_iter().map(from_msgpack).collect(),
-        rmpv::Value::Map(pairs) => pairs
-            .into_iter()
-            .map(|(key, value)| {
-                let key = match key {
-                    rmpv::Value::String(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
-                    other => other.to_string(),
-                };
-                (key, from_msgpack(value))
-            })
-            .collect(),
     }
 }
 

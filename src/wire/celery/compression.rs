@@ -37,9 +37,7 @@ pub fn decompress(name: &str, bytes: &[u8], limit: usize) -> Result<Vec<u8>, Dec
         "application/x-gzip" | "gzip" | "zlib" => {
             bounded(flate2::read::ZlibDecoder::new(bytes), limit, "zlib")
         }
-        "application/x-bz2" | "bzip2" | "bzip" => {
-            bounded(bzip2::read::BzDecoder::new(bytes), limit, "bzip2")
-        }
+        "application/x-bz2" | "bzip2" | "bzip" => bounded(bzip2::read::BzDecoder::new(bytes), limit, "bzip2"),
         "application/x-lzma" | "lzma" | "xz" => {
             let stream = liblzma::stream::Stream::new_auto_decoder(LZMA_MEMORY, 0)
                 .map_err(std::io::Error::from)

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::body::TaskBody;
+use super::bounded;
 use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::text;
 use super::result::{cut, read_time};
@@ -139,10 +140,10 @@ fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&Ta
     body.next_in_chain().and_then(next_task)
 }
 
-/// Custom fields as values. One that is nested too deep for the parser holds
-/// no context that a worker could read either.
+/// Custom fields as values. One that is nested too deep for the parser, or of
+/// more values than are looked at, holds no context that a worker reads either.
 fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
-    let value = |raw: &RawValue| serde_json::from_str(raw.get()).unwrap_or(Value::Bool(false));
+    let value = |raw: &RawValue| bounded::read(raw.get().as_bytes()).unwrap_or(Value::Bool(false));
     fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()
 }
 

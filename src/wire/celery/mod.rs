@@ -3,12 +3,14 @@
 //! <https://docs.celeryq.dev/en/stable/internals/protocol.html>
 
 mod body;
+mod bounded;
 mod carrier;
 mod compression;
 mod envelope;
 pub mod keys;
 mod lenient;
 mod message;
+mod msgpack;
 mod pickle;
 mod redact;
 mod result;

@@ -509,7 +509,9 @@ mod tests {
 
     #[test]
     fn places_in_containers_are_bounded() {
-        let lists = [b"(", &b"N".repeat(1)[..], &b"2".repeat(60_000), b"l", b"(", b"N", &b"2".repeat(60_000), b"l."].concat();
+        let lists =
+            [b"(", &b"N".repeat(1)[..], &b"2".repeat(60_000), b"l", b"(", b"N", &b"2".repeat(60_000), b"l."]
+                .concat();
         assert!(walk(&lists).is_err());
     }
 

@@ -4,7 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::body::TaskBody;
+use super::bounded;
 use super::envelope::Envelope;
+use super::wrapping::python_dict;
 
 /// What stands for an entry that is no Celery message: its content is nobody's
 /// business, and its place in the list is kept.
@@ -18,9 +20,9 @@ pub fn redact_message(entry: &[u8]) -> Vec<u8> {
 
 /// A value of `unacked` without what is private.
 pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
-    let parts: Option<Vec<Value>> = serde_json::from_slice(value).ok();
-    let Some(parts) = parts.filter(|parts| !parts.is_empty()) else {
-        return NOT_A_MESSAGE.as_bytes().to_vec();
+    let parts = match bounded::read(value) {
+        Ok(Value::Array(parts)) if !parts.is_empty() => parts,
+        _ => return NOT_A_MESSAGE.as_bytes().to_vec(),
     };
     let envelope = redacted(parts[0].to_string().as_bytes()).unwrap_or(Value::Null);
     Value::Array([vec![envelope], parts[1..].to_vec()].concat()).to_string().into_bytes()
@@ -28,14 +30,15 @@ pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
 
 fn redacted(entry: &[u8]) -> Option<Value> {
     let body = redacted_body(&Envelope::decode(entry).ok()?);
-    let mut envelope: Value = serde_json::from_slice(entry).ok()?;
+    let mut envelope = bounded::read(entry).ok()?;
     let headers = envelope["headers"].as_object_mut().map(|headers| {
         for private in ["argsrepr", "kwargsrepr", "compression"] {
             headers.remove(private);
         }
-        hide_baggage(headers);
     });
     headers?;
+    hide_baggage(&mut envelope["headers"]);
+    hide_baggage(&mut envelope["properties"]);
     envelope["content-type"] = "application/json".into();
     envelope["content-encoding"] = "utf-8".into();
     envelope["properties"]["body_encoding"] = Value::Null;
@@ -46,9 +49,14 @@ fn redacted(entry: &[u8]) -> Option<Value> {
 /// The body with its carriers and the next task of its chain, and nothing else.
 fn redacted_body(envelope: &Envelope<'_>) -> Value {
     let Ok(body) = TaskBody::of(envelope) else { return Value::Null };
-    let next = body
-        .next_in_chain()
-        .map(|next| json!({"task": next["task"], "options": {"headers": next["options"]["headers"]}}));
+    let next = body.next_in_chain().map(|next| {
+        let mut headers = next["options"]["headers"].clone();
+        if let Some(headers) = headers.as_object_mut() {
+            headers.retain(|name, _| !matches!(name.as_str(), "argsrepr" | "kwargsrepr"));
+        }
+        hide_baggage(&mut headers);
+        json!({"task": next["task"], "options": {"headers": headers}})
+    });
     match &body.value {
         Value::Array(_) => {
             let text = json!([carriers(body.args()), carriers(body.kwargs()), {"chain": next.map(|next| vec![next])}]).to_string();
@@ -89,7 +97,8 @@ fn carriers(value: &Value) -> Value {
         Value::Object(map) => map
             .iter()
             .filter_map(|(key, value)| {
-                if CONTEXT_NAMES.contains(&key.to_ascii_lowercase().as_str()) {
+                let is_plain = value.is_string() || value.is_number();
+                if is_plain && CONTEXT_NAMES.contains(&key.to_ascii_lowercase().as_str()) {
                     return Some((key.clone(), value.clone()));
                 }
                 let inner = carriers(value);
@@ -101,33 +110,71 @@ fn carriers(value: &Value) -> Value {
             .into(),
         Value::Array(list) => list.iter().map(carriers).collect(),
         Value::String(text) if CONTEXT_NAMES.iter().any(|name| text.contains(&format!("\"{name}\""))) => {
-            let inner = serde_json::from_str(text).map(|inner| carriers(&inner));
+            let inner = bounded::read(text.as_bytes()).map(|inner| carriers(&inner));
             inner.map_or(Value::Null, |inner| Value::String(inner.to_string()))
         }
         _ => Value::Null,
     }
 }
 
-/// Replaces the values of baggage, in the headers and one level below.
-fn hide_baggage(headers: &mut Map<String, Value>) {
-    for (name, value) in headers {
-        match value {
-            Value::String(text) if name.eq_ignore_ascii_case("baggage") => {
-                let keys = text
-                    .split(',')
-                    .filter_map(|entry| entry.split('=').next())
-                    .map(|key| format!("{}=***", key.trim()));
-                *value = keys.collect::<Vec<_>>().join(",").into();
+/// Replaces the values of baggage wherever a carrier may hold some: as a
+/// member, as a pair, and in a text in which a carrier is wrapped.
+fn hide_baggage(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                if is_baggage(name) { hide(value) } else { hide_baggage(value) }
             }
-            Value::Object(inner) => hide_baggage(inner),
-            _ => {}
         }
+        Value::Array(list) => match &mut list[..] {
+            [Value::String(name), value] if is_baggage(name) => hide(value),
+            list => list.iter_mut().for_each(hide_baggage),
+        },
+        Value::String(text) if text.to_ascii_lowercase().contains(BAGGAGE) => *text = without_baggage(text),
+        _ => {}
     }
+}
+
+const BAGGAGE: &str = "baggage";
+
+fn is_baggage(name: &str) -> bool {
+    name.eq_ignore_ascii_case(BAGGAGE)
+}
+
+fn hide(value: &mut Value) {
+    let Value::String(text) = value else {
+        *value = "***".into();
+        return;
+    };
+    let keys = text.split(',').filter_map(|entry| entry.split('=').next());
+    *text = keys.map(|key| format!("{}=***", key.trim())).collect::<Vec<_>>().join(",");
+}
+
+/// A text that speaks of baggage: JSON, the `str()` of a dict, or something
+/// else, of which nothing can be kept.
+fn without_baggage(text: &str) -> String {
+    if let Ok(mut inner) = bounded::read(text.as_bytes()) {
+        hide_baggage(&mut inner);
+        return inner.to_string();
+    }
+    let mut members = python_dict(text);
+    if members.is_empty() {
+        return "***".to_owned();
+    }
+    let members = members.iter_mut().map(|(name, value)| {
+        if is_baggage(name) {
+            hide(value)
+        } else {
+            hide_baggage(value)
+        }
+        format!("'{name}': '{}'", value.as_str().unwrap_or_default())
+    });
+    format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
 }
 
 /// A result without what the task returned.
 pub fn redact_result(value: &[u8]) -> Vec<u8> {
-    let Ok(Value::Object(fields)) = serde_json::from_slice(value) else { return b"{}".to_vec() };
+    let Ok(Value::Object(fields)) = bounded::read(value) else { return b"{}".to_vec() };
     let mut kept: Map<_, _> = ["status", "traceback", "date_done", "task_id", "name", "worker", "retries"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
@@ -155,6 +202,47 @@ mod tests {
         }
         assert!(redacted.contains("00-a") && redacted.contains("user=***,tier=***"), "{redacted}");
         assert_eq!(redact_message(b"\x80secret"), NOT_A_MESSAGE.as_bytes());
+    }
+
+    #[test]
+    fn baggage_is_hidden_however_it_is_wrapped() {
+        let carrier = json!({"traceparent": "00-a", "Baggage": "user=bob,tier=1"});
+        let repr = "{'traceparent': '00-a', 'baggage': 'user=bob'}";
+        let wrapped = [
+            carrier.clone(),
+            json!({"__type__": "bytes", "__value__": carrier.to_string()}),
+            json!(carrier.to_string()),
+            json!(json!(carrier.to_string()).to_string()),
+            json!(repr),
+            json!([["traceparent", "00-a"], ["baggage", "user=bob"]]),
+            json!({"traceparent": "00-a", "baggage": {"user": "bob"}}),
+        ];
+        for wrapped in wrapped {
+            let chain =
+                json!([{"task": "next", "options": {"headers": {"ctx": wrapped, "argsrepr": "('bob',)"}}}]);
+            let entry = json!({
+                "body": json!([[], {}, {"chain": chain}]).to_string(),
+                "content-type": "application/json",
+                "headers": {"task": "pay", "id": "1", "headers": {"ctx": wrapped}, "trace_context": wrapped},
+                "properties": {"trace_context": wrapped},
+            });
+            let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
+            assert!(!redacted.contains("bob"), "{wrapped}: {redacted}");
+            assert_eq!(redacted.matches("00-a").count(), 4, "{wrapped}: {redacted}");
+        }
+        let entry = json!({"headers": {"task": "pay", "id": "1", "note": "baggage of bob: none"}});
+        let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
+        assert!(!redacted.contains("bob"), "{redacted}");
+    }
+
+    #[test]
+    fn an_argument_that_is_called_as_a_context_is_kept_where_it_may_be_one() {
+        let entry = json!({
+            "body": json!([[], {"b3": {"card": "4111"}, "carrier": {"b3": "0"}}, {}]).to_string(),
+            "headers": {"task": "pay", "id": "1"},
+        });
+        let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
+        assert!(!redacted.contains("4111") && redacted.contains(r#"\"b3\":\"0\""#), "{redacted}");
     }
 
     #[test]
