@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if command::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("tracelink: {error:#}");
+            command::say(&format!("tracelink: {error:#}"));
             Exit::Environment.into()
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, fails, print, save::Saver, tell_notices};
+use super::{Exit, fails, print, save::Saver, say, tell_notices};
 use crate::broker::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
 use crate::bundle::{Reading, announce, read_evidence, take};
 use crate::cli::{self, Output};
@@ -87,9 +87,8 @@ fn tell_missing(missing: &[String], report: &Report) {
     let known: Vec<_> = report.queues.iter().map(|queue| queue.name.as_str()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     for queue in missing {
-        anstream::eprintln!(
-            "tracelink: no queue `{queue}` is bound, and no such list is there (known: {known})"
-        );
+        let (queue, known) = (safe(queue), safe(&known));
+        say(&format!("tracelink: no queue `{queue}` is bound, and no such list is there (known: {known})"));
     }
 }
 
@@ -149,7 +148,7 @@ fn inspect(
     tell_moved(&reading.moved, output);
     for (key, (count, why)) in std::mem::take(&mut looker.foreign) {
         if output.verbose {
-            anstream::eprintln!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key));
+            say(&format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));
         }
     }
     looker.finish();
@@ -169,10 +168,10 @@ fn keep_line(saver: Option<&mut Saver>, line: &KeyLine<'_>) -> io::Result<()> {
 
 fn tell_moved(lists: &[String], output: &Output) {
     for list in lists.iter().filter(|_| !output.quiet) {
-        anstream::eprintln!(
+        say(&format!(
             "tracelink: workers took messages from `{}` while it was read: some are told that are gone now",
             safe(list)
-        );
+        ));
     }
 }
 

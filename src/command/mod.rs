@@ -18,7 +18,7 @@ use crate::bundle::Notice;
 use crate::cli::{Cli, Command, FailOn, Format, Output};
 use crate::model::{Report, Severity, Status};
 use crate::report::human::{Verbosity, View};
-use crate::report::text::safe;
+use crate::report::text::{safe, safe_lines};
 use crate::report::{self, Subject};
 
 /// How a run ended: the documented exit codes.
@@ -101,6 +101,13 @@ fn set_color(choice: clap::ColorChoice) {
     .write_global();
 }
 
+/// Says something on standard error. Names of files, keys and hosts come from
+/// outside, so it is made safe for a terminal here, once for all; and nobody who
+/// closed the pipe is told so.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", safe_lines(text));
+}
+
 /// Tells on standard error what was passed over, and where.
 fn tell_notices(notices: &[Notice], output: &Output) {
     const SHOWN: usize = 10;
@@ -108,10 +115,11 @@ fn tell_notices(notices: &[Notice], output: &Output) {
     let shown = if output.verbose { told.len() } else { SHOWN.min(told.len()) };
     for Notice { path, line, what, .. } in &told[..shown] {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
-        anstream::eprintln!("tracelink: {}{line}: {}", path.display(), safe(what));
+        let path = safe(&path.to_string_lossy());
+        say(&format!("tracelink: {path}{line}: {}", safe(what)));
     }
     if shown < told.len() {
-        anstream::eprintln!("tracelink: … and {} more (--verbose)", told.len() - shown);
+        say(&format!("tracelink: … and {} more (--verbose)", told.len() - shown));
     }
 }
 

@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::say;
 use super::session::Session;
 use crate::broker::{BrokerError, BrokerUrl, Glimpse, Monitor, Watch, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
 use crate::evidence::{Keep, Naming};
-use crate::report::text::safe;
 use crate::wire::celery::ReadOptions;
 
 /// What to watch.
@@ -164,9 +164,9 @@ impl Feed {
             // `None`: it is away, which was said.
             Ok(seen) => seen,
             Err(error) => {
-                anstream::eprintln!(
+                say(&format!(
                     "tracelink: {error}\n  it is tried again; what is received goes on being judged"
-                );
+                ));
                 None
             }
         };
@@ -178,10 +178,10 @@ impl Feed {
 
     fn take(&self, glimpse: &Glimpse) {
         if glimpse.is_back {
-            anstream::eprintln!("tracelink: the broker is back");
+            say("tracelink: the broker is back");
         }
         if let Some(why) = &glimpse.results_failed {
-            anstream::eprintln!("tracelink: results cannot be read: {}", safe(why));
+            say(&format!("tracelink: results cannot be read: {why}"));
         }
         if glimpse.is_news {
             self.session.arrived();
@@ -203,9 +203,7 @@ impl Feed {
                 Ok(heard) if heard.is_empty() => continue,
                 Ok(heard) => heard,
                 Err(error) => {
-                    anstream::eprintln!(
-                        "tracelink: {error}\n  from now on messages are seen only where they wait"
-                    );
+                    say(&format!("tracelink: {error}\n  from now on messages are seen only where they wait"));
                     return;
                 }
             };

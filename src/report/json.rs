@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::text::acts_on_a_terminal;
 use crate::model::{Event, Finding, HandoffReport, Limits, Report, SCHEMA, TraceReport};
 
 #[derive(Serialize)]
@@ -29,8 +30,50 @@ impl<'r> From<&'r Report> for Document<'r> {
 
 /// Writes the report as one JSON document.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Document::from(report))?;
+    serde_json::to_writer_pretty(Tame(&mut *out), &Document::from(report))?;
     writeln!(out)
+}
+
+/// Writes what could act on a terminal as JSON's `\uXXXX`, since people look at
+/// documents too. JSON itself escapes the control characters of ASCII, and no
+/// others: not those of ISO 6429 (C1), nor what turns the direction of text.
+///
+/// Outside of texts a document has none of them, and a piece of one that comes
+/// to be written is whole characters.
+struct Tame<'w>(&'w mut dyn Write);
+
+impl Write for Tame<'_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        const DELETE: u8 = 0x7f;
+        let is_plain = piece.is_ascii() && memchr::memchr(DELETE, piece).is_none();
+        match std::str::from_utf8(piece) {
+            Ok(text) if !is_plain => self.text(text)?,
+            _ => self.0.write_all(piece)?,
+        }
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Tame<'_> {
+    fn text(&mut self, text: &str) -> io::Result<()> {
+        let mut written = 0;
+        for (at, letter) in text.char_indices() {
+            // Line breaks stand between the tokens of a document.
+            if letter == '\n' || !acts_on_a_terminal(letter) {
+                continue;
+            }
+            self.0.write_all(&text.as_bytes()[written..at])?;
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(self.0, "\\u{unit:04x}")?;
+            }
+            written = at + letter.len_utf8();
+        }
+        self.0.write_all(&text.as_bytes()[written..])
+    }
 }
 
 /// A line of the stream.
@@ -46,7 +89,7 @@ enum Line<'r> {
 
 impl Line<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, self)?;
+        serde_json::to_writer(Tame(&mut *out), self)?;
         writeln!(out)
     }
 }
@@ -83,4 +126,25 @@ pub fn write_events(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         Line::Limit { limits: &report.limits }.write(out)?;
     }
     write_last(report, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_holds_nothing_that_acts_on_a_terminal() {
+        let hostile = "a\u{1b}[2J\u{9b}31m\u{202e}b\u{7f}\u{e0041}é🦀\n";
+        let report = Report { error: Some(hostile.to_owned()), ..Report::default() };
+        for write in [write, write_last] {
+            let mut written = Vec::new();
+            write(&report, &mut written).expect("memory");
+            let text = String::from_utf8(written).expect("UTF-8");
+            assert!(!text.chars().any(|letter| letter != '\n' && acts_on_a_terminal(letter)), "{text}");
+            assert!(text.contains("é🦀"), "{text}");
+            let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let report = read.get("report").unwrap_or(&read);
+            assert_eq!(report["error"], hostile);
+        }
+    }
 }

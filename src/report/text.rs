@@ -26,7 +26,7 @@ impl fmt::Display for Safe<'_> {
 /// Control characters (C0, C1), what overrides the direction of text
 /// (<https://trojansource.codes>), what has no width, and what stands for
 /// nothing.
-fn acts_on_a_terminal(letter: char) -> bool {
+pub(super) fn acts_on_a_terminal(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
             '\u{ad}' | '\u{61c}' | '\u{180e}'
@@ -37,6 +37,11 @@ fn acts_on_a_terminal(letter: char) -> bool {
 /// The safe form of a text.
 pub fn safe(text: &str) -> String {
     Safe(text).to_string()
+}
+
+/// The safe form of a text of several lines, which stay apart.
+pub fn safe_lines(text: &str) -> String {
+    text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
 }
 
 /// How many columns a safe text takes.
@@ -146,6 +151,7 @@ mod tests {
     fn nothing_acts_on_the_terminal() {
         let hostile = "\u{1b}[2Jname\u{202e}gpj\u{9b}31m\n";
         assert_eq!(safe(hostile), "\\u{1b}[2Jname\\u{202e}gpj\\u{9b}31m\\n");
+        assert_eq!(safe_lines("one\u{1b}c\n  two\r"), "one\\u{1b}c\n  two\\r");
     }
 
     #[test]

@@ -16,13 +16,12 @@ use self::wrapped::Wrapped;
 use super::keep::Keeper;
 use super::session::Session;
 use super::watching::{Target, Watching};
-use super::{Exit, exit_of};
+use super::{Exit, exit_of, say};
 use crate::broker::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::evidence::Naming;
 use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
-use crate::report::text::safe;
 
 /// How often what settled is judged, and a person sees what is new.
 const TICK: Duration = Duration::from_millis(50);
@@ -190,13 +189,13 @@ fn close(session: &Session) -> anyhow::Result<()> {
     const PATIENCE: Duration = Duration::from_secs(5);
     if let Some(forwarder) = session.forwarder() {
         let sent = forwarder.close(PATIENCE);
-        anstream::eprintln!("tracelink: {}", safe(&sent.to_string()));
+        say(&format!("tracelink: {sent}"));
     }
     if let Some(keeper) = session.keeper() {
         keeper.receiver(&session.watch().evidence.receiver);
         let lost = keeper.close()?;
         if lost > 0 {
-            anstream::eprintln!("tracelink: {lost} requests were not kept: the disk was too slow");
+            say(&format!("tracelink: {lost} requests were not kept: the disk was too slow"));
         }
     }
     Ok(())

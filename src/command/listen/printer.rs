@@ -8,7 +8,7 @@ use super::ports;
 use crate::broker::BrokerUrl;
 use crate::cli::{Format, Output};
 use crate::command::session::Session;
-use crate::command::{Exit, view};
+use crate::command::{Exit, say, view};
 use crate::model::{Event, Report};
 use crate::receiver::{Addresses, Forwarder};
 use crate::report::human::{Live, View};
@@ -71,10 +71,10 @@ impl Printer {
             return Ok(());
         }
         if self.output.format == Format::Human && !self.waits {
-            writeln!(self.out, "{line}\n")?;
+            writeln!(self.out, "{}\n", text::safe(&line))?;
             self.out.flush()
         } else {
-            anstream::eprintln!("{line}");
+            say(&line);
             Ok(())
         }
     }

@@ -11,8 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGINT;
 
 use crate::cli::{Format, Output};
-use crate::command::Exit;
-use crate::report::text::safe;
+use crate::command::{Exit, say};
 
 /// The command that was given after `--`.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl Wrapped {
     /// Runs the command with its telemetry pointed at `receiver`.
     pub fn spawn(command: &[OsString], receiver: SocketAddr, output: &Output) -> anyhow::Result<Self> {
         let (program, args) = command.split_first().expect("a command has a first word");
-        let name = safe(&program.to_string_lossy());
+        let name = program.to_string_lossy().into_owned();
         let mut process = Command::new(program);
         process
             .args(args)
@@ -114,11 +113,7 @@ impl Wrapped {
     /// Says how the command ended beside how tracelink ends.
     pub fn tell(&self, exit: Exit) {
         let code = self.exit_code().map_or("unknown".to_owned(), |code| code.to_string());
-        anstream::eprintln!(
-            "tracelink: `{}` ended with {code}, tracelink ends with {}",
-            self.name,
-            exit.code()
-        );
+        say(&format!("tracelink: `{}` ended with {code}, tracelink ends with {}", self.name, exit.code()));
     }
 }
 

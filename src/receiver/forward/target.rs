@@ -40,10 +40,7 @@ impl Target {
     /// understood: the signal's path is added. It means gRPC where the scheme is
     /// `grpc` or `grpcs`, or the port 4317 and there is no signal's path.
     pub fn parse(url: &str) -> Result<Self, ForwardError> {
-        let wrong = |why: &dyn fmt::Display| ForwardError::Url {
-            url: masked(url).into_owned(),
-            why: why.to_string(),
-        };
+        let wrong = |why: &dyn fmt::Display| ForwardError::Url { url: masked(url), why: why.to_string() };
         let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
         let scheme = scheme.to_ascii_lowercase();
         let (is_tls, is_named_grpc) = match &*scheme {
@@ -126,13 +123,19 @@ impl fmt::Display for Target {
     }
 }
 
-/// The URL without its user and password.
-fn masked(url: &str) -> std::borrow::Cow<'_, str> {
+/// The URL without its user and password, and without the values of its query,
+/// which may be a key. What stands before the last `@` is taken for a password
+/// wherever that is: one with a `/` or `#` in it, not encoded, looks like a path.
+fn masked(url: &str) -> String {
+    let (url, query) = match url.split_once('?') {
+        // A `?` of the password, too.
+        Some((before, after)) if !after.contains('@') => (before, "?***"),
+        _ => (url, ""),
+    };
     let start = url.find("://").map_or(0, |at| at + "://".len());
-    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |at| start + at);
-    match url[start..end].rfind('@') {
-        Some(at) => format!("{}***{}", &url[..start], &url[start + at..]).into(),
-        None => url.into(),
+    match url[start..].rfind('@') {
+        Some(at) => format!("{}***{}{query}", &url[..start], &url[start + at..]),
+        None => format!("{url}{query}"),
     }
 }
 
@@ -181,7 +184,12 @@ mod tests {
             ("http://host:99999", "its port"),
             ("http://host:x", "is no URL"),
             ("http://us er:secret@host", "is no URL"),
-            ("ftp://user:secret@host/@", "ftp://***@host/@"),
+            ("ftp://user:secret@host/@", "ftp://***@ is no URL"),
+            ("http://user:se/cret@host", "http://***@host is no URL"),
+            ("http://user:se#secret@host", "is no URL"),
+            ("http://user:se?secret@host", "is no URL"),
+            ("ftp://host/otlp?api-key=secret", "ftp://host/otlp?*** is no URL"),
+            ("ftp://host/otlp?api-key=secret&mail=a@b", "is no URL"),
             ("grpc://user:secret@host:1/v1/traces", "gRPC has no paths. Write grpc://host:1 without"),
             ("http://host:4317/otlp", "gRPC has no paths. Write http://host:4317 without"),
         ] {
