@@ -173,7 +173,7 @@ impl<'k, 'e> Judging<'k, 'e> {
         for orphan in all {
             let id = match inject::of_retry(orphan, known) {
                 Some(retry) => self.findings.add(&inject::CONTEXT_LOST_ON_RETRY, retry),
-                None => self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan)),
+                None => self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan, known)),
             };
             self.figures.orphaned_roots += 1;
             self.mark(orphan.trace.id, &id);

@@ -16,7 +16,7 @@ use crate::model::{Format, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp
 
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
-pub use origins::{Origins, Tally};
+pub use origins::{Origins, Tally, is_publisher};
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -233,6 +233,15 @@ impl<'e> Known<'e> {
             })
         };
         self.evidence.tasks.iter().filter(was_run).map(|task| &*task.id)
+    }
+
+    /// What would show a message that was not seen.
+    pub fn to_see_the_message(&self) -> &'static str {
+        if self.evidence.brokers.is_empty() {
+            "--broker, or a broker snapshot, to see the message"
+        } else {
+            "--broker-monitor, to see a message that is taken between two looks at the broker"
+        }
     }
 
     /// Whether any span was received at all.

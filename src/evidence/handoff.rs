@@ -236,7 +236,7 @@ impl Task {
             let attempt = consumer.0.span.detail().retries.unwrap_or(0);
             attempts.entry(attempt).or_default().consumers.push(consumer);
         }
-        let senders = if producers.is_empty() { FxHashMap::default() } else { self.senders() };
+        let senders = if producers.is_empty() { FxHashMap::default() } else { self.senders(known) };
         for producer in producers {
             let attempt = attempts.entry(self.attempt_of_producer(producer, &senders)).or_default();
             let is_first = attempt.producer.is_none_or(|known| {
@@ -322,8 +322,9 @@ impl Task {
         found
     }
 
-    /// The attempt whose message carries each context: the first of several.
-    fn senders(&self) -> FxHashMap<SpanKey, u32> {
+    /// The attempt whose message carries each context, the first of several, or
+    /// whose run has it as its parent.
+    fn senders(&self, known: &Evidence) -> FxHashMap<SpanKey, u32> {
         let mut senders = FxHashMap::default();
         for Delivery { message, .. } in &self.messages {
             for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
@@ -331,12 +332,23 @@ impl Task {
                 senders.entry(key).or_insert(message.retries);
             }
         }
+        let runs = self.consumers.iter().filter_map(|key| known.spans.get(*key)).filter_map(|run| {
+            let parent = SpanKey { trace_id: run.trace.id, span_id: run.span.parent? };
+            Some((run.span.detail().retries.unwrap_or(0), parent))
+        });
+        // The first attempt of several, in whatever order they came.
+        let mut runs: Vec<_> = runs.collect();
+        runs.sort_unstable();
+        for (attempt, parent) in runs {
+            senders.entry(parent).or_insert(attempt);
+        }
         senders
     }
 
     /// PRODUCER spans carry no retry count. The message that carries the
-    /// span's own context says which attempt it is; else a retry is published
-    /// from inside the run of the attempt before.
+    /// span's own context says which attempt it is, or the run below it (a task
+    /// that is replaced goes on under the same id and attempt); else a retry is
+    /// published from inside the run of the attempt before.
     fn attempt_of_producer(&self, producer: SpanRef<'_>, senders: &FxHashMap<SpanKey, u32>) -> u32 {
         if let Some(attempt) = senders.get(&producer.key()) {
             return *attempt;

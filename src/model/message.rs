@@ -65,7 +65,8 @@ pub struct Message {
     pub redelivered: bool,
     /// `celery_beat_task`, which beat sets since Celery 5.7.
     pub from_beat: bool,
-    /// No `argsrepr` and no `lang`: not published by Celery's own code.
+    /// Not published by Celery's own code: another `lang`, or neither that nor
+    /// `argsrepr`.
     pub hand_made: bool,
     /// When it was published, where a writer says so (`sentry-task-enqueued-time`).
     pub published: Option<Timestamp>,

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::diagnosis::known::is_publisher;
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{ParentOrigin, Sampling, SpanKind, Station};
@@ -67,7 +68,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let detail = span.detail();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));
-        if let Some(origin) = detail.celery_hostname.as_deref() {
+        // Of a message without an `origin` it is the worker itself.
+        if let Some(origin) = detail.celery_hostname.as_deref().filter(|node| is_publisher(node)) {
             occurrence.origins.insert(origin.to_owned());
             occurrence = occurrence.quote(quote::fact("celery.hostname", format!("{origin} published it")));
         }

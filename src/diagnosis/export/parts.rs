@@ -25,12 +25,21 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
                 // Where the sender's spans are missing too, nothing ties the
                 // two together but the trace: see `loose`.
                 let is_loose = sender.is_some() && trace.get(parent).is_none() && is_local(span);
-                (follows || is_loose)
-                    && span.kind != SpanKind::Server
-                    && may_be_the_workers(trace, span, sender, known)
+                if span.kind == SpanKind::Server {
+                    return follows && sender.is_some_and(|sender| is_a_job(span, sender));
+                }
+                (follows || is_loose) && may_be_the_workers(trace, span, sender, known)
             })
         },
     )
+}
+
+/// Whether a SERVER span right below the sender's is a task's run, to which its
+/// author gave that kind: it has nothing of a request.
+fn is_a_job(span: &StoredSpan, sender: &StoredSpan) -> bool {
+    span.http_status.is_none()
+        && span.process.differs_from(&sender.process)
+        && sender.start.since(span.start) <= SKEW
 }
 
 /// Whether a span's parent is one of its own process. Exporters before Python's

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::parts;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use crate::diagnosis::{Known, Occurrence, Verdict, delivery, diagnosis, extract, quote};
 use crate::evidence::{Fate, Handoff};
 use crate::model::{Severity, Station, TaskStatus};
 
@@ -80,6 +80,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if handoff.fate == Fate::Gone && handoff.result.is_none() {
         found = found
             .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
+            .unless(
+                &delivery::TASK_NOT_REGISTERED,
+                "a worker that does not know the task throws its message away, and without a result nothing says so",
+            )
             .needs("a result backend, to see that the task ran");
     }
     if let Some(loose) = loose {

@@ -43,7 +43,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(orphan) = orphan(handoff) else { return Verdict::Clean };
-    let Some(message) = handoff.message() else { return check_spans(handoff, &orphan) };
+    let Some(message) = handoff.message() else { return check_spans(handoff, known, &orphan) };
     // The instrumentor reads flat headers; what is written by hand may read a
     // carrier of the application's own too.
     let by_hand = matches!(orphan, Orphan::HandMade(_));
@@ -102,7 +102,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// Without the message: both spans of one id, in two traces.
-fn check_spans(handoff: &Handoff<'_>, orphan: &Orphan<'_>) -> Verdict {
+fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &Orphan<'_>) -> Verdict {
     let (Some(producer), Orphan::Instrumented(consumer)) = (handoff.producer, orphan) else {
         return Verdict::Clean;
     };
@@ -113,7 +113,7 @@ fn check_spans(handoff: &Handoff<'_>, orphan: &Orphan<'_>) -> Verdict {
         .quote(quote::span(producer))
         .quote(quote::span(*consumer))
         .unless(&inject::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
-        .needs("--broker, or a broker snapshot, to see what the message carries")
+        .needs(known.to_see_the_message())
         .fix("OTEL_PROPAGATORS=tracecontext,baggage    # the same on both sides")
         .into()
 }

@@ -1,3 +1,4 @@
+use super::EXTRACT_RESULT_IGNORED;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
 use crate::evidence::{Handoff, Service};
 use crate::model::Station;
@@ -50,9 +51,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some((name, service)) = worker else { return Verdict::Clean };
     let roots = service.total(|activity| activity.work_roots);
     // Its roots may be of a process that runs no tasks: nothing joins them to one.
-    let found = Occurrence::likely()
+    let mut found = Occurrence::likely()
         .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
-        .needs("--broker, to see that a worker took the message");
+        .unless(
+            &EXTRACT_RESULT_IGNORED,
+            "the roots may be the runs themselves: hand-made spans without a kind, which do not continue the context",
+        );
+    if !handoff.was_consumed() {
+        found = found.needs("--broker, to see that a worker took the message");
+    }
     found
         .about(handoff)
         .service(name)
@@ -60,5 +67,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(handoff.result.map(quote::result))
         .quote(quote::fact(format!("spans of {name}"), format!("{roots} roots of its own, no consumer span")))
         .fix("CeleryInstrumentor().instrument()        # in the worker, in worker_process_init")
+        .fix("tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or {}))   # or by hand")
         .into()
 }

@@ -73,7 +73,7 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .into_iter()
         .filter(|earlier| earlier.attempt < handoff.attempt && earlier.is_whole())
         .find_map(|earlier| earlier.consumer());
-    earlier.map_or(Verdict::Clean, |earlier| of_spans(earlier, consumer).about(handoff).into())
+    earlier.map_or(Verdict::Clean, |earlier| of_spans(earlier, consumer, known).about(handoff).into())
 }
 
 /// What is said of a consumer root of a retry that names its message and whose
@@ -85,13 +85,13 @@ pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
     let earlier = attempts
         .filter(|earlier| !earlier.is_orphaned_root() && earlier.span.detail().retries.unwrap_or(0) < attempt)
         .min_by_key(|earlier| (earlier.span.start, earlier.span.id))?;
-    let mut found = of_spans(earlier, retry).service(retry.span.service());
+    let mut found = of_spans(earlier, retry, known).service(retry.span.service());
     found.handoffs.insert(id.to_owned());
     found.tasks.extend(retry.span.detail().task.as_deref().map(str::to_owned));
     Some(found)
 }
 
-fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>) -> Occurrence {
+fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     let attempt = retry.span.detail().retries.unwrap_or(0);
     fixed(Occurrence::likely())
         .variant("spans")
@@ -101,5 +101,5 @@ fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>) -> Occurrence {
         .quote(quote::fact("retries", attempt.to_string()))
         .unless(&PROTOCOL_1, "a worker with task_protocol = 1 publishes the retry without headers")
         .unless(&extract::PROPAGATOR_MISMATCH, "the retry may carry its context in a format that the worker does not read")
-        .needs("--broker, or a broker snapshot while the retry waits, to see its message")
+        .needs(known.to_see_the_message())
 }

@@ -42,12 +42,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if parent.is_some_and(|parent| parent.kind != SpanKind::Client) {
         return Verdict::Clean;
     }
-    Occurrence::likely()
+    let mut found = Occurrence::likely()
         .about(handoff)
         .service(server.span.service())
         .quote(quote::span(server))
-        .quote(quote::span(consumer))
-        .needs("--broker, to see the header that the message carries")
+        .quote(quote::span(consumer));
+    if handoff.message().is_none() {
+        found = found.needs(known.to_see_the_message());
+    }
+    found
         .fix("headers = {}")
         .fix("propagate.inject(headers)                # instead of copying request.headers[\"traceparent\"]")
         .into()

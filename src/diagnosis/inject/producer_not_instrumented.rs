@@ -1,4 +1,6 @@
-use super::{INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, message_without_context};
+use super::{
+    INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, Unseen, message_without_context,
+};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -48,7 +50,13 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = message_without_context(handoff) else { return Verdict::Clean };
+    let Some(message) = message_without_context(handoff) else {
+        return Unseen::of(handoff, known).map_or(Verdict::Clean, |unseen| {
+            let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
+            let found = unseen.finding(handoff, known, says);
+            found.fix(INSTRUMENT[0]).fix(INSTRUMENT[1]).into()
+        });
+    };
     let producers = known.producer_side();
     let mut found = match producers[..] {
         // One service that could have published it, and it sends spans.

@@ -1,4 +1,4 @@
-use super::{PRODUCER_NOT_INSTRUMENTED, PRODUCER_PROPAGATOR_OMITS_TRACE, message_without_context};
+use super::{PRODUCER_NOT_INSTRUMENTED, PRODUCER_PROPAGATOR_OMITS_TRACE, Unseen, message_without_context};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -31,11 +31,17 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = message_without_context(handoff) else { return Verdict::Clean };
-    let found = Occurrence::likely()
-        .about(handoff)
-        .fix("trace.set_tracer_provider(provider)      # in the producing process, before the first request")
-        .fix("OTEL_SDK_DISABLED=false");
+    let nobody_produces = || known.has_spans() && known.producer_side().is_empty();
+    let Some(message) = message_without_context(handoff) else {
+        let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());
+        return unseen.map_or(Verdict::Clean, |unseen| {
+            let says = "the run began a trace of its own, other messages of the process that published it carry no trace context, and no producing service sent a span";
+            fixed(unseen.finding(handoff, known, says))
+                .unless(&PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
+                .into()
+        });
+    };
+    let found = fixed(Occurrence::likely().about(handoff));
     if !message.baggage.is_empty() && handoff.producer.is_none() {
         return found
             .variant("baggage-only")
@@ -48,7 +54,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
             .into();
     }
-    if !known.has_spans() || !known.producer_side().is_empty() {
+    // What no code of Celery published has a reason of its own.
+    if !nobody_produces() || message.hand_made {
         return Verdict::Clean;
     }
     found
@@ -60,4 +67,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .unless(&PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
         .needs("the producer's exporter pointed here, to see whether it has an SDK")
         .into()
+}
+
+fn fixed(found: Occurrence) -> Occurrence {
+    found
+        .fix("trace.set_tracer_provider(provider)      # in the producing process, before the first request")
+        .fix("OTEL_SDK_DISABLED=false")
 }

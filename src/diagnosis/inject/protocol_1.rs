@@ -1,3 +1,4 @@
+use crate::diagnosis::known::is_publisher;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
 use crate::evidence::{Continuity, Handoff};
 use crate::model::{Protocol, Station};
@@ -28,7 +29,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let fixed = |found: Occurrence| {
         Verdict::from(
             found
@@ -62,17 +63,9 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             .variant("spans")
             .says("the two spans of one task lie in two traces and the run names its worker as the publisher: the task was published with message protocol 1, on which the instrumentor never propagates")
             .unless(&extract::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may call itself so")
-            .needs("--broker, or a broker snapshot, to see the message")
+            .needs(known.to_see_the_message())
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
             .quote(quote::fact("celery.hostname", hostname)),
     )
-}
-
-/// Whether a node name is that of an anonymous, publishing process, as
-/// protocol 2 sends it in `origin`: `gen<pid>@<host>`.
-fn is_publisher(node: &str) -> bool {
-    node.strip_prefix("gen")
-        .and_then(|rest| rest.split_once('@'))
-        .is_some_and(|(pid, _)| !pid.is_empty() && pid.bytes().all(|digit| digit.is_ascii_digit()))
 }

@@ -1,4 +1,4 @@
-use super::{INSTRUMENT, PRODUCER_SDK_DISABLED, is_nested, message_without_context};
+use super::{INSTRUMENT, PRODUCER_SDK_DISABLED, Unseen, is_nested, message_without_context};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -32,7 +32,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = message_without_context(handoff) else { return Verdict::Clean };
+    let Some(message) = message_without_context(handoff) else { return check_unseen(handoff, known) };
     let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
         return Verdict::Clean;
     };
@@ -58,6 +58,24 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("{0} of {0} with context", theirs.with_context),
         ))
         .unless(&PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
+        .fix(INSTRUMENT[0])
+        .fix(INSTRUMENT[1])
+        .into()
+}
+
+fn check_unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(unseen) = Unseen::of(handoff, known) else { return Verdict::Clean };
+    let others = known.origins().always_sending(unseen.broker);
+    let Some((other, theirs)) = others.iter().max_by_key(|(_, tally)| tally.with_context) else {
+        return Verdict::Clean;
+    };
+    let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context, while those of others always do";
+    unseen
+        .finding(handoff, known, says)
+        .quote(quote::fact(
+            format!("origin {other}"),
+            format!("{0} of {0} with context", theirs.with_context),
+        ))
         .fix(INSTRUMENT[0])
         .fix(INSTRUMENT[1])
         .into()

@@ -58,6 +58,14 @@ impl<'e> Origins<'e> {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
+    /// The broker at which messages of this origin were seen that count, and
+    /// what they hold; of several the one with the most.
+    pub fn of_origin(&self, origin: &str) -> Option<(&'e str, Tally)> {
+        let tallies = self.tallies.iter().filter(|((_, of), _)| *of == origin);
+        let size = |tally: &Tally| tally.with_context + tally.without;
+        tallies.map(|((broker, _), tally)| (*broker, *tally)).max_by_key(|(broker, tally)| (size(tally), *broker))
+    }
+
     /// All origins of this broker together.
     pub fn of_broker(&self, broker: &str) -> Tally {
         let tallies = self.tallies.iter().filter(|((of, _), _)| *of == broker).map(|(_, tally)| *tally);
@@ -87,4 +95,13 @@ impl<'e> Origins<'e> {
         always.sort_unstable_by_key(|(origin, _)| *origin);
         always
     }
+}
+
+/// Whether a node name is that of an anonymous, publishing process, as
+/// protocol 2 sends it in `origin`: `gen<pid>@<host>`. Of a message without an
+/// `origin` a run's `celery.hostname` is the worker that took it.
+pub fn is_publisher(node: &str) -> bool {
+    node.strip_prefix("gen")
+        .and_then(|rest| rest.split_once('@'))
+        .is_some_and(|(pid, _)| !pid.is_empty() && pid.bytes().all(|digit| digit.is_ascii_digit()))
 }

@@ -33,7 +33,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let orphan = match handoff.continuity() {
         Some(Continuity::Orphaned) => handoff.consumer(),
         Some(_) => None,
@@ -44,11 +44,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     if handoff.message().is_some_and(|message| message.from_beat) {
         return Verdict::Clean;
     }
-    of_span(orphan).about(handoff).into()
+    of_span(orphan, known).about(handoff).into()
 }
 
 /// What is said of a consumer root of which nothing else is known.
-pub fn of_span(orphan: SpanRef<'_>) -> Occurrence {
+pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     let mut occurrence = Occurrence::possible().service(orphan.span.service()).quote(quote::span(orphan));
     if let Some(attempt) = orphan.span.detail().retries.filter(|attempt| *attempt > 0) {
         occurrence = occurrence
@@ -60,9 +60,13 @@ pub fn of_span(orphan: SpanRef<'_>) -> Occurrence {
     occurrence = occurrence
         .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the message may carry no context")
         .unless(&extract::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
-        .needs("--broker, or a broker snapshot, to see the message")
+        .needs(known.to_see_the_message())
         .needs("the producer's spans")
-        .fix("tracelink listen --broker redis://127.0.0.1:6379/0   # watches the queue, read-only");
+        .fix(if known.evidence.brokers.is_empty() {
+            "tracelink listen --broker redis://127.0.0.1:6379/0   # watches the queue, read-only"
+        } else {
+            "tracelink listen --broker redis://127.0.0.1:6379/0 --broker-monitor   # sees every message; for development"
+        });
     occurrence.tasks.extend(orphan.span.detail().task.as_deref().map(str::to_owned));
     occurrence
 }

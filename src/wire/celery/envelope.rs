@@ -41,7 +41,8 @@ pub struct Headers<'a> {
     pub retries: Number,
     pub redelivered: Number,
     pub beat: Number,
-    pub has_lang: bool,
+    /// The language whose library published it: `py` of Celery itself.
+    pub lang: Text<'a>,
     pub args_repr: Option<&'a RawValue>,
     pub kwargs_repr: Option<&'a RawValue>,
     /// Custom headers, in their order.
@@ -103,7 +104,7 @@ impl<'a> Envelope<'a> {
     pub fn plain_context(&self) -> Option<SpanContext> {
         let Self { headers, properties, .. } = self;
         let is_first = headers.retries == Number(0.0) && !self.is_redelivered();
-        let is_celerys = headers.task.0.is_some() && headers.id.0.is_some() && headers.has_lang;
+        let is_celerys = headers.task.0.is_some() && headers.id.0.is_some() && headers.lang.as_deref() == Some("py");
         let is_plain = is_first
             && is_celerys
             && properties.others.is_empty()
@@ -221,10 +222,7 @@ fill!(Headers<'de>, |headers, key, map| match &*key {
     "retries" => headers.retries = map.next_value()?,
     "redelivered" => headers.redelivered = map.next_value()?,
     "celery_beat_task" => headers.beat = map.next_value()?,
-    "lang" => {
-        headers.has_lang = true;
-        map.next_value::<IgnoredAny>()?;
-    }
+    "lang" => headers.lang = map.next_value()?,
     "argsrepr" => headers.args_repr = Some(map.next_value()?),
     "kwargsrepr" => headers.kwargs_repr = Some(map.next_value()?),
     "shadow"

@@ -92,7 +92,7 @@ pub fn read_message(
         routing_key: share(cut(envelope.properties.routing_key.as_deref().unwrap_or_default(), NAME)),
         redelivered: envelope.is_redelivered(),
         from_beat: headers.beat.is_true(),
-        hand_made: protocol == Protocol::Two && headers.args_repr.is_none() && !headers.has_lang,
+        hand_made: protocol == Protocol::Two && !is_by_celery(headers),
         published: custom.iter().find(|(name, _)| *name == "sentry-task-enqueued-time").and_then(
             |(_, value)| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(Timestamp::from_seconds),
         ),
@@ -110,6 +110,12 @@ pub fn read_message(
         index: seen.index,
         priority: seen.priority,
     })
+}
+
+/// Whether Celery itself published it, which other languages' libraries say that
+/// they did not. Celery writes both fields; one may be lost on the way.
+fn is_by_celery(headers: &Headers<'_>) -> bool {
+    headers.lang.as_deref().map_or(headers.args_repr.is_some(), |lang| lang == "py")
 }
 
 /// Looks through the body, which costs what the rest of the message costs
