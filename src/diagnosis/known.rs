@@ -2,12 +2,13 @@
 
 mod flow;
 mod origins;
+mod schedule;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::{
     Broker, Continuity, Evidence, Handoff, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
@@ -33,6 +34,7 @@ pub struct Known<'e> {
     orphans: OnceCell<Orphans<'e>>,
     flow: OnceCell<Flow<'e>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
+    scheduled: OnceCell<FxHashSet<&'e str>>,
     readers: OnceCell<BTreeSet<(&'e str, Format)>>,
     /// What was filed of the traces that were looked at.
     filed: RefCell<FxHashMap<TraceId, Rc<Filed<'e>>>>,
@@ -103,6 +105,7 @@ impl<'e> Known<'e> {
             orphans: OnceCell::new(),
             flow: OnceCell::new(),
             rootless: OnceCell::new(),
+            scheduled: OnceCell::new(),
             readers: OnceCell::new(),
             filed: RefCell::default(),
         }
@@ -116,6 +119,12 @@ impl<'e> Known<'e> {
     /// What each publishing process puts into its messages.
     pub fn origins(&self) -> &Origins<'e> {
         self.origins.get_or_init(|| Origins::of(self.evidence))
+    }
+
+    /// Whether the runs of a task look like those of a scheduler, which has no
+    /// context to hand over.
+    pub fn is_scheduled(&self, task: &str) -> bool {
+        self.scheduled.get_or_init(|| schedule::scheduled(self.evidence)).contains(task)
     }
 
     fn flow(&self) -> &Flow<'e> {
@@ -257,6 +266,11 @@ impl<'e> Known<'e> {
             service.serves() || service.produces() || (somebody_consumes && !service.consumes())
         };
         self.services.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
+    }
+
+    /// Whether a service was seen to publish under the instrumentor.
+    pub fn instruments_celery(&self, service: &str) -> bool {
+        self.services.get(service).is_some_and(Service::produces)
     }
 
     /// Services that do work without a consumer span around it, and neither

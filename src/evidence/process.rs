@@ -126,11 +126,17 @@ impl Activity {
 
     /// Whether a request was open at `time`, as far as requests are remembered.
     pub fn has_open_request(&self, time: Timestamp) -> bool {
+        self.has_request_within(time, time)
+    }
+
+    /// Whether a request was open at any time from `first` to `last`, as far as
+    /// requests are remembered.
+    pub fn has_request_within(&self, first: Timestamp, last: Timestamp) -> bool {
         /// Requests that started later than this many others and are still
         /// open when those have come and gone are not looked for.
         const OVERLAPPING: usize = 1_000;
-        let started = self.requests.partition_point(|(start, _)| *start <= time);
-        self.requests[..started].iter().rev().take(OVERLAPPING).any(|(_, end)| *end >= time)
+        let started = self.requests.partition_point(|(start, _)| *start <= last);
+        self.requests[..started].iter().rev().take(OVERLAPPING).any(|(_, end)| *end >= first)
     }
 
     /// The share of the time between its first and its last request in which

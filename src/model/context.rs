@@ -17,6 +17,9 @@ pub enum Format {
     B3Multi,
     /// `uber-trace-id`: <https://www.jaegertracing.io/sdk-migration/#propagation-format>.
     Jaeger,
+    /// `ot-tracer-traceid` and its companions: OpenTracing's basic tracers.
+    #[serde(rename = "ottrace")]
+    OtTrace,
     /// `x-datadog-trace-id` and its companions, decimal ids.
     Datadog,
     /// `x-amzn-trace-id`: AWS X-Ray.
@@ -36,6 +39,7 @@ impl Format {
             Self::B3 => "b3",
             Self::B3Multi => "b3multi",
             Self::Jaeger => "jaeger",
+            Self::OtTrace => "ottrace",
             Self::Datadog => "datadog",
             Self::XRay => "xray",
             Self::Sentry => "sentry",
@@ -51,8 +55,21 @@ impl Format {
             Self::B3 => Some("b3"),
             Self::B3Multi => Some("b3multi"),
             Self::Jaeger => Some("jaeger"),
+            Self::OtTrace => Some("ottrace"),
             Self::XRay => Some("xray"),
             Self::Datadog | Self::Sentry | Self::Elastic => None,
+        }
+    }
+
+    /// The package on PyPI that brings the propagator, where the SDK does not:
+    /// an `OTEL_PROPAGATORS` that names it without this fails at the start.
+    pub const fn package(self) -> Option<&'static str> {
+        match self {
+            Self::B3 | Self::B3Multi => Some("opentelemetry-propagator-b3"),
+            Self::Jaeger => Some("opentelemetry-propagator-jaeger"),
+            Self::OtTrace => Some("opentelemetry-propagator-ot-trace"),
+            Self::XRay => Some("opentelemetry-propagator-aws-xray"),
+            Self::W3c | Self::Datadog | Self::Sentry | Self::Elastic => None,
         }
     }
 

@@ -63,7 +63,8 @@ pub struct Message {
     pub routing_key: Arc<str>,
     /// `redelivered: true` in `headers` or in `delivery_info`.
     pub redelivered: bool,
-    /// `celery_beat_task`, which beat sets since Celery 5.7.
+    /// `celery_beat_task`, which beat sets since Celery 5.7, or
+    /// `periodic_task_name`, which django-celery-beat always does.
     pub from_beat: bool,
     /// Not published by Celery's own code: another `lang`, or neither that nor
     /// `argsrepr`.

@@ -255,6 +255,22 @@ impl SpanBuilder {
         self
     }
 
+    pub fn int(mut self, key: &str, value: i64) -> Self {
+        let attributes = self.value["attributes"].as_array_mut().expect("a list");
+        attributes.retain(|attribute| attribute["key"] != key);
+        attributes.push(json!({"key": key, "value": {"intValue": value.to_string()}}));
+        self
+    }
+
+    pub fn in_trace(self, trace: u8) -> Self {
+        self.in_long_trace(&format!("{trace:032x}"))
+    }
+
+    pub fn in_long_trace(mut self, trace: &str) -> Self {
+        self.value["traceId"] = trace.into();
+        self
+    }
+
     pub fn link(mut self, trace: u8, id: u8) -> Self {
         self.value["links"] = json!([{"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}")}]);
         self

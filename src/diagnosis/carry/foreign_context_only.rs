@@ -10,9 +10,9 @@ diagnosis! {
     /// none of it.
     ///
     /// ## What shows it
-    /// A vendor's headers and no W3C or B3 context. A warning, since the same
-    /// vendor's agent in the worker would follow it; an error where the
-    /// worker's span is seen to begin a trace of its own.
+    /// A vendor's headers and no W3C or B3 context. A warning, and likely at
+    /// most, since the same vendor's agent in the worker would follow it; an
+    /// error where the worker's span is seen to begin a trace of its own.
     ///
     /// ## How to fix it
     /// One vendor on both sides; or OpenTelemetry on both, beside it:
@@ -37,16 +37,27 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let vendor = first.format.label();
-    let mut found = Occurrence::certain()
+    let mut found = Occurrence::likely()
         .about(handoff)
         .variant(vendor)
         .says(format!(
             "the message carries {vendor} context only, which a worker with OpenTelemetry does not read"
         ))
-        .quote(quote::sighting(message, first))
-        .fix("CeleryInstrumentor().instrument()        # OpenTelemetry on both sides, or one vendor on both");
-    if let Some(propagator) = first.format.propagator() {
-        found = found.fix(format!("OTEL_PROPAGATORS=tracecontext,baggage,{propagator}"));
+        .quote(quote::sighting(message, first));
+    match first.format.propagator() {
+        Some(propagator) => {
+            found = found.fix(format!(
+                "OTEL_PROPAGATORS=tracecontext,baggage,{propagator}   # in the worker, and best on both sides"
+            ));
+            if let Some(package) = first.format.package() {
+                found = found.fix(format!("pip install {package}"));
+            }
+        }
+        None => {
+            found = found.fix(
+                "CeleryInstrumentor().instrument()        # OpenTelemetry on both sides, or one vendor on both",
+            );
+        }
     }
     if let Some(confidence) = began_anew(handoff) {
         found = Occurrence { confidence, ..found }

@@ -11,7 +11,8 @@ diagnosis! {
     ///
     /// ## What shows it
     /// Upper-case digits, decimal ids, a field of a wrong length, ids of zeros
-    /// only, the version `ff`, missing flags, two values. The [W3C
+    /// only, the version `ff`, missing flags, two values; or half of a trace id,
+    /// as the propagator `ottrace` writes it. The [W3C
     /// recommendation](https://www.w3.org/TR/trace-context-2/#traceparent-header)
     /// asks for `00-<32 hex>-<16 hex>-<2 hex>` in lower case.
     ///
@@ -36,6 +37,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+    if let Some(verdict) = cut_in_half(handoff) {
+        return verdict;
+    }
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     if message.contexts.iter().any(is_readable) {
         return Verdict::Clean;
@@ -70,6 +74,34 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             found.fix("format(ctx.trace_id, \"032x\"), format(ctx.span_id, \"016x\")   # lower case, padded");
     }
     found.into()
+}
+
+/// The run hangs below the producer's span in a trace that has only the low
+/// half of the producer's trace id: the OT trace propagator writes no more.
+fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
+    let (producer, consumer) = (handoff.producer?, handoff.consumer()?);
+    let (whole, half) = (producer.trace.id, consumer.trace.id);
+    if consumer.span.parent != Some(producer.span.id) || whole == half || whole.low64() != half.low64() {
+        return None;
+    }
+    let sighting = handoff.message().and_then(|message| {
+        let carried = message
+            .contexts
+            .iter()
+            .find(|found| found.context().is_some_and(|context| context.trace_id == half))?;
+        Some(quote::sighting(message, carried))
+    });
+    Some(
+        Occurrence::certain()
+            .about(handoff)
+            .variant("half-an-id")
+            .says("the message carries only the low 64 bits of the trace id: the worker continues a trace of half an id")
+            .quote(sighting)
+            .quote(quote::span(producer))
+            .quote(quote::span(consumer))
+            .fix("OTEL_PROPAGATORS=tracecontext,baggage    # on both sides: ottrace writes half of an id")
+            .into(),
+    )
 }
 
 const fn why(kind: FlawKind) -> &'static str {

@@ -95,10 +95,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     for sighting in readable {
         found = found.quote(quote::sighting(message, sighting));
     }
-    found
+    found = found
         .quote(quote::span(orphan.span()))
-        .fix(format!("OTEL_PROPAGATORS={}   # the same on both sides", listed.collect::<Vec<_>>().join(",")))
-        .into()
+        .fix(format!("OTEL_PROPAGATORS={}   # the same on both sides", listed.collect::<Vec<_>>().join(",")));
+    let packages: BTreeSet<_> = formats.iter().filter_map(|format| format.package()).collect();
+    if !packages.is_empty() {
+        let packages: Vec<_> = packages.into_iter().collect();
+        found = found.fix(format!("pip install {}   # on both sides, too", packages.join(" ")));
+    }
+    found.into()
 }
 
 /// Without the message: both spans of one id, in two traces.

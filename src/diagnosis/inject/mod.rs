@@ -55,7 +55,8 @@ impl<'h, 'k> Unseen<'h, 'k> {
     fn of(handoff: &Handoff<'h>, known: &Known<'k>) -> Option<Self> {
         let is_first = handoff.attempt == 0 && handoff.producer.is_none() && handoff.delivery.is_none();
         let is_orphaned = handoff.continuity() == Some(Continuity::Orphaned);
-        let run = handoff.consumer().filter(|run| is_first && is_orphaned && run.span.is_instrumented_run())?;
+        let run =
+            handoff.consumer().filter(|run| is_first && is_orphaned && run.span.is_instrumented_run())?;
         let origin = run.span.detail().celery_hostname.as_deref().filter(|node| is_publisher(node))?;
         let (broker, tally) = known.origins().of_origin(origin)?;
         (tally.without > 0 && tally.with_context == 0).then_some(Self { run, origin, broker, tally })
@@ -77,6 +78,11 @@ impl<'h, 'k> Unseen<'h, 'k> {
         found.origins.insert(self.origin.to_owned());
         found
     }
+}
+
+/// Whether the task looks like a scheduler's: then nothing was to be handed over.
+fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    handoff.producer.is_none() && known.is_scheduled(handoff.task)
 }
 
 /// Whether another task published the message.

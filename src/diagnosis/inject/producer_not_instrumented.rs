@@ -1,5 +1,6 @@
 use super::{
-    INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, Unseen, message_without_context,
+    INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, Unseen, is_scheduled,
+    message_without_context,
 };
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
@@ -50,6 +51,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if is_scheduled(handoff, known) {
+        return Verdict::Clean;
+    }
     let Some(message) = message_without_context(handoff) else {
         return Unseen::of(handoff, known).map_or(Verdict::Clean, |unseen| {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
@@ -59,8 +63,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let producers = known.producer_side();
     let mut found = match producers[..] {
-        // One service that could have published it, and it sends spans.
-        [_] if !message.hand_made => Occurrence::certain(),
+        // One service that could have published it, and it sends spans, none of
+        // which is an instrumentor's.
+        [service] if !message.hand_made && !known.instruments_celery(service) => Occurrence::certain(),
         _ => Occurrence::likely(),
     };
     found = found.about(handoff).quote(quote::no_context(message));
@@ -91,6 +96,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found.unless(
             &PRODUCER_SDK_DISABLED,
             "several services send spans, and nothing says which of them published it",
+        );
+    } else if producers.iter().any(|service| known.instruments_celery(service)) {
+        found = found.unless(
+            &PRODUCER_SDK_DISABLED,
+            "the service that sends spans publishes with context: another process, perhaps without an SDK, published this one",
         );
     }
     found.fix(INSTRUMENT[0]).fix(INSTRUMENT[1]).into()

@@ -1,4 +1,6 @@
-use super::{PRODUCER_NOT_INSTRUMENTED, PRODUCER_PROPAGATOR_OMITS_TRACE, Unseen, message_without_context};
+use super::{
+    PRODUCER_NOT_INSTRUMENTED, PRODUCER_PROPAGATOR_OMITS_TRACE, Unseen, is_scheduled, message_without_context,
+};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -31,6 +33,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if is_scheduled(handoff, known) {
+        return Verdict::Clean;
+    }
     let nobody_produces = || known.has_spans() && known.producer_side().is_empty();
     let Some(message) = message_without_context(handoff) else {
         let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());

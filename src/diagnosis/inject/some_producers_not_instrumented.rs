@@ -1,4 +1,4 @@
-use super::{INSTRUMENT, PRODUCER_SDK_DISABLED, Unseen, is_nested, message_without_context};
+use super::{INSTRUMENT, PRODUCER_SDK_DISABLED, Unseen, is_nested, is_scheduled, message_without_context};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -32,6 +32,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if is_scheduled(handoff, known) {
+        return Verdict::Clean;
+    }
     let Some(message) = message_without_context(handoff) else { return check_unseen(handoff, known) };
     let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
         return Verdict::Clean;
@@ -48,7 +51,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let all = ours.without;
-    let found = if all > 1 && theirs.with_context > 1 { Occurrence::certain() } else { Occurrence::likely() };
+    // A task that nobody else publishes may be a scheduler's, which has no request
+    // to hand over; before Celery 5.7 beat's messages do not say so.
+    let is_shared = known.origins().is_sent_with_context(&delivery.broker, &message.task);
+    let is_sure = is_shared && all > 1 && theirs.with_context > 1;
+    let mut found = if is_sure { Occurrence::certain() } else { Occurrence::likely() };
+    if !is_shared {
+        found = found.variant("own-tasks").says(
+            "some producing processes never send trace context, while others always do: a scheduler of a Celery before 5.7 looks the same, and is right",
+        );
+        found = found.needs("what that process is: beat and its like have no context to send");
+    }
     found
         .about(handoff)
         .quote(quote::no_context(message))

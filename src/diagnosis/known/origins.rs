@@ -1,6 +1,6 @@
 //! What each publishing process puts into its messages.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::Evidence;
 use crate::model::{Message, Sampling};
@@ -9,6 +9,8 @@ use crate::model::{Message, Sampling};
 #[derive(Default, Debug)]
 pub struct Origins<'e> {
     tallies: FxHashMap<(&'e str, &'e str), Tally>,
+    /// Tasks, by broker, of which some message carries a context.
+    with_context: FxHashSet<(&'e str, &'e str)>,
 }
 
 /// The messages of one origin. Retries, and messages that a task published, do
@@ -45,6 +47,7 @@ impl<'e> Origins<'e> {
             tally.without += times;
         } else {
             tally.with_context += times;
+            self.with_context.insert((broker, &message.task));
         }
         match message.contexts.iter().find_map(|sighting| sighting.context()).map(|context| context.sampling)
         {
@@ -58,12 +61,19 @@ impl<'e> Origins<'e> {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
+    /// Whether anybody publishes this task with a context.
+    pub fn is_sent_with_context(&self, broker: &str, task: &str) -> bool {
+        self.with_context.contains(&(broker, task))
+    }
+
     /// The broker at which messages of this origin were seen that count, and
     /// what they hold; of several the one with the most.
     pub fn of_origin(&self, origin: &str) -> Option<(&'e str, Tally)> {
         let tallies = self.tallies.iter().filter(|((_, of), _)| *of == origin);
         let size = |tally: &Tally| tally.with_context + tally.without;
-        tallies.map(|((broker, _), tally)| (*broker, *tally)).max_by_key(|(broker, tally)| (size(tally), *broker))
+        tallies
+            .map(|((broker, _), tally)| (*broker, *tally))
+            .max_by_key(|(broker, tally)| (size(tally), *broker))
     }
 
     /// All origins of this broker together.

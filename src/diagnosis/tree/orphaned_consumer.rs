@@ -1,6 +1,6 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, inject, quote};
 use crate::evidence::{Continuity, Handoff, SpanRef};
-use crate::model::Station;
+use crate::model::{Severity, Station};
 
 diagnosis! {
     /// ## What it means
@@ -22,7 +22,9 @@ diagnosis! {
     ///
     /// ## What it is not
     /// A task of beat, a task that was called directly, a run that links to its
-    /// producer.
+    /// producer. Before Celery 5.7 a message of beat does not say that it is one:
+    /// a task that runs at even intervals, and that nobody else hands over, is a
+    /// note.
     pub static ORPHANED_CONSUMER = {
         code: "TL000",
         slug: "orphaned-consumer",
@@ -44,7 +46,22 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if handoff.message().is_some_and(|message| message.from_beat) {
         return Verdict::Clean;
     }
+    if known.is_scheduled(handoff.task) {
+        return scheduled(orphan).about(handoff).into();
+    }
     of_span(orphan, known).about(handoff).into()
+}
+
+/// What is said of a task whose every run is a root, at even intervals.
+fn scheduled(orphan: SpanRef<'_>) -> Occurrence {
+    Occurrence::possible()
+        .variant("scheduled")
+        .severity(Severity::Note)
+        .says("a task runs at even intervals and begins a trace of its own each time: a scheduler that is not instrumented has no context to send")
+        .quote(quote::span(orphan))
+        .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
+        .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
+        .fix("beat_init.connect(lambda **kw: CeleryInstrumentor().instrument(), weak=False)   # to see the scheduler too")
 }
 
 /// What is said of a consumer root of which nothing else is known.

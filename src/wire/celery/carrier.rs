@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::wrapping::bytes_of;
 use crate::model::{Flaw, FlawKind, Format, Mark, SpanContext};
-use crate::wire::context::{Reading, b3, datadog, jaeger, sentry, w3c, xray};
+use crate::wire::context::{Reading, b3, datadog, jaeger, ot_trace, sentry, w3c, xray};
 
 /// The names under which contexts travel.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +23,9 @@ enum Field {
     B3Flags,
     B3ParentSpanId,
     Jaeger,
+    OtTraceId,
+    OtSpanId,
+    OtSampled,
     DatadogTraceId,
     DatadogParentId,
     DatadogPriority,
@@ -34,7 +37,7 @@ enum Field {
 
 impl Field {
     /// Each name as its propagator writes and reads it.
-    const NAMES: [(&'static str, Self); 18] = [
+    const NAMES: [(&'static str, Self); 21] = [
         ("traceparent", Self::Traceparent),
         ("tracestate", Self::Tracestate),
         ("baggage", Self::Baggage),
@@ -45,6 +48,9 @@ impl Field {
         ("x-b3-flags", Self::B3Flags),
         ("x-b3-parentspanid", Self::B3ParentSpanId),
         ("uber-trace-id", Self::Jaeger),
+        ("ot-tracer-traceid", Self::OtTraceId),
+        ("ot-tracer-spanid", Self::OtSpanId),
+        ("ot-tracer-sampled", Self::OtSampled),
         ("x-datadog-trace-id", Self::DatadogTraceId),
         ("x-datadog-parent-id", Self::DatadogParentId),
         ("x-datadog-sampling-priority", Self::DatadogPriority),
@@ -68,6 +74,7 @@ impl Field {
             Self::B3 => Format::B3,
             Self::B3TraceId => Format::B3Multi,
             Self::Jaeger => Format::Jaeger,
+            Self::OtTraceId => Format::OtTrace,
             Self::DatadogTraceId => Format::Datadog,
             Self::XRay => Format::XRay,
             Self::Sentry => Format::Sentry,
@@ -173,6 +180,11 @@ impl<'v> Carrier<'v> {
                 flags: self.text(Field::B3Flags),
             }),
             Format::Jaeger => jaeger::read(text).map(Some),
+            Format::OtTrace => ot_trace::read(ot_trace::Headers {
+                trace_id: text,
+                span_id: self.text(Field::OtSpanId),
+                sampled: self.text(Field::OtSampled),
+            }),
             Format::Datadog => datadog::read(datadog::Headers {
                 trace_id: Some(text),
                 parent_id: self.text(Field::DatadogParentId),

@@ -104,7 +104,8 @@ impl<'a> Envelope<'a> {
     pub fn plain_context(&self) -> Option<SpanContext> {
         let Self { headers, properties, .. } = self;
         let is_first = headers.retries == Number(0.0) && !self.is_redelivered();
-        let is_celerys = headers.task.0.is_some() && headers.id.0.is_some() && headers.lang.as_deref() == Some("py");
+        let is_celerys =
+            headers.task.0.is_some() && headers.id.0.is_some() && headers.lang.as_deref() == Some("py");
         let is_plain = is_first
             && is_celerys
             && properties.others.is_empty()

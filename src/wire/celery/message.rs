@@ -91,7 +91,8 @@ pub fn read_message(
         exchange: share(cut(envelope.properties.exchange.as_deref().unwrap_or_default(), NAME)),
         routing_key: share(cut(envelope.properties.routing_key.as_deref().unwrap_or_default(), NAME)),
         redelivered: envelope.is_redelivered(),
-        from_beat: headers.beat.is_true(),
+        // django-celery-beat names its entry, whatever Celery it runs on.
+        from_beat: headers.beat.is_true() || custom.iter().any(|(name, _)| *name == "periodic_task_name"),
         hand_made: protocol == Protocol::Two && !is_by_celery(headers),
         published: custom.iter().find(|(name, _)| *name == "sentry-task-enqueued-time").and_then(
             |(_, value)| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(Timestamp::from_seconds),

@@ -4,6 +4,7 @@
 pub mod b3;
 pub mod datadog;
 pub mod jaeger;
+pub mod ot_trace;
 pub mod sentry;
 pub mod w3c;
 pub mod xray;
