@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::{Reading, announce, take};
-use crate::evidence::{Atlas, Evidence, Fate, Looker};
+use crate::evidence::{Atlas, Evidence, Fate, Looker, Recall};
 use crate::model::Timestamp;
 use crate::wire::celery::NotAMessage;
 use crate::wire::snapshot::{Content, KeyLine};
@@ -18,6 +18,8 @@ pub struct LiveBroker {
     reading: Reading,
     /// What its names mean, as of the last look.
     atlas: Atlas,
+    /// What lay there at the last look, which is not read again.
+    recall: Recall,
     /// The tasks whose messages were there when they were seen last, and of
     /// which no look has shown yet that they are gone.
     here: BTreeSet<Box<str>>,
@@ -44,6 +46,7 @@ impl LiveBroker {
             name: name.into(),
             atlas: Atlas::named(reading.naming.clone()),
             reading,
+            recall: Recall::default(),
             here: BTreeSet::new(),
             foreign: 0,
         }
@@ -61,7 +64,8 @@ impl LiveBroker {
     ) -> Change {
         let foreign_before = evidence.foreign_entries;
         let Reading { keep, options, naming } = &self.reading;
-        let mut looker = Looker::new(evidence, &self.name, at, *keep, *options, naming.clone());
+        let mut looker = Looker::new(evidence, &self.name, at, *keep, *options, naming.clone())
+            .with_recall(std::mem::take(&mut self.recall));
         looker.note_seen();
         looker.looked_for_workers();
         looker.complete_since(complete_since);
@@ -69,6 +73,7 @@ impl LiveBroker {
         lines.iter().for_each(|line| take(&mut looker, line));
         let passed_over = std::mem::take(&mut looker.foreign);
         let seen = looker.seen();
+        self.recall = looker.take_recall();
         self.atlas = looker.finish();
 
         // The same entries lie there at every look.
@@ -115,5 +120,92 @@ impl LiveBroker {
         evidence.foreign_entries = foreign;
         let room = Self::HERE.saturating_sub(self.here.len());
         self.here.extend(seen.into_iter().take(room));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::MessageState;
+
+    const ID: &str = "d580ee63-5e29-49b3-aef9-d4937b4c5aea";
+
+    fn envelope(redelivered: bool) -> String {
+        format!(
+            r#"{{"body": "W10=", "content-type": "application/json", "content-encoding": "utf-8", "headers": {{"lang": "py", "task": "process_order", "id": "{ID}", "retries": 0, "argsrepr": "()", "redelivered": {redelivered}}}, "properties": {{"correlation_id": "{ID}", "delivery_info": {{"exchange": "orders", "routing_key": "new"}}, "body_encoding": "base64", "delivery_tag": "1"}}}}"#
+        )
+    }
+
+    fn line(key: &str, content: Content<'static>) -> KeyLine<'static> {
+        let key = Cow::Owned(key.as_bytes().to_vec());
+        KeyLine { db: 0, key, pttl: -1, content, len: None, from: 0, complete: true }
+    }
+
+    fn list(entries: &[String]) -> KeyLine<'static> {
+        let entries = entries.iter().map(|entry| Cow::Owned(entry.as_bytes().to_vec()));
+        line("orders", Content::List(entries.collect()))
+    }
+
+    fn held() -> KeyLine<'static> {
+        let value = format!(r#"[{}, "orders", "new"]"#, envelope(false));
+        line("unacked", Content::Hash(vec![(Cow::Borrowed(b"1"), Cow::Owned(value.into_bytes()))]))
+    }
+
+    fn binding(queue: &str) -> KeyLine<'static> {
+        let member = format!("new\u{6}\u{16}\u{6}\u{16}{queue}").into_bytes();
+        line("_kombu.binding.orders", Content::Set(vec![Cow::Owned(member)]))
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_seconds(1_795_376_994.0).after(Duration::from_secs(second))
+    }
+
+    fn look(live: &mut LiveBroker, evidence: &mut Evidence, second: u64, lines: &[KeyLine<'_>]) {
+        live.look(evidence, at(second), Some(at(second)), lines);
+    }
+
+    #[test]
+    fn what_lies_there_again_is_seen_again_and_what_changed_is_read() {
+        let (mut live, mut evidence) = (LiveBroker::new("here", Reading::default()), Evidence::default());
+        for second in 0..5 {
+            look(&mut live, &mut evidence, second, &[list(&[envelope(false)])]);
+            let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
+            assert_eq!((delivery.first().at, delivery.last().at), (at(0), at(second)));
+            assert_eq!(evidence.fate_of(delivery), Fate::Waiting(MessageState::Ready));
+            assert_eq!(delivery.deliveries(), 1);
+            let last = evidence.brokers.last_looks().next().expect("a look");
+            assert_eq!((last.queues["orders"].ready, last.queues["orders"].read), (1, 1));
+        }
+        look(&mut live, &mut evidence, 5, &[held()]);
+        look(&mut live, &mut evidence, 6, &[held()]);
+        look(&mut live, &mut evidence, 7, &[list(&[envelope(true)])]);
+        let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
+        assert_eq!((delivery.last().redelivered, delivery.deliveries()), (true, 2));
+        look(&mut live, &mut evidence, 8, &[list(&[])]);
+        let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
+        assert_eq!(evidence.fate_of(delivery), Fate::Gone);
+    }
+
+    #[test]
+    fn what_was_let_go_meanwhile_is_read_anew() {
+        let mut live = LiveBroker::new("here", Reading::default());
+        let lines = [list(&[envelope(false)])];
+        look(&mut live, &mut Evidence::default(), 0, &lines);
+        let mut evidence = Evidence::default();
+        look(&mut live, &mut evidence, 1, &lines);
+        assert_eq!(evidence.tasks.get(ID).expect("seen").messages.len(), 1);
+    }
+
+    #[test]
+    fn a_binding_that_comes_later_says_which_queue_a_held_message_is_of() {
+        let (mut live, mut evidence) = (LiveBroker::new("here", Reading::default()), Evidence::default());
+        for (second, queue) in [(0, "first"), (1, "first"), (2, "second")] {
+            look(&mut live, &mut evidence, second, &[binding(queue), held()]);
+            let last = evidence.brokers.last_looks().next().expect("a look");
+            assert_eq!(last.queues[queue].unacked, 1, "{second}: {last:?}");
+        }
     }
 }

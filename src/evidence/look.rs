@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Evidence;
-use super::broker::Look;
+use super::broker::{Look, Sight};
 use super::queue::Glance;
+use super::recall::{Recall, Recalled};
 use crate::model::{Message, MessageState, Timestamp};
 use crate::wire::celery::keys::{self, Key};
 use crate::wire::celery::{
@@ -90,6 +91,8 @@ pub struct Looker<'e> {
     look: Look,
     /// The tasks whose messages were seen, where they are asked for.
     seen: Option<Vec<Box<str>>>,
+    /// What lay there at the look before, where somebody remembers.
+    recall: Option<Recall>,
     /// Broken and foreign entries, by the key that holds them and why.
     pub foreign: BTreeMap<String, (u64, NotAMessage)>,
     /// Contexts seen at the border of the last page, so that a list that moved
@@ -114,6 +117,7 @@ impl<'e> Looker<'e> {
             atlas: Atlas { naming, ..Atlas::default() },
             look: Look { at, unacked_complete: true, complete_since: Some(at), ..Look::default() },
             seen: None,
+            recall: None,
             foreign: BTreeMap::new(),
             twice: 0,
         }
@@ -123,6 +127,19 @@ impl<'e> Looker<'e> {
     #[must_use]
     pub fn with_atlas(self, atlas: Atlas) -> Self {
         Self { atlas, ..self }
+    }
+
+    /// With what the look before remembers, for [`Looker::take_recall`].
+    #[must_use]
+    pub fn with_recall(self, recall: Recall) -> Self {
+        Self { recall: Some(recall), ..self }
+    }
+
+    /// What the next look is to remember.
+    pub fn take_recall(&mut self) -> Recall {
+        let mut recall = self.recall.take().unwrap_or_default();
+        recall.end_look();
+        recall
     }
 
     /// Notes the tasks whose messages are seen, for [`Looker::seen`].
@@ -215,7 +232,9 @@ impl<'e> Looker<'e> {
                 priority: step,
             };
             read += 1;
-            messages += u64::from(self.message(entry, &seen, name));
+            let digest = self.recall.as_ref().map(|recall| recall.digest((name, &*queue), entry));
+            let is_message = self.recalled(digest).is_some() || self.message(entry, &seen, name, digest);
+            messages += u64::from(is_message);
         }
         // Whoever tells of a list of nothing knows it for a queue that is empty now.
         let is_queue = messages > 0
@@ -242,7 +261,16 @@ impl<'e> Looker<'e> {
     /// Takes values of `unacked`: what workers hold.
     pub fn unacked<'b>(&mut self, name: &str, values: impl Iterator<Item = &'b [u8]>, complete: bool) {
         self.look.unacked_complete &= complete;
+        // Which queue a held message is of depends on the bindings.
+        let routes = self.recall.as_ref().map(|recall| recall.digest(&self.atlas.routes, &[]));
         for value in values {
+            let digest = self.recall.as_ref().map(|recall| recall.digest((name, routes), value));
+            if let Some(queue) = self.recalled(digest) {
+                let seen = self.look.queue(queue);
+                seen.unacked += 1;
+                seen.read += 1;
+                continue;
+            }
             let envelope = match unacked_envelope(value) {
                 Ok(envelope) => envelope,
                 Err(why) => {
@@ -253,7 +281,7 @@ impl<'e> Looker<'e> {
             let queue = self.queue_of_held(envelope);
             let seen =
                 Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None, priority: 0 };
-            if self.message(envelope, &seen, name) {
+            if self.message(envelope, &seen, name, digest) {
                 let seen = self.look.queue(queue);
                 seen.unacked += 1;
                 seen.read += 1;
@@ -272,7 +300,25 @@ impl<'e> Looker<'e> {
         self.evidence.names.share(&queue)
     }
 
-    fn message(&mut self, entry: &[u8], seen: &Seen, key: &str) -> bool {
+    /// Takes another sight of a message that lay there at the look before, and
+    /// returns its queue.
+    fn recalled(&mut self, digest: Option<u64>) -> Option<Arc<str>> {
+        let (digest, recall) = (digest?, self.recall.as_mut()?);
+        let Recalled { id, queue, attempt, state, redelivered } = recall.recall(digest)?.clone();
+        let sight = Sight { at: self.look.at, state, redelivered };
+        let Evidence { tasks, ages, .. } = &mut *self.evidence;
+        if !tasks.saw_again(&id, attempt, &self.broker, sight, ages) {
+            return None;
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.push(id.clone());
+        }
+        let message = Recalled { id, queue: Arc::clone(&queue), attempt, state, redelivered };
+        recall.keep(digest, message);
+        Some(queue)
+    }
+
+    fn message(&mut self, entry: &[u8], seen: &Seen, key: &str, digest: Option<u64>) -> bool {
         let envelope = match Envelope::decode(entry) {
             Ok(envelope) => envelope,
             Err(why) => {
@@ -289,6 +335,9 @@ impl<'e> Looker<'e> {
         let names = &mut self.evidence.names;
         match read_message(&envelope, seen, self.options, &mut |name| names.share(name)) {
             Ok(message) => {
+                if let (Some(recall), Some(digest)) = (&mut self.recall, digest) {
+                    recall.keep(digest, Recalled::of(&message));
+                }
                 self.take(message);
                 true
             }

@@ -92,8 +92,10 @@ impl Delivery {
     const SIGHTS: usize = 8;
 
     /// Of a message that lay there at look after look only the first sight of it
-    /// and the last one say anything.
-    fn saw(&mut self, sight: Sight) {
+    /// and the last one say anything. Says whether this one is news: other than
+    /// the last was.
+    fn saw(&mut self, sight: Sight) -> bool {
+        let is_news = !self.last().is_like(&sight);
         let place = self.sights.partition_point(|earlier| *earlier < sight);
         if self.sights.get(place) != Some(&sight) {
             self.sights.insert(place, sight);
@@ -107,6 +109,7 @@ impl Delivery {
         if self.sights.len() > Self::SIGHTS {
             self.sights.remove(1);
         }
+        is_news
     }
 
     /// How many times it was seen to be handed to the workers: once, and once
@@ -210,12 +213,10 @@ impl Tasks {
             let known = &mut task.messages[known];
             // The earliest sight has what the producer wrote; a broker may add
             // to a message that it delivers again.
-            let is_news = known.last().state != sight.state || known.last().redelivered != sight.redelivered;
             if sight < known.first() {
                 known.message = Arc::new(message);
             }
-            known.saw(sight);
-            if is_news {
+            if known.saw(sight) {
                 Self::touch(task, ages);
             }
             return;
@@ -226,6 +227,25 @@ impl Tasks {
         task.messages.insert(place.unwrap_or_else(|place| place), delivery);
         Self::touch(task, ages);
         self.bytes += grown;
+    }
+
+    /// Takes another sight of a message that is known. Says whether it is.
+    pub fn saw_again(
+        &mut self,
+        id: &str,
+        attempt: u32,
+        broker: &Arc<str>,
+        sight: Sight,
+        ages: &mut Ages,
+    ) -> bool {
+        let Some(task) = self.known.get_mut(id) else { return false };
+        let mut messages = task.messages.iter_mut();
+        let known = messages.find(|known| known.message.retries == attempt && known.broker == *broker);
+        let Some(known) = known.filter(|known| known.first() <= sight) else { return false };
+        if known.saw(sight) {
+            Self::touch(task, ages);
+        }
+        true
     }
 
     pub fn saw_result(&mut self, result: TaskResult, ages: &mut Ages) {
