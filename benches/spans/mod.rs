@@ -14,7 +14,7 @@ pub const SPANS: u64 = 10;
 /// When the first of them starts, in nanoseconds since the epoch.
 pub const START: u64 = 1_795_376_994_000_000_000;
 /// Spans of a request: what Python's batch processor sends at a time.
-const BATCH: usize = 512;
+pub const BATCH: usize = 512;
 
 fn text(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(Value::StringValue(value.to_owned())) });
@@ -27,7 +27,16 @@ pub fn trace_id(number: u64) -> u128 {
     spread | 1
 }
 
-fn span(trace: u128, ids: (u64, u64), name: &str, kind: i32, millis: u64, attributes: Vec<KeyValue>) -> Span {
+/// A span of so many milliseconds; `ids` are its own and its parent's, where it
+/// has one. It starts 0.1 ms a number after the first.
+pub fn span(
+    trace: u128,
+    ids: (u64, u64),
+    name: &str,
+    kind: i32,
+    millis: u64,
+    attributes: Vec<KeyValue>,
+) -> Span {
     let (id, parent) = ids;
     let start = START + id * 100_000;
     let parent_span_id = if parent == 0 { Vec::new() } else { parent.to_be_bytes().to_vec() };
@@ -46,7 +55,8 @@ fn span(trace: u128, ids: (u64, u64), name: &str, kind: i32, millis: u64, attrib
     }
 }
 
-fn celery(action: &str, task: &str) -> Vec<KeyValue> {
+/// The attributes of Celery's instrumentor.
+pub fn celery(action: &str, task: &str) -> Vec<KeyValue> {
     vec![
         text("celery.action", action),
         text("messaging.message.id", task),
@@ -101,7 +111,8 @@ fn handoff(number: u64, is_broken: bool) -> (Vec<Span>, Vec<Span>) {
     (api, worker)
 }
 
-fn encode(spans: Vec<Span>, service: &str) -> Vec<u8> {
+/// A request of one service.
+pub fn encode(spans: Vec<Span>, service: &str) -> Vec<u8> {
     let attributes = vec![
         text("telemetry.sdk.language", "python"),
         text("service.name", service),
