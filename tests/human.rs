@@ -7,6 +7,7 @@ use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::report::human::{Verbosity, View};
+use tracelink::report::text::count;
 use tracelink::report::{Format, Subject, write};
 
 fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> String {
@@ -70,3 +71,82 @@ snapshot!(
     80,
     Normal
 );
+
+/// A request of so many spans whose last one hands over, to a run of as many
+/// more: its own trace's, or the request's.
+fn large(spans: usize, is_broken: bool) -> String {
+    const START: u64 = 1_795_376_994_000_000_000;
+    let celery = |action: &str| {
+        serde_json::json!([
+            {"key": "celery.action", "value": {"stringValue": action}},
+            {"key": "messaging.message.id", "value": {"stringValue": "d580ee63-5e29-49b3-aef9-d4937b4c5aea"}},
+            {"key": "celery.task_name", "value": {"stringValue": "process_order"}},
+        ])
+    };
+    let request = |service: &str, first: usize, trace: usize, entry: (&str, u32, usize)| {
+        let spans: Vec<_> = (first..first + spans)
+            .map(|number| {
+                let (is_entry, is_producer) = (number == first, number == spans);
+                let (name, kind, parent) = match () {
+                    () if is_entry => entry,
+                    () if is_producer => ("apply_async/process_order", 4, first),
+                    () => ("SELECT orders", 3, first),
+                };
+                let attributes = match kind {
+                    4 => celery("apply_async"),
+                    5 => celery("run"),
+                    _ => serde_json::json!([]),
+                };
+                let parent = if parent == 0 { String::new() } else { format!("{parent:016x}") };
+                let start = START + number as u64 * 1_000_000;
+                serde_json::json!({
+                    "traceId": format!("{trace:032x}"), "spanId": format!("{number:016x}"), "parentSpanId": parent,
+                    "name": name, "kind": kind, "attributes": attributes,
+                    "flags": if is_entry && !parent.is_empty() { 768 } else { 256 },
+                    "startTimeUnixNano": start.to_string(), "endTimeUnixNano": (start + 500_000).to_string(),
+                })
+            })
+            .collect();
+        serde_json::json!({"resourceSpans": [{
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+            "scopeSpans": [{"scope": {"name": "opentelemetry.instrumentation.celery"}, "spans": spans}],
+        }]})
+    };
+    let (trace, parent) = if is_broken { (2, 0) } else { (1, spans) };
+    let file = tempfile::Builder::new().suffix(".jsonl").tempfile().expect("a file");
+    let lines = [
+        request("order-api", 1, 1, ("POST /orders", 2, 0)),
+        request("order-worker", spans + 1, trace, ("run/process_order", 5, parent)),
+    ];
+    std::fs::write(file.path(), lines.map(|line| line.to_string()).join("\n")).expect("writable");
+    let mut evidence = Evidence::default();
+    read_evidence(&[file.path().to_owned()], &Reading::default(), &mut evidence).expect("readable");
+    let report = report(&evidence, evidence.clock(), Listing::default());
+    let view = View { width: 80, verbosity: Verbosity::Normal, broker: None, exit_code: 1 };
+    let mut out = Vec::new();
+    write(&report, Format::Human, Subject::Handoffs, &view, &mut out).expect("writes to memory");
+    anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8")
+}
+
+#[test]
+fn of_a_large_trace_the_hand_off_is_shown_and_the_rest_counted() {
+    let text = large(5000, false);
+    fits(&text, 80);
+    assert!(text.lines().count() < 40, "{text}");
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
+    assert!(place("POST /orders") < place("apply_async/process_order"), "{text}");
+    assert!(place("apply_async/process_order") < place("run/process_order"), "{text}");
+    assert!(text.contains(&format!("… {} more spans", count(9986))), "{text}");
+}
+
+#[test]
+fn of_two_large_traces_both_sides_of_the_broken_spot_are_shown() {
+    let text = large(5000, true);
+    fits(&text, 80);
+    assert!(text.lines().count() < 60, "{text}");
+    assert!(text.contains("the worker started a trace of its own"), "{text}");
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
+    assert!(place("apply_async/process_order") < place("╳"), "{text}");
+    assert!(place("╳") < place("run/process_order"), "{text}");
+    assert_eq!(text.matches(&format!("… {} more spans", count(4986))).count(), 2, "{text}");
+}

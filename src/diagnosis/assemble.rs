@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::excerpt::excerpt;
 use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
@@ -288,15 +289,13 @@ fn traces(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<Tr
 
 /// A trace with at most `limit` of its spans.
 pub(super) fn trace_report(trace: &Trace, findings: Option<&BTreeSet<String>>, limit: usize) -> TraceReport {
-    let mut spans: Vec<_> = trace.spans.iter().collect();
-    spans.sort_by_key(|span| (span.start, std::cmp::Reverse(span.end), span.id));
-    let complete = spans.len() <= limit;
-    spans.truncate(limit);
+    let spans = excerpt(trace, limit);
     let finding = findings.and_then(BTreeSet::first);
     TraceReport {
         trace_id: trace.id,
         healthy: finding.is_none(),
-        complete,
+        complete: spans.len() == trace.spans.len(),
+        span_count: trace.spans.len() as u64,
         spans: spans.into_iter().map(|span| span_report(trace, span, finding)).collect(),
     }
 }

@@ -19,6 +19,7 @@ mod watch;
 
 pub mod carry;
 pub mod delivery;
+mod excerpt;
 pub mod export;
 pub mod extract;
 pub mod identity;

@@ -222,6 +222,8 @@ pub struct TraceReport {
     pub healthy: bool,
     /// Whether every span of the trace is listed.
     pub complete: bool,
+    /// How many spans it has, listed or not.
+    pub span_count: u64,
     /// In start order, parents before their children where times agree.
     pub spans: Vec<SpanReport>,
 }

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use super::paint::Paint;
 use super::{View, stations};
 use crate::model::{Finding, HandoffReport, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
-use crate::report::text::{self, duration, fit, pad, safe, short_id, width};
+use crate::report::text::{self, count, duration, fit, pad, safe, short_id, width};
 
 /// How many spans of one trace a tree shows.
 const SHOWN: usize = 14;
@@ -268,9 +268,26 @@ fn is_noise(span: &SpanReport) -> bool {
     span.name.ends_with(" http send") || span.name.ends_with(" http receive")
 }
 
-/// How many of so many lines are shown: to leave out one would save none.
-fn shown_of(lines: usize) -> usize {
-    if lines <= SHOWN + 1 { lines } else { SHOWN }
+/// The lines of a tree that are shown.
+struct Shown<'t> {
+    lines: Vec<Line<'t>>,
+    /// A framework's inner spans, which are left out of any tree without a word.
+    inner: usize,
+}
+
+impl<'t> Shown<'t> {
+    fn of(trace: &'t TraceReport) -> Self {
+        let lines = lay_out(trace);
+        let inner = trace.spans.len() - lines.len();
+        // To leave out one line would save none.
+        if lines.len() <= SHOWN + 1 {
+            return Self { lines, inner };
+        }
+        let shown = pick(&lines);
+        let places = lines.into_iter().enumerate();
+        let lines = places.filter_map(|(place, line)| shown.contains(&place).then_some(line)).collect();
+        Self { lines, inner }
+    }
 }
 
 fn tree(
@@ -280,9 +297,8 @@ fn tree(
     columns: &Columns,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let lines = lay_out(trace);
-    let shown = shown_of(lines.len());
-    for line in &lines[..shown] {
+    let Shown { lines, inner } = Shown::of(trace);
+    for line in &lines {
         if line.depth > 0
             && let Some((wait, attempt)) = waits.get(&line.span.span_id)
         {
@@ -293,11 +309,10 @@ fn tree(
         }
         span_line(trace, line, clock, columns, out)?;
     }
-    if shown < lines.len() {
-        writeln!(out, "  {}", format!("… {} more spans", lines.len() - shown).faint())?;
-    }
-    if !trace.complete {
-        writeln!(out, "  {}", "… the trace has more spans than are listed".faint())?;
+    let more = trace.span_count.saturating_sub((lines.len() + inner) as u64);
+    if more > 0 {
+        let spans = if more == 1 { "span" } else { "spans" };
+        writeln!(out, "  {}", format!("… {} more {spans}", count(more)).faint())?;
     }
     Ok(())
 }
@@ -313,6 +328,32 @@ fn waited(trace: &TraceReport, run: &SpanReport, wait: f64) -> String {
         return "begins before it was published: the clocks differ".to_owned();
     }
     format!("taken {} before the publishing ended", duration(-wait))
+}
+
+/// Which lines of a large tree are shown: those that say something, with the
+/// way up to their root, and then the first.
+fn pick(lines: &[Line<'_>]) -> BTreeSet<usize> {
+    let mut shown = BTreeSet::new();
+    let mut above: Vec<usize> = Vec::new();
+    for (place, line) in lines.iter().enumerate() {
+        above.truncate(line.depth);
+        above.push(place);
+        let new = above.iter().filter(|place| !shown.contains(*place)).count();
+        if says_something(line.span) && shown.len() + new <= SHOWN {
+            shown.extend(above.iter().copied());
+        }
+    }
+    for place in 0..lines.len() {
+        if shown.len() >= SHOWN {
+            break;
+        }
+        shown.insert(place);
+    }
+    shown
+}
+
+fn says_something(span: &SpanReport) -> bool {
+    matches!(span.kind, "producer" | "consumer") || span.status == "error"
 }
 
 /// How wide each part of a line is.
@@ -337,9 +378,7 @@ impl Columns {
     fn over(traces: &[&TraceReport], width: usize) -> Self {
         let (mut name, mut service) = (0, 0);
         for trace in traces {
-            let lines = lay_out(trace);
-            let shown = shown_of(lines.len());
-            for line in &lines[..shown] {
+            for line in &Shown::of(trace).lines {
                 name = name.max(text::width(&line.branch) + text::width(&safe(&line.span.name)));
                 if line.names_its_service() {
                     service = service.max(text::width(&safe(&line.span.service)));
