@@ -53,6 +53,8 @@ pub enum Event {
     Broker { url: String, queue: String, embedded: bool },
     /// A process without a port starts: a real worker, which takes its time.
     Starting { who: String },
+    /// A process ended by itself, as the play has it, with the last that it said.
+    Gone { who: String, code: Option<i32>, last_words: String },
     /// The API answers at `http://127.0.0.1:port`.
     Api { address: String },
     /// An order was answered.

@@ -47,7 +47,7 @@ pub fn act(fault: &Fault, folder: &Path, broker: Option<String>) -> Report {
             Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
             Event::Done | Event::Closed => is_time = true,
             Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
-            Event::Starting { .. } | Event::Api { .. } | Event::Answered { .. } => {}
+            Event::Starting { .. } | Event::Gone { .. } | Event::Api { .. } | Event::Answered { .. } => {}
         }
         if is_time {
             looked = Instant::now();

@@ -76,7 +76,11 @@ fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
             Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
             // What is seen later is that the demo's own processes are stopped.
             Event::Done => (is_time, is_done) = (true, true),
-            Event::Starting { .. } | Event::Api { .. } | Event::Answered { .. } | Event::Closed => {}
+            Event::Starting { .. }
+            | Event::Gone { .. }
+            | Event::Api { .. }
+            | Event::Answered { .. }
+            | Event::Closed => {}
         }
         if is_time && !is_late {
             looked = Instant::now();

@@ -171,6 +171,11 @@ impl Teller {
                 Ok(())
             }
             Event::Starting { who } => self.line(who, "starts, which takes it some seconds"),
+            Event::Gone { who, code, last_words } => {
+                let how = code.map_or("was killed".to_owned(), |code| format!("ended with code {code}"));
+                let last = last_words.lines().last().unwrap_or_default();
+                self.line(who, &format!("{how}: {}", safe(last)))
+            }
             Event::Api { address } => {
                 self.api = Some(address.clone());
                 self.line("api", address)

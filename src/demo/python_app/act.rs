@@ -274,11 +274,18 @@ impl<'o> Stage<'o> {
 
     /// Sees who is there, and tells what is new.
     fn attend(&mut self, watch: &mut Watch<'_>) -> Result<(), Halt> {
-        for (name, process) in &self.running {
-            let may_fail = self.entry.processes.get(name).is_some_and(|program| program.may_fail);
-            if let Some(ended) = process.ended()?.filter(|_| !may_fail) {
-                return Err(early(name, ended, &process.last_words()).into());
+        let mut gone = None;
+        for (place, (name, process)) in self.running.iter().enumerate() {
+            let Some(ended) = process.ended()? else { continue };
+            let last_words = process.last_words();
+            if !self.entry.processes.get(name).is_some_and(|program| program.may_fail) {
+                return Err(early(name, ended, &last_words).into());
             }
+            gone = Some((place, Event::Gone { who: name.clone(), code: ended.code, last_words }));
+        }
+        if let Some((place, event)) = gone {
+            self.running.remove(place);
+            tell(watch, event)?;
         }
         let news = self.ledger.news()?;
         if news.is_empty() {
