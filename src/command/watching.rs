@@ -51,6 +51,8 @@ struct Feed {
     stop: AtomicBool,
     /// Whether the broker is about to go, so that nothing is missed.
     is_abandoned: AtomicBool,
+    /// Whether the next look is to meet every name anew.
+    is_to_walk: AtomicBool,
     /// How many looks have been taken in.
     looks: Mutex<u64>,
     looked: Condvar,
@@ -87,6 +89,7 @@ impl Watching {
             every: target.every,
             stop: AtomicBool::new(false),
             is_abandoned: AtomicBool::new(false),
+            is_to_walk: AtomicBool::new(false),
             looks: Mutex::new(0),
             looked: Condvar::new(),
         });
@@ -113,6 +116,13 @@ impl Watching {
             *looks < enough
         });
         drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The same, and meets queues that came since the last walk over all names:
+    /// else one is met within seconds.
+    pub fn look_everywhere_now(&self) {
+        self.feed.is_to_walk.store(true, Ordering::Relaxed);
+        self.look_now();
     }
 
     /// Ends without a last look: the broker is about to go.
@@ -160,6 +170,9 @@ impl Feed {
     /// Looks once, and returns what was seen.
     fn look(&self, watch: &mut Watch) -> Option<Glimpse> {
         let unfinished = self.session.watch().unfinished();
+        if self.is_to_walk.swap(false, Ordering::Relaxed) {
+            watch.walk_again();
+        }
         let seen = match watch.look(&unfinished) {
             // `None`: it is away, which was said.
             Ok(seen) => seen,

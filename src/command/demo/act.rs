@@ -118,7 +118,9 @@ fn heed(
             *watching = Some(Watching::start(session, &target)?);
         }
         Event::Done if part.leaves_early() => watching.take().into_iter().for_each(Watching::stop),
-        Event::Queued { .. } | Event::Done => watching.iter().for_each(Watching::look_now),
+        // A queue of any name may be new.
+        Event::Queued { .. } => watching.iter().for_each(Watching::look_everywhere_now),
+        Event::Done => watching.iter().for_each(Watching::look_now),
         // After this the broker itself goes.
         Event::Closed => watching.take().into_iter().for_each(Watching::stop),
         _ => {}
