@@ -61,6 +61,8 @@ pub enum Event {
     Answered { number: u32, order: String, status: u16, body: String },
     /// All first messages are in the queue, and no worker has begun.
     Queued { tasks: Vec<String> },
+    /// The broker is to be looked at, where queues may be new.
+    Look,
     /// A worker took a task.
     Took { id: String, task: String, attempt: u32 },
     /// An attempt ended, in a state of Celery's.

@@ -45,7 +45,7 @@ pub fn act(fault: &Fault, folder: &Path, broker: Option<String>) -> Report {
                 is_time = true;
             }
             Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
-            Event::Done | Event::Closed => is_time = true,
+            Event::Look | Event::Done | Event::Closed => is_time = true,
             Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
             Event::Starting { .. } | Event::Gone { .. } | Event::Api { .. } | Event::Answered { .. } => {}
         }

@@ -72,6 +72,7 @@ fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
                 tasks.extend(queued);
                 is_time = true;
             }
+            Event::Look => is_time = true,
             Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
             Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
             // What is seen later is that the demo's own processes are stopped.

@@ -119,7 +119,7 @@ fn heed(
         }
         Event::Done if part.leaves_early() => watching.take().into_iter().for_each(Watching::stop),
         // A queue of any name may be new.
-        Event::Queued { .. } => watching.iter().for_each(Watching::look_everywhere_now),
+        Event::Queued { .. } | Event::Look => watching.iter().for_each(Watching::look_everywhere_now),
         Event::Done => watching.iter().for_each(Watching::look_now),
         // After this the broker itself goes.
         Event::Closed => watching.take().into_iter().for_each(Watching::stop),

@@ -140,7 +140,10 @@ impl<'o> Stage<'o> {
                 let tasks = self.ledger.queued()?;
                 tell(watch, Event::Queued { tasks })
             }
-            Step::Look { .. } => self.wait(watch, STILL, |_| Ok(false)),
+            Step::Look { .. } => {
+                tell(watch, Event::Look)?;
+                self.wait(watch, STILL, |_| Ok(false))
+            }
             Step::Results { results, within } => {
                 self.wait(watch, seconds(*within), |ledger| Ok(ledger.final_results() >= *results))
             }

@@ -21,6 +21,9 @@ const SHOP: &str = "order-tasks";
 const MOST_RETRIES: u32 = 3;
 /// The first pause before a retry; each further one is twice as long.
 const BACKOFF: Duration = Duration::from_millis(250);
+/// How long after the confirmation a receipt is sent: long enough to be seen
+/// where it waits, on a busy machine too.
+const RECEIPT: Duration = Duration::from_millis(700);
 
 /// How a run ended when not well.
 enum Raised {
@@ -281,7 +284,7 @@ impl Runner {
                 root_id: task.root_id.clone(),
                 parent_id: Some(task.id.clone()),
                 // A receipt comes after the confirmation.
-                eta: Some(clock::isoformat(clock::now() + BACKOFF)),
+                eta: Some(clock::isoformat(clock::now() + RECEIPT)),
                 ..self.publisher.task("send_receipt", vec![task.args.first().cloned().unwrap_or_default()])
             };
             // The receipt is no reason for the order to fail.
