@@ -3,9 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use redis::{ErrorKind, RedisError, ServerError};
+use redis::ServerError;
 
-use super::connection::READ_COMMANDS;
+use super::connection::{READ_COMMANDS, WireError};
 
 /// Why a broker could not be read. Each message names the broker (its password
 /// masked), says what is wrong and what to do.
@@ -87,6 +87,10 @@ pub enum BrokerError {
         "{broker} refuses {command}: {says}. tracelink needs Redis 6.0 or later, or a server that does as it does"
     )]
     Refused { broker: String, command: &'static str, says: String },
+    #[error(
+        "{broker} answers {command} with more than 256 MiB. Read fewer messages at a time: --limit 1 takes one"
+    )]
+    TooMuch { broker: String, command: &'static str },
     #[error("{broker} answers {command} as no Redis does. Is a proxy in between?")]
     Unreadable { broker: String, command: &'static str },
 }
@@ -102,30 +106,34 @@ impl BrokerError {
     }
 
     /// Names the failure of a connection that was never there.
-    pub(super) fn unreachable(broker: &str, error: &RedisError) -> Self {
-        let broker = broker.to_owned();
-        match error.kind() {
-            ErrorKind::InvalidClientConfig => Self::Tls { broker, why: tame(&error.to_string()) },
-            _ => Self::Unreachable { broker, why: tame(&error.to_string()) },
-        }
+    pub(super) fn unreachable(broker: &str, error: &io::Error) -> Self {
+        Self::Unreachable { broker: broker.to_owned(), why: tame(&error.to_string()) }
     }
 
     /// Names what is wrong with certificates.
-    pub(super) fn tls(broker: &str, error: &RedisError) -> Self {
-        Self::Tls { broker: broker.to_owned(), why: tame(&error.to_string()) }
+    pub(super) fn tls(broker: &str, why: &str) -> Self {
+        Self::Tls { broker: broker.to_owned(), why: tame(why) }
     }
 
     /// Names the failure of a connection that was there.
-    pub(super) fn lost(broker: &str, command: &'static str, error: &RedisError) -> Self {
+    pub(super) fn lost(broker: &str, command: &'static str, error: &WireError) -> Self {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof, WriteZero};
+
         let broker = broker.to_owned();
-        match error.kind() {
-            _ if error.is_timeout() => Self::Timeout { broker, command },
-            _ if error.is_connection_dropped() => {
-                Self::Lost { broker, command, why: tame(&error.to_string()) }
+        match error {
+            WireError::Late => Self::Timeout { broker, command },
+            WireError::TooLong => Self::TooMuch { broker, command },
+            WireError::NotRedis => Self::Unreadable { broker, command },
+            WireError::Io(error) => {
+                let why = tame(&error.to_string());
+                match error.kind() {
+                    BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof | WriteZero => {
+                        Self::Lost { broker, command, why }
+                    }
+                    // An open socket fails in no other way of its own.
+                    _ => Self::Tls { broker, why },
+                }
             }
-            // An open socket fails in no other way of its own.
-            ErrorKind::Io => Self::Tls { broker, why: tame(&error.to_string()) },
-            _ => Self::Unreadable { broker, command },
         }
     }
 

@@ -20,7 +20,7 @@ const PAGE_BYTES: u64 = 1 << 20;
 const PAGE_ENTRIES: u64 = 1000;
 /// The first page, before anything is known of the size of entries. It grows at
 /// most by this factor from page to page, so that memory stays in bounds.
-const FIRST_PAGE: u64 = 100;
+const FIRST_PAGE: u64 = 25;
 const GROWTH: u64 = 4;
 
 /// A stretch of a list, counted from the tail.

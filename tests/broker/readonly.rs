@@ -312,6 +312,7 @@ fn only_the_connection_names_the_driver() {
         "broker/connection/dial.rs",
         "broker/connection/mod.rs",
         "broker/connection/tap.rs",
+        "broker/connection/wire.rs",
         "broker/error.rs",
     ];
     let naming: Vec<_> = sources(&src)

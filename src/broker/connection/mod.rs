@@ -1,12 +1,16 @@
 //! A connection that can only read.
 //!
-//! The driver's own connection is private to this module and its children, and
-//! takes no command but a [`ReadCommand`]. Nothing outside can say anything else.
+//! What goes over the wire is private to this module and its children, and is no
+//! command but a [`ReadCommand`]. Nothing outside can say anything else. Each
+//! answer is bounded in its bytes and in its time.
 //! Beside it there is a [`Tap`], which says `MONITOR` and from then on only listens.
 
 mod command;
 mod dial;
+mod socket;
 mod tap;
+mod tls;
+mod wire;
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -18,6 +22,8 @@ pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
 /// What an answer can be read as.
 pub(super) use redis::FromRedisValue as Answer;
 pub(super) use tap::{Line, Tap};
+use wire::Wire;
+pub(super) use wire::WireError;
 
 use super::error::BrokerError;
 use super::url::BrokerUrl;
@@ -28,7 +34,7 @@ use crate::model::Timestamp;
 /// Connecting may take 5 seconds a host, and an answer 30; resolving a name
 /// takes as long as the system lets it.
 pub struct Connection {
-    redis: redis::Connection,
+    wire: Wire,
     /// The URL with its password masked, for messages.
     shown: String,
     db: u32,
@@ -41,10 +47,11 @@ impl Connection {
     ///
     /// [`BrokerError`], which names the broker, what is wrong and the remedy.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
-        let opened = dial::dial(url).and_then(|redis| {
-            let mut connection = Self { redis, shown: url.to_string(), db: url.database() };
+        let opened = dial::dial(url).and_then(|wire| {
+            let mut connection = Self { wire, shown: url.to_string(), db: url.database() };
             connection.clock()?;
-            dial::trust(&connection.redis, &connection.shown)?;
+            // A server that has greeted has all the time that an answer may take.
+            connection.wire.set_patience(dial::ANSWER);
             Ok(connection)
         });
         opened.map_err(|error| match error {
@@ -52,9 +59,9 @@ impl Connection {
                 BrokerError::Tls { broker, why: "the server does not return the greeting".to_owned() }
             }
             // What ends the conversation before it began is no Redis.
-            BrokerError::Lost { broker, .. } | BrokerError::Unreadable { broker, .. } => {
-                BrokerError::NotRedis { broker }
-            }
+            BrokerError::Lost { broker, .. }
+            | BrokerError::Unreadable { broker, .. }
+            | BrokerError::TooMuch { broker, .. } => BrokerError::NotRedis { broker },
             error => error,
         })
     }
@@ -111,9 +118,8 @@ impl Connection {
         for command in commands {
             command.write(&mut wire);
         }
-        // The driver takes no silence.
         let Some(first) = commands.first().map(ReadCommand::name) else { return Ok(()) };
-        self.redis.send_packed_command(&wire).map_err(|error| BrokerError::lost(&self.shown, first, &error))
+        self.wire.say(&wire).map_err(|error| BrokerError::lost(&self.shown, first, &error))
     }
 
     /// Reads the answer to `command`. The outer error means that the connection
@@ -122,7 +128,7 @@ impl Connection {
         &mut self,
         command: &ReadCommand<'_>,
     ) -> Result<Result<T, BrokerError>, BrokerError> {
-        let answer = self.redis.recv_response();
+        let answer = self.wire.hear();
         let value = answer.map_err(|error| BrokerError::lost(&self.shown, command.name(), &error))?;
         Ok(match value {
             Value::ServerError(error) => {

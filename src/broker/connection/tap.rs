@@ -4,16 +4,15 @@
 //! timeout cuts, so this has a socket of its own. It says `AUTH` where the URL
 //! has a login, `MONITOR`, and nothing else.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::os::unix::net::UnixStream;
+use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
 
 use redis::{Value, cmd};
 
-use super::dial::{self, ANSWER, CONNECT};
+use super::dial::{self, ANSWER};
+use super::socket::Socket;
 use crate::broker::error::BrokerError;
-use crate::broker::url::{Address, BrokerUrl, Host};
+use crate::broker::url::{Address, BrokerUrl};
 
 /// The longest line that is kept, in bytes as `MONITOR` writes it: a message of
 /// about a megabyte. Of a longer one only that it was there is told.
@@ -42,71 +41,26 @@ pub struct Tap {
     is_told: bool,
 }
 
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Socket {
-    fn connect(url: &BrokerUrl, shown: &str) -> Result<Self, BrokerError> {
-        let failed =
-            |error: io::Error| BrokerError::Unreachable { broker: shown.to_owned(), why: error.to_string() };
-        let socket = match &url.address {
-            Address::Unix(path) => Self::Unix(UnixStream::connect(path).map_err(failed)?),
-            _ if url.tls.is_some() => return Err(BrokerError::MonitorOverTls { broker: shown.to_owned() }),
-            Address::Tcp(host) => Self::tcp(host).map_err(failed)?,
-            Address::Sentinels { sentinels, master, login } => {
-                let master = master.as_deref().ok_or(BrokerError::MasterUnnamed)?;
-                Self::tcp(&dial::find_master(sentinels, master, login)?).map_err(failed)?
-            }
-        };
-        socket.set_timeout(ANSWER).map_err(failed)?;
-        Ok(socket)
-    }
-
-    fn tcp(host: &Host) -> io::Result<Self> {
-        let name = dial::this_machine(&host.name);
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for address in (name, host.port).to_socket_addrs()? {
-            match TcpStream::connect_timeout(&address, CONNECT) {
-                Ok(stream) => return Ok(Self::Tcp(stream)),
-                Err(error) => last = error,
-            }
+fn connect(url: &BrokerUrl, shown: &str) -> Result<Socket, BrokerError> {
+    let failed = |error: io::Error| BrokerError::unreachable(shown, &error);
+    let socket = match &url.address {
+        Address::Unix(path) => Socket::unix(path).map_err(failed)?,
+        _ if url.tls.is_some() => return Err(BrokerError::MonitorOverTls { broker: shown.to_owned() }),
+        Address::Tcp(host) => Socket::tcp(host).map_err(failed)?,
+        Address::Sentinels { sentinels, master, login } => {
+            let master = master.as_deref().ok_or(BrokerError::MasterUnnamed)?;
+            Socket::tcp(&dial::find_master(sentinels, master, login)?).map_err(failed)?
         }
-        Err(last)
-    }
-
-    fn set_timeout(&self, patience: Duration) -> io::Result<()> {
-        // Zero would mean for ever.
-        let patience = Some(patience.max(Duration::from_millis(1)));
-        match self {
-            Self::Tcp(stream) => stream.set_read_timeout(patience),
-            Self::Unix(stream) => stream.set_read_timeout(patience),
-        }
-    }
-
-    fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => stream.write_all(bytes),
-            Self::Unix(stream) => stream.write_all(bytes),
-        }
-    }
-}
-
-impl Read for Socket {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(stream) => stream.read(buffer),
-            Self::Unix(stream) => stream.read(buffer),
-        }
-    }
+    };
+    socket.set_timeout(ANSWER).map_err(failed)?;
+    Ok(socket)
 }
 
 impl Tap {
     /// Connects, logs in and begins to listen.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let shown = url.to_string();
-        let socket = Socket::connect(url, &shown)?;
+        let socket = connect(url, &shown)?;
         let reader = BufReader::with_capacity(BUFFER, socket);
         let mut tap = Self { reader, shown, line: Vec::new(), is_skipping: false, is_told: false };
         match (&url.login.user, &url.login.password) {
@@ -121,7 +75,7 @@ impl Tap {
     fn say(&mut self, command: &'static str, arguments: &[&str]) -> Result<(), BrokerError> {
         let words = cmd(command).arg(arguments).get_packed_command();
         let broker = || self.shown.clone();
-        self.reader.get_mut().say(&words).map_err(|error| BrokerError::Lost {
+        self.reader.get_mut().write_all(&words).map_err(|error| BrokerError::Lost {
             broker: broker(),
             command,
             why: error.to_string(),
