@@ -1,7 +1,7 @@
 //! Reads saved evidence in any mix and order.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::receiver_log;
@@ -64,7 +64,7 @@ enum Kind {
 }
 
 /// How much of a file's beginning is looked at to tell what it is, in bytes.
-const BEGINNING: usize = 4096;
+const BEGINNING: u64 = 4096;
 
 /// Reads files and folders into the evidence, and says what was passed over.
 ///
@@ -130,7 +130,11 @@ fn read_file(
 ) -> Result<Kind, BundleError> {
     let failed = |source| BundleError::Io { path: path.to_owned(), source };
     let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-    let mut kind = sniff(beginning(&mut file).map_err(failed)?);
+    // A pipe gives its beginning in pieces, and once only.
+    let mut start = Vec::new();
+    (&mut file).take(BEGINNING).read_to_end(&mut start).map_err(failed)?;
+    let mut kind = sniff(&start);
+    let mut file = Cursor::new(start).chain(file);
     // Of a file that is empty only the name says what it is.
     if path.file_name().is_some_and(|name| name == "receiver.jsonl")
         && path.metadata().is_ok_and(|file| file.len() == 0)
@@ -140,7 +144,8 @@ fn read_file(
     match kind {
         Kind::Snapshot => {
             // Twice: bindings and names first, so that each list's queue is
-            // known when its messages are read, and no list is held in memory.
+            // known when its messages are read, and no list is held in memory,
+            // unless it comes through a pipe.
             read_snapshot(path, &mut file, reading, evidence, notices).map_err(failed)?;
         }
         Kind::OtlpJson => {
@@ -168,11 +173,6 @@ fn read_file(
         Kind::Compressed | Kind::OtherJson | Kind::Unknown => {}
     }
     Ok(kind)
-}
-
-fn beginning(file: &mut BufReader<File>) -> io::Result<&[u8]> {
-    let buffered = file.fill_buf()?;
-    Ok(&buffered[..buffered.len().min(BEGINNING)])
 }
 
 fn sniff(beginning: &[u8]) -> Kind {
@@ -243,7 +243,7 @@ fn in_line(error: &DecodeError) -> String {
 
 fn read_snapshot(
     path: &Path,
-    file: &mut BufReader<File>,
+    file: &mut impl BufRead,
     reading: &Reading,
     evidence: &mut Evidence,
     notices: &mut Vec<Notice>,
@@ -275,12 +275,21 @@ fn read_snapshot(
     if !head.complete {
         looker.incomplete();
     }
-    each_line(BufReader::new(File::open(path)?), |_, line| {
+    let mut whole = None;
+    if !path.is_file() {
+        file.read_to_end(&mut line)?;
+        whole = Some(line);
+    }
+    let each_line = |each: &mut dyn FnMut(usize, &[u8])| match &whole {
+        Some(whole) => each_line(&whole[..], each),
+        None => each_line(BufReader::new(File::open(path)?), each),
+    };
+    each_line(&mut |_, line| {
         if let Ok(line) = read_key(line) {
             announce(&mut looker, &line);
         }
     })?;
-    each_line(BufReader::new(File::open(path)?), |number, line| match read_key(line) {
+    each_line(&mut |number, line| match read_key(line) {
         Ok(line) => take(&mut looker, &line),
         Err(error) => {
             notices.push(Notice {
