@@ -108,6 +108,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test measures what it waited")]
     fn one_stream_is_inflated_however_many_come() {
         for (name, stream) in every(b"[[], {}, {}]") {
             let began = std::time::Instant::now();
