@@ -225,3 +225,17 @@ fn thousands_of_roots_and_tasks_of_many_names_cost_no_square() {
     let took = time_to_diagnose(&[&queue, &runs]);
     assert!(took < SOON, "{took:?}");
 }
+
+#[test]
+fn ids_that_a_known_hash_takes_for_one_cost_no_square() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("spans.jsonl");
+    // The first half multiplies everything after it by zero in rustc-hash 2.
+    let span = |id: u64| {
+        json!({"traceId": format!("{:016x}{id:016x}", 0x243f_6a88_85a3_08d3_u64.swap_bytes()), "name": "GET /",
+               "spanId": format!("{id:016x}"), "kind": 2, "startTimeUnixNano": "5", "endTimeUnixNano": "9"})
+    };
+    spans(&path, "api", &(1..60_000).map(span).collect::<Vec<_>>());
+    let took = time_to_diagnose(&[&path]);
+    assert!(took < SOON, "{took:?}");
+}

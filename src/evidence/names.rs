@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashSet;
+use hashbrown::HashSet;
 
 use super::spans::{allocation, in_map};
 
@@ -12,7 +12,7 @@ use super::spans::{allocation, in_map};
 /// one that nobody holds any more is let go when the set has doubled.
 #[derive(Default, Debug)]
 pub struct Names {
-    known: FxHashSet<Arc<str>>,
+    known: HashSet<Arc<str>>,
     sweep_at: usize,
     bytes: usize,
 }

@@ -4,10 +4,10 @@
 //! let go as a whole and a look-up inside one touches one place in memory.
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, LazyLock};
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::age::{Age, Ages, Unit};
 use super::process::Process;
@@ -123,7 +123,7 @@ pub struct Trace {
     pub spans: Vec<StoredSpan>,
     pub age: Age,
     /// Where each span lies, once there are too many to look through.
-    places: Option<Box<FxHashMap<SpanId, u32>>>,
+    places: Option<Box<HashMap<SpanId, u32>>>,
 }
 
 impl Trace {
@@ -210,9 +210,12 @@ pub enum Arrival {
 }
 
 /// Every trace that is held.
+///
+/// Ids come from outside, so the maps are seeded: whoever picks ids that a known
+/// hash takes for one would make each look-up as long as the store.
 #[derive(Default, Debug)]
 pub struct SpanStore {
-    traces: FxHashMap<TraceId, Trace>,
+    traces: HashMap<TraceId, Trace>,
     /// All that came, whether they are still here or not.
     spans: u64,
     /// All that came, whether they are still here or not.

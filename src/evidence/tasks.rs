@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::age::{Age, Ages, Unit};
@@ -149,20 +149,20 @@ impl Continuation {
     }
 }
 
-/// All tasks, with the ways to find them.
+/// All tasks, with the ways to find them: in seeded maps, as ids come from outside.
 #[derive(Default, Debug)]
 pub struct Tasks {
-    known: FxHashMap<Arc<str>, Task>,
+    known: HashMap<Arc<str>, Task>,
     bytes: usize,
     results: u64,
     /// Tasks by each context that one of their messages carries, in the order of
     /// their ids: a carrier that is used again may be that of ten thousand.
-    carried: FxHashMap<ContextKey, SmallVec<[Arc<str>; 1]>>,
+    carried: HashMap<ContextKey, SmallVec<[Arc<str>; 1]>>,
     /// Hand-made consumer spans, which carry no id, by the context that they
     /// were started from, their parent or the target of a link; by start.
-    continued: FxHashMap<ContextKey, SmallVec<[Continuation; 1]>>,
+    continued: HashMap<ContextKey, SmallVec<[Continuation; 1]>>,
     /// Hand-made consumer spans that name a message: the id may be a task's.
-    named: FxHashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
+    named: HashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
     /// Hand-made consumer spans that began a trace of their own, by their name.
     orphans: BTreeMap<Arc<str>, Vec<SpanKey>>,
 }
