@@ -17,7 +17,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::value::RawValue;
 
 use super::attributes::{self, ExceptionEvent};
-use super::{Counts, DecodeError, Sink, place};
+use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
     AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
     SpanStatus, Timestamp, TraceId,
@@ -362,16 +362,8 @@ fn visit_scopes(list: List<'_>, resource: usize, counts: &mut Counts, sink: &mut
         sink.scope(&Scope { name, version });
         let mut number = 0;
         each(scope_spans.spans, |span: JsonSpan<'_>| {
-            match read_span(span, &mut counts.lenient)? {
-                Ok(span) => {
-                    counts.spans += 1;
-                    sink.span(&span);
-                }
-                Err(why) => {
-                    counts.refused += 1;
-                    sink.refused(why, &place(resource, scope_number, number));
-                }
-            }
+            let read = read_span(span, &mut counts.lenient)?;
+            give(read, [resource, scope_number, number], counts, sink);
             number += 1;
             Ok(())
         })?;

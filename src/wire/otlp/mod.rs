@@ -58,6 +58,26 @@ pub enum DecodeError {
     Json(#[from] serde_json::Error),
 }
 
+/// Gives a span that was read to the sink, or says why it cannot be kept and
+/// where it stands; either is counted. Both decoders end here.
+fn give(
+    read: Result<Span<'_>, Invalid>,
+    [resource, scope, span]: [usize; 3],
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) {
+    match read {
+        Ok(span) => {
+            counts.spans += 1;
+            sink.span(&span);
+        }
+        Err(why) => {
+            counts.refused += 1;
+            sink.refused(why, &place(resource, scope, span));
+        }
+    }
+}
+
 /// Where a span stands in its request.
 fn place(resource: usize, scope: usize, span: usize) -> String {
     format!("resourceSpans[{resource}].scopeSpans[{scope}].spans[{span}]")

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::attributes::{self, ExceptionEvent};
-use super::{Counts, DecodeError, Sink, place};
+use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
     AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
     SpanStatus, Timestamp, TraceId,
@@ -85,16 +85,7 @@ fn decode_scope_spans(
     let mut number = 0;
     for field in Fields::of(bytes, at) {
         let (2, Value::Bytes(message, at)) = field? else { continue };
-        match decode_span(message, at)? {
-            Ok(span) => {
-                counts.spans += 1;
-                sink.span(&span);
-            }
-            Err(why) => {
-                counts.refused += 1;
-                sink.refused(why, &place(resource, scope_number, number));
-            }
-        }
+        give(decode_span(message, at)?, [resource, scope_number, number], counts, sink);
         number += 1;
     }
     Ok(())
