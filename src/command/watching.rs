@@ -158,12 +158,28 @@ impl Feed {
     fn look_for_the_last_time(&self, watch: &mut Watch) {
         const LOOKS: usize = 25;
         let Some(before) = self.look(watch) else { return };
+        let began = before.at;
+        let mut last = Some(before);
         watch.walk_again();
         for _ in 0..LOOKS {
-            match self.look(watch) {
-                Some(glimpse) if glimpse.complete_since <= Some(before.at) => {}
-                _ => return,
+            let seen = self.look(watch);
+            let goes_on = seen.as_ref().is_some_and(|glimpse| glimpse.complete_since <= Some(began));
+            last = seen.or(last);
+            if !goes_on {
+                break;
             }
+        }
+        // The last look is kept although it saw nothing new: that what waits has
+        // waited until now is evidence too.
+        if let Some(last) = last.filter(|last| !last.is_news) {
+            self.keep(&last);
+        }
+    }
+
+    fn keep(&self, glimpse: &Glimpse) {
+        if let Some(keeper) = self.session.keeper() {
+            let complete = glimpse.complete_since.is_some();
+            keeper.snapshot(&self.name, glimpse.at, complete, glimpse.lines.clone());
         }
     }
 
@@ -198,10 +214,7 @@ impl Feed {
         }
         if glimpse.is_news {
             self.session.arrived();
-            if let Some(keeper) = self.session.keeper() {
-                let complete = glimpse.complete_since.is_some();
-                keeper.snapshot(&self.name, glimpse.at, complete, glimpse.lines.clone());
-            }
+            self.keep(glimpse);
         }
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watch = self.session.watch();

@@ -6,7 +6,9 @@
 //! <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
 use hashbrown::HashMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::result::cut;
 
 /// Why a pickle could not be walked.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -27,6 +29,8 @@ const WRITTEN: usize = 100_000;
 const WRITTEN_BYTES: usize = 16 << 20;
 /// How deep a value is written out; what lies deeper becomes null.
 const DEPTH: usize = 64;
+/// The longest name of a class that is kept, in bytes.
+const NAME: usize = 128;
 
 /// Walks a pickle of any protocol, 0 to 5.
 ///
@@ -36,17 +40,18 @@ const DEPTH: usize = 64;
 /// stack, an opcode is unknown, or the pickle makes more than 100,000 nodes.
 /// What is over 16 MiB of text when it is written out is left out.
 pub fn walk(bytes: &[u8]) -> Result<Value, PickleError> {
-    let mut machine = Machine {
-        bytes,
-        at: 0,
-        nodes: Vec::new(),
-        parts: 0,
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: HashMap::new(),
-    };
-    let root = machine.run()?;
-    Ok(machine.write(root, 0, &mut Room { values: WRITTEN, bytes: WRITTEN_BYTES }))
+    Machine::of(bytes).read()
+}
+
+/// The same, of a result that may hold an exception: what would be made of a
+/// class and its arguments becomes `{"exc_type": …, "exc_message": […]}`, as
+/// Celery writes an exception where it has no pickle.
+///
+/// # Errors
+///
+/// As [`walk`].
+pub fn walk_result(bytes: &[u8]) -> Result<Value, PickleError> {
+    Machine { keeps_classes: true, ..Machine::of(bytes) }.read()
 }
 
 /// Containers refer to their parts by number, so that a shared part is kept once.
@@ -56,6 +61,10 @@ enum Node {
     Dict(Vec<(usize, usize)>),
     /// Past the plain types: something to import or to call.
     Opaque,
+    /// The name of something to import.
+    Class(String),
+    /// What a call of that name with these arguments would make.
+    Made(String, usize),
 }
 
 struct Machine<'a> {
@@ -67,6 +76,8 @@ struct Machine<'a> {
     stack: Vec<usize>,
     marks: Vec<usize>,
     memo: HashMap<u64, usize>,
+    /// Whether names of what would be imported are kept.
+    keeps_classes: bool,
 }
 
 /// How much may still be written out.
@@ -78,6 +89,24 @@ struct Room {
 type Step<T> = Result<T, PickleError>;
 
 impl<'a> Machine<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            nodes: Vec::new(),
+            parts: 0,
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            keeps_classes: false,
+        }
+    }
+
+    fn read(mut self) -> Step<Value> {
+        let root = self.run()?;
+        Ok(self.write(root, 0, &mut Room { values: WRITTEN, bytes: WRITTEN_BYTES }))
+    }
+
     fn fail<T>(&self, why: &'static str) -> Step<T> {
         Err(PickleError { at: self.at, why })
     }
@@ -195,6 +224,10 @@ impl<'a> Machine<'a> {
             self.pop()?;
         }
         self.push(Node::Opaque)
+    }
+
+    fn class(&mut self, name: &str) -> Step<()> {
+        self.push(if self.keeps_classes { Node::Class(cut(name, NAME).to_owned()) } else { Node::Opaque })
     }
 
     fn run(&mut self) -> Step<usize> {
@@ -334,11 +367,30 @@ impl<'a> Machine<'a> {
             // GLOBAL: two lines
             b'c' => {
                 self.line()?;
-                self.line()?;
-                self.push(Node::Opaque)
+                let name = self.line()?;
+                self.class(name)
             }
-            // STACK_GLOBAL, REDUCE, NEWOBJ; NEWOBJ_EX; BUILD
-            0x93 | b'R' | 0x81 => self.opaque(2),
+            // STACK_GLOBAL; REDUCE, NEWOBJ; NEWOBJ_EX; BUILD
+            0x93 => {
+                let (name, _module) = (self.pop()?, self.pop()?);
+                match &self.nodes[name] {
+                    Node::Plain(Value::String(name)) => {
+                        let name = cut(name, NAME).to_owned();
+                        self.class(&name)
+                    }
+                    _ => self.push(Node::Opaque),
+                }
+            }
+            b'R' | 0x81 => {
+                let (arguments, callee) = (self.pop()?, self.pop()?);
+                match &self.nodes[callee] {
+                    Node::Class(name) => {
+                        let made = Node::Made(name.clone(), arguments);
+                        self.push(made)
+                    }
+                    _ => self.push(Node::Opaque),
+                }
+            }
             0x92 => self.opaque(3),
             b'b' => self.pop().map(drop),
             // INST, OBJ
@@ -383,7 +435,11 @@ impl<'a> Machine<'a> {
                 None => Value::Null,
             },
             Node::Plain(value) => value.clone(),
-            Node::Opaque => Value::Null,
+            Node::Opaque | Node::Class(_) => Value::Null,
+            Node::Made(name, arguments) => {
+                let arguments = self.write(*arguments, depth + 1, room);
+                json!({"exc_type": name, "exc_message": arguments})
+            }
             Node::List(parts) => {
                 let mut list = Vec::new();
                 for part in parts {
@@ -403,7 +459,9 @@ impl<'a> Machine<'a> {
                     let key = match &self.nodes[*key] {
                         // A tuple, say. No carrier has such a key, and writing it out as
                         // a text, quotes within quotes, doubles it with each level.
-                        Node::List(_) | Node::Dict(_) | Node::Opaque => format!("({key})"),
+                        Node::List(_) | Node::Dict(_) | Node::Opaque | Node::Class(_) | Node::Made(..) => {
+                            format!("({key})")
+                        }
                         Node::Plain(_) => match self.write(*key, depth + 1, room) {
                             Value::String(key) => key,
                             other => other.to_string(),
@@ -430,10 +488,8 @@ fn long(bytes: &[u8]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
     use super::*;
+    use proptest::prelude::*;
 
     /// `pickle.dumps((['o1', {'quantity': 2, 'paid': True}], {'carrier': {'traceparent': '00-a'}}), protocol)`
     const PROTOCOL_2: &[u8] = b"\x80\x02]q\x00(X\x02\x00\x00\x00o1q\x01}q\x02(X\x08\x00\x00\x00quantityq\x03K\x02X\x04\x00\x00\x00paidq\x04\x88ue}q\x05X\x07\x00\x00\x00carrierq\x06}q\x07X\x0b\x00\x00\x00traceparentq\x08X\x04\x00\x00\x0000-aq\tss\x86q\n.";
@@ -451,6 +507,16 @@ mod tests {
         // os.system('echo hello')
         let hostile = b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x8c\necho hello\x85R.";
         assert_eq!(walk(hostile), Ok(Value::Null));
+    }
+
+    #[test]
+    fn an_exception_is_named_and_not_made() {
+        // pickle.dumps({"result": NotRegistered("x.y")}, 4)
+        let failed =
+            b"\x80\x04}\x8c\x06result\x8c\x11celery.exceptions\x8c\x0dNotRegistered\x93\x8c\x03x.y\x85Rs.";
+        let expected = json!({"result": {"exc_type": "NotRegistered", "exc_message": ["x.y"]}});
+        assert_eq!(walk_result(failed), Ok(expected));
+        assert_eq!(walk(failed), Ok(json!({"result": null})));
     }
 
     #[test]

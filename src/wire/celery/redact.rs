@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::body::TaskBody;
 use super::bounded;
 use super::envelope::Envelope;
+use super::result::{as_json, is_told, read_status};
 use super::wrapping::python_dict;
 
 /// What stands for an entry that is no Celery message: its content is nobody's
@@ -174,12 +175,15 @@ fn without_baggage(text: &str) -> String {
 
 /// A result without what the task returned.
 pub fn redact_result(value: &[u8]) -> Vec<u8> {
-    let Ok(Value::Object(fields)) = bounded::read(value) else { return b"{}".to_vec() };
+    let Ok(Value::Object(fields)) = bounded::read(&as_json(value)) else { return b"{}".to_vec() };
     let mut kept: Map<_, _> = ["status", "traceback", "date_done", "task_id", "name", "worker", "retries"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
         .collect();
-    let result = &fields.get("result").cloned().unwrap_or_default();
+    // What a task returned is private, whatever it looks like.
+    let status = fields.get("status").and_then(Value::as_str).map(read_status);
+    let is_told = status.is_some_and(|status| is_told(&status));
+    let result = &fields.get("result").filter(|_| is_told).cloned().unwrap_or_default();
     kept.insert("result".to_owned(), json!({"exc_type": result["exc_type"], "exc_message": result["exc_message"], "hostname": result["hostname"]}));
     Value::Object(kept).to_string().into_bytes()
 }
@@ -250,5 +254,9 @@ mod tests {
         let result = redact_result(br#"{"status": "SUCCESS", "result": {"card": "4111"}, "args": ["bob"]}"#);
         let text = String::from_utf8(result).expect("UTF-8");
         assert!(text.contains("SUCCESS") && !text.contains("4111") && !text.contains("bob"));
+        // A pickled object has a class and arguments as an exception has.
+        let object = b"\x80\x04}(\x8c\x06status\x8c\x07SUCCESS\x8c\x06result\x8c\x01m\x8c\x04Card\x93\x8c\x044111\x85Ru.";
+        let text = String::from_utf8(redact_result(object)).expect("UTF-8");
+        assert!(text.contains("SUCCESS") && !text.contains("4111") && !text.contains("Card"), "{text}");
     }
 }

@@ -1,10 +1,16 @@
 //! The value of `celery-task-meta-<id>`, without what the task returned.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
+use serde::de::Error;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::body::TaskBody;
+use super::bounded;
 use super::lenient::{Number, Text};
+use super::{msgpack, pickle};
 use crate::model::{Exception, TaskResult, TaskStatus, Timestamp};
 
 /// The longest exception message that is kept, in bytes.
@@ -33,25 +39,34 @@ struct Meta<'a> {
     retries: Option<Number>,
 }
 
+/// A result in JSON, whichever serializer wrote it (`result_serializer`): they
+/// are told apart by how they begin. Nothing that is pickled is loaded. What is
+/// none of them is left as it is.
+pub(super) fn as_json(value: &[u8]) -> Cow<'_, [u8]> {
+    let other: Option<Value> = match value {
+        [] | [b'{', ..] => None,
+        // A pickle of protocol 2 or later says so; an empty map is no result.
+        [0x80, 2..=5, ..] => pickle::walk_result(value).ok(),
+        [0x81..=0x8f | 0xde | 0xdf, ..] => msgpack::walk(value).ok(),
+        _ if value.len() <= TaskBody::LIMIT => serde_saphyr::from_slice(value).ok(),
+        _ => None,
+    };
+    other.filter(Value::is_object).map_or(Cow::Borrowed(value), |value| value.to_string().into_bytes().into())
+}
+
 /// Reads a result. The task's return value is left where it lies.
 ///
 /// # Errors
 ///
-/// What `serde_json` says, where the value is no JSON object with a status.
+/// What `serde_json` says, where the value is no object with a status, in JSON
+/// or in what another serializer of Celery's writes.
 pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json::Error> {
-    let meta: Meta<'_> = serde_json::from_slice(value)?;
-    let status = match meta.status.as_deref().unwrap_or_default() {
-        "PENDING" | "RECEIVED" => TaskStatus::Pending,
-        "STARTED" => TaskStatus::Started,
-        "RETRY" => TaskStatus::Retry,
-        "SUCCESS" => TaskStatus::Success,
-        "FAILURE" => TaskStatus::Failure,
-        "REVOKED" | "REJECTED" | "IGNORED" => TaskStatus::Revoked,
-        other => TaskStatus::Custom(cut(other, 64).into()),
-    };
-    let is_told =
-        matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked);
-    let told = meta.result.filter(|_| is_told).and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let value = as_json(value);
+    let meta: Meta<'_> = serde_json::from_slice(&value)?;
+    let status =
+        read_status(meta.status.as_deref().ok_or_else(|| serde_json::Error::missing_field("status"))?);
+    let told =
+        meta.result.filter(|_| is_told(&status)).and_then(|raw| bounded::read(raw.get().as_bytes()).ok());
     let told: Value = told.unwrap_or_default();
     let name = |text: &str| cut(text, NAME).into();
     Ok(TaskResult {
@@ -67,6 +82,24 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
         retries: meta.retries.map(Number::count),
         status,
     })
+}
+
+pub(super) fn read_status(name: &str) -> TaskStatus {
+    match name {
+        "PENDING" | "RECEIVED" => TaskStatus::Pending,
+        "STARTED" => TaskStatus::Started,
+        "RETRY" => TaskStatus::Retry,
+        "SUCCESS" => TaskStatus::Success,
+        "FAILURE" => TaskStatus::Failure,
+        "REVOKED" | "REJECTED" | "IGNORED" => TaskStatus::Revoked,
+        other => TaskStatus::Custom(cut(other, 64).into()),
+    }
+}
+
+/// Whether the result of such a status is Celery's own word: an exception, or
+/// who began. Of any other it is the task's, which is private.
+pub(super) const fn is_told(status: &TaskStatus) -> bool {
+    matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked)
 }
 
 fn exception(told: &Value) -> Option<Exception> {
@@ -119,6 +152,19 @@ mod tests {
     }
 
     #[test]
+    fn every_serializer_is_read() {
+        let pickled =
+            b"\x80\x04}(\x8c\x06status\x8c\x07FAILURE\x8c\x06result\x8c\x01m\x8c\x01E\x93\x8c\x03x.y\x85Ru.";
+        let packed = b"\x82\xa6status\xa7FAILURE\xa6result\x82\xa8exc_type\xa1E\xabexc_message\x91\xa3x.y";
+        let yaml = b"date_done: '2026-11-22T19:59:49'\nresult:\n  exc_message: [x.y]\n  exc_type: E\nstatus: FAILURE\n";
+        for value in [&pickled[..], packed, yaml] {
+            let result = read_result("a1", value).expect("a result");
+            assert_eq!(result.status, TaskStatus::Failure);
+            assert_eq!(result.exception, Some(Exception { kind: "E".into(), message: "x.y".into() }));
+        }
+    }
+
+    #[test]
     fn who_ran_it_is_known_from_a_start_and_from_an_extended_result() {
         let started = br#"{"status": "STARTED", "result": {"pid": 7, "hostname": "celery@web-1"}}"#;
         let started = read_result("a1", started).expect("valid");
@@ -153,7 +199,8 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_an_error() {
-        for value in [&b""[..], b"[]", b"\xff", b"{\"status\": 3}"] {
+        for value in [&b""[..], b"[]", b"{}", b"\xff", b"{\"status\": 3}", b"\x80\x04", b"free text", b"\x81"]
+        {
             assert!(read_result("a1", value).is_err());
         }
     }
