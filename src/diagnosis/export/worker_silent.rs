@@ -93,7 +93,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .quote(quote::span(loose))
             .unless(&super::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
-            .fix("with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or {})):")
+            .fix("with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):")
             .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit")
             .into();
     }

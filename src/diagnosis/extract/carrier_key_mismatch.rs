@@ -1,7 +1,7 @@
 use super::{CARRIER_SHAPE_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Place, Station};
+use crate::model::{Encoding, Place, Station};
 
 diagnosis! {
     /// ## What it means
@@ -19,7 +19,7 @@ diagnosis! {
     ///
     /// ```python
     /// task.apply_async(args, headers=carrier)             # in the API
-    /// ctx = propagate.extract(self.request.headers or {}) # in the worker
+    /// ctx = propagate.extract(self.request.headers or vars(self.request)) # in the worker
     /// ```
     pub static CARRIER_KEY_MISMATCH = {
         code: "TL302",
@@ -40,6 +40,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         _ => None,
     });
     let Some((sighting, key)) = carrier else { return Verdict::Clean };
+    let read = if sighting.encoding == Encoding::JsonText { "json.loads(raw)" } else { "raw" };
     Occurrence::likely()
         .about(handoff)
         .service(consumer.span.service())
@@ -48,8 +49,8 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .quote(quote::span(consumer))
         .unless(&CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
         .unless(&EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
-        .fix(format!("raw = (self.request.headers or {{}}).get(\"{}\")   # the key that the API writes", printable(key)))
-        .fix("span = tracer.start_as_current_span(name, context=propagate.extract(carrier))")
+        .fix(format!("raw = (self.request.headers or vars(self.request)).get(\"{}\")   # the key that the API writes", printable(key)))
+        .fix(format!("with tracer.start_as_current_span(name, context=propagate.extract({read})):"))
         .into()
 }
 

@@ -18,7 +18,8 @@ diagnosis! {
     ///
     /// ## How to fix it
     /// ```python
-    /// ctx = propagate.extract(self.request.headers or {})
+    /// # before Celery 5.3 `headers` is None, and they lie in the request itself
+    /// ctx = propagate.extract(self.request.headers or vars(self.request))
     /// with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):
     /// ```
     pub static EXTRACT_RESULT_IGNORED = {
@@ -48,7 +49,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(quote::span(consumer))
         .unless(&CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
         .unless(&CARRIER_KEY_MISMATCH, "it may read a header of another name")
-        .fix("ctx = propagate.extract(self.request.headers or {})")
+        .fix("ctx = propagate.extract(self.request.headers or vars(self.request))   # of any Celery")
         .fix("with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):")
         .into()
 }

@@ -16,7 +16,7 @@ diagnosis! {
     ///
     /// ## How to fix it
     /// ```python
-    /// headers = self.request.headers or {}     # before Celery 5.3: self.request.get(…)
+    /// headers = self.request.headers or vars(self.request)   # the latter before Celery 5.3
     /// ```
     ///
     /// and hand a context over in the first place.
@@ -57,13 +57,13 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             .variant("headers-none")
             .says("the task failed on self.request.headers, which is None where no custom header was sent")
             .quote(handoff.message().map(quote::no_context))
-            .fix("headers = self.request.headers or {}     # in the task")
+            .fix("headers = self.request.headers or vars(self.request)   # in the task, of any Celery")
             .fix("task.apply_async(args, headers=carrier)  # in the API, so that there is one")
             .into();
     }
     found
         .variant("unreadable")
-        .fix("headers = self.request.headers or {}     # and json.dumps(carrier) once, in the API")
+        .fix("headers = self.request.headers or vars(self.request)   # and json.dumps(carrier) once, in the API")
         .into()
 }
 

@@ -67,6 +67,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(handoff.result.map(quote::result))
         .quote(quote::fact(format!("spans of {name}"), format!("{roots} roots of its own, no consumer span")))
         .fix("CeleryInstrumentor().instrument()        # in the worker, in worker_process_init")
-        .fix("tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or {}))   # or by hand")
+        .fix("with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):   # or by hand")
         .into()
 }

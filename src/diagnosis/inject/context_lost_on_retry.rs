@@ -19,7 +19,9 @@ diagnosis! {
     /// Celery 5.3 or later; or hand them on:
     ///
     /// ```python
-    /// raise self.retry(exc=exc, headers=self.request.headers)
+    /// headers = {}
+    /// propagate.inject(headers)                # in the run's own span
+    /// raise self.retry(exc=exc, headers=headers)
     /// ```
     pub static CONTEXT_LOST_ON_RETRY = {
         code: "TL106",
@@ -57,7 +59,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 fn fixed(found: Occurrence) -> Occurrence {
     found
         .fix("pip install 'celery>=5.3'")
-        .fix("raise self.retry(exc=exc, headers=self.request.headers)   # or by hand")
+        .fix("headers = {}; propagate.inject(headers)   # or by hand, in the run's own span")
+        .fix("raise self.retry(exc=exc, headers=headers)")
 }
 
 /// Without the message: the attempt before was in the trace, and this one is not.
