@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnosis::known::is_publisher;
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::{Known, Occurrence, diagnosis, quote, sampling};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{ParentOrigin, Sampling, SpanKind, Station};
 
@@ -59,7 +59,19 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             continue;
         }
         let is_said = span.parent_origin == ParentOrigin::Remote;
-        let occurrence = if is_said { Occurrence::certain() } else { Occurrence::likely() };
+        // Without the message, the sender may have chosen not to export it.
+        let is_sampled = sampling_of(key, known).any(|sampling| sampling == Sampling::Sampled);
+        let mut occurrence = if is_said && is_sampled {
+            Occurrence::certain()
+        } else {
+            Occurrence::likely().unless(
+                &sampling::NOT_SAMPLED,
+                "the producer may not have sampled it, and the worker samples by itself",
+            )
+        };
+        if !is_sampled {
+            occurrence = occurrence.needs(known.to_see_the_message());
+        }
         let mut occurrence = occurrence
             .service(span.service())
             .quote(quote::span(SpanRef { trace, span }))
@@ -101,10 +113,13 @@ fn came_from_elsewhere(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> b
 /// Whether the message says that its sender did not sample: its span is
 /// missing by that decision.
 fn sender_did_not_sample(sender: SpanKey, known: &Known<'_>) -> bool {
+    sampling_of(sender, known).any(|sampling| sampling == Sampling::NotSampled)
+}
+
+/// What messages that carry the sender's context say of its sampling.
+fn sampling_of<'k>(sender: SpanKey, known: &'k Known<'_>) -> impl Iterator<Item = Sampling> + 'k {
     let tasks = known.evidence.tasks.carrying(sender).iter().filter_map(|id| known.evidence.tasks.get(id));
-    tasks.flat_map(|task| &task.messages).flat_map(|delivery| &delivery.message.contexts).any(|sighting| {
-        sighting.context().is_some_and(|context| {
-            context.span_id == sender.span_id && context.sampling == Sampling::NotSampled
-        })
-    })
+    let messages = tasks.flat_map(|task| &task.messages).map(|delivery| &delivery.message);
+    let contexts = messages.flat_map(|message| &message.contexts).filter_map(|found| found.context());
+    contexts.filter(move |context| context.span_id == sender.span_id).map(|context| context.sampling)
 }

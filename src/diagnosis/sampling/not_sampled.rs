@@ -9,7 +9,8 @@ diagnosis! {
     /// A worker with the usual parent-based sampler follows, and sends nothing.
     ///
     /// ## What shows it
-    /// Bit 0 of the flags is 0. Where all messages of a producer are unsampled
+    /// Bit 0 of the flags is 0; a worker that samples by itself sends half a
+    /// trace then. Where all messages of a producer are unsampled
     /// it is a warning: tracing is switched off there, knowingly or not. Where
     /// some are sampled it is a ratio by choice, and a note that says which.
     ///
@@ -46,7 +47,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let is_unsampled = |found: &crate::model::Sighting| {
         found.context().is_some_and(|context| context.sampling == Sampling::NotSampled)
     };
-    if !is_unsampled(sighting) || !contexts.all(is_unsampled) || !handoff.consumers.is_empty() {
+    if !is_unsampled(sighting) || !contexts.all(is_unsampled) {
+        return Verdict::Clean;
+    }
+    // A worker that samples by itself sends the other half of the trace; where the
+    // sender's span is there, it was sampled all the same.
+    let runs_alone = !handoff.consumers.is_empty();
+    if runs_alone && handoff.contexts().any(|sender| known.evidence.spans.get(sender).is_some()) {
         return Verdict::Clean;
     }
     let origin = message.origin.as_deref().unwrap_or_default();
@@ -58,7 +65,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: crate::model::Confidence::Certain, ..found }
             .severity(Severity::Note)
-            .variant("ratio")
+            .variant(if runs_alone { "ratio-and-worker" } else { "ratio" })
             .says("some messages of this producer are sampled and this one is not: a ratio, by choice")
             .quote(quote::fact(
                 format!("origin {origin}"),
@@ -66,6 +73,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             ))
             .into();
     }
+    let found = if runs_alone {
+        found
+            .variant("worker-samples")
+            .says("the producer does not sample, its messages say so, and the worker samples by itself: traces lack the half that is the producer's")
+            .quote(handoff.consumer().map(quote::span))
+    } else {
+        found
+    };
     let unsampled = tally.unsampled.max(1);
     let certain = unsampled >= ENOUGH;
     let found =
