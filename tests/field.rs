@@ -21,7 +21,7 @@ fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<_> =
         entries.map(|entry| entry.expect("readable").path()).filter(|path| path.is_dir()).collect();
     cases.sort();
-    assert_eq!(cases.len(), 6, "cases are missing");
+    assert_eq!(cases.len(), 13, "cases are missing");
     cases
 }
 

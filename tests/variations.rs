@@ -704,3 +704,35 @@ mod odd_runs {
         says(Scene::default().look(1_000, |look| look.ready(queued)), &[]);
     }
 }
+
+mod sampling {
+    use super::*;
+
+    const UNSAMPLED: &str = "00-000000000000000000000000000000aa-00000000000000b1-00";
+
+    fn run_alone(traceparent: &str) -> Scene {
+        Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("traceparent", traceparent)))
+            .look(9_000, |look| success(look, "t1"))
+            .span(run(0xaa, 0xb2, "t1").under(0xb1).remote())
+    }
+
+    #[test]
+    fn of_a_worker_by_itself_leaves_half_a_trace() {
+        let found = finding(run_alone(UNSAMPLED), "not-sampled");
+        assert_eq!(found.variant.as_deref(), Some("worker-samples"));
+        says(run_alone(UNSAMPLED), &["not-sampled"]);
+        // The sender's span came all the same: nothing is missing.
+        says(run_alone(UNSAMPLED).span(server()).span(producer(0xb1, "t1")), &[]);
+    }
+
+    #[test]
+    fn is_what_else_a_missing_parent_may_be_for() {
+        let sampled = finding(run_alone(TRACEPARENT), "parent-not-exported");
+        assert_eq!(sampled.confidence, Confidence::Certain);
+        let unseen = Scene::default().span(run(0xaa, 0xb2, "t1").under(0xb1).remote());
+        let unseen = finding(unseen, "parent-not-exported");
+        assert_eq!(unseen.confidence, Confidence::Likely);
+        assert!(names(&unseen, "not-sampled"), "{unseen:#?}");
+    }
+}
