@@ -1,0 +1,242 @@
+//! What programs of other versions, languages and habits leave: found by running
+//! some that nobody had run before.
+
+use super::*;
+
+mod messages_that_were_not_seen {
+    use super::*;
+
+    /// A run that began a trace of its own, of a message by this process.
+    fn root(trace: u8, id: u8, task: &str, origin: &str) -> SpanBuilder {
+        run(trace, id, task).text("celery.hostname", origin)
+    }
+
+    fn seen_without() -> Scene {
+        Scene::default().look(1_000, |look| look.ready(message("t1"))).span(server()).span(root(
+            0xcc,
+            0xc1,
+            "t1",
+            "gen7@web-1",
+        ))
+    }
+
+    #[test]
+    fn are_judged_by_those_of_the_same_process() {
+        let scene = seen_without().span(root(0xcd, 0xc2, "t2", "gen7@web-1"));
+        let report = scene.report();
+        assert_eq!(loud(&report), ["producer-not-instrumented", "producer-not-instrumented"]);
+        let unseen = &report.findings[1];
+        assert_eq!((unseen.confidence, unseen.variant.as_deref()), (Confidence::Likely, Some("unseen")));
+        // Of another process, of a worker's own name, or of a retry nothing is known.
+        for other in [
+            root(0xcd, 0xc2, "t2", "gen8@web-1"),
+            root(0xcd, 0xc2, "t2", "celery@web-1"),
+            root(0xcd, 0xc2, "t2", "gen7@web-1").int("celery.retries", 1),
+        ] {
+            says(seen_without().span(other), &["producer-not-instrumented", "orphaned-consumer"]);
+        }
+    }
+
+    #[test]
+    fn by_a_process_beside_those_that_always_send() {
+        let other = "00-000000000000000000000000000000dd-00000000000000d1-01";
+        let queued = |look: Look| {
+            look.ready(message("t1"))
+                .ready(message("t3").header("origin", "gen8@web-2").header("traceparent", other))
+        };
+        let scene = Scene::default()
+            .look(1_000, queued)
+            .span(server())
+            .span(span("api", "POST /", "server", 0xdd, 0xd1).at(0, 10))
+            .span(root(0xcd, 0xc2, "t2", "gen7@web-1"));
+        let found = finding(scene, "some-producers-not-instrumented");
+        assert_eq!(found.count, 1);
+    }
+
+    #[test]
+    fn whoever_watched_the_broker_is_told_what_else_would_show_them() {
+        let lonely = || root(0xcc, 0xc1, "t9", "gen7@web-1");
+        let needs = |scene: Scene| finding(scene, "orphaned-consumer").needs.join("\n");
+        assert!(needs(Scene::default().span(lonely())).contains("--broker, or"));
+        let watched = Scene::default().look(1_000, Look::worker).span(lonely());
+        assert!(needs(watched).contains("--broker-monitor"));
+    }
+}
+
+mod publishers {
+    use super::*;
+
+    #[test]
+    fn beside_a_service_that_is_instrumented_are_no_sure_thing() {
+        // Of the API's own messages none was seen, and its instrumentor is at work.
+        let scene = Scene::default()
+            .look(1_000, |look| look.ready(message("t1")))
+            .span(server())
+            .span(producer(0xb1, "t2"))
+            .span(run(0xaa, 0xb2, "t2").under(0xb1).remote());
+        let found = finding(scene, "producer-not-instrumented");
+        assert_eq!(found.confidence, Confidence::Likely);
+        assert!(names(&found, "producer-sdk-disabled"), "{found:#?}");
+    }
+
+    #[test]
+    fn with_tasks_of_their_own_may_be_schedulers() {
+        let queued = |task: &'static str| {
+            move |look: Look| {
+                look.ready(message("t1").header("task", task))
+                    .ready(message("t2").header("task", task))
+                    .ready(message("t3").header("traceparent", TRACEPARENT).header("origin", "gen8@b"))
+                    .ready(message("t4").header("traceparent", BY_HAND).header("origin", "gen8@b"))
+            }
+        };
+        let own = finding(Scene::default().look(1_000, queued("nightly")), "some-producers-not-instrumented");
+        assert_eq!((own.confidence, own.variant.as_deref()), (Confidence::Likely, Some("own-tasks")));
+        let same = finding(Scene::default().look(1_000, queued("work")), "some-producers-not-instrumented");
+        assert_eq!((same.confidence, same.variant), (Confidence::Certain, None));
+    }
+
+    #[test]
+    fn of_django_celery_beat_name_their_entry() {
+        says(
+            Scene::default()
+                .look(1_000, |look| look.ready(message("t1").header("periodic_task_name", "nightly"))),
+            &[],
+        );
+    }
+
+    #[test]
+    fn of_another_language_need_no_python() {
+        let found = finding(
+            Scene::default().look(1_000, |look| look.ready(message("t1").header("lang", "js"))),
+            "producer-not-instrumented",
+        );
+        assert_eq!(found.variant.as_deref(), Some("hand-made"));
+        // Nobody sends spans but the worker: that it is no Celery comes first.
+        let with_run = Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("lang", "js")))
+            .span(run(0xcc, 0xc1, "t1").text("celery.hostname", "celery@w"));
+        says(with_run, &["producer-not-instrumented"]);
+    }
+}
+
+mod schedules {
+    use super::*;
+
+    /// A run of `nightly` that began a trace of its own.
+    fn nightly(number: u8, at: u64) -> SpanBuilder {
+        run(0xc0 + number, 0xd0 + number, &format!("n{number}"))
+            .text("celery.task_name", "nightly")
+            .at(at, at + 10)
+    }
+
+    fn scene(starts: [u64; 4]) -> Scene {
+        let whole = Scene::default()
+            .span(server())
+            .span(producer(0xb1, "t1"))
+            .span(run(0xaa, 0xb2, "t1").under(0xb1).remote());
+        (0..).zip(starts).fold(whole, |scene, (number, at)| scene.span(nightly(number, at)))
+    }
+
+    #[test]
+    fn of_a_beat_that_does_not_say_so_are_a_note() {
+        let report = scene([10_000, 12_005, 14_010, 16_000]).report();
+        assert_eq!(loud(&report), [""; 0]);
+        let found = report.findings.iter().find(|found| found.slug == "orphaned-consumer").expect("a note");
+        assert_eq!((found.count, found.variant.as_deref()), (4, Some("scheduled")));
+    }
+
+    #[test]
+    fn are_no_excuse_for_other_roots() {
+        // Uneven; or each right after a request; or nothing else was ever handed over.
+        says(scene([10_000, 12_000, 15_500, 16_000]), &["orphaned-consumer"]);
+        let requests = [10_000u64, 12_000, 14_000, 16_000];
+        let driven = (0..).zip(requests).fold(scene(requests), |scene, (number, at)| {
+            scene.span(span("api", "POST /x", "server", 0xe0 + number, 0xe8 + number).at(at - 30, at - 10))
+        });
+        says(driven, &["orphaned-consumer"]);
+        let alone =
+            (0..).zip(requests).fold(Scene::default(), |scene, (number, at)| scene.span(nightly(number, at)));
+        says(alone, &["orphaned-consumer"]);
+        // What a root handed on itself is no sign of an instrumented producer.
+        let chained = (0..)
+            .zip(requests)
+            .fold(Scene::default(), |scene, (number, at)| scene.span(nightly(number, at)))
+            .span(producer(0xb1, "t1").of("worker").at(10_001, 10_002).under(0xd0).in_trace(0xc0))
+            .span(run(0xc0, 0xb2, "t1").under(0xb1).remote().at(10_100, 10_200));
+        says(chained, &["orphaned-consumer"]);
+    }
+}
+
+mod odd_runs {
+    use super::*;
+
+    #[test]
+    fn that_are_called_servers_are_runs() {
+        let job = || span("worker", "job", "server", 0xaa, 0xc1).at(2_000, 3_000).under(0xb0).remote();
+        says(by_hand().span(job()), &[]);
+        // A request to another service is none, nor is one of the API itself.
+        for other in [job().int("http.status_code", 200), job().of("api")] {
+            says(by_hand().span(other), &["worker-silent"]);
+        }
+    }
+
+    #[test]
+    fn of_a_task_that_was_replaced_are_one_attempt() {
+        // `self.replace` goes on under the same id.
+        let scene = Scene::default()
+            .span(server())
+            .span(producer(0xb1, "t1"))
+            .span(run(0xaa, 0xb2, "t1").under(0xb1).remote())
+            .span(producer(0xb3, "t1").of("worker").under(0xb2).at(2_500, 2_510))
+            .span(run(0xaa, 0xb4, "t1").under(0xb3).remote().at(2_600, 2_700));
+        let report = scene.report();
+        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+        assert_eq!(report.inputs.handoffs, 1);
+    }
+
+    #[test]
+    fn in_a_trace_of_half_an_id_are_named() {
+        let whole = "000000000000000100000000000000aa";
+        let scene =
+            finished(message("t1").header("ot-tracer-traceid", "aa").header("ot-tracer-spanid", "b1"))
+                .span(producer(0xb1, "t1").in_long_trace(whole))
+                .span(run(0xaa, 0xb2, "t1").under(0xb1).remote());
+        let found = finding(scene, "malformed-traceparent");
+        assert_eq!((found.confidence, found.variant.as_deref()), (Confidence::Certain, Some("half-an-id")));
+        // In the queue alone both may be read with ids of 64 bits.
+        let queued = message("t1").header("ot-tracer-traceid", "aa").header("ot-tracer-spanid", "b1");
+        says(Scene::default().look(1_000, |look| look.ready(queued)), &[]);
+    }
+}
+
+mod sampling {
+    use super::*;
+
+    const UNSAMPLED: &str = "00-000000000000000000000000000000aa-00000000000000b1-00";
+
+    fn run_alone(traceparent: &str) -> Scene {
+        Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("traceparent", traceparent)))
+            .look(9_000, |look| success(look, "t1"))
+            .span(run(0xaa, 0xb2, "t1").under(0xb1).remote())
+    }
+
+    #[test]
+    fn of_a_worker_by_itself_leaves_half_a_trace() {
+        let found = finding(run_alone(UNSAMPLED), "not-sampled");
+        assert_eq!(found.variant.as_deref(), Some("worker-samples"));
+        says(run_alone(UNSAMPLED), &["not-sampled"]);
+        // The sender's span came all the same: nothing is missing.
+        says(run_alone(UNSAMPLED).span(server()).span(producer(0xb1, "t1")), &[]);
+    }
+
+    #[test]
+    fn is_what_else_a_missing_parent_may_be_for() {
+        let sampled = finding(run_alone(TRACEPARENT), "parent-not-exported");
+        assert_eq!(sampled.confidence, Confidence::Certain);
+        let unseen = Scene::default().span(run(0xaa, 0xb2, "t1").under(0xb1).remote());
+        let unseen = finding(unseen, "parent-not-exported");
+        assert_eq!(unseen.confidence, Confidence::Likely);
+        assert!(names(&unseen, "not-sampled"), "{unseen:#?}");
+    }
+}
