@@ -57,10 +57,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let is_sure = is_shared && all > 1 && theirs.with_context > 1;
     let mut found = if is_sure { Occurrence::certain() } else { Occurrence::likely() };
     if !is_shared {
-        found = found.variant("own-tasks").says(
-            "some producing processes never send trace context, while others always do: a scheduler of a Celery before 5.7 looks the same, and is right",
-        );
-        found = found.needs("what that process is: beat and its like have no context to send");
+        found = found
+            .variant("own-tasks")
+            .needs("what that process is: a scheduler has no context to send, and before Celery 5.7 beat's messages do not say that they are its own");
     }
     found
         .about(handoff)
