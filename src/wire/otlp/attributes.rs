@@ -115,12 +115,25 @@ impl<'a> ExceptionEvent<'a> {
 
     pub fn finish(self) -> Option<Exception> {
         const KIND: usize = 128;
-        let kind = self.kind.rsplit('.').next().unwrap_or_default();
+        let (kind, message) = raised(&self.kind, &self.message);
+        let kind = kind.rsplit('.').next().unwrap_or_default();
         (!kind.is_empty()).then(|| Exception {
             kind: kind[..kind.floor_char_boundary(KIND)].into(),
-            message: self.message[..self.message.floor_char_boundary(MESSAGE)].into(),
+            message: message[..message.floor_char_boundary(MESSAGE)].into(),
         })
     }
+}
+
+/// The class and the message of what was raised. Older Celery instrumentors, as
+/// 0.41b0, record billiard's wrapper, whose message is the whole traceback: there
+/// they stand in its last line.
+fn raised<'t>(kind: &'t str, message: &'t str) -> (&'t str, &'t str) {
+    let is_path = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))
+    };
+    let last = message.trim_end().lines().next_back().unwrap_or_default();
+    let (class, said) = last.split_once(": ").unwrap_or((last, ""));
+    if kind == "ExceptionInfo" && is_path(class) { (class, said) } else { (kind, message) }
 }
 
 /// Fills a resource from its attributes.
@@ -133,5 +146,26 @@ pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: Attribut
         ("host.name", AttributeValue::Text(host)) => resource.host = Some(host),
         ("process.pid", AttributeValue::Int(pid)) => resource.pid = Some(pid),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrapper_stands_for_what_was_raised() {
+        let exception = |kind: &'static str, message: &'static str| {
+            ExceptionEvent { kind: kind.into(), message: message.into() }.finish().expect("an exception")
+        };
+        let found = exception(
+            "ExceptionInfo",
+            "Traceback (most recent call last):\n  raise\nshop.errors.Empty: no stock\n",
+        );
+        assert_eq!((&*found.kind, &*found.message), ("Empty", "no stock"));
+        assert_eq!(&*exception("ExceptionInfo", "Traceback:\nKeyError").kind, "KeyError");
+        assert_eq!(&*exception("ExceptionInfo", "").kind, "ExceptionInfo");
+        let plain = exception("shop.errors.Empty", "a: b");
+        assert_eq!((&*plain.kind, &*plain.message), ("Empty", "a: b"));
     }
 }
