@@ -82,7 +82,9 @@ impl<'h, 'k> Unseen<'h, 'k> {
 
 /// Whether the task looks like a scheduler's: then nothing was to be handed over.
 fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    handoff.producer.is_none() && known.is_scheduled(handoff.task)
+    // What needs no look at all tasks comes first: most are handed over.
+    let may_be = handoff.producer.is_none() && handoff.contexts().next().is_none() && !handoff.is_whole();
+    may_be && known.is_scheduled(handoff.task)
 }
 
 /// Whether another task published the message.
