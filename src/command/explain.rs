@@ -5,8 +5,9 @@ use std::io::Write;
 use anyhow::bail;
 
 use super::Exit;
+use super::suggest::did_you_mean;
 use crate::cli;
-use crate::diagnosis::{self, Diagnosis};
+use crate::diagnosis;
 use crate::report::explanation;
 
 pub fn run(args: &cli::Explain) -> anyhow::Result<Exit> {
@@ -16,21 +17,11 @@ pub fn run(args: &cli::Explain) -> anyhow::Result<Exit> {
         Some(name) => match diagnosis::find(name) {
             Some(diagnosis) => explanation::one(diagnosis, &mut out)?,
             None => {
-                bail!("no diagnosis is called `{name}`{}\n  tracelink explain lists them all", nearest(name))
+                let hint = did_you_mean(name, diagnosis::all().into_iter().map(|diagnosis| diagnosis.slug));
+                bail!("no diagnosis is called `{name}`{hint}\n  tracelink explain lists them all")
             }
         },
     }
     out.flush()?;
     Ok(Exit::Fine)
-}
-
-/// A hint at the diagnosis whose name is most like it.
-fn nearest(name: &str) -> String {
-    let shares = |diagnosis: &&Diagnosis| {
-        diagnosis.slug.split('-').filter(|word| name.split(['-', '_', ' ']).any(|part| part == *word)).count()
-    };
-    match diagnosis::all().into_iter().max_by_key(shares).filter(|best| shares(best) > 0) {
-        Some(best) => format!("; did you mean `{}`?", best.slug),
-        None => String::new(),
-    }
 }

@@ -9,6 +9,7 @@ mod listen;
 mod progress;
 mod save;
 mod session;
+mod suggest;
 mod watching;
 
 use std::io::{self, Write};

@@ -16,6 +16,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use self::act::{Act, act};
 use self::apps::{Part, Stage};
 use self::teller::Teller;
+use super::suggest::did_you_mean;
 use super::{Exit, exit_of};
 use crate::broker::{BrokerUrl, Connection};
 use crate::cli::{self, App, Format, Output};
@@ -90,7 +91,11 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
             if Part::find(other, slug).is_some() {
                 bail!("only the other application acts `{slug}` out: --app {app_of_other}");
             }
-            bail!("no fault is called `{slug}`\n  tracelink demo{of_app} --list-faults says which there are")
+            let parts = Part::all(app);
+            let hint = did_you_mean(slug, parts.iter().map(Part::slug));
+            bail!(
+                "no fault is called `{slug}`{hint}\n  tracelink demo{of_app} --list-faults says which there are"
+            )
         }
     };
     slugs.iter().map(find).collect()

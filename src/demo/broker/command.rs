@@ -95,7 +95,9 @@ pub fn run(store: &mut Store, words: &[Bytes]) -> Reply {
             Refusal::Unknown if KNOWN.contains(&&*name) => {
                 format!("ERR wrong number of arguments for '{}' command", shown.to_ascii_lowercase())
             }
-            Refusal::Unknown => format!("ERR unknown command '{shown}': this is tracelink's embedded broker"),
+            Refusal::Unknown => format!(
+                "ERR unknown command '{shown}': tracelink's embedded broker is a stage prop; for a whole Redis, give the demo one with --broker"
+            ),
             Refusal::Full => "OOM command not allowed when used memory > 'maxmemory'.".into(),
         }),
     }

@@ -1,0 +1,51 @@
+//! What somebody may have meant who named something that there is not.
+
+/// How many names are offered.
+const OFFERED: usize = 4;
+/// How much alike two names must be, by Jaro and Winkler, to be offered.
+const ALIKE: f64 = 0.8;
+
+/// A question to put behind an error: the names that begin with what was
+/// typed, or else the one that shares the most words or letters with it.
+/// Nothing, where none is like it.
+pub fn did_you_mean<'n>(typed: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
+    let typed = typed.to_ascii_lowercase().replace(['_', ' '], "-");
+    let begin: Vec<_> = names.clone().filter(|name| !typed.is_empty() && name.starts_with(&typed)).collect();
+    let offered = if begin.is_empty() { nearest(&typed, names).into_iter().collect() } else { begin };
+    match &offered[..] {
+        [] => String::new(),
+        names => {
+            let shown: Vec<_> = names.iter().take(OFFERED).map(|name| format!("`{name}`")).collect();
+            let more = if names.len() > OFFERED { ", …" } else { "" };
+            format!("; did you mean {}{more}?", shown.join(", "))
+        }
+    }
+}
+
+fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let shared =
+        |name: &str| name.split('-').filter(|word| typed.split('-').any(|part| part == *word)).count();
+    let scored = names.map(|name| (shared(name), strsim::jaro_winkler(typed, name), name));
+    let best = scored.max_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))?;
+    (best.0 > 0 || best.1 > ALIKE).then_some(best.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 4] =
+        ["worker-silent-fork", "worker-silent-killed", "no-worker", "propagator-mismatch"];
+
+    #[test]
+    fn what_is_like_it_is_offered() {
+        let hint = |typed| did_you_mean(typed, NAMES.into_iter());
+        assert_eq!(hint("worker-silent"), "; did you mean `worker-silent-fork`, `worker-silent-killed`?");
+        assert_eq!(hint("propagator-mismtach"), "; did you mean `propagator-mismatch`?");
+        assert_eq!(hint("Propagator"), "; did you mean `propagator-mismatch`?");
+        assert_eq!(hint("mismatch"), "; did you mean `propagator-mismatch`?");
+        assert_eq!(hint("no-wroker"), "; did you mean `no-worker`?");
+        assert_eq!(hint("xyz"), "");
+        assert_eq!(hint(""), "");
+    }
+}
