@@ -233,7 +233,8 @@ impl<'e> Looker<'e> {
             };
             read += 1;
             let digest = self.recall.as_ref().map(|recall| recall.digest((name, &*queue), entry));
-            let is_message = self.recalled(digest).is_some() || self.message(entry, &seen, name, digest);
+            let is_message =
+                self.recalled(digest, Some(index)).is_some() || self.message(entry, &seen, name, digest);
             messages += u64::from(is_message);
         }
         // Whoever tells of a list of nothing knows it for a queue that is empty now.
@@ -265,7 +266,7 @@ impl<'e> Looker<'e> {
         let routes = self.recall.as_ref().map(|recall| recall.digest(&self.atlas.routes, &[]));
         for value in values {
             let digest = self.recall.as_ref().map(|recall| recall.digest((name, routes), value));
-            if let Some(queue) = self.recalled(digest) {
+            if let Some(queue) = self.recalled(digest, None) {
                 let seen = self.look.queue(queue);
                 seen.unacked += 1;
                 seen.read += 1;
@@ -302,12 +303,12 @@ impl<'e> Looker<'e> {
 
     /// Takes another sight of a message that lay there at the look before, and
     /// returns its queue.
-    fn recalled(&mut self, digest: Option<u64>) -> Option<Arc<str>> {
+    fn recalled(&mut self, digest: Option<u64>, index: Option<u64>) -> Option<Arc<str>> {
         let (digest, recall) = (digest?, self.recall.as_mut()?);
         let Recalled { id, queue, attempt, state, redelivered } = recall.recall(digest)?.clone();
         let sight = Sight { at: self.look.at, state, redelivered };
         let Evidence { tasks, ages, .. } = &mut *self.evidence;
-        if !tasks.saw_again(&id, attempt, &self.broker, sight, ages) {
+        if !tasks.saw_again(&id, attempt, &self.broker, (sight, index), ages) {
             return None;
         }
         if let Some(seen) = &mut self.seen {

@@ -80,6 +80,7 @@ fn weight(message: &Message) -> usize {
 /// One attempt's message, over all looks at the broker.
 #[derive(Debug)]
 pub struct Delivery {
+    /// As its producer wrote it, and where it was seen last in its list.
     pub message: Arc<Message>,
     /// The broker's name.
     pub broker: Arc<str>,
@@ -92,10 +93,21 @@ impl Delivery {
     const SIGHTS: usize = 8;
 
     /// Of a message that lay there at look after look only the first sight of it
-    /// and the last one say anything. Says whether this one is news: other than
-    /// the last was.
-    fn saw(&mut self, sight: Sight) -> bool {
+    /// and the last one say anything, and only the last place in its list is
+    /// one where it may be found. Says whether this one is news: other than the
+    /// last was.
+    fn saw(&mut self, sight: Sight, index: Option<u64>) -> bool {
         let is_news = !self.last().is_like(&sight);
+        let in_list = self.sights.iter().filter(|seen| seen.state == MessageState::Ready);
+        let last_place = match in_list.max() {
+            _ if sight.state != MessageState::Ready => self.message.index,
+            Some(last) if *last > sight => self.message.index,
+            Some(last) if *last == sight => self.message.index.min(index),
+            _ => index,
+        };
+        if self.message.index != last_place {
+            Arc::make_mut(&mut self.message).index = last_place;
+        }
         let place = self.sights.partition_point(|earlier| *earlier < sight);
         if self.sights.get(place) != Some(&sight) {
             self.sights.insert(place, sight);
@@ -213,10 +225,11 @@ impl Tasks {
             let known = &mut task.messages[known];
             // The earliest sight has what the producer wrote; a broker may add
             // to a message that it delivers again.
+            let index = message.index;
             if sight < known.first() {
-                known.message = Arc::new(message);
+                known.message = Arc::new(Message { index: known.message.index, ..message });
             }
-            if known.saw(sight) {
+            if known.saw(sight, index) {
                 Self::touch(task, ages);
             }
             return;
@@ -229,20 +242,21 @@ impl Tasks {
         self.bytes += grown;
     }
 
-    /// Takes another sight of a message that is known. Says whether it is.
+    /// Takes another sight of a message that is known, and its index in its
+    /// list. Says whether it is known.
     pub fn saw_again(
         &mut self,
         id: &str,
         attempt: u32,
         broker: &Arc<str>,
-        sight: Sight,
+        (sight, index): (Sight, Option<u64>),
         ages: &mut Ages,
     ) -> bool {
         let Some(task) = self.known.get_mut(id) else { return false };
         let mut messages = task.messages.iter_mut();
         let known = messages.find(|known| known.message.retries == attempt && known.broker == *broker);
         let Some(known) = known.filter(|known| known.first() <= sight) else { return false };
-        if known.saw(sight) {
+        if known.saw(sight, index) {
             Self::touch(task, ages);
         }
         true
@@ -398,5 +412,40 @@ impl Tasks {
             !keys.is_empty()
         });
         self.bytes = self.bytes.saturating_sub(freed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::celery::{Envelope, ReadOptions, Seen, read_message};
+
+    fn seen_at(index: Option<u64>) -> Message {
+        let entry = br#"{"headers": {"id": "1", "task": "pay"}, "body": "", "properties": {}}"#;
+        let envelope = Envelope::decode(entry).expect("an envelope");
+        let state = index.map_or(MessageState::Unacked, |_| MessageState::Ready);
+        let seen = Seen { queue: "celery".into(), state, index, priority: 0 };
+        read_message(&envelope, &seen, ReadOptions::default(), &mut |name| name.into()).expect("a message")
+    }
+
+    proptest! {
+        /// It is given back to the end at which it is taken, and moves up while
+        /// newer ones are published.
+        #[test]
+        fn a_message_lies_where_it_was_seen_last(
+            order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+        ) {
+            let places = [Some(0), Some(2), None, Some(5), Some(7), None];
+            let (mut tasks, mut ages) = (Tasks::default(), Ages::default());
+            for at in order {
+                let message = seen_at(places[at]);
+                let sight = Sight { at: Timestamp::from_nanos(at as u64 + 1), state: message.state, redelivered: false };
+                tasks.saw_message(message, &"redis".into(), sight, &mut ages);
+            }
+            let known = &tasks.get("1").expect("it was seen").messages[0];
+            prop_assert_eq!((known.message.index, known.message.state), (Some(7), MessageState::Ready));
+        }
     }
 }
