@@ -1,0 +1,109 @@
+//! 2xx: what the message does to a context.
+
+use super::*;
+
+#[test]
+fn tl201_malformed_traceparent() {
+    for malformed in [
+        "00-000000000000000000000000000000AA-00000000000000b1-01",
+        "00-00000000000000000000000000000000-00000000000000b1-01",
+        "ff-000000000000000000000000000000aa-00000000000000b1-01",
+        "00-000000000000000000000000000000aa-00000000000000b1",
+        "00-12345678901234567890-1234567890123-01",
+        "nonsense",
+    ] {
+        says(queued(message("t1").header("traceparent", malformed)), "malformed-traceparent", Error);
+    }
+    for fine in [
+        "cc-000000000000000000000000000000aa-00000000000000b1-01-more",
+        "00-000000000000000000000000000000aa-00000000000000b1-03",
+    ] {
+        is_silent(queued(message("t1").header("traceparent", fine)), "malformed-traceparent");
+    }
+}
+
+#[test]
+fn tl202_header_name_case() {
+    says(queued(message("t1").header("Traceparent", TRACEPARENT)), "header-name-case", Error);
+    is_silent(
+        queued(message("t1").header("Traceparent", TRACEPARENT).header("traceparent", TRACEPARENT)),
+        "header-name-case",
+    );
+}
+
+#[test]
+fn tl203_context_in_body() {
+    let in_kwargs = || message("t1").kwargs(json!({"ctx": {"traceparent": TRACEPARENT}}));
+    says(queued(in_kwargs()), "context-in-body", Error);
+    is_silent(queued(in_kwargs().header("traceparent", TRACEPARENT)), "context-in-body");
+    // The task reads it from its arguments, and follows it.
+    let followed = queued(in_kwargs())
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+        .span(run(0xaa, 0xb2).under(0xb1).remote());
+    is_silent(followed, "context-in-body");
+}
+
+#[test]
+fn tl204_context_in_properties() {
+    says(queued(message("t1").property("traceparent", TRACEPARENT)), "context-in-properties", Error);
+    is_silent(
+        queued(message("t1").property("traceparent", TRACEPARENT).header("traceparent", TRACEPARENT)),
+        "context-in-properties",
+    );
+}
+
+#[test]
+fn tl205_carrier_encoding() {
+    let carrier = json!({"traceparent": TRACEPARENT}).to_string();
+    let python = format!("{{'traceparent': '{TRACEPARENT}'}}");
+    for bad in [json!(json!(carrier).to_string()), json!(python)] {
+        says(queued(message("t1").header("trace_context", bad)), "carrier-encoding", Error);
+    }
+    says(
+        queued(message("t1").header("traceparent", json!({"__type__": "bytes", "__value__": TRACEPARENT}))),
+        "carrier-encoding",
+        Error,
+    );
+    for fine in [json!(carrier), json!({"traceparent": TRACEPARENT})] {
+        is_silent(queued(message("t1").header("trace_context", fine)), "carrier-encoding");
+    }
+}
+
+#[test]
+fn tl206_foreign_context_only() {
+    let sentry = "000000000000000000000000000000aa-00000000000000b1-1";
+    says(queued(message("t1").header("sentry-trace", sentry)), "foreign-context-only", Warning);
+    says(
+        queued(message("t1").header("sentry-trace", sentry)).span(server()).span(run(0xcc, 0xb2)),
+        "foreign-context-only",
+        Error,
+    );
+    is_silent(
+        queued(message("t1").header("sentry-trace", sentry).header("traceparent", TRACEPARENT)),
+        "foreign-context-only",
+    );
+}
+
+#[test]
+fn tl207_nested_context_only() {
+    let nested = || message("t1").header("headers", json!({"traceparent": TRACEPARENT}));
+    says(queued(nested()), "nested-context-only", Note);
+    says(queued(nested()).span(server()).span(run(0xcc, 0xb2)), "nested-context-only", Error);
+    is_silent(queued(nested().header("traceparent", TRACEPARENT)), "nested-context-only");
+}
+
+#[test]
+fn tl208_conflicting_contexts() {
+    let b3 = "000000000000000000000000000000cc-00000000000000c1-1";
+    let both = || message("t1").header("traceparent", TRACEPARENT).header("b3", b3);
+    says(queued(both()), "conflicting-contexts", Note);
+    let sent = || queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    says(sent().span(run(0xcc, 0xb2).under(0xc1).remote()), "conflicting-contexts", Error);
+    is_silent(sent().span(run(0xaa, 0xb2).under(0xb1).remote()), "conflicting-contexts");
+    let padded = "00000000000000aa-00000000000000b1-1";
+    is_silent(
+        queued(message("t1").header("traceparent", TRACEPARENT).header("b3", padded)),
+        "conflicting-contexts",
+    );
+}

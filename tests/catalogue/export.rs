@@ -1,0 +1,106 @@
+//! 5xx: what never left its process, and the doors of the receiver.
+
+use super::*;
+
+#[test]
+fn tl501_worker_silent() {
+    says(healthy_without_run(), "worker-silent", Error);
+    // Spans alone do not show whether it waits.
+    says(Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0)), "worker-silent", Note);
+    let waits = queued(message("t1").header("traceparent", TRACEPARENT))
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0));
+    is_silent(waits, "worker-silent");
+    is_silent(healthy(), "worker-silent");
+}
+
+#[test]
+fn tl502_parent_not_exported() {
+    says(Scene::default().span(run(0xaa, 0xb2).under(0xb1).remote()), "parent-not-exported", Error);
+    is_silent(Scene::default().span(server().under(0xf0).remote()), "parent-not-exported");
+    is_silent(healthy(), "parent-not-exported");
+}
+
+#[test]
+fn tl503_parent_not_ended() {
+    let lost = || span("worker", "step", "internal", 0xaa, 0xb5).at(2_000, 2_100).under(0xb9).local();
+    says(healthy_without_run().span(lost()), "parent-not-ended", Warning);
+    // Inside a run that has ended itself, a span leaked.
+    says(healthy().span(lost()), "parent-not-ended", Warning);
+    // The task may still run.
+    let running = queued(message("t1").header("traceparent", TRACEPARENT))
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0));
+    is_silent(running.span(lost()), "parent-not-ended");
+}
+
+#[test]
+fn tl504_exported_twice() {
+    let first = || span("api", "a", "internal", 1, 1).at(0, 5);
+    let second = || span("api", "b", "internal", 1, 2).at(0, 5);
+    says(
+        Scene::default().request([first(), second()]).request([first()]).request([second()]),
+        "exported-twice",
+        Warning,
+    );
+    says(Scene::default().request([first(), first()]), "exported-twice", Warning);
+    says(
+        Scene::default().request([first()]).request([first()]).request([second()]).request([second()]),
+        "exported-twice",
+        Warning,
+    );
+    // One request that comes again is a resend.
+    is_silent(Scene::default().request([first()]).request([first()]).request([second()]), "exported-twice");
+}
+
+#[test]
+fn tl505_to_507_the_receivers_doors() {
+    says(Scene::default().received("grpc-on-http-port"), "grpc-on-http-port", Error);
+    says(Scene::default().received("without-path"), "http-endpoint-without-path", Error);
+    says(Scene::default().listened(30), "nothing-received", Error);
+    for slug in ["grpc-on-http-port", "http-endpoint-without-path", "nothing-received"] {
+        is_silent(healthy().listened(30), slug);
+    }
+    // Saved evidence: a receiver was up, tasks ran, and it heard nothing.
+    let ran = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+    };
+    says(ran().kept_log(), "nothing-received", Error);
+    is_silent(ran(), "nothing-received");
+    is_silent(queued(message("t1").header("traceparent", TRACEPARENT)).kept_log(), "nothing-received");
+    is_silent(healthy().kept_log(), "nothing-received");
+}
+
+#[test]
+fn what_holds_nothing_to_judge_is_no_evidence() {
+    use tracelink::model::Status;
+    let status = |scene: Scene| scene.report().verdict.status;
+    assert_eq!(status(Scene::default()), Status::NoEvidence);
+    assert_eq!(status(Scene::default().kept_log()), Status::NoEvidence);
+    assert_eq!(status(Scene::default().received("accepted")), Status::NoEvidence);
+    assert_eq!(status(Scene::default().received("without-path")), Status::Broken);
+    assert_eq!(status(queued(message("t1").header("traceparent", TRACEPARENT))), Status::Healthy);
+}
+
+#[test]
+fn tl508_invalid_span() {
+    says(Scene::default().span(span("api", "a", "internal", 0, 1).at(0, 5)), "invalid-span", Warning);
+    says(Scene::default().span(span("api", "a", "internal", 1, 1).at(9, 5)), "invalid-span", Warning);
+    is_silent(healthy(), "invalid-span");
+}
+
+#[test]
+fn tl509_spans_dropped() {
+    let flood = |parents: u64, spans: u64| {
+        let mut many = Vec::new();
+        for n in 0..spans {
+            let parent = if n < parents { 50_000 + n } else { 0 };
+            many.push(span("api", "row", "internal", 1, 0).numbered(n + 1).at(0, 5).under(parent).local());
+        }
+        Scene::default().request(many)
+    };
+    says(flood(40, 2_100), "spans-dropped", Warning);
+    is_silent(flood(2, 2_100), "spans-dropped");
+    is_silent(flood(40, 100), "spans-dropped");
+}

@@ -1,0 +1,83 @@
+//! 3xx: what a worker makes of it.
+
+use super::*;
+
+#[test]
+fn tl301_propagator_mismatch() {
+    let b3 = || message("t1").header("b3", "000000000000000000000000000000aa-00000000000000b1-1");
+    let sent = |message| queued(message).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    says(sent(b3()).span(run(0xcc, 0xb2)), "propagator-mismatch", Error);
+    is_healthy(sent(b3()).span(run(0xaa, 0xb2).under(0xb1).remote()));
+    // Links instead of parents are right.
+    is_healthy(sent(b3()).span(run(0xcc, 0xb2).link(0xaa, 0xb1)));
+}
+
+#[test]
+fn tl302_to_304_hand_made_consumers() {
+    let by_hand = || span("worker", "work", "consumer", 0xcc, 0xb2).at(2_000, 3_000);
+    let carried = message("t1").header("my-trace", json!({"traceparent": TRACEPARENT}).to_string());
+    says(queued(carried).span(server()).span(by_hand()), "carrier-key-mismatch", Error);
+    // In a carrier of the application's own too, a format that W3C readers do
+    // not know is the likelier cause than another key.
+    let b3 = json!({"x-b3-traceid": "000000000000000000000000000000aa", "x-b3-spanid": "00000000000000b1", "x-b3-sampled": "1"});
+    let carried = message("t1").header("trace_context", b3.to_string());
+    says(queued(carried).span(server()).span(by_hand()), "propagator-mismatch", Error);
+    let flat = || message("t1").header("traceparent", TRACEPARENT);
+    says(queued(flat()).span(server()).span(by_hand()), "extract-result-ignored", Error);
+    let nested = message("t1").header("trace_context", json!({"traceparent": TRACEPARENT}).to_string());
+    says(queued(nested).span(server()).span(run(0xcc, 0xb2)), "carrier-shape-mismatch", Error);
+    let followed = span("worker", "work", "consumer", 0xaa, 0xb2).at(2_000, 3_000).under(0xb1).remote();
+    let sent = queued(flat()).span(server()).span(producer(0xaa, 0xb1).under(0xb0)).span(followed);
+    for slug in ["carrier-key-mismatch", "extract-result-ignored", "carrier-shape-mismatch"] {
+        is_silent(healthy(), slug);
+    }
+    is_healthy(sent);
+}
+
+#[test]
+fn tl305_worker_not_instrumented() {
+    let sent = || healthy_without_run();
+    says(
+        sent().span(span("worker", "send_mail", "internal", 0xcc, 0xb3).at(2_000, 2_100)),
+        "worker-not-instrumented",
+        Error,
+    );
+    // A worker's own polling is noise.
+    let polling = sent()
+        .span(span("worker", "BRPOP", "client", 0xcc, 0xb3).at(2_000, 2_100).text("db.system", "redis"));
+    is_silent(polling, "worker-not-instrumented");
+}
+
+#[test]
+fn tl306_duplicate_consumer_spans() {
+    let twin = |parent: u64| span("worker", "work", "consumer", 0xaa, 0xb3).at(2_100, 2_900).under(parent);
+    says(healthy().span(twin(0xb0).remote()), "duplicate-consumer-spans", Warning);
+    // Nested in the instrumentor's it is no twin.
+    is_silent(healthy().span(twin(0xb2)), "duplicate-consumer-spans");
+    let predicted = || {
+        message("t1").header("traceparent", TRACEPARENT).header(
+            "trace_context",
+            json!({"traceparent": "00-000000000000000000000000000000aa-00000000000000b0-01"}).to_string(),
+        )
+    };
+    says(queued(predicted()), "duplicate-consumer-spans", Warning);
+    // Taken back when the spans show one consumer.
+    let one = queued(predicted())
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+        .span(run(0xaa, 0xb2).under(0xb1).remote());
+    is_silent(one, "duplicate-consumer-spans");
+}
+
+#[test]
+fn tl307_worker_crashed_reading_context() {
+    let failed = |kind: &str, text: &str, traceback: &str| {
+        queued(message("t1")).span(server()).look(9_000, |look| {
+            look.worker().result("t1", json!({"status": "FAILURE", "result": {"exc_type": kind, "exc_message": [text]}, "traceback": traceback}))
+        })
+    };
+    let none = "'NoneType' object has no attribute 'get'";
+    let line = "raw = self.request.headers.get('trace_context')";
+    says(failed("AttributeError", none, line), "worker-crashed-reading-context", Error);
+    is_silent(failed("ValueError", "payment declined", line), "worker-crashed-reading-context");
+}

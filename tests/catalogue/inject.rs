@@ -1,0 +1,165 @@
+//! 1xx: what a producer leaves out.
+
+use super::*;
+
+#[test]
+fn tl101_producer_not_instrumented() {
+    let scene = || queued(message("t1")).span(server()).span(run(0xcc, 0xb2));
+    says(scene(), "producer-not-instrumented", Error);
+    is_silent(
+        queued(message("t1").header("celery_beat_task", true)).span(server()),
+        "producer-not-instrumented",
+    );
+    is_silent(queued(message("t1").header("traceparent", TRACEPARENT)), "producer-not-instrumented");
+}
+
+#[test]
+fn tl102_producer_sdk_disabled() {
+    says(queued(message("t1")).span(run(0xcc, 0xb2)), "producer-sdk-disabled", Error);
+    says(queued(message("t1").header("baggage", "user=1")), "producer-sdk-disabled", Error);
+    is_silent(queued(message("t1")).span(server()), "producer-sdk-disabled");
+}
+
+#[test]
+fn tl103_empty_carrier() {
+    for empty in [json!("{}"), json!({}), json!("")] {
+        says(queued(message("t1").header("trace_context", empty)), "empty-carrier", Error);
+    }
+    is_silent(queued(message("t1").header("meta", json!({}))), "empty-carrier");
+    is_silent(queued(message("t1").header("traceparent", json!(null))), "empty-carrier");
+}
+
+#[test]
+fn tl104_context_lost_before_publish() {
+    says(Scene::default().span(server()).span(producer(0xcc, 0xb1)), "context-lost-before-publish", Error);
+    is_silent(Scene::default().span(producer(0xcc, 0xb1)), "context-lost-before-publish");
+    // A scheduler inside a busy API: some request is always open.
+    let mut busy = Scene::default().span(producer(0xcc, 0xb1));
+    for request in 0..40_u8 {
+        let start = u64::from(request) * 10;
+        busy = busy.span(span("api", "GET /", "server", request + 1, request + 1).at(start, start + 12));
+    }
+    is_silent(busy, "context-lost-before-publish");
+}
+
+#[test]
+fn tl105_protocol_1() {
+    says(queued(message("t1").protocol_1()), "protocol-1", Error);
+    let spans = |hostname: &str| {
+        Scene::default()
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(run(0xcc, 0xb2).text("celery.hostname", hostname))
+    };
+    says(spans("celery@worker-1"), "protocol-1", Error);
+    is_silent(spans("gen7@web-1"), "protocol-1");
+}
+
+#[test]
+fn tl106_context_lost_on_retry() {
+    let retried = |scene: Scene, again: scene::MessageBuilder| {
+        scene.look(2_000, |look| look.worker().held(again.retry(1)))
+    };
+    let first =
+        || queued(message("t1").header("trace_context", json!({"traceparent": TRACEPARENT}).to_string()));
+    says(retried(first(), message("t1")), "context-lost-on-retry", Error);
+    is_silent(retried(first(), message("t1").header("traceparent", TRACEPARENT)), "context-lost-on-retry");
+    is_silent(retried(queued(message("t1")), message("t1")), "context-lost-on-retry");
+}
+
+#[test]
+fn tl107_context_not_forwarded() {
+    says(queued(message("t2").header("parent_id", "t1")), "context-not-forwarded", Error);
+    is_silent(queued(message("t2").header("parent_id", "t2").retry(1)), "context-not-forwarded");
+    let chain = |headers: serde_json::Value| {
+        message("t1")
+            .header("trace_context", json!({"traceparent": TRACEPARENT}).to_string())
+            .chain(json!({"task": "next", "options": {"headers": headers}}))
+    };
+    says(queued(chain(json!(null))), "context-not-forwarded", Error);
+    is_silent(queued(chain(json!({"traceparent": TRACEPARENT}))), "context-not-forwarded");
+    // Under the instrumentor such an embed is healthy: the worker injects.
+    is_silent(queued(chain(json!(null)).header("traceparent", TRACEPARENT)), "context-not-forwarded");
+}
+
+#[test]
+fn tl108_some_producers_not_instrumented() {
+    let two = |other: scene::MessageBuilder| {
+        Scene::default().look(1_000, |look| {
+            look.ready(message("t1").header("traceparent", TRACEPARENT).header("origin", "gen1@web-1"))
+                .ready(message("t2").header("origin", "gen2@web-2"))
+                .ready(other)
+        })
+    };
+    says(two(message("t3").header("origin", "gen2@web-2")), "some-producers-not-instrumented", Error);
+    // An origin that sometimes sends context is instrumented.
+    is_silent(
+        two(message("t3").header("origin", "gen2@web-2").header("traceparent", TRACEPARENT)),
+        "some-producers-not-instrumented",
+    );
+}
+
+#[test]
+fn tl109_stale_carrier() {
+    let requests = |others: u8| {
+        let mut scene = Scene::default().look(1_000, |look| {
+            (1..=3).fold(look, |look, n| {
+                look.ready(
+                    message(&format!("t{n}"))
+                        .header("traceparent", "00-000000000000000000000000000000aa-00000000000000b0-01"),
+                )
+            })
+        });
+        scene = scene.span(server());
+        for other in 1..=others {
+            let start = 600 * u64::from(other);
+            scene = scene.span(span("api", "POST /orders", "server", other, other).at(start, start + 100));
+        }
+        scene
+    };
+    says(requests(2), "stale-carrier", Error);
+    says(
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(1_000, |look| look.ready(message("t2").header("traceparent", TRACEPARENT))),
+        "stale-carrier",
+        Note,
+    );
+    // One request that fans out by hand: nobody else published nothing.
+    is_silent(requests(0), "stale-carrier");
+    is_silent(healthy(), "stale-carrier");
+}
+
+#[test]
+fn tl110_request_not_instrumented() {
+    let script = || {
+        Scene::default()
+            .span(span("cron", "import", "internal", 1, 1).at(0, 9))
+            .span(producer(2, 2).of("cron"))
+    };
+    says(script(), "request-not-instrumented", Note);
+    let called = script().span(span("shop", "POST", "client", 3, 3).at(0, 9).text("peer.service", "cron"));
+    says(called, "request-not-instrumented", Warning);
+    is_silent(healthy(), "request-not-instrumented");
+}
+
+#[test]
+fn tl111_incoming_context_forwarded() {
+    let incoming = "00-000000000000000000000000000000aa-00000000000000f0-01";
+    let scene = |consumer: u64| {
+        queued(message("t1").header("traceparent", incoming))
+            .span(server().under(0xf0).remote())
+            .span(run(0xaa, 0xb2).under(consumer).remote())
+    };
+    says(scene(0xf0), "incoming-context-forwarded", Warning);
+    is_silent(scene(0xb0), "incoming-context-forwarded");
+}
+
+#[test]
+fn tl113_producer_propagator_omits_trace() {
+    says(
+        queued(message("t1")).span(server()).span(producer(0xaa, 0xb1).under(0xb0)),
+        "producer-propagator-omits-trace",
+        Error,
+    );
+    is_silent(healthy(), "producer-propagator-omits-trace");
+}

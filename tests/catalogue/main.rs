@@ -1,0 +1,126 @@
+//! Every diagnosis: a scene in which it speaks, and one beside it in which it
+//! must not. The corpus holds what real programs left; this holds the rest of
+//! the catalogue, and the borders of each rule.
+
+mod carry;
+mod delivery;
+mod export;
+mod extract;
+mod identity;
+mod inject;
+mod looks_alike;
+mod privacy;
+mod sampling;
+#[path = "../scene/mod.rs"]
+mod scene;
+mod tree;
+
+use scene::{Scene, message, span};
+use serde_json::json;
+use tracelink::model::Severity::{self, Error, Note, Warning};
+
+const TRACEPARENT: &str = "00-000000000000000000000000000000aa-00000000000000b1-01";
+
+/// What a healthy request leaves: SERVER b0, PRODUCER b1, run b2 in the trace aa.
+fn healthy() -> Scene {
+    Scene::default()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+        .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+        .span(span("api", "POST /orders", "server", 0xaa, 0xb0).at(0, 500))
+        .span(producer(0xaa, 0xb1).under(0xb0))
+        .span(run(0xaa, 0xb2).under(0xb1).remote())
+}
+
+fn healthy_without_run() -> Scene {
+    Scene::default()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+        .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+}
+
+fn producer(trace: u8, id: u8) -> scene::SpanBuilder {
+    span("api", "apply_async/work", "producer", trace, id)
+        .at(100, 110)
+        .text("celery.action", "apply_async")
+        .text("messaging.message.id", "t1")
+        .text("celery.task_name", "work")
+        .text("messaging.destination", "celery")
+}
+
+fn run(trace: u8, id: u8) -> scene::SpanBuilder {
+    span("worker", "run/work", "consumer", trace, id)
+        .at(2_000, 3_000)
+        .text("celery.action", "run")
+        .text("celery.state", "SUCCESS")
+        .text("messaging.message.id", "t1")
+        .text("celery.task_name", "work")
+        .text("celery.hostname", "gen7@web-1")
+}
+
+fn server() -> scene::SpanBuilder {
+    span("api", "POST /orders", "server", 0xaa, 0xb0).at(0, 500)
+}
+
+fn says(scene: Scene, slug: &str, severity: Severity) {
+    let report = scene.report();
+    let found = report.findings.iter().find(|finding| finding.slug == slug);
+    let said: Vec<_> = report.findings.iter().map(|finding| (finding.slug, finding.severity)).collect();
+    assert!(
+        found.is_some_and(|finding| finding.severity == severity),
+        "wanted {slug} as {severity:?}, got {said:?}"
+    );
+    let found = found.expect("checked above");
+    assert!(!found.evidence.is_empty(), "{slug} quotes nothing");
+    assert!(!found.fix.is_empty() || severity == Note, "{slug} has no fix");
+}
+
+fn is_silent(scene: Scene, slug: &str) {
+    let report = scene.report();
+    assert!(
+        report.findings.iter().all(|finding| finding.slug != slug),
+        "{slug} speaks: {:?}",
+        report.findings
+    );
+}
+
+/// Nothing at warning or above.
+fn is_healthy(scene: Scene) {
+    let report = scene.report();
+    let faults: Vec<_> = report.findings.iter().filter(|finding| finding.severity < Note).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+fn queued(message: scene::MessageBuilder) -> Scene {
+    Scene::default().look(1_000, |look| look.ready(message))
+}
+
+#[test]
+fn a_healthy_request_is_healthy() {
+    is_healthy(healthy());
+}
+
+/// A diagnosis that no test names has not been seen to speak.
+#[test]
+fn every_diagnosis_has_its_scene() {
+    let scenes = [
+        include_str!("inject.rs"),
+        include_str!("carry.rs"),
+        include_str!("extract.rs"),
+        include_str!("sampling.rs"),
+        include_str!("export.rs"),
+        include_str!("identity.rs"),
+        include_str!("delivery.rs"),
+        include_str!("privacy.rs"),
+        include_str!("tree.rs"),
+    ];
+    let missing: Vec<_> = tracelink::diagnosis::all()
+        .into_iter()
+        .filter(|diagnosis| {
+            let slug = format!("\"{}\"", diagnosis.slug);
+            !scenes.iter().any(|scenes| scenes.contains(&slug))
+        })
+        .map(|diagnosis| diagnosis.slug)
+        .collect();
+    assert!(missing.is_empty(), "no scene for {missing:?}");
+}

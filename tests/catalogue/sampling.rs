@@ -1,0 +1,46 @@
+//! 4xx: who samples.
+
+use super::*;
+
+#[test]
+fn tl401_not_sampled() {
+    let off = "00-000000000000000000000000000000aa-00000000000000b1-02";
+    says(queued(message("t1").header("traceparent", off)), "not-sampled", Warning);
+    let ratio = Scene::default().look(1_000, |look| {
+        look.ready(message("t1").header("traceparent", off))
+            .ready(message("t2").header("traceparent", TRACEPARENT))
+    });
+    says(ratio, "not-sampled", Note);
+    is_silent(healthy(), "not-sampled");
+}
+
+/// Twelve tasks, of which the worker kept those that `keeps` says.
+fn sampled(keeps: impl Fn(u8) -> bool) -> Scene {
+    let mut scene = Scene::default().look(1_000, |look| {
+        (1..=12_u8).fold(look, |look, n| {
+            look.ready(message(&format!("t{n}")).header("traceparent", format!("00-{n:032x}-{n:016x}-01")))
+        })
+    });
+    scene = scene.look(9_000, |look| {
+        (1..=12).fold(look.worker(), |look, n| look.result(&format!("t{n}"), json!({"status": "SUCCESS"})))
+    });
+    for n in 1..=12_u8 {
+        scene = scene.span(span("api", "POST /", "server", n, n).at(0, 10));
+        if keeps(n) {
+            scene = scene.span(
+                run(n, n + 100).under(u64::from(n)).remote().text("messaging.message.id", &format!("t{n}")),
+            );
+        }
+    }
+    scene
+}
+
+#[test]
+fn tl402_sampler_ignores_parent() {
+    says(sampled(|n| n <= 6), "sampler-ignores-parent", Error);
+    // One silent worker of two does not split by the id.
+    is_silent(sampled(|n| n % 2 == 0), "sampler-ignores-parent");
+    says(sampled(|n| n % 2 == 0), "worker-silent", Error);
+    // Too few to tell from chance.
+    is_silent(sampled(|n| n < 12), "sampler-ignores-parent");
+}

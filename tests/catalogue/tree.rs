@@ -1,0 +1,37 @@
+//! 9xx and the last resort: what the tree itself shows.
+
+use super::*;
+
+#[test]
+fn tl901_to_903_the_tree() {
+    let circle = Scene::default()
+        .span(span("api", "a", "internal", 1, 1).at(0, 5).under(2))
+        .span(span("api", "b", "internal", 1, 2).at(0, 5).under(1));
+    says(circle, "span-cycle", Warning);
+    says(
+        Scene::default().span(span("api", "self", "internal", 1, 1).at(0, 5).under(1)),
+        "span-cycle",
+        Warning,
+    );
+    let skewed = Scene::default()
+        .span(server().at(5_000, 5_500))
+        .span(producer(0xaa, 0xb1).under(0xb0).at(5_100, 5_110))
+        .span(run(0xaa, 0xb2).under(0xb1).remote());
+    says(skewed, "clock-skew", Note);
+    is_silent(healthy(), "span-cycle");
+    is_silent(healthy(), "clock-skew");
+    is_silent(healthy(), "evidence-evicted");
+}
+
+#[test]
+fn tl000_orphaned_consumer() {
+    says(Scene::default().span(run(0xcc, 0xb2)), "orphaned-consumer", Error);
+    says(
+        Scene::default().span(span("worker", "work", "consumer", 0xcc, 0xb2).at(0, 5)),
+        "orphaned-consumer",
+        Error,
+    );
+    is_silent(healthy(), "orphaned-consumer");
+    // Beat has no trace to continue.
+    is_healthy(queued(message("t1").header("celery_beat_task", true)).span(run(0xcc, 0xb2)));
+}
