@@ -1,9 +1,13 @@
 //! Saved evidence: files and bundle folders, told apart by their content; and
 //! what a live broker shows, in the same lines.
 
+mod lines;
 mod live;
+mod notice;
 mod read;
 mod receiver_log;
+mod spans;
 
 pub use live::{Change, LiveBroker};
-pub use read::{BundleError, Notice, Reading, announce, read_evidence, take};
+pub use notice::Notice;
+pub use read::{BundleError, Reading, announce, read_evidence, take};

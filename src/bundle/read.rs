@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use super::receiver_log;
-use crate::evidence::{Evidence, Intake, Keep, Looker, Naming};
+use super::lines::{self, Line};
+use super::notice::{Notice, Notices};
+use super::{receiver_log, spans};
+use crate::evidence::{Evidence, Keep, Looker, Naming};
 use crate::wire::celery::ReadOptions;
 use crate::wire::celery::keys::{self, Key};
-use crate::wire::otlp::{DecodeError, decode_json_documents, decode_protobuf};
 use crate::wire::snapshot::{Content, KeyLine, SnapshotError, read_head, read_key};
 
 /// Why evidence could not be read at all.
@@ -16,25 +17,17 @@ use crate::wire::snapshot::{Content, KeyLine, SnapshotError, read_head, read_key
 pub enum BundleError {
     #[error("cannot read {path}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path}: neither a broker snapshot nor OTLP (JSON lines or protobuf)", path = .0.display())]
+    #[error("{path}: {NO_EVIDENCE}", path = .0.display())]
     Unknown(PathBuf),
     #[error("{path}: compressed; unpack it first", path = .0.display())]
     Compressed(PathBuf),
+    #[error("{path}: UTF-16; save it as UTF-8", path = .0.display())]
+    Utf16(PathBuf),
     #[error("{path}: a folder without evidence (redis.*.jsonl, spans.jsonl, *.binpb, receiver.jsonl)", path = .0.display())]
     EmptyFolder(PathBuf),
 }
 
-/// Something that was passed over, and where: nothing else is lost with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Notice {
-    pub path: PathBuf,
-    /// Counted from 1; `None` where the file has no lines.
-    pub line: Option<usize>,
-    pub what: String,
-    /// Whether it is as it should be, such as another program's list: worth
-    /// telling only to who asks for more.
-    pub is_expected: bool,
-}
+const NO_EVIDENCE: &str = "neither a broker snapshot nor OTLP (JSON lines or protobuf)";
 
 /// How the evidence is to be read.
 #[derive(Clone, Debug)]
@@ -58,6 +51,8 @@ enum Kind {
     OtlpProtobuf,
     Receiver,
     Compressed,
+    /// As PowerShell's `>` writes.
+    Utf16,
     /// JSON of another kind; in a folder it is passed over.
     OtherJson,
     Unknown,
@@ -83,6 +78,7 @@ pub fn read_evidence(
         } else {
             match read_file(path, reading, evidence, &mut notices)? {
                 Kind::Compressed => return Err(BundleError::Compressed(path.clone())),
+                Kind::Utf16 => return Err(BundleError::Utf16(path.clone())),
                 Kind::Unknown | Kind::OtherJson => return Err(BundleError::Unknown(path.clone())),
                 _ => {}
             }
@@ -92,6 +88,8 @@ pub fn read_evidence(
 }
 
 /// Reads what a folder holds. Spans that lie there in both encodings are read once.
+///
+/// A file that cannot be read is told of, and the others are read all the same.
 fn read_folder(
     folder: &Path,
     reading: &Reading,
@@ -102,24 +100,59 @@ fn read_folder(
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .map_err(failed)?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.is_file())
+        .filter(|path| is_named_evidence(path))
         .collect();
     files.sort();
-    let extension = |path: &Path, wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
-    if files.iter().any(|path| path.file_name().is_some_and(|name| name == "spans.jsonl")) {
-        files.retain(|path| !extension(path, "binpb"));
+    if files.iter().any(|path| path.file_name().is_some_and(|name| name == "spans.jsonl") && path.is_file()) {
+        files.retain(|path| path.extension().is_none_or(|extension| extension != "binpb"));
     }
     let mut found = false;
-    for file in files
-        .iter()
-        .filter(|path| extension(path, "jsonl") || extension(path, "json") || extension(path, "binpb"))
-    {
-        found |= !matches!(
-            read_file(file, reading, evidence, notices)?,
-            Kind::OtherJson | Kind::Unknown | Kind::Compressed
-        );
+    // Where nothing is found, this is why.
+    let mut first = None;
+    for file in &files {
+        let kind = if file.is_file() {
+            read_file(file, reading, evidence, notices)
+        } else {
+            Notices::of(file, notices).file("no file, or a link to nothing: passed over");
+            continue;
+        };
+        let mut notices = Notices::of(file, notices);
+        let (what, error) = match kind {
+            Ok(Kind::Compressed) => (
+                "compressed, and passed over: unpack it first".to_owned(),
+                BundleError::Compressed(file.clone()),
+            ),
+            Ok(Kind::Utf16) => {
+                ("UTF-16, and passed over: save it as UTF-8".to_owned(), BundleError::Utf16(file.clone()))
+            }
+            Ok(Kind::Unknown) => (format!("{NO_EVIDENCE}: passed over"), BundleError::Unknown(file.clone())),
+            Ok(Kind::OtherJson) => {
+                notices.expected("JSON of another kind: passed over");
+                continue;
+            }
+            Ok(_) => {
+                found = true;
+                continue;
+            }
+            Err(BundleError::Io { path, source }) => {
+                (format!("cannot be read: {source}"), BundleError::Io { path, source })
+            }
+            Err(error) => return Err(error),
+        };
+        notices.file(what);
+        first.get_or_insert(error);
     }
-    if found { Ok(()) } else { Err(BundleError::EmptyFolder(folder.to_owned())) }
+    if found { Ok(()) } else { Err(first.unwrap_or_else(|| BundleError::EmptyFolder(folder.to_owned()))) }
+}
+
+/// Whether a file of a folder is called like evidence, packed or not.
+fn is_named_evidence(path: &Path) -> bool {
+    const NAMES: [&str; 3] = ["jsonl", "json", "binpb"];
+    let is = |path: &Path, wanted: &[&str]| {
+        path.extension().is_some_and(|extension| wanted.iter().any(|wanted| extension == *wanted))
+    };
+    is(path, &NAMES)
+        || (is(path, &["gz", "zst"]) && path.file_stem().is_some_and(|stem| is(Path::new(stem), &NAMES)))
 }
 
 fn read_file(
@@ -133,6 +166,9 @@ fn read_file(
     // A pipe gives its beginning in pieces, and once only.
     let mut start = Vec::new();
     (&mut file).take(BEGINNING).read_to_end(&mut start).map_err(failed)?;
+    if start.starts_with(BYTE_ORDER_MARK) {
+        start.drain(..BYTE_ORDER_MARK.len());
+    }
     let mut kind = sniff(&start);
     let mut file = Cursor::new(start).chain(file);
     // Of a file that is empty only the name says what it is.
@@ -141,39 +177,23 @@ fn read_file(
     {
         kind = Kind::Receiver;
     }
+    let mut notices = Notices::of(path, notices);
     match kind {
-        Kind::Snapshot => {
-            // Twice: bindings and names first, so that each list's queue is
-            // known when its messages are read, and no list is held in memory,
-            // unless it comes through a pipe.
-            read_snapshot(path, &mut file, reading, evidence, notices).map_err(failed)?;
-        }
-        Kind::OtlpJson => {
-            let mut text = Vec::new();
-            file.read_to_end(&mut text).map_err(failed)?;
-            read_otlp_json(path, &text, evidence, notices);
-        }
-        Kind::OtlpProtobuf => {
-            let mut body = Vec::new();
-            file.read_to_end(&mut body).map_err(failed)?;
-            let mut intake = Intake::new(evidence);
-            intake.next_request();
-            if let Err(error) = decode_protobuf(&body, &mut intake) {
-                notices.push(Notice {
-                    path: path.to_owned(),
-                    line: None,
-                    what: error.to_string(),
-                    is_expected: false,
-                });
-            }
-        }
-        Kind::Receiver => {
-            receiver_log::read(path, &mut file, &mut evidence.receiver, notices).map_err(failed)?
-        }
-        Kind::Compressed | Kind::OtherJson | Kind::Unknown => {}
+        // Twice: bindings and names first, so that each list's queue is
+        // known when its messages are read, and no list is held in memory,
+        // unless it comes through a pipe.
+        Kind::Snapshot => read_snapshot(path, &mut file, reading, evidence, &mut notices),
+        Kind::OtlpJson => spans::read_json(&mut file, evidence, &mut notices),
+        Kind::OtlpProtobuf => spans::read_protobuf(&mut file, evidence, &mut notices),
+        Kind::Receiver => receiver_log::read(&mut file, &mut evidence.receiver, &mut notices),
+        Kind::Compressed | Kind::Utf16 | Kind::OtherJson | Kind::Unknown => Ok(()),
     }
+    .map_err(failed)?;
     Ok(kind)
 }
+
+/// What some programs begin UTF-8 with; it says nothing.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 fn sniff(beginning: &[u8]) -> Kind {
     if beginning.is_empty() {
@@ -182,6 +202,10 @@ fn sniff(beginning: &[u8]) -> Kind {
     }
     if beginning.starts_with(&[0x1f, 0x8b]) || beginning.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         return Kind::Compressed;
+    }
+    let halves = beginning.first_chunk::<2>();
+    if halves.is_some_and(|halves| matches!(halves, [0xff, 0xfe] | [0xfe, 0xff] | [b'{', 0] | [0, b'{'])) {
+        return Kind::Utf16;
     }
     let text = beginning.trim_ascii_start();
     let holds = |word: &[u8]| memchr::memmem::find(beginning, word).is_some();
@@ -205,60 +229,22 @@ fn sniff(beginning: &[u8]) -> Kind {
     }
 }
 
-fn read_otlp_json(path: &Path, text: &[u8], evidence: &mut Evidence, notices: &mut Vec<Notice>) {
-    let mut intake = Intake::new(evidence);
-    let is_lines = text
-        .split(|byte| *byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty())
-        .is_some_and(|line| serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok());
-    if !is_lines {
-        if let Err(error) = decode_json_documents(text, &mut intake, Intake::next_request) {
-            notices.push(Notice {
-                path: path.to_owned(),
-                line: None,
-                what: error.to_string(),
-                is_expected: false,
-            });
-        }
-        return;
-    }
-    for (number, line) in
-        text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty())
-    {
-        if let Err(error) = decode_json_documents(line, &mut intake, Intake::next_request) {
-            notices.push(Notice {
-                path: path.to_owned(),
-                line: Some(number + 1),
-                what: in_line(&error),
-                is_expected: false,
-            });
-        }
-    }
-}
-
-/// An error without its line, which is always the first of one.
-fn in_line(error: &DecodeError) -> String {
-    error.to_string().replace("at line 1 column", "at column")
-}
-
 fn read_snapshot(
     path: &Path,
     file: &mut impl BufRead,
     reading: &Reading,
     evidence: &mut Evidence,
-    notices: &mut Vec<Notice>,
+    notices: &mut Notices<'_>,
 ) -> io::Result<()> {
     let mut line = Vec::new();
-    file.read_until(b'\n', &mut line)?;
+    if lines::next(file, &mut line, lines::MOST)? == Line::TooLong {
+        notices.line(1, lines::too_long());
+        return Ok(());
+    }
     let head = match read_head(&line) {
         Ok(head) => head,
         Err(error) => {
-            notices.push(Notice {
-                path: path.to_owned(),
-                line: Some(1),
-                what: error.to_string(),
-                is_expected: false,
-            });
+            notices.line(1, error.to_string());
             return Ok(());
         }
     };
@@ -277,37 +263,28 @@ fn read_snapshot(
     }
     let mut whole = None;
     if !path.is_file() {
-        file.read_to_end(&mut line)?;
+        if !lines::rest(file, &mut line)? {
+            notices.file(lines::too_large());
+        }
         whole = Some(line);
     }
-    let each_line = |each: &mut dyn FnMut(usize, &[u8])| match &whole {
-        Some(whole) => each_line(&whole[..], each),
-        None => each_line(BufReader::new(File::open(path)?), each),
+    let each_line = |each: &mut dyn FnMut(usize, Option<&[u8]>)| match &whole {
+        Some(whole) => each_key(&whole[..], each),
+        None => each_key(BufReader::new(File::open(path)?), each),
     };
     each_line(&mut |_, line| {
-        if let Ok(line) = read_key(line) {
+        if let Some(Ok(line)) = line.map(read_key) {
             announce(&mut looker, &line);
         }
     })?;
-    each_line(&mut |number, line| match read_key(line) {
-        Ok(line) => take(&mut looker, &line),
-        Err(error) => {
-            notices.push(Notice {
-                path: path.to_owned(),
-                line: Some(number),
-                what: describe(&error),
-                is_expected: false,
-            });
-        }
+    each_line(&mut |number, line| match line.map(read_key) {
+        Some(Ok(line)) => take(&mut looker, &line),
+        Some(Err(error)) => notices.line(number, describe(&error)),
+        None => notices.line(number, lines::too_long()),
     })?;
     for (key, (count, why)) in std::mem::take(&mut looker.foreign) {
         let entries = if count == 1 { "entry" } else { "entries" };
-        notices.push(Notice {
-            path: path.to_owned(),
-            line: None,
-            what: format!("{count} {entries} of `{key}` passed over: {why}"),
-            is_expected: true,
-        });
+        notices.expected(format!("{count} {entries} of `{key}` passed over: {why}"));
     }
     looker.finish();
     Ok(())
@@ -318,19 +295,12 @@ fn describe(error: &SnapshotError) -> String {
 }
 
 /// Calls `each` with every line but the first, and its number.
-fn each_line(mut file: impl BufRead, mut each: impl FnMut(usize, &[u8])) -> io::Result<()> {
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        if file.read_until(b'\n', &mut line)? == 0 {
-            break;
+fn each_key(file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) -> io::Result<()> {
+    lines::each(file, |number, line| {
+        if number > 1 {
+            each(number, line);
         }
-        let text = line.trim_ascii();
-        if number > 1 && !text.is_empty() {
-            each(number, text);
-        }
-    }
-    Ok(())
+    })
 }
 
 /// The first time over: what is bound, and which lists there are.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::marker::PhantomData;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -135,14 +136,42 @@ const fn yes() -> bool {
     true
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// A text, or `{"b64": "…"}` where the bytes are none. Read by hand, because
+/// serde keeps a copy of each value of an untagged enum to try another with.
 enum Entry<'a> {
-    #[serde(borrow)]
     Text(Cow<'a, str>),
-    Binary {
-        b64: String,
-    },
+    Binary { b64: String },
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entry<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Entry<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text or {\"b64\": …}")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Entry::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Entry::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                #[derive(Deserialize)]
+                struct Binary {
+                    b64: String,
+                }
+                let map = serde::de::value::MapAccessDeserializer::new(map);
+                Binary::deserialize(map).map(|Binary { b64 }| Entry::Binary { b64 })
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 impl<'a> Entry<'a> {
@@ -182,16 +211,17 @@ pub fn read_head(line: &[u8]) -> Result<Head, SnapshotError> {
 pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
     let raw: RawLine<'_> = serde_json::from_slice(line)?;
     let entries = raw.entries.map_or("null", RawValue::get);
-    let bytes = |list: Option<Vec<Entry<'_>>>| -> Result<Vec<Bytes<'_>>, SnapshotError> {
+    let bytes = |list: Option<Many<Entry<'_>>>| -> Result<Vec<Bytes<'_>>, SnapshotError> {
         list.unwrap_or_default()
+            .0
             .into_iter()
             .map(|entry| Ok(Cow::Owned(entry.bytes()?.into_owned())))
             .collect()
     };
     let content = match raw.kind.as_str() {
         "list" => {
-            let list: Option<Vec<Entry<'_>>> = serde_json::from_str(entries)?;
-            Content::List(list.unwrap_or_default().into_iter().map(Entry::bytes).collect::<Result<_, _>>()?)
+            let list: Option<Many<Entry<'_>>> = serde_json::from_str(entries)?;
+            Content::List(list.unwrap_or_default().0.into_iter().map(Entry::bytes).collect::<Result<_, _>>()?)
         }
         "set" => Content::Set(bytes(serde_json::from_str(entries)?)?),
         "hash" => {
@@ -205,10 +235,11 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
             )
         }
         "zset" => {
-            let pairs: Option<Vec<(Entry<'_>, f64)>> = serde_json::from_str(entries)?;
+            let pairs: Option<Many<(Entry<'_>, f64)>> = serde_json::from_str(entries)?;
             Content::Zset(
                 pairs
                     .unwrap_or_default()
+                    .0
                     .into_iter()
                     .map(|(member, score)| Ok((member.bytes()?, score)))
                     .collect::<Result<_, SnapshotError>>()?,
@@ -231,6 +262,48 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
     })
 }
 
+/// The most entries that a line may have: an entry of three bytes of text is
+/// fifty in memory.
+const ENTRIES: usize = 1 << 22;
+
+fn too_many<E: serde::de::Error>() -> E {
+    E::custom(format_args!("more than {ENTRIES} entries in one line: give a long list as several lines"))
+}
+
+/// The items of an array.
+struct Many<T>(Vec<T>);
+
+impl<T> Default for Many<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Many<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = list.next_element()? {
+                    if items.len() == ENTRIES {
+                        return Err(too_many());
+                    }
+                    items.push(item);
+                }
+                Ok(Many(items))
+            }
+        }
+        deserializer.deserialize_seq(Visitor(PhantomData))
+    }
+}
+
 /// The members of an object, in their order.
 struct Pairs<'a>(Vec<(Cow<'a, str>, Entry<'a>)>);
 
@@ -247,6 +320,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
                 while let Some(pair) = map.next_entry()? {
+                    if pairs.len() == ENTRIES {
+                        return Err(too_many());
+                    }
                     pairs.push(pair);
                 }
                 Ok(Pairs(pairs))
@@ -345,6 +421,18 @@ mod tests {
             read_head(br#"{"snapshot": "broker/2", "captured_at": "2026-11-22T19:49:57.749Z"}"#).is_err()
         );
         assert!(read_head(br#"{"snapshot": "broker/1", "captured_at": "noon"}"#).is_err());
+    }
+
+    #[test]
+    fn a_line_of_millions_of_nothings_is_refused() {
+        let line = |kind, [open, close]: [&str; 2], entry: &str| {
+            let entries = vec![entry; ENTRIES + 1].join(",");
+            format!(r#"{{"key": "k", "type": "{kind}", "entries": {open}{entries}{close}}}"#)
+        };
+        for line in [line("list", ["[", "]"], r#""""#), line("hash", ["{", "}"], r#""":"""#)] {
+            let why = read_key(line.as_bytes()).expect_err("too many").to_string();
+            assert!(why.contains("more than 4194304 entries in one line"), "{why}");
+        }
     }
 
     proptest! {

@@ -1,0 +1,93 @@
+//! Lines of hostile files: one that never ends costs nothing but the time to
+//! read past it.
+
+use std::io::{self, BufRead, Read};
+
+/// The most of a file that is held at once, in bytes: a line, or a file that is
+/// read whole because it has no lines. The largest request that a receiver takes
+/// (64 MiB) is some 300 MiB as a line of OTLP/JSON.
+pub const MOST: usize = 512 << 20;
+
+/// [`MOST`] as people read it.
+pub const MOST_SAID: &str = "512 MiB";
+
+/// What [`next`] found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Line {
+    Whole,
+    /// It has more bytes than may be held, and was read past.
+    TooLong,
+    End,
+}
+
+/// Reads the next line of at most `most` bytes, its line feed too.
+pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Result<Line> {
+    line.clear();
+    let count = file.by_ref().take(most as u64).read_until(b'\n', line)?;
+    if count == 0 {
+        return Ok(Line::End);
+    }
+    if count < most || line.ends_with(b"\n") || file.fill_buf()?.is_empty() {
+        return Ok(Line::Whole);
+    }
+    *line = Vec::new();
+    file.skip_until(b'\n')?;
+    Ok(Line::TooLong)
+}
+
+/// Calls `each` with the number, counted from 1, of every line that is not blank;
+/// and with the line, or `None` where it is too long.
+pub fn each(mut file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) -> io::Result<()> {
+    let mut line = Vec::new();
+    for number in 1.. {
+        match next(&mut file, &mut line, MOST)? {
+            Line::Whole if line.trim_ascii().is_empty() => {}
+            Line::Whole => each(number, Some(line.trim_ascii_end())),
+            Line::TooLong => each(number, None),
+            Line::End => break,
+        }
+    }
+    Ok(())
+}
+
+/// What is said of a line that is [`Line::TooLong`].
+pub fn too_long() -> String {
+    format!("the line has more than {MOST_SAID}, which is the most that is read at once: it was passed over")
+}
+
+/// Reads the rest of a file after what `text` holds already, to at most [`MOST`]
+/// bytes; whether that was all of it.
+pub fn rest(file: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<bool> {
+    file.by_ref().take(MOST.saturating_sub(text.len()) as u64).read_to_end(text)?;
+    Ok(file.fill_buf()?.is_empty())
+}
+
+/// What is said of a file of which [`rest`] left something.
+pub fn too_large() -> String {
+    format!("only its first {MOST_SAID} were read, which is the most that is read at once")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_takes_no_other_with_it() {
+        let mut file = &b"short\n12345678901\n\n1234567890\nlast"[..];
+        let mut line = Vec::new();
+        let mut read = |line: &mut Vec<u8>| next(&mut file, line, 11).expect("memory");
+        assert_eq!((read(&mut line), &line[..]), (Line::Whole, &b"short\n"[..]));
+        assert_eq!((read(&mut line), &line[..]), (Line::TooLong, &b""[..]));
+        assert_eq!((read(&mut line), &line[..]), (Line::Whole, &b"\n"[..]));
+        assert_eq!((read(&mut line), &line[..]), (Line::Whole, &b"1234567890\n"[..]));
+        assert_eq!((read(&mut line), &line[..]), (Line::Whole, &b"last"[..]));
+        assert_eq!(read(&mut line), Line::End);
+    }
+
+    #[test]
+    fn a_last_line_of_just_the_limit_is_whole() {
+        let mut line = Vec::new();
+        assert_eq!(next(&mut &b"12345"[..], &mut line, 5).expect("memory"), Line::Whole);
+        assert_eq!(line, b"12345");
+    }
+}

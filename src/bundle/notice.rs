@@ -1,0 +1,77 @@
+//! What was passed over, and where.
+
+use std::path::{Path, PathBuf};
+
+/// Something that was passed over, and where: nothing else is lost with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Notice {
+    pub path: PathBuf,
+    /// Counted from 1; `None` where the file has no lines.
+    pub line: Option<usize>,
+    pub what: String,
+    /// Whether it is as it should be, such as another program's list: worth
+    /// telling only to who asks for more.
+    pub is_expected: bool,
+}
+
+/// The notices of one file. Each broken line of the first thousand is told by
+/// itself, and the others as a number: a file may hold a billion of them.
+pub struct Notices<'n> {
+    path: &'n Path,
+    all: &'n mut Vec<Notice>,
+    lines: usize,
+}
+
+impl<'n> Notices<'n> {
+    const LINES: usize = 1_000;
+
+    pub fn of(path: &'n Path, all: &'n mut Vec<Notice>) -> Self {
+        Self { path, all, lines: 0 }
+    }
+
+    fn push(&mut self, line: Option<usize>, what: String, is_expected: bool) {
+        self.all.push(Notice { path: self.path.to_owned(), line, what, is_expected });
+    }
+
+    /// Of the file as a whole.
+    pub fn file(&mut self, what: impl Into<String>) {
+        self.push(None, what.into(), false);
+    }
+
+    /// Of the file as a whole, and as it should be.
+    pub fn expected(&mut self, what: impl Into<String>) {
+        self.push(None, what.into(), true);
+    }
+
+    /// Of a line, counted from 1.
+    pub fn line(&mut self, number: usize, what: impl Into<String>) {
+        self.lines += 1;
+        if self.lines <= Self::LINES {
+            self.push(Some(number), what.into(), false);
+        }
+    }
+}
+
+impl Drop for Notices<'_> {
+    fn drop(&mut self) {
+        if let Some(untold) = self.lines.checked_sub(Self::LINES).filter(|untold| *untold > 0) {
+            self.push(None, format!("{untold} more lines that cannot be read were passed over"), false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_broken_lines_are_no_million_notices() {
+        let mut all = Vec::new();
+        let mut notices = Notices::of(Path::new("spans.jsonl"), &mut all);
+        (1..=1_000_000).for_each(|number| notices.line(number, "broken"));
+        drop(notices);
+        assert_eq!(all.len(), 1_001);
+        assert_eq!(all[999].line, Some(1_000));
+        assert!(all[1_000].what.starts_with("999000 more lines"), "{:?}", all[1_000]);
+    }
+}

@@ -1,0 +1,98 @@
+//! Files of OTLP: protobuf, documents of JSON, and JSON lines.
+
+use std::io::{self, BufRead, Cursor, Read};
+
+use super::lines::{self, Line};
+use super::notice::Notices;
+use crate::evidence::{Evidence, Intake};
+use crate::wire::otlp::{DecodeError, decode_json_documents, decode_protobuf};
+
+/// Reads one request in protobuf, which is all of the file.
+pub fn read_protobuf(
+    file: &mut impl BufRead,
+    evidence: &mut Evidence,
+    notices: &mut Notices<'_>,
+) -> io::Result<()> {
+    let mut body = Vec::new();
+    let is_all = lines::rest(file, &mut body)?;
+    let mut intake = Intake::new(evidence);
+    intake.next_request();
+    let decoded = decode_protobuf(&body, &mut intake);
+    if !is_all {
+        notices.file(lines::too_large());
+    } else if let Err(error) = decoded {
+        notices.file(error.to_string());
+    }
+    Ok(())
+}
+
+/// Reads requests in JSON: one a line, or documents of any shape one after the other.
+pub fn read_json(
+    file: &mut impl BufRead,
+    evidence: &mut Evidence,
+    notices: &mut Notices<'_>,
+) -> io::Result<()> {
+    let mut intake = Intake::new(evidence);
+    let mut start = Vec::new();
+    let mut line = Vec::new();
+    // What comes up to the first line that says something decides.
+    loop {
+        match lines::next(file, &mut line, lines::MOST)? {
+            Line::Whole => start.extend_from_slice(&line),
+            Line::TooLong => {
+                // A file of lines like it, or a document of one line: then this was all.
+                let before = memchr::memchr_iter(b'\n', &start).count();
+                notices.line(before + 1, lines::too_long());
+                let before = Cursor::new(vec![b'\n'; before + 1]);
+                return read_lines(before.chain(file), &mut intake, notices);
+            }
+            Line::End => break,
+        }
+        if !line.trim_ascii().is_empty() {
+            break;
+        }
+    }
+    if is_json(&line) {
+        return read_lines(Cursor::new(start).chain(file), &mut intake, notices);
+    }
+    drop(line);
+    let is_all = lines::rest(file, &mut start)?;
+    if !is_all {
+        notices.file(lines::too_large());
+    }
+    // The first line of many may be the one that is broken.
+    if start.split(|byte| *byte == b'\n').any(is_request) {
+        return read_lines(&start[..], &mut intake, notices);
+    }
+    if let Err(error) = decode_json_documents(&start, &mut intake, Intake::next_request)
+        && is_all
+    {
+        notices.file(error.to_string());
+    }
+    Ok(())
+}
+
+fn read_lines(file: impl BufRead, intake: &mut Intake<'_>, notices: &mut Notices<'_>) -> io::Result<()> {
+    lines::each(file, |number, line| {
+        let Some(line) = line else { return notices.line(number, lines::too_long()) };
+        if let Err(error) = decode_json_documents(line, intake, Intake::next_request) {
+            notices.line(number, in_line(&error));
+        }
+    })
+}
+
+fn is_json(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+}
+
+/// Whether a line is a request by itself, which none of a document that is
+/// written over several lines is.
+fn is_request(line: &[u8]) -> bool {
+    let holds = |word: &[u8]| memchr::memmem::find(line, word).is_some();
+    (holds(b"\"resourceSpans\"") || holds(b"\"resource_spans\"")) && is_json(line)
+}
+
+/// An error without its line, which is always the first of one.
+fn in_line(error: &DecodeError) -> String {
+    error.to_string().replace("at line 1 column", "at column")
+}
