@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{Reading, announce, take};
+use super::overheard::hear;
+use super::read::Reading;
+use super::snapshot::{announce, take};
 use crate::evidence::{Atlas, Evidence, Fate, Looker, Recall};
 use crate::model::Timestamp;
 use crate::wire::celery::NotAMessage;
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::KeyLine;
 
 /// Takes the looks at one broker into the evidence, one after the other.
 ///
@@ -101,23 +103,9 @@ impl LiveBroker {
         Change { gone, passed_over }
     }
 
-    /// Takes what was overheard at `at`: a message that was pushed or is held
-    /// now, or a result. It is no look: nothing is said of what was not heard.
+    /// Takes what was overheard at `at`, which is no look.
     pub fn overheard(&mut self, evidence: &mut Evidence, at: Timestamp, line: &KeyLine<'_>) {
-        let foreign = evidence.foreign_entries;
-        let Reading { keep, options, naming } = &self.reading;
-        let atlas = std::mem::take(&mut self.atlas);
-        let mut looker =
-            Looker::new(evidence, &self.name, at, *keep, *options, naming.clone()).with_atlas(atlas);
-        looker.note_seen();
-        match &line.content {
-            // Bindings are taken from looks.
-            Content::Set(_) => {}
-            _ => take(&mut looker, line),
-        }
-        let seen = looker.seen();
-        self.atlas = looker.leave();
-        evidence.foreign_entries = foreign;
+        let seen = hear(evidence, &self.name, &self.reading, &mut self.atlas, at, line);
         let room = Self::HERE.saturating_sub(self.here.len());
         self.here.extend(seen.into_iter().take(room));
     }
@@ -130,6 +118,7 @@ mod tests {
 
     use super::*;
     use crate::model::MessageState;
+    use crate::wire::snapshot::Content;
 
     const ID: &str = "d580ee63-5e29-49b3-aef9-d4937b4c5aea";
 

@@ -4,10 +4,13 @@
 mod lines;
 mod live;
 mod notice;
+mod overheard;
 mod read;
 mod receiver_log;
+mod snapshot;
 mod spans;
 
 pub use live::{Change, LiveBroker};
 pub use notice::Notice;
-pub use read::{BundleError, Reading, announce, read_evidence, take};
+pub use read::{BundleError, Reading, read_evidence};
+pub use snapshot::{announce, take};

@@ -18,11 +18,11 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use serde::Serialize;
 
-use super::save::Saver;
+use super::save::{Saver, redacted};
 use crate::evidence::{Endpoints, ReceiverLog};
 use crate::model::Timestamp;
 use crate::receiver::{Encoding, Ended};
-use crate::wire::snapshot::KeyLine;
+use crate::wire::snapshot::{KeyLine, write_overheard, write_overheard_head};
 
 /// Writes a bundle.
 #[derive(Debug)]
@@ -39,6 +39,7 @@ enum Job {
     Spans(Encoding, Bytes),
     Request(String),
     Snapshot(Snapshot),
+    Overheard { broker: String, at: Timestamp, line: KeyLine<'static> },
     End,
 }
 
@@ -70,7 +71,13 @@ impl Keeper {
         let requests = BufWriter::new(create("receiver.jsonl")?);
         let (jobs, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let write = Writing { folder: folder.to_owned(), spans, requests, waiting: Arc::clone(&waiting) };
+        let write = Writing {
+            folder: folder.to_owned(),
+            spans,
+            requests,
+            overheard: None,
+            waiting: Arc::clone(&waiting),
+        };
         let writer = thread::spawn(move || write.all(&queue));
         Ok(Self {
             folder: folder.to_owned(),
@@ -134,6 +141,11 @@ impl Keeper {
         self.offer(bytes, Job::Snapshot(snapshot));
     }
 
+    /// Keeps what was overheard at a time, bodies redacted.
+    pub fn overheard(&self, broker: &str, at: Timestamp, line: KeyLine<'static>) {
+        self.offer(line.weight(), Job::Overheard { broker: broker.to_owned(), at, line });
+    }
+
     /// Writes what waits, and says how many requests could not be kept.
     pub fn close(&self) -> anyhow::Result<u64> {
         let _ = self.jobs.send(Job::End);
@@ -171,6 +183,8 @@ struct Writing {
     folder: PathBuf,
     spans: BufWriter<File>,
     requests: BufWriter<File>,
+    /// Where anything was overheard.
+    overheard: Option<BufWriter<File>>,
     waiting: Arc<AtomicUsize>,
 }
 
@@ -195,9 +209,18 @@ impl Writing {
                     self.waiting.fetch_sub(bytes, Ordering::Relaxed);
                     self.snapshot(&snapshot)?;
                 }
+                Job::Overheard { broker, at, line } => {
+                    self.waiting.fetch_sub(line.weight(), Ordering::Relaxed);
+                    let out = match &mut self.overheard {
+                        Some(out) => out,
+                        None => self.overheard.insert(overheard(&self.folder, &broker)?),
+                    };
+                    write_overheard(out, at, &redacted(&line))?;
+                }
                 Job::End => break,
             }
         }
+        self.overheard.iter_mut().try_for_each(Write::flush)?;
         self.spans.flush()?;
         self.requests.flush()
     }
@@ -209,6 +232,13 @@ impl Writing {
         lines.iter().try_for_each(|line| saver.key(line))?;
         saver.finish()
     }
+}
+
+/// Begins the file of what is overheard: after those of the looks, by its name.
+fn overheard(folder: &Path, broker: &str) -> io::Result<BufWriter<File>> {
+    let mut out = BufWriter::new(File::create(folder.join("redis.overheard.jsonl"))?);
+    write_overheard_head(&mut out, broker)?;
+    Ok(out)
 }
 
 /// The request as one line of OTLP/JSON; `None` where it is none.

@@ -32,22 +32,27 @@ impl Saver {
         if self.with_args {
             return write_key(&mut self.out, line);
         }
-        let content = match &line.content {
-            Content::List(entries) => {
-                Content::List(entries.iter().map(|entry| Cow::Owned(redact_message(entry))).collect())
-            }
-            Content::Hash(pairs) => {
-                let redact =
-                    |(tag, value): &(_, Cow<'_, [u8]>)| (Cow::clone(tag), Cow::Owned(redact_unacked(value)));
-                Content::Hash(pairs.iter().map(redact).collect())
-            }
-            Content::String(value) => Content::String(Cow::Owned(redact_result(value))),
-            other => other.clone(),
-        };
-        write_key(&mut self.out, &KeyLine { key: Cow::clone(&line.key), content, ..*line })
+        write_key(&mut self.out, &redacted(line))
     }
 
     pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+/// A key without arguments, return values and values of baggage.
+pub fn redacted<'a>(line: &KeyLine<'a>) -> KeyLine<'a> {
+    let content = match &line.content {
+        Content::List(entries) => {
+            Content::List(entries.iter().map(|entry| Cow::Owned(redact_message(entry))).collect())
+        }
+        Content::Hash(pairs) => {
+            let redact =
+                |(tag, value): &(_, Cow<'_, [u8]>)| (Cow::clone(tag), Cow::Owned(redact_unacked(value)));
+            Content::Hash(pairs.iter().map(redact).collect())
+        }
+        Content::String(value) => Content::String(Cow::Owned(redact_result(value))),
+        other => other.clone(),
+    };
+    KeyLine { key: Cow::clone(&line.key), content, ..*line }
 }

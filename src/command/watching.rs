@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::say;
 use super::session::Session;
-use crate::broker::{BrokerError, BrokerUrl, Glimpse, Monitor, Watch, WatchOptions};
+use crate::broker::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
 use crate::evidence::{Keep, Naming};
 use crate::wire::celery::ReadOptions;
@@ -241,6 +241,10 @@ impl Feed {
                 live.overheard(&mut watch.evidence, overheard.at, &overheard.line);
             }
             watch.make_room();
+            drop((live, watch));
+            if let Some(keeper) = self.session.keeper() {
+                heard.into_iter().for_each(|Overheard { at, line }| keeper.overheard(&self.name, at, line));
+            }
         }
     }
 }

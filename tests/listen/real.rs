@@ -69,10 +69,27 @@ fn a_worker_with_another_propagator_is_named_for_certain() {
 #[test]
 fn the_monitor_sees_what_polling_misses() {
     // A fast worker that is there before the orders: nothing lies in the queue.
-    let (code, report, error) = run("grpc", &[("ORDERS", "2")], &["--broker-monitor"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    let args = ["--broker-monitor", "--save", bundle.to_str().expect("UTF-8")];
+    let (code, report, error) = run("grpc", &[("ORDERS", "2")], &args);
     assert_eq!(code, Some(0), "{report:#}{error}");
     assert_eq!(report["inputs"]["messages"], 2, "{}", report["inputs"]);
     assert_eq!(report["limits"]["messages_not_seen"], 0, "{}", report["limits"]);
+
+    // It is kept, without arguments, and says the same again.
+    let overheard = fs::read_to_string(bundle.join("redis.overheard.jsonl")).expect("kept");
+    assert!(overheard.contains("traceparent") && !overheard.contains("u123"), "{overheard}");
+    let again = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["diagnose", "--format", "json"])
+        .arg(&bundle)
+        .output()
+        .expect("tracelink runs");
+    let again: Value = serde_json::from_slice(&again.stdout).expect("a report");
+    for part in ["verdict", "findings", "handoffs", "traces"] {
+        assert_eq!(again[part], report[part], "{part}");
+    }
+    assert_eq!(again["inputs"]["messages"], 2, "{}", again["inputs"]);
 }
 
 /// An API in JavaScript, which sends OTLP/JSON, before the worker in Python,
