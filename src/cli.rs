@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 /// Says why a distributed trace breaks between a web API and its Celery worker,
@@ -97,7 +98,8 @@ pub struct InspectQueue {
     #[arg(
         long,
         env = "TRACELINK_BROKER",
-        default_value = "redis://127.0.0.1:6379/0",
+        default_value = LOCAL_REDIS,
+        value_parser = or_local_redis,
         hide_env_values = true,
         value_name = "URL"
     )]
@@ -216,7 +218,7 @@ pub struct Listen {
     )]
     pub forward_headers: Vec<String>,
     /// The certificates to know an https endpoint of --forward by, as PEM
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", hide_env_values = true, value_name = "FILE")]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", hide_env_values = true, value_name = "FILE", value_parser = path())]
     pub forward_certificate: Option<PathBuf>,
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
     #[arg(long, value_name = "DIR")]
@@ -224,6 +226,19 @@ pub struct Listen {
     /// Run this command under the receiver, and end with it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
+}
+
+const LOCAL_REDIS: &str = "redis://127.0.0.1:6379/0";
+
+/// A variable that is empty is none, by the conventions of XDG and
+/// OpenTelemetry; what reads these passes over an empty one.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what clap asks for")]
+fn or_local_redis(url: &str) -> Result<String, std::convert::Infallible> {
+    Ok(if url.is_empty() { LOCAL_REDIS } else { url }.to_owned())
 }
 
 /// `4317`, `:4317`, `0.0.0.0:4317`, `[::1]:4317`: loopback unless another is named.
@@ -306,9 +321,9 @@ pub struct Demo {
     #[arg(long)]
     pub keep: bool,
     /// Where the Python application's environment is made, once
-    #[arg(long, env = "XDG_CACHE_HOME", hide = true, value_name = "DIR")]
+    #[arg(long, env = "XDG_CACHE_HOME", hide = true, value_name = "DIR", value_parser = path())]
     pub cache: Option<PathBuf>,
-    #[arg(long, env = "HOME", hide = true, value_name = "DIR")]
+    #[arg(long, env = "HOME", hide = true, value_name = "DIR", value_parser = path())]
     pub home: Option<PathBuf>,
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tracelink::cli::Cli;
-use tracelink::command::{self, Exit};
+use tracelink::command;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Err(error) if command::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             command::say(&format!("tracelink: {error:#}"));
-            Exit::Environment.into()
+            command::exit_of_error(&error).into()
         }
     }
 }

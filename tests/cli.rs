@@ -81,13 +81,36 @@ fn exit_codes_are_those_of_the_promise() {
     assert_eq!(code(&["diagnose", &damaged]), Some(0));
     assert_eq!(code(&["diagnose", &damaged, "--fail-on", "warning"]), Some(1));
     assert_eq!(code(&["diagnose"]), Some(2));
+    assert_eq!(code(&["explain", "nonsense"]), Some(2));
     assert_eq!(code(&["diagnose", "no/such/file"]), Some(4));
-    assert_eq!(code(&["inspect-queue", "--broker", "amqp://localhost"]), Some(4));
+    assert_eq!(code(&["inspect-queue", "--broker", "amqp://localhost"]), Some(2));
     assert_eq!(code(&["inspect-queue", "--broker", "redis://127.0.0.1:1/0"]), Some(4));
     let folder = tempfile::tempdir().expect("a folder");
     let empty = folder.path().join("empty.jsonl");
     std::fs::write(&empty, "{\"resourceSpans\": []}\n").expect("writable");
     assert_eq!(code(&["diagnose", empty.to_str().expect("UTF-8")]), Some(3));
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let run = |args: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_tracelink"))
+            .args(args)
+            .envs(
+                ["HOME", "XDG_CACHE_HOME", "OTEL_EXPORTER_OTLP_CERTIFICATE", "OTEL_EXPORTER_OTLP_HEADERS"]
+                    .map(|name| (name, "")),
+            )
+            .env("TRACELINK_BROKER", "")
+            .output()
+            .expect("tracelink runs")
+    };
+    let listened = run(&["listen", "--grpc", "0", "--http", "0", "--for", "100ms"]);
+    assert_eq!(listened.status.code(), Some(3), "{}", stderr(&listened));
+    let forwarded =
+        run(&["listen", "--grpc", "0", "--http", "0", "--for", "100ms", "--forward", "http://127.0.0.1:1"]);
+    assert_eq!(forwarded.status.code(), Some(3), "{}", stderr(&forwarded));
+    let faults = run(&["demo", "--list-faults"]);
+    assert_eq!(faults.status.code(), Some(0), "{}", stderr(&faults));
 }
 
 #[test]
@@ -185,7 +208,7 @@ fn explain_prints_every_diagnosis_and_suggests() {
         assert!(output.status.success() && stdout(&output).contains("How to fix it"));
     }
     let unknown = tracelink(&["explain", "worker-quiet"]);
-    assert_eq!(unknown.status.code(), Some(4));
+    assert_eq!(unknown.status.code(), Some(2));
     assert!(stderr(&unknown).contains("did you mean `worker"), "{}", stderr(&unknown));
 }
 

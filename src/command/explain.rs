@@ -2,10 +2,8 @@
 
 use std::io::Write;
 
-use anyhow::bail;
-
-use super::Exit;
 use super::suggest::did_you_mean;
+use super::{Exit, usage};
 use crate::cli;
 use crate::diagnosis;
 use crate::report::explanation;
@@ -18,7 +16,9 @@ pub fn run(args: &cli::Explain) -> anyhow::Result<Exit> {
             Some(diagnosis) => explanation::one(diagnosis, &mut out)?,
             None => {
                 let hint = did_you_mean(name, diagnosis::all().into_iter().map(|diagnosis| diagnosis.slug));
-                bail!("no diagnosis is called `{name}`{hint}\n  tracelink explain lists them all")
+                return Err(usage(format!(
+                    "no diagnosis is called `{name}`{hint}\n  tracelink explain lists them all"
+                )));
             }
         },
     }

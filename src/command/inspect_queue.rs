@@ -26,6 +26,8 @@ use crate::wire::snapshot::KeyLine;
 
 /// How long `--watch` waits between two looks.
 const WATCH: Duration = Duration::from_secs(2);
+/// How long Ctrl-C may wait for an answer.
+const MOMENT: Duration = Duration::from_millis(50);
 
 pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
     if let Some(snapshot) = &args.snapshot {
@@ -47,9 +49,12 @@ pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
         if !args.watch || is_interrupted {
             return Ok(exit);
         }
-        std::thread::sleep(WATCH);
-        if interrupted.load(Ordering::Relaxed) {
-            return Ok(Exit::Interrupted);
+        // A sleep goes on after a signal.
+        for _ in 0..WATCH.as_millis() / MOMENT.as_millis() {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(Exit::Interrupted);
+            }
+            std::thread::sleep(MOMENT);
         }
     }
 }
@@ -133,7 +138,8 @@ fn inspect(
     let create = |path| create(path, url, now, complete, args.show_args);
     let mut saver = args.save.as_deref().map(create).transpose()?;
     progress.begin(plan.entries());
-    let mut saved = survey.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding));
+    survey.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding))?;
+    let mut saved = Ok(());
     let reading = read(&mut connection, &plan, &mut |page| {
         take(&mut looker, &page);
         saved = keep_line(saver.as_mut(), &page);

@@ -24,15 +24,45 @@ use crate::model::Timestamp;
 use crate::receiver::{Encoding, Ended};
 use crate::wire::snapshot::{KeyLine, write_overheard, write_overheard_head};
 
+/// What every bundle has: its spans, and how each request ended.
+const FILES: [&str; 2] = ["spans.jsonl", "receiver.jsonl"];
+
 /// Writes a bundle.
 #[derive(Debug)]
 pub struct Keeper {
     folder: PathBuf,
     jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
-    lost: AtomicU64,
+    lost: Arc<Lost>,
     snapshots: AtomicU64,
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
+}
+
+/// What could not be kept.
+#[derive(Default, Debug)]
+struct Lost {
+    /// More was waiting for the disk than may wait.
+    waiting: AtomicU64,
+    /// Requests that are taken, with what is no text in them replaced, and that
+    /// OTLP/JSON cannot hold.
+    unwritable: AtomicU64,
+    /// Looks at the broker past the last that is kept.
+    looks: AtomicU64,
+}
+
+impl Lost {
+    /// What there is to say of it, a sentence each.
+    fn told(&self) -> Vec<String> {
+        let count = |lost: &AtomicU64| Some(lost.load(Ordering::Relaxed)).filter(|lost| *lost > 0);
+        let waiting = count(&self.waiting)
+            .map(|lost| format!("{lost} requests or looks were not kept: the disk was too slow"));
+        let unwritable = count(&self.unwritable)
+            .map(|lost| format!("{lost} requests were not kept: they hold texts that are no UTF-8"));
+        let looks = count(&self.looks).map(|lost| {
+            format!("{lost} looks at the broker were not kept: {} are the most", Keeper::SNAPSHOTS)
+        });
+        [waiting, unwritable, looks].into_iter().flatten().collect()
+    }
 }
 
 enum Job {
@@ -67,11 +97,13 @@ impl Keeper {
                 format!("cannot write {}: --save wants a folder without a bundle in it", path.display())
             })
         };
-        let spans = BufWriter::new(create("spans.jsonl")?);
-        let requests = BufWriter::new(create("receiver.jsonl")?);
+        let [spans, requests] = FILES;
+        let (spans, requests) = (BufWriter::new(create(spans)?), BufWriter::new(create(requests)?));
         let (jobs, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
+        let lost = Arc::new(Lost::default());
         let write = Writing {
+            lost: Arc::clone(&lost),
             folder: folder.to_owned(),
             spans,
             requests,
@@ -83,7 +115,7 @@ impl Keeper {
             folder: folder.to_owned(),
             jobs,
             waiting,
-            lost: AtomicU64::new(0),
+            lost,
             snapshots: AtomicU64::new(0),
             writer: Mutex::new(Some(writer)),
         })
@@ -91,12 +123,12 @@ impl Keeper {
 
     fn offer(&self, bytes: usize, job: Job) {
         if self.waiting.load(Ordering::Relaxed).saturating_add(bytes) > Self::WAITING {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.waiting.fetch_add(1, Ordering::Relaxed);
             return;
         }
         self.waiting.fetch_add(bytes, Ordering::Relaxed);
         if self.jobs.send(job).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.waiting.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -133,7 +165,7 @@ impl Keeper {
     pub fn snapshot(&self, broker: &str, at: Timestamp, complete: bool, lines: Vec<KeyLine<'static>>) {
         let number = self.snapshots.fetch_add(1, Ordering::Relaxed);
         if number >= Self::SNAPSHOTS {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+            self.lost.looks.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let bytes = lines.iter().map(KeyLine::weight).sum();
@@ -146,14 +178,26 @@ impl Keeper {
         self.offer(line.weight(), Job::Overheard { broker: broker.to_owned(), at, line });
     }
 
-    /// Writes what waits, and says how many requests could not be kept.
-    pub fn close(&self) -> anyhow::Result<u64> {
+    /// Takes away what [`Keeper::open`] made, where nothing was kept.
+    pub fn discard(&self) {
+        let _ = self.close();
+        for name in FILES {
+            let path = self.folder.join(name);
+            if path.metadata().is_ok_and(|file| file.len() == 0) {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Writes what waits, and gives a sentence on each kind of thing that could
+    /// not be kept.
+    pub fn close(&self) -> anyhow::Result<Vec<String>> {
         let _ = self.jobs.send(Job::End);
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let written =
             writer.map(|writer| writer.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
         written.transpose().with_context(|| format!("cannot write the bundle {}", self.folder.display()))?;
-        Ok(self.lost.load(Ordering::Relaxed))
+        Ok(self.lost.told())
     }
 }
 
@@ -186,6 +230,7 @@ struct Writing {
     /// Where anything was overheard.
     overheard: Option<BufWriter<File>>,
     waiting: Arc<AtomicUsize>,
+    lost: Arc<Lost>,
 }
 
 impl Writing {
@@ -194,9 +239,12 @@ impl Writing {
             match job {
                 Job::Spans(encoding, body) => {
                     self.waiting.fetch_sub(body.len(), Ordering::Relaxed);
-                    if let Some(line) = as_json(encoding, &body) {
-                        self.spans.write_all(&line)?;
-                        self.spans.write_all(b"\n")?;
+                    match as_json(encoding, &body) {
+                        Some(line) => {
+                            self.spans.write_all(&line)?;
+                            self.spans.write_all(b"\n")?;
+                        }
+                        None => drop(self.lost.unwritable.fetch_add(1, Ordering::Relaxed)),
                     }
                 }
                 Job::Request(line) => {

@@ -15,9 +15,11 @@ mod watching;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::broker::UrlError;
 use crate::bundle::Notice;
 use crate::cli::{Cli, Command, FailOn, Format, Output};
 use crate::model::{Report, Severity, Status};
+use crate::receiver::ForwardError;
 use crate::report::human::{Verbosity, View};
 use crate::report::text::{safe, safe_lines};
 use crate::report::{self, Subject};
@@ -33,6 +35,8 @@ pub enum Exit {
     NoEvidence,
     /// The environment: a broker, a port, a file.
     Environment,
+    /// The command line is wrong.
+    Usage,
     Interrupted,
     /// The wrapped command failed by itself, with this code.
     Command(u8),
@@ -43,6 +47,7 @@ impl Exit {
         match self {
             Self::Fine => 0,
             Self::Findings => 1,
+            Self::Usage => 2,
             Self::NoEvidence => 3,
             Self::Environment => 4,
             Self::Interrupted => 130,
@@ -57,12 +62,33 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// What is wrong with the command line, where only a command can tell.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// An error of the command line's.
+fn usage(what: impl Into<String>) -> anyhow::Error {
+    Usage(what.into()).into()
+}
+
+/// How a run that failed ends.
+pub fn exit_of_error(error: &anyhow::Error) -> Exit {
+    let is_usage = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Usage>()
+            || cause.is::<UrlError>()
+            || cause.downcast_ref::<ForwardError>().is_some_and(ForwardError::is_usage)
+    };
+    if error.chain().any(is_usage) { Exit::Usage } else { Exit::Environment }
+}
+
 /// Runs the command.
 ///
 /// # Errors
 ///
-/// What is wrong with the environment, with the place and the remedy. A
-/// machine format has said it in a report by then.
+/// What is wrong with the command line or the environment, with the place and
+/// the remedy. Of the environment a machine format has said it in a report by
+/// then.
 pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     set_color(cli.output.color);
     let output = cli.output.clone();
@@ -77,6 +103,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
     if let Err(error) = &done
         && output.format != Format::Human
         && !is_broken_pipe(error)
+        && exit_of_error(error) == Exit::Environment
     {
         let report = Report { error: Some(format!("{error:#}")), ..Report::default() };
         print(&report, &output, Subject::Handoffs, None, Exit::Environment)?;

@@ -77,8 +77,10 @@ fn several_faults_are_a_table() {
 #[test]
 fn an_unknown_fault_is_an_error_with_the_remedy() {
     let output = demo(&["--fault", "gremlins"]).output().expect("tracelink runs");
-    assert_eq!(output.status.code(), Some(4));
+    assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--list-faults"));
+    let output = demo(&["--fault", "all", "--keep"]).output().expect("tracelink runs");
+    assert_eq!(output.status.code(), Some(2), "one that never ends is not one of many");
     let output = demo(&["--fault", "spans-dropped"]).output().expect("tracelink runs");
     assert!(text(&output.stderr).contains("--app python"), "{}", text(&output.stderr));
 }

@@ -45,12 +45,12 @@ fn a_door_of_its_own_and_what_is_no_url_are_refused() {
         (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
     };
     let (code, stderr) = listen(&format!("http://localhost:{port}"));
-    assert_eq!(code, Some(4), "{stderr}");
+    assert_eq!(code, Some(2), "{stderr}");
     assert!(
         stderr.contains(&format!("--forward leads to 127.0.0.1:{port}, where tracelink itself")),
         "{stderr}"
     );
     let (code, stderr) = listen("ftp://me:secret@otel");
-    assert_eq!(code, Some(4), "{stderr}");
+    assert_eq!(code, Some(2), "{stderr}");
     assert!(stderr.contains("ftp://***@otel is no URL of an OTLP endpoint"), "{stderr}");
 }

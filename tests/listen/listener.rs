@@ -12,8 +12,8 @@ pub struct Listener {
     process: Child,
     pub grpc: u16,
     pub http: u16,
-    stdout: JoinHandle<String>,
-    stderr: JoinHandle<String>,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
 }
 
 /// How it ended.
@@ -62,8 +62,8 @@ impl Listener {
         Self {
             grpc,
             http,
-            stdout: std::thread::spawn(move || read(&mut stdout)),
-            stderr: std::thread::spawn(move || read(&mut stderr)),
+            stdout: Some(std::thread::spawn(move || read(&mut stdout))),
+            stderr: Some(std::thread::spawn(move || read(&mut stderr))),
             process,
         }
     }
@@ -116,13 +116,27 @@ impl Listener {
             .expect("it runs");
     }
 
+    /// Ends it as Ctrl-C does, when all that was sent was answered.
+    pub fn end(self) -> Ended {
+        self.signal(rustix::process::Signal::INT);
+        self.wait()
+    }
+
     /// Waits for its end.
     pub fn wait(mut self) -> Ended {
         let status = self.process.wait().expect("it ends");
-        Ended {
-            code: status.code(),
-            stdout: self.stdout.join().expect("read"),
-            stderr: self.stderr.join().expect("read"),
-        }
+        let read = |out: &mut Option<JoinHandle<String>>| {
+            out.take().expect("only an end takes it").join().expect("read")
+        };
+        let (stdout, stderr) = (read(&mut self.stdout), read(&mut self.stderr));
+        Ended { code: status.code(), stdout, stderr }
+    }
+}
+
+/// A test that failed leaves nothing that listens for ever.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }

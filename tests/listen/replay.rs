@@ -64,8 +64,6 @@ pub fn each_in_parallel(cases: &[PathBuf], each: impl Fn(&Path) + Sync) {
     });
 }
 
-const IDLE: &str = "600ms";
-
 #[test]
 fn over_grpc_in_the_order_of_the_capture() {
     each_in_parallel(&cases(), |case| {
@@ -81,9 +79,9 @@ fn over_grpc_in_the_order_of_the_capture() {
                 ExportTraceServiceRequest::decode(&*fs::read(file).expect("readable")).expect("captured")
             })
             .collect();
-        let listener = Listener::start(&["--idle", IDLE]);
+        let listener = Listener::start(&[]);
         listener.send_grpc(&requests);
-        let ended = listener.wait();
+        let ended = listener.end();
         assert_eq!(said(&ended.report()), said(&diagnosed(case)), "{}", case.display());
     });
 }
@@ -95,9 +93,9 @@ fn over_http_as_json_shuffled() {
         // A fixed way to put them out of order, other for each case.
         let seed = case.as_os_str().len();
         requests.sort_by_cached_key(|request| (request.len() * 31 + seed).wrapping_mul(0x9e37_79b9) % 1009);
-        let listener = Listener::start(&["--idle", IDLE]);
+        let listener = Listener::start(&[]);
         listener.send_json(&requests);
-        let ended = listener.wait();
+        let ended = listener.end();
         assert_eq!(said(&ended.report()), said(&diagnosed(case)), "{}", case.display());
     });
 }
@@ -111,11 +109,11 @@ fn what_is_kept_is_diagnosed_alike() {
         let file = fs::read(case.join(format!("spans.{number}.binpb"))).expect("captured");
         ExportTraceServiceRequest::decode(&*file).expect("captured")
     };
-    let listener = Listener::start(&["--idle", IDLE, "--save", bundle.to_str().expect("UTF-8")]);
+    let listener = Listener::start(&["--save", bundle.to_str().expect("UTF-8")]);
     listener.send_grpc(&[request("000"), request("001")]);
     let lines = requests(&case);
     listener.send_json(&lines[2..]);
-    let ended = listener.wait();
+    let ended = listener.end();
     let live = said(&ended.report());
     assert_eq!(live, said(&diagnosed(&case)));
     let again = std::process::Command::new(env!("CARGO_BIN_EXE_tracelink"))

@@ -103,7 +103,10 @@ fn calls(redis: &RedisServer, command: &str) -> u64 {
 /// looked at from beginning to end, since `scans` walking steps had been taken.
 fn let_it_look(redis: &RedisServer, scans: u64) {
     let wait = |is_enough: &dyn Fn() -> bool| {
+        // A minute is for a listener that has died.
+        let mut looks = 0..3_000;
         while !is_enough() {
+            assert!(looks.next().is_some(), "the listener does not look at its broker");
             std::thread::sleep(Duration::from_millis(20));
         }
     };

@@ -90,3 +90,25 @@ fn the_environment_points_at_the_receiver_and_nowhere_else() {
     assert!(out.contains("OTEL_SERVICE_NAME=order-api"), "{out}");
     assert!(!out.contains("elsewhere"), "{out}");
 }
+
+#[test]
+fn a_command_that_is_cut_off_is_no_success() {
+    for limit in [["--for", "1s"], ["--idle", "1s"]] {
+        let script = format!("{}\nexec sleep 60", export("healthy_auto"));
+        let output = listen(&limit, &["sh", "-c", &script]);
+        assert_eq!(output.status.code(), Some(128 + 15), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("`sh` ended with 143"), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn what_cannot_start_leaves_no_bundle_in_the_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let bundle = folder.path().join("bundle");
+    let save = ["--save", bundle.to_str().expect("UTF-8")];
+    let output = listen(&save, &["no-such-command-anywhere"]);
+    assert_eq!(output.status.code(), Some(4));
+    let output = listen(&[&save[..], &["--settle", "500ms"]].concat(), &["true"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(bundle.join("receiver.jsonl").metadata().is_ok_and(|file| file.len() > 0));
+}

@@ -10,14 +10,14 @@ mod teller;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use self::act::{Act, act};
 use self::apps::{Part, Stage};
 use self::teller::Teller;
 use super::suggest::did_you_mean;
-use super::{Exit, exit_of};
+use super::{Exit, exit_of, usage};
 use crate::broker::{BrokerUrl, Connection};
 use crate::cli::{self, App, Format, Output};
 use crate::demo::{self, DemoError};
@@ -45,6 +45,9 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for signals")?;
     }
+    if args.keep && parts.len() > 1 {
+        return Err(usage("--keep leaves one application running: name one fault, or none"));
+    }
     let Some(stage) = Stage::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
     let act = Act { args, stage: &stage, interrupted: &interrupted };
     match &parts[..] {
@@ -57,7 +60,9 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
 fn check(broker: &str) -> anyhow::Result<()> {
     let url = BrokerUrl::parse(broker)?;
     if !["redis://", "rediss://"].iter().any(|scheme| broker.starts_with(scheme)) {
-        bail!("the demo publishes over redis:// and rediss:// only: name a Redis in one of these ways");
+        return Err(usage(
+            "the demo publishes over redis:// and rediss:// only: name a Redis in one of these ways",
+        ));
     }
     Connection::open(&url)?;
     Ok(())
@@ -89,13 +94,15 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
                 App::Python => (App::Native, " --app python", "native"),
             };
             if Part::find(other, slug).is_some() {
-                bail!("only the other application acts `{slug}` out: --app {app_of_other}");
+                return Err(usage(format!(
+                    "only the other application acts `{slug}` out: --app {app_of_other}"
+                )));
             }
             let parts = Part::all(app);
             let hint = did_you_mean(slug, parts.iter().map(Part::slug));
-            bail!(
+            Err(usage(format!(
                 "no fault is called `{slug}`{hint}\n  tracelink demo{of_app} --list-faults says which there are"
-            )
+            )))
         }
     };
     slugs.iter().map(find).collect()

@@ -16,7 +16,7 @@ use self::wrapped::Wrapped;
 use super::keep::Keeper;
 use super::session::Session;
 use super::watching::{Target, Watching};
-use super::{Exit, exit_of, say};
+use super::{Exit, exit_of, say, usage};
 use crate::broker::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
@@ -48,52 +48,95 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, waiting)).transpose()?;
     let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
     let session = Arc::new(Session::new(args.settle, args.max_memory - waiting, forwarder, keeper));
+    let mut printer = Printer::new(output, !args.command.is_empty());
+    let Listening { receiver, watching, mut wrapped } = match open(args, output, &session, &mut printer) {
+        Ok(listening) => listening,
+        Err(error) => {
+            // The same command is about to be tried again, and wants an empty folder.
+            session.keeper().into_iter().for_each(Keeper::discard);
+            return Err(error);
+        }
+    };
+    let ended = attend(args, &session, &mut signals, &mut printer, wrapped.as_mut());
+    // Whatever it ended by, nobody who waits for an answer is left without one,
+    // and what was taken is sent on and kept.
+    let ended = ended.and_then(|end| match &mut wrapped {
+        Some(wrapped) if end != End::Command => wrapped.finish(),
+        _ => Ok(()),
+    });
+    receiver.close(GRACE);
+    if let Some(watching) = watching {
+        watching.stop();
+    }
+    let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), output));
+    let closed = close(&session);
+    let exit = told?;
+    match closed {
+        Ok(()) => Ok(exit),
+        // The report is out, and a second one would be none to a machine.
+        Err(error) => {
+            say(&format!("tracelink: {error:#}"));
+            Ok(Exit::Environment)
+        }
+    }
+}
+
+/// Everything that runs while it listens.
+struct Listening {
+    receiver: Receiver,
+    watching: Option<Watching>,
+    wrapped: Option<Wrapped>,
+}
+
+fn open(
+    args: &cli::Listen,
+    output: &Output,
+    session: &Arc<Session>,
+    printer: &mut Printer,
+) -> anyhow::Result<Listening> {
+    let broker = args.broker.as_deref().filter(|url| !url.is_empty());
+    let target = broker.map(|url| target(url, args)).transpose()?;
     let limits = Limits::new(Arc::clone(&session.bodies));
-    let receiver = Receiver::open(&doors(args), Arc::clone(&session) as _, limits)?;
+    let receiver = Receiver::open(&doors(args), Arc::clone(session) as _, limits)?;
     let addresses = receiver.addresses();
     session.listens_at(&addresses, !args.command.is_empty());
     if let Some(door) = session.forwarder().and_then(|forwarder| forwarder.leads_to(&addresses)) {
-        anyhow::bail!(
+        return Err(usage(format!(
             "--forward leads to {door}, where tracelink itself listens. Name another endpoint, \
              or listen elsewhere with --grpc and --http"
-        );
+        )));
     }
-    let target = args.broker.as_deref().map(|url| target(url, args)).transpose()?;
-    let watching = target.as_ref().map(|target| Watching::start(&session, target)).transpose()?;
-
-    let mut printer = Printer::new(output, !args.command.is_empty());
+    let watching = target.as_ref().map(|target| Watching::start(session, target)).transpose()?;
     let broker = target.as_ref().map(|target| &target.broker);
     printer.listening(&addresses, broker, session.forwarder())?;
-    let mut wrapped = match &args.command[..] {
+    let wrapped = match &args.command[..] {
         [] => None,
         command => {
             let address = addresses.both.expect("with a command a port for both was opened");
             Some(Wrapped::spawn(command, address, output)?)
         }
     };
-    let end = attend(args, &session, &mut signals, &mut printer, wrapped.as_mut())?;
-    if end == End::Signal
-        && let Some(wrapped) = &mut wrapped
-    {
-        wrapped.finish()?;
-    }
-    receiver.close(GRACE);
-    if let Some(watching) = watching {
-        watching.stop();
-    }
-    printer.events(session.round(0), 0)?;
+    Ok(Listening { receiver, watching, wrapped })
+}
 
+/// Says what is left to say, and gives the exit code.
+fn tell(
+    session: &Session,
+    printer: &mut Printer,
+    wrapped: Option<&Wrapped>,
+    output: &Output,
+) -> anyhow::Result<Exit> {
+    printer.events(session.round(0), 0)?;
     let report = session.report(Listing::default());
     let verdict = exit_of(&report, output.fail_on);
-    let exit = match wrapped.as_ref().and_then(Wrapped::exit_code) {
+    let exit = match wrapped.and_then(Wrapped::exit_code) {
         Some(code) if verdict == Exit::Fine && code != 0 => Exit::Command(code),
         _ => verdict,
     };
     printer.report(&report, exit)?;
-    if let Some(wrapped) = &wrapped {
+    if let Some(wrapped) = wrapped {
         wrapped.tell(exit);
     }
-    close(&session)?;
     Ok(exit)
 }
 
@@ -124,7 +167,8 @@ fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forw
     };
     let given = args.forward_headers.iter().filter(|header| !header.trim().is_empty());
     let headers: Vec<_> = given.map(header).collect();
-    Ok(Forwarder::start(url, &headers, args.forward_certificate.as_deref(), waiting)?)
+    let certificate = args.forward_certificate.as_deref().filter(|path| !path.as_os_str().is_empty());
+    Ok(Forwarder::start(url, &headers, certificate, waiting)?)
 }
 
 /// The ports to take: with a command a free one for everything.
@@ -193,10 +237,7 @@ fn close(session: &Session) -> anyhow::Result<()> {
     }
     if let Some(keeper) = session.keeper() {
         keeper.receiver(&session.watch().evidence.receiver);
-        let lost = keeper.close()?;
-        if lost > 0 {
-            say(&format!("tracelink: {lost} requests were not kept: the disk was too slow"));
-        }
+        keeper.close()?.iter().for_each(|lost| say(&format!("tracelink: {lost}")));
     }
     Ok(())
 }

@@ -34,3 +34,10 @@ pub enum ForwardError {
     #[error("no thread could be started to send on: {0}")]
     Threads(io::Error),
 }
+
+impl ForwardError {
+    /// Whether what was asked for is wrong, and not what is there.
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::Url { .. } | Self::GrpcPath { .. } | Self::Header { .. })
+    }
+}
