@@ -308,14 +308,14 @@ pub struct Demo {
     /// Say what each fault is, and end
     #[arg(long)]
     pub list_faults: bool,
-    /// How many orders to send
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// How many orders to send; a fault that is about their number has its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub orders: Option<u32>,
     /// How many orders a second; the next one follows the answer otherwise
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
     /// How long work takes: 1 is an email of 0.8 s and an inventory of 0.4 s
-    #[arg(long, value_name = "FACTOR", value_parser = rate, default_value_t = 1.0)]
+    #[arg(long, value_name = "FACTOR", value_parser = pace, default_value_t = 1.0)]
     pub pace: f64,
     /// Leave it running, for orders of your own, until Ctrl-C
     #[arg(long)]
@@ -333,6 +333,14 @@ pub enum App {
     Native,
     /// The real FastAPI, Celery and OpenTelemetry, in an environment that is made once
     Python,
+}
+
+/// Work of an hour is watched by nobody.
+fn pace(text: &str) -> Result<f64, String> {
+    rate(text)
+        .ok()
+        .filter(|pace| *pace <= 1_000.0)
+        .ok_or_else(|| "a number above 0, and at most 1000".to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -10,7 +10,7 @@ pub enum DemoError {
     /// Its source is in the text.
     #[error("the broker: {0}")]
     Broker(redis::RedisError),
-    #[error(transparent)]
+    #[error("a process of the demo: {0}")]
     Io(#[from] io::Error),
     #[error("this is started by `tracelink demo`, and of no use by itself")]
     NotAlone,
@@ -33,7 +33,10 @@ pub enum DemoError {
     NotEmpty,
     #[error("the Python demo needs a broker: no redis-server was asked for when its environment was made")]
     NoBroker,
-    #[error("nothing has moved for {seconds} seconds")]
+    #[error(
+        "nothing has moved for {seconds} seconds: something is stuck, or the machine is busy with other things\n  \
+         try again, with less at a time: fewer --orders, a lower --rate"
+    )]
     Still { seconds: u64 },
 }
 

@@ -2,6 +2,7 @@
 
 use super::faults;
 use super::play::Play;
+use crate::model::{Report, Severity};
 
 /// A fault, or a healthy play that looks like one.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Fault {
     /// The slug of the diagnosis that must be named first; `None` where
     /// nothing at warning or above may be said.
     pub expects: Option<&'static str>,
+    /// Slugs that may be found besides, at warning or above.
+    pub also: &'static [&'static str],
     pub(super) change: fn(&mut Play),
 }
 
@@ -23,6 +26,13 @@ impl Fault {
         let mut play = Play::default();
         (self.change)(&mut play);
         play
+    }
+
+    /// Whether a report says what must be said of this fault, and no more than may be.
+    pub fn is_right(&self, report: &Report) -> bool {
+        let mut loud = report.findings.iter().filter(|finding| finding.severity <= Severity::Warning);
+        let may_be_said = |slug: &&str| self.expects == Some(slug) || self.also.contains(slug);
+        report.verdict.slug == self.expects && loud.all(|finding| may_be_said(&finding.slug))
     }
 }
 

@@ -12,8 +12,9 @@ use crate::wire::celery::keys::{self, PRIORITY_STEPS, SEPARATOR};
 
 /// How long a result lives: Celery's `result_expires`, a day.
 const RESULT: u64 = 24 * 60 * 60;
-/// How long a connection may take to be accepted.
+/// How long a connection may take to be accepted, and a command to be answered.
 const CONNECT: Duration = Duration::from_secs(5);
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// A connection that publishes, consumes and stores results.
 pub struct Link {
@@ -36,7 +37,10 @@ impl Link {
         // The driver leaves the choice of cryptography to the program.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = redis::Client::open(url.into_connection_info()?)?;
-        Ok(Self { redis: client.get_connection_with_timeout(CONNECT)? })
+        let redis = client.get_connection_with_timeout(CONNECT)?;
+        redis.set_read_timeout(Some(ANSWER))?;
+        redis.set_write_timeout(Some(ANSWER))?;
+        Ok(Self { redis })
     }
 
     pub fn ask<T: redis::FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {

@@ -166,9 +166,9 @@ impl Default for Play {
 }
 
 impl Play {
-    /// The storefront's own OpenTelemetry, where there is one.
-    pub fn storefront(&self) -> Observed {
-        Observed::healthy("storefront")
+    /// Whether it is given with as many orders as anybody likes.
+    pub const fn takes_orders(&self) -> bool {
+        self.orders == 1 && !matches!(self.cast, Cast::Client(_))
     }
 
     /// How many tasks are published for so many orders before a worker does anything.

@@ -6,24 +6,28 @@
 //! to a broker of the user's is deleted by name.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use super::child::Child;
 use super::clock;
 use super::error::DemoError;
+use super::event::{Event, Halt, Watch, ended, keep_on, tell};
 use super::link::{Link, result_key};
 use super::orders::{self, Answer};
-use super::play::{Cast, Otlp, Play};
+use super::play::{Cast, Observed, Otlp, Play};
 use super::report::Report;
 use super::setup::{Client, Role, Setup, Telemetry};
+use super::troupe::Troupe;
 
-/// How long a process may take to come up, and the stage to see a play to its end
-/// once nothing moves any more.
+/// How long a process may take to come up.
 const START: Duration = Duration::from_secs(10);
+/// How long nothing may move, beside what one piece of work takes and the pause
+/// between two orders.
 const STILL: Duration = Duration::from_secs(30);
+/// What a piece of work takes at a pace of 1.
+const WORK: Duration = Duration::from_millis(1_200);
 /// How often the stage looks for results.
 const LOOK: Duration = Duration::from_millis(15);
 
@@ -46,38 +50,14 @@ pub struct Options {
     pub keep: bool,
 }
 
-/// What happens on the stage, in its order.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Event {
-    /// The broker answers at this URL, in which a password may stand.
-    Broker { url: String, queue: String, embedded: bool },
-    /// A process without a port starts: a real worker, which takes its time.
-    Starting { who: String },
-    /// A process ended by itself, as the play has it, with the last that it said.
-    Gone { who: String, code: Option<i32>, last_words: String },
-    /// The API answers at `http://127.0.0.1:port`.
-    Api { address: String },
-    /// An order was answered.
-    Answered { number: u32, order: String, status: u16, body: String },
-    /// All first messages are in the queue, and no worker has begun.
-    Queued { tasks: Vec<String> },
-    /// The broker is to be looked at, where queues may be new.
-    Look,
-    /// A worker took a task.
-    Took { id: String, task: String, attempt: u32 },
-    /// An attempt ended, in a state of Celery's.
-    Ended { id: String, task: String, attempt: u32, state: String },
-    /// Nothing happened for a moment.
-    Waiting,
-    /// All tasks are done; the processes are still there.
-    Done,
-    /// The processes have ended, and sent their last spans; the broker is
-    /// still there.
-    Closed,
+impl Options {
+    /// How long the stage waits for something to move.
+    fn patience(&self) -> Duration {
+        let pause = self.rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
+        let work = Duration::try_from_secs_f64(WORK.as_secs_f64() * self.pace).unwrap_or(Duration::MAX);
+        STILL.saturating_add(work).saturating_add(pause.unwrap_or_default())
+    }
 }
-
-/// Hears what happens, and may break the play off.
-pub type Watch<'w> = dyn FnMut(Event) -> ControlFlow<()> + 'w;
 
 /// Gives a play. Returns once everything has ended, by itself or broken off.
 ///
@@ -91,8 +71,7 @@ pub fn give(play: &Play, options: &Options, watch: &mut Watch<'_>) -> Result<(),
         options,
         sender,
         heard,
-        children: BTreeMap::new(),
-        next: 0,
+        troupe: Troupe::default(),
         broker: String::new(),
         queue: queue_name(options),
         tasks: BTreeMap::new(),
@@ -102,10 +81,7 @@ pub fn give(play: &Play, options: &Options, watch: &mut Watch<'_>) -> Result<(),
         keys: BTreeSet::new(),
         worker_pids: Vec::new(),
     };
-    match stage.run(play, watch) {
-        Ok(()) | Err(Halt::BrokenOff) => Ok(()),
-        Err(Halt::Error(error)) => Err(error),
-    }
+    ended(stage.run(play, watch), watch)
 }
 
 /// The queue's name: Celery's own in a broker of our own, one that nobody else
@@ -117,38 +93,17 @@ fn queue_name(options: &Options) -> String {
     }
 }
 
-/// Why a play does not go on.
-pub(super) enum Halt {
-    BrokenOff,
-    Error(DemoError),
-}
-
-impl<E: Into<DemoError>> From<E> for Halt {
-    fn from(error: E) -> Self {
-        Self::Error(error.into())
-    }
-}
-
 /// What the stage hears, and from whom.
 enum Heard {
     Report(usize, Option<Report>),
     Answer(u32, Result<Answer, DemoError>),
 }
 
-struct Process {
-    who: &'static str,
-    child: Child,
-    is_ready: bool,
-    port: Option<u16>,
-}
-
 struct Stage<'o> {
     options: &'o Options,
     sender: Sender<Heard>,
     heard: Receiver<Heard>,
-    /// In the order in which they were started.
-    children: BTreeMap<usize, Process>,
-    next: usize,
+    troupe: Troupe,
     broker: String,
     queue: String,
     /// Tasks by id, and whether any queue took them.
@@ -163,7 +118,9 @@ struct Stage<'o> {
 
 impl Stage<'_> {
     fn run(&mut self, play: &Play, watch: &mut Watch<'_>) -> Result<(), Halt> {
-        let orders = self.options.orders.filter(|_| play.orders == 1).unwrap_or(play.orders);
+        let orders = self.options.orders.filter(|_| play.takes_orders()).unwrap_or(play.orders);
+        // Where the API is killed no order can follow the first ones.
+        let rate = self.options.rate.filter(|_| !play.api_is_killed);
         self.open_broker(watch)?;
         let api = play.api_sdk.telemetry(&self.options.otlp);
         let apis = match &play.cast {
@@ -187,10 +144,10 @@ impl Stage<'_> {
             let mut worker = play.worker.clone();
             worker.concurrency = worker.concurrency.max(orders.clamp(1, 4) as usize);
             let number = self.start("worker", Role::Worker(worker), &telemetry, play)?;
-            self.worker_pids.push(self.children[&number].child.id());
+            self.worker_pids.extend(self.troupe.pid(number));
         }
         self.await_ready()?;
-        let addresses: Vec<_> = apis.iter().filter_map(|number| self.address(*number)).collect();
+        let addresses: Vec<_> = apis.iter().filter_map(|number| self.troupe.address(*number)).collect();
         for address in &addresses {
             tell(watch, Event::Api { address: address.clone() })?;
         }
@@ -198,17 +155,17 @@ impl Stage<'_> {
         let sending = match (&play.cast, addresses.first()) {
             (Cast::Storefront, Some(api)) => {
                 let client = Client::Storefront { api: api.clone(), orders };
-                let telemetry = play.storefront().telemetry(&self.options.otlp);
+                let telemetry = Observed::healthy("storefront").telemetry(&self.options.otlp);
                 let number = self.start("storefront", Role::Client(client), &telemetry, play)?;
                 self.await_ready()?;
-                self.begin(number)?;
+                self.troupe.begin(number)?;
                 None
             }
             (Cast::Client(_), _) => {
-                self.begin_all("client")?;
+                self.troupe.begin_all("client")?;
                 None
             }
-            _ => Some(orders::send(&addresses, orders, self.options.rate, play, {
+            _ => Some(orders::send(&addresses, orders, rate, play, {
                 let sender = self.sender.clone();
                 move |number, answer| {
                     let _ = sender.send(Heard::Answer(number, answer));
@@ -217,29 +174,28 @@ impl Stage<'_> {
         };
 
         // With a rate orders go on coming, and the first one is looked at.
-        let first = if self.options.rate.is_some() { 1 } else { orders };
+        let first = if rate.is_some() { 1 } else { orders };
         let (first, answers) = (play.first_tasks(first), if sending.is_some() { first } else { 0 });
         self.until(watch, |stage| stage.published >= first && stage.answers >= answers)?;
         tell(watch, Event::Queued { tasks: self.tasks.keys().cloned().collect() })?;
         if play.api_is_killed {
-            self.children.retain(|_, process| process.who != "API");
+            self.troupe.kill("API");
         }
-        self.begin_all("worker")?;
+        self.troupe.begin_all("worker")?;
         self.wait(watch, Duration::from_millis(play.waits_ms))?;
         let all = play.first_tasks(orders);
-        self.until(watch, |stage| stage.published >= all)?;
+        let answers = if sending.is_some() { orders } else { 0 };
+        self.until(watch, |stage| stage.published >= all && stage.answers >= answers)?;
         if play.has_worker {
             self.await_results(watch)?;
         }
         drop(sending);
         tell(watch, Event::Done)?;
-        while self.options.keep {
-            self.pump(watch)?;
-        }
-        self.close("worker");
-        self.close("client");
-        self.close("storefront");
-        self.close("API");
+        keep_on(self.options.keep, || self.pump(watch).map(drop))?;
+        self.troupe.close("worker");
+        self.troupe.close("client");
+        self.troupe.close("storefront");
+        self.troupe.close("API");
         self.drain(watch)?;
         tell(watch, Event::Closed)
     }
@@ -255,8 +211,8 @@ impl Stage<'_> {
             let telemetry = nothing.api_sdk.telemetry(&self.options.otlp);
             let number = self.start("broker", Role::Broker, &telemetry, &nothing)?;
             self.await_ready()?;
-            let port = self.children.get(&number).and_then(|process| process.port).unwrap_or_default();
-            self.broker = format!("redis://127.0.0.1:{port}/0");
+            let address = self.troupe.address(number).unwrap_or_default();
+            self.broker = format!("{}/0", address.replacen("http", "redis", 1));
         }
         tell(watch, Event::Broker { url: self.broker.clone(), queue: self.queue.clone(), embedded })
     }
@@ -268,8 +224,6 @@ impl Stage<'_> {
         telemetry: &Telemetry,
         play: &Play,
     ) -> Result<usize, DemoError> {
-        let number = self.next;
-        self.next += 1;
         let setup = Setup {
             broker: self.broker.clone(),
             queue: self.queue.clone(),
@@ -278,54 +232,20 @@ impl Stage<'_> {
             role,
         };
         let sender = self.sender.clone();
-        let child = Child::start(&self.options.program, &setup, move |report| {
+        Ok(self.troupe.start(&self.options.program, who, &setup, move |number, report| {
             let _ = sender.send(Heard::Report(number, report));
-        })?;
-        self.children.insert(number, Process { who, child, is_ready: false, port: None });
-        Ok(number)
-    }
-
-    fn address(&self, number: usize) -> Option<String> {
-        self.children.get(&number)?.port.map(|port| format!("http://127.0.0.1:{port}"))
+        })?)
     }
 
     fn await_ready(&mut self) -> Result<(), Halt> {
         let deadline = clock::now() + START;
-        while let Some(process) = self.children.values().find(|process| !process.is_ready) {
+        while let Some(who) = self.troupe.who_is_coming() {
             if clock::now() > deadline {
-                return Err(DemoError::Slow { who: process.who, seconds: START.as_secs() }.into());
+                return Err(DemoError::Slow { who, seconds: START.as_secs() }.into());
             }
             self.hear(LOOK, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
-    }
-
-    fn begin(&mut self, number: usize) -> Result<(), DemoError> {
-        if let Some(process) = self.children.get_mut(&number) {
-            process.child.tell("begin")?;
-        }
-        Ok(())
-    }
-
-    fn begin_all(&mut self, who: &str) -> Result<(), DemoError> {
-        let numbers: Vec<_> = self.children.iter().filter(|(_, process)| process.who == who).collect();
-        let numbers: Vec<_> = numbers.into_iter().map(|(number, _)| *number).collect();
-        numbers.into_iter().try_for_each(|number| self.begin(number))
-    }
-
-    /// Ends the processes of a kind by closing their standard inputs: they
-    /// finish what they do, and flush where they do that.
-    fn close(&mut self, who: &str) {
-        for process in self.children.values_mut().filter(|process| process.who == who) {
-            process.child.close();
-        }
-        let (ending, others) = std::mem::take(&mut self.children)
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(_, process)| process.who == who);
-        self.children = others;
-        for (_, process) in ending {
-            process.child.wait();
-        }
     }
 
     /// Hears what is said until `is_so`.
@@ -334,11 +254,15 @@ impl Stage<'_> {
         while !is_so(self) {
             if self.pump(watch)? {
                 moved = clock::now();
-            } else if clock::now() > moved + STILL {
-                return Err(DemoError::Still { seconds: STILL.as_secs() }.into());
+            } else if clock::now() > moved + self.options.patience() {
+                return Err(self.still().into());
             }
         }
         Ok(())
+    }
+
+    fn still(&self) -> DemoError {
+        DemoError::Still { seconds: self.options.patience().as_secs() }
     }
 
     fn wait(&mut self, watch: &mut Watch<'_>, time: Duration) -> Result<(), Halt> {
@@ -379,58 +303,70 @@ impl Stage<'_> {
     }
 
     fn take(&mut self, number: usize, report: Option<Report>, watch: &mut Watch<'_>) -> Result<(), Halt> {
+        report.iter().for_each(|report| self.note(report));
         match report {
-            Some(Report::Ready { port }) => {
-                if let Some(process) = self.children.get_mut(&number) {
-                    (process.is_ready, process.port) = (true, port);
-                }
-            }
-            Some(Report::Published { id, tag, attempt, is_routed, .. }) => {
+            Some(Report::Ready { port }) => self.troupe.is_ready(number, port),
+            Some(Report::Published { id, attempt, is_routed, .. }) => {
                 self.published += usize::from(attempt == 0);
-                self.keys.insert(result_key(&id));
-                self.tags.insert(tag);
                 self.tasks.insert(id, is_routed);
             }
-            Some(Report::Awaited { id, keys }) => {
-                self.keys.insert(result_key(&id));
-                self.keys.extend(keys);
-                self.tasks.entry(id).or_insert(true);
-            }
+            Some(Report::Awaited { id, .. }) => drop(self.tasks.entry(id).or_insert(true)),
             Some(Report::Took { id, task, attempt }) => tell(watch, Event::Took { id, task, attempt })?,
             Some(Report::Ended { id, task, attempt, state }) => {
                 tell(watch, Event::Ended { id, task, attempt, state })?;
             }
             Some(Report::Done { .. }) => {}
             Some(Report::Failed { why }) => {
-                let who = self.children.get(&number).map_or("process", |process| process.who);
+                let who = self.troupe.who(number).unwrap_or("process");
                 return Err(DemoError::Process { who, why }.into());
             }
             // One that has been closed ends; any other should not.
             None => {
-                if let Some(process) = self.children.remove(&number) {
+                if let Some(who) = self.troupe.who(number) {
                     let why = "it ended before its time".to_owned();
-                    return Err(DemoError::Process { who: process.who, why }.into());
+                    return Err(DemoError::Process { who, why }.into());
                 }
             }
         }
         Ok(())
     }
 
+    /// Notes what a process has left in the broker.
+    fn note(&mut self, report: &Report) {
+        match report {
+            Report::Published { id, tag, .. } => {
+                self.keys.insert(result_key(id));
+                self.tags.insert(tag.clone());
+            }
+            Report::Awaited { id, keys } => {
+                self.keys.insert(result_key(id));
+                self.keys.extend(keys.iter().cloned());
+            }
+            _ => {}
+        }
+    }
+
     /// Waits until every task that a queue took has ended.
     fn await_results(&mut self, watch: &mut Watch<'_>) -> Result<(), Halt> {
+        const AT_A_TIME: usize = 64;
         let mut link = Link::open(&self.broker)?;
         let mut ended = BTreeSet::new();
         let mut moved = clock::now();
+        // Of thousands a few are asked for at a time, in turn.
+        let mut last = String::new();
         loop {
-            let open: Vec<_> = self
-                .tasks
-                .iter()
-                .filter(|(id, is_routed)| **is_routed && !ended.contains(*id))
-                .map(|(id, _)| id.clone())
-                .collect();
-            for id in &open {
-                if matches!(link.status(id)?.as_deref(), Some("SUCCESS" | "FAILURE" | "REVOKED")) {
-                    ended.insert(id.clone());
+            let open = |(id, is_routed): &(&String, &bool)| **is_routed && !ended.contains(*id);
+            let rest = self.tasks.range::<String, _>((Bound::Excluded(&last), Bound::Unbounded));
+            let mut some: Vec<String> = rest.filter(open).take(AT_A_TIME).map(|(id, _)| id.clone()).collect();
+            if some.len() < AT_A_TIME {
+                let again = self.tasks.range::<String, _>(..=&last);
+                some.extend(again.filter(open).take(AT_A_TIME - some.len()).map(|(id, _)| id.clone()));
+            }
+            last = some.last().cloned().unwrap_or_default();
+            let is_done = some.is_empty();
+            for id in some {
+                if matches!(link.status(&id)?.as_deref(), Some("SUCCESS" | "FAILURE" | "REVOKED")) {
+                    ended.insert(id);
                     moved = clock::now();
                 }
             }
@@ -439,10 +375,10 @@ impl Stage<'_> {
             let heard = self.pump(watch)?;
             if heard {
                 moved = clock::now();
-            } else if open.is_empty() {
+            } else if is_done {
                 return Ok(());
-            } else if clock::now() > moved + STILL {
-                return Err(DemoError::Still { seconds: STILL.as_secs() }.into());
+            } else if clock::now() > moved + self.options.patience() {
+                return Err(self.still().into());
             }
         }
     }
@@ -452,15 +388,12 @@ impl Drop for Stage<'_> {
     fn drop(&mut self) {
         // The processes first, so that they write no more.
         let broker = self.options.broker.as_ref();
-        while let Some((_, process)) = self.children.pop_last() {
-            drop(process);
-        }
+        self.troupe.kill_all();
         if let Some(url) = broker {
-            // What was published while the stage fell is known by now.
+            // What was published while the stage fell was said before that.
             while let Ok(heard) = self.heard.try_recv() {
-                if let Heard::Report(_, Some(Report::Published { id, tag, .. })) = heard {
-                    self.keys.insert(result_key(&id));
-                    self.tags.insert(tag);
+                if let Heard::Report(_, Some(report)) = heard {
+                    self.note(&report);
                 }
             }
             let tags: Vec<_> = self.tags.iter().cloned().collect();
@@ -474,8 +407,4 @@ impl Drop for Stage<'_> {
             });
         }
     }
-}
-
-pub(super) fn tell(watch: &mut Watch<'_>, event: Event) -> Result<(), Halt> {
-    if watch(event).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
 }

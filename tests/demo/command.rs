@@ -171,3 +171,21 @@ fn a_pipe_that_closes_ends_it_and_its_processes() {
     assert_eq!(child.wait().expect("it ends").code(), Some(0), "a closed pipe is no error");
     assert!(processes.iter().all(|process| !is_there(*process)), "{processes:?}");
 }
+
+#[test]
+fn the_whole_matrix_is_right_as_the_command_judges_it() {
+    let output = demo(&["--fault", "all", "--format", "json", "--pace", "0.1"]).output().expect("it runs");
+    let table: Value = serde_json::from_slice(&output.stdout).expect("a table");
+    let rows = table["rows"].as_array().expect("rows");
+    let wrong: Vec<_> = rows.iter().filter(|row| row["right"] != true).collect();
+    assert!(wrong.is_empty() && rows.len() > 60, "{wrong:#?}");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn many_orders_of_what_publishes_nothing_are_all_answered() {
+    let args = ["--fault", "healthy-bad-quantity", "--orders", "12", "--rate", "30"];
+    let output = demo(&args).output().expect("it runs");
+    let out = text(&output.stdout);
+    assert!(out.contains("✓ as it should be") && out.contains("12 traces"), "{out}");
+}

@@ -81,7 +81,8 @@ fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
             | Event::Gone { .. }
             | Event::Api { .. }
             | Event::Answered { .. }
-            | Event::Closed => {}
+            | Event::Closed
+            | Event::Failed => {}
         }
         if is_time && !is_late {
             looked = Instant::now();
@@ -120,7 +121,9 @@ fn chosen() -> Vec<&'static Entry> {
         Some("all") => !entry.live,
         Some(named) => named.split(',').any(|slug| slug == entry.slug),
     };
-    manifest().entries.iter().filter(is_chosen).collect()
+    let chosen: Vec<_> = manifest().entries.iter().filter(is_chosen).collect();
+    assert!(!chosen.is_empty(), "no entry is called {named:?}");
+    chosen
 }
 
 #[test]
@@ -224,7 +227,9 @@ fn files_tell_the_same() {
 fn every_attempt_is_told_with_its_state() {
     let entry = manifest().find("healthy-retries").expect("it is there");
     let mut told = Vec::new();
-    python_app::give(entry, &options(nobody()), &mut |event| {
+    // Long enough to be seen at its work.
+    let slow = Options { pace: 1.0, ..options(nobody()) };
+    python_app::give(entry, &slow, &mut |event| {
         match event {
             Event::Took { task, attempt, .. } => told.push(format!("{task} {attempt} STARTED")),
             Event::Ended { task, attempt, state, .. } => told.push(format!("{task} {attempt} {state}")),

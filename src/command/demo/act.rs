@@ -70,14 +70,20 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
 
     let mut watching = None;
     let mut failed: Option<anyhow::Error> = None;
-    let mut is_whole = false;
+    let (mut is_whole, mut is_kept, mut was_left) = (false, false, false);
     let given = part.give(how.stage, how.args, otlp, &mut |event| {
-        // What was kept running ends by being broken off.
-        is_whole |= event == Event::Closed || (how.args.keep && event == Event::Done);
+        is_whole |= event == Event::Closed;
+        is_kept |= how.args.keep && event == Event::Done;
         let heard =
             heed(&event, part, &session, &mut watching).and_then(|()| Ok(audience.hear(&event, &session)?));
-        if heard.is_ok() && !how.interrupted.load(Ordering::Relaxed) {
+        let is_interrupted = how.interrupted.load(Ordering::Relaxed);
+        if heard.is_ok() && (!is_interrupted || was_left) {
             return ControlFlow::Continue(());
+        }
+        // What was kept running is left by Ctrl-C, and then ends in its order.
+        if heard.is_ok() && is_kept {
+            was_left = true;
+            return ControlFlow::Break(());
         }
         failed = heard.err();
         // The broker goes with the stage.
@@ -121,6 +127,8 @@ fn heed(
         // A queue of any name may be new.
         Event::Queued { .. } | Event::Look => watching.iter().for_each(Watching::look_everywhere_now),
         Event::Done => watching.iter().for_each(Watching::look_now),
+        // The broker goes with the stage.
+        Event::Failed => watching.take().into_iter().for_each(Watching::abandon),
         // After this the broker itself goes.
         Event::Closed => watching.take().into_iter().for_each(Watching::stop),
         _ => {}

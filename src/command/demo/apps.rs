@@ -1,5 +1,6 @@
 //! The two applications, and what each can act out, in one form.
 
+use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +60,7 @@ struct Shown {
     bar: ProgressBar,
     /// Whether the beginning is said in a line, where nobody sees a bar.
     in_lines: bool,
+    has_told_of_waiting: Cell<bool>,
 }
 
 impl Shown {
@@ -66,13 +68,19 @@ impl Shown {
         let bar = if output.quiet { ProgressBar::hidden() } else { ProgressBar::new(0) };
         bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid"));
         let in_lines = bar.is_hidden() && !output.quiet;
-        Self { bar, in_lines }
+        Self { bar, in_lines, has_told_of_waiting: Cell::new(false) }
     }
 
     fn show(&self, making: &Making, cache: &Path) {
         const MAKING: &str = "making the Python environment, once";
         match making {
-            Making::Waiting => self.bar.set_message("another tracelink makes the Python environment"),
+            Making::Waiting => {
+                const WAITING: &str = "another tracelink makes the Python environment";
+                if self.in_lines && !self.has_told_of_waiting.replace(true) {
+                    anstream::eprintln!("tracelink: {WAITING}: this one waits for it");
+                }
+                self.bar.set_message(WAITING);
+            }
             Making::Begun { with } => {
                 let place = safe(&cache.display().to_string());
                 if self.in_lines {
@@ -155,8 +163,16 @@ impl Part {
     /// Whether a report says of it what must be said.
     pub fn is_right(&self, report: &Report) -> bool {
         match self {
-            Self::Native(fault) => report.verdict.slug == fault.expects,
+            Self::Native(fault) => fault.is_right(report),
             Self::Python(entry) => entry.is_right(report),
+        }
+    }
+
+    /// Whether it is acted out with as many orders as anybody likes.
+    pub fn takes_orders(&self) -> bool {
+        match self {
+            Self::Native(fault) => fault.play().takes_orders(),
+            Self::Python(entry) => entry.takes_orders(),
         }
     }
 

@@ -64,6 +64,11 @@ fn check(broker: &str) -> anyhow::Result<()> {
             "the demo publishes over redis:// and rediss:// only: name a Redis in one of these ways",
         ));
     }
+    if broker.split_once('?').is_some_and(|(_, parameters)| parameters.contains("ssl_")) {
+        return Err(usage(
+            "the demo's own connection knows no ssl_ parameters: let it bring its broker, or name one without them",
+        ));
+    }
     Connection::open(&url)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::cli::{self, App, Format, Output};
 use crate::command::progress::Progress;
 use crate::command::session::Session;
 use crate::command::{Exit, terminal_width, view};
-use crate::demo::Event;
+use crate::demo::{self, Event};
 use crate::diagnosis::Listing;
 use crate::model::{Report, Severity};
 use crate::report::human::{self, Live, Paint};
@@ -24,6 +24,7 @@ pub struct Teller {
     out: BufWriter<anstream::Stdout>,
     app: App,
     keeps: bool,
+    asked_for_orders: bool,
     width: usize,
     broker: Option<String>,
     api: Option<String>,
@@ -49,6 +50,7 @@ impl Teller {
             out: BufWriter::with_capacity(STEP, anstream::stdout()),
             app: args.app,
             keeps: args.keep,
+            asked_for_orders: args.orders.is_some(),
             width: terminal_width(),
             broker: None,
             api: None,
@@ -75,6 +77,9 @@ impl Teller {
             self.line("demo", part.slug())?;
             self.line(if part.expects().is_empty() { "what" } else { "broken" }, part.what())?;
             self.line("backend", part.seen())?;
+        }
+        if self.asked_for_orders && !part.takes_orders() {
+            self.line("orders", "it has a number of its own, so --orders is passed over")?;
         }
         writeln!(self.out)?;
         self.out.flush()
@@ -252,7 +257,8 @@ impl Teller {
         let Some(api) = &self.api else { return Ok(()) };
         writeln!(self.out, "an order of your own")?;
         let json = "-H 'content-type: application/json'";
-        writeln!(self.out, "  {}\n", format!("curl {api}/orders {json} -d '{}'", safe(&self.order)).code())
+        let order = if self.order.is_empty() { demo::ORDER } else { &self.order };
+        writeln!(self.out, "  {}\n", format!("curl {api}/orders {json} -d '{}'", safe(order)).code())
     }
 }
 

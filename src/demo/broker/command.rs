@@ -30,7 +30,7 @@ impl From<WrongType> for Refusal {
 
 /// The commands that there are, to tell one that is unknown from one that is
 /// called with too few words.
-const KNOWN: [&str; 48] = [
+const KNOWN: [&str; 52] = [
     "DBSIZE",
     "DECR",
     "DEL",
@@ -79,6 +79,10 @@ const KNOWN: [&str; 48] = [
     "ZCARD",
     "ZCOUNT",
     "ZRANGE",
+    "ZRANGEBYSCORE",
+    "ZREM",
+    "ZREVRANGEBYSCORE",
+    "ZSCORE",
 ];
 
 /// Runs one command.
@@ -207,7 +211,7 @@ fn set(store: &mut Store, key: &[u8], value: &[u8], options: &[Bytes]) -> Result
 fn lists(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refusal> {
     Ok(match (name, args) {
         ("LPUSH" | "RPUSH", [key, values @ ..]) if !values.is_empty() => {
-            Reply::count(store.change(key, |list: &mut List| {
+            let length = store.change(key, |list: &mut List| {
                 for value in values {
                     if name == "LPUSH" {
                         list.push_front(value.clone())
@@ -216,7 +220,9 @@ fn lists(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refusal
                     }
                 }
                 list.len()
-            })?)
+            })?;
+            store.grows();
+            Reply::count(length)
         }
         ("LPOP" | "RPOP", [key]) => pop(store, key, name == "LPOP")?.map_or(Reply::Nil, Reply::Bulk),
         ("LLEN", [key]) => Reply::count(store.get::<List>(key)?.map_or(0, List::len)),

@@ -198,11 +198,13 @@ impl<'s> Client<'s> {
 
     /// Does something under the lock, then tells those whom it concerns.
     fn with_state<R>(&self, act: impl FnOnce(&mut State) -> R) -> R {
-        let (result, outbox) = {
+        let (result, outbox, has_grown) = {
             let mut state = lock(&self.shared.state);
-            (act(&mut state), std::mem::take(&mut state.outbox))
+            (act(&mut state), std::mem::take(&mut state.outbox), state.store.take_growth())
         };
-        self.shared.pushed.notify_all();
+        if has_grown {
+            self.shared.pushed.notify_all();
+        }
         for (output, message) in outbox {
             // Whoever does not listen any more misses it.
             let _ = output.say(&[message]);
@@ -256,7 +258,13 @@ impl<'s> Client<'s> {
         };
         let deadline = (!patience.is_zero()).then(|| clock::now() + patience);
         let mut state = lock(&self.shared.state);
+        let mut has_waited = false;
         loop {
+            let has_some = keys.iter().any(|key| state.store.value(key).is_some());
+            // Nothing is taken for one that went away while it waited.
+            if has_waited && has_some && self.is_gone() {
+                return Reply::NilList;
+            }
             for key in keys {
                 match pop(&mut state.store, key, first) {
                     Ok(Some(entry)) => return Reply::list([key.clone(), entry]),
@@ -268,11 +276,13 @@ impl<'s> Client<'s> {
                 }
             }
             let left = deadline.map_or(LOOK, |deadline| deadline.saturating_sub(clock::now()));
-            if left.is_zero() || self.is_gone() {
+            if left.is_zero() || (has_waited && self.is_gone()) {
                 return Reply::NilList;
             }
             let waited = self.shared.pushed.wait_timeout(state, left.min(LOOK));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            state.store.at(clock::now());
+            has_waited = true;
         }
     }
 

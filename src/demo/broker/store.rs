@@ -106,13 +106,34 @@ pub struct Store {
     pub now: Duration,
     /// Bytes written since all were counted.
     written: usize,
+    /// When the first key expires, or earlier.
+    next_expiry: Option<Duration>,
+    /// Whether anything came into a list since this was asked for last.
+    has_grown: bool,
 }
 
 impl Store {
     /// Sets the time, and forgets what has expired by then.
     pub fn at(&mut self, now: Duration) {
         self.now = now;
-        self.keys.retain(|_, entry| entry.expires.is_none_or(|expires| expires > now));
+        if self.next_expiry.is_some_and(|next| next <= now) {
+            self.keys.retain(|_, entry| entry.expires.is_none_or(|expires| expires > now));
+            self.next_expiry = self.keys.values().filter_map(|entry| entry.expires).min();
+        }
+    }
+
+    /// Says that a list has one more entry.
+    pub fn grows(&mut self) {
+        self.has_grown = true;
+    }
+
+    /// Whether a list has grown since this was asked for last.
+    pub fn take_growth(&mut self) -> bool {
+        std::mem::take(&mut self.has_grown)
+    }
+
+    fn expires_at(&mut self, expires: Option<Duration>) {
+        self.next_expiry = self.next_expiry.into_iter().chain(expires).min();
     }
 
     /// Whether so many bytes more fit in.
@@ -154,6 +175,7 @@ impl Store {
     /// Puts a string under a key, whatever lay there.
     pub fn set(&mut self, key: &[u8], text: Bytes, lives: Option<Duration>) {
         let expires = lives.map(|lives| self.now + lives);
+        self.expires_at(expires);
         self.keys.insert(key.to_vec(), Entry { value: Value::Text(text), expires });
     }
 
@@ -163,8 +185,9 @@ impl Store {
 
     /// Sets or takes away how long a key lives; whether there is such a key.
     pub fn expire(&mut self, key: &[u8], lives: Option<Duration>) -> bool {
-        let now = self.now;
-        self.keys.get_mut(key).map(|entry| entry.expires = lives.map(|lives| now + lives)).is_some()
+        let expires = lives.map(|lives| self.now + lives);
+        self.expires_at(expires);
+        self.keys.get_mut(key).map(|entry| entry.expires = expires).is_some()
     }
 
     pub fn lives(&self, key: &[u8]) -> Lifetime {
@@ -199,8 +222,15 @@ mod tests {
         store.set(b"k", b"v".to_vec(), Some(Duration::from_secs(5)));
         store.at(Duration::from_secs(4));
         assert_eq!(store.lives(b"k"), Lifetime::For(Duration::from_secs(1)));
+        store.set(b"l", b"v".to_vec(), Some(Duration::from_secs(9)));
         store.at(Duration::from_secs(5));
         assert_eq!(store.lives(b"k"), Lifetime::Nothing);
+        store.set(b"m", b"v".to_vec(), None);
+        assert!(store.expire(b"m", Some(Duration::from_secs(1))));
+        store.at(Duration::from_secs(6));
+        assert_eq!(store.lives(b"m"), Lifetime::Nothing);
+        store.at(Duration::from_secs(9 + 5));
+        assert_eq!(store.len(), 0);
     }
 
     #[test]

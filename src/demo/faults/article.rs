@@ -10,6 +10,7 @@ pub static FAULTS: &[Fault] = &[
         what: "\"Spans appear but Celery tasks are orphaned\": the propagators of the two sides differ",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("propagator-mismatch"),
+        also: &[],
         change: |play| {
             play.api_sdk.propagators = vec![Propagator::B3Multi];
             play.worker_sdk.propagators = vec![Propagator::W3c];
@@ -20,6 +21,7 @@ pub static FAULTS: &[Fault] = &[
         what: "\"CeleryInstrumentor creates duplicate spans\": it stands beside the hand-made span",
         seen: "one trace, in which every task stands twice",
         expects: Some("duplicate-consumer-spans"),
+        also: &[],
         change: |play| {
             play.api.by_hand = Some(HandMade { source: Source::Current, form: Form::Json(KEY.to_owned()) });
             play.worker.by_hand =
@@ -31,6 +33,7 @@ pub static FAULTS: &[Fault] = &[
         what: "\"Trace context arrives empty in the worker\": it was injected where no span was current",
         seen: "two traces: the request, and the task as a root",
         expects: Some("empty-carrier"),
+        also: &[],
         change: |play| {
             by_hand(play);
             hand(play, Source::Nothing, Form::Json(KEY.to_owned()));
@@ -41,6 +44,7 @@ pub static FAULTS: &[Fault] = &[
         what: "\"Worker spans show a different trace ID\": the header's key is another one",
         seen: "two traces: the request, and the task as a root",
         expects: Some("carrier-key-mismatch"),
+        also: &[],
         change: |play| {
             by_hand(play);
             hand(play, Source::Current, Form::Json("tracecontext".to_owned()));

@@ -11,6 +11,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API formats the ids of its traceparent in upper case",
         seen: "two traces: the request, and the task as a root",
         expects: Some("malformed-traceparent"),
+        also: &[],
         change: |play| hand(play, Source::Current, Form::UpperCase),
     },
     Fault {
@@ -18,6 +19,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API formats the ids of the invalid span: all zeros",
         seen: "two traces: the request, and the task as a root",
         expects: Some("malformed-traceparent"),
+        also: &[],
         change: |play| hand(play, Source::Current, Form::Zero),
     },
     Fault {
@@ -25,6 +27,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API calls the header Traceparent",
         seen: "two traces: the request, and the task as a root",
         expects: Some("header-name-case"),
+        also: &[],
         change: |play| hand(play, Source::Current, Form::Capitalised),
     },
     Fault {
@@ -32,6 +35,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API passes its carrier as an argument of the task, the worker reads the headers",
         seen: "two traces: the request, and the task as a root",
         expects: Some("context-in-body"),
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Kwargs(KEY.to_owned()));
             reader(play, Reads::Flat);
@@ -42,6 +46,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API calls apply_async(**carrier): the context lies in the message's properties",
         seen: "two traces: the request, and the task as a root",
         expects: Some("context-in-properties"),
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Properties);
             reader(play, Reads::Flat);
@@ -52,6 +57,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API writes str(carrier) where the worker calls json.loads",
         seen: "the request alone: the task fails before its span begins",
         expects: Some("carrier-encoding"),
+        also: &[],
         change: |play| {
             by_hand(play);
             hand(play, Source::Current, Form::Repr(KEY.to_owned()));
@@ -62,6 +68,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API sends the carrier as a dict where the worker calls json.loads",
         seen: "the request alone: the task fails before its span begins",
         expects: Some("carrier-encoding"),
+        also: &[],
         change: |play| {
             by_hand(play);
             hand(play, Source::Current, Form::Object(KEY.to_owned()));
@@ -72,6 +79,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API is traced by Sentry alone, the worker by OpenTelemetry",
         seen: "the task as a root; the request in another product",
         expects: Some("foreign-context-only"),
+        also: &[],
         change: |play| {
             play.api_sdk.sdk = false;
             play.api.sentry = true;
@@ -82,6 +90,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API sends headers={\"headers\": carrier}, and the worker has the instrumentor",
         seen: "two traces: the request, and the task as a root",
         expects: Some("nested-context-only"),
+        also: &[],
         change: |play| hand(play, Source::Current, Form::Nested),
     },
     Fault {
@@ -89,6 +98,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API forwards the caller's b3 header beside its own traceparent, and the worker reads both",
         seen: "the request with its publishing; the task in the trace of somebody else",
         expects: Some("conflicting-contexts"),
+        also: &[],
         change: |play| {
             play.api.copies = vec!["b3".to_owned()];
             play.incoming = Incoming::B3;

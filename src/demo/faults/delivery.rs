@@ -9,6 +9,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker never imports the module of the task",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("task-not-registered"),
+        also: &[],
         change: |play| play.worker.registered.clear(),
     },
     Fault {
@@ -16,6 +17,7 @@ pub static FAULTS: &[Fault] = &[
         what: "no worker is started",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("no-worker"),
+        also: &[],
         change: |play| {
             play.has_worker = false;
             play.waits_ms = 1500;
@@ -26,6 +28,7 @@ pub static FAULTS: &[Fault] = &[
         what: "a second task goes to a topic exchange to which no queue is bound",
         seen: "a whole trace, and in it a publishing that leads nowhere",
         expects: Some("unroutable-message"),
+        also: &[],
         change: |play| play.api.order = Order::Unroutable,
     },
     Fault {
@@ -33,6 +36,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker's child is killed in the middle of the task",
         seen: "the request with its publishing; at best parts of the task",
         expects: Some("worker-killed"),
+        also: &[],
         change: |play| play.worker.is_killed = true,
     },
     Fault {
@@ -40,6 +44,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the task takes longer than the visibility timeout, and is delivered a second time",
         seen: "one trace, in which the task runs twice",
         expects: Some("duplicate-execution"),
+        also: &[],
         change: |play| {
             play.worker.acks_late = true;
             play.worker.visibility_timeout_ms = 400;

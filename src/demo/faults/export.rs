@@ -14,6 +14,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker has no SDK",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("worker-silent"),
+        also: &[],
         change: |play| play.worker_sdk.sdk = false,
     },
     Fault {
@@ -21,6 +22,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker exports to a port at which nobody listens",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("worker-silent"),
+        also: &[],
         change: |play| play.worker_sdk.to = Destination::Nowhere,
     },
     Fault {
@@ -28,6 +30,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker is stopped within the batch delay, and does not flush",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("worker-silent"),
+        also: &[],
         change: |play| {
             play.worker_sdk.delay_ms = PYTHONS_DELAY;
             play.worker_sdk.flushes_at_exit = false;
@@ -38,6 +41,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API is killed within the batch delay, after it published",
         seen: "the task alone, under a parent that is not there",
         expects: Some("parent-not-exported"),
+        also: &[],
         change: |play| {
             play.api_sdk.delay_ms = PYTHONS_DELAY;
             play.api_is_killed = true;
@@ -48,6 +52,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker's hand-made consumer span is never ended",
         seen: "the email and the inventory under a parent that is not there",
         expects: Some("parent-not-ended"),
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Flat);
             play.worker.instrumentor = None;
@@ -59,6 +64,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API has two span processors: opentelemetry-instrument's and its own",
         seen: "every span of the API twice",
         expects: Some("exported-twice"),
+        also: &[],
         change: |play| {
             play.api_sdk.processors = 2;
             // In several batches: one that comes twice may be a resend.
@@ -72,6 +78,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker's gRPC exporter is pointed at the port for HTTP",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("grpc-on-http-port"),
+        also: &["worker-silent"],
         change: |play| play.worker_sdk.to = Destination::HttpPort,
     },
     Fault {
@@ -79,6 +86,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker's HTTP exporter posts to / instead of /v1/traces",
         seen: "the request with its publishing, and nothing of the worker",
         expects: Some("http-endpoint-without-path"),
+        also: &["worker-silent"],
         change: |play| play.worker_sdk.to = Destination::WithoutPath,
     },
 ];

@@ -10,6 +10,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API writes B3, the worker reads W3C",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("propagator-mismatch"),
+        also: &[],
         change: |play| play.api_sdk.propagators = vec![Propagator::B3Multi],
     },
     Fault {
@@ -17,6 +18,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API writes Jaeger's header, the worker reads W3C",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("propagator-mismatch"),
+        also: &[],
         change: |play| play.api_sdk.propagators = vec![Propagator::Jaeger],
     },
     Fault {
@@ -24,6 +26,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API writes W3C, the worker reads B3",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("propagator-mismatch"),
+        also: &[],
         change: |play| play.worker_sdk.propagators = vec![Propagator::B3],
     },
     Fault {
@@ -31,6 +34,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API writes the header trace-context, the worker reads trace_context",
         seen: "two traces: the request, and the task as a root",
         expects: Some("carrier-key-mismatch"),
+        also: &[],
         change: |play| {
             by_hand(play);
             hand(play, Source::Current, Form::Json("trace-context".to_owned()));
@@ -41,6 +45,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API writes a carrier of its own, the worker's instrumentor reads flat headers",
         seen: "two traces: the request, and the task as a root",
         expects: Some("carrier-shape-mismatch"),
+        also: &[],
         change: |play| hand(play, Source::Current, Form::Json(KEY.to_owned())),
     },
     Fault {
@@ -48,6 +53,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker extracts the context and starts its span without it",
         seen: "two traces: the request, and the task as a root",
         expects: Some("extract-result-ignored"),
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Flat);
             play.worker.instrumentor = None;
@@ -59,6 +65,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker has an SDK and spans of its own, and nothing that reads Celery's messages",
         seen: "the request with its publishing; the email and the inventory as roots",
         expects: Some("worker-not-instrumented"),
+        also: &[],
         change: |play| play.worker.instrumentor = None,
     },
     Fault {
@@ -66,6 +73,7 @@ pub static FAULTS: &[Fault] = &[
         what: "instrumentor and hand-made span, both on both sides",
         seen: "one trace, in which every task stands twice",
         expects: Some("duplicate-consumer-spans"),
+        also: &[],
         change: |play| {
             play.api.by_hand = Some(HandMade { source: Source::Current, form: Form::Json(KEY.to_owned()) });
             play.worker.by_hand =
@@ -77,6 +85,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API sends no custom header, and self.request.headers is None in the worker",
         seen: "the request alone: the task fails before its span begins",
         expects: Some("worker-crashed-reading-context"),
+        also: &[],
         change: |play| {
             play.api.instrumentor = false;
             reader(play, Reads::Json(KEY.to_owned()));

@@ -8,12 +8,13 @@ use super::{by_hand, hand, reader};
 const WHOLE: &str = "one whole trace";
 
 pub static FAULTS: &[Fault] = &[
-    Fault { slug: "healthy", what: "nothing", seen: WHOLE, expects: None, change: |_| {} },
+    Fault { slug: "healthy", what: "nothing", seen: WHOLE, expects: None, also: &[], change: |_| {} },
     Fault {
         slug: "healthy-by-hand",
         what: "nothing: carrier and consumer span are written by hand, as in the article",
         seen: WHOLE,
         expects: None,
+        also: &[],
         change: by_hand,
     },
     Fault {
@@ -21,6 +22,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: flat headers, injected and extracted by hand",
         seen: WHOLE,
         expects: None,
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Flat);
             reader(play, Reads::Flat);
@@ -31,6 +33,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: the worker links its spans to the request instead of hanging them under it",
         seen: "two traces with a link between them",
         expects: None,
+        also: &[],
         change: |play| play.worker.instrumentor = Some(Run::Link),
     },
     Fault {
@@ -38,6 +41,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: a scheduler publishes, and each publishing is a root",
         seen: "one trace for each run",
         expects: None,
+        also: &[],
         change: |play| {
             play.cast = Cast::Client(Client::Beat(2));
             play.api_sdk.service = "order-beat";
@@ -48,6 +52,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: a script publishes, inside and outside of a span of its own",
         seen: "one trace for each task",
         expects: None,
+        also: &[],
         change: |play| {
             play.cast = Cast::Client(Client::Script(2));
             play.api_sdk.service = "order-import";
@@ -58,6 +63,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing with the trace: the email service fails twice, and the task is retried",
         seen: "one trace with three attempts",
         expects: None,
+        also: &[],
         change: |play| play.worker.email = Email::Fails(2),
     },
     Fault {
@@ -65,6 +71,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing with the trace: the email service refuses for good, and the task fails",
         seen: "one whole trace, red",
         expects: None,
+        also: &[],
         change: |play| play.worker.email = Email::Declines,
     },
     Fault {
@@ -72,6 +79,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: the task is to run in a second",
         seen: "one whole trace with a gap",
         expects: None,
+        also: &[],
         change: |play| play.api.order = Order::Later(1000),
     },
     Fault {
@@ -79,6 +87,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: one task publishes the next",
         seen: WHOLE,
         expects: None,
+        also: &[],
         change: |play| play.api.order = Order::Chain,
     },
     Fault {
@@ -86,6 +95,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: two tasks side by side",
         seen: WHOLE,
         expects: None,
+        also: &[],
         change: |play| play.api.order = Order::Group,
     },
     Fault {
@@ -93,6 +103,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: two tasks side by side, and one after both",
         seen: WHOLE,
         expects: None,
+        also: &[],
         change: |play| play.api.order = Order::Chord,
     },
     Fault {
@@ -100,6 +111,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: the API publishes by name, and its span ends at once",
         seen: WHOLE,
         expects: None,
+        also: &[],
         change: |play| play.api.order = Order::ByName,
     },
     Fault {
@@ -107,6 +119,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing: the request's caller is traced elsewhere",
         seen: "one whole trace, whose first span has a parent outside",
         expects: None,
+        also: &[],
         change: |play| play.incoming = Incoming::TraceParent,
     },
     Fault {
@@ -114,6 +127,7 @@ pub static FAULTS: &[Fault] = &[
         what: "nothing with the trace: the quantity is 0, and the API answers 400",
         seen: "the request alone, with its validation",
         expects: None,
+        also: &[],
         change: |play| play.quantity = 0,
     },
 ];

@@ -11,6 +11,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API has no CeleryInstrumentor, and injects nothing by hand",
         seen: "two traces: the request, and the task as a root",
         expects: Some("producer-not-instrumented"),
+        also: &[],
         change: |play| play.api.instrumentor = false,
     },
     Fault {
@@ -18,6 +19,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API's SDK is disabled, so that its instrumentors have nothing to inject",
         seen: "the worker's spans alone, as roots",
         expects: Some("producer-sdk-disabled"),
+        also: &[],
         change: |play| play.api_sdk.sdk = false,
     },
     Fault {
@@ -25,6 +27,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API injects where no span is current: the carrier is an empty object",
         seen: "two traces: the request, and the task as a root",
         expects: Some("empty-carrier"),
+        also: &[],
         change: |play| {
             by_hand(play);
             hand(play, Source::Nothing, Form::Json(super::KEY.to_owned()));
@@ -35,6 +38,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API publishes in a thread, which starts without the request's context",
         seen: "two traces: the request, and the publishing with its task",
         expects: Some("context-lost-before-publish"),
+        also: &[],
         change: |play| play.api.in_a_thread = true,
     },
     Fault {
@@ -42,6 +46,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API sends message protocol 1, which has no headers to inject into",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("protocol-1"),
+        also: &[],
         change: |play| play.api.protocol = 1,
     },
     Fault {
@@ -49,6 +54,7 @@ pub static FAULTS: &[Fault] = &[
         what: "a retry drops the custom headers, as Celery before 5.3 does",
         seen: "the first attempt in the trace, the second as a root of its own",
         expects: Some("context-lost-on-retry"),
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Flat);
             reader(play, Reads::Flat);
@@ -61,6 +67,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the task publishes another task and hands no context on",
         seen: "the order's trace whole, the receipt as a root of its own",
         expects: Some("context-not-forwarded"),
+        also: &[],
         change: |play| {
             hand(play, Source::Current, Form::Flat);
             reader(play, Reads::Flat);
@@ -72,6 +79,7 @@ pub static FAULTS: &[Fault] = &[
         what: "one of two instances of the API runs without its CeleryInstrumentor",
         seen: "some orders whole, the others in two traces",
         expects: Some("some-producers-not-instrumented"),
+        also: &[],
         change: |play| {
             let mut old = play.api.clone();
             old.instrumentor = false;
@@ -84,6 +92,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API makes its carrier once, at its first request, and uses it for all",
         seen: "one trace that collects everybody's tasks, and requests that lead to none",
         expects: Some("stale-carrier"),
+        also: &[],
         change: |play| {
             hand(play, Source::First, Form::Flat);
             reader(play, Reads::Flat);
@@ -95,6 +104,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API copies the caller's traceparent into the message, instead of its own context",
         seen: "the task beside the request instead of under it",
         expects: Some("incoming-context-forwarded"),
+        also: &[],
         change: |play| {
             play.api.instrumentor = false;
             play.api.copies = vec!["traceparent".to_owned()];
@@ -106,6 +116,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API runs with OTEL_PROPAGATORS=baggage",
         seen: "two traces: the request with its publishing, and the task as a root",
         expects: Some("producer-propagator-omits-trace"),
+        also: &[],
         change: |play| play.api_sdk.propagators = vec![Propagator::Baggage],
     },
     Fault {
@@ -113,6 +124,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API's web framework is not instrumented: it has no SERVER span",
         seen: "the storefront's call ends at the API; saving and publishing are traces of their own",
         expects: Some("request-not-instrumented"),
+        also: &[],
         change: |play| {
             play.api.serves_spans = false;
             play.cast = Cast::Storefront;

@@ -9,6 +9,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the API samples nothing, and the worker follows it",
         seen: "nothing at all",
         expects: Some("not-sampled"),
+        also: &[],
         change: |play| play.api_sdk.sampler = Sampler::Off,
     },
     Fault {
@@ -16,6 +17,7 @@ pub static FAULTS: &[Fault] = &[
         what: "the worker keeps half of the traces by a ratio of its own, whatever the API decided",
         seen: "some orders whole, of the others the request alone",
         expects: Some("sampler-ignores-parent"),
+        also: &[],
         change: |play| {
             play.worker_sdk.sampler = Sampler::Ratio(0.5);
             play.worker.concurrency = 4;

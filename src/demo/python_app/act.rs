@@ -24,9 +24,9 @@ use super::redis_server::RedisServer;
 use super::warden::Warden;
 use crate::demo::clock;
 use crate::demo::error::DemoError;
+use crate::demo::event::{Event, Halt, Watch, ended, keep_on, tell};
 use crate::demo::orders::{self, Answer};
 use crate::demo::play::{Otlp, Play};
-use crate::demo::stage::{Event, Halt, Watch, tell};
 
 /// How long a process may take to come up, to run, and to end when it is asked to.
 const START: Duration = Duration::from_secs(30);
@@ -38,6 +38,8 @@ const LOOK: Duration = Duration::from_millis(40);
 const STILL: Duration = Duration::from_millis(150);
 /// How much longer the results of many orders may take, in seconds an order.
 const EACH: f64 = 3.0;
+/// How much longer a result may take for each step of the pace above 1, in seconds.
+const SLOWER: f64 = 1.2;
 /// Celery's own queue.
 const QUEUE: &str = "celery";
 /// Variables of the user's shell that would change what is shown, by their beginnings.
@@ -75,11 +77,8 @@ pub struct Options<'e> {
 /// that it said; where the API gives another answer than it should; where the
 /// broker is gone, or its database not empty.
 pub fn give(entry: &Entry, options: &Options<'_>, watch: &mut Watch<'_>) -> Result<(), DemoError> {
-    let acted = Stage::open(entry, options).map_err(Halt::Error).and_then(|mut stage| stage.run(watch));
-    match acted {
-        Ok(()) | Err(Halt::BrokenOff) => Ok(()),
-        Err(Halt::Error(error)) => Err(error),
-    }
+    let mut stage = Stage::open(entry, options)?;
+    ended(stage.run(watch), watch)
 }
 
 struct Stage<'o> {
@@ -122,9 +121,7 @@ impl<'o> Stage<'o> {
             self.take(step, watch)?;
         }
         tell(watch, Event::Done)?;
-        while self.options.keep {
-            self.pause(watch)?;
-        }
+        keep_on(self.options.keep, || self.pause(watch))?;
         while let Some((_, process)) = self.running.pop() {
             self.end(&process, watch)?;
         }
@@ -145,7 +142,11 @@ impl<'o> Stage<'o> {
                 self.wait(watch, STILL, |_| Ok(false))
             }
             Step::Results { results, within } => {
-                self.wait(watch, seconds(*within), |ledger| Ok(ledger.final_results() >= *results))
+                let slower = SLOWER
+                    * (self.options.pace - 1.0).max(0.0)
+                    * f64::from(u32::try_from(*results).unwrap_or(u32::MAX));
+                let time = seconds(within + slower);
+                self.wait(watch, time, |ledger| Ok(ledger.final_results() >= *results))
             }
             Step::Key { key, within } => self.wait(watch, seconds(*within), |ledger| Ok(ledger.has(key)?)),
             Step::Sleep { sleep } => self.wait(watch, seconds(*sleep), |_| Ok(false)),

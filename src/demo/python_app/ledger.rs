@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use redis::{RedisResult, cmd};
 use serde_json::Value;
 
+use crate::demo::event::Event;
 use crate::demo::link::Link;
-use crate::demo::stage::Event;
 use crate::wire::celery::keys::{SEPARATOR, split_binding};
 
 /// How many messages of a queue are read to name the tasks.

@@ -174,12 +174,17 @@ impl Entry {
             && self.notes.iter().all(|slug| notes.contains(&**slug))
     }
 
+    /// Whether it is acted out with as many orders as anybody likes.
+    pub const fn takes_orders(&self) -> bool {
+        self.is_plain
+    }
+
     /// The steps for so many orders, where the entry leaves the number open:
     /// one waits in the queue until a worker comes, the others follow it.
     pub(super) fn steps_for(&self, orders: Option<u32>, seconds_each: f64) -> Vec<Step> {
         /// What a worker writes when it is up.
         const WORKER: &str = "_kombu.binding.celery.pidbox";
-        let Some(orders) = orders.filter(|orders| *orders > 1 && self.is_plain) else {
+        let Some(orders) = orders.filter(|orders| *orders > 1 && self.takes_orders()) else {
             return self.steps.clone();
         };
         let mut steps = Vec::new();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub use pool::run as run_pool;
 
-use super::child::Child;
+use super::child::{Child, Group};
 use super::clock;
 use super::error::DemoError;
 use super::link::{Delivery, Link};
@@ -96,7 +96,7 @@ impl Consumer<'_> {
         self.next_slot += 1;
         let setup = Setup { role: Role::Pool(self.worker.clone()), ..self.setup.clone() };
         let said = self.said.0.clone();
-        let child = Child::start(&std::env::current_exe()?, &setup, move |report| {
+        let child = Child::start(&std::env::current_exe()?, &setup, Group::Shared, move |report| {
             let _ = said.send((number, report));
         })?;
         self.slots.insert(number, Slot { child, running: None });
