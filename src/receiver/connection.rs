@@ -3,8 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::inbox::{Door, Ended, Transport};
+use super::pulse::{Overdue, Pulse, Rest};
 use super::{Shared, visit};
 use crate::evidence::Outcome;
 
@@ -25,7 +25,7 @@ pub struct Client {
     pub shared: Arc<Shared>,
     pub door: Door,
     pub peer: SocketAddr,
-    pub pulse: Pulse,
+    pub pulse: Arc<Pulse>,
 }
 
 impl Client {
@@ -49,15 +49,24 @@ pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut 
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Pulse::new() };
-        let Ok(place) = Arc::clone(&shared.places).try_acquire_owned() else {
+        let pulse = Arc::new(Pulse::new());
+        let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Arc::clone(&pulse) };
+        let Some(place) = shared.places.take(pulse, Instant::now()) else {
             client.ended(Outcome::Busy);
             continue;
         };
+        let client = Arc::new(client);
         let stop = stop.clone();
         tokio::spawn(async move {
-            // What is wrong with a connection is no one's affair but its client's.
-            let _ = serve(stream, Arc::new(client), stop).await;
+            tokio::select! {
+                // What is wrong with a connection is no one's affair but its client's.
+                _ = serve(stream, Arc::clone(&client), stop) => {}
+                () = place.is_wanted() => {
+                    if !client.pulse.has_asked() {
+                        client.ended(Outcome::TimedOut);
+                    }
+                }
+            }
             drop(place);
         });
     }
@@ -193,15 +202,6 @@ async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
     Ok(())
 }
 
-/// What bytes between two requests mean.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    /// The head of the next has begun.
-    Head,
-    /// Nothing: HTTP/2 has pings and settings.
-    Frames,
-}
-
 /// Drives a connection until it ends, is told to, or has rested too long.
 async fn run<C: GracefulConnection<Error = hyper::Error>>(
     connection: C,
@@ -235,94 +235,6 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
                 None => {}
             },
         }
-    }
-}
-
-enum Overdue {
-    Head,
-    Rest,
-}
-
-/// When a connection last did something that counts.
-pub struct Pulse {
-    began: Instant,
-    state: Mutex<Beat>,
-    /// Whether bytes have come since the last request, in milliseconds after
-    /// `began`, plus one; 0 for no.
-    head_since: AtomicU64,
-}
-
-#[derive(Clone, Copy)]
-struct Beat {
-    in_flight: usize,
-    rests_since: Instant,
-}
-
-impl Pulse {
-    fn new() -> Self {
-        let began = Instant::now();
-        Self {
-            began,
-            state: Mutex::new(Beat { in_flight: 0, rests_since: began }),
-            head_since: AtomicU64::new(0),
-        }
-    }
-
-    fn beat(&self) -> std::sync::MutexGuard<'_, Beat> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A request's head is complete.
-    pub fn begin(&self) {
-        self.beat().in_flight += 1;
-        self.head_since.store(0, Ordering::Relaxed);
-    }
-
-    /// A request was answered.
-    pub fn end(&self) {
-        let mut beat = self.beat();
-        beat.in_flight = beat.in_flight.saturating_sub(1);
-        beat.rests_since = Instant::now();
-        // The rest of a body that was refused is no head.
-        self.head_since.store(0, Ordering::Relaxed);
-    }
-
-    fn rest_again(&self) {
-        self.beat().rests_since = Instant::now();
-    }
-
-    fn heard(&self) {
-        if self.head_since.load(Ordering::Relaxed) == 0 {
-            let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-            self.head_since.store(since + 1, Ordering::Relaxed);
-        }
-    }
-
-    fn head_since(&self) -> Option<Instant> {
-        let since = self.head_since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.began + Duration::from_millis(since))
-    }
-
-    /// When to look again.
-    fn due(&self, patience: Duration, idle: Duration, rest: Rest) -> Instant {
-        let beat = *self.beat();
-        let head = (rest == Rest::Head && beat.in_flight == 0).then(|| self.head_since()).flatten();
-        match head {
-            Some(since) => since + patience,
-            // Bytes may come at any time, and their patience begins then.
-            None => (Instant::now() + patience).min(beat.rests_since.max(Instant::now()) + idle),
-        }
-    }
-
-    fn overdue(&self, patience: Duration, idle: Duration, rest: Rest) -> Option<Overdue> {
-        let beat = *self.beat();
-        if beat.in_flight > 0 {
-            return None;
-        }
-        if rest == Rest::Head && self.head_since().is_some_and(|since| since.elapsed() >= patience) {
-            return Some(Overdue::Head);
-        }
-        (beat.rests_since.elapsed() >= idle).then_some(Overdue::Rest)
     }
 }
 

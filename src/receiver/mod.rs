@@ -19,6 +19,8 @@ mod cors;
 mod error;
 mod forward;
 mod inbox;
+mod places;
+mod pulse;
 mod route;
 mod unpack;
 mod visit;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 pub use budget::{Budget, Full, Reservation};
 pub use error::ReceiverError;
@@ -61,7 +63,8 @@ pub struct Limits {
     pub request: usize,
     /// The bytes of all bodies in flight, packed and unpacked.
     pub bodies: Arc<Budget>,
-    /// Connections at a time: 512. One more is closed as it comes.
+    /// Connections at a time: 512. For one more, one that is silent, or rests, or
+    /// hangs is closed; where there is none such, it is itself.
     pub connections: usize,
     /// How long the head of a request may take, and then its body: 20 s each.
     pub patience: Duration,
@@ -87,7 +90,7 @@ struct Shared {
     inbox: Arc<dyn Inbox>,
     limits: Limits,
     addresses: Addresses,
-    places: Arc<Semaphore>,
+    places: Arc<places::Places>,
 }
 
 /// A receiver that listens, until it is closed.
@@ -129,7 +132,7 @@ impl Receiver {
             .build()
             .map_err(ReceiverError::Threads)?;
         let (stop, stopped) = watch::channel(false);
-        let places = Arc::new(Semaphore::new(limits.connections));
+        let places = Arc::new(places::Places::new(limits.connections));
         let shared = Arc::new(Shared { inbox, limits, addresses, places });
         {
             let _entered = runtime.enter();

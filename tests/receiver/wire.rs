@@ -179,8 +179,11 @@ fn one_connection_too_many_is_closed_and_the_next_is_welcome_when_one_goes() {
             Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
         }
     };
+    // Each has a request under way, and is in the middle of it.
+    let half = b"POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{";
     let mut held: Vec<TcpStream> = (0..3).map(|_| connect(house.http)).collect();
-    assert!(held.iter_mut().all(|stream| !is_closed(stream)));
+    held.iter_mut().for_each(|stream| stream.write_all(half).expect("it reads"));
+    house.wait_for_bytes(3);
     // The places are those of all doors together.
     assert!(is_closed(&mut connect(house.grpc)));
     house.book.wait(Outcome::Busy, 1);
@@ -190,6 +193,30 @@ fn one_connection_too_many_is_closed_and_the_next_is_welcome_when_one_goes() {
         assert!(Instant::now() < deadline, "the place stays taken");
     }
     house.receiver.close(Duration::from_secs(5));
+}
+
+#[test]
+fn clients_that_say_nothing_shut_nobody_out() {
+    let json = "content-type: application/json\r\n";
+    let half_body = format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\n{json}content-length: 2\r\n\r\n{{");
+    for (start, waits) in [
+        ("", 300),
+        ("PRI * HT", 300),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0", 300),
+        ("POST /v1/traces HTTP/1.1\r\nhost: a\r\n", 300),
+        ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", 300),
+        (&half_body, 1_200),
+    ] {
+        let house = House::with(|limits| limits.connections = 3);
+        let mut held: Vec<TcpStream> = (0..3).map(|_| connect(house.both)).collect();
+        held.iter_mut().for_each(|stream| stream.write_all(start.as_bytes()).expect("it reads"));
+        std::thread::sleep(Duration::from_millis(waits));
+        for _ in 0..5 {
+            let answer = ask(house.http, "POST /v1/traces", json, b"{}");
+            assert!(answer.starts_with("HTTP/1.1 200 "), "{start:?}: {answer}");
+        }
+        house.receiver.close(Duration::from_secs(5));
+    }
 }
 
 #[test]
