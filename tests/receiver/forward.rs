@@ -1,9 +1,11 @@
 //! What is sent on arrives unchanged, or is counted as lost with the reason.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -105,6 +107,33 @@ fn everything_but_json_arrives_over_grpc() {
     assert!(told.ended.iter().all(|(outcome, _)| *outcome == Outcome::Accepted));
     drop(told);
     house.receiver.close(Duration::from_secs(5));
+}
+
+#[test]
+fn an_endpoint_that_says_at_once_each_time_is_given_a_pause() {
+    let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let forwarder = start(&format!("http://{}", door.local_addr().expect("it listens")));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in door.incoming() {
+            let mut stream = stream.expect("a client");
+            let lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
+            for _end_of_head in lines.map_while(Result::ok).filter(String::is_empty) {
+                count.fetch_add(1, Ordering::Relaxed);
+                let answer = b"HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
+                if stream.write_all(answer).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"");
+    std::thread::sleep(Duration::from_secs(1));
+    let sent = forwarder.close(Duration::ZERO);
+    assert_eq!(losses(&sent), [(&Loss::Busy("503".to_owned()), 1)], "{sent}");
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((2..=7).contains(&asked), "{asked} times in a second");
 }
 
 #[test]

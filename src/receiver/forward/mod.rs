@@ -248,7 +248,9 @@ async fn deliver(mut errand: Errand, line: Arc<Line>, mut closing: watch::Receiv
             Reply::Again { why, after } => (why, after),
         };
         errand.end = End::Lost(why);
-        let wait = after.unwrap_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()));
+        // Whoever says "at once" each time would be asked thousands of times a second.
+        let wait =
+            after.map_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()), |after| after.max(FIRST_PAUSE));
         if started.elapsed().saturating_add(wait) > PATIENCE {
             return;
         }
