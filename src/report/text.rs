@@ -13,12 +13,21 @@ pub struct Safe<'a>(pub &'a str);
 
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|letter| match letter {
-            '\n' => f.write_str("\\n"),
-            '\t' => f.write_str("\\t"),
-            '\r' => f.write_str("\\r"),
-            letter if acts_on_a_terminal(letter) => write!(f, "\\u{{{:x}}}", u32::from(letter)),
-            letter => f.write_char(letter),
+        /// How many marks one letter may carry: no language needs more, and
+        /// thousands take no column and the lines around them.
+        const MARKS: usize = 8;
+        let mut marks = 0;
+        self.0.chars().try_for_each(|letter| {
+            marks = if letter.width() == Some(0) { marks + 1 } else { 0 };
+            match letter {
+                '\n' => f.write_str("\\n"),
+                '\t' => f.write_str("\\t"),
+                '\r' => f.write_str("\\r"),
+                letter if marks > MARKS || acts_on_a_terminal(letter) => {
+                    write!(f, "\\u{{{:x}}}", u32::from(letter))
+                }
+                letter => f.write_char(letter),
+            }
         })
     }
 }
@@ -152,6 +161,16 @@ mod tests {
         let hostile = "\u{1b}[2Jname\u{202e}gpj\u{9b}31m\n";
         assert_eq!(safe(hostile), "\\u{1b}[2Jname\\u{202e}gpj\\u{9b}31m\\n");
         assert_eq!(safe_lines("one\u{1b}c\n  two\r"), "one\\u{1b}c\n  two\\r");
+    }
+
+    #[test]
+    fn a_letter_carries_so_many_marks_and_the_rest_is_seen() {
+        let heap = format!("e{}", "\u{301}".repeat(5_000));
+        let shown = safe(&heap);
+        assert_eq!(shown.matches('\u{301}').count(), 8);
+        assert!(fit(&shown, 20).len() < 60, "{}", fit(&shown, 20));
+        let word = "नमस्ते한국";
+        assert_eq!(safe(word), word);
     }
 
     #[test]
