@@ -181,6 +181,26 @@ mod odd_runs {
     }
 
     #[test]
+    fn that_are_called_servers_publish_to_their_own_service() {
+        let job = || span("worker", "job", "server", 0xaa, 0xc1).at(2_000, 3_000).under(0xb0).remote();
+        let below = "00-000000000000000000000000000000aa-00000000000000c1-01";
+        let scene = || {
+            let carrier = json!({"traceparent": BY_HAND}).to_string();
+            let carried = json!({"traceparent": below}).to_string();
+            finished(message("t1").header("trace_context", carrier))
+                .look(2_500, |look| {
+                    look.ready(message("t2").header("trace_context", carried).header("parent_id", "t1"))
+                })
+                .look(9_500, |look| success(success(look, "t1"), "t2"))
+                .span(job())
+        };
+        let sub = || span("worker", "sub", "server", 0xaa, 0xc2).at(3_500, 3_600).under(0xc1);
+        says(scene().span(sub().remote()), &[]);
+        // Within one request a server's parent is of its own process.
+        says(scene().span(sub().local()), &["worker-silent"]);
+    }
+
+    #[test]
     fn of_a_task_that_was_replaced_are_one_attempt() {
         // `self.replace` goes on under the same id.
         let scene = Scene::default()

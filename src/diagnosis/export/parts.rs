@@ -26,7 +26,7 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
                 // two together but the trace: see `loose`.
                 let is_loose = sender.is_some() && trace.get(parent).is_none() && is_local(span);
                 if span.kind == SpanKind::Server {
-                    return follows && sender.is_some_and(|sender| is_a_job(span, sender));
+                    return follows && sender.is_some_and(|sender| is_a_job(trace, span, sender));
                 }
                 (follows || is_loose) && may_be_the_workers(trace, span, sender, known)
             })
@@ -35,11 +35,24 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
 }
 
 /// Whether a SERVER span right below the sender's is a task's run, to which its
-/// author gave that kind: it has nothing of a request.
-fn is_a_job(span: &StoredSpan, sender: &StoredSpan) -> bool {
-    span.http_status.is_none()
-        && span.process.differs_from(&sender.process)
-        && sender.start.since(span.start) <= SKEW
+/// author gave that kind: it has nothing of a request. A worker runs what it
+/// published itself, too: there the sender must be such a run, and its parent is
+/// known to be remote, as that of a part of one request is not.
+fn is_a_job(trace: &Trace, span: &StoredSpan, sender: &StoredSpan) -> bool {
+    let is_handed_over = span.process.differs_from(&sender.process)
+        || (span.parent_origin == ParentOrigin::Remote && is_below_a_job(trace, sender));
+    span.http_status.is_none() && is_handed_over && sender.start.since(span.start) <= SKEW
+}
+
+/// Whether the span is, or lies in, a SERVER span without anything of a request,
+/// right below a span of another process.
+fn is_below_a_job(trace: &Trace, span: &StoredSpan) -> bool {
+    std::iter::once(span).chain(trace.ancestors(span)).any(|above| {
+        let sender = above.parent.and_then(|parent| trace.get(parent));
+        above.kind == SpanKind::Server
+            && above.http_status.is_none()
+            && sender.is_some_and(|sender| above.process.differs_from(&sender.process))
+    })
 }
 
 /// Whether a span's parent is one of its own process. Exporters before Python's
