@@ -58,6 +58,7 @@ pub struct Detail {
     pub action: Option<CeleryAction>,
     pub redelivered: bool,
     pub will_retry: bool,
+    pub rejected: bool,
     /// Whether a consumer span says that its message came from another system
     /// than Celery's.
     pub is_foreign: bool,
@@ -335,6 +336,7 @@ fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
         && span.destination.is_none()
         && span.retries.is_none()
         && !span.will_retry
+        && !span.rejected
         && span.links.is_empty()
         && span.exceptions.is_empty()
         && span.status_message.is_empty();
@@ -355,6 +357,7 @@ fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
         action: span.action,
         redelivered: span.redelivered,
         will_retry: span.will_retry,
+        rejected: span.rejected,
         is_foreign,
     }))
 }

@@ -203,6 +203,8 @@ pub struct Span<'a> {
     /// `task.will_retry` is true, or `celery.state` is `RETRY`, or
     /// `celery.retry.reason` is there.
     pub will_retry: bool,
+    /// `celery.state` is `REJECTED`: the task gave its message back, or threw it away.
+    pub rejected: bool,
     /// `messaging.system`, `db.system` or `rpc.system`, first found.
     pub system: Option<Cow<'a, str>>,
     /// `server.address`, `net.peer.name` or `peer.service` with its port.

@@ -201,6 +201,21 @@ mod odd_runs {
     }
 
     #[test]
+    fn that_were_rejected_are_no_doubles() {
+        let again = |state: &str| {
+            instrumented().span(run(0xaa, 0xb2, "t1").under(0xb1).remote().text("celery.state", state)).span(
+                run(0xaa, 0xb3, "t1")
+                    .under(0xb1)
+                    .remote()
+                    .at(3_100, 3_200)
+                    .text("celery.delivery_info", "{'redelivered': True}"),
+            )
+        };
+        says(again("REJECTED"), &[]);
+        says(again("SUCCESS"), &["duplicate-execution"]);
+    }
+
+    #[test]
     fn of_a_task_that_was_replaced_are_one_attempt() {
         // `self.replace` goes on under the same id.
         let scene = Scene::default()

@@ -1,5 +1,5 @@
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::Handoff;
+use crate::evidence::{Handoff, StoredSpan};
 
 diagnosis! {
     /// ## What it means
@@ -9,7 +9,8 @@ diagnosis! {
     ///
     /// ## What shows it
     /// Two runs of one message id and one attempt, the second of which was
-    /// `redelivered`.
+    /// `redelivered`. A run that its own task rejected does not count
+    /// (`Reject(requeue=True)`).
     ///
     /// ## How to fix it
     /// ```python
@@ -26,7 +27,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let mut runs = handoff.consumers.iter().filter(|consumer| consumer.span.is_instrumented_run());
+    // A run that was rejected is no other's double: its task asked for it again.
+    let is_run = |span: &StoredSpan| span.is_instrumented_run() && !span.detail().rejected;
+    let mut runs = handoff.consumers.iter().filter(|consumer| is_run(consumer.span));
     let Some(first) = runs.next() else { return Verdict::Clean };
     let Some(again) = runs.find(|run| run.span.detail().redelivered) else { return Verdict::Clean };
     Occurrence::certain()

@@ -26,7 +26,11 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "messaging.destination" | "messaging.destination.name" => span.destination = text(value),
         "celery.exchange" => span.exchange = text(value),
         "celery.hostname" => span.celery_hostname = text(value),
-        "celery.state" => span.will_retry |= value.as_text() == Some("RETRY"),
+        "celery.state" => match value.as_text() {
+            Some("RETRY") => span.will_retry = true,
+            Some("REJECTED") => span.rejected = true,
+            _ => {}
+        },
         "celery.retries" | "task.retry_count" => span.retries = count(&value),
         "celery.delivery_info" => {
             // The repr of a Python dict.
