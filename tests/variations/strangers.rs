@@ -216,6 +216,18 @@ mod odd_runs {
     }
 
     #[test]
+    fn that_begin_before_the_instrumentors_are_doubles() {
+        let by_hand = |id: u8, start: u64, end: u64| {
+            span("worker", "work", "consumer", 0xaa, id).at(start, end).remote()
+        };
+        let scene = || instrumented().span(run(0xaa, 0xb2, "t1").under(0xb1).remote());
+        says(scene().span(by_hand(0xc1, 1_990, 2_990).under(0xb1)), &["duplicate-consumer-spans"]);
+        // What ended before was another's, and so is what hangs elsewhere.
+        says(scene().span(by_hand(0xc1, 1_900, 1_990).under(0xb1)), &[]);
+        says(scene().span(by_hand(0xc1, 1_990, 2_990).under(0xb0)), &[]);
+    }
+
+    #[test]
     fn of_a_task_that_was_replaced_are_one_attempt() {
         // `self.replace` goes on under the same id.
         let scene = Scene::default()

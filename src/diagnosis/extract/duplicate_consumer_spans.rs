@@ -39,14 +39,20 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// A hand-made consumer of the same process that overlaps the run, and neither
-/// hangs under it nor above it.
+/// hangs under it nor above it. Below another parent it must lie within the run;
+/// beside it, it may begin first, as one that is made in `task_prerun` does.
 fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Quote> {
     let is_twin = |other: &SpanRef<'_>| {
+        let is_within = other.span.start >= run.span.start && other.span.end <= run.span.end;
+        let is_beside = other.trace.id == run.trace.id
+            && run.span.parent.is_some()
+            && other.span.parent == run.span.parent
+            && other.span.start < run.span.end
+            && run.span.start < other.span.end;
         other.span.kind == SpanKind::Consumer
             && !other.span.is_instrumented_run()
             && other.span.process == run.span.process
-            && other.span.start >= run.span.start
-            && other.span.end <= run.span.end
+            && (is_within || is_beside)
             && !is_inside_a_run(*other)
             && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
     };
