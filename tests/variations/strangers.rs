@@ -287,3 +287,23 @@ mod sampling {
         assert!(names(&unseen, "not-sampled"), "{unseen:#?}");
     }
 }
+
+mod waiting {
+    use super::*;
+
+    #[test]
+    fn for_its_time_is_no_wait_for_a_worker() {
+        let scene = |eta: &str| {
+            let queued =
+                |look: Look| look.ready(message("t1").header("traceparent", TRACEPARENT).header("eta", eta));
+            Scene::default()
+                .look(1_000, queued)
+                .look(60_000, queued)
+                .span(server())
+                .span(producer(0xb1, "t1"))
+        };
+        says(scene("2026-11-22T19:50:00+00:00"), &["no-worker"]);
+        says(scene("2026-11-23T19:50:00+00:00"), &[]);
+        assert_eq!(finding(scene("2026-11-23T19:50:00+00:00"), "no-worker").severity, Severity::Note);
+    }
+}

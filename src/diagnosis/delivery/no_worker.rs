@@ -49,8 +49,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if is_held || known.took_from(broker, &delivery.message.queue, first) {
         return Verdict::Clean;
     }
-    let has_waited = (first < last && last.since(first) >= known.evidence.patience)
+    // What is not due has not waited, however long it lies there.
+    let is_due = delivery.message.eta.is_none_or(|eta| eta <= known.now);
+    let waited = (first < last && last.since(first) >= known.evidence.patience)
         || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);
+    let has_waited = is_due && waited;
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "waits"))
