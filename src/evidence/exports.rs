@@ -5,6 +5,7 @@
 //! exporters, or two span processors, send each span twice as well, but group
 //! them as each of their timers falls.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::Arc;
@@ -28,6 +29,10 @@ struct Request {
     /// A sum over its spans, so that the order inside a request is no matter.
     digest: u64,
     spans: u32,
+    /// The place of the service whose span came first in it.
+    service: usize,
+    /// Whether it holds spans of another service too: a collector made it.
+    is_mixed: bool,
 }
 
 #[derive(Default, Debug)]
@@ -51,7 +56,8 @@ pub struct Repeats {
     pub regrouped: u64,
     /// Spans whose id came again with other content.
     pub rewritten: u64,
-    /// The number of requests, where every one of them (two or more) came twice.
+    /// The number of requests, where every one of them (two or more) came twice;
+    /// where a collector mixes services in one, every one of all services.
     pub all_twice: u64,
     pub examples: Vec<SpanKey>,
 }
@@ -64,6 +70,16 @@ impl Repeats {
     pub fn is_finding(&self) -> bool {
         self.spans() > 0 || self.all_twice > 0
     }
+}
+
+/// How many different requests there are, where there are two or more and each
+/// came twice.
+fn all_twice<'e>(requests: impl Iterator<Item = &'e Request>) -> Option<u64> {
+    let mut times = BTreeMap::<u64, u64>::new();
+    for request in requests {
+        *times.entry(request.digest).or_default() += 1;
+    }
+    (times.len() >= 2 && times.values().all(|times| *times == 2)).then_some(times.len() as u64)
 }
 
 impl Exports {
@@ -91,6 +107,10 @@ impl Exports {
         let mark = (span.fingerprint, key.trace_id, key.span_id);
         let digest = BuildHasherDefault::<FxHasher>::default().hash_one(mark);
         let current = self.request(request);
+        if current.spans == 0 {
+            current.service = service;
+        }
+        current.is_mixed |= current.service != service;
         current.digest = current.digest.wrapping_add(digest);
         current.spans += 1;
         let Some((_, seen)) = self.services.get_mut(service) else { return };
@@ -156,13 +176,14 @@ impl Exports {
 
     /// Each service of which spans came more than once, other than by a resend.
     pub fn repeats(&self) -> impl Iterator<Item = (&Arc<str>, Repeats)> {
+        let all_twice = LazyCell::new(|| all_twice(self.all()).is_some());
         self.services
             .iter()
-            .map(|(service, seen)| (service, self.repeats_of(seen)))
+            .map(move |(service, seen)| (service, self.repeats_of(seen, &all_twice)))
             .filter(|(_, repeats)| repeats.is_finding())
     }
 
-    fn repeats_of(&self, seen: &Seen) -> Repeats {
+    fn repeats_of(&self, seen: &Seen, everything_twice: &LazyCell<bool, impl FnOnce() -> bool>) -> Repeats {
         let mut repeats = Repeats { rewritten: seen.rewritten, ..Repeats::default() };
         for ((first, second), spans) in &seen.pairs {
             if first == second {
@@ -171,15 +192,19 @@ impl Exports {
                 repeats.regrouped += spans;
             }
         }
-        let mut times = BTreeMap::<u64, u64>::new();
-        for request in seen.requests.iter().filter_map(|number| self.get(*number)) {
-            *times.entry(request.digest).or_default() += 1;
-        }
-        if times.len() >= 2 && times.values().all(|times| *times == 2) {
-            repeats.all_twice = times.len() as u64;
+        let requests = || seen.requests.iter().filter_map(|number| self.get(*number));
+        if let Some(count) = all_twice(requests())
+            && (!requests().any(|request| request.is_mixed) || **everything_twice)
+        {
+            repeats.all_twice = count;
         }
         repeats.examples = seen.examples.iter().copied().collect();
         repeats
+    }
+
+    /// All requests that are remembered.
+    fn all(&self) -> impl Iterator<Item = &Request> {
+        self.requests.values().chain(self.current.as_ref().map(|(_, current)| current))
     }
 
     /// Whether two requests are known to hold different spans.

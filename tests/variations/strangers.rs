@@ -307,3 +307,35 @@ mod waiting {
         assert_eq!(finding(scene("2026-11-23T19:50:00+00:00"), "no-worker").severity, Severity::Note);
     }
 }
+
+mod collectors {
+    use super::*;
+
+    fn sent(id: u8) -> SpanBuilder {
+        span("api", "GET /", "server", id, id).at(0, 5)
+    }
+
+    fn ran(id: u8) -> SpanBuilder {
+        span("worker", "sweep", "internal", id, id).at(0, 5)
+    }
+
+    #[test]
+    fn that_send_some_requests_again_are_no_second_exporter() {
+        let mixed = |scene: Scene, id: u8| scene.request([sent(id), ran(id + 0x10)]);
+        let twice = |scene, id| mixed(mixed(scene, id), id);
+        let both = twice(twice(Scene::default(), 1), 2);
+        says(both.request([ran(0x21)]), &[]);
+        // All that came, came twice.
+        let all = twice(twice(Scene::default(), 1), 2);
+        let found = finding(all, "exported-twice");
+        assert_eq!(found.confidence, Confidence::Likely);
+        let many = (1..=5).fold(Scene::default(), twice);
+        assert_eq!(finding(many, "exported-twice").confidence, Confidence::Certain);
+    }
+
+    #[test]
+    fn are_not_needed_to_send_twice() {
+        let twice = |scene: Scene, id| scene.request([sent(id)]).request([sent(id)]);
+        says(twice(twice(Scene::default(), 1), 2).request([ran(3)]), &["exported-twice"]);
+    }
+}
