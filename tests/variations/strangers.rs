@@ -105,6 +105,22 @@ mod publishers {
     }
 
     #[test]
+    fn that_are_schedulers_are_known_by_what_was_seen_of_them() {
+        let tick =
+            |id: &str| message(id).header("origin", "gen9@beat-1").header("periodic_task_name", "tick");
+        let missed = |origin: &str| run(0xcc, 0xc1, "t9").text("celery.hostname", origin);
+        let seen = || Scene::default().look(1_000, |look| look.worker().ready(tick("t1"))).span(server());
+        says(seen().span(missed("gen9@beat-1")), &[]);
+        says(seen().span(missed("gen7@web-1")), &["orphaned-consumer"]);
+        // A process that also publishes other messages is none.
+        let also = Scene::default().look(1_000, |look| {
+            look.worker().ready(tick("t1")).ready(message("t2").header("origin", "gen9@beat-1"))
+        });
+        let also = also.span(server());
+        says(also.span(missed("gen9@beat-1")), &["producer-not-instrumented", "producer-not-instrumented"]);
+    }
+
+    #[test]
     fn of_another_language_need_no_python() {
         let found = finding(
             Scene::default().look(1_000, |look| look.ready(message("t1").header("lang", "js"))),

@@ -11,6 +11,8 @@ pub struct Origins<'e> {
     tallies: FxHashMap<(&'e str, &'e str), Tally>,
     /// Tasks, by broker, of which some message carries a context.
     with_context: FxHashSet<(&'e str, &'e str)>,
+    /// The origins of messages that say that beat sent them.
+    beats: FxHashSet<&'e str>,
 }
 
 /// The messages of one origin. Retries, and messages that a task published, do
@@ -39,6 +41,9 @@ impl<'e> Origins<'e> {
 
     fn count(&mut self, broker: &'e str, message: &'e Message, times: u64) {
         let Some(origin) = message.origin.as_deref() else { return };
+        if message.from_beat {
+            self.beats.insert(origin);
+        }
         if message.retries > 0 || message.parent_id.is_some() || message.from_beat {
             return;
         }
@@ -74,6 +79,12 @@ impl<'e> Origins<'e> {
         tallies
             .map(|((broker, _), tally)| (*broker, *tally))
             .max_by_key(|(broker, tally)| (size(tally), *broker))
+    }
+
+    /// Whether this origin is a scheduler's: of its messages some were seen, and
+    /// all say that beat sent them.
+    pub fn is_beat(&self, origin: &str) -> bool {
+        self.beats.contains(origin) && self.of_origin(origin).is_none()
     }
 
     /// All origins of this broker together.

@@ -43,7 +43,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let Some(orphan) = orphan else { return Verdict::Clean };
     // Nobody asked for it: beat has no trace to continue.
-    if handoff.message().is_some_and(|message| message.from_beat) {
+    let is_beats = match handoff.message() {
+        Some(message) => message.from_beat,
+        None => orphan.span.detail().celery_hostname.as_deref().is_some_and(|by| known.origins().is_beat(by)),
+    };
+    if is_beats {
         return Verdict::Clean;
     }
     if known.is_scheduled(handoff.task) {
