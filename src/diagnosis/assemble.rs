@@ -279,7 +279,7 @@ fn traces(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<Tr
         (!passed, trace.extent().0, trace.id)
     });
     listed.extend(healthy.into_iter().take(listing.healthy_traces));
-    let left_out = evidence.spans.trace_count() - listed.len() as u64;
+    let left_out = evidence.spans.trace_count().saturating_sub(listed.len() as u64);
     let reports = listed
         .into_iter()
         .map(|trace| trace_report(trace, judged.traces.get(&trace.id), listing.spans))

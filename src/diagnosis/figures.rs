@@ -28,7 +28,8 @@ impl Figures {
     const FAILURES: usize = 1_000;
 
     pub fn saw_trace(&mut self, trace: &Trace) {
-        let served = trace.spans.iter().find(|span| span.kind == SpanKind::Server);
+        let servers = trace.spans.iter().filter(|span| span.kind == SpanKind::Server);
+        let served = servers.min_by_key(|span| (span.start, span.id));
         let ran = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
         if let Some(served) = served.filter(|_| ran) {
             self.end_to_end_ms.add(trace.extent().1.millis_since(served.start));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Known;
 use super::figures::Figures;
-use super::judging::{JudgedHandoff, Judging};
+use super::judging::{Explained, JudgedHandoff, Judging};
 use super::ledger::Ledger;
 use crate::evidence::{Evidence, Fate, Handoff};
 use crate::model::{Finding, Timestamp, TraceId};
@@ -51,7 +51,8 @@ pub fn judge<'e>(evidence: &'e Evidence, past: &Ledger, now: Timestamp, listed: 
     for handoff in classes {
         listed.push(judging.handoff(handoff));
     }
-    judging.orphans(|task| past.explains(task), |_| true);
+    let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
+    judging.orphans(&before, |_| true);
     judging.populations();
     Judged {
         findings: judging.findings.ranked(),

@@ -33,6 +33,14 @@ pub(super) struct Judging<'k, 'e> {
     by_trace: BTreeMap<String, (String, Option<Station>)>,
 }
 
+/// What findings of hand-offs speak for by now, beside those of this judge.
+pub(super) struct Explained<'x> {
+    /// Whether one speaks for the hand-offs of a task of this name.
+    pub task: &'x dyn Fn(&str) -> bool,
+    /// Whether one speaks for any.
+    pub any: bool,
+}
+
 /// How many traces are marked with the findings that speak of them.
 const MARKED: usize = 1_000;
 
@@ -160,14 +168,15 @@ impl<'k, 'e> Judging<'k, 'e> {
 
     /// Judges the hand-made consumer roots for which no hand-off speaks, now or
     /// before, in the traces that are due.
-    pub fn orphans(&mut self, was_explained: impl Fn(&str) -> bool, is_due: impl Fn(&Trace) -> bool) {
+    pub fn orphans(&mut self, before: &Explained<'_>, is_due: impl Fn(&Trace) -> bool) {
         let known = self.known;
         let tasks: BTreeSet<_> = known.orphaned_tasks().collect();
         let unexplained = tasks
             .into_iter()
-            .filter(|task| !self.explained.contains(task) && !was_explained(task))
+            .filter(|task| !self.explained.contains(task) && !(before.task)(task))
             .flat_map(|task| known.orphans_of(task));
-        let nameless = if self.explained.is_empty() { known.nameless_orphans() } else { &[] };
+        let is_any_explained = before.any || !self.explained.is_empty();
+        let nameless = if is_any_explained { &[] } else { known.nameless_orphans() };
         let all: Vec<_> =
             unexplained.chain(nameless).filter(|orphan| is_due(orphan.trace)).copied().collect();
         for orphan in all {

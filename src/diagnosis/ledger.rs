@@ -3,6 +3,7 @@
 
 use super::figures::Figures;
 use super::findings::Findings;
+use crate::model::Finding;
 
 /// The conclusions so far: bounded, however much went.
 #[derive(Clone, Default, Debug)]
@@ -16,6 +17,15 @@ pub struct Ledger {
 impl Ledger {
     /// Whether a finding speaks for hand-offs of this task.
     pub(super) fn explains(&self, task: &str) -> bool {
-        self.findings.iter().any(|finding| finding.tasks.contains(task))
+        self.of_handoffs().any(|finding| finding.tasks.contains(task))
+    }
+
+    /// Whether one speaks for hand-offs of any task that has a name.
+    pub(super) fn explains_any(&self) -> bool {
+        self.of_handoffs().any(|finding| !finding.tasks.is_empty())
+    }
+
+    fn of_handoffs(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.handoffs.is_empty())
     }
 }

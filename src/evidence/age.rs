@@ -5,11 +5,11 @@
 //! senders' clocks say decides nothing here.
 
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHashSet;
 
 use crate::model::TraceId;
 
@@ -205,6 +205,8 @@ impl Ages {
 /// for an orphan. The oldest marks are forgotten first.
 #[derive(Debug)]
 struct Marks {
+    /// Ids come from outside: nobody there knows which of them meet.
+    key: RandomState,
     limit: usize,
     order: VecDeque<u64>,
     known: FxHashSet<u64>,
@@ -215,15 +217,15 @@ impl Marks {
     const BYTES: usize = 8 + 8 * 3;
 
     fn new(limit: usize) -> Self {
-        Self { limit, order: VecDeque::new(), known: FxHashSet::default() }
+        Self { key: RandomState::new(), limit, order: VecDeque::new(), known: FxHashSet::default() }
     }
 
-    fn hash(unit: &Unit) -> u64 {
-        BuildHasherDefault::<FxHasher>::default().hash_one(unit)
+    fn hash(&self, unit: &Unit) -> u64 {
+        self.key.hash_one(unit)
     }
 
     fn set(&mut self, unit: &Unit) {
-        let hash = Self::hash(unit);
+        let hash = self.hash(unit);
         if !self.known.insert(hash) {
             return;
         }
@@ -236,7 +238,7 @@ impl Marks {
     }
 
     fn has(&self, unit: &Unit) -> bool {
-        !self.known.is_empty() && self.known.contains(&Self::hash(unit))
+        !self.known.is_empty() && self.known.contains(&self.hash(unit))
     }
 
     fn bytes(&self) -> usize {

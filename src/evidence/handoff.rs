@@ -215,11 +215,13 @@ impl Task {
     pub fn name<'e>(&'e self, known: &'e Evidence) -> &'e str {
         let of_message = self.messages.first().map(|delivery| &*delivery.message.task);
         let of_spans = || {
-            self.producers
-                .iter()
-                .chain(&self.consumers)
-                .filter_map(|key| known.spans.get(*key))
-                .find_map(|found| found.span.detail().task.as_deref())
+            let sides = [&self.producers, &self.consumers];
+            sides.into_iter().find_map(|spans| {
+                let spans = spans.iter().filter_map(|key| known.spans.get(*key));
+                let named =
+                    spans.filter_map(|found| Some((found.span.start, found.span.detail().task.as_deref()?)));
+                named.min().map(|(_, name)| name)
+            })
         };
         of_message.or_else(of_spans).or_else(|| self.result.as_ref()?.task.as_deref()).unwrap_or_default()
     }

@@ -82,9 +82,10 @@ fn may_be_celerys(span: &Span<'_>) -> bool {
 #[derive(Default, Debug)]
 pub struct InvalidSpans {
     pub count: u64,
+    /// Some, the first by name.
     pub services: std::collections::BTreeSet<Box<str>>,
-    /// The first few, by their path in the request.
-    pub examples: Vec<String>,
+    /// A few, by their path in the request or by name.
+    pub examples: std::collections::BTreeSet<Box<str>>,
 }
 
 impl Evidence {
@@ -158,14 +159,10 @@ impl Evidence {
         const SERVICES: usize = 64;
         let spans = self.invalid.entry(why).or_default();
         spans.count += 1;
-        if let Some(service) = service
-            && spans.services.len() < SERVICES
-        {
-            spans.services.insert(service.into());
+        if let Some(service) = service {
+            keep_first(&mut spans.services, service, SERVICES);
         }
-        if spans.examples.len() < EXAMPLES {
-            spans.examples.push(at.to_owned());
-        }
+        keep_first(&mut spans.examples, at, EXAMPLES);
     }
 
     /// The sender that a resource speaks of.
@@ -242,6 +239,17 @@ impl Evidence {
     /// Up to so many continuations of one context are looked at for each of its
     /// tasks, so that what is no run is in nobody's share.
     const PARTED_EXACTLY: usize = 256;
+}
+
+/// Keeps so many names, the first ones whatever the order in which they come.
+fn keep_first(names: &mut std::collections::BTreeSet<Box<str>>, name: &str, most: usize) {
+    let is_among_them = names.len() < most || names.last().is_some_and(|last| name < &**last);
+    if is_among_them && !names.contains(name) {
+        names.insert(name.into());
+        if names.len() > most {
+            names.pop_last();
+        }
+    }
 }
 
 /// Of what is parted among so many, the share of the one at the place `ours`:

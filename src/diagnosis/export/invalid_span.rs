@@ -39,7 +39,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .counting(spans.count)
             .fix("pip install -U opentelemetry-sdk opentelemetry-exporter-otlp   # or mend what sets ids or times by hand");
         for example in &spans.examples {
-            occurrence = occurrence.quote(quote::fact("OTLP", example.clone()));
+            occurrence = occurrence.quote(quote::fact("OTLP", &**example));
         }
         for service in &spans.services {
             occurrence = occurrence.service(service.to_string());

@@ -93,7 +93,7 @@ impl Sends {
 
 /// The trace that a task was handed, where its sender sampled it.
 fn sampled_trace(task: &Task) -> Option<TraceId> {
-    if let Some(producer) = task.producers.first() {
+    if let Some(producer) = task.producers.iter().min() {
         return Some(producer.trace_id);
     }
     let contexts = &task.messages.first()?.message.contexts;

@@ -19,7 +19,7 @@ use self::standing::Standing;
 use super::assemble::{self, Listing};
 use super::figures::Figures;
 use super::findings::Findings;
-use super::judging::{JudgedHandoff, Judging};
+use super::judging::{Explained, JudgedHandoff, Judging};
 use super::{Known, Ledger};
 use crate::evidence::{Evidence, Group, Moment, Task, Unit};
 use crate::model::{Event, Finding, HandoffReport, Report, TraceReport};
@@ -187,7 +187,9 @@ impl Watch {
         judging.findings.iter().for_each(|finding| self.standing.word(finding));
         if pace.thorough {
             let mut judging = Judging::new(&known, Findings::default(), Figures::default());
-            judging.orphans(|task| self.standing.explains(task), |trace| trace.age.has_settled());
+            let standing = &self.standing;
+            let before = Explained { task: &|task| standing.explains(task), any: standing.explains_any() };
+            judging.orphans(&before, |trace| trace.age.has_settled());
             judging.populations();
             judging.findings.iter().for_each(|finding| self.standing.word(finding));
             self.standing.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));

@@ -98,7 +98,18 @@ impl Standing {
 
     /// Whether anything speaks for the hand-offs of this task.
     pub fn explains(&self, task: &str) -> bool {
-        self.known.values().any(|said| said.finding.tasks.contains(task))
+        self.of_handoffs().any(|finding| finding.tasks.contains(task))
+    }
+
+    /// Whether anything speaks for the hand-offs of any task that has a name.
+    pub fn explains_any(&self) -> bool {
+        self.of_handoffs().any(|finding| !finding.tasks.is_empty())
+    }
+
+    /// What holds of hand-offs: a root for which nothing speaks is none.
+    fn of_handoffs(&self) -> impl Iterator<Item = &Finding> {
+        let holds = self.known.values().filter(|said| said.of > 0 || said.is_past);
+        holds.map(|said| &said.finding).filter(|finding| !finding.handoffs.is_empty())
     }
 
     /// Some of the restless units, in rotation.

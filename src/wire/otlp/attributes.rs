@@ -9,6 +9,14 @@ use crate::model::{AttributeValue, CeleryAction, Exception, Invalid, Resource, S
 
 /// The longest exception message that is kept, in bytes.
 const MESSAGE: usize = 512;
+/// The longest name that is kept (of a service, a task, a host), in bytes: an
+/// attribute may have any length, and what is counted of memory counts names.
+const NAME: usize = 256;
+/// How many exceptions of a span are kept.
+pub const EXCEPTIONS: usize = 8;
+/// How many links of a span are kept: OpenTelemetry's own `SpanLinkCountLimit`
+/// (<https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits>).
+pub const LINKS: usize = 128;
 
 /// Fills a span from its attributes, one after the other.
 pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
@@ -52,9 +60,25 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
 
 fn text(value: AttributeValue<'_>) -> Option<Cow<'_, str>> {
     match value {
-        AttributeValue::Text(text) => Some(text),
+        AttributeValue::Text(text) => Some(first_part(text, NAME)),
         _ => None,
     }
+}
+
+/// The start of a text, of at most so many bytes.
+fn first_part(text: Cow<'_, str>, limit: usize) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[..text.floor_char_boundary(limit)]),
+        Cow::Owned(mut text) => {
+            text.truncate(text.floor_char_boundary(limit));
+            Cow::Owned(text)
+        }
+    }
+}
+
+/// The start of a status message.
+pub fn status_message(message: Cow<'_, str>) -> Cow<'_, str> {
+    first_part(message, MESSAGE)
 }
 
 fn count(value: &AttributeValue<'_>) -> Option<u32> {
@@ -143,12 +167,21 @@ fn raised<'t>(kind: &'t str, message: &'t str) -> (&'t str, &'t str) {
 /// Fills a resource from its attributes.
 pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: AttributeValue<'a>) {
     match (key, value) {
-        ("service.name", AttributeValue::Text(name)) => resource.service = name,
-        ("service.instance.id", AttributeValue::Text(id)) => resource.instance = Some(id),
-        ("telemetry.sdk.language", AttributeValue::Text(language)) => resource.language = Some(language),
-        ("telemetry.sdk.version", AttributeValue::Text(version)) => resource.sdk_version = Some(version),
-        ("host.name", AttributeValue::Text(host)) => resource.host = Some(host),
         ("process.pid", AttributeValue::Int(pid)) => resource.pid = Some(pid),
+        (_, AttributeValue::Text(name)) => {
+            let place = match key {
+                "service.name" => {
+                    resource.service = first_part(name, NAME);
+                    return;
+                }
+                "service.instance.id" => &mut resource.instance,
+                "telemetry.sdk.language" => &mut resource.language,
+                "telemetry.sdk.version" => &mut resource.sdk_version,
+                "host.name" => &mut resource.host,
+                _ => return,
+            };
+            *place = Some(first_part(name, NAME));
+        }
         _ => {}
     }
 }
@@ -156,6 +189,24 @@ pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: Attribut
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_without_end_are_cut() {
+        let long = || AttributeValue::Text("é".repeat(1 << 20).into());
+        let mut resource = Resource::default();
+        for key in ["service.name", "service.instance.id", "host.name"] {
+            fill_resource(&mut resource, key, long());
+        }
+        let mut span = Span::default();
+        for key in ["celery.task_name", "messaging.message.id", "peer.service"] {
+            fill(&mut span, key, long());
+        }
+        let [instance, host, task, id, peer] =
+            [resource.instance, resource.host, span.task, span.message_id, span.peer];
+        for name in [Some(resource.service), instance, host, task, id, peer] {
+            assert_eq!(name.expect("filled").len(), NAME);
+        }
+    }
 
     #[test]
     fn a_wrapper_stands_for_what_was_raised() {

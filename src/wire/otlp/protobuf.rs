@@ -112,7 +112,10 @@ fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
                 events += 1;
                 decode_event(event, at, &mut span)?;
             }
-            (13, Value::Bytes(link, at)) => span.links.extend(decode_link(link, at)?),
+            (13, Value::Bytes(link, at)) => {
+                let link = decode_link(link, at)?;
+                span.links.extend(link.filter(|_| span.links.len() < attributes::LINKS));
+            }
             (15, Value::Bytes(status, at)) => decode_status(status, at, &mut span)?,
             #[allow(clippy::cast_possible_truncation, reason = "flags are a fixed32")]
             (16, Value::Number(flags)) => span.parent_origin = ParentOrigin::from_flags(flags as u32),
@@ -142,14 +145,11 @@ fn decode_event(bytes: &[u8], at: usize, span: &mut Span<'_>) -> Step<()> {
             _ => {}
         }
     }
-    if is_exception && span.exceptions.len() < EXCEPTIONS {
+    if is_exception && span.exceptions.len() < attributes::EXCEPTIONS {
         span.exceptions.extend(exception.finish());
     }
     Ok(())
 }
-
-/// How many exceptions and links are kept of one span.
-const EXCEPTIONS: usize = 8;
 
 fn decode_link(bytes: &[u8], at: usize) -> Step<Option<SpanContext>> {
     let (mut trace_id, mut span_id, mut flags) = (None, None, None);
@@ -171,7 +171,7 @@ fn decode_link(bytes: &[u8], at: usize) -> Step<Option<SpanContext>> {
 fn decode_status<'a>(bytes: &'a [u8], at: usize, span: &mut Span<'a>) -> Step<()> {
     for field in Fields::of(bytes, at) {
         match field? {
-            (2, Value::Bytes(message, _)) => span.status_message = first_part(message),
+            (2, Value::Bytes(message, _)) => span.status_message = status_message(message),
             (3, Value::Number(1)) => span.status = SpanStatus::Ok,
             (3, Value::Number(2)) => span.status = SpanStatus::Error,
             _ => {}
@@ -181,9 +181,10 @@ fn decode_status<'a>(bytes: &'a [u8], at: usize, span: &mut Span<'a>) -> Step<()
 }
 
 /// The start of a status message: 0.40b0 put whole tracebacks there.
-fn first_part(message: &[u8]) -> Cow<'_, str> {
-    const LONGEST: usize = 512;
-    String::from_utf8_lossy(&message[..message.len().min(LONGEST)])
+fn status_message(message: &[u8]) -> Cow<'_, str> {
+    /// More than is kept of it, so that the cut falls between letters.
+    const LONGEST: usize = 1024;
+    attributes::status_message(String::from_utf8_lossy(&message[..message.len().min(LONGEST)]))
 }
 
 fn decode_pair(bytes: &[u8], at: usize) -> Step<(Cow<'_, str>, AttributeValue<'_>)> {

@@ -12,8 +12,6 @@ mod list;
 mod loose;
 mod shape;
 
-use std::borrow::Cow;
-
 use self::list::{List, Step, each};
 use self::loose::Loose;
 use self::shape::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans};
@@ -126,14 +124,13 @@ fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>,
             _ => SpanStatus::Unset,
         };
         *lenient += u64::from(matches!(status.code, Loose::Text(_)));
-        span.status_message = first_part(status.message.into_text());
+        span.status_message = attributes::status_message(status.message.into_text());
     }
     pairs(json.attributes, |key, value| attributes::fill(&mut span, key, value))?;
     let mut events = 0;
     each(json.events, |event: Event<'a>| {
-        const EXCEPTIONS: usize = 8;
         events += 1;
-        if event.name.text() == "exception" && span.exceptions.len() < EXCEPTIONS {
+        if event.name.text() == "exception" && span.exceptions.len() < attributes::EXCEPTIONS {
             let mut exception = ExceptionEvent::default();
             pairs(event.attributes, |key, value| exception.fill(key, value))?;
             span.exceptions.extend(exception.finish());
@@ -143,6 +140,7 @@ fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>,
     each(json.links, |link: Link<'a>| {
         let is_sampled = link.flags.int().is_some_and(|flags| flags & 1 == 1);
         let ids = full_trace_id(link.trace_id.text()).zip(full_span_id(link.span_id.text()));
+        let ids = ids.filter(|_| span.links.len() < attributes::LINKS);
         span.links.extend(ids.map(|(trace_id, span_id)| SpanContext {
             trace_id,
             span_id,
@@ -152,18 +150,6 @@ fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>,
     })?;
     attributes::finish(&mut span, events);
     Ok(Ok(span))
-}
-
-/// The start of a status message.
-fn first_part(message: Cow<'_, str>) -> Cow<'_, str> {
-    const LONGEST: usize = 512;
-    match message {
-        Cow::Borrowed(text) => Cow::Borrowed(&text[..text.floor_char_boundary(LONGEST)]),
-        Cow::Owned(mut text) => {
-            text.truncate(text.floor_char_boundary(LONGEST));
-            Cow::Owned(text)
-        }
-    }
 }
 
 fn read_kind(kind: &Loose<'_>, lenient: &mut u64) -> SpanKind {
@@ -227,6 +213,29 @@ mod tests {
         assert_eq!(counts, Counts { spans: 2, refused: 1, lenient: 2 });
         assert_eq!(seen.spans, ["a Server Local", "snake Consumer Remote"]);
         assert_eq!(seen.refused, ["trace-id at resourceSpans[0].scopeSpans[0].spans[1]"]);
+    }
+
+    #[test]
+    fn of_a_million_links_those_are_kept_that_an_sdk_keeps() {
+        #[derive(Default)]
+        struct Links(usize);
+        impl Sink for Links {
+            fn resource(&mut self, _: &Resource<'_>) {}
+            fn scope(&mut self, _: &Scope<'_>) {}
+            fn span(&mut self, span: &Span<'_>) {
+                self.0 += span.links.len();
+            }
+            fn refused(&mut self, _: Invalid, _: &str) {}
+        }
+        let link = r#"{"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7"}"#;
+        let links = vec![link; 1_000].join(",");
+        let span = format!(
+            r#"{{"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b8", "links": [{links}]}}"#
+        );
+        let body = format!(r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{span}]}}]}}]}}"#);
+        let mut seen = Links::default();
+        decode_json(body.as_bytes(), &mut seen).expect("a request");
+        assert_eq!(seen.0, attributes::LINKS);
     }
 
     #[test]
