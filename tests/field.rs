@@ -37,7 +37,9 @@ fn files(case: &Path, begin: &str) -> Vec<PathBuf> {
 
 fn read(paths: &[PathBuf], evidence: &mut Evidence) {
     let notices = read_evidence(paths, &Reading::default(), evidence).expect("evidence");
-    assert!(notices.is_empty(), "{notices:?}");
+    // The labels lie in the same folder, and are no evidence.
+    let odd: Vec<_> = notices.iter().filter(|notice| !notice.is_expected).collect();
+    assert!(odd.is_empty(), "{odd:?}");
 }
 
 fn diagnose(paths: &[PathBuf]) -> Report {
