@@ -2,6 +2,7 @@
 
 mod flow;
 mod origins;
+mod paired;
 mod schedule;
 
 use std::cell::{OnceCell, RefCell};
@@ -18,6 +19,7 @@ use crate::model::{Format, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
 pub use origins::{Origins, Tally, is_publisher};
+pub use paired::publishing_traces;
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -35,6 +37,7 @@ pub struct Known<'e> {
     flow: OnceCell<Flow<'e>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
     scheduled: OnceCell<FxHashSet<&'e str>>,
+    paired: OnceCell<FxHashSet<SpanKey>>,
     readers: OnceCell<BTreeSet<(&'e str, Format)>>,
     /// What was filed of the traces that were looked at.
     filed: RefCell<FxHashMap<TraceId, Rc<Filed<'e>>>>,
@@ -106,6 +109,7 @@ impl<'e> Known<'e> {
             flow: OnceCell::new(),
             rootless: OnceCell::new(),
             scheduled: OnceCell::new(),
+            paired: OnceCell::new(),
             readers: OnceCell::new(),
             filed: RefCell::default(),
         }
@@ -125,6 +129,12 @@ impl<'e> Known<'e> {
     /// context to hand over.
     pub fn is_scheduled(&self, task: &str) -> bool {
         self.scheduled.get_or_init(|| schedule::scheduled(self.evidence)).contains(task)
+    }
+
+    /// Whether a PRODUCER root pairs up with a request that published nothing,
+    /// as do all others of its task.
+    pub fn has_its_request(&self, root: SpanKey) -> bool {
+        self.paired.get_or_init(|| paired::paired(self.evidence)).contains(&root)
     }
 
     fn flow(&self) -> &Flow<'e> {

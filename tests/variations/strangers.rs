@@ -355,3 +355,51 @@ mod collectors {
         says(twice(twice(Scene::default(), 1), 2).request([ran(3)]), &["exported-twice"]);
     }
 }
+
+mod busy_apis {
+    use super::*;
+
+    fn request(number: u64) -> SpanBuilder {
+        let trace = u8::try_from(number).expect("a few");
+        span("api", "POST /parcels", "server", trace, trace).at(number * 100, number * 100 + 99)
+    }
+
+    fn root(number: u64, at: u64) -> SpanBuilder {
+        let trace = 0x80 + u8::try_from(number).expect("a few");
+        span("api", "apply_async/work", "producer", trace, trace)
+            .at(at, at + 5)
+            .text("celery.action", "apply_async")
+            .text("messaging.message.id", &format!("t{number}"))
+            .text("celery.task_name", "work")
+    }
+
+    /// Twelve requests, one after the other, and publishes at these times.
+    fn busy(roots: impl IntoIterator<Item = u64>) -> Scene {
+        let requests = (1..=12).fold(Scene::default(), |scene, number| scene.span(request(number)));
+        let roots = (1..).zip(roots);
+        roots.fold(requests, |scene, (number, at)| scene.span(root(number, at)))
+    }
+
+    #[test]
+    fn that_lose_the_context_of_each_request() {
+        let found = finding(busy((1..=12).map(|number| number * 100 + 40)), "context-lost-before-publish");
+        assert_eq!((found.count, found.confidence), (12, Confidence::Likely));
+        let two_each = (1..=12).flat_map(|number| [number * 100 + 40, number * 100 + 50]);
+        assert_eq!(finding(busy(two_each), "context-lost-before-publish").count, 24);
+    }
+
+    #[test]
+    fn with_a_scheduler_are_let_be() {
+        // Not one for each, though as many; and not as many.
+        says(busy((1..=12).map(|number| 150 + number * 70)), &[]);
+        says(busy((1..=11).map(|number| number * 100 + 40)), &[]);
+        says(busy((1..=13).map(|number| 100 + number * 90)), &[]);
+        // The requests published their own.
+        let own = |scene: Scene, number: u64| {
+            let trace = u8::try_from(number).expect("a few");
+            let own = root(0x20 + number, number * 100 + 20).in_trace(trace).under(number);
+            scene.span(own.text("messaging.message.id", &format!("own{number}")))
+        };
+        says((1..=12).fold(busy((1..=12).map(|number| number * 100 + 40)), own), &[]);
+    }
+}

@@ -12,7 +12,9 @@ diagnosis! {
     /// ## What shows it
     /// The PRODUCER span is a root while a SERVER span of the same process is
     /// open. Likely at most: in a busy API some request is always open, and a
-    /// scheduler inside it publishes roots that are right.
+    /// scheduler inside it publishes roots that are right. There it takes pairs:
+    /// requests of one route that published nothing, and a root of one task in
+    /// each of them.
     ///
     /// ## How to fix it
     /// Carry the context over:
@@ -47,9 +49,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let start = producer.span.start;
-    if !activity.has_open_request(start) || could_be_a_scheduler(activity) {
+    if !activity.has_open_request(start) {
         return Verdict::Clean;
     }
+    let is_paired = could_be_a_scheduler(activity);
+    if is_paired && !known.has_its_request(producer.key()) {
+        return Verdict::Clean;
+    }
+    let pair = is_paired.then(|| {
+        let says = "as many as this task has roots published nothing, and one root began in each";
+        quote::fact(format!("SERVER spans of {}", producer.span.service()), says)
+    });
     Occurrence::likely()
         .about(handoff)
         .quote(quote::span(producer))
@@ -57,6 +67,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("SERVER spans of {}", producer.span.service()),
             "one was open in this very process when the task was published",
         ))
+        .quote(pair)
         .needs("a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name")
         .fix("ctx = contextvars.copy_context()")
         .fix("threading.Thread(target=ctx.run, args=(publish,)).start()   # or: await asyncio.to_thread(publish)")

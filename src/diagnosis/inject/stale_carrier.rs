@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnosis::known::publishing_traces;
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef};
 use crate::model::{Quote, Severity, SpanKind, Station, Timestamp, TraceId};
@@ -45,7 +46,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             suspects.insert(context, first_attempts);
         }
     }
-    let routes = if suspects.is_empty() { BTreeMap::new() } else { routes(known, &publishing_traces(known)) };
+    let routes =
+        if suspects.is_empty() { BTreeMap::new() } else { routes(known, &publishing_traces(known.evidence)) };
     for (context, ids) in suspects {
         let occurrence = match known.evidence.spans.get(context) {
             Some(request) => check_request(request, &ids, &routes),
@@ -63,22 +65,6 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         occurrence.origins.extend(example.message.origin.as_deref().map(str::to_owned));
         found(occurrence);
     }
-}
-
-/// Traces in which something was published: by a PRODUCER span, or by a
-/// context that a message carries.
-fn publishing_traces(known: &Known<'_>) -> BTreeSet<TraceId> {
-    let carried = known.evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
-        delivery
-            .message
-            .contexts
-            .iter()
-            .filter_map(|sighting| sighting.context())
-            .map(|context| context.trace_id)
-    });
-    let produced =
-        known.evidence.tasks.iter().flat_map(|task| &task.producers).map(|producer| producer.trace_id);
-    carried.chain(produced).collect()
 }
 
 /// The SERVER spans of one route of one service.

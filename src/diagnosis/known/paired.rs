@@ -1,0 +1,170 @@
+//! Publishes that began a trace of their own, paired with requests that
+//! published nothing.
+//!
+//! In a busy API some request is always open, so that any root falls into one: a
+//! scheduler's inside of it as well as that of a request which lost its context.
+//! But a request that lost it leaves a pair: itself, without anything published,
+//! and the root. A scheduler's roots are as many as they are, and fall where they
+//! fall.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::evidence::{Evidence, Process, SpanKey};
+use crate::model::{SpanKind, Timestamp, TraceId};
+
+/// Fewer requests than this may pair up by accident, even where they come one
+/// after the other.
+const REQUESTS: usize = 6;
+/// And so may fewer than this many times those that are open at once: of twenty
+/// roots at random beside twenty requests, four of them open at once, 1 in 50
+/// sets pairs up, and that there are as many of both is chance already.
+const REQUESTS_EACH: f64 = 5.0;
+/// So many publishes of one task by each request, at most.
+const EACH: usize = 4;
+/// So many routes that have as many requests are looked at.
+const ROUTES: usize = 20;
+
+/// When a request was open.
+type Open = (Timestamp, Timestamp);
+/// The requests of each route, by process and number.
+type Routes<'e> = FxHashMap<(&'e Process, usize), Vec<Vec<Open>>>;
+
+/// The PRODUCER roots that pair up with requests of their process: all roots of
+/// a task, with all requests of a route that published nothing and answered well.
+pub(super) fn paired(evidence: &Evidence) -> FxHashSet<SpanKey> {
+    let mut roots = FxHashMap::<(&Process, &str), Vec<(Timestamp, SpanKey)>>::default();
+    let producers = evidence.tasks.iter().flat_map(|task| {
+        let name = task.name(evidence);
+        task.producers.iter().map(move |key| (name, *key))
+    });
+    for (task, key) in producers {
+        let Some(root) = evidence.spans.get(key).filter(|found| found.is_orphaned_root()) else { continue };
+        roots.entry((&root.span.process, task)).or_default().push((root.span.start, key));
+    }
+    roots.retain(|_, roots| roots.len() >= REQUESTS);
+    if roots.is_empty() {
+        return FxHashSet::default();
+    }
+    let routes = silent_routes(evidence);
+    let pairs_up = |process: &Process, roots: &[(Timestamp, SpanKey)]| {
+        (1..=EACH).filter(|each| roots.len().is_multiple_of(*each)).any(|each| {
+            let alike = routes.get(&(process, roots.len() / each)).into_iter().flatten().take(ROUTES);
+            alike.into_iter().any(|requests| is_one_for_each(requests, roots, each))
+        })
+    };
+    roots.retain(|(process, _), roots| {
+        roots.sort_unstable();
+        pairs_up(process, roots)
+    });
+    roots.into_values().flatten().map(|(_, key)| key).collect()
+}
+
+/// Requests that published nothing and answered well, by route.
+fn silent_routes(evidence: &Evidence) -> Routes<'_> {
+    let publishing = publishing_traces(evidence);
+    let mut requests = FxHashMap::<(&Process, &str), Vec<Open>>::default();
+    for trace in evidence.spans.traces().filter(|trace| !publishing.contains(&trace.id)) {
+        for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
+            if span.http_status.is_none_or(|status| status < 400) {
+                requests.entry((&span.process, &span.name)).or_default().push((span.start, span.end));
+            }
+        }
+    }
+    let mut routes = Routes::default();
+    for ((process, _), mut requests) in requests {
+        requests.sort_unstable();
+        if is_enough(&requests) {
+            routes.entry((process, requests.len())).or_default().push(requests);
+        }
+    }
+    routes
+}
+
+/// Traces in which something was published: by a PRODUCER span, or by a context
+/// that a message carries.
+pub fn publishing_traces(evidence: &Evidence) -> BTreeSet<TraceId> {
+    let carried = evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
+        let contexts = delivery.message.contexts.iter();
+        contexts.filter_map(|sighting| sighting.context()).map(|context| context.trace_id)
+    });
+    let produced = evidence.tasks.iter().flat_map(|task| &task.producers).map(|producer| producer.trace_id);
+    carried.chain(produced).collect()
+}
+
+/// Whether there are so many requests, for the number that is open at once, that
+/// roots which have nothing to do with them do not pair up.
+fn is_enough(requests: &[Open]) -> bool {
+    let (Some((first, _)), Some(last)) = (requests.first(), requests.iter().map(|(_, end)| *end).max())
+    else {
+        return false;
+    };
+    let open: f64 = requests.iter().map(|(start, end)| end.millis_since(*start)).sum();
+    let total = last.millis_since(*first);
+    #[allow(clippy::cast_precision_loss, reason = "compared with a share")]
+    let count = requests.len() as f64;
+    requests.len() >= REQUESTS && total > 0.0 && count >= REQUESTS_EACH * (open / total)
+}
+
+/// Whether each request can be given as many of the roots as any other, all of
+/// which began while it was open. Both are sorted by start.
+fn is_one_for_each(requests: &[Open], roots: &[(Timestamp, SpanKey)], each: usize) -> bool {
+    let mut waiting = requests.iter().peekable();
+    // What ends first is served first, so that none is served that could wait.
+    let mut open = BinaryHeap::new();
+    for (time, _) in roots {
+        while let Some((_, end)) = waiting.next_if(|(start, _)| start <= time) {
+            open.push(Reverse((*end, each)));
+        }
+        let Some(Reverse((end, left))) = open.pop() else { return false };
+        if end < *time {
+            // It ended with fewer than its share.
+            return false;
+        }
+        if left > 1 {
+            open.push(Reverse((end, left - 1)));
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SpanId;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_nanos(millis * 1_000_000)
+    }
+
+    fn pairs(requests: &[(u64, u64)], roots: &[u64], each: usize) -> bool {
+        let requests: Vec<_> = requests.iter().map(|(start, end)| (at(*start), at(*end))).collect();
+        let key = SpanKey { trace_id: TraceId::default(), span_id: SpanId::default() };
+        let roots: Vec<_> = roots.iter().map(|time| (at(*time), key)).collect();
+        is_one_for_each(&requests, &roots, each)
+    }
+
+    #[test]
+    fn each_request_gets_its_root() {
+        assert!(pairs(&[(0, 10), (10, 20)], &[5, 15], 1));
+        assert!(!pairs(&[(0, 10), (10, 20)], &[15, 16], 1));
+        assert!(!pairs(&[(0, 10), (10, 20)], &[5, 25], 1));
+        // The short one, though it began later, has to be served first.
+        assert!(pairs(&[(0, 100), (10, 20)], &[15, 50], 1));
+        assert!(pairs(&[(0, 10), (10, 20)], &[1, 2, 11, 12], 2));
+        assert!(!pairs(&[(0, 10), (10, 20)], &[1, 11, 12, 13], 2));
+    }
+
+    #[test]
+    fn many_at_once_need_many() {
+        let requests = |count: u64, length: u64| -> Vec<_> {
+            (0..count).map(|number| (at(number * 10), at(number * 10 + length))).collect()
+        };
+        assert!(is_enough(&requests(6, 9)));
+        assert!(!is_enough(&requests(5, 9)));
+        assert!(!is_enough(&requests(10, 40)));
+        assert!(is_enough(&requests(30, 40)));
+    }
+}
