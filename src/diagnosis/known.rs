@@ -12,7 +12,8 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::{
-    Broker, Continuity, Evidence, Handoff, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
+    Activity, Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task,
+    Trace,
 };
 use crate::model::{Format, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
 
@@ -295,6 +296,21 @@ impl<'e> Known<'e> {
                     && service.total(|activity| activity.work_roots) > 0
             })
             .map(|(name, service)| (*name, service))
+    }
+
+    /// Processes like that, of services whose other processes run tasks.
+    pub fn silent_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
+        let processes = self.services.values().filter(|service| service.consumes()).flat_map(|service| {
+            let is_silent = |activity: &Activity| {
+                activity.consumers == 0
+                    && activity.servers == 0
+                    && activity.producers == 0
+                    && activity.work_roots > 0
+            };
+            let apart = service.processes.iter().filter(|(process, _)| process.is_identified());
+            apart.filter(move |(_, activity)| is_silent(activity))
+        });
+        processes.map(|(process, activity)| (*process, *activity))
     }
 
     /// Whether a message left this queue at or after `since`.

@@ -403,3 +403,34 @@ mod busy_apis {
         says((1..=12).fold(busy((1..=12).map(|number| number * 100 + 40)), own), &[]);
     }
 }
+
+mod workers_of_one_service {
+    use super::*;
+
+    /// One of two tasks ran where the instrumentor is, and the other where there
+    /// is only an SDK.
+    fn scene(instances: bool) -> Scene {
+        let of = |span: SpanBuilder, instance: &str| if instances { span.instance(instance) } else { span };
+        Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+            .look(9_000, |look| success(success(look, "t1"), "t2"))
+            .span(server())
+            .span(producer(0xb1, "t1"))
+            .span(producer(0xb3, "t2"))
+            .span(of(run(0xaa, 0xb2, "t2").under(0xb3).remote(), "w1"))
+            .span(of(step(0xcc, 0xc1), "w2"))
+    }
+
+    #[test]
+    fn of_which_one_is_not_instrumented() {
+        // Told apart by their SDK, the second is seen to run no task.
+        let found = finding(scene(true), "worker-not-instrumented");
+        assert_eq!(found.confidence, Confidence::Likely);
+        says(scene(true), &["worker-not-instrumented"]);
+        // Otherwise its roots may be anything's.
+        says(scene(false), &["worker-silent"]);
+        let found = finding(scene(false), "worker-silent");
+        assert_eq!(found.confidence, Confidence::Likely);
+        assert!(names(&found, "worker-not-instrumented"), "{found:#?}");
+    }
+}

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use super::parts;
 use crate::diagnosis::{Known, Occurrence, Verdict, delivery, diagnosis, extract, quote};
-use crate::evidence::{Fate, Handoff};
-use crate::model::{Severity, Station, TaskStatus};
+use crate::evidence::{Fate, Handoff, Service};
+use crate::model::{Confidence, Severity, Station, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -103,6 +103,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .flat_map(|service| &service.processes)
         .any(|(_, activity)| activity.consumers > 0);
     if ran_others {
+        let has_roots =
+            |service: &Service<'_>| service.consumes() && service.total(|activity| activity.work_roots) > 0;
+        if known.services.values().any(has_roots) {
+            found = Occurrence { confidence: Confidence::Likely, ..found }.unless(
+                &extract::WORKER_NOT_INSTRUMENTED,
+                "the service sends roots without a task too: one worker of several may have an SDK and no instrumentor",
+            );
+        }
         return found
             .variant("some")
             .says("a worker took the message and sent no span of it, while other runs were seen: spans are lost at exit, or one worker of several is silent")

@@ -1,6 +1,6 @@
 use super::EXTRACT_RESULT_IGNORED;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
-use crate::evidence::{Handoff, Service};
+use crate::evidence::{Activity, Handoff, Service};
 use crate::model::Station;
 
 diagnosis! {
@@ -42,14 +42,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
-    let worker = known.silent_workers().find(|(_, service)| {
-        service
-            .processes
-            .iter()
-            .any(|(_, activity)| activity.work_roots > 0 && activity.last_work_root >= sent)
-    });
-    let Some((name, service)) = worker else { return Verdict::Clean };
-    let roots = service.total(|activity| activity.work_roots);
+    let is_at_work = |activity: &Activity| activity.work_roots > 0 && activity.last_work_root >= sent;
+    let worker = known
+        .silent_workers()
+        .find(|(_, service)| service.processes.iter().any(|(_, activity)| is_at_work(activity)))
+        .map(|(name, service)| (name, service.total(|activity| activity.work_roots)));
+    // One of several workers of a service, where its processes can be told apart.
+    let one_of_several = || {
+        let mut processes = known.silent_processes().filter(|(_, activity)| is_at_work(activity));
+        let (process, activity) = processes.next().filter(|_| handoff.was_run())?;
+        Some((&*process.service, activity.work_roots))
+    };
+    let Some((name, roots)) = worker.or_else(one_of_several) else { return Verdict::Clean };
     // Its roots may be of a process that runs no tasks: nothing joins them to one.
     let mut found = Occurrence::likely()
         .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
