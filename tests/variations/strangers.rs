@@ -434,3 +434,27 @@ mod workers_of_one_service {
         assert!(names(&found, "worker-not-instrumented"), "{found:#?}");
     }
 }
+
+mod called_services {
+    use super::*;
+
+    #[test]
+    fn that_only_publish_are_no_scripts() {
+        let publishes = || {
+            Scene::default()
+                .span(
+                    span("api", "apply_async/work", "producer", 0xcc, 0xb1)
+                        .at(100, 110)
+                        .text("celery.action", "apply_async")
+                        .text("messaging.message.id", "t1")
+                        .text("celery.task_name", "work"),
+                )
+                .span(run(0xcc, 0xb2, "t1").under(0xb1).remote())
+        };
+        let call =
+            |to: &str| span("edge", "POST", "client", 0xaa, 0xa1).at(0, 500).text("server.address", to);
+        says(publishes(), &[]);
+        says(publishes().span(call("payments")), &[]);
+        says(publishes().span(call("api")), &["request-not-instrumented"]);
+    }
+}

@@ -11,7 +11,9 @@ diagnosis! {
     ///
     /// ## What shows it
     /// A task that was handed over, no consumer span of it, and INTERNAL or
-    /// CLIENT roots from a service that neither serves nor publishes.
+    /// CLIENT roots from a service that neither serves nor publishes; or, where
+    /// the SDK tells processes apart, from such a process of a service whose
+    /// others run tasks.
     ///
     /// ## How to fix it
     /// ```python
