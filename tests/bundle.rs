@@ -132,3 +132,49 @@ fn a_line_that_is_too_long_is_named_and_the_rest_is_read() {
         assert!(line.is_some_and(|line| line.contains("more than 512 MiB")), "{place}: {told}");
     }
 }
+
+/// Whatever a survey sees of a message it sees in what is saved of it.
+#[test]
+fn what_is_saved_of_a_message_has_all_that_is_seen_of_it() {
+    use tracelink::model::{Message, MessageState};
+    use tracelink::wire::celery::{Envelope, ReadOptions, Seen, read_message, redact_message};
+    use tracelink::wire::snapshot::{Content, read_key};
+
+    let read = |entry: &[u8]| -> Option<Message> {
+        let seen = Seen { queue: "q".into(), state: MessageState::Ready, index: None, priority: 0 };
+        let envelope = Envelope::decode(entry).ok()?;
+        read_message(&envelope, &seen, ReadOptions::default(), &mut |name| name.into()).ok()
+    };
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut messages = 0;
+    for folder in ["corpus", "field"].map(|folder| fixtures.join(folder)) {
+        for case in fs::read_dir(folder).expect("fixtures").flatten().filter(|case| case.path().is_dir()) {
+            for file in fs::read_dir(case.path()).expect("a case").flatten().map(|file| file.path()) {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                if !name.starts_with("redis.") {
+                    continue;
+                }
+                let text = fs::read(&file).expect("readable");
+                for line in text.split(|byte| *byte == b'\n').skip(1) {
+                    let Ok(Content::List(entries)) = read_key(line).map(|line| line.content) else {
+                        continue;
+                    };
+                    for entry in entries {
+                        let Some(whole) = read(&entry) else { continue };
+                        let saved = read(&redact_message(&entry)).expect("it stays a message");
+                        // What is saved has its headers in the order of their names.
+                        let seen = |message: &Message| {
+                            let contexts = message.contexts.iter().map(|found| format!("{found:?}"));
+                            let empty = message.empty_carriers.iter().map(|found| format!("{found:?}"));
+                            let others = message.other_headers.iter().map(ToString::to_string);
+                            contexts.chain(empty).chain(others).collect::<std::collections::BTreeSet<_>>()
+                        };
+                        assert_eq!(seen(&saved), seen(&whole), "{}", file.display());
+                        messages += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(messages > 200, "{messages} messages were read");
+}

@@ -7,6 +7,7 @@ mod bounded;
 mod carrier;
 mod compression;
 mod envelope;
+mod kept;
 pub mod keys;
 mod lenient;
 mod message;

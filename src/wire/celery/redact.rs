@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::body::TaskBody;
 use super::bounded;
 use super::envelope::Envelope;
-use super::result::{as_json, is_told, read_status};
-use super::wrapping::python_dict;
+use super::kept::{HIDDEN, context_under, contexts_of};
+use super::result::{TRACEBACK, as_json, is_told, read_status, tail};
 
 /// What stands for an entry that is no Celery message: its content is nobody's
 /// business, and its place in the list is kept.
@@ -30,16 +30,13 @@ pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
 }
 
 fn redacted(entry: &[u8]) -> Option<Value> {
-    let body = redacted_body(&Envelope::decode(entry).ok()?);
+    let read = Envelope::decode(entry).ok()?;
+    let body = redacted_body(&read);
     let mut envelope = bounded::read(entry).ok()?;
-    let headers = envelope["headers"].as_object_mut().map(|headers| {
-        for private in ["argsrepr", "kwargsrepr", "compression"] {
-            headers.remove(private);
-        }
-    });
-    headers?;
-    hide_baggage(&mut envelope["headers"]);
-    hide_baggage(&mut envelope["properties"]);
+    hide_custom(envelope["headers"].as_object_mut()?, read.headers.others.iter().map(|(name, _)| &**name));
+    if let Some(properties) = envelope["properties"].as_object_mut() {
+        hide_custom(properties, read.properties.others.iter().map(|(name, _)| &**name));
+    }
     envelope["content-type"] = "application/json".into();
     envelope["content-encoding"] = "utf-8".into();
     envelope["properties"]["body_encoding"] = Value::Null;
@@ -47,20 +44,70 @@ fn redacted(entry: &[u8]) -> Option<Value> {
     Some(envelope)
 }
 
+/// Celery's own headers and properties of which no diagnosis needs the value,
+/// and which may hold what is private.
+const PRIVATE: [&str; 5] = ["compression", "shadow", "stamps", "stamped_headers", "user_id"];
+
+/// Leaves the names of what an application has put among Celery's own, and the
+/// values only where they are contexts.
+fn hide_custom<'n>(members: &mut Map<String, Value>, custom: impl Iterator<Item = &'n str>) {
+    PRIVATE.iter().for_each(|name| drop(members.remove(*name)));
+    // What is read where the body cannot be.
+    for repr in ["argsrepr", "kwargsrepr"] {
+        if let Some(repr) = members.get_mut(repr) {
+            *repr = contexts_of(repr).unwrap_or_default();
+        }
+    }
+    for name in custom {
+        if let Some(value) = members.get_mut(name) {
+            *value = context_under(name, value).unwrap_or_else(|| HIDDEN.into());
+        }
+    }
+}
+
+/// Headers of Celery's own in what a chain publishes next.
+const CELERYS: [&str; 12] = [
+    "lang",
+    "task",
+    "id",
+    "root_id",
+    "parent_id",
+    "group",
+    "origin",
+    "eta",
+    "expires",
+    "retries",
+    "timelimit",
+    "ignore_result",
+];
+
+/// Arguments with nothing left in them but contexts.
+fn only_contexts(arguments: &Value) -> Value {
+    contexts_of(arguments).unwrap_or(Value::Null)
+}
+
 /// The body with its carriers and the next task of its chain, and nothing else.
 fn redacted_body(envelope: &Envelope<'_>) -> Value {
     let Ok(body) = TaskBody::of(envelope) else { return Value::Null };
     let next = body.next_in_chain().map(|next| {
-        let mut headers = next["options"]["headers"].clone();
-        if let Some(headers) = headers.as_object_mut() {
-            headers.retain(|name, _| !matches!(name.as_str(), "argsrepr" | "kwargsrepr"));
-        }
-        hide_baggage(&mut headers);
+        let headers = next["options"]["headers"].as_object().map(|headers| {
+            let kept = |(name, value): (&String, &Value)| {
+                let value = match name.as_str() {
+                    "argsrepr" | "kwargsrepr" => contexts_of(value)?,
+                    name if CELERYS.contains(&name) => value.clone(),
+                    name => context_under(name, value).unwrap_or_else(|| HIDDEN.into()),
+                };
+                Some((name.clone(), value))
+            };
+            headers.iter().filter_map(kept).collect::<Map<_, _>>()
+        });
         json!({"task": next["task"], "options": {"headers": headers}})
     });
     match &body.value {
         Value::Array(_) => {
-            let text = json!([carriers(body.args()), carriers(body.kwargs()), {"chain": next.map(|next| vec![next])}]).to_string();
+            let text =
+                json!([only_contexts(body.args()), only_contexts(body.kwargs()), {"chain": next.map(|next| vec![next])}])
+                    .to_string();
             Value::String(text)
         }
         Value::Object(fields) => {
@@ -68,109 +115,12 @@ fn redacted_body(envelope: &Envelope<'_>) -> Value {
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
                 .collect();
-            kept.insert("args".to_owned(), carriers(body.args()));
-            kept.insert("kwargs".to_owned(), carriers(body.kwargs()));
+            kept.insert("args".to_owned(), only_contexts(body.args()));
+            kept.insert("kwargs".to_owned(), only_contexts(body.kwargs()));
             Value::String(Value::Object(kept).to_string())
         }
         _ => Value::Null,
     }
-}
-
-/// Names that hold a context; what lies under any other name is left out.
-const CONTEXT_NAMES: [&str; 12] = [
-    "traceparent",
-    "tracestate",
-    "b3",
-    "x-b3-traceid",
-    "x-b3-spanid",
-    "x-b3-sampled",
-    "x-b3-flags",
-    "uber-trace-id",
-    "x-datadog-trace-id",
-    "x-datadog-parent-id",
-    "x-amzn-trace-id",
-    "sentry-trace",
-];
-
-/// The same shape with nothing left in it but contexts.
-fn carriers(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => map
-            .iter()
-            .filter_map(|(key, value)| {
-                let is_plain = value.is_string() || value.is_number();
-                if is_plain && CONTEXT_NAMES.contains(&key.to_ascii_lowercase().as_str()) {
-                    return Some((key.clone(), value.clone()));
-                }
-                let inner = carriers(value);
-                let is_empty =
-                    inner.is_null() || inner.as_object().is_some_and(Map::is_empty) || inner == json!([]);
-                (!is_empty).then(|| (key.clone(), inner))
-            })
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(list) => list.iter().map(carriers).collect(),
-        Value::String(text) if CONTEXT_NAMES.iter().any(|name| text.contains(&format!("\"{name}\""))) => {
-            let inner = bounded::read(text.as_bytes()).map(|inner| carriers(&inner));
-            inner.map_or(Value::Null, |inner| Value::String(inner.to_string()))
-        }
-        _ => Value::Null,
-    }
-}
-
-/// Replaces the values of baggage wherever a carrier may hold some: as a
-/// member, as a pair, and in a text in which a carrier is wrapped.
-fn hide_baggage(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map {
-                if is_baggage(name) { hide(value) } else { hide_baggage(value) }
-            }
-        }
-        Value::Array(list) => match &mut list[..] {
-            [Value::String(name), value] if is_baggage(name) => hide(value),
-            list => list.iter_mut().for_each(hide_baggage),
-        },
-        Value::String(text) if text.to_ascii_lowercase().contains(BAGGAGE) => *text = without_baggage(text),
-        _ => {}
-    }
-}
-
-const BAGGAGE: &str = "baggage";
-
-fn is_baggage(name: &str) -> bool {
-    name.eq_ignore_ascii_case(BAGGAGE)
-}
-
-fn hide(value: &mut Value) {
-    let Value::String(text) = value else {
-        *value = "***".into();
-        return;
-    };
-    let keys = text.split(',').filter_map(|entry| entry.split('=').next());
-    *text = keys.map(|key| format!("{}=***", key.trim())).collect::<Vec<_>>().join(",");
-}
-
-/// A text that speaks of baggage: JSON, the `str()` of a dict, or something
-/// else, of which nothing can be kept.
-fn without_baggage(text: &str) -> String {
-    if let Ok(mut inner) = bounded::read(text.as_bytes()) {
-        hide_baggage(&mut inner);
-        return inner.to_string();
-    }
-    let mut members = python_dict(text);
-    if members.is_empty() {
-        return "***".to_owned();
-    }
-    let members = members.iter_mut().map(|(name, value)| {
-        if is_baggage(name) {
-            hide(value)
-        } else {
-            hide_baggage(value)
-        }
-        format!("'{name}': '{}'", value.as_str().unwrap_or_default())
-    });
-    format!("{{{}}}", members.collect::<Vec<_>>().join(", "))
 }
 
 /// A result without what the task returned.
@@ -180,6 +130,10 @@ pub fn redact_result(value: &[u8]) -> Vec<u8> {
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
         .collect();
+    // The end is what is read of it.
+    if let Some(Value::String(traceback)) = kept.get_mut("traceback") {
+        *traceback = tail(traceback, TRACEBACK).to_owned();
+    }
     // What a task returned is private, whatever it looks like.
     let status = fields.get("status").and_then(Value::as_str).map(read_status);
     let is_told = status.is_some_and(|status| is_told(&status));
@@ -247,6 +201,41 @@ mod tests {
         });
         let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
         assert!(!redacted.contains("4111") && redacted.contains(r#"\"b3\":\"0\""#), "{redacted}");
+    }
+
+    #[test]
+    fn what_an_application_puts_into_a_message_is_its_own() {
+        const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let carrier = json!({"traceparent": TRACEPARENT, "user_email": "bob@example.org"});
+        let entry = json!({
+            "body": json!([[TRACEPARENT, "bob", format!("{{'traceparent': '{TRACEPARENT}', 'who': 'bob'}}")], {"n": carrier.to_string()}, {}]).to_string(),
+            "headers": {
+                "task": "pay", "id": "1", "stamps": {"customer": "bob"}, "Authorization": "Bearer bob", "user_id": 4711,
+                "trace_context": carrier.to_string(), "ot-tracer-traceid": "4bf92f3577b34da6",
+                "otel_context": "{}", "traceparent": "",
+            },
+            "properties": {"x-tenant": "bob", "delivery_info": {"exchange": "", "routing_key": "celery"}},
+        });
+        let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
+        for secret in ["bob", "4711"] {
+            assert!(!redacted.contains(secret), "{redacted}");
+        }
+        // The argument, the repr, the text under `n`, and the header.
+        assert_eq!(redacted.matches(TRACEPARENT).count(), 4, "{redacted}");
+        for kept in
+            ["ot-tracer-traceid", "4bf92f3577b34da6", r#""otel_context":"{}""#, r#""Authorization":"***""#]
+        {
+            assert!(redacted.contains(kept), "{kept}: {redacted}");
+        }
+    }
+
+    #[test]
+    fn a_traceback_is_saved_as_far_as_it_is_read() {
+        let traceback = format!("{}KeyError: 'traceparent'", "  password = 'bob'\n".repeat(1_000));
+        let value = json!({"status": "FAILURE", "traceback": traceback, "result": {"exc_type": "KeyError"}});
+        let redacted = redact_result(value.to_string().as_bytes());
+        assert!(redacted.len() < 2 * TRACEBACK);
+        assert!(String::from_utf8_lossy(&redacted).contains("KeyError: 'traceparent'"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::model::{Exception, TaskResult, TaskStatus, Timestamp};
 /// The longest exception message that is kept, in bytes.
 const MESSAGE: usize = 512;
 /// How much of a traceback's end is kept, in bytes: the last frames.
-const TRACEBACK: usize = 1024;
+pub(super) const TRACEBACK: usize = 1024;
 
 /// The longest name that is kept of a task or a worker, in bytes.
 const NAME: usize = 256;
@@ -125,7 +125,7 @@ pub(super) fn cut(text: &str, limit: usize) -> &str {
 }
 
 /// The last lines, at most `limit` bytes of them; of a longer line its end.
-fn tail(text: &str, limit: usize) -> &str {
+pub(super) fn tail(text: &str, limit: usize) -> &str {
     let start = text.ceil_char_boundary(text.len().saturating_sub(limit));
     let end = &text[start..];
     let is_cut = start > 0 && !text[..start].ends_with('\n');

@@ -1,0 +1,144 @@
+//! What of a value may be kept where evidence is saved: the contexts that a
+//! survey of the message sees, in the place and the wrapping in which it sees
+//! them, and nothing beside.
+
+use serde_json::{Map, Value};
+
+use super::carrier::Carrier;
+use super::survey::Survey;
+use super::wrapping::{bytes_of, python_dict, unwrapped};
+
+/// What stands for a value that is kept from everybody.
+pub const HIDDEN: &str = "***";
+
+/// How many carriers within carriers are looked into.
+const DEPTH: usize = 8;
+
+/// The value of a header or property of that name; `None` where it holds no
+/// context. What is empty is kept: that a carrier is empty is evidence.
+pub fn context_under(name: &str, value: &Value) -> Option<Value> {
+    member(name, value, DEPTH)
+}
+
+/// The same value with nothing left in it but contexts; `None` where it holds none.
+pub fn contexts_of(value: &Value) -> Option<Value> {
+    search(value, DEPTH)
+}
+
+fn member(name: &str, value: &Value, depth: usize) -> Option<Value> {
+    if is_empty(value) {
+        return Some(value.clone());
+    }
+    if is_baggage(name) {
+        return Some(without_values(value));
+    }
+    let is_text = |value: &Value| match value {
+        Value::String(_) | Value::Number(_) | Value::Null => true,
+        Value::Object(map) => bytes_of(map).is_some(),
+        _ => false,
+    };
+    let is_flat = is_text(value) || value.as_array().is_some_and(|list| list.iter().all(is_text));
+    if Carrier::knows(name) && is_flat { Some(value.clone()) } else { search(value, depth) }
+}
+
+fn search(value: &Value, depth: usize) -> Option<Value> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::Object(map) => match bytes_of(map) {
+            Some(text) => {
+                let text = search_text(text, depth)?;
+                Some(serde_json::json!({"__type__": "bytes", "__value__": text}))
+            }
+            None => {
+                let kept =
+                    map.iter().filter_map(|(name, value)| Some((name.clone(), member(name, value, depth)?)));
+                let kept: Map<_, _> = kept.collect();
+                let has_some = kept.values().any(|value| !is_empty(value));
+                (has_some || (map.is_empty())).then_some(Value::Object(kept))
+            }
+        },
+        Value::Array(list) => {
+            if let Some(pairs) = pairs(list) {
+                let kept = pairs.into_iter().filter_map(|(name, value)| {
+                    Some(Value::Array(vec![name.into(), member(name, value, depth)?]))
+                });
+                let kept: Vec<_> = kept.collect();
+                return (!kept.is_empty()).then_some(Value::Array(kept));
+            }
+            let kept: Vec<_> = list.iter().map(|value| search(value, depth)).collect();
+            let has_some = kept.iter().any(Option::is_some);
+            has_some.then(|| kept.into_iter().map(Option::unwrap_or_default).collect())
+        }
+        Value::String(text) => search_text(text, depth).map(Value::String),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// A text that is a context, or in which a carrier is wrapped: as it was
+/// wrapped, and without what is private in it.
+fn search_text(text: &str, depth: usize) -> Option<String> {
+    let is_seen = {
+        let mut survey = Survey::default();
+        survey.arguments(&Value::String(text.to_owned()), "args");
+        !survey.contexts.is_empty()
+    };
+    if !is_seen {
+        // The repr of a tuple, or a dict past an argument.
+        return python_repr(text, depth);
+    }
+    match unwrapped(text.trim()) {
+        None => Some(text.to_owned()),
+        Some(_) => {
+            let inner: Option<Value> = serde_json::from_str(text.trim()).ok();
+            match inner {
+                Some(inner) => Some(search(&inner, depth)?.to_string()),
+                None => python_repr(text, depth),
+            }
+        }
+    }
+}
+
+/// The members of the dicts in a Python repr that are contexts, as a dict.
+fn python_repr(text: &str, depth: usize) -> Option<String> {
+    let members = python_dict(text);
+    let kept = members.iter().filter_map(|(name, value)| Some((name, member(name, value, depth)?)));
+    let kept: Vec<_> = kept.filter(|(name, _)| Carrier::knows(name)).collect();
+    if kept.iter().all(|(name, _)| is_baggage(name)) {
+        return None;
+    }
+    let written =
+        kept.iter().map(|(name, value)| format!("'{name}': '{}'", value.as_str().unwrap_or_default()));
+    Some(format!("{{{}}}", written.collect::<Vec<_>>().join(", ")))
+}
+
+/// A list of pairs, which is a mapping to Python's `dict`.
+fn pairs(list: &[Value]) -> Option<Vec<(&str, &Value)>> {
+    let pair = |item: &'_ Value| match item.as_array()?.as_slice() {
+        [Value::String(_), _] => Some(()),
+        _ => None,
+    };
+    list.iter().map(pair).collect::<Option<Vec<()>>>()?;
+    let pairs = list.iter().filter_map(|item| Some((item[0].as_str()?, &item[1])));
+    Some(pairs.collect()).filter(|pairs: &Vec<_>| !pairs.is_empty())
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => matches!(text.trim(), "" | "null" | "{}" | "\"{}\""),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn is_baggage(name: &str) -> bool {
+    name.eq_ignore_ascii_case("baggage")
+}
+
+/// Baggage with its keys alone.
+fn without_values(baggage: &Value) -> Value {
+    let Value::String(text) = baggage else { return HIDDEN.into() };
+    let keys = text.split(',').filter_map(|entry| entry.split('=').next());
+    keys.map(|key| format!("{}={HIDDEN}", key.trim())).collect::<Vec<_>>().join(",").into()
+}
