@@ -80,4 +80,30 @@ fn tl307_worker_crashed_reading_context() {
     let line = "raw = self.request.headers.get('trace_context')";
     says(failed("AttributeError", none, line), "worker-crashed-reading-context", Error);
     is_silent(failed("ValueError", "payment declined", line), "worker-crashed-reading-context");
+    let traceback = |last: &str| {
+        format!(
+            "Traceback (most recent call last):\n  File \"/srv/tasks.py\", line 9, in work\n    {last}\n\
+             \x20 File \"/usr/lib/python3.11/json/decoder.py\", line 355, in raw_decode\n    raise JSONDecodeError\n"
+        )
+    };
+    // To ship an order takes a carrier too.
+    let shipping = || traceback("rates = json.loads(carrier_response.text)");
+    let unreadable = "Expecting value: line 1 column 1 (char 0)";
+    is_silent(failed("JSONDecodeError", unreadable, &shipping()), "worker-crashed-reading-context");
+    is_silent(
+        failed("AttributeError", none, &traceback("carrier.get('rate')")),
+        "worker-crashed-reading-context",
+    );
+    let read = traceback("ctx = extract(json.loads(self.request.headers['ctx']))");
+    says(failed("JSONDecodeError", unreadable, &read), "worker-crashed-reading-context", (Error, Certain));
+    // A header may be of anything.
+    let tenant = traceback("tenant = self.request.headers.get('tenant')");
+    says(failed("AttributeError", none, &tenant), "worker-crashed-reading-context", (Error, Likely));
+    // The run continued the trace, so that it had read the context.
+    let whole = || {
+        let failure = json!({"status": "FAILURE", "traceback": read, "result": {"exc_type": "JSONDecodeError", "exc_message": [unreadable]}});
+        healthy().look(10_000, |look| look.worker().result("t1", failure))
+    };
+    is_silent(whole(), "worker-crashed-reading-context");
+    is_healthy(whole());
 }

@@ -17,6 +17,7 @@ mod tree;
 
 use scene::{Scene, message, span};
 use serde_json::json;
+use tracelink::model::Confidence::{self, Certain, Likely, Possible};
 use tracelink::model::Severity::{self, Error, Note, Warning};
 
 const TRACEPARENT: &str = "00-000000000000000000000000000000aa-00000000000000b1-01";
@@ -62,13 +63,34 @@ fn server() -> scene::SpanBuilder {
     span("api", "POST /orders", "server", 0xaa, 0xb0).at(0, 500)
 }
 
-fn says(scene: Scene, slug: &str, severity: Severity) {
+/// How it is said: the severity, and how sure it is where a test cares.
+struct Wanted {
+    severity: Severity,
+    confidence: Option<Confidence>,
+}
+
+impl From<Severity> for Wanted {
+    fn from(severity: Severity) -> Self {
+        Self { severity, confidence: None }
+    }
+}
+
+impl From<(Severity, Confidence)> for Wanted {
+    fn from((severity, confidence): (Severity, Confidence)) -> Self {
+        Self { severity, confidence: Some(confidence) }
+    }
+}
+
+fn says(scene: Scene, slug: &str, wanted: impl Into<Wanted>) {
+    let Wanted { severity, confidence } = wanted.into();
     let report = scene.report();
     let found = report.findings.iter().find(|finding| finding.slug == slug);
-    let said: Vec<_> = report.findings.iter().map(|finding| (finding.slug, finding.severity)).collect();
+    let said: Vec<_> =
+        report.findings.iter().map(|finding| (finding.slug, finding.severity, finding.confidence)).collect();
     assert!(
-        found.is_some_and(|finding| finding.severity == severity),
-        "wanted {slug} as {severity:?}, got {said:?}"
+        found.is_some_and(|finding| finding.severity == severity
+            && confidence.is_none_or(|confidence| finding.confidence == confidence)),
+        "wanted {slug} as {severity:?} ({confidence:?}), got {said:?}"
     );
     let found = found.expect("checked above");
     assert!(!found.evidence.is_empty(), "{slug} quotes nothing");
@@ -76,6 +98,7 @@ fn says(scene: Scene, slug: &str, severity: Severity) {
 }
 
 fn is_silent(scene: Scene, slug: &str) {
+    assert!(tracelink::diagnosis::find(slug).is_some(), "no diagnosis is called {slug}");
     let report = scene.report();
     assert!(
         report.findings.iter().all(|finding| finding.slug != slug),

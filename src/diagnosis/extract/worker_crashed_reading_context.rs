@@ -11,8 +11,10 @@ diagnosis! {
     /// ## What shows it
     /// A FAILURE whose exception is that of a reader:
     /// `'NoneType' object has no attribute 'get'`, a `JSONDecodeError`, `the
-    /// JSON object must be str`; and a traceback that speaks of headers or of a
-    /// carrier.
+    /// JSON object must be str`; and a traceback that ends where a trace context
+    /// is read. Where it ends at the message's headers without saying what for,
+    /// likely. A run that continued the trace did read its context, and failed
+    /// over something else.
     ///
     /// ## How to fix it
     /// ```python
@@ -34,22 +36,26 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
         return Verdict::Clean;
     };
-    let tail = result.traceback_tail.as_deref().unwrap_or_default();
     let is_none = &*failure.kind == "AttributeError"
         && failure.message.contains("'NoneType' object has no attribute 'get'");
-    if !(is_none || is_parse_failure(failure)) {
+    // A run that continued the trace had read the context.
+    if handoff.is_whole() || !(is_none || is_parse_failure(failure)) {
         return Verdict::Clean;
     }
-    let speaks_of_carrier = speaks_of_carrier(tail);
+    let tail = result.traceback_tail.as_deref().unwrap_or_default();
     let has_no_headers = handoff
         .message()
         .is_some_and(|message| message.contexts.is_empty() && message.other_headers.is_empty());
-    let found = match (speaks_of_carrier, is_none && has_no_headers) {
-        (true, _) => Occurrence::certain(),
-        (false, true) => Occurrence::likely()
+    let found = match read_at(tail) {
+        Some(Read::Context) => Occurrence::certain(),
+        Some(Read::Headers) => Occurrence::likely().unless(
+            &inject::PRODUCER_NOT_INSTRUMENTED,
+            "the header that was read may have nothing to do with tracing",
+        ),
+        None if is_none && has_no_headers && tail.is_empty() => Occurrence::likely()
             .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the exception may have nothing to do with tracing")
             .needs("the task's traceback"),
-        (false, false) => return Verdict::Clean,
+        None => return Verdict::Clean,
     };
     let found = found.about(handoff).quote(quote::result(result));
     if is_none {
@@ -72,19 +78,48 @@ fn is_parse_failure(failure: &Exception) -> bool {
         || (&*failure.kind == "TypeError" && failure.message.contains("JSON object must be"))
 }
 
-/// Whether the end of a traceback is in code that reads a carrier.
-fn speaks_of_carrier(tail: &str) -> bool {
-    let tail = tail.to_ascii_lowercase();
-    [
-        "request.headers",
-        "headers.get",
-        "carrier",
+/// What the code read at which a task failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Read {
+    /// A trace context, by its name or by OpenTelemetry's functions.
+    Context,
+    /// The message's headers, of whatever is in them.
+    Headers,
+}
+
+/// What the last lines of a traceback read. The words of the application's own
+/// business prove nothing: to ship an order takes a carrier too.
+fn read_at(tail: &str) -> Option<Read> {
+    // The frames from the last one on, without those inside of a JSON parser: the
+    // code that called it is what speaks. Their first line is the file's.
+    let mut frames = tail.rsplit("File \"").filter(|frame| !is_json_parsers(frame));
+    let last = read_in(frames.next()?)?;
+    // A function that reads headers is often told by its caller what for.
+    let mut is_for_context = || frames.next().and_then(read_in) == Some(Read::Context);
+    Some(if last == Read::Headers && is_for_context() { Read::Context } else { last })
+}
+
+fn is_json_parsers(frame: &str) -> bool {
+    let file = frame.split('"').next().unwrap_or_default();
+    ["/json/", "\\json\\", "/simplejson/"].iter().any(|folder| file.contains(folder))
+}
+
+fn read_in(frame: &str) -> Option<Read> {
+    let frame = frame.to_ascii_lowercase();
+    let holds = |words: &[&str]| words.iter().any(|word| frame.contains(word));
+    let reads_headers = holds(&["request.headers", "headers.get", "headers["]);
+    let reads_context = holds(&[
         "traceparent",
         "trace_context",
-        "propagat",
-        "tracing",
-        "extract(",
-    ]
-    .iter()
-    .any(|word| tail.contains(word))
+        "trace-context",
+        "tracecontext",
+        "propagate.extract",
+        "propagator",
+        "/opentelemetry/propagate/",
+        "/opentelemetry/trace/propagation/",
+    ]);
+    if reads_context || (holds(&["extract("]) && (reads_headers || holds(&["carrier"]))) {
+        return Some(Read::Context);
+    }
+    reads_headers.then_some(Read::Headers)
 }
