@@ -4,6 +4,7 @@ mod flow;
 mod origins;
 mod paired;
 mod schedule;
+mod silence;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use flow::Flow;
 pub use flow::{RatioSplit, Sends};
 pub use origins::{Origins, Tally, is_publisher};
 pub use paired::publishing_traces;
+pub use silence::SILENCE;
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -36,6 +38,7 @@ pub struct Known<'e> {
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
     flow: OnceCell<Flow<'e>>,
+    without_requests: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
     scheduled: OnceCell<FxHashSet<&'e str>>,
     paired: OnceCell<FxHashSet<SpanKey>>,
@@ -108,6 +111,7 @@ impl<'e> Known<'e> {
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
             flow: OnceCell::new(),
+            without_requests: OnceCell::new(),
             rootless: OnceCell::new(),
             scheduled: OnceCell::new(),
             paired: OnceCell::new(),
@@ -316,6 +320,35 @@ impl<'e> Known<'e> {
     /// Whether a message left this queue at or after `since`.
     pub fn took_from(&self, broker: &Broker, queue: &str, since: Timestamp) -> bool {
         self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
+    }
+
+    /// Whether some program is seen to hand over the context of a request or of
+    /// a run itself, which is open for as long as that is.
+    pub fn hands_over_entries(&self) -> bool {
+        self.flow().by_hand
+    }
+
+    /// Whether a message left any queue of this broker at or after `since`.
+    pub fn took_anything(&self, broker: &Broker, since: Timestamp) -> bool {
+        let mut taken = self.flow().taken.iter();
+        taken.any(|((name, _), last)| **name == *broker.name && *last >= since)
+    }
+
+    /// Whether a task is known to have started, and not to be done.
+    pub fn has_started_task(&self) -> bool {
+        self.flow().has_started
+    }
+
+    /// Whether a task of this name is published by this process, as a root, at
+    /// times when no request was open or had just been answered.
+    pub fn publishes_without_requests(&self, task: &str, process: &Process) -> bool {
+        let known = self.without_requests.get_or_init(|| flow::without_requests(self.evidence));
+        known.contains(&(task, process))
+    }
+
+    /// When the first task of all was published, by its PRODUCER span.
+    pub fn first_published(&self) -> Option<Timestamp> {
+        self.flow().first_published
     }
 
     /// Where a service publishes to, as far as its other tasks show it.

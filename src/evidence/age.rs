@@ -105,6 +105,11 @@ impl Ages {
         self.marks.limit = (bytes_for_marks / Marks::BYTES).max(1);
     }
 
+    /// How long ago a moment was; `None` of evidence from files, which has no moments.
+    pub fn since(&self, moment: Moment) -> Option<Duration> {
+        self.is_watched.then(|| self.now.since(moment))
+    }
+
     /// The age of a unit that is heard of for the first time.
     pub fn begin(&mut self, unit: impl FnOnce() -> Unit) -> Age {
         let mut age = Age::default();

@@ -97,7 +97,7 @@ impl Evidence {
         if arrival != Arrival::New {
             return arrival;
         }
-        self.processes.saw(sender, span, &mut self.names);
+        self.processes.saw(sender, span, &mut self.names, self.ages.now);
         if let Some(flaw) = span.flaw {
             self.saw_invalid(flaw, Some(&process.service), &span.name);
         }
@@ -181,11 +181,12 @@ impl Evidence {
     }
 
     /// The clock of evidence that was saved: the last look at a broker, else
-    /// the last span's end.
+    /// the start of the last span. Not its end, which may lie in any year where
+    /// it is set by hand.
     pub fn clock(&self) -> Timestamp {
         let look = self.brokers.last_looks().map(|look| look.at).max();
         look.unwrap_or_else(|| {
-            self.processes.iter().map(|(_, activity)| activity.last_end).max().unwrap_or_default()
+            self.processes.iter().map(|(_, activity)| activity.last_start).max().unwrap_or_default()
         })
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::age::Moment;
 use crate::model::{Resource, Span, SpanKind, Timestamp};
 
 /// One sending process: what its resource says of it.
@@ -62,11 +64,15 @@ pub struct Activity {
     /// Roots that are INTERNAL, or CLIENT calls of something else than the
     /// broker: a worker without an instrumentor leaves these.
     pub work_roots: u64,
+    pub first_work_root: Option<Timestamp>,
     pub last_work_root: Timestamp,
     /// PRODUCER roots.
     pub producer_roots: u64,
     pub first_start: Option<Timestamp>,
+    pub last_start: Timestamp,
     pub last_end: Timestamp,
+    /// When a span of it came last.
+    pub heard: Moment,
     /// When requests were open, by start: the latest [`Activity::INTERVALS`].
     requests: Vec<(Timestamp, Timestamp)>,
     /// Services that this one calls, by `peer.service` or address.
@@ -81,9 +87,11 @@ impl Activity {
     /// How many peers and task names are remembered a process.
     const NAMES: usize = 64;
 
-    fn saw(&mut self, span: &Span<'_>, names: &mut super::Names) {
+    fn saw(&mut self, span: &Span<'_>, names: &mut super::Names, now: Moment) {
         self.spans += 1;
+        self.heard = now;
         self.first_start = Some(self.first_start.map_or(span.start, |first| first.min(span.start)));
+        self.last_start = self.last_start.max(span.start);
         self.last_end = self.last_end.max(span.end);
         match span.kind {
             SpanKind::Server => {
@@ -120,6 +128,8 @@ impl Activity {
         }
         if is_work_root(span) {
             self.work_roots += 1;
+            self.first_work_root =
+                Some(self.first_work_root.map_or(span.start, |first| first.min(span.start)));
             self.last_work_root = self.last_work_root.max(span.start);
         }
     }
@@ -129,14 +139,29 @@ impl Activity {
         self.has_request_within(time, time)
     }
 
+    /// Whether a request that took no longer than `most` was open at `time`, as
+    /// far as requests are remembered.
+    pub fn has_short_request(&self, time: Timestamp, most: Duration) -> bool {
+        self.requests_within(time, time).any(|(start, end)| end.since(start) <= most)
+    }
+
     /// Whether a request was open at any time from `first` to `last`, as far as
     /// requests are remembered.
     pub fn has_request_within(&self, first: Timestamp, last: Timestamp) -> bool {
+        self.requests_within(first, last).next().is_some()
+    }
+
+    fn requests_within(
+        &self,
+        first: Timestamp,
+        last: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
         /// Requests that started later than this many others and are still
         /// open when those have come and gone are not looked for.
         const OVERLAPPING: usize = 1_000;
         let started = self.requests.partition_point(|(start, _)| *start <= last);
-        self.requests[..started].iter().rev().take(OVERLAPPING).any(|(_, end)| *end >= first)
+        let latest = self.requests[..started].iter().rev().take(OVERLAPPING).copied();
+        latest.filter(move |(_, end)| *end >= first)
     }
 
     /// The share of the time between its first and its last request in which
@@ -225,9 +250,9 @@ impl Processes {
         (process, Some(number))
     }
 
-    pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, names: &mut super::Names) {
+    pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, names: &mut super::Names, now: Moment) {
         if let Some((_, activity)) = sender.number.and_then(|number| self.known.get_mut(number)) {
-            activity.saw(span, names);
+            activity.saw(span, names, now);
         }
     }
 
@@ -312,7 +337,7 @@ mod tests {
         let mut activity = Activity::default();
         let mut names = super::super::Names::default();
         for (start, end) in [(50, 60), (10, 40), (20, 30)] {
-            activity.saw(&request(start, end), &mut names);
+            activity.saw(&request(start, end), &mut names, Moment::default());
         }
         for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
             assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");

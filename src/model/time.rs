@@ -54,6 +54,12 @@ impl Timestamp {
         if self >= earlier { (self.0 - earlier.0) as f64 / 1e6 } else { -((earlier.0 - self.0) as f64 / 1e6) }
     }
 
+    /// This less `duration`, clamped at the beginning of the range.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// This plus `duration`, clamped at the end of the range.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {

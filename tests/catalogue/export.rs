@@ -32,6 +32,35 @@ fn tl503_parent_not_ended() {
         .span(server())
         .span(producer(0xaa, 0xb1).under(0xb0));
     is_silent(running.span(lost()), "parent-not-ended");
+    // It does one thing for six minutes, and sends no span of that.
+    let long = || {
+        Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+            .look(400_000, |look| look.worker().result("t1", json!({"status": "STARTED"})))
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(lost())
+    };
+    says(long(), "parent-not-ended", (Note, Possible));
+    is_healthy(long());
+}
+
+#[test]
+fn tl503_parent_not_ended_by_the_silence_of_its_process() {
+    // No task has a part in it: a request to another service.
+    let leaked = || span("stock", "read", "internal", 0xaa, 0xb5).at(100, 110).under(0xb9).local();
+    let called = || Scene::default().span(server()).span(leaked());
+    let later = |start: u64, end: u64| span("api", "GET /", "server", 0xee, 0xe1).at(start, end);
+    says(called().span(later(400_000, 400_010)), "parent-not-ended", (Warning, Likely));
+    is_silent(called(), "parent-not-ended");
+    is_silent(called().span(later(200_000, 200_010)), "parent-not-ended");
+    // An end that was set by hand is no clock.
+    is_silent(called().span(later(1_000, 400_000)), "parent-not-ended");
+    // Nor is that of a host which has no part in the trace, and may be ahead.
+    is_silent(called().span(later(400_000, 400_010).of("gateway")), "parent-not-ended");
+    // One that has a part, and shows it six minutes later than the process does.
+    let ahead = Scene::default().span(server().at(400_000, 400_500)).span(leaked());
+    is_silent(ahead, "parent-not-ended");
 }
 
 #[test]
@@ -103,4 +132,9 @@ fn tl509_spans_dropped() {
     says(flood(40, 2_100), "spans-dropped", Warning);
     is_silent(flood(2, 2_100), "spans-dropped");
     is_silent(flood(40, 100), "spans-dropped");
+    // A task waits for many things at once, and has sent much before.
+    let before = (0..2_100).map(|n| span("api", "row", "internal", 2, 0).numbered(n + 1).at(0, 5));
+    let waiting = (0..12)
+        .map(|n| span("api", "GET", "client", 1, 0).numbered(n + 1).at(10, 15).under(50_000 + n).local());
+    is_silent(Scene::default().request(before.chain(waiting)), "spans-dropped");
 }

@@ -1,5 +1,6 @@
 //! 5xx: the context travelled, and the spans did not leave their process.
 
+mod ending;
 mod endpoint;
 mod exported_twice;
 mod grpc_on_http_port;

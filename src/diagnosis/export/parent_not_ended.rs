@@ -1,10 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
+use super::ending::{Tasks, run_around};
 use super::{missing_local_parents, spans_dropped};
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Fate, SpanKey, SpanRef, StoredSpan, Trace};
-use crate::model::{MessageState, SpanId, SpanKind, Station, TaskStatus};
+use crate::evidence::{SpanRef, StoredSpan, Trace};
+use crate::model::{Confidence, Severity, SpanId, Station};
 
 diagnosis! {
     /// ## What it means
@@ -16,7 +16,8 @@ diagnosis! {
     /// The parent is missing, the flags say that it is local, and the task's
     /// result is final, the run around it has ended, or its process has been
     /// silent for long. A long task exports its children well before itself,
-    /// which is no fault; where a task of the trace may still run, nothing is said.
+    /// which is no fault: where a task of the trace may still run, nothing is
+    /// said, and where its process is silent besides, it is a note.
     ///
     /// ## How to fix it
     /// End each span that is started by hand (`with`, or `finally: span.end()`),
@@ -37,10 +38,6 @@ diagnosis! {
     }
 }
 
-/// A process that has sent nothing for so long will not end the span any more.
-/// Longer than any batch delay, and than most tasks.
-const SILENCE: Duration = Duration::from_mins(5);
-
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let gaps = missing_local_parents(trace);
     if gaps.is_empty() {
@@ -51,9 +48,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         if spans_dropped::is_burst(&gap.children) {
             continue;
         }
-        let last_sign =
-            known.evidence.processes.of(gap.process).map(|activity| activity.last_end).unwrap_or_default();
-        let is_silent = known.now.since(last_sign) > SILENCE;
+        let is_silent = known.has_fallen_silent(gap.process, trace);
         let mut below = BTreeMap::<SpanId, Vec<&StoredSpan>>::new();
         for (parent, child) in gap.children {
             below.entry(parent).or_default().push(child);
@@ -71,6 +66,16 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
             .fix("with tracer.start_as_current_span(name):  # ends by itself, whatever happens")
             .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit");
+        if tasks.may_run {
+            // Only its silence speaks: a task that works for long in one place,
+            // without a span, is as silent as one that was killed.
+            occurrence.confidence = Confidence::Possible;
+            occurrence = occurrence
+                .variant("silent")
+                .severity(Severity::Note)
+                .says("spans arrived whose parent has not ended, and their process has been silent for long: a long task, or one that was killed")
+                .needs("a result backend, to see whether the task is done");
+        }
         if let Some(run) = run {
             occurrence = occurrence.quote(quote::span(SpanRef { trace, span: run }));
             occurrence.handoffs.extend(run.task_id().map(str::to_owned));
@@ -80,67 +85,5 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             occurrence = occurrence.quote(quote::fact(format!("celery-task-meta-{id}"), what));
         }
         found(occurrence);
-    }
-}
-
-/// The run of the same process that began before the children and ended after
-/// them: what lies between was to end before the run did. Children that go on
-/// after the run are those of a thread, which may outlive it by right.
-fn run_around<'t>(trace: &'t Trace, children: &[&StoredSpan]) -> Option<&'t StoredSpan> {
-    let (first, last) =
-        (children.iter().map(|child| child.start).min()?, children.iter().map(|child| child.end).max()?);
-    let is_around = |span: &&StoredSpan| {
-        span.kind == SpanKind::Consumer
-            && children.iter().all(|child| child.process == span.process)
-            && span.start <= first
-            && last <= span.end
-    };
-    trace.spans.iter().filter(is_around).min_by_key(|span| (span.start, span.id))
-}
-
-/// The tasks of a trace of which no run arrived.
-#[derive(Default)]
-struct Tasks<'e> {
-    /// One that is finished by its result, or was tried again: its id, and what
-    /// says so.
-    finished: Option<(&'e str, &'static str)>,
-    /// Whether one of them may still run: then it may be the one whose parts
-    /// arrived, and its own span is to come.
-    may_run: bool,
-}
-
-impl<'e> Tasks<'e> {
-    fn of(trace: &Trace, known: &Known<'e>) -> Self {
-        let evidence = known.evidence;
-        // Each once: ten thousand spans may have one parent, which as many messages carry.
-        let senders: BTreeSet<_> =
-            trace.spans.iter().flat_map(|span| [Some(span.id), span.parent]).flatten().collect();
-        let contexts = senders.into_iter().map(|span_id| SpanKey { trace_id: trace.id, span_id });
-        let by_message = contexts.flat_map(|context| evidence.tasks.carrying(context)).map(|id| &**id);
-        let by_span = trace.spans.iter().filter_map(|span| span.task_id());
-        let ids: BTreeSet<&str> = by_message.chain(by_span).collect();
-        let mut tasks = Self::default();
-        for handoff in
-            ids.into_iter().filter_map(|id| evidence.tasks.get(id)).flat_map(|task| task.handoffs(evidence))
-        {
-            let waits = matches!(handoff.fate, Fate::Waiting(MessageState::Ready | MessageState::Scheduled));
-            if !handoff.consumers.is_empty() || waits {
-                continue;
-            }
-            let what = match handoff.result.map(|result| &result.status) {
-                // Whoever killed the process is named by another diagnosis.
-                Some(TaskStatus::Failure) if handoff.was_killed() => continue,
-                Some(TaskStatus::Success) => "SUCCESS",
-                Some(TaskStatus::Failure) => "FAILURE",
-                Some(TaskStatus::Revoked) => continue,
-                _ if handoff.was_retried => "the task was tried again",
-                _ => {
-                    tasks.may_run = true;
-                    continue;
-                }
-            };
-            tasks.finished.get_or_insert((handoff.task_id, what));
-        }
-        tasks
     }
 }

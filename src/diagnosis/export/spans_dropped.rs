@@ -1,4 +1,5 @@
-use super::missing_local_parents;
+use super::ending::{Tasks, entry_around};
+use super::{LocalGap, missing_local_parents};
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, StoredSpan, Trace};
 use crate::model::{SpanId, Station};
@@ -10,8 +11,10 @@ diagnosis! {
     /// away.
     ///
     /// ## What shows it
-    /// Many spans of one process miss a parent of that very process, and sent
-    /// spans beyond a full queue.
+    /// Many spans of one process miss a parent of that very process, which sent
+    /// more spans than a queue holds; and what was open around them has ended:
+    /// the run, the request, the task by its result, or the process is silent. A
+    /// task that waits for many things at once has as many spans open.
     ///
     /// ## How to fix it
     /// ```sh
@@ -44,11 +47,21 @@ pub(super) fn is_burst(children: &[(SpanId, &StoredSpan)]) -> bool {
     parents.len() >= MANY
 }
 
+/// Whether the parents of these spans are known to be open no more.
+fn is_over(trace: &Trace, gap: &LocalGap<'_>, known: &Known<'_>) -> bool {
+    let children: Vec<_> = gap.children.iter().map(|(_, child)| *child).collect();
+    let is_done = || {
+        let tasks = Tasks::of(trace, known);
+        tasks.finished.is_some() && !tasks.may_run
+    };
+    entry_around(trace, &children).is_some() || is_done() || known.has_fallen_silent(gap.process, trace)
+}
+
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for gap in missing_local_parents(trace).into_values() {
         let sent = known.evidence.processes.of(gap.process).map_or(0, |activity| activity.spans);
         let Some((_, child)) = gap.children.first() else { continue };
-        if !is_burst(&gap.children) || sent < QUEUE {
+        if !is_burst(&gap.children) || sent < QUEUE || !is_over(trace, &gap, known) {
             continue;
         }
         found(

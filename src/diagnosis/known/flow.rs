@@ -1,9 +1,11 @@
 //! What moved through the brokers: one pass over all tasks.
 
+use std::time::Duration;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::evidence::{Evidence, Fate, SpanRef, Task};
-use crate::model::{Sampling, TaskStatus, Timestamp, TraceId};
+use crate::evidence::{Evidence, Fate, Process, SpanRef, Task};
+use crate::model::{Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What moved through the brokers.
 #[derive(Default, Debug)]
@@ -14,6 +16,13 @@ pub(super) struct Flow<'e> {
     pub(super) sends: FxHashMap<&'e str, Sends>,
     /// Tasks, by name, of which results are kept.
     pub(super) with_results: FxHashSet<&'e str>,
+    /// The start of the first PRODUCER span.
+    pub(super) first_published: Option<Timestamp>,
+    /// Whether a task has started and is not done.
+    pub(super) has_started: bool,
+    /// Whether a message was seen that carries the context of a request or a
+    /// run itself, as programs without an instrumentor hand it over.
+    pub(super) by_hand: bool,
     pub(super) split: Option<RatioSplit>,
 }
 
@@ -49,10 +58,16 @@ impl<'e> Flow<'e> {
                     *last = (*last).max(delivery.last().at);
                 }
             }
-            if task.result.as_ref().is_some_and(|result| result.status.is_final()) {
+            let status = task.result.as_ref().map(|result| &result.status);
+            flow.has_started |= status == Some(&TaskStatus::Started);
+            if status.is_some_and(TaskStatus::is_final) {
                 flow.with_results.insert(task.name(evidence));
             }
+            flow.by_hand = flow.by_hand
+                || task.contexts().filter_map(|context| evidence.spans.get(context)).any(is_entry);
             for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
+                let start = producer.span.start;
+                flow.first_published = Some(flow.first_published.map_or(start, |first| first.min(start)));
                 let sends = flow.sends.entry(producer.span.service()).or_default();
                 sends.learn(task, producer, evidence);
             }
@@ -89,6 +104,37 @@ impl Sends {
             !task.messages.is_empty() || (is_routed && (is_named || task.result.is_some()));
         self.ran_unseen |= !is_routed && task.messages.is_empty() && has_run;
     }
+}
+
+/// Tasks, with the process that publishes them as roots, of which some were
+/// published when no request was open.
+pub(super) fn without_requests(evidence: &Evidence) -> FxHashSet<(&str, &Process)> {
+    let mut known = FxHashSet::default();
+    for task in evidence.tasks.iter() {
+        for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
+            let publisher = (task.name(evidence), &*producer.span.process);
+            if producer.is_orphaned_root()
+                && !known.contains(&publisher)
+                && is_without_request(producer, evidence)
+            {
+                known.insert(publisher);
+            }
+        }
+    }
+    known
+}
+
+/// Whether no request of its process was open when a task was published, and
+/// none had just been answered: a thread may outlive the request that started it.
+fn is_without_request(producer: SpanRef<'_>, evidence: &Evidence) -> bool {
+    const AFTER: Duration = Duration::from_secs(10);
+    let start = producer.span.start;
+    let activity = evidence.processes.of(&producer.span.process);
+    activity.is_some_and(|activity| !activity.has_request_within(start.before(AFTER), start))
+}
+
+fn is_entry(found: SpanRef<'_>) -> bool {
+    matches!(found.span.kind, SpanKind::Server | SpanKind::Consumer)
 }
 
 /// The trace that a task was handed, where its sender sampled it.
