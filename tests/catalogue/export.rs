@@ -22,6 +22,29 @@ fn tl502_parent_not_exported() {
 }
 
 #[test]
+fn tl502_parent_not_exported_that_may_be_open() {
+    // A handler that hands its own context over and goes on with its answer.
+    let by_hand = || {
+        let carrier = json!({"traceparent": "00-000000000000000000000000000000aa-00000000000000b0-01"});
+        Scene::watched()
+            .look(1_000, |look| look.ready(message("t1").header("trace_context", carrier.to_string())))
+            .span(span("worker", "work", "consumer", 0xaa, 0xb2).at(2_000, 3_000).under(0xb0).remote())
+    };
+    let said = |scene: Scene, seconds: u64| {
+        let findings = scene.findings_after(seconds);
+        let found = findings.iter().find(|finding| finding.slug == "parent-not-exported");
+        found.map(|finding| (finding.severity, finding.confidence))
+    };
+    assert_eq!(said(by_hand(), 20), Some((Note, Possible)));
+    assert_eq!(said(by_hand(), 400), Some((Error, Likely)));
+    // An instrumentor's PRODUCER span ends at once.
+    let instrumented = Scene::watched()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+        .span(run(0xaa, 0xb2).under(0xb1).remote());
+    assert_eq!(said(instrumented, 20), Some((Error, Likely)));
+}
+
+#[test]
 fn tl503_parent_not_ended() {
     let lost = || span("worker", "step", "internal", 0xaa, 0xb5).at(2_000, 2_100).under(0xb9).local();
     says(healthy_without_run().span(lost()), "parent-not-ended", Warning);

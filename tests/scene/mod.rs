@@ -4,11 +4,12 @@
 #![allow(dead_code, reason = "each test plays some of it")]
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tracelink::diagnosis::{Listing, report};
-use tracelink::evidence::{Evidence, Intake, Keep, Looker, Naming, Outcome};
-use tracelink::model::{Report, Timestamp};
+use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::evidence::{Evidence, Intake, Keep, Looker, Moment, Naming, Outcome};
+use tracelink::model::{Finding, Report, Timestamp};
 use tracelink::wire::celery::ReadOptions;
 use tracelink::wire::otlp::decode_json;
 
@@ -38,6 +39,10 @@ impl Scene {
         }
         let ready: Vec<_> = look.ready.iter().map(|message| message.to_string().into_bytes()).collect();
         looker.list("celery", (0..).zip(ready.iter().map(Vec::as_slice)), None, true);
+        for (queue, waiting) in &look.elsewhere {
+            let waiting = waiting.to_string().into_bytes();
+            looker.list(queue, [(0, waiting.as_slice())].into_iter(), None, true);
+        }
         let held: Vec<_> =
             look.held.iter().map(|message| json!([message, "", "celery"]).to_string().into_bytes()).collect();
         looker.unacked("unacked", held.iter().map(Vec::as_slice), true);
@@ -75,7 +80,7 @@ impl Scene {
 
     /// A receiver was up for so long.
     pub fn listened(mut self, seconds: u64) -> Self {
-        self.evidence.receiver.listened = Some(std::time::Duration::from_secs(seconds));
+        self.evidence.receiver.listened = Some(Duration::from_secs(seconds));
         self
     }
 
@@ -83,6 +88,25 @@ impl Scene {
     pub fn kept_log(mut self) -> Self {
         self.evidence.receiver.is_kept = true;
         self
+    }
+
+    /// Evidence that comes in while it is watched, all of it in the first moment.
+    pub fn watched() -> Self {
+        let mut scene = Self::default();
+        scene.evidence.ages.watch(1 << 20);
+        scene
+    }
+
+    /// What a watch has said, so many seconds after all of it came.
+    pub fn findings_after(self, seconds: u64) -> Vec<Finding> {
+        let mut watch = Watch::new(Duration::from_secs(6), 1 << 30);
+        watch.evidence = self.evidence;
+        watch.evidence.patience = Duration::from_secs(6);
+        let pace = Pace { shown: 100, again: 100, thorough: true };
+        for second in [10, seconds] {
+            watch.round(Moment::at(Duration::from_secs(second)), pace);
+        }
+        watch.findings().cloned().collect()
     }
 
     pub fn report(self) -> Report {
@@ -95,6 +119,8 @@ pub struct Look {
     broker: String,
     worker: bool,
     ready: Vec<Value>,
+    /// In other queues, one message each.
+    elsewhere: BTreeMap<String, Value>,
     held: Vec<Value>,
     results: BTreeMap<String, Value>,
 }
@@ -113,6 +139,12 @@ impl Look {
 
     pub fn ready(mut self, message: MessageBuilder) -> Self {
         self.ready.push(message.build());
+        self
+    }
+
+    /// Ready in a queue of another name.
+    pub fn ready_in(mut self, queue: &str, message: MessageBuilder) -> Self {
+        self.elsewhere.insert(queue.to_owned(), message.build());
         self
     }
 
@@ -198,6 +230,7 @@ impl MessageBuilder {
 pub struct SpanBuilder {
     service: String,
     instance: Option<String>,
+    host: Option<(String, i64)>,
     value: Value,
 }
 
@@ -208,6 +241,7 @@ pub fn span(service: &str, name: &str, kind: &str, trace: u8, id: u8) -> SpanBui
     SpanBuilder {
         service: service.to_owned(),
         instance: None,
+        host: None,
         value: json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind, "flags": 256, "attributes": []}),
     }
 }
@@ -296,10 +330,20 @@ impl SpanBuilder {
         self
     }
 
+    /// The host and the number of its process.
+    pub fn process(mut self, host: &str, pid: i64) -> Self {
+        self.host = Some((host.to_owned(), pid));
+        self
+    }
+
     fn resource(&self) -> Value {
         let mut attributes = vec![json!({"key": "service.name", "value": {"stringValue": self.service}})];
         if let Some(instance) = &self.instance {
             attributes.push(json!({"key": "service.instance.id", "value": {"stringValue": instance}}));
+        }
+        if let Some((host, pid)) = &self.host {
+            attributes.push(json!({"key": "host.name", "value": {"stringValue": host}}));
+            attributes.push(json!({"key": "process.pid", "value": {"intValue": pid.to_string()}}));
         }
         attributes.into()
     }

@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use crate::diagnosis::known::is_publisher;
+use super::PARENT_NOT_ENDED;
+use crate::diagnosis::known::{SILENCE, is_publisher};
 use crate::diagnosis::{Known, Occurrence, diagnosis, quote, sampling};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
-use crate::model::{ParentOrigin, Sampling, SpanKind, Station};
+use crate::model::{Message, ParentOrigin, Sampling, Severity, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -12,7 +13,11 @@ diagnosis! {
     /// batch left, its exporter points elsewhere, or it has none.
     ///
     /// ## What shows it
-    /// The parent is missing, and the span's flags say that it is remote.
+    /// The parent is missing, and the span's flags say that it is remote. Never
+    /// more than likely: a span that has not ended is not exported either. While
+    /// evidence comes in, and for minutes after the span began, it is a note where
+    /// the context looks handed over by hand: a request that goes on with its
+    /// answer, or a long task, comes last.
     ///
     /// ## How to fix it
     /// In the process that publishes:
@@ -61,14 +66,19 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let is_said = span.parent_origin == ParentOrigin::Remote;
         // Without the message, the sender may have chosen not to export it.
         let is_sampled = sampling_of(key, known).any(|sampling| sampling == Sampling::Sampled);
-        let mut occurrence = if is_said && is_sampled {
-            Occurrence::certain()
-        } else {
-            Occurrence::likely().unless(
+        let mut occurrence = if may_be_open(trace, span, key, known) { open() } else { Occurrence::likely() };
+        if !has_ended(key, known) {
+            occurrence = occurrence.unless(
+                &PARENT_NOT_ENDED,
+                "a request or a task that hands its own context over may still be open, or never ended",
+            );
+        }
+        if !(is_said && is_sampled) {
+            occurrence = occurrence.unless(
                 &sampling::NOT_SAMPLED,
                 "the producer may not have sampled it, and the worker samples by itself",
-            )
-        };
+            );
+        }
         if !is_sampled {
             occurrence = occurrence.needs(known.to_see_the_message());
         }
@@ -87,6 +97,43 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         found(occurrence);
     }
+}
+
+fn open() -> Occurrence {
+    Occurrence::possible()
+        .variant("open")
+        .severity(Severity::Note)
+        .says("the context arrived, and the span that it names has not come yet: its request or task may still be open")
+        .needs("a later look: a span is sent when it ends")
+}
+
+/// Whether the sender may be a request or a run that is not over yet. An
+/// instrumentor's PRODUCER span is, at once.
+fn may_be_open(trace: &Trace, span: &StoredSpan, sender: SpanKey, known: &Known<'_>) -> bool {
+    let is_recent = match known.evidence.ages.since(trace.age.touched) {
+        Some(since) => known.is_live && since <= SILENCE,
+        // What was saved was saved when it was complete.
+        None => false,
+    };
+    let by_hand = || {
+        let mut contexts = messages_of(sender, known).flat_map(|message| &message.contexts);
+        !span.is_instrumented_run()
+            || known.evidence.tasks.carrying(sender).len() > 1
+            || contexts.any(|found| !found.is_flat_header())
+            || known.hands_over_entries()
+    };
+    is_recent && by_hand() && !has_ended(sender, known)
+}
+
+/// Whether a task handed the context over that is known to be done.
+fn has_ended(sender: SpanKey, known: &Known<'_>) -> bool {
+    let tasks = &known.evidence.tasks;
+    let publishers = messages_of(sender, known)
+        .filter(|message| message.parent_id.as_deref() != Some(&*message.id))
+        .filter_map(|message| tasks.get(message.parent_id.as_deref()?));
+    publishers.into_iter().any(|task| {
+        !task.consumers.is_empty() || task.result.as_ref().is_some_and(|result| result.status.is_final())
+    })
 }
 
 /// Whether the parent came in with a carrier. Exporters before Python's 1.27
@@ -118,8 +165,15 @@ fn sender_did_not_sample(sender: SpanKey, known: &Known<'_>) -> bool {
 
 /// What messages that carry the sender's context say of its sampling.
 fn sampling_of<'k>(sender: SpanKey, known: &'k Known<'_>) -> impl Iterator<Item = Sampling> + 'k {
+    let contexts = messages_of(sender, known).flat_map(|message| &message.contexts);
+    contexts
+        .filter_map(|found| found.context())
+        .filter(move |context| context.span_id == sender.span_id)
+        .map(|context| context.sampling)
+}
+
+/// The messages that carry the sender's context.
+fn messages_of<'k>(sender: SpanKey, known: &'k Known<'_>) -> impl Iterator<Item = &'k Message> + 'k {
     let tasks = known.evidence.tasks.carrying(sender).iter().filter_map(|id| known.evidence.tasks.get(id));
-    let messages = tasks.flat_map(|task| &task.messages).map(|delivery| &delivery.message);
-    let contexts = messages.flat_map(|message| &message.contexts).filter_map(|found| found.context());
-    contexts.filter(move |context| context.span_id == sender.span_id).map(|context| context.sampling)
+    tasks.flat_map(|task| &task.messages).map(|delivery| &*delivery.message)
 }
