@@ -46,6 +46,14 @@ fn tl305_worker_not_instrumented() {
     let polling = sent()
         .span(span("worker", "BRPOP", "client", 0xcc, 0xb3).at(2_000, 2_100).text("db.system", "redis"));
     is_silent(polling, "worker-not-instrumented");
+    // Spans alone do not show that a worker took it.
+    let sent = || Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    let job = |at: u64| span("report-job", "nightly", "internal", 0xcc, 0xb3).at(at, at + 100);
+    says(sent().span(job(2_000)), "worker-not-instrumented", (Warning, Possible));
+    // What worked before anything was published runs no tasks.
+    let before = || sent().span(job(50)).span(job(2_000).numbered(0xb4).in_trace(0xcd));
+    is_silent(before(), "worker-not-instrumented");
+    is_healthy(before());
 }
 
 #[test]

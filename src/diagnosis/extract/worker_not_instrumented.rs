@@ -1,7 +1,7 @@
 use super::EXTRACT_RESULT_IGNORED;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
 use crate::evidence::{Activity, Handoff, Service};
-use crate::model::Station;
+use crate::model::{Severity, Station};
 
 diagnosis! {
     /// ## What it means
@@ -13,7 +13,9 @@ diagnosis! {
     /// A task that was handed over, no consumer span of it, and INTERNAL or
     /// CLIENT roots from a service that neither serves nor publishes; or, where
     /// the SDK tells processes apart, from such a process of a service whose
-    /// others run tasks.
+    /// others run tasks. Where nothing shows that a worker took the message it is
+    /// a hint, and only where all of these roots began after the first task was
+    /// published: what works without tasks runs none.
     ///
     /// ## How to fix it
     /// ```python
@@ -44,10 +46,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
+    let was_taken = handoff.was_run() || handoff.was_consumed();
+    let first = known.first_published().filter(|_| !was_taken).unwrap_or_default();
     let is_at_work = |activity: &Activity| activity.work_roots > 0 && activity.last_work_root >= sent;
+    let is_after = |activity: &Activity| activity.first_work_root.is_some_and(|root| root >= first);
+    let is_worker = |service: &Service<'_>| {
+        let mut workers =
+            service.processes.iter().map(|(_, activity)| activity).filter(|activity| activity.work_roots > 0);
+        workers.clone().any(|activity| is_at_work(activity)) && workers.all(|activity| is_after(activity))
+    };
     let worker = known
         .silent_workers()
-        .find(|(_, service)| service.processes.iter().any(|(_, activity)| is_at_work(activity)))
+        .find(|(_, service)| is_worker(service))
         .map(|(name, service)| (name, service.total(|activity| activity.work_roots)));
     // One of several workers of a service, where its processes can be told apart.
     let one_of_several = || {
@@ -57,16 +67,21 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let Some((name, roots)) = worker.or_else(one_of_several) else { return Verdict::Clean };
     // Its roots may be of a process that runs no tasks: nothing joins them to one.
-    let mut found = Occurrence::likely()
+    let found = if was_taken {
+        Occurrence::likely()
+    } else {
+        Occurrence::possible()
+            .variant("unseen")
+            .severity(Severity::Warning)
+            .says("a task was published, no run of it was seen, and a service does work that nobody asked for since: a worker in which nothing reads Celery's messages, perhaps")
+            .needs("--broker, to see that a worker took the message")
+    };
+    found
         .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
         .unless(
             &EXTRACT_RESULT_IGNORED,
             "the roots may be the runs themselves: hand-made spans without a kind, which do not continue the context",
-        );
-    if !handoff.was_consumed() {
-        found = found.needs("--broker, to see that a worker took the message");
-    }
-    found
+        )
         .about(handoff)
         .service(name)
         .quote(handoff.producer.map(quote::span))
