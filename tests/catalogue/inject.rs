@@ -23,8 +23,15 @@ fn tl102_producer_sdk_disabled() {
 #[test]
 fn tl103_empty_carrier() {
     for empty in [json!("{}"), json!({}), json!("")] {
-        says(queued(message("t1").header("trace_context", empty)), "empty-carrier", Error);
+        says(queued(message("t1").header("trace_context", empty)), "empty-carrier", (Error, Likely));
     }
+    let empty = |id: &str| message(id).header("trace_context", "{}");
+    // Another message of the same process was injected into.
+    let one_of_two = Scene::default()
+        .look(1_000, |look| look.ready(empty("t1")).ready(message("t2").header("traceparent", TRACEPARENT)));
+    says(one_of_two, "empty-carrier", (Error, Certain));
+    // Beat has nothing to hand over.
+    is_silent(queued(empty("t1").header("celery_beat_task", true)), "empty-carrier");
     is_silent(queued(message("t1").header("meta", json!({}))), "empty-carrier");
     is_silent(queued(message("t1").header("traceparent", json!(null))), "empty-carrier");
 }

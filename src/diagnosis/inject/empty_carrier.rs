@@ -1,3 +1,4 @@
+use super::{PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED};
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -9,7 +10,9 @@ diagnosis! {
     ///
     /// ## What shows it
     /// A header with a carrier's name that holds `{}` or an empty string, and
-    /// no valid context anywhere in the message.
+    /// no valid context anywhere in the message. Certain only where another
+    /// message of the same process holds one: an SDK that is disabled, and
+    /// propagators without a trace format, leave the same.
     ///
     /// ## How to fix it
     /// Inject while the request's span is current. A thread or an executor does
@@ -29,13 +32,33 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message() else { return Verdict::Clean };
     let Some(empty) = message.empty_carriers.first() else { return Verdict::Clean };
-    if handoff.contexts().next().is_some() || handoff.is_whole() {
+    // Beat has no request behind it, and so nothing to hand over.
+    if handoff.contexts().next().is_some() || handoff.is_whole() || message.from_beat {
         return Verdict::Clean;
     }
-    Occurrence::certain()
+    let origin = message.origin.as_deref().zip(handoff.delivery);
+    let tally = origin.map(|(origin, delivery)| known.origins().tally(&delivery.broker, origin));
+    // Another message of the same process holds a context: its SDK and its
+    // propagators are at work.
+    let injects = tally.is_some_and(|tally| tally.sampled + tally.unsampled > 0);
+    let found = if injects {
+        Occurrence::certain()
+    } else {
+        Occurrence::likely()
+            .unless(
+                &PRODUCER_SDK_DISABLED,
+                "without an SDK, or with OTEL_SDK_DISABLED, inject() writes nothing",
+            )
+            .unless(
+                &PRODUCER_PROPAGATOR_OMITS_TRACE,
+                "OTEL_PROPAGATORS without a trace format (baggage, none) writes nothing",
+            )
+            .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
+    };
+    found
         .about(handoff)
         .quote(quote::fact(format!("{}.{}", quote::place(message), empty.at), &*empty.text))
         .fix("propagate.inject(carrier)                # while the request's span is current")
