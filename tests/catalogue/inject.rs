@@ -72,12 +72,26 @@ fn tl106_context_lost_on_retry() {
     says(retried(first(), message("t1")), "context-lost-on-retry", Error);
     is_silent(retried(first(), message("t1").header("traceparent", TRACEPARENT)), "context-lost-on-retry");
     is_silent(retried(queued(message("t1")), message("t1")), "context-lost-on-retry");
+    // The worker's instrumentor was at work, with a propagator that writes no trace.
+    let instrumented = retried(first(), message("t1"))
+        .span(server())
+        .span(run(0xaa, 0xb2).under(0xb1).remote())
+        .span(producer(0xaa, 0xb3).under(0xb2).of("worker").at(2_900, 2_910));
+    is_silent(instrumented, "context-lost-on-retry");
 }
 
 #[test]
 fn tl107_context_not_forwarded() {
     says(queued(message("t2").header("parent_id", "t1")), "context-not-forwarded", Error);
     is_silent(queued(message("t2").header("parent_id", "t2").retry(1)), "context-not-forwarded");
+    // The worker's instrumentor was at work, with a propagator that writes no trace.
+    let instrumented = || {
+        queued(message("t2").header("parent_id", "t1"))
+            .span(server())
+            .span(producer(0xaa, 0xb3).text("messaging.message.id", "t2").under(0xb0).of("worker"))
+    };
+    is_silent(instrumented(), "context-not-forwarded");
+    says(instrumented(), "producer-propagator-omits-trace", Error);
     let chain = |headers: serde_json::Value| {
         message("t1")
             .header("trace_context", json!({"traceparent": TRACEPARENT}).to_string())

@@ -37,7 +37,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message() else { return check_spans(handoff, known) };
     let is_bare_retry =
         message.retries > 0 && message.contexts.is_empty() && message.protocol == Protocol::Two;
-    if !is_bare_retry || handoff.is_whole() {
+    // With a PRODUCER span of the retry an instrumentor was at work, and what it
+    // wrote is another matter.
+    if !is_bare_retry || handoff.is_whole() || handoff.producer.is_some() {
         return Verdict::Clean;
     }
     let first = known.evidence.tasks.get(handoff.task_id).and_then(|task| {

@@ -41,6 +41,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let Some(message) = message_without_context(handoff)
         && is_nested(message)
         && message.retries == 0
+        // An instrumentor was at work: what it wrote is another station's matter.
+        && handoff.producer.is_none()
         && !began_without(message, known)
     {
         let parent = message.parent_id.as_deref().unwrap_or_default();
