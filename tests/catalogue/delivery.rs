@@ -20,6 +20,30 @@ fn tl702_no_consumer_for_queue() {
         .look(1_000, |look| look.worker().ready(waiting("t1")).ready(waiting("t2")))
         .look(5_000, |look| look.worker().ready(waiting("t2")));
     is_silent(moving, "no-consumer-for-queue");
+    // Two looks a few seconds apart are a hint; minutes make it likely.
+    says(stuck(), "no-consumer-for-queue", (Warning, Possible));
+    let stands = |millis: u64, then: fn(scene::Look) -> scene::Look| {
+        Scene::default()
+            .look(1_000, |look| then(look).worker().ready_in("low", waiting("t1")))
+            .look(millis, |look| look.worker().ready_in("low", waiting("t1")))
+    };
+    says(stands(200_000, |look| look), "no-consumer-for-queue", (Warning, Likely));
+    // A worker of two queues is busy with the other one.
+    let took_other = |look: scene::Look| look.ready(message("t9").header("traceparent", TRACEPARENT));
+    let holds_other = |look: scene::Look| look.held(message("t9").header("traceparent", TRACEPARENT));
+    let runs_other = |look: scene::Look| look.result("t9", json!({"status": "STARTED"}));
+    for busy in [took_other, holds_other, runs_other] {
+        is_silent(stands(200_000, busy), "no-consumer-for-queue");
+        says(stands(900_000, busy), "no-consumer-for-queue", (Warning, Likely));
+    }
+    // Whoever watches waits for minutes before it is said.
+    let watched = |millis: u64| {
+        let scene = Scene::watched()
+            .look(1_000, |look| look.worker().ready_in("low", waiting("t1")))
+            .look(millis, |look| look.worker().ready_in("low", waiting("t1")));
+        scene.findings_after(30).iter().any(|finding| finding.slug == "no-consumer-for-queue")
+    };
+    assert!(!watched(20_000) && watched(200_000));
 }
 
 #[test]

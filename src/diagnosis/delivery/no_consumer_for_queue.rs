@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use super::broker_of;
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::{Fate, Handoff};
+use crate::evidence::{Broker, Fate, Handoff, Look};
 use crate::model::MessageState;
 
 diagnosis! {
@@ -10,8 +12,10 @@ diagnosis! {
     ///
     /// ## What shows it
     /// In two looks the same messages wait in a queue of which workers hold
-    /// nothing and from which nothing has gone, while a worker is bound. Likely:
-    /// a busy worker's backlog moves, but one long task may hold all of it.
+    /// nothing and from which nothing has gone, while a worker is bound. Never
+    /// certain: one long task may hold all that a worker would take. So a watch
+    /// waits for two minutes, and ten where a worker is seen to be busy, with this
+    /// queue or another; two saved looks that lie less apart are a hint.
     ///
     /// ## How to fix it
     /// ```sh
@@ -29,6 +33,12 @@ diagnosis! {
     }
 }
 
+/// A worker with nothing else to do has taken a message by then.
+const IDLE: Duration = Duration::from_mins(2);
+
+/// So has one that works at something else, unless its tasks are long.
+const BUSY: Duration = Duration::from_mins(10);
+
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(delivery), Some(broker)) = (handoff.delivery, broker_of(handoff, known)) else {
         return Verdict::Clean;
@@ -39,9 +49,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(last) = broker.last().filter(|look| look.has_worker()) else { return Verdict::Clean };
     let queue = &delivery.message.queue;
     let waited = broker.looks().iter().rev().skip(1).take_while(|look| look.at >= delivery.first().at).last();
-    let Some(first) = waited.filter(|first| last.at.since(first.at) >= known.evidence.patience) else {
-        return Verdict::Clean;
+    let Some(first) = waited else { return Verdict::Clean };
+    let since = last.at.since(first.at);
+    let needed = match known.evidence.patience {
+        _ if is_busy(broker, first, last, known) => BUSY,
+        // Whoever saved two looks has waited in between for what was to happen.
+        Duration::ZERO => Duration::ZERO,
+        _ => IDLE,
     };
+    if since < needed {
+        return Verdict::Clean;
+    }
     let (Some(then), Some(now)) = (first.queues.get(queue), last.queues.get(queue)) else {
         return Verdict::Clean;
     };
@@ -52,7 +70,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     {
         return Verdict::Clean;
     }
-    Occurrence::likely()
+    let found = if since < IDLE { Occurrence::possible() } else { Occurrence::likely() };
+    found
         .about(handoff)
         .quote(quote::fact(
             &**queue,
@@ -60,8 +79,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         ))
         .quote(quote::fact("_kombu.binding.celery.pidbox", "a worker is bound"))
         .needs("a later look: a busy worker's backlog moves")
-        .fix(format!("celery -A <app> worker -Q {}", printable(queue)))
+        .fix(format!(
+            "celery -A <app> worker -Q celery,{}   # beside the queues that it takes now",
+            printable(queue)
+        ))
         .into()
+}
+
+/// Whether a worker of this broker may be busy with something else: it holds
+/// messages of any queue, has taken some since, or a task has started and is not done.
+fn is_busy(broker: &Broker, first: &Look, last: &Look, known: &Known<'_>) -> bool {
+    let holds = |look: &Look| look.queues.values().any(|queue| queue.unacked > 0);
+    holds(first) || holds(last) || known.took_anything(broker, first.at) || known.has_started_task()
 }
 
 /// A queue's name as it may stand in a line to paste.
