@@ -145,6 +145,25 @@ fn tl109_stale_carrier() {
         "stale-carrier",
         Note,
     );
+    // A route that fans out when there is something to do: each minute it is
+    // asked, and once it sent two messages.
+    let sometimes = (1..=5_u8).fold(
+        Scene::default()
+            .look(1_000, |look| {
+                (1..=2).fold(look, |look, n| {
+                    look.ready(
+                        message(&format!("t{n}"))
+                            .header("traceparent", "00-000000000000000000000000000000aa-00000000000000b0-01"),
+                    )
+                })
+            })
+            .span(server()),
+        |scene, n| {
+            let start = 60_000 * u64::from(n);
+            scene.span(span("api", "POST /orders", "server", n, n).at(start, start + 100))
+        },
+    );
+    is_silent(sometimes, "stale-carrier");
     // One request that fans out by hand: nobody else published nothing.
     is_silent(requests(0), "stale-carrier");
     is_silent(healthy(), "stale-carrier");

@@ -14,7 +14,8 @@ diagnosis! {
     /// ## What shows it
     /// Several messages carry the span of one request, while other requests to
     /// the same route published nothing of their own, as many as there are
-    /// messages too much. From a queue alone it is a note: one request that fans
+    /// messages too much, and one of the messages was first seen, or run, after
+    /// the first of those. From a queue alone it is a note: one request that fans
     /// out by hand looks the same.
     ///
     /// ## How to fix it
@@ -50,7 +51,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         if suspects.is_empty() { BTreeMap::new() } else { routes(known, &publishing_traces(known.evidence)) };
     for (context, ids) in suspects {
         let occurrence = match known.evidence.spans.get(context) {
-            Some(request) => check_request(request, &ids, &routes),
+            Some(request) => check_request(request, &ids, &routes, known),
             _ => Some(hint()),
         };
         if let Some(occurrence) = occurrence {
@@ -99,6 +100,7 @@ fn check_request(
     request: SpanRef<'_>,
     ids: &BTreeSet<&str>,
     routes: &BTreeMap<(&str, &str), Route<'_>>,
+    known: &Known<'_>,
 ) -> Option<Occurrence> {
     let route = routes.get(&(request.span.service(), &*request.span.name))?;
     let is_later = |start: Timestamp| start > request.span.start;
@@ -109,6 +111,11 @@ fn check_request(
         return None;
     }
     let example = silent().min_by_key(|other| (other.span.start, other.span.id))?;
+    // All that one request sends is there before the next one comes.
+    let mut signs = ids.iter().filter_map(|id| first_sign(id, known));
+    if !signs.any(|sign| sign > example.span.start) {
+        return None;
+    }
     let published_nothing =
         Quote { note: "published nothing of its own".to_owned(), ..quote::span(*example) };
     Some(
@@ -120,6 +127,16 @@ fn check_request(
             .fix("headers = {}                             # inside the handler, for each call")
             .fix("propagate.inject(headers)"),
     )
+}
+
+/// When a task was first seen to be there: its run began, or else its message
+/// was first seen.
+fn first_sign(id: &str, known: &Known<'_>) -> Option<Timestamp> {
+    let task = known.evidence.tasks.get(id)?;
+    let handoffs = task.handoffs(known.evidence);
+    let runs = handoffs.iter().flat_map(|handoff| &handoff.consumers).map(|run| run.span.start);
+    let sights = task.messages.iter().map(|delivery| delivery.first().at);
+    runs.chain(sights).min()
 }
 
 fn hint() -> Occurrence {
