@@ -5,7 +5,14 @@ use super::*;
 #[test]
 fn tl101_producer_not_instrumented() {
     let scene = || queued(message("t1")).span(server()).span(run(0xcc, 0xb2));
-    says(scene(), "producer-not-instrumented", Error);
+    // A script may have published it: nothing ties it to the API.
+    says(scene(), "producer-not-instrumented", (Error, Likely));
+    let of_process =
+        |host: &str, pid: i64| queued(message("t1")).span(server().process(host, pid)).span(run(0xcc, 0xb2));
+    says(of_process("web-1", 7), "producer-not-instrumented", (Error, Certain));
+    for (host, pid) in [("web-1", 8), ("web-2", 7)] {
+        says(of_process(host, pid), "producer-not-instrumented", (Error, Likely));
+    }
     is_silent(
         queued(message("t1").header("celery_beat_task", true)).span(server()),
         "producer-not-instrumented",

@@ -3,8 +3,8 @@ use super::{
     message_without_context,
 };
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::Handoff;
-use crate::model::Station;
+use crate::evidence::{Handoff, Process};
+use crate::model::{Message, Station};
 
 diagnosis! {
     /// ## What it means
@@ -15,7 +15,9 @@ diagnosis! {
     /// ## What shows it
     /// A message without a context of any kind (not in the headers, the
     /// properties or the arguments), no `apply_async/…` span with its id, and a
-    /// producer whose service sends spans or is unknown.
+    /// producer whose service sends spans or is unknown. Certain only where the
+    /// message's `origin` is a process of that service, by its host and number: a
+    /// script beside it may publish too.
     ///
     /// ## How to fix it
     /// The instrumentor is needed on both sides. In the API:
@@ -63,9 +65,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let producers = known.producer_side();
     let mut found = match producers[..] {
-        // One service that could have published it, and it sends spans, none of
-        // which is an instrumentor's.
-        [service] if !message.hand_made && !known.instruments_celery(service) => Occurrence::certain(),
+        // It comes from the very process, and that sends spans, none of which is an
+        // instrumentor's.
+        [service] if !message.hand_made && !known.instruments_celery(service) => {
+            if published_by(service, message, known) {
+                Occurrence::certain()
+            } else {
+                Occurrence::likely().unless(
+                    &PRODUCER_SDK_DISABLED,
+                    "a script or a scheduler that sends no spans may have published it: nothing ties it to the service that does",
+                )
+            }
+        }
         _ => Occurrence::likely(),
     };
     found = found.about(handoff).quote(quote::no_context(message));
@@ -104,4 +115,19 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         );
     }
     found.fix(INSTRUMENT[0]).fix(INSTRUMENT[1]).into()
+}
+
+/// Whether the message's `origin`, `gen<pid>@<host>`, is a process of the service.
+fn published_by(service: &str, message: &Message, known: &Known<'_>) -> bool {
+    let origin = message.origin.as_deref().and_then(|origin| origin.strip_prefix("gen")?.split_once('@'));
+    let Some((pid, host)) = origin else { return false };
+    let is_origin = |process: &Process| {
+        // A server that forks may have told its number before.
+        let is_pid = process.pid.is_none_or(|known| pid.parse() == Ok(known));
+        process.host.as_deref() == Some(host) && is_pid
+    };
+    known
+        .services
+        .get(service)
+        .is_some_and(|service| service.processes.iter().any(|(process, _)| is_origin(process)))
 }
