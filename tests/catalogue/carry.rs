@@ -68,6 +68,19 @@ fn tl205_carrier_encoding() {
     for fine in [json!(carrier), json!({"traceparent": TRACEPARENT})] {
         is_silent(queued(message("t1").header("trace_context", fine)), "carrier-encoding");
     }
+    // An object, and a task that fails.
+    let failed = |kind: &str, text: &str| {
+        let failure = json!({"status": "FAILURE", "result": {"exc_type": kind, "exc_message": [text]}});
+        queued(message("t1").header("trace_context", json!({"traceparent": TRACEPARENT})))
+            .look(9_000, |look| look.worker().result("t1", failure))
+    };
+    says(
+        failed("TypeError", "the JSON object must be str, bytes or bytearray, not dict"),
+        "carrier-encoding",
+        Error,
+    );
+    // It parsed something else: for an object `json.loads` raises no such thing.
+    is_silent(failed("JSONDecodeError", "Expecting value: line 1 column 1 (char 0)"), "carrier-encoding");
 }
 
 #[test]

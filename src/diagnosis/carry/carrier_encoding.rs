@@ -72,7 +72,7 @@ fn fault_of(sighting: &Sighting, failure: Option<&Exception>) -> Option<(&'stati
         Encoding::Bytes if sighting.place == Place::Header => {
             Some(("bytes", "the context is written as bytes, where its reader takes a string"))
         }
-        Encoding::Object if failure.is_some_and(is_reading_failure) => Some((
+        Encoding::Object if failure.is_some_and(takes_no_object) => Some((
             "object",
             "the carrier is an object, and its reader calls json.loads, which takes a string",
         )),
@@ -82,6 +82,10 @@ fn fault_of(sighting: &Sighting, failure: Option<&Exception>) -> Option<(&'stati
 
 /// Whether a task failed because it could not parse its carrier.
 fn is_reading_failure(failure: &Exception) -> bool {
-    (&*failure.kind == "TypeError" && failure.message.contains("JSON object must be"))
-        || &*failure.kind == "JSONDecodeError"
+    takes_no_object(failure) || &*failure.kind == "JSONDecodeError"
+}
+
+/// What `json.loads` raises for a dict. Text that is no JSON is another matter.
+fn takes_no_object(failure: &Exception) -> bool {
+    &*failure.kind == "TypeError" && failure.message.contains("JSON object must be")
 }
