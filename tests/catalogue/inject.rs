@@ -54,6 +54,25 @@ fn tl104_context_lost_before_publish() {
         busy = busy.span(span("api", "GET /", "server", request + 1, request + 1).at(start, start + 12));
     }
     is_silent(busy, "context-lost-before-publish");
+    // A timer beside a stream of events that is open for an hour.
+    let minute = |n: u8| producer(n, n).at(60_000 * u64::from(n), 60_000 * u64::from(n) + 9);
+    let timer = (1..=5).fold(Scene::default().span(server().at(0, 3_600_000)), |scene, n| {
+        scene.span(minute(n).text("messaging.message.id", &format!("t{n}")))
+    });
+    is_silent(timer, "context-lost-before-publish");
+    // The same task is published when nobody asks for anything.
+    let nobody = minute(2).text("messaging.message.id", "t2");
+    is_silent(
+        Scene::default().span(server()).span(producer(0xcc, 0xb1)).span(nobody),
+        "context-lost-before-publish",
+    );
+    // A thread that goes on for a moment after the answer is no scheduler.
+    let late = producer(0xcd, 0xb2).at(2_000, 2_010).text("messaging.message.id", "t2");
+    says(
+        Scene::default().span(server()).span(producer(0xcc, 0xb1)).span(late),
+        "context-lost-before-publish",
+        Error,
+    );
 }
 
 #[test]

@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Activity, Handoff};
-use crate::model::Station;
+use crate::model::{Station, Timestamp};
 
 diagnosis! {
     /// ## What it means
@@ -14,7 +16,8 @@ diagnosis! {
     /// open. Likely at most: in a busy API some request is always open, and a
     /// scheduler inside it publishes roots that are right. There it takes pairs:
     /// requests of one route that published nothing, and a root of one task in
-    /// each of them.
+    /// each of them. What publishes the same task while nothing is open is a
+    /// scheduler, and a request that is open for minutes says nothing.
     ///
     /// ## How to fix it
     /// Carry the context over:
@@ -41,6 +44,9 @@ const ACCIDENT: f64 = 0.05;
 /// Requests needed before the share of busy time means anything.
 const REQUESTS: usize = 10;
 
+/// A request that is open for longer waits for something to happen.
+const LONG: Duration = Duration::from_mins(2);
+
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(producer) = handoff.producer.filter(|producer| producer.is_orphaned_root()) else {
         return Verdict::Clean;
@@ -49,10 +55,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let start = producer.span.start;
-    if !activity.has_open_request(start) {
+    if !activity.has_open_request(start)
+        || known.publishes_without_requests(handoff.task, &producer.span.process)
+    {
         return Verdict::Clean;
     }
-    let is_paired = could_be_a_scheduler(activity);
+    let is_paired = could_be_a_scheduler(activity, start);
     if is_paired && !known.has_its_request(producer.key()) {
         return Verdict::Clean;
     }
@@ -76,9 +84,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 /// Whether roots published by a scheduler inside the process would look the
 /// same: where requests are nearly always open, any root falls into one.
-fn could_be_a_scheduler(activity: &Activity) -> bool {
+fn could_be_a_scheduler(activity: &Activity, start: Timestamp) -> bool {
     if activity.request_count() < REQUESTS {
-        return false;
+        // A stream of events is open for hours, and anything falls into it.
+        return !activity.has_short_request(start, LONG);
     }
     let roots = i32::try_from(activity.producer_roots).unwrap_or(i32::MAX);
     activity.busy_share().powi(roots) > ACCIDENT
