@@ -128,6 +128,17 @@ impl Occurrence {
         self
     }
 
+    /// The same of what its run alone shows, which is not said of this hand-off
+    /// where the run may as well be another's.
+    #[must_use]
+    pub fn about_run(self, handoff: &Handoff<'_>) -> Self {
+        let mut about = self.about(handoff);
+        if handoff.is_anybodys() {
+            about.handoffs.clear();
+        }
+        about
+    }
+
     /// Adds whom the hand-off concerns.
     #[must_use]
     pub fn about(mut self, handoff: &Handoff<'_>) -> Self {

@@ -62,6 +62,7 @@ pub enum JoinedBy {
     Traceparent,
     Link,
     Attributes,
+    /// One of several messages that one context was given to.
     Timing,
 }
 
@@ -92,6 +93,12 @@ pub enum Continuity {
 }
 
 impl<'e> Handoff<'e> {
+    /// Whether its run may as well be that of another message with the same
+    /// context: what it shows holds for one of them.
+    pub fn is_anybodys(&self) -> bool {
+        self.joined_by == Some(JoinedBy::Timing)
+    }
+
     pub fn message(&self) -> Option<&'e Message> {
         self.delivery.map(|delivery| &*delivery.message)
     }
@@ -311,13 +318,18 @@ impl Task {
         let contexts: BTreeSet<_> = carried.chain(self.producers.iter().copied()).collect();
         let mut seen: FxHashSet<_> = found.iter().map(|(known, _)| known.key()).collect();
         for context in contexts {
-            for key in known.continuations_for(context, self) {
+            let candidates = known.continuations_for(context, self);
+            for key in candidates.runs {
                 let Some(consumer) = known.spans.get(key) else { continue };
                 if !seen.insert(key) {
                     continue;
                 }
                 let by_parent = consumer.span.parent == Some(context.span_id);
-                let joined_by = if by_parent { JoinedBy::Traceparent } else { JoinedBy::Link };
+                let joined_by = match by_parent {
+                    _ if candidates.is_anybodys => JoinedBy::Timing,
+                    true => JoinedBy::Traceparent,
+                    false => JoinedBy::Link,
+                };
                 found.push((consumer, joined_by));
             }
         }

@@ -12,11 +12,13 @@ mod handoff;
 mod intake;
 mod look;
 mod names;
+mod pairing;
 mod process;
 mod queue;
 mod recall;
 mod receiver;
 mod spans;
+mod task_names;
 mod tasks;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub use queue::{Census, Class};
 pub use recall::Recall;
 pub use receiver::{Endpoints, Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
+pub use task_names::TaskNames;
 pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};
 
 use crate::model::{Invalid, Message, ParentOrigin, Resource, Span, SpanKind, TaskResult, Timestamp};
@@ -204,42 +207,6 @@ impl Evidence {
         }
         if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
     }
-
-    /// Whether a span that continues a context may be a task's run: one without
-    /// a kind is not, where its process serves requests.
-    fn is_run(&self, key: SpanKey) -> bool {
-        self.spans.get(key).is_some_and(|found| {
-            found.span.kind == SpanKind::Consumer
-                || self.processes.of(&found.span.process).is_none_or(|activity| activity.servers == 0)
-        })
-    }
-
-    /// The hand-made consumers of `context` that are the task's own.
-    ///
-    /// A request that fans out by hand gives one context to several messages;
-    /// their runs carry no id. Each message gets its share in the order of
-    /// start, so that none is counted twice and none is called missing.
-    fn continuations_for(&self, context: ContextKey, task: &Task) -> Vec<SpanKey> {
-        let all = self.tasks.continuations(context);
-        let tasks = self.tasks.carrying(context);
-        let runs = |spans: &[Continuation]| -> Vec<SpanKey> {
-            spans.iter().map(Continuation::key).filter(|key| self.is_run(*key)).collect()
-        };
-        if tasks.len() < 2 {
-            return runs(all);
-        }
-        let Ok(ours) = tasks.binary_search(&task.id) else { return Vec::new() };
-        if all.len() <= Self::PARTED_EXACTLY {
-            return share(&runs(all), ours, tasks.len());
-        }
-        // To look at all of them for each of as many tasks would take the square
-        // of their number.
-        share(all, ours, tasks.len()).iter().map(Continuation::key).filter(|key| self.is_run(*key)).collect()
-    }
-
-    /// Up to so many continuations of one context are looked at for each of its
-    /// tasks, so that what is no run is in nobody's share.
-    const PARTED_EXACTLY: usize = 256;
 }
 
 /// Keeps so many names, the first ones whatever the order in which they come.
@@ -250,15 +217,5 @@ fn keep_first(names: &mut std::collections::BTreeSet<Box<str>>, name: &str, most
         if names.len() > most {
             names.pop_last();
         }
-    }
-}
-
-/// Of what is parted among so many, the share of the one at the place `ours`:
-/// every so-manieth; where there is not one for each, some share one.
-fn share<T: Copy>(all: &[T], ours: usize, parted_among: usize) -> Vec<T> {
-    match all.len() {
-        0 => Vec::new(),
-        count if count < parted_among => vec![all[ours % count]],
-        _ => all.iter().skip(ours).step_by(parted_among).copied().collect(),
     }
 }

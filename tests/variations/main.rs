@@ -1,6 +1,7 @@
 //! Evidence like that of real programs, as nobody captured it yet: other
 //! workers, several faults at once, and what looks like a fault and is none.
 
+mod fan_out;
 #[path = "../scene/mod.rs"]
 mod scene;
 mod strangers;

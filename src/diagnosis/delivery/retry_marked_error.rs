@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         consumer.span.status == SpanStatus::Error && is_retry
     });
     let Some(consumer) = marked else { return Verdict::Clean };
-    let found = Occurrence::certain().about(handoff).quote(quote::span(*consumer)).quote(quote::fact(
+    let found = Occurrence::certain().about_run(handoff).quote(quote::span(*consumer)).quote(quote::fact(
         "status",
         format!("ERROR {}", first_line(&consumer.span.detail().status_message)),
     ));

@@ -27,16 +27,17 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let found = Occurrence::certain().about(handoff);
     if let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) {
-        return found
+        return Occurrence::certain()
+            .about(handoff)
             .variant(&*failure.kind)
             .says(sentence(&failure.kind))
             .quote(quote::result(result))
             .into();
     }
     let Some((consumer, exception)) = handoff.failed_run() else { return Verdict::Clean };
-    found
+    Occurrence::certain()
+        .about_run(handoff)
         .variant(&*exception.kind)
         .says(sentence(&exception.kind))
         .quote(quote::span(consumer))
