@@ -178,3 +178,21 @@ fn what_is_saved_of_a_message_has_all_that_is_seen_of_it() {
     }
     assert!(messages > 200, "{messages} messages were read");
 }
+
+#[test]
+fn a_file_that_is_given_twice_came_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("spans.jsonl");
+    fs::write(&file, format!("{}\n{}\n", request(1), request(2))).expect("writable");
+    let link = folder.path().join("again.jsonl");
+    symlink(&file, &link).expect("a link");
+    let output = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["diagnose", "--format", "json"])
+        .args([folder.path(), &file, &file])
+        .output()
+        .expect("tracelink runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+    let findings = report["findings"].as_array().expect("findings");
+    assert!(findings.iter().all(|finding| finding["slug"] != "exported-twice"), "{findings:#?}");
+    assert_eq!(report["inputs"]["spans"], 2);
+}

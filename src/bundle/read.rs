@@ -70,8 +70,14 @@ pub fn read_evidence(
     reading: &Reading,
     evidence: &mut Evidence,
 ) -> Result<Vec<Notice>, BundleError> {
-    let mut reader =
-        Reader { reading, evidence, notices: Vec::new(), atlases: HashMap::new(), overheard: Vec::new() };
+    let mut reader = Reader {
+        reading,
+        evidence,
+        notices: Vec::new(),
+        atlases: HashMap::new(),
+        overheard: Vec::new(),
+        read: HashMap::new(),
+    };
     for path in paths {
         if path.is_dir() {
             reader.folder(path)?;
@@ -96,6 +102,9 @@ struct Reader<'e> {
     atlases: HashMap<String, Atlas>,
     /// What was overheard is read when all snapshots are.
     overheard: Vec<PathBuf>,
+    /// The files that were read, by the path without links. One that is given
+    /// twice, or with the folder that it lies in, did not come twice.
+    read: HashMap<PathBuf, Kind>,
 }
 
 impl Reader<'_> {
@@ -158,6 +167,18 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, path: &Path) -> Result<Kind, BundleError> {
+        // What comes through a pipe comes once, whatever it is called.
+        let place = path.is_file().then(|| path.canonicalize().ok()).flatten();
+        if let Some(kind) = place.as_ref().and_then(|place| self.read.get(place)) {
+            Notices::of(path, &mut self.notices).expected("read already: passed over");
+            return Ok(*kind);
+        }
+        let kind = self.read_file(path)?;
+        self.read.extend(place.map(|place| (place, kind)));
+        Ok(kind)
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<Kind, BundleError> {
         let failed = |source| BundleError::Io { path: path.to_owned(), source };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
         // A pipe gives its beginning in pieces, and once only.
@@ -174,7 +195,7 @@ impl Reader<'_> {
         {
             kind = Kind::Receiver;
         }
-        let Self { reading, evidence, notices, atlases, overheard } = self;
+        let Self { reading, evidence, notices, atlases, overheard, .. } = self;
         let mut notices = Notices::of(path, notices);
         match kind {
             Kind::Snapshot => snapshot::read(path, &mut file, reading, evidence, &mut notices)
@@ -201,7 +222,7 @@ impl Reader<'_> {
     }
 
     fn what_was_overheard(&mut self) -> Result<(), BundleError> {
-        let Self { reading, evidence, notices, atlases, overheard } = self;
+        let Self { reading, evidence, notices, atlases, overheard, .. } = self;
         for path in overheard {
             let failed = |source| BundleError::Io { path: path.clone(), source };
             let mut file = BufReader::new(File::open(&*path).map_err(failed)?);

@@ -27,7 +27,7 @@ impl Evidence {
         let all = self.tasks.continuations(context);
         let tasks = self.tasks.carrying(context);
         if tasks.len() < 2 {
-            let runs = self.runs(all, task).map(|run| run.key()).collect();
+            let runs = self.runs(all, task).map(SpanRef::key).collect();
             return Candidates { runs, is_anybodys: false };
         }
         let Ok(place) = tasks.binary_search(&task.id) else { return Candidates::default() };
