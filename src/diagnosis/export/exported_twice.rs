@@ -10,7 +10,10 @@ diagnosis! {
     /// A span that stands twice in one request; one that comes again grouped
     /// into other requests or with other content; or every request of the
     /// service, two or more, twice (of all services, where a collector mixes
-    /// them in its requests); with fewer than five requests that is likely only.
+    /// them in its requests). Certain where all spans of the service came again,
+    /// or five requests and more: a collector mixes what it sends again with other
+    /// spans, and an id comes again with other content where the generator of ids
+    /// is given a seed.
     ///
     /// ## How to fix it
     /// One exporter: look for a second `add_span_processor`, for
@@ -41,10 +44,18 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             (repeats.rewritten, "span ids came again with other content"),
             (repeats.all_twice, "requests, all of the service's, came twice"),
         ];
-        // What may be chance: a few requests that were all sent again for want of an answer.
-        let is_sure = repeats.spans() > 0 || repeats.all_twice >= SURE;
-        let occurrence = if is_sure { Occurrence::certain() } else { Occurrence::likely() };
-        let mut occurrence = occurrence.service(&**service).counting(repeats.spans().max(repeats.all_twice));
+        let kept = known.services.get(&**service).map_or(u64::MAX, |service| service.total(|of| of.spans));
+        // What may be chance: a few requests that were sent again for want of an answer.
+        let is_sure = (repeats.within + repeats.regrouped) >= kept || repeats.all_twice >= SURE;
+        let mut occurrence = if is_sure { Occurrence::certain() } else { Occurrence::likely() };
+        if repeats.within + repeats.regrouped > 0 && !is_sure {
+            occurrence =
+                occurrence.needs("more of the service's spans: a collector sends some again, among others");
+        }
+        if repeats.rewritten > 0 {
+            occurrence = occurrence.needs("the service's code: random.seed() makes ids come again");
+        }
+        occurrence = occurrence.service(&**service).counting(repeats.spans().max(repeats.all_twice));
         for (count, what) in ways.into_iter().filter(|(count, _)| *count > 0) {
             occurrence =
                 occurrence.quote(quote::fact(format!("spans of {service}"), format!("{count} {what}")));
@@ -53,7 +64,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         found(
             occurrence
                 .quote(example.map(quote::span))
-                .fix("provider.add_span_processor(…)            # once; and one of: opentelemetry-instrument, your own set-up"),
+                .fix("grep -rnE 'add_span_processor|opentelemetry-instrument' .   # one of them, and once")
+                .fix("provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))"),
         );
     }
 }
