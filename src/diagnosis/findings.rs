@@ -14,6 +14,9 @@ pub struct Findings {
 impl Findings {
     /// How many names of tasks, services, queues and origins a finding lists.
     const NAMES: usize = 50;
+    /// How many lines a finding has of each: what mends it, what would make it
+    /// certain, what else it may be. Some name a queue or a service.
+    const LINES: usize = 12;
     /// How many quotes a finding shows.
     const QUOTES: usize = 6;
 
@@ -98,7 +101,7 @@ impl Findings {
 /// wherever they come from one occurrence.
 fn extend<T: PartialEq>(lines: &mut Vec<T>, more: Vec<T>) {
     for line in more {
-        if !lines.contains(&line) {
+        if lines.len() < Findings::LINES && !lines.contains(&line) {
             lines.push(line);
         }
     }

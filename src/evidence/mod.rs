@@ -7,6 +7,7 @@
 mod age;
 mod broker;
 mod exports;
+mod failures;
 mod group;
 mod handoff;
 mod intake;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 pub use age::{Age, Ages, Moment, Unit};
 pub use broker::{Broker, Brokers, Look, QueueSeen, Routes, Sight};
 pub use exports::{Exports, Repeats};
+pub use failures::Failures;
 pub use group::Group;
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
 pub use intake::Intake;
@@ -54,6 +56,7 @@ pub struct Evidence {
     pub census: Census,
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
     pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
+    pub failures: Failures,
     pub names: Names,
     pub ages: Ages,
     /// How long a message must be seen to wait, or to be gone, before anything
@@ -99,6 +102,9 @@ impl Evidence {
         self.exports.saw_span(span, sender.service, request, arrival);
         if arrival != Arrival::New {
             return arrival;
+        }
+        if span.kind == SpanKind::Consumer {
+            span.exceptions.iter().for_each(|exception| self.failures.saw(&exception.kind));
         }
         self.processes.saw(sender, span, &mut self.names, self.ages.now);
         if let Some(flaw) = span.flaw {
@@ -180,6 +186,9 @@ impl Evidence {
     }
 
     pub fn saw_result(&mut self, result: TaskResult) {
+        if let Some(exception) = &result.exception {
+            self.failures.saw(&exception.kind);
+        }
         self.tasks.saw_result(result, &mut self.ages);
     }
 

@@ -170,6 +170,20 @@ fn tl709_to_711_notes() {
     }
 }
 
+/// The names of exceptions are from outside, and may be new each time.
+#[test]
+fn tl711_names_a_bounded_number_of_exceptions() {
+    let failed = |scene: Scene, n: u64| {
+        let red = run(0xaa, 0).numbered(n + 1_000).under(0xb1).remote();
+        let red = red.text("messaging.message.id", &format!("f{n}"));
+        scene.span(red.error(&format!("Error{n}"), "declined"))
+    };
+    let report = (0..200).fold(healthy(), failed).report();
+    let told: Vec<_> = report.findings.iter().filter(|finding| finding.slug == "task-failed").collect();
+    assert_eq!(told.iter().map(|finding| finding.count).sum::<u64>(), 200);
+    assert!(told.len() < 100, "{} findings", told.len());
+}
+
 /// What the task's own code says of an attempt, beside what became of it.
 #[test]
 fn tl710_and_711_red_spans_of_tasks_that_did_not_fail() {

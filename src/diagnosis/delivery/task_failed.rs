@@ -26,25 +26,25 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) {
-        return Occurrence::certain()
-            .about(handoff)
-            .variant(&*failure.kind)
-            .says(sentence(&failure.kind))
-            .quote(quote::result(result))
-            .into();
+        let found = Occurrence::certain().about(handoff);
+        return by_kind(found, &failure.kind, known).quote(quote::result(result)).into();
     }
     let Some((consumer, exception)) = handoff.failed_run() else { return Verdict::Clean };
-    Occurrence::certain()
-        .about_run(handoff)
-        .variant(&*exception.kind)
-        .says(sentence(&exception.kind))
+    let found = Occurrence::certain().about_run(handoff);
+    by_kind(found, &exception.kind, known)
         .quote(quote::span(consumer))
         .quote(quote::fact("exception", format!("{}: {}", exception.kind, exception.message)))
         .into()
 }
 
-fn sentence(exception: &str) -> String {
-    format!("the task failed: {exception}")
+/// One finding for each kind of exception, as long as they can be told apart: a
+/// name from outside may be another one each time.
+fn by_kind(found: Occurrence, kind: &str, known: &Known<'_>) -> Occurrence {
+    if known.evidence.failures.tells_apart(kind) {
+        found.variant(kind).says(format!("the task failed: {kind}"))
+    } else {
+        found.variant("others").says("the task failed by an exception of its own, of many kinds")
+    }
 }
