@@ -8,6 +8,12 @@ fn tl701_no_worker() {
     says(queued(waiting()), "no-worker", Note);
     says(queued(waiting()).look(5_000, |look| look.ready(waiting())), "no-worker", Warning);
     is_silent(Scene::default().look(1_000, |look| look.worker().ready(waiting())), "no-worker");
+    // An application with a `control_exchange` of its own.
+    let named = |look: scene::Look| look.controlled_by("shop").ready(waiting());
+    is_silent(queued(waiting()).look(5_000, named), "no-worker");
+    // Whoever asks workers something is none.
+    let asking = |look: scene::Look| look.controlled_by("reply.celery").ready(waiting());
+    says(queued(waiting()).look(5_000, asking), "no-worker", Warning);
 }
 
 #[test]

@@ -37,6 +37,10 @@ impl Scene {
         if look.worker {
             looker.set("_kombu.binding.celery.pidbox", &["\u{6}\u{16}\u{6}\u{16}celery@w.celery.pidbox"]);
         }
+        if let Some(exchange) = look.control_exchange {
+            let member = format!("\u{6}\u{16}\u{6}\u{16}celery@w.{exchange}.pidbox");
+            looker.set(&format!("_kombu.binding.{exchange}.pidbox"), &[&member]);
+        }
         let ready: Vec<_> = look.ready.iter().map(|message| message.to_string().into_bytes()).collect();
         looker.list("celery", (0..).zip(ready.iter().map(Vec::as_slice)), None, true);
         for (queue, waiting) in &look.elsewhere {
@@ -118,6 +122,7 @@ impl Scene {
 pub struct Look {
     broker: String,
     worker: bool,
+    control_exchange: Option<&'static str>,
     ready: Vec<Value>,
     /// In other queues, one message each.
     elsewhere: BTreeMap<String, Value>,
@@ -134,6 +139,12 @@ impl Look {
 
     pub fn worker(mut self) -> Self {
         self.worker = true;
+        self
+    }
+
+    /// A mailbox is bound at a control exchange of this name.
+    pub fn controlled_by(mut self, exchange: &'static str) -> Self {
+        self.control_exchange = Some(exchange);
         self
     }
 

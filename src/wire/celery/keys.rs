@@ -6,7 +6,9 @@ pub const SEPARATOR: &str = "\u{6}\u{16}";
 pub const PRIORITY_STEPS: [u32; 4] = [0, 3, 6, 9];
 
 const BINDING: &str = "_kombu.binding.";
-const PIDBOX_BINDING: &str = "_kombu.binding.celery.pidbox";
+const PIDBOX: &str = ".pidbox";
+/// What mailboxes for answers begin with; who asks has one, and is no worker.
+const REPLY: &str = "reply.";
 const RESULT: &str = "celery-task-meta-";
 
 /// What a key is, by its name.
@@ -14,7 +16,8 @@ const RESULT: &str = "celery-task-meta-";
 pub enum Key<'a> {
     /// `_kombu.binding.<exchange>`: a set of bindings.
     Binding { exchange: &'a str },
-    /// `_kombu.binding.celery.pidbox`: a member for each live worker.
+    /// `_kombu.binding.<name>.pidbox`: a member for each live worker. The name is
+    /// the application's `control_exchange`, `celery` unless it is set.
     Workers,
     /// `_kombu.binding_…`, `unacked_mutex`: kombu's own affairs.
     Internal,
@@ -24,7 +27,7 @@ pub enum Key<'a> {
     UnackedIndex,
     /// `celery-task-meta-<id>`.
     Result { task_id: &'a str },
-    /// `<uuid>.reply.celery.pidbox`, `celeryev.…`: kombu envelopes that are no tasks.
+    /// `<uuid>.reply.<name>.pidbox`, `celeryev.…`: kombu envelopes that are no tasks.
     Control,
     /// Anything else. A list among them may be a queue.
     Other,
@@ -36,11 +39,10 @@ pub fn classify(name: &str) -> Key<'_> {
     if let Some(at) = name.find(RESULT) {
         return Key::Result { task_id: &name[at + RESULT.len()..] };
     }
-    if name.ends_with(PIDBOX_BINDING) {
-        return Key::Workers;
-    }
     if let Some(at) = name.find(BINDING) {
-        return Key::Binding { exchange: &name[at + BINDING.len()..] };
+        let exchange = &name[at + BINDING.len()..];
+        let is_workers = exchange.ends_with(PIDBOX) && !exchange.starts_with(REPLY);
+        return if is_workers { Key::Workers } else { Key::Binding { exchange } };
     }
     if name.contains("_kombu.binding_") || name.ends_with("unacked_mutex") {
         return Key::Internal;
@@ -51,7 +53,7 @@ pub fn classify(name: &str) -> Key<'_> {
     if name.ends_with("unacked") {
         return Key::Unacked;
     }
-    if name.ends_with(".celery.pidbox") || name.contains("celeryev.") {
+    if name.ends_with(PIDBOX) || name.contains("celeryev.") {
         return Key::Control;
     }
     Key::Other
@@ -117,11 +119,15 @@ mod tests {
             let known = |name: &str| classify(format!("{prefix}{name}").leak());
             assert_eq!(known("_kombu.binding.celery"), Key::Binding { exchange: "celery" });
             assert_eq!(known("_kombu.binding.celery.pidbox"), Key::Workers);
+            assert_eq!(known("_kombu.binding.shop.pidbox"), Key::Workers);
+            let replies = "reply.shop.pidbox";
+            assert_eq!(known("_kombu.binding.reply.shop.pidbox"), Key::Binding { exchange: replies });
             assert_eq!(known("_kombu.binding_deadlines"), Key::Internal);
             assert_eq!(known("unacked"), Key::Unacked);
             assert_eq!(known("unacked_index"), Key::UnackedIndex);
             assert_eq!(known("celery-task-meta-a1"), Key::Result { task_id: "a1" });
             assert_eq!(known("3ad9.reply.celery.pidbox"), Key::Control);
+            assert_eq!(known("3ad9.reply.shop.pidbox"), Key::Control);
             assert_eq!(known("9f.celeryev.9a728d55"), Key::Control);
             assert_eq!(known("orders"), Key::Other);
             assert_eq!(known("celeryevents"), Key::Other);
