@@ -129,6 +129,14 @@ fn tl704_to_707_what_the_result_says() {
         is_silent(healthy(), slug);
     }
     is_silent(ended("REVOKED", "TaskRevokedError", "expired"), "worker-silent");
+    // Ended while it ran.
+    let terminated = ended("REVOKED", "TaskRevokedError", "terminated").report();
+    let found = terminated.findings.iter().find(|finding| finding.slug == "task-revoked");
+    assert_eq!(found.and_then(|found| found.variant.as_deref()), Some("terminated"));
+    // The task ran, and asked for another one.
+    is_silent(ended("FAILURE", "NotRegistered", "shop.other"), "task-not-registered");
+    let ran = ended("FAILURE", "NotRegistered", "work").span(run(0xaa, 0xb2).under(0xb1).remote());
+    is_silent(ran, "task-not-registered");
 }
 
 #[test]

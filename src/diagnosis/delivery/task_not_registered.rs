@@ -8,7 +8,8 @@ diagnosis! {
     /// defines the task.
     ///
     /// ## What shows it
-    /// A result FAILURE with `NotRegistered`.
+    /// A result FAILURE with `NotRegistered` and the task's own name, and no run: a
+    /// task that asks for another one which is not registered fails by itself.
     ///
     /// ## How to fix it
     /// ```python
@@ -31,7 +32,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
         return Verdict::Clean;
     };
-    if &*failure.kind != "NotRegistered" {
+    let has_begun = !handoff.consumers.is_empty();
+    // Celery names the task that it was asked for.
+    let is_of_another =
+        !failure.message.is_empty() && !handoff.task.is_empty() && !failure.message.contains(handoff.task);
+    if &*failure.kind != "NotRegistered" || has_begun || is_of_another {
         return Verdict::Clean;
     }
     Occurrence::certain()

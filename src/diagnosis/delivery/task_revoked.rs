@@ -4,7 +4,8 @@ use crate::model::TaskStatus;
 
 diagnosis! {
     /// ## What it means
-    /// The task was revoked, so no run of it exists and none is missing.
+    /// The task was revoked, so that no run of it is missing: it never began, or
+    /// it was ended while it ran (`revoke(terminate=True)`), and its span with it.
     ///
     /// ## What shows it
     /// The result says REVOKED, for another reason than expiry.
@@ -16,7 +17,7 @@ diagnosis! {
         slug: "task-revoked",
         station: None,
         severity: Note,
-        summary: "the task was revoked: no run of it exists",
+        summary: "the task was revoked: it never ran, or was ended while it ran",
         check: Handoff(check),
     }
 }
@@ -28,9 +29,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     if result.exception.as_ref().is_some_and(|exception| exception.message.contains("expired")) {
         return Verdict::Clean;
     }
-    Occurrence::certain()
-        .about(handoff)
-        .quote(quote::result(result))
-        .fix("celery -A <app> inspect revoked")
-        .into()
+    let mut found = Occurrence::certain();
+    if result.exception.as_ref().is_some_and(|exception| exception.message.contains("terminated")) {
+        found = found.variant("terminated").says(
+            "the task was revoked while it ran: its process was ended, and the spans that were open with it",
+        );
+    }
+    found.about(handoff).quote(quote::result(result)).fix("celery -A <app> inspect revoked").into()
 }
