@@ -31,7 +31,7 @@ fn check(trace: &Trace, _known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Occurrence::certain()
                 .service(span.service())
                 .quote(quote::span(SpanRef { trace, span }))
-                .fix("random.seed(…)                           # never before a fork: ids then repeat"),
+                .fix("grep -rnE 'random\\.seed|IdGenerator' .   # a seed before a fork: ids come again"),
         );
     }
 }
