@@ -4,8 +4,10 @@ use super::*;
 
 #[test]
 fn tl801_baggage_at_rest() {
-    let scene = queued(message("t1").header("traceparent", TRACEPARENT).header("baggage", "user=secret-42"));
-    let report = serde_json::to_string(&scene.report()).expect("serialises");
+    let scene =
+        || queued(message("t1").header("traceparent", TRACEPARENT).header("baggage", "user=secret-42"));
+    says(scene(), "baggage-at-rest", Note);
+    let report = serde_json::to_string(&scene().report()).expect("serialises");
     assert!(report.contains("keys: user") && !report.contains("secret-42"), "baggage values stay hidden");
     is_silent(healthy(), "baggage-at-rest");
 }

@@ -21,6 +21,7 @@ fn tl901_to_903_the_tree() {
     is_silent(healthy(), "span-cycle");
     is_silent(healthy(), "clock-skew");
     is_silent(healthy(), "evidence-evicted");
+    says(healthy().evicted(3), "evidence-evicted", (Note, Certain));
 }
 
 #[test]

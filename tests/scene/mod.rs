@@ -88,6 +88,12 @@ impl Scene {
         self
     }
 
+    /// So many traces were let go for want of memory.
+    pub fn evicted(mut self, traces: u64) -> Self {
+        self.evidence.evicted_traces = traces;
+        self
+    }
+
     /// A receiver's log is part of what was saved.
     pub fn kept_log(mut self) -> Self {
         self.evidence.receiver.is_kept = true;
