@@ -45,7 +45,12 @@ pub enum BrokerError {
         key = key.as_ref().map(|key| format!(" to the key `{key}`")).unwrap_or_default(),
         rules = rules(),
     )]
-    NoPermission { broker: String, command: &'static str, key: Option<String> },
+    NoPermission {
+        broker: String,
+        command: &'static str,
+        /// `None` where the user may not say it to any.
+        key: Option<String>,
+    },
     #[error(
         "{broker}: the user may not say MONITOR, which --broker-monitor needs and nothing else does; let an \
          administrator run ACL SETUSER <user> +monitor, or do without: what waits is seen all the same"
@@ -150,12 +155,18 @@ impl BrokerError {
         let says = tame(error.details().unwrap_or_default());
         let key = key.map(|key| tame(&String::from_utf8_lossy(key)));
         match error.code() {
+            // "this user has no permissions to run the 'llen' command": then what is
+            // not answered is no matter of one key, which others may do without.
+            "NOPERM" if says.contains("to run the") => Self::NoPermission { broker, command, key: None },
             "NOPERM" => Self::NoPermission { broker, command, key },
             "NOAUTH" => Self::PasswordMissing { broker },
-            _ if command == "AUTH" => Self::PasswordWrong { broker, says },
-            "WRONGTYPE" => Self::WrongType { broker, key: key.unwrap_or_default(), expected },
+            // These come instead of any answer, the one to a login too.
             "LOADING" => Self::Loading { broker },
             "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => Self::Cluster { broker, says },
+            "BUSY" | "DENIED" | "MASTERDOWN" => Self::Refused { broker, command, says },
+            _ if says.starts_with("max number of clients") => Self::Refused { broker, command, says },
+            _ if command == "AUTH" => Self::PasswordWrong { broker, says },
+            "WRONGTYPE" => Self::WrongType { broker, key: key.unwrap_or_default(), expected },
             _ if command == "SELECT" => Self::NoDatabase { broker, says },
             _ => Self::Refused { broker, command, says },
         }

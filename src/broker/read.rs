@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 use std::{panic, thread};
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHashSet;
 
 use super::connection::{Connection, ReadCommand};
 use super::error::BrokerError;
@@ -53,6 +53,11 @@ pub struct Summary {
     pub stopped: bool,
 }
 
+/// Fields of a hash that are read beyond twice as many as it had: a server whose
+/// scan never ends is no Redis, and shall not hold us.
+const GROWN: u64 = 100_000;
+/// Fields of a hash that are read whatever a server says that it has.
+const HELD: u64 = 1 << 22;
 /// Pages that are asked for and not yet answered, so that the server never waits.
 const ASKED: usize = 2;
 /// Pages that are answered and not yet judged.
@@ -183,18 +188,23 @@ impl Fetch<'_> {
         let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
         // A scan may show a field twice while the table is resized.
         let mut seen: FxHashSet<u64> = FxHashSet::default();
+        // Seeded, so that nobody can choose fields that are taken for one another.
+        let digest = RandomState::new();
+        let most = limit.min(len.saturating_mul(2).saturating_add(GROWN)).min(HELD);
         let mut cursor = 0;
         while !self.summary.stopped {
             let command = ReadCommand::HashScan { key, cursor };
             let (next, mut pairs): (u64, Vec<Pair>) = self.connection.ask(&command)?;
             let answered = pairs.len();
-            pairs.retain(|(field, _)| seen.insert(digest(field)));
+            pairs.retain(|(field, _)| seen.insert(digest.hash_one(field)));
             self.summary.seen_twice += (answered - pairs.len()) as u64;
             self.summary.entries += pairs.len() as u64;
             let pairs = pairs.into_iter().map(|(field, value)| (Cow::Owned(field), Cow::Owned(value)));
-            self.tell(hash, pttl, Content::Hash(pairs.collect()), Some(len), 0, len <= limit);
+            let is_cut = seen.len() as u64 >= most;
+            let is_complete = len <= limit && (!is_cut || next == 0);
+            self.tell(hash, pttl, Content::Hash(pairs.collect()), Some(len), 0, is_complete);
             cursor = next;
-            if cursor == 0 || seen.len() as u64 >= limit {
+            if cursor == 0 || is_cut {
                 break;
             }
         }
@@ -238,8 +248,4 @@ impl Fetch<'_> {
 fn range(key: &[u8], window: Window) -> ReadCommand<'_> {
     let (first, last) = window.range();
     ReadCommand::ListRange { key, first, last }
-}
-
-fn digest(field: &[u8]) -> u64 {
-    BuildHasherDefault::<FxHasher>::default().hash_one(field)
 }

@@ -313,14 +313,14 @@ impl fmt::Display for Host {
 
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { user, password } = self;
-        if let Some(user) = user {
-            write!(f, "{}", utf8_percent_encode(user, PLAIN))?;
+        match (&self.user, &self.password) {
+            (None, None) => Ok(()),
+            // Without a password it is none that lets anybody in, so it may be one
+            // that lacks its colon.
+            (Some(_), None) => f.write_str("***@"),
+            (None, Some(_)) => f.write_str(":***@"),
+            (Some(user), Some(_)) => write!(f, "{}:***@", utf8_percent_encode(user, PLAIN)),
         }
-        if password.is_some() {
-            f.write_str(":***")?;
-        }
-        if user.is_some() || password.is_some() { f.write_str("@") } else { Ok(()) }
     }
 }
 
@@ -375,6 +375,7 @@ mod tests {
         assert_eq!(shown("redis://localhost"), "redis://localhost:6379/0");
         assert_eq!(shown("redis://localhost/"), "redis://localhost:6379/0");
         assert_eq!(shown("redis://:secret@/3"), "redis://:***@127.0.0.1:6379/3");
+        assert_eq!(shown("redis://secret@host"), "redis://***@host:6379/0");
         assert_eq!(shown("redis://[::1]:7000//2"), "redis://[::1]:7000/2");
         assert_eq!(shown("redis://host?db=4"), "redis://host:6379/4");
         assert_eq!(shown("sentinel://a"), "sentinel://a:26379/0");

@@ -34,6 +34,14 @@ pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
         return inspect_snapshot(snapshot, args, output);
     }
     let interrupted = Arc::new(AtomicBool::new(false));
+    // The first Ctrl-C ends with the report; the second at once, for who waits for
+    // an answer that does not come. It looks before the first one is noted.
+    signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGINT,
+        Exit::Interrupted.code().into(),
+        Arc::clone(&interrupted),
+    )
+    .context("cannot listen for Ctrl-C")?;
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
         .context("cannot listen for Ctrl-C")?;
     let url = broker_url(&args.broker, args)?;

@@ -172,7 +172,8 @@ impl<'e> Looker<'e> {
                 let known = &mut self.look.routes;
                 known.exchanges.insert(exchange.into());
                 for member in members {
-                    let Some((routing_key, queue)) = keys::split_binding(member, separator) else {
+                    let binding = keys::split_binding(member, separator);
+                    let Some((routing_key, queue)) = binding.filter(|(_, queue)| !queue.is_empty()) else {
                         continue;
                     };
                     known.queues.insert(queue.into());

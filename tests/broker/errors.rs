@@ -3,16 +3,17 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test measures what it waited")]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::server::{RedisServer, free_port};
 use redis::{Commands, cmd};
-use tracelink::broker::{BrokerError, BrokerUrl, Connection, Survey, survey};
+use tracelink::broker::{BrokerError, BrokerUrl, Connection, Found, Plan, Survey, read, survey};
 
 fn open(url: &str) -> Result<Connection, BrokerError> {
     Connection::open(&BrokerUrl::parse(url).unwrap_or_else(|error| panic!("{url}: {error}")))
@@ -78,12 +79,38 @@ fn the_user_may_not_read() {
     let url = format!("redis://narrow:secret@127.0.0.1:{}", server.port);
     let (error, message) = refused(look(&url, &[]));
     assert!(matches!(error, BrokerError::NoPermission { command: "SSCAN", .. }), "{error:?}");
-    assert!(
-        message.contains("to the key `_kombu.binding.celery`") && message.contains("+lrange"),
-        "{message}"
-    );
+    assert!(message.contains("may not say SSCAN. ") && message.contains("+lrange"), "{message}");
+    cmd("ACL").arg("SETUSER").arg("narrow").arg("+sscan").exec(&mut redis).expect("a valid rule");
+    let (_, message) = refused(look(&url, &[]));
+    assert!(message.contains("to the key `_kombu.binding.celery`"), "{message}");
     let (error, _) = refused(look(&url, &["orders"]));
     assert!(matches!(error, BrokerError::NoPermission { command: "LLEN", .. }), "{error:?}");
+}
+
+#[test]
+fn a_command_that_is_forbidden_is_named_and_makes_nothing_empty() {
+    let server = RedisServer::start(&[]);
+    let mut redis = server.connection();
+    redis.sadd::<_, _, ()>("_kombu.binding.celery", "celery\u{6}\u{16}\u{6}\u{16}celery").expect("a set");
+    redis.lpush::<_, _, ()>("celery", "{}").expect("a list");
+    redis.hset::<_, _, _, ()>("unacked", "tag", "[]").expect("a hash");
+    for command in ["DBSIZE", "HLEN", "LLEN", "SCAN", "SSCAN", "ZCARD"] {
+        let rules =
+            ["reset".to_owned(), "on".to_owned(), ">secret".to_owned(), "~*".to_owned(), "+@all".to_owned()];
+        let forbidden = format!("-{}", command.to_ascii_lowercase());
+        cmd("ACL")
+            .arg("SETUSER")
+            .arg("narrow")
+            .arg(&rules)
+            .arg(forbidden)
+            .exec(&mut redis)
+            .expect("valid rules");
+        let (error, _) = refused(look(&format!("redis://narrow:secret@127.0.0.1:{}", server.port), &[]));
+        assert!(
+            matches!(error, BrokerError::NoPermission { command: named, key: None, .. } if named == command),
+            "{error:?}"
+        );
+    }
 }
 
 #[test]
@@ -208,6 +235,11 @@ fn sentinel_names_the_master() {
 
 /// What a server that answers everything with `answer` is taken for.
 fn taken_for(answer: Vec<u8>) -> BrokerError {
+    said_to("", answer)
+}
+
+/// The same to a client that logs in.
+fn said_to(login: &str, answer: Vec<u8>) -> BrokerError {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let port = listener.local_addr().expect("it is bound").port();
     let server = std::thread::spawn(move || {
@@ -216,7 +248,7 @@ fn taken_for(answer: Vec<u8>) -> BrokerError {
         // The client may have had enough at any point.
         let _ = client.read(&mut question).and_then(|_| client.write_all(&answer));
     });
-    let (error, _) = refused(open(&format!("redis://127.0.0.1:{port}")));
+    let (error, _) = refused(open(&format!("redis://{login}127.0.0.1:{port}")));
     server.join().expect("it does not panic");
     error
 }
@@ -252,4 +284,104 @@ fn a_host_that_swallows_everything_is_given_up() {
     let (error, _) = refused(open("redis://192.0.2.1"));
     assert!(matches!(error, BrokerError::Unreachable { .. }), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(8));
+}
+
+#[test]
+fn what_a_server_says_to_anybody_is_no_wrong_password() {
+    let said = |answer: &str| said_to(":secret@", format!("-{answer}\r\n").into_bytes());
+    assert!(matches!(said("LOADING Redis is loading"), BrokerError::Loading { .. }));
+    assert!(matches!(said("MOVED 3999 127.0.0.1:6381"), BrokerError::Cluster { .. }));
+    for answer in [
+        "DENIED Redis is running in protected mode",
+        "BUSY Redis is busy running a script",
+        "MASTERDOWN Link with MASTER is down",
+        "ERR max number of clients reached",
+    ] {
+        let error = said(answer);
+        let words = answer.split_once(' ').expect("a code and words").1;
+        assert!(matches!(&error, BrokerError::Refused { says, .. } if says == words), "{error:?}");
+    }
+    assert!(matches!(said("WRONGPASS invalid"), BrokerError::PasswordWrong { .. }));
+}
+
+/// A server that answers each command by its name, until the client goes.
+fn server(answer: impl Fn(&str) -> Vec<u8> + Send + 'static) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    std::thread::spawn(move || {
+        let (client, _) = listener.accept().expect("a client");
+        let mut lines = BufReader::new(client.try_clone().expect("a socket")).lines().map_while(Result::ok);
+        let mut client = client;
+        while let Some(count) = lines.next().and_then(|line| line[1..].parse::<usize>().ok()) {
+            let words: Vec<String> = lines.by_ref().take(count * 2).skip(1).step_by(2).collect();
+            if client.write_all(&answer(&words[0])).is_err() {
+                return;
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn a_hash_whose_scan_never_ends_is_read_to_twice_its_length() {
+    let next = AtomicU64::new(0);
+    let port = server(move |command| match command {
+        "TIME" => b"*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n".to_vec(),
+        "HLEN" => b":10\r\n".to_vec(),
+        "PTTL" => b":-1\r\n".to_vec(),
+        "HSCAN" => {
+            let first = next.fetch_add(1000, Ordering::Relaxed);
+            let field = |field: u64| format!("$8\r\n{field:08}\r\n$2\r\n[]\r\n");
+            let fields: String = (first..first + 1000).map(field).collect();
+            format!("*2\r\n$1\r\n7\r\n*2000\r\n{fields}").into_bytes()
+        }
+        other => panic!("{other} is not asked"),
+    });
+    let mut connection = open(&format!("redis://127.0.0.1:{port}")).expect("it answers");
+    let held = vec![Found { key: "unacked".to_owned(), len: 10 }];
+    let mut last = None;
+    let summary = read(&mut connection, &Plan { held, ..Plan::default() }, &mut |line| {
+        last = Some(line.complete);
+        ControlFlow::Continue(())
+    })
+    .expect("it is read");
+    assert!((100_000..110_000).contains(&summary.entries), "{summary:?}");
+    assert_eq!(last, Some(false));
+}
+
+#[test]
+fn a_second_ctrl_c_ends_what_waits_for_an_answer() {
+    // It drips just fast enough to be waited for.
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let url = format!("redis://:secret@{}", listener.local_addr().expect("it is bound"));
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("a client");
+        let mut more = client.write_all(b"$200000000\r\n");
+        while more.is_ok() {
+            more = client.write_all(&[b'x'; 16 << 10]);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["inspect-queue", "--broker", &url])
+        .spawn()
+        .expect("tracelink runs");
+    std::thread::sleep(Duration::from_secs(1));
+    let pid = rustix::process::Pid::from_child(&child);
+    let began = Instant::now();
+    for _ in 0..2 {
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let ended = loop {
+        match child.try_wait().expect("it is ours") {
+            None if began.elapsed() > Duration::from_secs(5) => {
+                child.kill().expect("it runs");
+                panic!("it waits on");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+            Some(ended) => break ended,
+        }
+    };
+    assert_eq!(ended.code(), Some(130));
 }

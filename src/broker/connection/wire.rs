@@ -25,6 +25,9 @@ const DEPTH: usize = 8;
 /// The least that has to come of an answer in a second, in bytes, once its
 /// patience is over.
 const PACE: u64 = 64 << 10;
+/// The longest that an answer may take, at whatever pace: 256 MiB at 64 KiB a
+/// second would be an hour.
+const LATEST: Duration = Duration::from_mins(2);
 /// What is read from the socket at a time.
 const BUFFER: usize = 64 << 10;
 
@@ -74,9 +77,14 @@ impl Timed {
     }
 }
 
+/// How long an answer may take of which so many bytes have come.
+fn allowed(patience: Duration, came: u64) -> Duration {
+    patience + Duration::from_secs(came / PACE).min(LATEST)
+}
+
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowed = self.patience + Duration::from_secs(self.came / PACE);
+        let allowed = allowed(self.patience, self.came);
         let Some(left) = allowed.checked_sub(self.begun.elapsed()).filter(|left| !left.is_zero()) else {
             return Err(io::ErrorKind::TimedOut.into());
         };
@@ -277,6 +285,14 @@ mod tests {
                 thread::sleep(pause);
             }
         })
+    }
+
+    #[test]
+    fn an_answer_has_time_by_its_pace_and_not_for_ever() {
+        let allowed = |came: u64| allowed(Duration::from_secs(5), came);
+        assert_eq!(allowed(0), Duration::from_secs(5));
+        assert_eq!(allowed(10 * PACE), Duration::from_secs(15));
+        assert_eq!(allowed(LONGEST), Duration::from_secs(125));
     }
 
     #[test]
