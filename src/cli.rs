@@ -1,11 +1,16 @@
 //! The command line: only parsing and validation. Doing happens once, later.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
+use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ContextValue;
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
 /// Says why a distributed trace breaks between a web API and its Celery worker,
@@ -17,6 +22,59 @@ pub struct Cli {
     pub command: Command,
     #[command(flatten)]
     pub output: Output,
+}
+
+impl Cli {
+    /// Reads this process's arguments, and ends it where they are wrong, as
+    /// [`Parser::parse`] does; but repeats no password, such as that of a URL
+    /// without its option.
+    pub fn read() -> Self {
+        Self::try_parse().unwrap_or_else(|mut error| {
+            let texts = error.context().filter_map(|(kind, value)| match value {
+                ContextValue::String(text) => Some((kind, ContextValue::String(masked(text)))),
+                _ => None,
+            });
+            for (kind, text) in texts.collect::<Vec<_>>() {
+                error.insert(kind, text);
+            }
+            error.exit()
+        })
+    }
+}
+
+/// A text in which the user and the password of a URL are hidden.
+fn masked(text: &str) -> String {
+    let inside = text.find("://").map(|scheme| scheme + 3).zip(text.rfind('@'));
+    match inside.filter(|(start, end)| start <= end) {
+        Some((start, end)) => format!("{}***{}", &text[..start], &text[end..]),
+        None => text.to_owned(),
+    }
+}
+
+/// An argument that may hold a password, so that `Debug` does not show it.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Deref for Secret {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -103,10 +161,10 @@ pub struct InspectQueue {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub broker: String,
+    pub broker: Secret,
     /// The result backend, where it is not the broker; results are read by known task id only
     #[arg(long, value_name = "URL")]
-    pub result_backend: Option<String>,
+    pub result_backend: Option<Secret>,
     /// Read this broker snapshot instead of a broker
     #[arg(long, value_name = "FILE", conflicts_with_all = ["result_backend", "watch", "save"])]
     pub snapshot: Option<PathBuf>,
@@ -175,13 +233,13 @@ pub struct Listen {
     pub http: Option<SocketAddr>,
     /// Watch this broker too, read-only: redis://, rediss://, redis+socket://, sentinel://
     #[arg(long, env = "TRACELINK_BROKER", hide_env_values = true, value_name = "URL")]
-    pub broker: Option<String>,
+    pub broker: Option<Secret>,
     /// See every message through Redis MONITOR; it can halve what the broker carries, so for development only
     #[arg(long, requires = "broker")]
     pub broker_monitor: bool,
     /// The result backend, where it is not the broker; results are read by known task id only
     #[arg(long, value_name = "URL", requires = "broker")]
-    pub result_backend: Option<String>,
+    pub result_backend: Option<Secret>,
     /// `global_keyprefix` of the result backend, which has one of its own
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, requires = "broker")]
     pub result_prefix: String,
@@ -207,7 +265,7 @@ pub struct Listen {
     pub max_memory: usize,
     /// Send everything on to this OTLP endpoint, unchanged: http://host:4318, or grpc://host:4317
     #[arg(long, value_name = "URL")]
-    pub forward: Option<String>,
+    pub forward: Option<Secret>,
     /// Headers for --forward: name=value,name=value
     #[arg(
         long,
@@ -216,7 +274,7 @@ pub struct Listen {
         value_name = "HEADERS",
         value_delimiter = ','
     )]
-    pub forward_headers: Vec<String>,
+    pub forward_headers: Vec<Secret>,
     /// The certificates to know an https endpoint of --forward by, as PEM
     #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", hide_env_values = true, value_name = "FILE", value_parser = path())]
     pub forward_certificate: Option<PathBuf>,
@@ -237,8 +295,8 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what clap asks for")]
-fn or_local_redis(url: &str) -> Result<String, std::convert::Infallible> {
-    Ok(if url.is_empty() { LOCAL_REDIS } else { url }.to_owned())
+fn or_local_redis(url: &str) -> Result<Secret, Infallible> {
+    Ok(Secret(if url.is_empty() { LOCAL_REDIS } else { url }.to_owned()))
 }
 
 /// `4317`, `:4317`, `0.0.0.0:4317`, `[::1]:4317`: loopback unless another is named.
@@ -301,7 +359,7 @@ pub struct Demo {
     /// The Python application's own is a real redis-server, and a Redis of yours
     /// must have an empty database for it.
     #[arg(long, default_value = "embedded", value_name = "embedded|URL")]
-    pub broker: String,
+    pub broker: Secret,
     /// Break this one thing; may be given several times, or `all`
     #[arg(long, value_name = "SLUG")]
     pub fault: Vec<String>,
@@ -379,4 +437,22 @@ pub struct Explain {
     /// A code or a slug
     #[arg(value_name = "CODE|SLUG")]
     pub name: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_argument_that_may_hold_a_password_is_in_its_debug() {
+        let broker = ["--broker=redis://:secret@a", "--result-backend=redis://:secret@b"];
+        let forward = ["--forward=http://u:secret@c", "--forward-headers=key=secret"];
+        for args in [
+            &["tracelink", "listen", broker[0], broker[1], forward[0], forward[1]][..],
+            &["tracelink", "inspect-queue", broker[0], broker[1]],
+        ] {
+            let shown = format!("{:?}", Cli::try_parse_from(args).expect("valid"));
+            assert!(shown.contains("***") && !shown.contains("secret"), "{shown}");
+        }
+    }
 }

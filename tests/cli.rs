@@ -226,3 +226,50 @@ fn help_has_examples() {
 fn the_readme_is_true() {
     trycmd::TestCases::new().case("README.md");
 }
+
+#[test]
+fn no_error_repeats_a_password() {
+    let listen = ["listen", "--for", "1s", "--grpc", "0", "--http", "0"];
+    let headers =
+        [&listen[..], &["--forward", "http://127.0.0.1:1", "--forward-headers", "authorization:secret"]]
+            .concat();
+    for (args, code) in [
+        (&["listen", "redis://:secret@host"][..], 2),
+        (&["listen", "--for", "redis://:sec@ret@host"], 2),
+        (&["inspect-queue", "--limit", "redis://:secret@host"], 2),
+        (&["redis://:secret@host"], 2),
+        (&["inspect-queue", "--broker", "redis://secret@127.0.0.1:1"], 4),
+        (&headers, 2),
+    ] {
+        let output = tracelink(args);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
+        assert!(!told.contains("secret") && !told.contains("ret@"), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn standard_output_that_is_full_is_named() {
+    let full =
+        || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it"));
+    let spans = case("healthy_auto");
+    for args in [
+        &["diagnose", &spans][..],
+        &["diagnose", &spans, "--format", "json"],
+        &["explain"],
+        &["listen", "--for", "1s", "--grpc", "0", "--http", "0"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+            .args(args)
+            .current_dir(root())
+            .stdout(full())
+            .output()
+            .expect("tracelink runs");
+        assert_eq!(output.status.code(), Some(4), "{args:?}");
+        assert!(
+            stderr(&output).contains("cannot write to standard output: No space left"),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+    }
+}

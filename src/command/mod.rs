@@ -15,6 +15,8 @@ mod watching;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 use crate::broker::UrlError;
 use crate::bundle::Notice;
 use crate::cli::{Cli, Command, FailOn, Format, Output};
@@ -179,7 +181,7 @@ fn print(
     subject: Subject,
     broker: Option<String>,
     exit: Exit,
-) -> io::Result<()> {
+) -> anyhow::Result<()> {
     let format = match output.format {
         Format::Human => report::Format::Human,
         Format::Json => report::Format::Json,
@@ -187,9 +189,12 @@ fn print(
     };
     let view = view(output, broker, exit);
     let mut out = io::BufWriter::new(anstream::stdout());
-    report::write(report, format, subject, &view, &mut out)?;
-    out.flush()
+    let written = report::write(report, format, subject, &view, &mut out).and_then(|()| out.flush());
+    written.context(STDOUT)
 }
+
+/// What is said where it is full, say.
+const STDOUT: &str = "cannot write to standard output";
 
 /// How a person is shown things.
 fn view(output: &Output, broker: Option<String>, exit: Exit) -> View {

@@ -41,7 +41,7 @@ impl Stage {
         let cache = python_app::cache_folder(args.cache.as_deref(), args.home.as_deref())
             .context("there is no folder for the Python environment: set HOME or XDG_CACHE_HOME")?;
         let shown = Shown::new(output);
-        let with_redis = args.broker == "embedded";
+        let with_redis = &*args.broker == "embedded";
         let made = python_app::make(&cache, with_redis, &mut |making| {
             shown.show(&making, &cache);
             if interrupted.load(Ordering::Relaxed) {
@@ -190,7 +190,7 @@ impl Part {
         otlp: Otlp,
         watch: &mut Watch<'_>,
     ) -> Result<(), DemoError> {
-        let broker = (args.broker != "embedded").then(|| args.broker.clone());
+        let broker = (&*args.broker != "embedded").then(|| args.broker.to_string());
         let cli::Demo { orders, rate, pace, keep, .. } = *args;
         match (self, stage) {
             (Self::Native(fault), Stage::Native { program }) => {

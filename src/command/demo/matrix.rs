@@ -49,7 +49,7 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exi
     let next = AtomicUsize::new(0);
     let table = Mutex::new(Table::new(parts, output));
     let at_a_time = match how.args.app {
-        _ if how.args.broker != "embedded" => 1,
+        _ if &*how.args.broker != "embedded" => 1,
         App::Native => AT_A_TIME,
         // Its processes take a second of a core each to start.
         App::Python => 2,

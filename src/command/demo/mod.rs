@@ -38,7 +38,7 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
         return Ok(Exit::Fine);
     }
     let parts = chosen(args.app, &args.fault)?;
-    if args.broker != "embedded" {
+    if &*args.broker != "embedded" {
         check(&args.broker)?;
     }
     let interrupted = Arc::new(AtomicBool::new(false));

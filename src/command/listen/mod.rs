@@ -16,7 +16,7 @@ use self::wrapped::Wrapped;
 use super::keep::Keeper;
 use super::session::Session;
 use super::watching::{Target, Watching};
-use super::{Exit, exit_of, say, usage};
+use super::{Exit, STDOUT, exit_of, say, usage};
 use crate::broker::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
@@ -108,7 +108,7 @@ fn open(
     }
     let watching = target.as_ref().map(|target| Watching::start(session, target)).transpose()?;
     let broker = target.as_ref().map(|target| &target.broker);
-    printer.listening(&addresses, broker, session.forwarder())?;
+    printer.listening(&addresses, broker, session.forwarder()).context(STDOUT)?;
     let wrapped = match &args.command[..] {
         [] => None,
         command => {
@@ -126,14 +126,14 @@ fn tell(
     wrapped: Option<&Wrapped>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    printer.events(session.round(0), 0)?;
+    printer.events(session.round(0), 0).context(STDOUT)?;
     let report = session.report(Listing::default());
     let verdict = exit_of(&report, output.fail_on);
     let exit = match wrapped.and_then(Wrapped::exit_code) {
         Some(code) if verdict == Exit::Fine && code != 0 => Exit::Command(code),
         _ => verdict,
     };
-    printer.report(&report, exit)?;
+    printer.report(&report, exit).context(STDOUT)?;
     if let Some(wrapped) = wrapped {
         wrapped.tell(exit);
     }
@@ -160,13 +160,20 @@ fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
 /// What the sending of everything to `url` needs; `waiting` bytes may wait for it.
 fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forwarder> {
     // As OTEL_EXPORTER_OTLP_HEADERS has them: the values are percent-encoded.
-    let header = |header: &String| {
-        let (name, value) = header.split_once('=').unwrap_or((header, ""));
+    let header = |(place, header): (usize, &str)| {
+        // What has no name is all value, which may be a secret.
+        let Some((name, value)) = header.split_once('=') else {
+            return Err(usage(format!(
+                "header {} of --forward-headers has no name: write name=value",
+                place + 1
+            )));
+        };
         let value = percent_encoding::percent_decode_str(value.trim()).decode_utf8_lossy();
-        (name.trim().to_owned(), value.into_owned())
+        Ok((name.trim().to_owned(), value.into_owned()))
     };
-    let given = args.forward_headers.iter().filter(|header| !header.trim().is_empty());
-    let headers: Vec<_> = given.map(header).collect();
+    let given =
+        args.forward_headers.iter().map(|header| &**header).filter(|header| !header.trim().is_empty());
+    let headers: Vec<_> = given.enumerate().map(header).collect::<Result<_, _>>()?;
     let certificate = args.forward_certificate.as_deref().filter(|path| !path.as_os_str().is_empty());
     Ok(Forwarder::start(url, &headers, certificate, waiting)?)
 }
@@ -196,7 +203,7 @@ fn attend(
         std::thread::sleep(TICK);
         let events = session.round(printer.traces_a_round());
         let not_shown = session.watch().take_not_shown();
-        printer.events(events, not_shown)?;
+        printer.events(events, not_shown).context(STDOUT)?;
         printer.progress(session);
         for signal in signals.pending() {
             // The first one is the command's affair, where there is one.
