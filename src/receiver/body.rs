@@ -78,6 +78,10 @@ async fn gather(
     limit: usize,
     place: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
+    // Who asks whether to send it hears so instead of "continue".
+    if announced.whole(&[]).is_some_and(|whole| whole > limit) {
+        return Err(BodyError::TooLarge);
+    }
     let mut whole = Gathered::Nothing;
     while let Some(frame) = body.frame().await {
         // Trailers say nothing to us.

@@ -51,6 +51,19 @@ fn a_plain_request_over_the_limit_hears_so() {
 }
 
 #[test]
+fn who_asks_whether_to_send_too_much_is_told_no() {
+    let house = House::with(|limits| limits.request = 1 << 20);
+    let mut stream = connect(house.http);
+    let head = "POST /v1/traces HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
+                expect: 100-continue\r\ncontent-length: 9999999999\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).expect("it answers");
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    house.receiver.close(Duration::from_secs(5));
+}
+
+#[test]
 fn a_full_budget_is_a_matter_of_time() {
     let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(2_000_000)));
     let json = "content-type: application/json\r\n";
