@@ -15,7 +15,8 @@ diagnosis! {
     /// nothing and from which nothing has gone, while a worker is bound. Never
     /// certain: one long task may hold all that a worker would take. So a watch
     /// waits for two minutes, and ten where a worker is seen to be busy, with this
-    /// queue or another; two saved looks that lie less apart are a hint.
+    /// queue or another; of a watch that ends before, and of two saved looks that
+    /// lie less apart, it is a hint.
     ///
     /// ## How to fix it
     /// ```sh
@@ -51,11 +52,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let waited = broker.looks().iter().rev().skip(1).take_while(|look| look.at >= delivery.first().at).last();
     let Some(first) = waited else { return Verdict::Clean };
     let since = last.at.since(first.at);
-    let needed = match known.evidence.patience {
-        _ if is_busy(broker, first, last, known) => BUSY,
-        // Whoever saved two looks has waited in between for what was to happen.
-        Duration::ZERO => Duration::ZERO,
-        _ => IDLE,
+    let needed = if is_busy(broker, first, last, known) {
+        BUSY
+    } else if known.is_live {
+        IDLE
+    } else {
+        // No later look is to come: whoever ended here has waited for what was to happen.
+        known.evidence.patience
     };
     if since < needed {
         return Verdict::Clean;
