@@ -54,8 +54,8 @@ fn hide_custom<'n>(members: &mut Map<String, Value>, custom: impl Iterator<Item 
     PRIVATE.iter().for_each(|name| drop(members.remove(*name)));
     // What is read where the body cannot be.
     for repr in ["argsrepr", "kwargsrepr"] {
-        if let Some(repr) = members.get_mut(repr) {
-            *repr = contexts_of(repr).unwrap_or_default();
+        if let Some(contexts) = members.remove(repr).as_ref().and_then(contexts_of) {
+            members.insert(repr.to_owned(), contexts);
         }
     }
     for name in custom {
