@@ -183,7 +183,7 @@ async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
     const STREAM_WINDOW: u32 = 1 << 20;
     const CONNECTION_WINDOW: u32 = 4 << 20;
     const FRAME: u32 = 256 << 10;
-    const HEADERS: u32 = 32 << 10;
+    const HEADERS: u32 = 16 << 10;
     const PING: Duration = Duration::from_mins(1);
     let visited = Arc::clone(&client);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())

@@ -25,7 +25,7 @@ pub async fn visit(
     client: Arc<Client>,
     request: http::Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
-    let (parts, mut incoming) = request.into_parts();
+    let (mut parts, mut incoming) = request.into_parts();
     let origin = Origin::of(&parts.headers);
     let addresses = &client.shared.addresses;
     let mut visit = Visit::begin(&client, &parts);
@@ -43,14 +43,18 @@ pub async fn visit(
             response
         }
         Route::Wrong(fault, form) => {
-            hear_out(&client, &parts, &mut incoming).await;
+            let hears = hears_late(&parts);
+            parts.headers = HeaderMap::new();
+            hear_out(&client, hears, &mut incoming).await;
             visit.refuse(&fault, form)
         }
         Route::Take(signal, form) => {
             if form == Form::Grpc {
                 visit.transport = Transport::Grpc;
             }
-            match take(&client, &visit, &parts, &mut incoming, signal, form).await {
+            let hears = hears_late(&parts);
+            let headers = std::mem::take(&mut parts.headers);
+            match take(&client, &visit, headers, &mut incoming, signal, form).await {
                 Ok(response) => {
                     visit.end(Outcome::Accepted);
                     response
@@ -58,7 +62,7 @@ pub async fn visit(
                 Err(fault) => {
                     // One who was cut off, or dawdles, is not waited for.
                     if !matches!(fault.outcome, Outcome::CutShort | Outcome::TimedOut) {
-                        hear_out(&client, &parts, &mut incoming).await;
+                        hear_out(&client, hears, &mut incoming).await;
                     }
                     visit.refuse(&fault, form)
                 }
@@ -69,20 +73,30 @@ pub async fn visit(
     Ok(response)
 }
 
+/// Whether a client writes all of its body before it hears any answer. Who asks
+/// first whether to send is told no, and does not.
+fn hears_late(parts: &Parts) -> bool {
+    parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT)
+}
+
 /// Reads what an HTTP/1 client still writes: see [`body::drain`].
-async fn hear_out(client: &Client, parts: &Parts, incoming: &mut Incoming) {
+async fn hear_out(client: &Client, hears_late: bool, incoming: &mut Incoming) {
     let limits = &client.shared.limits;
-    // Who asks first whether to send is told no, and does not.
-    if parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT) {
+    if hears_late {
         body::drain(incoming, (limits.request as u64).saturating_mul(8), limits.patience).await;
     }
 }
 
-/// Reads, unpacks and hands on.
+/// What a request costs in bytes while it waits for its body: its task, and what
+/// the protocol keeps of it. There may be 65,536 streams.
+const REQUEST: usize = 8 << 10;
+
+/// Reads, unpacks and hands on. The headers are let go before the body is waited
+/// for: 512 connections of 128 streams each could hold a gigabyte of them.
 async fn take(
     client: &Client,
     visit: &Visit<'_>,
-    parts: &Parts,
+    headers: HeaderMap,
     incoming: &mut Incoming,
     signal: Signal,
     form: Form,
@@ -93,12 +107,14 @@ async fn take(
             (GRPC_ENCODING, Announced::Prefix, limits.request.saturating_add(PREFIX), Encoding::Protobuf)
         }
         Form::Http(encoding) => {
-            (CONTENT_ENCODING, Announced::Length(length(&parts.headers)), limits.request, encoding)
+            (CONTENT_ENCODING, Announced::Length(length(&headers)), limits.request, encoding)
         }
     };
-    let coding = coding(&parts.headers, &header)?;
+    let coding = coding(&headers, &header)?;
+    drop(headers);
     let fault = |error| fault(error, limits.request);
     let mut place = limits.bodies.open();
+    place.grow(REQUEST).map_err(|full| fault(full.into()))?;
     let came = body::collect(incoming, announced, limit, limits.patience, &mut place).await.map_err(fault)?;
     let (packed, coding) = match form {
         Form::Grpc => message(&came, coding)?,
@@ -110,7 +126,7 @@ async fn take(
         encoding,
         transport: visit.transport,
         peer: client.peer,
-        agent: visit.agent,
+        agent: &visit.agent,
         body: &body,
     };
     match client.shared.inbox.take(&request) {
@@ -225,17 +241,18 @@ fn fault(error: BodyError, limit: usize) -> Fault {
 struct Visit<'v> {
     client: &'v Client,
     transport: Transport,
-    agent: &'v str,
+    agent: String,
     target: String,
     is_told: bool,
 }
 
 impl<'v> Visit<'v> {
-    fn begin(client: &'v Client, parts: &'v Parts) -> Self {
+    fn begin(client: &'v Client, parts: &Parts) -> Self {
         const LONGEST: usize = 200;
         client.pulse.begin();
-        let cut = |text: &'v str| &text[..text.floor_char_boundary(LONGEST)];
-        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).map_or("", cut);
+        let cut = |text: &str| text[..text.floor_char_boundary(LONGEST)].to_owned();
+        let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        let agent = agent.map(cut).unwrap_or_default();
         let target = format!("{} {}", cut(parts.method.as_str()), cut(parts.uri.path()));
         let is_grpc = parts.version == Version::HTTP_2
             && parts
@@ -253,7 +270,7 @@ impl<'v> Visit<'v> {
             transport: self.transport,
             door: self.client.door,
             peer: self.client.peer,
-            agent: self.agent,
+            agent: &self.agent,
             target: &self.target,
         });
     }

@@ -159,8 +159,10 @@ fn an_sdk_that_is_told_to_wait_sends_again_and_one_that_is_refused_does_not() {
 fn an_sdk_that_meets_a_full_receiver_loses_nothing() {
     const EACH: usize = 9000;
     const CLIENTS: usize = 10;
+    // What a request takes besides its bytes.
+    const HELD: usize = CLIENTS * (EACH + (8 << 10));
     // What is left over is less than any request of the SDK.
-    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(CLIENTS * EACH + 500)));
+    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(HELD + 500)));
     for (number, (protocol, port)) in
         [("grpc", house.grpc.port()), ("http", house.http.port())].into_iter().enumerate()
     {
@@ -174,7 +176,7 @@ fn an_sdk_that_meets_a_full_receiver_loses_nothing() {
                 stream
             })
             .collect();
-        house.wait_for_bytes(CLIENTS * EACH);
+        house.wait_for_bytes(HELD);
         let exporter = std::thread::spawn(move || sdk(protocol, "none", port));
         house.book.wait(Outcome::Busy, number + 1);
         drop(slow);

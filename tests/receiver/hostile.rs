@@ -64,6 +64,23 @@ fn who_asks_whether_to_send_too_much_is_told_no() {
 }
 
 #[test]
+fn requests_that_wait_for_their_body_are_in_the_budget() {
+    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(400_000)));
+    let json = "content-type: application/json\r\n";
+    let head = format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\n{json}content-length: 2\r\n\r\n");
+    let mut waiting: Vec<_> = (0..48).map(|_| connect(house.http)).collect();
+    waiting.iter_mut().for_each(|stream| stream.write_all(head.as_bytes()).expect("it reads"));
+    house.wait_for_bytes(48 * 8_000);
+    let answer = ask(house.http, "POST /v1/traces", json, b"{}");
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+    drop(waiting);
+    house.book.wait(Outcome::CutShort, 48);
+    assert!(ask(house.http, "POST /v1/traces", json, b"{}").starts_with("HTTP/1.1 200 "));
+    assert_eq!(house.budget.used(), 0);
+    house.receiver.close(Duration::from_secs(5));
+}
+
+#[test]
 fn a_full_budget_is_a_matter_of_time() {
     let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(2_000_000)));
     let json = "content-type: application/json\r\n";

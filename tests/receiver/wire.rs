@@ -85,7 +85,9 @@ fn broken_framing_is_named() {
     let (code, message) = grpc(house.grpc, &[], framed(0, u32::MAX, b"four"));
     assert_eq!(code, Code::ResourceExhausted, "{message}");
     assert!(house.book.told().taken.is_empty());
-    assert!(house.budget.peak() < 1000, "{}", house.budget.peak());
+    // A request that waits is 8 KiB by itself, and there may be two at a time: one
+    // is answered before it is let go.
+    assert!(house.budget.peak() < 2 * (8 << 10) + 1000, "{}", house.budget.peak());
     house.receiver.close(Duration::from_secs(5));
 }
 
