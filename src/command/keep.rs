@@ -93,7 +93,10 @@ impl Keeper {
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let create = |name: &str| {
             let path = folder.join(name);
-            File::create_new(&path).with_context(|| {
+            // An empty one is what a start that was broken off has left.
+            let is_empty = path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0);
+            let created = if is_empty { File::create(&path) } else { File::create_new(&path) };
+            created.with_context(|| {
                 format!("cannot write {}: --save wants a folder without a bundle in it", path.display())
             })
         };

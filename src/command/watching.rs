@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::say;
 use super::session::Session;
@@ -131,12 +131,25 @@ impl Watching {
         self.stop();
     }
 
-    /// Looks once more, and ends.
+    /// Looks once more, and ends; after ten seconds without that look, where the
+    /// broker drips its answers, say.
+    #[allow(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     pub fn stop(self) {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        const TICK: Duration = Duration::from_millis(5);
+        let begun = Instant::now();
         self.feed.stop.store(true, Ordering::Relaxed);
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         for thread in self.threads {
-            thread.thread().unpark();
-            thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
+            while !thread.is_finished() && begun.elapsed() < PATIENCE {
+                thread.thread().unpark();
+                thread::sleep(TICK);
+            }
+            if thread.is_finished() {
+                thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
+            } else {
+                say("tracelink: the broker did not answer in time: its last look is not in the report");
+            }
         }
     }
 }

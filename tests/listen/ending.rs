@@ -1,7 +1,13 @@
 //! How it ends: by a signal, by time, by silence, and by what it was given.
 
-use std::net::TcpListener;
+#![allow(clippy::disallowed_methods, reason = "a test measures what it waited")]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
@@ -10,6 +16,7 @@ use rustix::process::Signal;
 
 use super::listener::Listener;
 use super::replay::{case, requests};
+use crate::support::redis::RedisServer;
 
 #[test]
 fn a_signal_ends_it_with_the_report_and_the_verdict() {
@@ -129,4 +136,80 @@ fn a_stream_of_events_ends_with_the_report() {
     let told = kinds.iter().filter(|kind| **kind == "finding").count();
     let findings = events.last().and_then(|last| last["report"]["findings"].as_array()).map(Vec::len);
     assert_eq!(Some(told), findings, "each cause is told once: {kinds:?}");
+}
+
+/// A way to a Redis on which, once it is told to, an answer drips that never ends.
+struct Drip {
+    url: String,
+    begins: Arc<AtomicBool>,
+}
+
+impl Drip {
+    fn over(redis: u16) -> Self {
+        let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("redis://{}", door.local_addr().expect("it listens"));
+        let begins = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&begins);
+        std::thread::spawn(move || {
+            for client in door.incoming().map_while(Result::ok) {
+                let mut redis = TcpStream::connect(("127.0.0.1", redis)).expect("it runs");
+                let (mut asks, mut asked) =
+                    (client.try_clone().expect("a socket"), redis.try_clone().expect("a socket"));
+                let (mut client, told) = (client, Arc::clone(&told));
+                std::thread::spawn(move || std::io::copy(&mut asks, &mut asked));
+                std::thread::spawn(move || {
+                    let mut bytes = [0; 4096];
+                    while let Ok(count @ 1..) = redis.read(&mut bytes) {
+                        if told.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let _ = client.write_all(&bytes[..count]);
+                    }
+                    let mut written = client.write_all(b"$200000000\r\n");
+                    while written.is_ok() {
+                        written = client.write_all(&[b'x'; 16 << 10]);
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                });
+            }
+        });
+        Self { url, begins }
+    }
+}
+
+#[test]
+fn a_broker_that_drips_at_the_end_is_not_waited_for() {
+    let redis = RedisServer::start();
+    let drip = Drip::over(redis.port);
+    let listener = Listener::start(&["--broker", &drip.url]);
+    listener.send_json(&requests(&case("healthy_auto")));
+    drip.begins.store(true, Ordering::Relaxed);
+    std::thread::sleep(Duration::from_secs(1));
+    let asked = Instant::now();
+    listener.signal(Signal::INT);
+    let ended = listener.wait();
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    assert!(ended.stderr.contains("did not answer in time"), "{}", ended.stderr);
+    assert!(ended.report()["inputs"]["spans"].as_u64() > Some(0), "{}", ended.stdout);
+}
+
+#[test]
+fn a_broker_that_drips_at_the_start_is_broken_off_by_ctrl_c() {
+    let redis = RedisServer::start();
+    let drip = Drip::over(redis.port);
+    drip.begins.store(true, Ordering::Relaxed);
+    let mut process = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["listen", "--grpc", "0", "--http", "0", "--broker", &drip.url])
+        .spawn()
+        .expect("tracelink runs");
+    std::thread::sleep(Duration::from_secs(1));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&process), Signal::INT).expect("it runs");
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while process.try_wait().expect("it is ours").is_none() {
+        if Instant::now() > deadline {
+            process.kill().expect("it runs");
+            panic!("it waits on");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

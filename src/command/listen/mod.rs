@@ -43,20 +43,20 @@ enum End {
 }
 
 pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let waiting = if args.forward.is_some() { args.max_memory / WAITING } else { 0 };
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, waiting)).transpose()?;
     let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
     let session = Arc::new(Session::new(args.settle, args.max_memory - waiting, forwarder, keeper));
     let mut printer = Printer::new(output, !args.command.is_empty());
-    let Listening { receiver, watching, mut wrapped } = match open(args, output, &session, &mut printer) {
-        Ok(listening) => listening,
-        Err(error) => {
-            // The same command is about to be tried again, and wants an empty folder.
-            session.keeper().into_iter().for_each(Keeper::discard);
-            return Err(error);
-        }
-    };
+    let Listening { receiver, watching, mut signals, mut wrapped } =
+        match open(args, output, &session, &mut printer) {
+            Ok(listening) => listening,
+            Err(error) => {
+                // The same command is about to be tried again, and wants an empty folder.
+                session.keeper().into_iter().for_each(Keeper::discard);
+                return Err(error);
+            }
+        };
     let ended = attend(args, &session, &mut signals, &mut printer, wrapped.as_mut());
     // Whatever it ended by, nobody who waits for an answer is left without one,
     // and what was taken is sent on and kept.
@@ -85,6 +85,7 @@ pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
 struct Listening {
     receiver: Receiver,
     watching: Option<Watching>,
+    signals: Signals,
     wrapped: Option<Wrapped>,
 }
 
@@ -107,6 +108,9 @@ fn open(
         )));
     }
     let watching = target.as_ref().map(|target| Watching::start(session, target)).transpose()?;
+    // Not before: a broker that answers slowly is broken off by the first Ctrl-C,
+    // as there is nothing to report yet.
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let broker = target.as_ref().map(|target| &target.broker);
     printer.listening(&addresses, broker, session.forwarder()).context(STDOUT)?;
     let wrapped = match &args.command[..] {
@@ -116,7 +120,7 @@ fn open(
             Some(Wrapped::spawn(command, address, output)?)
         }
     };
-    Ok(Listening { receiver, watching, wrapped })
+    Ok(Listening { receiver, watching, signals, wrapped })
 }
 
 /// Says what is left to say, and gives the exit code.
