@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn at(second: u64) -> Timestamp {
-        Timestamp::from_seconds(1_795_376_994.0).after(Duration::from_secs(second))
+        Timestamp::from_nanos(1_795_376_994_000_000_000).after(Duration::from_secs(second))
     }
 
     fn look(live: &mut LiveBroker, evidence: &mut Evidence, second: u64, lines: &[KeyLine<'_>]) {

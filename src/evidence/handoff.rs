@@ -61,7 +61,6 @@ pub enum JoinedBy {
     TaskId,
     Traceparent,
     Link,
-    Attributes,
     /// One of several messages that one context was given to.
     Timing,
 }
@@ -72,7 +71,6 @@ impl JoinedBy {
             Self::TaskId => "task-id",
             Self::Traceparent => "traceparent",
             Self::Link => "link",
-            Self::Attributes => "attributes",
             Self::Timing => "timing",
         }
     }
@@ -168,11 +166,6 @@ impl<'e> Handoff<'e> {
             || self
                 .result
                 .is_some_and(|result| !matches!(result.status, TaskStatus::Pending | TaskStatus::Revoked))
-    }
-
-    /// Whether nothing but the queue was looked at.
-    pub fn is_message_only(&self) -> bool {
-        self.producer.is_none() && self.consumers.is_empty() && self.lookalikes.is_empty()
     }
 
     /// The exception's class, where the result says that the task failed.

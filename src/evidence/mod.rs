@@ -106,7 +106,7 @@ impl Evidence {
         if span.kind == SpanKind::Consumer {
             span.exceptions.iter().for_each(|exception| self.failures.saw(&exception.kind));
         }
-        self.processes.saw(sender, span, &mut self.names, self.ages.now);
+        self.processes.saw(sender, span, self.ages.now);
         if let Some(flaw) = span.flaw {
             self.saw_invalid(flaw, Some(&process.service), &span.name);
         }

@@ -58,8 +58,6 @@ pub struct Activity {
     pub spans: u64,
     pub servers: u64,
     pub producers: u64,
-    /// Of the Celery instrumentor (`celery.action`).
-    pub instrumented_runs: u64,
     pub consumers: u64,
     /// Roots that are INTERNAL, or CLIENT calls of something else than the
     /// broker: a worker without an instrumentor leaves these.
@@ -68,7 +66,6 @@ pub struct Activity {
     pub last_work_root: Timestamp,
     /// PRODUCER roots.
     pub producer_roots: u64,
-    pub first_start: Option<Timestamp>,
     pub last_start: Timestamp,
     pub last_end: Timestamp,
     /// When a span of it came last.
@@ -77,20 +74,17 @@ pub struct Activity {
     requests: Vec<(Timestamp, Timestamp)>,
     /// Services that this one calls, by `peer.service` or address.
     pub peers: BTreeSet<Box<str>>,
-    /// Tasks whose consumer spans it sent.
-    pub ran: BTreeSet<Arc<str>>,
 }
 
 impl Activity {
     /// How many requests are remembered a process, to tell whether one was open.
     pub const INTERVALS: usize = 10_000;
-    /// How many peers and task names are remembered a process.
+    /// How many peers are remembered a process.
     const NAMES: usize = 64;
 
-    fn saw(&mut self, span: &Span<'_>, names: &mut super::Names, now: Moment) {
+    fn saw(&mut self, span: &Span<'_>, now: Moment) {
         self.spans += 1;
         self.heard = now;
-        self.first_start = Some(self.first_start.map_or(span.start, |first| first.min(span.start)));
         self.last_start = self.last_start.max(span.start);
         self.last_end = self.last_end.max(span.end);
         match span.kind {
@@ -109,12 +103,6 @@ impl Activity {
             }
             SpanKind::Consumer => {
                 self.consumers += 1;
-                self.instrumented_runs += u64::from(span.action.is_some());
-                if let Some(task) = span.task.as_deref()
-                    && self.ran.len() < Self::NAMES
-                {
-                    self.ran.insert(names.share(task));
-                }
             }
             SpanKind::Client => {
                 if let Some(peer) = span.peer.as_deref()
@@ -250,9 +238,9 @@ impl Processes {
         (process, Some(number))
     }
 
-    pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, names: &mut super::Names, now: Moment) {
+    pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, now: Moment) {
         if let Some((_, activity)) = sender.number.and_then(|number| self.known.get_mut(number)) {
-            activity.saw(span, names, now);
+            activity.saw(span, now);
         }
     }
 
@@ -281,17 +269,6 @@ impl Processes {
             service.processes.sort_by_key(|(process, _)| (&process.instance, process.pid, &process.host));
         }
         services
-    }
-
-    /// What the processes of one service do together.
-    pub fn service(&self, name: &str) -> Service<'_> {
-        let processes = self
-            .known
-            .iter()
-            .filter(|(process, _)| &*process.service == name)
-            .map(|(process, activity)| (&**process, activity))
-            .collect();
-        Service { processes }
     }
 }
 
@@ -335,9 +312,8 @@ mod tests {
     #[test]
     fn open_requests_are_found_whatever_the_order_of_arrival() {
         let mut activity = Activity::default();
-        let mut names = super::super::Names::default();
         for (start, end) in [(50, 60), (10, 40), (20, 30)] {
-            activity.saw(&request(start, end), &mut names, Moment::default());
+            activity.saw(&request(start, end), Moment::default());
         }
         for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
             assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");

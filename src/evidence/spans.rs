@@ -97,10 +97,6 @@ impl StoredSpan {
         self.kind == SpanKind::Consumer && self.detail().action == Some(CeleryAction::Run)
     }
 
-    pub fn overlaps(&self, other: &Self) -> bool {
-        self.start <= other.end && other.start <= self.end
-    }
-
     pub fn service(&self) -> &str {
         &self.process.service
     }

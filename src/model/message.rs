@@ -57,8 +57,6 @@ pub struct Message {
     pub expires: Option<Timestamp>,
     /// `gen<pid>@<host>` of the process that published it.
     pub origin: Option<Arc<str>>,
-    /// `properties.reply_to`: one value a producing thread.
-    pub reply_to: Option<Box<str>>,
     pub exchange: Arc<str>,
     pub routing_key: Arc<str>,
     /// `redelivered: true` in `headers` or in `delivery_info`.
@@ -69,8 +67,6 @@ pub struct Message {
     /// Not published by Celery's own code: another `lang`, or neither that nor
     /// `argsrepr`.
     pub hand_made: bool,
-    /// When it was published, where a writer says so (`sentry-task-enqueued-time`).
-    pub published: Option<Timestamp>,
     /// Every context found, in the order of [`Place`](super::Place).
     pub contexts: Vec<Sighting>,
     /// Carriers that are there and hold nothing.

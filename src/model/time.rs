@@ -21,17 +21,6 @@ impl Timestamp {
         Self(nanos)
     }
 
-    /// From seconds since the epoch with a fraction, as Redis scores carry
-    /// them. Negative, infinite and not-a-number values become [`Self::UNSET`].
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "`as` saturates, which is the clamp we want"
-    )]
-    pub fn from_seconds(seconds: f64) -> Self {
-        Self((seconds * 1e9) as u64)
-    }
-
     /// Reads an RFC 3339 time stamp, with any offset.
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let instant: Instant = text.parse().ok()?;
@@ -94,13 +83,5 @@ mod tests {
         assert_eq!(utc, offset);
         assert_eq!(utc.to_string(), "2026-11-22T19:49:57.749Z");
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
-    }
-
-    #[test]
-    fn hostile_seconds_do_not_wrap() {
-        assert_eq!(Timestamp::from_seconds(f64::NAN), Timestamp::UNSET);
-        assert_eq!(Timestamp::from_seconds(-1.0), Timestamp::UNSET);
-        assert_eq!(Timestamp::from_seconds(f64::INFINITY).as_nanos(), u64::MAX);
-        assert_eq!(Timestamp::from_seconds(1.5).as_nanos(), 1_500_000_000);
     }
 }

@@ -41,7 +41,7 @@ fn history(case: &Path) -> Vec<Happening> {
     let exports = fs::read_to_string(case.join("exports.jsonl")).expect("readable");
     let mut arrivals = exports.lines().filter_map(|line| {
         let line: Value = serde_json::from_str(line).expect("JSON");
-        line["t"].as_f64().map(Timestamp::from_seconds)
+        line["t"].as_f64().map(|seconds| Timestamp::UNSET.after(Duration::from_secs_f64(seconds)))
     });
     for request in requests(case) {
         history.push((arrivals.next().expect("each request arrived"), Happening::Request(request)));

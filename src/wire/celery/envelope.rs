@@ -52,7 +52,6 @@ pub struct Headers<'a> {
 /// The message's properties.
 #[derive(Default, Debug)]
 pub struct Properties<'a> {
-    pub reply_to: Text<'a>,
     pub body_encoding: Text<'a>,
     /// `delivery_info`: how the message came into its queue.
     pub exchange: Text<'a>,
@@ -239,7 +238,6 @@ fill!(Headers<'de>, |headers, key, map| match &*key {
 });
 
 fill!(Properties<'de>, |properties, key, map| match &*key {
-    "reply_to" => properties.reply_to = map.next_value()?,
     "body_encoding" => properties.body_encoding = map.next_value()?,
     "delivery_info" => {
         let mut delivery = Delivery::default();
@@ -248,8 +246,9 @@ fill!(Properties<'de>, |properties, key, map| match &*key {
         (properties.exchange, properties.routing_key) = (exchange, routing_key);
         properties.redelivered = redelivered;
     }
-    "correlation_id" | "delivery_mode" | "delivery_tag" | "priority" | "expiration" | "message_id"
-    | "timestamp" | "type" | "user_id" | "app_id" | "cluster_id" | "content_type" | "content_encoding" => {
+    "reply_to" | "correlation_id" | "delivery_mode" | "delivery_tag" | "priority" | "expiration"
+    | "message_id" | "timestamp" | "type" | "user_id" | "app_id" | "cluster_id" | "content_type"
+    | "content_encoding" => {
         map.next_value::<IgnoredAny>()?;
     }
     _ => properties.others.push((key, map.next_value()?)),

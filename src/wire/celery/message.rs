@@ -12,7 +12,7 @@ use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::text;
 use super::result::{cut, read_time};
 use super::survey::Survey;
-use crate::model::{Message, MessageState, NextTask, Protocol, Timestamp};
+use crate::model::{Message, MessageState, NextTask, Protocol};
 
 /// Where and how a message was seen.
 #[derive(Clone, Debug)]
@@ -87,16 +87,12 @@ pub fn read_message(
         eta,
         expires: time(headers.expires.as_deref(), "expires"),
         origin: headers.origin.as_deref().map(|origin| share(cut(origin, NAME))),
-        reply_to: envelope.properties.reply_to.as_deref().map(|queue| cut(queue, NAME).into()),
         exchange: share(cut(envelope.properties.exchange.as_deref().unwrap_or_default(), NAME)),
         routing_key: share(cut(envelope.properties.routing_key.as_deref().unwrap_or_default(), NAME)),
         redelivered: envelope.is_redelivered(),
         // django-celery-beat names its entry, whatever Celery it runs on.
         from_beat: headers.beat.is_true() || custom.iter().any(|(name, _)| *name == "periodic_task_name"),
         hand_made: protocol == Protocol::Two && !is_by_celery(headers),
-        published: custom.iter().find(|(name, _)| *name == "sentry-task-enqueued-time").and_then(
-            |(_, value)| value.as_f64().or_else(|| value.as_str()?.parse().ok()).map(Timestamp::from_seconds),
-        ),
         contexts: survey.contexts,
         empty_carriers: survey.empty_carriers,
         baggage: survey.baggage,

@@ -175,11 +175,7 @@ fn what_a_worker_holds_lies_in_a_list_of_three() {
 }
 
 #[test]
-fn a_message_says_who_made_it_and_when() {
-    let sentry = read(with(&[("/headers/sentry-task-enqueued-time", json!("1795377550.5"))]).as_bytes());
-    let published = sentry.expect("a message").published.expect("Sentry says so");
-    assert_eq!(published.as_nanos(), 1_795_377_550_500_000_000);
-
+fn a_message_says_who_made_it() {
     let mut pushed: Value = serde_json::from_str(REAL).expect("the sample is JSON");
     let headers = pushed["headers"].as_object_mut().expect("an object");
     headers.remove("argsrepr");
