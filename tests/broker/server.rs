@@ -51,13 +51,18 @@ impl RedisServer {
             )
         });
         let server = Self { child, dir, port };
-        server.wait();
+        server.wait(!arguments.contains(&"--sentinel"));
         server
     }
 
-    fn wait(&self) {
+    fn wait(&self, has_socket: bool) {
         let deadline = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        // The socket is there a moment after the port.
+        let is_up = || {
+            std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+                && (!has_socket || std::os::unix::net::UnixStream::connect(self.socket()).is_ok())
+        };
+        while !is_up() {
             let log = || std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
             assert!(Instant::now() < deadline, "redis-server does not listen:\n{}", log());
             sleep(Duration::from_millis(10));
