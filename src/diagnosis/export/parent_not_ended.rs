@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::ending::{Tasks, run_around};
 use super::{missing_local_parents, spans_dropped};
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::{Known, Occurrence, diagnosis, quote, sampling};
 use crate::evidence::{SpanRef, StoredSpan, Trace};
 use crate::model::{Confidence, Severity, SpanId, Station};
 
@@ -63,6 +63,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let mut occurrence = Occurrence::likely()
             .service(child.service())
             .quote(quote::span(SpanRef { trace, span: child }))
+            .unless(&sampling::SAMPLER_IGNORES_PARENT, "a sampler may have dropped the parent and kept what is below it")
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
             .fix("with tracer.start_as_current_span(name):  # ends by itself, whatever happens")
             .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit");
