@@ -1,9 +1,11 @@
 //! What the demo's processes say to Redis: queues as kombu keeps them, results
 //! as Celery's backend does.
 
+use std::io;
 use std::time::Duration;
 
 use redis::{Cmd, Connection, IntoConnectionInfo, RedisResult, cmd, pipe};
+use rustix::io::Errno;
 use serde_json::{Map, Value, json};
 
 use super::clock;
@@ -19,6 +21,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// A connection that publishes, consumes and stores results.
 pub struct Link {
     redis: Connection,
+    url: String,
 }
 
 /// A delivery: what was taken, and from where.
@@ -34,13 +37,38 @@ impl Link {
     ///
     /// Where it is none of these, or no Redis answers.
     pub fn open(url: &str) -> RedisResult<Self> {
+        Ok(Self { redis: Self::connect(url)?, url: url.to_owned() })
+    }
+
+    fn connect(url: &str) -> RedisResult<Connection> {
         // The driver leaves the choice of cryptography to the program.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = redis::Client::open(url.into_connection_info()?)?;
         let redis = client.get_connection_with_timeout(CONNECT)?;
         redis.set_read_timeout(Some(ANSWER))?;
         redis.set_write_timeout(Some(ANSWER))?;
-        Ok(Self { redis })
+        Ok(redis)
+    }
+
+    /// Says what may be said twice. A signal, such as Ctrl-C, breaks off the wait
+    /// for an answer where that has a limit (`SO_RCVTIMEO`, `signal(7)`): the
+    /// answer is lost with its connection, and it is said again on another.
+    fn say<T>(&mut self, say: impl Fn(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
+        const TIMES: u32 = 10;
+        let mut said = say(&mut self.redis);
+        for _ in 0..TIMES {
+            if !said.as_ref().is_err_and(is_broken_off) {
+                break;
+            }
+            self.redis = Self::connect(&self.url)?;
+            said = say(&mut self.redis);
+        }
+        said
+    }
+
+    /// Asks for something that asking does not change, or changes once.
+    pub fn look<T: redis::FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
+        self.say(|redis| command.query(redis))
     }
 
     pub fn ask<T: redis::FromRedisValue>(&mut self, command: &Cmd) -> RedisResult<T> {
@@ -49,7 +77,7 @@ impl Link {
 
     /// Binds a queue to the exchange of its name.
     pub fn declare(&mut self, queue: &str) -> RedisResult<()> {
-        self.ask(cmd("SADD").arg(binding(queue)).arg(bound(queue)))
+        self.look(cmd("SADD").arg(binding(queue)).arg(bound(queue)))
     }
 
     /// Publishes, and returns the delivery tag and whether any queue took it:
@@ -106,17 +134,10 @@ impl Link {
     }
 
     pub fn acknowledge(&mut self, tag: &str) -> RedisResult<()> {
-        pipe()
-            .atomic()
-            .cmd("ZREM")
-            .arg("unacked_index")
-            .arg(tag)
-            .ignore()
-            .cmd("HDEL")
-            .arg("unacked")
-            .arg(tag)
-            .ignore()
-            .query(&mut self.redis)
+        let mut both = pipe();
+        both.atomic().cmd("ZREM").arg("unacked_index").arg(tag).ignore();
+        both.cmd("HDEL").arg("unacked").arg(tag).ignore();
+        self.say(|redis| both.query(redis))
     }
 
     /// Puts a message that is held back into its queue, as one that was
@@ -187,7 +208,7 @@ impl Link {
 
     /// The status of a task: `None` where nothing is stored of it.
     pub fn status(&mut self, id: &str) -> RedisResult<Option<String>> {
-        let meta: Option<Vec<u8>> = self.ask(cmd("GET").arg(result_key(id)))?;
+        let meta: Option<Vec<u8>> = self.look(cmd("GET").arg(result_key(id)))?;
         let meta = meta.and_then(|meta| serde_json::from_slice::<Value>(&meta).ok());
         Ok(meta.and_then(|meta| meta["status"].as_str().map(str::to_owned)))
     }
@@ -241,11 +262,11 @@ impl Link {
     }
 
     pub fn unregister_worker(&mut self, host: &str) -> RedisResult<()> {
-        self.ask(cmd("SREM").arg(binding("celery.pidbox")).arg(mailbox(host)))
+        self.look(cmd("SREM").arg(binding("celery.pidbox")).arg(mailbox(host)))
     }
 
     pub fn forget(&mut self, keys: &[String]) -> RedisResult<()> {
-        keys.chunks(100).try_for_each(|keys| self.ask(cmd("DEL").arg(keys)))
+        keys.chunks(100).try_for_each(|keys| self.look(cmd("DEL").arg(keys)))
     }
 
     /// Takes away a queue, what is held of it, and further keys.
@@ -258,6 +279,12 @@ impl Link {
         self.forget(&keys)?;
         tags.iter().try_for_each(|tag| self.acknowledge(tag))
     }
+}
+
+/// Whether a signal came while an answer was waited for.
+fn is_broken_off(error: &redis::RedisError) -> bool {
+    // The driver keeps the error itself to itself.
+    error.is_io_error() && error.to_string().contains(&io::Error::from(Errno::INTR).to_string())
 }
 
 /// The key of a task's result.
@@ -284,4 +311,15 @@ fn bound(queue: &str) -> String {
 
 fn mailbox(host: &str) -> String {
     format!("{SEPARATOR}{SEPARATOR}{host}.celery.pidbox")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_told_from_a_broker_that_went_away() {
+        assert!(is_broken_off(&io::Error::from(Errno::INTR).into()));
+        assert!(!is_broken_off(&io::Error::from(io::ErrorKind::UnexpectedEof).into()));
+    }
 }

@@ -95,7 +95,10 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
     if let Some(error) = failed {
         return Err(error);
     }
-    given?;
+    // What fell while it was broken off was broken off.
+    if !how.interrupted.load(Ordering::Relaxed) {
+        given?;
+    }
     Ok(Acted {
         report: session.report(Listing::default()),
         took: session.age(),

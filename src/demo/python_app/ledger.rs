@@ -52,12 +52,12 @@ impl Ledger {
 
     /// Whether nothing at all is in the database.
     pub fn is_empty(&mut self) -> RedisResult<bool> {
-        let size: u64 = self.link.ask(&cmd("DBSIZE"))?;
+        let size: u64 = self.link.look(&cmd("DBSIZE"))?;
         Ok(size == 0)
     }
 
     pub fn has(&mut self, key: &str) -> RedisResult<bool> {
-        self.link.ask(cmd("EXISTS").arg(key))
+        self.link.look(cmd("EXISTS").arg(key))
     }
 
     /// How many tasks had come to their ends when the news were asked for last.
@@ -77,7 +77,7 @@ impl Ledger {
         open.retain(|key| self.tasks.get(task_of(key)).is_none_or(|task| !task.is_final));
         let mut states = Vec::new();
         for keys in open.chunks(100) {
-            let values: Vec<Option<Vec<u8>>> = self.link.ask(cmd("MGET").arg(keys))?;
+            let values: Vec<Option<Vec<u8>>> = self.link.look(cmd("MGET").arg(keys))?;
             for (key, value) in keys.iter().zip(values) {
                 let meta = value.and_then(|value| serde_json::from_slice::<Value>(&value).ok());
                 let state = meta.as_ref().and_then(|meta| meta["status"].as_str());
@@ -90,7 +90,7 @@ impl Ledger {
         for message in self.messages(NEXT)? {
             self.meet(&message);
         }
-        let held: Vec<Vec<u8>> = self.link.ask(cmd("HVALS").arg("unacked"))?;
+        let held: Vec<Vec<u8>> = self.link.look(cmd("HVALS").arg("unacked"))?;
         for held in held.iter().filter_map(|entry| serde_json::from_slice::<Value>(entry).ok()) {
             self.meet(&held[0]);
         }
@@ -115,7 +115,7 @@ impl Ledger {
     fn messages(&mut self, limit: isize) -> RedisResult<Vec<Value>> {
         let mut messages = Vec::new();
         for queue in self.queues()? {
-            let entries: Vec<Vec<u8>> = self.link.ask(cmd("LRANGE").arg(queue).arg(-limit).arg(-1))?;
+            let entries: Vec<Vec<u8>> = self.link.look(cmd("LRANGE").arg(queue).arg(-limit).arg(-1))?;
             messages
                 .extend(entries.iter().rev().filter_map(|entry| serde_json::from_slice::<Value>(entry).ok()));
         }
@@ -145,7 +145,7 @@ impl Ledger {
     fn queues(&mut self) -> RedisResult<Vec<String>> {
         let mut queues = Vec::new();
         for binding in self.keys("_kombu.binding.*")? {
-            let members: Vec<String> = self.link.ask(cmd("SMEMBERS").arg(binding))?;
+            let members: Vec<String> = self.link.look(cmd("SMEMBERS").arg(binding))?;
             let bound = members.iter().filter_map(|member| split_binding(member, SEPARATOR));
             queues.extend(bound.map(|(_, queue)| queue.to_owned()));
         }
@@ -157,7 +157,7 @@ impl Ledger {
     }
 
     fn keys(&mut self, pattern: &str) -> RedisResult<Vec<String>> {
-        self.link.ask(cmd("KEYS").arg(pattern))
+        self.link.look(cmd("KEYS").arg(pattern))
     }
 }
 
