@@ -13,7 +13,7 @@ use anyhow::Context;
 
 use super::progress::Progress;
 use super::{Exit, fails, print, save::Saver, say, tell_notices};
-use crate::broker::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
+use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
 use crate::bundle::{Reading, announce, read_evidence, take};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::broker::UrlError;
+use crate::broker::redis::UrlError;
 use crate::bundle::Notice;
 use crate::cli::{Cli, Command, FailOn, Format, Output};
 use crate::model::{Report, Severity, Status};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::say;
 use super::session::Session;
-use crate::broker::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
+use crate::broker::redis::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
 use crate::evidence::{Keep, Naming};
 use crate::wire::celery::ReadOptions;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::{RedisServer, free_port};
 use redis::{Commands, cmd};
-use tracelink::broker::{BrokerError, BrokerUrl, Connection, Found, Plan, Survey, read, survey};
+use tracelink::broker::redis::{BrokerError, BrokerUrl, Connection, Found, Plan, Survey, read, survey};
 
 fn open(url: &str) -> Result<Connection, BrokerError> {
     Connection::open(&BrokerUrl::parse(url).unwrap_or_else(|error| panic!("{url}: {error}")))

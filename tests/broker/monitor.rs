@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
-use tracelink::broker::{BrokerError, BrokerUrl, Monitor, Overheard};
+use tracelink::broker::redis::{BrokerError, BrokerUrl, Monitor, Overheard};
 use tracelink::wire::snapshot::Content;
 
 use crate::readonly::{SEPARATOR, dump, envelope, fill};

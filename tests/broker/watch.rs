@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
-use tracelink::broker::{BrokerUrl, Glimpse, Watch, WatchOptions};
+use tracelink::broker::redis::{BrokerUrl, Glimpse, Watch, WatchOptions};
 use tracelink::bundle::{LiveBroker, Reading};
 use tracelink::evidence::{Evidence, Fate};
 use tracelink::model::MessageState;
@@ -217,7 +217,7 @@ fn a_watch_leaves_no_trace_and_needs_no_more_than_reading() {
     });
     // `MONITOR` of Redis 7 shows that somebody logs in, without the password.
     let allowed: BTreeSet<String> =
-        tracelink::broker::READ_COMMANDS.into_iter().chain(["AUTH"]).map(str::to_owned).collect();
+        tracelink::broker::redis::READ_COMMANDS.into_iter().chain(["AUTH"]).map(str::to_owned).collect();
     assert!(said.is_subset(&allowed), "{said:?}");
     assert!(said.contains("LRANGE") && said.contains("HSCAN") && said.contains("MGET"), "{said:?}");
     assert_eq!(dump(&mut redis), before);

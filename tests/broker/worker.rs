@@ -6,7 +6,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tracelink::broker::{BrokerUrl, Monitor, Watch, WatchOptions};
+use tracelink::broker::redis::{BrokerUrl, Monitor, Watch, WatchOptions};
 use tracelink::bundle::{LiveBroker, Reading};
 use tracelink::evidence::{Evidence, Fate};
 use tracelink::model::{MessageState, TaskStatus};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tracelink::broker::{BrokerUrl, Connection, Plan, read, read_results, survey};
+use tracelink::broker::redis::{BrokerUrl, Connection, Plan, read, read_results, survey};
 use tracelink::demo::Otlp;
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::apps::{Part, Stage};
-use crate::broker::BrokerUrl;
+use crate::broker::redis::BrokerUrl;
 use crate::cli;
 use crate::command::session::Session;
 use crate::command::watching::{Target, Watching};

@@ -18,7 +18,7 @@ use self::apps::{Part, Stage};
 use self::teller::Teller;
 use super::suggest::did_you_mean;
 use super::{Exit, exit_of, usage};
-use crate::broker::{BrokerUrl, Connection};
+use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Format, Output};
 use crate::demo::{self, DemoError};
 

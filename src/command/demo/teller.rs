@@ -169,7 +169,9 @@ impl Teller {
     fn tell(&mut self, event: &Event, session: &Session) -> io::Result<()> {
         match event {
             Event::Broker { url, embedded, .. } => {
-                let url = crate::broker::BrokerUrl::parse(url).map(|url| url.to_string()).unwrap_or_default();
+                let url = crate::broker::redis::BrokerUrl::parse(url)
+                    .map(|url| url.to_string())
+                    .unwrap_or_default();
                 let kind = if *embedded { "embedded: a stage prop" } else { "a real Redis" };
                 self.line("broker", &format!("{url}  {kind}"))?;
                 self.broker = Some(url);

@@ -17,7 +17,7 @@ use super::keep::Keeper;
 use super::session::Session;
 use super::watching::{Target, Watching};
 use super::{Exit, STDOUT, exit_of, say, usage};
-use crate::broker::BrokerUrl;
+use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::evidence::Naming;

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ports;
-use crate::broker::BrokerUrl;
+use crate::broker::redis::BrokerUrl;
 use crate::cli::{Format, Output};
 use crate::command::session::Session;
 use crate::command::{Exit, say, view};

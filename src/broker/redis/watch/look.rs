@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::WatchOptions;
 use super::known::{Known, List, bytes_of, mean};
-use crate::broker::connection::{Answer, Connection, ReadCommand};
-use crate::broker::error::BrokerError;
+use crate::broker::redis::connection::{Answer, Connection, ReadCommand};
+use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::snapshot::{Content, KeyLine};
 

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::broker::connection::Connection;
-use crate::broker::error::BrokerError;
-use crate::broker::url::BrokerUrl;
+use crate::broker::redis::connection::Connection;
+use crate::broker::redis::error::BrokerError;
+use crate::broker::redis::url::BrokerUrl;
 
 /// How long is waited after the first failure, and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);

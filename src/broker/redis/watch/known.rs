@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::broker::survey::{Bound, Survey};
+use crate::broker::redis::survey::{Bound, Survey};
 use crate::wire::celery::keys::{self, PRIORITY_STEPS, SEPARATOR};
 use crate::wire::snapshot::{Content, KeyLine};
 

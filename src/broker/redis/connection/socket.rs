@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::dial::CONNECT;
-use crate::broker::url::Host;
+use crate::broker::redis::url::Host;
 
 /// An open socket.
 pub enum Socket {

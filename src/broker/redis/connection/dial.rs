@@ -10,8 +10,8 @@ use rustls::pki_types::ServerName;
 use super::socket::{Socket, this_machine};
 use super::tls;
 use super::wire::Wire;
-use crate::broker::error::BrokerError;
-use crate::broker::url::{Address, BrokerUrl, Host, Login, Tls};
+use crate::broker::redis::error::BrokerError;
+use crate::broker::redis::url::{Address, BrokerUrl, Host, Login, Tls};
 
 /// How long a host may take to accept a connection.
 pub const CONNECT: Duration = Duration::from_secs(5);

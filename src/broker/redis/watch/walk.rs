@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use rustc_hash::{FxHashSet, FxHasher};
 
 use super::known::Known;
-use crate::broker::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
-use crate::broker::error::BrokerError;
+use crate::broker::redis::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
+use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
 use crate::wire::celery::keys::{self, Key};

@@ -11,8 +11,8 @@ use redis::{Value, cmd};
 
 use super::dial::{self, ANSWER};
 use super::socket::Socket;
-use crate::broker::error::BrokerError;
-use crate::broker::url::{Address, BrokerUrl};
+use crate::broker::redis::error::BrokerError;
+use crate::broker::redis::url::{Address, BrokerUrl};
 
 /// The longest line that is kept, in bytes as `MONITOR` writes it: a message of
 /// about a megabyte. Of a longer one only that it was there is told.

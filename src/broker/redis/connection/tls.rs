@@ -11,8 +11,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::broker::error::BrokerError;
-use crate::broker::url::{PeerCheck, Tls};
+use crate::broker::redis::error::BrokerError;
+use crate::broker::redis::url::{PeerCheck, Tls};
 
 /// The configuration for one connection.
 pub fn config(tls: &Tls, shown: &str) -> Result<ClientConfig, BrokerError> {
