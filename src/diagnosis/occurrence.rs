@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Diagnosis;
+use super::slug::Slug;
 use crate::evidence::Handoff;
 use crate::model::{Alternative, Confidence, Quote, Severity};
 
@@ -83,10 +83,10 @@ impl Occurrence {
         self
     }
 
-    /// A line to paste.
+    /// Lines to paste, as `advice` has them.
     #[must_use]
-    pub fn fix(mut self, line: impl Into<String>) -> Self {
-        self.fix.push(line.into());
+    pub fn fix(mut self, lines: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.fix.extend(lines.into_iter().map(Into::into));
         self
     }
 
@@ -99,8 +99,8 @@ impl Occurrence {
 
     /// Another cause that could leave this evidence.
     #[must_use]
-    pub fn unless(mut self, other: &'static Diagnosis, why: impl Into<String>) -> Self {
-        self.alternatives.push(Alternative { slug: other.slug, why: why.into() });
+    pub fn unless(mut self, other: Slug, why: impl Into<String>) -> Self {
+        self.alternatives.push(Alternative { slug: other.name(), why: why.into() });
         self
     }
 

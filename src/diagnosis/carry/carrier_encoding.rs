@@ -1,5 +1,6 @@
-use super::{is_readable, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::reading::{is_readable, unread_message};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Encoding, Exception, Place, Sighting, Station};
 
@@ -50,12 +51,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .says(says)
         .quote(quote::sighting(message, sighting))
         .quote(handoff.result.filter(|_| handoff.failure().is_some()).map(quote::result))
-        .fix(
-            "headers = {\"trace_context\": json.dumps(carrier)}   # once, for a reader that calls json.loads",
-        )
-        .fix(
-            "task.apply_async(args, headers=carrier)  # or flat, for propagate.extract(self.request.headers)",
-        )
+        .fix(carrier::ENCODED_ONCE)
         .into()
 }
 

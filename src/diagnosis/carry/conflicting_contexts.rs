@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Severity, Sighting, Station};
 
@@ -47,7 +48,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .variant(format!("{}-and-{}", first.format.label(), other.format.label()))
         .quote(quote::sighting(message, first))
         .quote(quote::sighting(message, other))
-        .fix("one owner for propagation: the instrumentor or the hand-made header, not both");
+        .fix(carrier::ONE_OWNER);
     if handoff.consumer().is_some() {
         return Verdict::Clean;
     }
@@ -80,7 +81,7 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
             .quote(own.map(|found| quote::sighting(message, found)))
             .quote(quote::sighting(message, followed))
             .quote(quote::span(consumer))
-            .fix("one owner for propagation: the instrumentor or the hand-made header, not both")
+            .fix(carrier::ONE_OWNER)
             .into(),
     )
 }

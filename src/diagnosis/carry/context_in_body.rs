@@ -1,5 +1,7 @@
-use super::{began_anew, is_readable, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use super::reading::{began_anew, is_readable, unread_message};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Confidence, Place, Station};
 
@@ -39,14 +41,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     } else {
         Occurrence::likely()
             .unless(
-                &extract::EXTRACT_RESULT_IGNORED,
+                slug::EXTRACT_RESULT_IGNORED,
                 "the task may read it from its arguments: its spans would tell",
             )
             .needs("the worker's spans, to see whether it follows the context")
     };
-    found
-        .about(handoff)
-        .quote(quote::sighting(message, sighting))
-        .fix("task.apply_async(args, headers=carrier)  # in the headers, not among the arguments")
-        .into()
+    found.about(handoff).quote(quote::sighting(message, sighting)).fix(carrier::NOT_IN_ARGUMENTS).into()
 }

@@ -1,5 +1,6 @@
-use super::{is_readable, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::reading::{is_readable, unread_message};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
 
@@ -35,6 +36,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     Occurrence::certain()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .fix("task.apply_async(args, headers=carrier)  # not apply_async(args, **carrier)")
+        .fix(carrier::NOT_IN_PROPERTIES)
         .into()
 }

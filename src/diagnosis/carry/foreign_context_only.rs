@@ -1,5 +1,6 @@
-use super::{began_anew, root_of, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::reading::{began_anew, root_of, unread_message};
+use crate::diagnosis::advice::{instrumentation, propagators};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Severity, Station};
 
@@ -44,21 +45,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             "the message carries {vendor} context only, which a worker with OpenTelemetry does not read"
         ))
         .quote(quote::sighting(message, first));
-    match first.format.propagator() {
-        Some(propagator) => {
-            found = found.fix(format!(
-                "OTEL_PROPAGATORS=tracecontext,baggage,{propagator}   # in the worker, and best on both sides"
-            ));
-            if let Some(package) = first.format.package() {
-                found = found.fix(format!("pip install {package}"));
-            }
-        }
-        None => {
-            found = found.fix(
-                "CeleryInstrumentor().instrument()        # OpenTelemetry on both sides, or one vendor on both",
-            );
-        }
-    }
+    found = match first.format.propagator() {
+        Some(_) => found.fix(propagators::read_vendor(first.format)),
+        None => found.fix(instrumentation::BOTH_SIDES),
+    };
     if let Some(confidence) = began_anew(handoff) {
         found = Occurrence { confidence, ..found }
             .severity(Severity::Error)

@@ -1,5 +1,6 @@
-use super::{is_readable, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::reading::{is_readable, unread_message};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
 
@@ -44,6 +45,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             format!("{}.headers", quote::place(message)),
             format!("{}: {}", sighting.at.trim_start_matches("headers."), sighting.text),
         ))
-        .fix("propagate.inject(headers)                # writes the names in lower case")
+        .fix(carrier::NAMES_IN_LOWER_CASE)
         .into()
 }

@@ -1,5 +1,6 @@
-use super::{is_readable, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::reading::{is_readable, unread_message};
+use crate::diagnosis::advice::{carrier, propagators};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{FlawKind, Format, Place, Station};
 
@@ -65,13 +66,12 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             why(kind)
         ))
         .quote(quote::sighting(message, sighting))
-        .fix("propagate.inject(headers)                # instead of a header made by hand");
+        .fix(carrier::NO_HEADER_BY_HAND);
     if matches!(
         kind,
         FlawKind::UpperCase | FlawKind::DecimalIds | FlawKind::HexPrefix | FlawKind::WrongLength
     ) {
-        found =
-            found.fix("format(ctx.trace_id, \"032x\"), format(ctx.span_id, \"016x\")   # lower case, padded");
+        found = found.fix(carrier::IDS_IN_HEXADECIMAL);
     }
     found.into()
 }
@@ -99,7 +99,7 @@ fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
             .quote(sighting)
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
-            .fix("OTEL_PROPAGATORS=tracecontext,baggage    # on both sides: ottrace writes half of an id")
+            .fix(propagators::WRITE_WHOLE_IDS)
             .into(),
     )
 }

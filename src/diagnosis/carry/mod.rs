@@ -8,6 +8,7 @@ mod foreign_context_only;
 mod header_name_case;
 mod malformed_traceparent;
 mod nested_context_only;
+mod reading;
 
 pub use carrier_encoding::CARRIER_ENCODING;
 pub use conflicting_contexts::CONFLICTING_CONTEXTS;
@@ -17,37 +18,3 @@ pub use foreign_context_only::FOREIGN_CONTEXT_ONLY;
 pub use header_name_case::HEADER_NAME_CASE;
 pub use malformed_traceparent::MALFORMED_TRACEPARENT;
 pub use nested_context_only::NESTED_CONTEXT_ONLY;
-
-use crate::evidence::{Continuity, Handoff, SpanRef};
-use crate::model::{Confidence, Message, Place, Sighting};
-
-/// The message of a hand-off whose run is not known to have continued the trace.
-///
-/// A reader that follows an odd form is no fault: only the author of the
-/// worker knows what it reads.
-fn unread_message<'e>(handoff: &Handoff<'e>) -> Option<&'e Message> {
-    let continued = matches!(handoff.continuity(), Some(Continuity::Whole));
-    handoff.message().filter(|_| !continued)
-}
-
-/// A valid context that an OpenTelemetry reader could find in the headers.
-fn is_readable(sighting: &Sighting) -> bool {
-    sighting.context().is_some()
-        && !sighting.format.is_vendor()
-        && matches!(sighting.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
-}
-
-/// How sure it is that the run began a trace of its own, where it looks so: a
-/// hand-made root without an id may be another task's.
-fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
-    match handoff.continuity() {
-        Some(Continuity::Orphaned) => Some(Confidence::Certain),
-        Some(_) => None,
-        None => handoff.lookalikes.first().map(|_| Confidence::Likely),
-    }
-}
-
-/// The span that began a trace of its own, as far as it can be told.
-fn root_of<'e>(handoff: &Handoff<'e>) -> Option<SpanRef<'e>> {
-    handoff.consumer().or_else(|| handoff.lookalikes.first().copied())
-}

@@ -1,5 +1,6 @@
-use super::{began_anew, root_of, unread_message};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::reading::{began_anew, root_of, unread_message};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Severity, Station};
 
@@ -45,7 +46,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::certain()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .fix("task.apply_async(args, headers=carrier)  # flat, not headers={\"headers\": carrier}");
+        .fix(carrier::NOT_NESTED);
     if let Some(confidence) = began_anew(handoff) {
         let found = Occurrence { confidence, ..found }.severity(Severity::Error);
         return found.quote(root_of(handoff).map(quote::span)).into();

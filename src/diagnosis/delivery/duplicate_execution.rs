@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, StoredSpan};
 
 diagnosis! {
@@ -37,6 +38,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .quote(quote::span(*first))
         .quote(quote::span(*again))
         .quote(quote::fact("celery.delivery_info", "'redelivered': True"))
-        .fix("app.conf.broker_transport_options = {\"visibility_timeout\": 4 * 3600}   # seconds; longer than the longest task or ETA")
+        .fix(celery::LONGER_VISIBILITY)
         .into()
 }

@@ -23,12 +23,3 @@ pub use task_not_registered::TASK_NOT_REGISTERED;
 pub use task_revoked::TASK_REVOKED;
 pub use unroutable_message::UNROUTABLE_MESSAGE;
 pub use worker_killed::WORKER_KILLED;
-
-use crate::evidence::{Broker, Handoff};
-
-use super::Known;
-
-/// The broker in which the message of a hand-off lies.
-fn broker_of<'e>(handoff: &Handoff<'_>, known: &Known<'e>) -> Option<&'e Broker> {
-    known.evidence.brokers.get(&handoff.delivery?.broker)
-}

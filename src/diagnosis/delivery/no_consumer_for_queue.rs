@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::broker_of;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Broker, Fate, Handoff, Look};
 use crate::model::MessageState;
 
@@ -41,7 +41,7 @@ const IDLE: Duration = Duration::from_mins(2);
 const BUSY: Duration = Duration::from_mins(10);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let (Some(delivery), Some(broker)) = (handoff.delivery, broker_of(handoff, known)) else {
+    let (Some(delivery), Some(broker)) = (handoff.delivery, known.broker_of(handoff)) else {
         return Verdict::Clean;
     };
     if handoff.fate != Fate::Waiting(MessageState::Ready) || delivery.message.redelivered {
@@ -82,10 +82,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         ))
         .quote(quote::fact("_kombu.binding.celery.pidbox", "a worker is bound"))
         .needs("a later look: a busy worker's backlog moves")
-        .fix(format!(
-            "celery -A <app> worker -Q celery,{}   # beside the queues that it takes now",
-            printable(queue)
-        ))
+        .fix(celery::consume_from(queue))
         .into()
 }
 
@@ -94,11 +91,4 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 fn is_busy(broker: &Broker, first: &Look, last: &Look, known: &Known<'_>) -> bool {
     let holds = |look: &Look| look.queues.values().any(|queue| queue.unacked > 0);
     holds(first) || holds(last) || known.took_anything(broker, first.at) || known.has_started_task()
-}
-
-/// A queue's name as it may stand in a line to paste.
-fn printable(queue: &str) -> &str {
-    let is_plain = queue.len() <= 64
-        && queue.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
-    if is_plain { queue } else { "<queue>" }
 }

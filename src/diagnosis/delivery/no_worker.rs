@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::broker_of;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Fate, Handoff};
 use crate::model::{MessageState, Severity};
 
@@ -35,7 +35,7 @@ diagnosis! {
 const SETTLED: Duration = Duration::from_secs(6);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let (Some(delivery), Some(broker)) = (handoff.delivery, broker_of(handoff, known)) else {
+    let (Some(delivery), Some(broker)) = (handoff.delivery, known.broker_of(handoff)) else {
         return Verdict::Clean;
     };
     let is_ready = handoff.fate == Fate::Waiting(MessageState::Ready);
@@ -58,7 +58,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "waits"))
         .quote(quote::fact("_kombu.binding.celery.pidbox", format!("no worker is bound at {}", look.at)))
-        .fix("celery -A <app> worker --loglevel=info    # with the same broker URL and database number");
+        .fix(celery::START_A_WORKER);
     if has_waited {
         return found.into();
     }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -28,6 +29,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "redelivered: true"))
-        .fix("app.conf.worker_prefetch_multiplier = 1")
+        .fix(celery::FETCH_LESS_AHEAD)
         .into()
 }

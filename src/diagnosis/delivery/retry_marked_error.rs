@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::SpanStatus;
 
@@ -55,12 +56,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         return found
             .variant("run")
             .says("an attempt that is only retried is marked as an error, by the task's own code: the instrumentor does not mark it")
-            .fix("except celery.exceptions.Retry: raise    # before the `except` that marks the current span")
+            .fix(celery::LET_RETRY_PASS)
             .into();
     }
-    found
-        .fix("tracer.start_as_current_span(name, set_status_on_exception=False, record_exception=False)")
-        .into()
+    found.fix(celery::RETRY_IS_NO_ERROR).into()
 }
 
 fn first_line(text: &str) -> &str {

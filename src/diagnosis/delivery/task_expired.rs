@@ -1,4 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff};
 use crate::model::{Confidence, TaskStatus};
 
@@ -28,9 +30,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !handoff.consumers.is_empty() {
         return Verdict::Clean;
     }
-    let found = Occurrence::certain()
-        .about(handoff)
-        .fix("task.apply_async(args, expires=…)        # later, or more workers");
+    let found = Occurrence::certain().about(handoff).fix(celery::EXPIRE_LATER);
     if let Some(result) = handoff.result {
         let expired = result.status == TaskStatus::Revoked
             && result.exception.as_ref().is_some_and(|exception| exception.message.contains("expired"));
@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 Occurrence { confidence: Confidence::Likely, ..found }
                     .variant("gone")
                     .says("the task was to expire and is gone: most likely no worker took it in time")
-                    .unless(&export::WORKER_SILENT, "a worker may have taken it in time, and sent no span")
+                    .unless(slug::WORKER_SILENT, "a worker may have taken it in time, and sent no span")
                     .needs("a result backend, to see whether it ran")
             };
             found

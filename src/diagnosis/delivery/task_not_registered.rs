@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -39,9 +40,5 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     if &*failure.kind != "NotRegistered" || has_begun || is_of_another {
         return Verdict::Clean;
     }
-    Occurrence::certain()
-        .about(handoff)
-        .quote(quote::result(result))
-        .fix("Celery(…, include=[\"<module of the task>\"])   # so that the worker imports it")
-        .into()
+    Occurrence::certain().about(handoff).quote(quote::result(result)).fix(celery::IMPORT_THE_TASK).into()
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::TaskStatus;
 
@@ -35,5 +36,5 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             "the task was revoked while it ran: its process was ended, and the spans that were open with it",
         );
     }
-    found.about(handoff).quote(quote::result(result)).fix("celery -A <app> inspect revoked").into()
+    found.about(handoff).quote(quote::result(result)).fix(celery::LIST_WHAT_IS_REVOKED).into()
 }

@@ -1,4 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Broker, Handoff, Look};
 use crate::model::{Confidence, Severity};
 
@@ -61,7 +63,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::fact("messaging.destination", destination))
-        .fix("app.conf.task_queues = [Queue(\"<queue>\", Exchange(\"<exchange>\", type=\"topic\"), routing_key=\"<key>\")]");
+        .fix(celery::BIND_A_QUEUE);
     let hint = |found: Occurrence| {
         Occurrence { confidence: Confidence::Possible, ..found }.severity(Severity::Warning)
     };
@@ -73,13 +75,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .variant("no-exchange")
             .says("the task was published to a destination to which no queue is bound and which is no list: kombu dropped the message, if it went through an exchange")
             .quote(quote::fact("celery.exchange", "not told"))
-            .unless(&export::WORKER_SILENT, "without an exchange it would lie in a list: it may have gone to another broker, whose worker is silent")
+            .unless(slug::WORKER_SILENT, "without an exchange it would lie in a list: it may have gone to another broker, whose worker is silent")
             .needs("whether the producer publishes to another broker too")
             .into();
     };
     let found = found
         .quote(quote::fact(format!("_kombu.binding.{exchange}"), "no queue is bound"))
-        .unless(&export::WORKER_SILENT, "it may have gone to another broker, whose worker is silent");
+        .unless(slug::WORKER_SILENT, "it may have gone to another broker, whose worker is silent");
     if sends.to_a_seen_broker {
         return found.into();
     }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::celery;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -31,10 +32,5 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(result) = handoff.result.filter(|_| handoff.was_killed() && handoff.consumers.is_empty()) else {
         return Verdict::Clean;
     };
-    Occurrence::certain()
-        .about(handoff)
-        .quote(quote::result(result))
-        .fix("journalctl -k | grep -i 'out of memory'  # the usual killer")
-        .fix("celery -A <app> worker --max-memory-per-child=200000   # kilobytes")
-        .into()
+    Occurrence::certain().about(handoff).quote(quote::result(result)).fix(celery::LESS_MEMORY).into()
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::Station;
 
 diagnosis! {
@@ -61,11 +62,6 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 occurrence.quote(quote::fact(format!("spans of {service}"), format!("{count} {what}")));
         }
         let example = repeats.examples.iter().find_map(|key| known.evidence.spans.get(*key));
-        found(
-            occurrence
-                .quote(example.map(quote::span))
-                .fix("grep -rnE 'add_span_processor|opentelemetry-instrument' .   # one of them, and once")
-                .fix("provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))"),
-        );
+        found(occurrence.quote(example.map(quote::span)).fix(export::ONE_EXPORTER));
     }
 }

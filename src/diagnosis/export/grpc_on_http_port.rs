@@ -1,5 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
 use crate::model::Station;
 
@@ -29,10 +30,8 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::GrpcOnHttpPort) else { return };
-    let mut occurrence = Occurrence::certain()
-        .counting(requests.count)
-        .fix(format!("OTEL_EXPORTER_OTLP_ENDPOINT={}      # gRPC's port", endpoint::grpc(known)))
-        .fix("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf      # or stay at this port, with HTTP");
+    let mut occurrence =
+        Occurrence::certain().counting(requests.count).fix(export::grpc_port(endpoint::grpc(known)));
     for agent in &requests.agents {
         occurrence = occurrence.quote(quote::fact("receiver, HTTP port", format!("gRPC from {agent}")));
     }

@@ -1,5 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
 use crate::model::Station;
 
@@ -30,11 +31,8 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::WithoutPath) else { return };
-    let http = endpoint::http(known);
-    let mut occurrence = Occurrence::certain()
-        .counting(requests.count)
-        .fix(format!("OTLPSpanExporter(endpoint=\"{http}/v1/traces\")"))
-        .fix(format!("OTEL_EXPORTER_OTLP_ENDPOINT={http}      # or this, and no argument"));
+    let mut occurrence =
+        Occurrence::certain().counting(requests.count).fix(export::traces_path(endpoint::http(known)));
     for target in &requests.targets {
         occurrence = occurrence.quote(quote::fact("receiver, HTTP port", target.to_string()));
     }

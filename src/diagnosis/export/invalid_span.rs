@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Invalid, Station};
 
 diagnosis! {
@@ -37,7 +38,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .variant(why.label())
             .says(says)
             .counting(spans.count)
-            .fix("pip install -U opentelemetry-sdk opentelemetry-exporter-otlp   # or mend what sets ids or times by hand");
+            .fix(export::UPDATE_THE_SDK);
         for example in &spans.examples {
             occurrence = occurrence.quote(quote::fact("OTLP", &**example));
         }

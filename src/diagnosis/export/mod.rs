@@ -3,6 +3,7 @@
 mod ending;
 mod endpoint;
 mod exported_twice;
+mod gap;
 mod grpc_on_http_port;
 mod http_endpoint_without_path;
 mod invalid_span;
@@ -22,33 +23,3 @@ pub use parent_not_ended::PARENT_NOT_ENDED;
 pub use parent_not_exported::PARENT_NOT_EXPORTED;
 pub use spans_dropped::SPANS_DROPPED;
 pub use worker_silent::WORKER_SILENT;
-
-use std::collections::BTreeMap;
-
-use crate::evidence::{Process, StoredSpan, Trace};
-use crate::model::{ParentOrigin, SpanId};
-
-/// The spans of a trace whose parent is missing, though it was a span of the
-/// very same process: by process, with the id of each missing parent.
-fn missing_local_parents(trace: &Trace) -> BTreeMap<(&str, Option<&str>), LocalGap<'_>> {
-    let mut gaps = BTreeMap::<_, LocalGap<'_>>::new();
-    for span in &trace.spans {
-        let Some(parent) = span.parent.filter(|_| span.parent_origin == ParentOrigin::Local) else {
-            continue;
-        };
-        if trace.get(parent).is_some() {
-            continue;
-        }
-        let gap = gaps
-            .entry((span.service(), span.process.instance.as_deref()))
-            .or_insert_with(|| LocalGap { process: &span.process, children: Vec::new() });
-        gap.children.push((parent, span));
-    }
-    gaps
-}
-
-/// Spans of one process and one trace that miss a parent of their own process.
-struct LocalGap<'t> {
-    process: &'t Process,
-    children: Vec<(SpanId, &'t StoredSpan)>,
-}

@@ -1,5 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::Station;
 
 diagnosis! {
@@ -54,16 +55,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     };
     let is_told = receiver.endpoints.as_ref().is_some_and(|endpoints| endpoints.are_told);
     found(if is_told {
-        occurrence
-            .fix("OTLPSpanExporter()      # no endpoint in code: the environment has it")
-            .fix("passenv = OTEL_*        # tox; or docker -e, sudo -E")
-            .fix("OTEL_SDK_DISABLED=false")
-            .fix("trace.get_tracer_provider().shutdown()   # at the end")
+        occurrence.fix(export::PASS_THE_ENVIRONMENT_ON)
     } else {
-        occurrence
-            .fix(format!("OTEL_EXPORTER_OTLP_ENDPOINT={}", endpoint::grpc(known)))
-            .fix("OTEL_TRACES_EXPORTER=otlp")
-            .fix("OTEL_SDK_DISABLED=false")
-            .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # one that keeps nothing looks the same")
+        occurrence.fix(export::export_here(endpoint::grpc(known)))
     });
 }

@@ -1,8 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::ending::{Tasks, run_around};
-use super::{missing_local_parents, spans_dropped};
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote, sampling};
+use super::gap::{is_burst, missing_local_parents};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{SpanRef, StoredSpan, Trace};
 use crate::model::{Confidence, Severity, SpanId, Station};
 
@@ -45,7 +47,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
     let tasks = Tasks::of(trace, known);
     for gap in gaps.into_values() {
-        if spans_dropped::is_burst(&gap.children) {
+        if is_burst(&gap.children) {
             continue;
         }
         let is_silent = known.has_fallen_silent(gap.process, trace);
@@ -63,10 +65,12 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let mut occurrence = Occurrence::likely()
             .service(child.service())
             .quote(quote::span(SpanRef { trace, span: child }))
-            .unless(&sampling::SAMPLER_IGNORES_PARENT, "a sampler may have dropped the parent and kept what is below it")
+            .unless(
+                slug::SAMPLER_IGNORES_PARENT,
+                "a sampler may have dropped the parent and kept what is below it",
+            )
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
-            .fix("with tracer.start_as_current_span(name):  # ends by itself, whatever happens")
-            .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit");
+            .fix(export::SPANS_END);
         if tasks.may_run {
             // Only its silence speaks: a task that works for long in one place,
             // without a span, is as silent as one that was killed.

@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 
-use super::PARENT_NOT_ENDED;
+use crate::diagnosis::advice::export;
 use crate::diagnosis::known::{SILENCE, is_publisher};
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote, sampling};
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{Message, ParentOrigin, Sampling, Severity, SpanKind, Station};
 
@@ -69,13 +70,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let mut occurrence = if may_be_open(trace, span, key, known) { open() } else { Occurrence::likely() };
         if !has_ended(key, known) {
             occurrence = occurrence.unless(
-                &PARENT_NOT_ENDED,
+                slug::PARENT_NOT_ENDED,
                 "a request or a task that hands its own context over may still be open, or never ended",
             );
         }
         if !(is_said && is_sampled) {
             occurrence = occurrence.unless(
-                &sampling::NOT_SAMPLED,
+                slug::NOT_SAMPLED,
                 "the producer may not have sampled it, and the worker samples by itself",
             );
         }
@@ -85,8 +86,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let mut occurrence = occurrence
             .service(span.service())
             .quote(quote::span(SpanRef { trace, span }))
-            .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317   # in the process that publishes")
-            .fix("trace.get_tracer_provider().shutdown()   # where it ends right after it published");
+            .fix(export::PUBLISHER_SENDS);
         let detail = span.detail();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));

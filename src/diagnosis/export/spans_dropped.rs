@@ -1,8 +1,9 @@
 use super::ending::{Tasks, entry_around};
-use super::{LocalGap, missing_local_parents};
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::{SpanRef, StoredSpan, Trace};
-use crate::model::{SpanId, Station};
+use super::gap::{LocalGap, is_burst, missing_local_parents};
+use crate::diagnosis::advice::export;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::evidence::{SpanRef, Trace};
+use crate::model::Station;
 
 diagnosis! {
     /// ## What it means
@@ -36,17 +37,6 @@ diagnosis! {
 /// The queue of Python's batch span processor.
 const QUEUE: u64 = 2_048;
 
-/// Fewer missing parents than this are single losses.
-const MANY: usize = 10;
-
-/// Whether so many parents are missing that a queue overflowed.
-pub(super) fn is_burst(children: &[(SpanId, &StoredSpan)]) -> bool {
-    let mut parents: Vec<_> = children.iter().map(|(parent, _)| *parent).collect();
-    parents.sort_unstable();
-    parents.dedup();
-    parents.len() >= MANY
-}
-
 /// Whether the parents of these spans are known to be open no more.
 fn is_over(trace: &Trace, gap: &LocalGap<'_>, known: &Known<'_>) -> bool {
     let children: Vec<_> = gap.children.iter().map(|(_, child)| *child).collect();
@@ -74,8 +64,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     format!("{} miss a parent of their own process, {sent} arrived", gap.children.len()),
                 ))
                 .needs("the process's log: `Queue full, dropping span`")
-                .fix("OTEL_BSP_MAX_QUEUE_SIZE=16384             # the default is 2048")
-                .fix("OTEL_BSP_SCHEDULE_DELAY=1000              # milliseconds; the default is 5000"),
+                .fix(export::LARGER_QUEUE),
         );
     }
 }

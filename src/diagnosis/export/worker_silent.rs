@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::parts;
-use crate::diagnosis::{Known, Occurrence, Verdict, delivery, diagnosis, extract, quote};
+use crate::diagnosis::advice::{export, extraction};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff, Service};
 use crate::model::{Confidence, Severity, Station, TaskStatus};
 
@@ -81,7 +83,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found
             .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
             .unless(
-                &delivery::TASK_NOT_REGISTERED,
+                slug::TASK_NOT_REGISTERED,
                 "a worker that does not know the task throws its message away, and without a result nothing says so",
             )
             .needs("a result backend, to see that the task ran");
@@ -91,10 +93,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .variant("parts")
             .says("a worker took the message and no run of it arrived: spans in a trace without a root may be its parts")
             .quote(quote::span(loose))
-            .unless(&super::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
+            .unless(slug::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
-            .fix("with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):")
-            .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit")
+            .fix(extraction::CONTINUE_IN_THE_TASK)
+.fix(export::FLUSH_AT_EXIT)
             .into();
     }
     let ran_others = known
@@ -107,23 +109,22 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             |service: &Service<'_>| service.consumes() && service.total(|activity| activity.work_roots) > 0;
         if known.services.values().any(has_roots) {
             found = Occurrence { confidence: Confidence::Likely, ..found }.unless(
-                &extract::WORKER_NOT_INSTRUMENTED,
+                slug::WORKER_NOT_INSTRUMENTED,
                 "the service sends roots without a task too: one worker of several may have an SDK and no instrumentor",
             );
         }
         return found
             .variant("some")
             .says("a worker took the message and sent no span of it, while other runs were seen: spans are lost at exit, or one worker of several is silent")
-            .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # flush at exit")
-            .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317   # the same for every worker")
+            .fix(export::EVERY_WORKER_SENDS)
             .into();
     }
     found
-        .unless(&extract::WORKER_NOT_INSTRUMENTED, "the worker may have an SDK and neither an instrumentor nor spans of its own")
-        .fix("worker_process_init.connect(init_tracing, weak=False)   # no SDK: prefork; worker_init under threads or gevent")
-        .fix("OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317   # wrong endpoint or port: 4317 is gRPC, 4318 is HTTP")
-        .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # a sampler of the worker's own")
-        .fix("worker_process_shutdown.connect(lambda **kw: provider.shutdown(), weak=False)   # lost at exit")
+        .unless(
+            slug::WORKER_NOT_INSTRUMENTED,
+            "the worker may have an SDK and neither an instrumentor nor spans of its own",
+        )
+        .fix(export::WORKER_SENDS_NOTHING)
         .into()
 }
 

@@ -1,5 +1,7 @@
-use super::{CARRIER_SHAPE_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::orphan::{Orphan, orphan};
+use crate::diagnosis::advice::extraction;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Encoding, Place, Station};
 
@@ -40,23 +42,14 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         _ => None,
     });
     let Some((sighting, key)) = carrier else { return Verdict::Clean };
-    let read = if sighting.encoding == Encoding::JsonText { "json.loads(raw)" } else { "raw" };
     Occurrence::likely()
         .about(handoff)
         .service(consumer.span.service())
         .says("the context lies under a key of the application's own, and the worker's hand-made span did not take it up: it reads another key")
         .quote(quote::sighting(message, sighting))
         .quote(quote::span(consumer))
-        .unless(&CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
-        .unless(&EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
-        .fix(format!("raw = (self.request.headers or vars(self.request)).get(\"{}\")   # the key that the API writes", printable(key)))
-        .fix(format!("with tracer.start_as_current_span(name, context=propagate.extract({read})):"))
+        .unless(slug::CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
+        .unless(slug::EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
+        .fix(extraction::by_key(key, sighting.encoding == Encoding::JsonText))
         .into()
-}
-
-/// A key as it may stand in a line to paste: a hostile one is not repeated.
-fn printable(key: &str) -> &str {
-    let is_plain =
-        key.len() <= 64 && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    if is_plain { key } else { "…" }
 }

@@ -1,5 +1,6 @@
-use super::{Orphan, orphan};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::orphan::{Orphan, orphan};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
 
@@ -52,8 +53,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::sighting(message, sighting))
         .quote(quote::span(consumer))
-        .fix("headers = {}")
-        .fix("propagate.inject(headers)")
-        .fix("task.apply_async(args, headers=headers)  # flat; or CeleryInstrumentor().instrument() in the API")
+        .fix(carrier::FLAT)
         .into()
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::extraction;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef, StoredSpan};
 use crate::model::{Place, Quote, SpanKind, Station};
 
@@ -28,12 +29,15 @@ diagnosis! {
     }
 }
 
-const FIX: &str = "with tracer.start_as_current_span(name):  # no context=, no kind=CONSUMER: it nests in the instrumentor's";
-
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run()) {
         let Some(twin) = twin_of(*run, handoff, known) else { return Verdict::Clean };
-        return Occurrence::certain().about(handoff).quote(quote::span(*run)).quote(twin).fix(FIX).into();
+        return Occurrence::certain()
+            .about(handoff)
+            .quote(quote::span(*run))
+            .quote(twin)
+            .fix(extraction::ONE_CONSUMER_SPAN)
+            .into();
     }
     predict(handoff)
 }
@@ -99,6 +103,6 @@ fn predict(handoff: &Handoff<'_>) -> Verdict {
         .quote(quote::sighting(message, flat))
         .quote(quote::sighting(message, carried))
         .needs("the worker's spans, to see whether it makes two")
-        .fix(FIX)
+        .fix(extraction::ONE_CONSUMER_SPAN)
         .into()
 }

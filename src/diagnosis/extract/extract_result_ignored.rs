@@ -1,5 +1,7 @@
-use super::{CARRIER_KEY_MISMATCH, CARRIER_SHAPE_MISMATCH, Orphan, orphan};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::orphan::{Orphan, orphan};
+use crate::diagnosis::advice::extraction;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Format, Station};
 
@@ -47,9 +49,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .service(consumer.span.service())
         .quote(quote::sighting(message, sighting))
         .quote(quote::span(consumer))
-        .unless(&CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
-        .unless(&CARRIER_KEY_MISMATCH, "it may read a header of another name")
-        .fix("ctx = propagate.extract(self.request.headers or vars(self.request))   # of any Celery")
-        .fix("with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):")
+        .unless(slug::CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
+        .unless(slug::CARRIER_KEY_MISMATCH, "it may read a header of another name")
+        .fix(extraction::USE_WHAT_WAS_READ)
         .into()
 }

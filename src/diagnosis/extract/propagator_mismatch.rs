@@ -1,7 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::{CARRIER_KEY_MISMATCH, CARRIER_SHAPE_MISMATCH, EXTRACT_RESULT_IGNORED, Orphan, orphan};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, inject, quote};
+use super::orphan::{Orphan, orphan};
+use crate::diagnosis::advice::propagators;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Format, Place, Sighting, Station};
 
@@ -62,19 +64,16 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let written: Vec<_> = formats.iter().map(|format| format.label()).collect();
-    let propagators: BTreeSet<_> = formats.iter().filter_map(|format| format.propagator()).collect();
-    let listed = ["tracecontext", "baggage"]
-        .into_iter()
-        .chain(propagators.into_iter().filter(|name| *name != "tracecontext"));
     let is_instrumented = matches!(orphan, Orphan::Instrumented(_));
     let mut found = if is_instrumented { Occurrence::certain() } else { Occurrence::likely() };
     if !is_instrumented {
         found = found.unless(
-            &EXTRACT_RESULT_IGNORED,
+            slug::EXTRACT_RESULT_IGNORED,
             "a hand-made consumer may read the format and drop what it read",
         );
         if readable.iter().all(|found| found.is_flat_header()) {
-            found = found.unless(&CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own");
+            found = found
+                .unless(slug::CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own");
         }
     }
     found = found
@@ -89,20 +88,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             written.join(" and ")
         ));
     if readable.iter().any(|found| !found.is_flat_header()) {
-        found = found
-            .unless(&CARRIER_KEY_MISMATCH, "it may read another key than the one that holds the context");
+        found = found.unless(
+            slug::CARRIER_KEY_MISMATCH,
+            "it may read another key than the one that holds the context",
+        );
     }
     for sighting in readable {
         found = found.quote(quote::sighting(message, sighting));
     }
-    found = found
-        .quote(quote::span(orphan.span()))
-        .fix(format!("OTEL_PROPAGATORS={}   # the same on both sides", listed.collect::<Vec<_>>().join(",")));
-    let packages: BTreeSet<_> = formats.iter().filter_map(|format| format.package()).collect();
-    if !packages.is_empty() {
-        let packages: Vec<_> = packages.into_iter().collect();
-        found = found.fix(format!("pip install {}   # on both sides, too", packages.join(" ")));
-    }
+    found = found.quote(quote::span(orphan.span())).fix(propagators::same_on_both_sides(&formats));
     found.into()
 }
 
@@ -117,8 +111,8 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &Orphan<'_>) ->
         .says("the two spans of one task lie in two traces: most likely the worker does not read the format that the producer writes")
         .quote(quote::span(producer))
         .quote(quote::span(*consumer))
-        .unless(&inject::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
+        .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
         .needs(known.to_see_the_message())
-        .fix("OTEL_PROPAGATORS=tracecontext,baggage    # the same on both sides")
+        .fix(propagators::DEFAULT_ON_BOTH_SIDES)
         .into()
 }

@@ -1,4 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, inject, quote};
+use crate::diagnosis::advice::extraction;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Exception, Station};
 
@@ -49,11 +51,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let found = match read_at(tail) {
         Some(Read::Context) => Occurrence::certain(),
         Some(Read::Headers) => Occurrence::likely().unless(
-            &inject::PRODUCER_NOT_INSTRUMENTED,
+            slug::PRODUCER_NOT_INSTRUMENTED,
             "the header that was read may have nothing to do with tracing",
         ),
         None if is_none && has_no_headers && tail.is_empty() => Occurrence::likely()
-            .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the exception may have nothing to do with tracing")
+            .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the exception may have nothing to do with tracing")
             .needs("the task's traceback"),
         None => return Verdict::Clean,
     };
@@ -63,14 +65,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             .variant("headers-none")
             .says("the task failed on self.request.headers, which is None where no custom header was sent")
             .quote(handoff.message().map(quote::no_context))
-            .fix("headers = self.request.headers or vars(self.request)   # in the task, of any Celery")
-            .fix("task.apply_async(args, headers=carrier)  # in the API, so that there is one")
+            .fix(extraction::HEADERS_MAY_BE_NONE)
             .into();
     }
-    found
-        .variant("unreadable")
-        .fix("headers = self.request.headers or vars(self.request)   # and json.dumps(carrier) once, in the API")
-        .into()
+    found.variant("unreadable").fix(extraction::READ_WHAT_IS_WRITTEN).into()
 }
 
 fn is_parse_failure(failure: &Exception) -> bool {

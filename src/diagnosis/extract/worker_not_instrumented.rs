@@ -1,5 +1,6 @@
-use super::EXTRACT_RESULT_IGNORED;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
+use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Activity, Handoff, Service};
 use crate::model::{Severity, Station};
 
@@ -77,9 +78,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .needs("--broker, to see that a worker took the message")
     };
     found
-        .unless(&export::WORKER_SILENT, "the roots may be of a process that runs no tasks")
+        .unless(slug::WORKER_SILENT, "the roots may be of a process that runs no tasks")
         .unless(
-            &EXTRACT_RESULT_IGNORED,
+            slug::EXTRACT_RESULT_IGNORED,
             "the roots may be the runs themselves: hand-made spans without a kind, which do not continue the context",
         )
         .about(handoff)
@@ -87,7 +88,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(handoff.producer.map(quote::span))
         .quote(handoff.result.map(quote::result))
         .quote(quote::fact(format!("spans of {name}"), format!("{roots} roots of its own, no consumer span")))
-        .fix("CeleryInstrumentor().instrument()        # in the worker, in worker_process_init")
-        .fix("with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):   # or by hand")
+        .fix(instrumentation::WORKER)
         .into()
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::identity;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 
 diagnosis! {
     /// ## What it means
@@ -50,8 +51,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 .quote(quote::fact(format!("SERVER spans of {name}"), instance(server)))
                 .quote(quote::fact(format!("CONSUMER spans of {name}"), instance(worker)))
                 .needs("whether a worker serves HTTP of its own, such as a health check: then one name may be meant")
-                .fix("OTEL_SERVICE_NAME=<api>                  # in the API's environment")
-                .fix("OTEL_SERVICE_NAME=<worker>               # in the worker's; and one set_tracer_provider a program"),
+                .fix(identity::SERVICE_NAMES),
         );
     }
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::identity;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 
 diagnosis! {
     /// ## What it means
@@ -31,9 +32,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     .service(*name)
                     .counting(spans)
                     .quote(quote::fact("resource service.name", *name))
-                    .fix(
-                        "OTEL_SERVICE_NAME=<name>                 # one for the API, another for the worker",
-                    ),
+                    .fix(identity::SERVICE_NAME),
             );
         }
     }

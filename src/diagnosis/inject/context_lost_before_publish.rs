@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::injection;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Activity, Handoff};
 use crate::model::{Station, Timestamp};
 
@@ -76,9 +77,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             "one was open in this very process when the task was published",
         ))
         .quote(pair)
-        .needs("a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name")
-        .fix("ctx = contextvars.copy_context()")
-        .fix("threading.Thread(target=ctx.run, args=(publish,)).start()   # or: await asyncio.to_thread(publish)")
+        .needs(
+            "a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name",
+        )
+        .fix(injection::INTO_A_THREAD)
         .into()
 }
 

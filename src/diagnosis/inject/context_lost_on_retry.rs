@@ -1,5 +1,6 @@
-use super::PROTOCOL_1;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use crate::diagnosis::advice::injection;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 use crate::model::{Protocol, Station};
 
@@ -59,10 +60,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 fn fixed(found: Occurrence) -> Occurrence {
-    found
-        .fix("pip install 'celery>=5.3'")
-        .fix("headers = {}; propagate.inject(headers)   # or by hand, in the run's own span")
-        .fix("raise self.retry(exc=exc, headers=headers)")
+    found.fix(injection::ON_RETRY)
 }
 
 /// Without the message: the attempt before was in the trace, and this one is not.
@@ -104,7 +102,7 @@ fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>, known: &Known<'_>) -> Occu
         .quote(quote::span(earlier))
         .quote(quote::span(retry))
         .quote(quote::fact("retries", attempt.to_string()))
-        .unless(&PROTOCOL_1, "a worker with task_protocol = 1 publishes the retry without headers")
-        .unless(&extract::PROPAGATOR_MISMATCH, "the retry may carry its context in a format that the worker does not read")
+        .unless(slug::PROTOCOL_1, "a worker with task_protocol = 1 publishes the retry without headers")
+        .unless(slug::PROPAGATOR_MISMATCH, "the retry may carry its context in a format that the worker does not read")
         .needs(known.to_see_the_message())
 }

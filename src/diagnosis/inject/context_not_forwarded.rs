@@ -1,5 +1,7 @@
-use super::{is_nested, message_without_context};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use super::message::{is_nested, message_without_context};
+use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Encoding, Message, Place, Protocol, Sighting, Station};
 
@@ -32,11 +34,6 @@ diagnosis! {
     }
 }
 
-const FIX: [&str; 2] = [
-    "CeleryInstrumentor().instrument()        # in the worker, which publishes too",
-    "chain(a.s().set(headers=carrier), b.s().set(headers=carrier))   # or by hand, to each task",
-];
-
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let Some(message) = message_without_context(handoff)
         && is_nested(message)
@@ -50,8 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .about(handoff)
             .quote(quote::fact(format!("{}.headers.parent_id", quote::place(message)), parent))
             .quote(quote::no_context(message))
-            .fix(FIX[0])
-            .fix(FIX[1])
+            .fix(instrumentation::PUBLISHING_WORKER)
             .into();
     }
     check_chain(handoff, known)
@@ -96,10 +92,9 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("{}: no headers", next.task),
         ))
         .unless(
-            &extract::CARRIER_SHAPE_MISMATCH,
+            slug::CARRIER_SHAPE_MISMATCH,
             "a worker with the instrumentor would inject for the next task, and not read this carrier",
         )
-        .fix(FIX[0])
-        .fix(FIX[1])
+        .fix(instrumentation::PUBLISHING_WORKER)
         .into()
 }

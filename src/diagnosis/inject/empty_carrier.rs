@@ -1,5 +1,6 @@
-use super::{PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::injection;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::Station;
 
@@ -49,11 +50,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     } else {
         Occurrence::likely()
             .unless(
-                &PRODUCER_SDK_DISABLED,
+                slug::PRODUCER_SDK_DISABLED,
                 "without an SDK, or with OTEL_SDK_DISABLED, inject() writes nothing",
             )
             .unless(
-                &PRODUCER_PROPAGATOR_OMITS_TRACE,
+                slug::PRODUCER_PROPAGATOR_OMITS_TRACE,
                 "OTEL_PROPAGATORS without a trace format (baggage, none) writes nothing",
             )
             .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
@@ -61,7 +62,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     found
         .about(handoff)
         .quote(quote::fact(format!("{}.{}", quote::place(message), empty.at), &*empty.text))
-        .fix("propagate.inject(carrier)                # while the request's span is current")
-        .fix("contextvars.copy_context().run(publish)  # where a thread or an executor publishes")
+        .fix(injection::WHILE_A_SPAN_IS_CURRENT)
         .into()
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::injection;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
 use crate::model::{SpanKind, Station};
 
@@ -50,10 +51,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if handoff.message().is_none() {
         found = found.needs(known.to_see_the_message());
     }
-    found
-        .fix("headers = {}")
-        .fix("propagate.inject(headers)                # instead of copying request.headers[\"traceparent\"]")
-        .into()
+    found.fix(injection::OWN_CONTEXT).into()
 }
 
 /// A SERVER span with the same parent, which started before the run.

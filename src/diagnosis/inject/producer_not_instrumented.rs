@@ -1,8 +1,8 @@
-use super::{
-    INSTRUMENT, PRODUCER_PROPAGATOR_OMITS_TRACE, PRODUCER_SDK_DISABLED, Unseen, is_scheduled,
-    message_without_context,
-};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::message::{is_scheduled, message_without_context};
+use super::unseen::Unseen;
+use crate::diagnosis::advice::{injection, instrumentation};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Process};
 use crate::model::{Message, Station};
 
@@ -60,7 +60,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Unseen::of(handoff, known).map_or(Verdict::Clean, |unseen| {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
             let found = unseen.finding(handoff, known, says);
-            found.fix(INSTRUMENT[0]).fix(INSTRUMENT[1]).into()
+            found.fix(instrumentation::PUBLISHER).into()
         });
     };
     let producers = known.producer_side();
@@ -72,7 +72,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 Occurrence::certain()
             } else {
                 Occurrence::likely().unless(
-                    &PRODUCER_SDK_DISABLED,
+                    slug::PRODUCER_SDK_DISABLED,
                     "a script or a scheduler that sends no spans may have published it: nothing ties it to the service that does",
                 )
             }
@@ -84,10 +84,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found.variant("hand-made").says(
             "the message carries no trace context: it was not published by Celery's own code, which instrumentors hook into",
         );
-        return found
-            .fix("headers = {}")
-            .fix("propagate.inject(headers)                # put these beside `task` and `id`")
-            .into();
+        return found.fix(injection::INTO_OWN_MESSAGE).into();
     }
     for service in &producers {
         found = found.service(*service);
@@ -95,26 +92,26 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !known.has_spans() {
         found = found
             .unless(
-                &PRODUCER_SDK_DISABLED,
+                slug::PRODUCER_SDK_DISABLED,
                 "the instrumentor may be there, without an SDK behind it: the producer's spans would tell",
             )
             .unless(
-                &PRODUCER_PROPAGATOR_OMITS_TRACE,
+                slug::PRODUCER_PROPAGATOR_OMITS_TRACE,
                 "OTEL_PROPAGATORS may lack `tracecontext`: an `apply_async/…` span would tell",
             )
             .needs("the producer's spans: tracelink listen, or OTLP files beside the snapshot");
     } else if producers.len() > 1 {
         found = found.unless(
-            &PRODUCER_SDK_DISABLED,
+            slug::PRODUCER_SDK_DISABLED,
             "several services send spans, and nothing says which of them published it",
         );
     } else if producers.iter().any(|service| known.instruments_celery(service)) {
         found = found.unless(
-            &PRODUCER_SDK_DISABLED,
+            slug::PRODUCER_SDK_DISABLED,
             "the service that sends spans publishes with context: another process, perhaps without an SDK, published this one",
         );
     }
-    found.fix(INSTRUMENT[0]).fix(INSTRUMENT[1]).into()
+    found.fix(instrumentation::PUBLISHER).into()
 }
 
 /// Whether the message's `origin`, `gen<pid>@<host>`, is a process of the service.

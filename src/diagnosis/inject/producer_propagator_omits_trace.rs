@@ -1,5 +1,6 @@
-use super::message_without_context;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::message::message_without_context;
+use crate::diagnosis::advice::propagators;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
 
@@ -38,6 +39,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::no_context(message))
-        .fix("OTEL_PROPAGATORS=tracecontext,baggage    # in the process that publishes")
+        .fix(propagators::WRITE_THE_TRACE)
         .into()
 }

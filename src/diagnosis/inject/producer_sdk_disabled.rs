@@ -1,7 +1,8 @@
-use super::{
-    PRODUCER_NOT_INSTRUMENTED, PRODUCER_PROPAGATOR_OMITS_TRACE, Unseen, is_scheduled, message_without_context,
-};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::message::{is_scheduled, message_without_context};
+use super::unseen::Unseen;
+use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::Station;
 
@@ -42,7 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return unseen.map_or(Verdict::Clean, |unseen| {
             let says = "the run began a trace of its own, other messages of the process that published it carry no trace context, and no producing service sent a span";
             fixed(unseen.finding(handoff, known, says))
-                .unless(&PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
+                .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
                 .into()
         });
     };
@@ -55,7 +56,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 format!("{}.headers.baggage", quote::place(message)),
                 format!("keys: {}", message.baggage.join(", ")),
             ))
-            .unless(&PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS=baggage leaves the same header")
+            .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS=baggage leaves the same header")
             .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
             .into();
     }
@@ -69,13 +70,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             "spans",
             format!("of {} services, none that serves or publishes", known.services.len()),
         ))
-        .unless(&PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
+        .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
         .needs("the producer's exporter pointed here, to see whether it has an SDK")
         .into()
 }
 
 fn fixed(found: Occurrence) -> Occurrence {
-    found
-        .fix("trace.set_tracer_provider(provider)      # in the producing process, before the first request")
-        .fix("OTEL_SDK_DISABLED=false")
+    found.fix(instrumentation::PUBLISHER_SDK)
 }

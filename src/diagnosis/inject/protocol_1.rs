@@ -1,5 +1,7 @@
+use crate::diagnosis::advice::celery;
 use crate::diagnosis::known::is_publisher;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, quote};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff};
 use crate::model::{Protocol, Station};
 
@@ -30,13 +32,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let fixed = |found: Occurrence| {
-        Verdict::from(
-            found
-                .about(handoff)
-                .fix("app.conf.task_protocol = 2               # in the process that publishes"),
-        )
-    };
+    let fixed = |found: Occurrence| Verdict::from(found.about(handoff).fix(celery::PROTOCOL_2));
     if let Some(message) = handoff.message() {
         let is_bare = message.protocol == Protocol::One && handoff.contexts().next().is_none();
         if !is_bare || handoff.is_whole() {
@@ -62,7 +58,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         Occurrence::likely()
             .variant("spans")
             .says("the two spans of one task lie in two traces and the run names its worker as the publisher: the task was published with message protocol 1, on which the instrumentor never propagates")
-            .unless(&extract::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may call itself so")
+            .unless(slug::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may call itself so")
             .needs(known.to_see_the_message())
             .quote(quote::span(producer))
             .quote(quote::span(consumer))

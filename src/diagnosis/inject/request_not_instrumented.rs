@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Service;
 use crate::model::{Severity, Station};
 
@@ -46,7 +47,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 format!("spans of {name}"),
                 format!("{roots} PRODUCER roots, {work} other roots, no SERVER span"),
             ))
-            .fix("FastAPIInstrumentor.instrument_app(app)  # where it is a web API");
+            .fix(instrumentation::WEB_FRAMEWORK);
         if let Some((caller, _)) = caller {
             occurrence = occurrence
                 .variant("called")

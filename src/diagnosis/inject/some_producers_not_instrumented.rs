@@ -1,5 +1,8 @@
-use super::{INSTRUMENT, PRODUCER_SDK_DISABLED, Unseen, is_nested, is_scheduled, message_without_context};
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use super::message::{is_nested, is_scheduled, message_without_context};
+use super::unseen::Unseen;
+use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::Station;
 
@@ -69,9 +72,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("origin {other}"),
             format!("{0} of {0} with context", theirs.with_context),
         ))
-        .unless(&PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
-        .fix(INSTRUMENT[0])
-        .fix(INSTRUMENT[1])
+        .unless(slug::PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
+        .fix(instrumentation::PUBLISHER)
         .into()
 }
 
@@ -88,7 +90,6 @@ fn check_unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("origin {other}"),
             format!("{0} of {0} with context", theirs.with_context),
         ))
-        .fix(INSTRUMENT[0])
-        .fix(INSTRUMENT[1])
+        .fix(instrumentation::PUBLISHER)
         .into()
 }

@@ -1,7 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::diagnosis::advice::injection;
 use crate::diagnosis::known::publishing_traces;
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef};
 use crate::model::{Quote, Severity, SpanKind, Station, Timestamp, TraceId};
 
@@ -124,8 +125,7 @@ fn check_request(
             .quote(quote::span(request))
             .quote(published_nothing)
             .needs("the code: a carrier that is built outside the handler (a module, a default argument, a cache)")
-            .fix("headers = {}                             # inside the handler, for each call")
-            .fix("propagate.inject(headers)"),
+            .fix(injection::FOR_EACH_CALL),
     )
 }
 
@@ -145,8 +145,7 @@ fn hint() -> Occurrence {
         .severity(Severity::Note)
         .says("several messages carry the very same context: one request that fans out by hand, or a carrier that is used again")
         .needs("the producer's spans, to see whether other requests published nothing of their own")
-        .fix("headers = {}                             # inside the handler, for each call")
-        .fix("propagate.inject(headers)")
+        .fix(injection::FOR_EACH_CALL)
 }
 
 fn finish(

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Known;
-use crate::evidence::{Process, Trace};
+use crate::evidence::{Evidence, Process, Trace};
 use crate::model::Timestamp;
 
 /// A process that has sent nothing for so long will not end a span any more.
@@ -19,51 +18,47 @@ const APART: Duration = Duration::from_mins(1);
 /// How many processes of a trace are asked for the time.
 const WITNESSES: usize = 16;
 
-impl Known<'_> {
-    /// Whether a process that has a part in this trace was silent for long, to
-    /// the end of the evidence.
-    ///
-    /// While evidence comes in, the receiver's own clock says so. In what was saved
-    /// there are the senders' clocks alone, any of which may be wrong: one that
-    /// shows this trace at about the same time as the process does is a witness,
-    /// where it goes on for long after the last sign of the process.
-    pub fn has_fallen_silent(&self, process: &Process, trace: &Trace) -> bool {
-        let evidence = self.evidence;
-        let Some(activity) = evidence.processes.of(process) else { return false };
-        if let Some(silent_for) = evidence.ages.since(activity.heard) {
-            return silent_for > SILENCE;
-        }
-        let part = trace.spans.iter().filter(|span| *span.process == *process).map(|span| span.start).min();
-        let Some(part) = part else { return false };
-        let is_witness = |near: Timestamp, last: Timestamp| {
-            near.since(part).max(part.since(near)) <= APART && last.since(activity.last_end) > SILENCE
-        };
-        let looks = || {
-            evidence.brokers.iter().any(|broker| {
-                let Some(last) = broker.last() else { return false };
-                broker.looks().iter().any(|look| is_witness(look.at, last.at))
-            })
-        };
-        self.others_in(process, trace).into_iter().any(|(near, last)| is_witness(near, last)) || looks()
+/// Whether a process that has a part in this trace was silent for long, to
+/// the end of the evidence.
+///
+/// While evidence comes in, the receiver's own clock says so. In what was saved
+/// there are the senders' clocks alone, any of which may be wrong: one that
+/// shows this trace at about the same time as the process does is a witness,
+/// where it goes on for long after the last sign of the process.
+pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &Trace) -> bool {
+    let Some(activity) = evidence.processes.of(process) else { return false };
+    if let Some(silent_for) = evidence.ages.since(activity.heard) {
+        return silent_for > SILENCE;
     }
+    let part = trace.spans.iter().filter(|span| *span.process == *process).map(|span| span.start).min();
+    let Some(part) = part else { return false };
+    let is_witness = |near: Timestamp, last: Timestamp| {
+        near.since(part).max(part.since(near)) <= APART && last.since(activity.last_end) > SILENCE
+    };
+    let looks = || {
+        evidence.brokers.iter().any(|broker| {
+            let Some(last) = broker.last() else { return false };
+            broker.looks().iter().any(|look| is_witness(look.at, last.at))
+        })
+    };
+    others_in(evidence, process, trace).into_iter().any(|(near, last)| is_witness(near, last)) || looks()
+}
 
-    /// Of the other processes in a trace, the start of their part in it and that
-    /// of their last span anywhere. An end is not asked for: one that was set by
-    /// hand may lie in any year.
-    fn others_in(&self, process: &Process, trace: &Trace) -> Vec<(Timestamp, Timestamp)> {
-        let mut others: Vec<(&Arc<Process>, Timestamp)> = Vec::new();
-        for span in &trace.spans {
-            if *span.process == *process {
-                continue;
-            }
-            match others.iter().position(|(other, _)| *other == &span.process) {
-                Some(place) => others[place].1 = others[place].1.min(span.start),
-                None if others.len() < WITNESSES => others.push((&span.process, span.start)),
-                None => {}
-            }
+/// Of the other processes in a trace, the start of their part in it and that
+/// of their last span anywhere. An end is not asked for: one that was set by
+/// hand may lie in any year.
+fn others_in(evidence: &Evidence, process: &Process, trace: &Trace) -> Vec<(Timestamp, Timestamp)> {
+    let mut others: Vec<(&Arc<Process>, Timestamp)> = Vec::new();
+    for span in &trace.spans {
+        if *span.process == *process {
+            continue;
         }
-        let last =
-            |process: &Process| self.evidence.processes.of(process).map(|activity| activity.last_start);
-        others.into_iter().filter_map(|(other, near)| Some((near, last(other)?))).collect()
+        match others.iter().position(|(other, _)| *other == &span.process) {
+            Some(place) => others[place].1 = others[place].1.min(span.start),
+            None if others.len() < WITNESSES => others.push((&span.process, span.start)),
+            None => {}
+        }
     }
+    let last = |process: &Process| evidence.processes.of(process).map(|activity| activity.last_start);
+    others.into_iter().filter_map(|(other, near)| Some((near, last(other)?))).collect()
 }

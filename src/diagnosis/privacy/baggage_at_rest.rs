@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::propagators;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -38,6 +39,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             format!("{}.headers.baggage", quote::place(message)),
             format!("keys: {}", message.baggage.join(", ")),
         ))
-        .fix("OTEL_PROPAGATORS=tracecontext            # where its values are not for everyone")
+        .fix(propagators::NO_BAGGAGE)
         .into()
 }

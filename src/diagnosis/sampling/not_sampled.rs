@@ -1,5 +1,6 @@
+use crate::diagnosis::advice::sampling;
 use crate::diagnosis::known::Tally;
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Sampling, Severity, Station};
 
@@ -61,7 +62,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .fix("OTEL_TRACES_SAMPLER=parentbased_always_on   # in the API, or in whoever calls it");
+        .fix(sampling::KEEP_IN_THE_API);
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: crate::model::Confidence::Certain, ..found }
             .severity(Severity::Note)

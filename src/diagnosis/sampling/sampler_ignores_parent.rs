@@ -1,4 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, export, quote};
+use crate::diagnosis::advice::sampling;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::Station;
 
@@ -41,7 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 split.kept, split.highest_kept, split.dropped, split.lowest_dropped
             ),
         ))
-        .unless(&export::WORKER_SILENT, "chance splits so many ids this way in fewer than 1 of 100 cases")
-        .fix("OTEL_TRACES_SAMPLER=parentbased_traceidratio   # in the worker")
+        .unless(slug::WORKER_SILENT, "chance splits so many ids this way in fewer than 1 of 100 cases")
+        .fix(sampling::ASK_THE_PARENT)
         .into()
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::advice::identity;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Continuity, Handoff};
 
 diagnosis! {
@@ -45,6 +46,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             format!("{sender} and {runner}"),
             format!("the run starts {} ms before its task was published", ahead.as_millis()),
         ))
-        .fix("chronyc tracking                         # on both machines")
+        .fix(identity::SET_THE_CLOCKS)
         .into()
 }

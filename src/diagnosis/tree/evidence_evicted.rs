@@ -1,4 +1,5 @@
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::tracelink;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 
 diagnosis! {
     /// ## What it means
@@ -29,7 +30,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Occurrence::certain()
                 .counting(evicted)
                 .quote(quote::fact("tracelink", format!("{evicted} traces let go")))
-                .fix("tracelink listen --max-memory 1GiB"),
+                .fix(tracelink::MORE_MEMORY),
         );
     }
 }

@@ -1,4 +1,6 @@
-use crate::diagnosis::{Known, Occurrence, Verdict, diagnosis, extract, inject, quote};
+use crate::diagnosis::advice::{instrumentation, tracelink};
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 use crate::model::{Severity, Station};
 
@@ -63,9 +65,9 @@ fn scheduled(orphan: SpanRef<'_>) -> Occurrence {
         .severity(Severity::Note)
         .says("a task runs at even intervals and begins a trace of its own each time: a scheduler that is not instrumented has no context to send")
         .quote(quote::span(orphan))
-        .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
+        .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
         .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
-        .fix("beat_init.connect(lambda **kw: CeleryInstrumentor().instrument(), weak=False)   # to see the scheduler too")
+        .fix(instrumentation::BEAT)
 }
 
 /// What is said of a consumer root of which nothing else is known.
@@ -76,17 +78,17 @@ pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
             .variant("retry")
             .says("a consumer span of a retry began a trace of its own, and the evidence at hand does not say why")
             .quote(quote::fact("retries", attempt.to_string()))
-            .unless(&inject::CONTEXT_LOST_ON_RETRY, "Celery before 5.3 drops custom headers on self.retry()");
+            .unless(slug::CONTEXT_LOST_ON_RETRY, "Celery before 5.3 drops custom headers on self.retry()");
     }
     occurrence = occurrence
-        .unless(&inject::PRODUCER_NOT_INSTRUMENTED, "the message may carry no context")
-        .unless(&extract::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
+        .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the message may carry no context")
+        .unless(slug::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
         .needs(known.to_see_the_message())
         .needs("the producer's spans")
         .fix(if known.evidence.brokers.is_empty() {
-            "tracelink listen --broker redis://127.0.0.1:6379/0   # watches the queue, read-only"
+            tracelink::WATCH_THE_BROKER
         } else {
-            "tracelink listen --broker redis://127.0.0.1:6379/0 --broker-monitor   # sees every message; for development"
+            tracelink::SEE_EVERY_MESSAGE
         });
     occurrence.tasks.extend(orphan.span.detail().task.as_deref().map(str::to_owned));
     occurrence

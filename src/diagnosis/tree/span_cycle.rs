@@ -1,6 +1,7 @@
 use rustc_hash::FxHashMap;
 
-use crate::diagnosis::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::advice::identity;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, StoredSpan, Trace};
 use crate::model::SpanId;
 
@@ -31,7 +32,7 @@ fn check(trace: &Trace, _known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Occurrence::certain()
                 .service(span.service())
                 .quote(quote::span(SpanRef { trace, span }))
-                .fix("grep -rnE 'random\\.seed|IdGenerator' .   # a seed before a fork: ids come again"),
+                .fix(identity::NO_SEED_BEFORE_A_FORK),
         );
     }
 }

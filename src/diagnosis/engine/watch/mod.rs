@@ -16,11 +16,12 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use self::standing::Standing;
-use super::assemble::{self, Listing};
-use super::figures::Figures;
-use super::findings::Findings;
-use super::judging::{Explained, JudgedHandoff, Judging};
-use super::{Known, Ledger};
+use crate::diagnosis::engine::assemble::{self, Listing};
+use crate::diagnosis::engine::figures::Figures;
+use crate::diagnosis::engine::findings::Findings;
+use crate::diagnosis::engine::judging::{Explained, JudgedHandoff, Judging};
+use crate::diagnosis::engine::ledger::Ledger;
+use crate::diagnosis::known::Known;
 use crate::evidence::{Evidence, Group, Moment, Task, Unit};
 use crate::model::{Event, Finding, HandoffReport, Report, TraceReport};
 

@@ -2,6 +2,7 @@
 
 mod flow;
 mod origins;
+mod orphans;
 mod paired;
 mod schedule;
 mod silence;
@@ -14,13 +15,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::{
     Activity, Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task,
-    TaskNames, Trace,
+    Trace,
 };
 use crate::model::{Format, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
 
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
 pub use origins::{Origins, Tally, is_publisher};
+use orphans::{Orphans, by_start};
 pub use paired::publishing_traces;
 pub use silence::SILENCE;
 
@@ -54,48 +56,6 @@ struct Filed<'e> {
     servers: FxHashMap<SpanId, SpanRef<'e>>,
     /// The hand-made consumer spans, by start.
     by_hand: Vec<SpanRef<'e>>,
-}
-
-/// Hand-made consumer spans that began a trace of their own.
-#[derive(Default, Debug)]
-struct Orphans<'e> {
-    /// By the task whose name theirs contains.
-    of_tasks: BTreeMap<&'e str, ByStart<'e>>,
-    /// Those whose name contains no task's.
-    nameless: ByStart<'e>,
-}
-
-/// Spans in the order of their start, so that those of a time are found
-/// without looking through all.
-#[derive(Default, Debug)]
-struct ByStart<'e> {
-    spans: Vec<SpanRef<'e>>,
-    /// The latest end of each span and of those before it.
-    latest: Vec<Timestamp>,
-}
-
-impl<'e> ByStart<'e> {
-    fn sort(&mut self) {
-        self.spans.sort_by_key(by_start);
-        let mut latest = Timestamp::default();
-        let ends = self.spans.iter().map(|found| {
-            latest = latest.max(found.span.end);
-            latest
-        });
-        self.latest = ends.collect();
-    }
-
-    /// From the first span on that had not ended by `time`.
-    fn unless_ended_by(&self, time: Timestamp) -> &[SpanRef<'e>] {
-        &self.spans[self.latest.partition_point(|latest| *latest < time)..]
-    }
-
-    /// The spans that started from `first` to `last`.
-    fn started_within(&self, first: Timestamp, last: Timestamp) -> &[SpanRef<'e>] {
-        let from = self.spans.partition_point(|found| found.span.start < first);
-        let count = self.spans[from..].partition_point(|found| found.span.start <= last);
-        &self.spans[from..from + count]
-    }
 }
 
 impl<'e> Known<'e> {
@@ -317,6 +277,17 @@ impl<'e> Known<'e> {
         processes.map(|(process, activity)| (*process, *activity))
     }
 
+    /// The broker in which the message of a hand-off lies.
+    pub fn broker_of(&self, handoff: &Handoff<'_>) -> Option<&'e Broker> {
+        self.evidence.brokers.get(&handoff.delivery?.broker)
+    }
+
+    /// Whether a process that has a part in this trace was silent for long, to
+    /// the end of the evidence.
+    pub fn has_fallen_silent(&self, process: &Process, trace: &Trace) -> bool {
+        silence::has_fallen_silent(self.evidence, process, trace)
+    }
+
     /// Whether a message left this queue at or after `since`.
     pub fn took_from(&self, broker: &Broker, queue: &str, since: Timestamp) -> bool {
         self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
@@ -389,34 +360,4 @@ impl<'e> Filed<'e> {
         filed.by_hand.sort_by_key(by_start);
         filed
     }
-}
-
-impl<'e> Orphans<'e> {
-    fn of(evidence: &'e Evidence) -> Self {
-        let mut filed = Self::default();
-        let orphans = evidence.tasks.orphans();
-        if orphans.is_empty() {
-            return filed;
-        }
-        let tasks = TaskNames::of(evidence.tasks.iter().map(|task| task.name(evidence)));
-        for (name, keys) in orphans {
-            let task = tasks.named_by(name);
-            // One that bears the id of a task that is known is that task's, and no riddle.
-            let is_named =
-                |found: &SpanRef<'_>| found.span.task_id().is_some_and(|id| evidence.tasks.get(id).is_some());
-            let found =
-                keys.iter().filter_map(|key| evidence.spans.get(*key)).filter(|found| !is_named(found));
-            match task {
-                Some(task) => filed.of_tasks.entry(task).or_default().spans.extend(found),
-                None => filed.nameless.spans.extend(found),
-            }
-        }
-        filed.nameless.sort();
-        filed.of_tasks.values_mut().for_each(ByStart::sort);
-        filed
-    }
-}
-
-fn by_start(found: &SpanRef<'_>) -> (Timestamp, SpanId) {
-    (found.span.start, found.span.id)
 }

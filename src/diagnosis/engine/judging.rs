@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::Figures;
 use super::findings::Findings;
-use super::{Check, Known, OTHERS, SPEAKING_ORDER, Verdict, inject, stations, tree};
+use super::stations;
+use crate::diagnosis::known::Known;
+use crate::diagnosis::registry::{OTHERS, SPEAKING_ORDER, of_orphan};
+use crate::diagnosis::rule::{Check, Verdict};
 use crate::evidence::{Continuity, Handoff, Task, Trace};
 use crate::model::{Severity, Station, Stations, TraceId};
 
@@ -180,10 +183,8 @@ impl<'k, 'e> Judging<'k, 'e> {
         let all: Vec<_> =
             unexplained.chain(nameless).filter(|orphan| is_due(orphan.trace)).copied().collect();
         for orphan in all {
-            let id = match inject::of_retry(orphan, known) {
-                Some(retry) => self.findings.add(&inject::CONTEXT_LOST_ON_RETRY, retry),
-                None => self.findings.add(&tree::ORPHANED_CONSUMER, tree::of_span(orphan, known)),
-            };
+            let (diagnosis, occurrence) = of_orphan(orphan, known);
+            let id = self.findings.add(diagnosis, occurrence);
             self.figures.orphaned_roots += 1;
             self.mark(orphan.trace.id, &id);
         }

@@ -162,10 +162,12 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnosis::{Occurrence, extract::PROPAGATOR_MISMATCH};
+    use crate::diagnosis::engine::findings::Findings;
+    use crate::diagnosis::extract::PROPAGATOR_MISMATCH;
+    use crate::diagnosis::occurrence::Occurrence;
 
     fn finding() -> Finding {
-        let mut findings = crate::diagnosis::findings::Findings::default();
+        let mut findings = Findings::default();
         findings.add(&PROPAGATOR_MISMATCH, Occurrence::certain());
         findings.ranked().remove(0)
     }

@@ -1,8 +1,9 @@
 //! Making room: whole groups go, oldest settled first.
 
 use super::Watch;
-use crate::diagnosis::judging::Judging;
-use crate::diagnosis::{Known, Ledger};
+use crate::diagnosis::engine::judging::Judging;
+use crate::diagnosis::engine::ledger::Ledger;
+use crate::diagnosis::known::Known;
 use crate::evidence::{Evidence, Group};
 
 /// A group that is to go.

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Diagnosis, Occurrence};
+use crate::diagnosis::occurrence::Occurrence;
+use crate::diagnosis::rule::Diagnosis;
 use crate::model::{Finding, Quote};
 
 /// The findings so far, one for each slug and variant.

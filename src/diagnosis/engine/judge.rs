@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Known;
 use super::figures::Figures;
 use super::judging::{Explained, JudgedHandoff, Judging};
 use super::ledger::Ledger;
+use crate::diagnosis::known::Known;
 use crate::evidence::{Evidence, Fate, Handoff};
 use crate::model::{Finding, Timestamp, TraceId};
 

@@ -1,6 +1,6 @@
 //! The five stations of one hand-off: where on the way the context was seen.
 
-use super::Known;
+use crate::diagnosis::known::Known;
 use crate::evidence::{Continuity, Handoff};
 use crate::model::{Station, StationState, Stations};
 

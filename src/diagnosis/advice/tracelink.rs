@@ -1,0 +1,13 @@
+//! What shows more: other ways to run tracelink itself, in a shell.
+
+/// Tells the cause of TL000, where no broker was looked at.
+pub const WATCH_THE_BROKER: [&str; 1] =
+    ["tracelink listen --broker redis://127.0.0.1:6379/0   # watches the queue, read-only"];
+
+/// Tells the cause of TL000, where the message was gone before a look.
+pub const SEE_EVERY_MESSAGE: [&str; 1] = [
+    "tracelink listen --broker redis://127.0.0.1:6379/0 --broker-monitor   # sees every message; for development",
+];
+
+/// Mends TL903.
+pub const MORE_MEMORY: [&str; 1] = ["tracelink listen --max-memory 1GiB"];

@@ -1,0 +1,35 @@
+//! Whether a message can be read, and whether it was.
+
+use crate::evidence::{Continuity, Handoff, SpanRef};
+use crate::model::{Confidence, Message, Place, Sighting};
+
+/// The message of a hand-off whose run is not known to have continued the trace.
+///
+/// A reader that follows an odd form is no fault: only the author of the
+/// worker knows what it reads.
+pub fn unread_message<'e>(handoff: &Handoff<'e>) -> Option<&'e Message> {
+    let continued = matches!(handoff.continuity(), Some(Continuity::Whole));
+    handoff.message().filter(|_| !continued)
+}
+
+/// A valid context that an OpenTelemetry reader could find in the headers.
+pub fn is_readable(sighting: &Sighting) -> bool {
+    sighting.context().is_some()
+        && !sighting.format.is_vendor()
+        && matches!(sighting.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
+}
+
+/// How sure it is that the run began a trace of its own, where it looks so: a
+/// hand-made root without an id may be another task's.
+pub fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
+    match handoff.continuity() {
+        Some(Continuity::Orphaned) => Some(Confidence::Certain),
+        Some(_) => None,
+        None => handoff.lookalikes.first().map(|_| Confidence::Likely),
+    }
+}
+
+/// The span that began a trace of its own, as far as it can be told.
+pub fn root_of<'e>(handoff: &Handoff<'e>) -> Option<SpanRef<'e>> {
+    handoff.consumer().or_else(|| handoff.lookalikes.first().copied())
+}

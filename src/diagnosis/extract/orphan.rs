@@ -1,0 +1,35 @@
+//! The run that did not continue the trace, by whoever made its span.
+
+use crate::evidence::{Continuity, Handoff, SpanRef};
+
+/// A run of the hand-off that began a trace of its own.
+pub enum Orphan<'e> {
+    /// The instrumentor's: it reads flat headers, and joins by the id.
+    Instrumented(SpanRef<'e>),
+    /// Made by hand: what it reads only its author knows.
+    HandMade(SpanRef<'e>),
+}
+
+impl<'e> Orphan<'e> {
+    pub const fn span(&self) -> SpanRef<'e> {
+        match self {
+            Self::Instrumented(span) | Self::HandMade(span) => *span,
+        }
+    }
+}
+
+/// The run that began a trace of its own, or the hand-made span that may be it.
+pub fn orphan<'e>(handoff: &Handoff<'e>) -> Option<Orphan<'e>> {
+    match handoff.continuity() {
+        Some(Continuity::Orphaned) => {
+            let consumer = handoff.consumer()?;
+            Some(if consumer.span.is_instrumented_run() {
+                Orphan::Instrumented(consumer)
+            } else {
+                Orphan::HandMade(consumer)
+            })
+        }
+        Some(_) => None,
+        None => handoff.lookalikes.first().copied().map(Orphan::HandMade),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a rule is, and what every rule imports.
+//!
+//! A rule is one static and one function in one file, whose doc text is the
+//! user's documentation too (`tracelink explain`, `docs/diagnoses.md`). It reads
+//! [`Evidence`](crate::evidence::Evidence) and never changes it. A rule does not
+//! know the other rules: where it names one, it does so by its
+//! [slug](super::slug).
+
+use crate::evidence::{Handoff, Trace};
+use crate::model::{Severity, Station};
+
+pub use super::known::Known;
+pub use super::occurrence::Occurrence;
+pub(in crate::diagnosis) use super::quote;
+
+/// A cause, and how to tell that it is one.
+#[derive(Debug)]
+pub struct Diagnosis {
+    /// Stable: `TL` and three digits, the first of which is the station's.
+    pub code: &'static str,
+    /// The public name. Stable, and never changes its meaning.
+    pub slug: &'static str,
+    /// The station at which the context was lost.
+    pub station: Option<Station>,
+    /// The severity that it has unless an occurrence says otherwise.
+    pub severity: Severity,
+    /// The cause in one sentence, without a full stop.
+    pub summary: &'static str,
+    /// The user's documentation, in Markdown.
+    pub doc: &'static str,
+    pub check: Check,
+}
+
+/// What a diagnosis looks at.
+#[derive(Debug)]
+pub enum Check {
+    /// One hand-off. Of all diagnoses of this kind only the first that finds
+    /// something speaks, in the order of the registry's `SPEAKING_ORDER`.
+    Handoff(fn(&Handoff<'_>, &Known<'_>) -> Verdict),
+    /// One hand-off, besides whatever else is said of it.
+    Remark(fn(&Handoff<'_>, &Known<'_>) -> Verdict),
+    /// One trace.
+    Trace(fn(&Trace, &Known<'_>, &mut dyn FnMut(Occurrence))),
+    /// Services, queues, origins or the receiver as a whole.
+    Population(fn(&Known<'_>, &mut dyn FnMut(Occurrence))),
+}
+
+/// What a diagnosis says of a hand-off.
+#[derive(Debug)]
+pub enum Verdict {
+    Clean,
+    Finding(Box<Occurrence>),
+    /// Not to be said yet: a span may be on its way, or the message still
+    /// waits in its queue.
+    Wait,
+}
+
+impl From<Occurrence> for Verdict {
+    fn from(occurrence: Occurrence) -> Self {
+        Self::Finding(Box::new(occurrence))
+    }
+}
+
+/// Declares a diagnosis; its doc text is kept for the user.
+macro_rules! diagnosis {
+    (
+        $(#[doc = $doc:literal])*
+        pub static $name:ident = {
+            code: $code:literal,
+            slug: $slug:literal,
+            station: $station:expr,
+            severity: $severity:ident,
+            summary: $summary:literal,
+            check: $kind:ident($check:path),
+        }
+    ) => {
+        $(#[doc = $doc])*
+        pub static $name: $crate::diagnosis::rule::Diagnosis = $crate::diagnosis::rule::Diagnosis {
+            code: $code,
+            slug: $slug,
+            station: $station,
+            severity: $crate::model::Severity::$severity,
+            summary: $summary,
+            doc: concat!($($doc, "\n"),*),
+            check: $crate::diagnosis::rule::Check::$kind($check),
+        };
+    };
+}
+pub(crate) use diagnosis;
