@@ -1,8 +1,8 @@
 //! The "common issues" of the article that this began with, by what it says of them.
 
-use super::super::fault::Fault;
-use super::super::setup::{Form, HandMade, Propagator, Reader, Reads, Source};
-use super::{KEY, by_hand, hand};
+use super::hand_made::{KEY, by_hand, hand};
+use crate::demo::fault::Fault;
+use crate::demo::setup::{Form, HandMade, Propagator, Reader, Reads, Source};
 
 pub static FAULTS: &[Fault] = &[
     Fault {

@@ -1,9 +1,9 @@
 //! The context is in the message, but not in a form that can be read.
 
-use super::super::fault::Fault;
-use super::super::play::Incoming;
-use super::super::setup::{Form, Propagator, Reads, Source};
-use super::{KEY, by_hand, hand, reader};
+use super::hand_made::{KEY, by_hand, hand, reader};
+use crate::demo::fault::Fault;
+use crate::demo::play::Incoming;
+use crate::demo::setup::{Form, Propagator, Reads, Source};
 
 pub static FAULTS: &[Fault] = &[
     Fault {

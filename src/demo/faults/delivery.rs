@@ -1,7 +1,7 @@
 //! The message itself goes astray, or the task does.
 
-use super::super::fault::Fault;
-use super::super::setup::Order;
+use crate::demo::fault::Fault;
+use crate::demo::setup::Order;
 
 pub static FAULTS: &[Fault] = &[
     Fault {

@@ -1,9 +1,9 @@
 //! The context travels, and spans do not arrive.
 
-use super::super::fault::Fault;
-use super::super::play::Destination;
-use super::super::setup::{Form, Reader, Reads, Source};
-use super::hand;
+use super::hand_made::hand;
+use crate::demo::fault::Fault;
+use crate::demo::play::Destination;
+use crate::demo::setup::{Form, Reader, Reads, Source};
 
 /// Python's `OTEL_BSP_SCHEDULE_DELAY`, in milliseconds.
 const PYTHONS_DELAY: u64 = 5000;

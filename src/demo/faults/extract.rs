@@ -1,8 +1,8 @@
 //! The worker does not take the context up.
 
-use super::super::fault::Fault;
-use super::super::setup::{Form, HandMade, Propagator, Reader, Reads, Source};
-use super::{KEY, by_hand, hand, reader};
+use super::hand_made::{KEY, by_hand, hand, reader};
+use crate::demo::fault::Fault;
+use crate::demo::setup::{Form, HandMade, Propagator, Reader, Reads, Source};
 
 pub static FAULTS: &[Fault] = &[
     Fault {

@@ -1,9 +1,9 @@
 //! Healthy, however it looks: nothing may be said of these.
 
-use super::super::fault::Fault;
-use super::super::play::{Cast, Incoming};
-use super::super::setup::{Client, Email, Form, Order, Reads, Run, Source};
-use super::{by_hand, hand, reader};
+use super::hand_made::{by_hand, hand, reader};
+use crate::demo::fault::Fault;
+use crate::demo::play::{Cast, Incoming};
+use crate::demo::setup::{Client, Email, Form, Order, Reads, Run, Source};
 
 const WHOLE: &str = "one whole trace";
 

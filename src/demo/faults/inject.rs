@@ -1,9 +1,9 @@
 //! The producer does not hand the context over.
 
-use super::super::fault::Fault;
-use super::super::play::{Cast, Incoming};
-use super::super::setup::{Email, Form, Propagator, Reads, Source};
-use super::{by_hand, hand, reader};
+use super::hand_made::{KEY, by_hand, hand, reader};
+use crate::demo::fault::Fault;
+use crate::demo::play::{Cast, Incoming};
+use crate::demo::setup::{Email, Form, Propagator, Reads, Source};
 
 pub static FAULTS: &[Fault] = &[
     Fault {
@@ -30,7 +30,7 @@ pub static FAULTS: &[Fault] = &[
         also: &[],
         change: |play| {
             by_hand(play);
-            hand(play, Source::Nothing, Form::Json(super::KEY.to_owned()));
+            hand(play, Source::Nothing, Form::Json(KEY.to_owned()));
         },
     },
     Fault {

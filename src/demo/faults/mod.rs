@@ -1,44 +1,74 @@
-//! The faults by family, as tables.
+//! The faults by family, as tables, and all of them.
 
 mod article;
 mod carry;
 mod delivery;
 mod export;
 mod extract;
+mod hand_made;
 mod healthy;
 mod inject;
 mod sampling;
 
-pub use article::FAULTS as ARTICLE;
-pub use carry::FAULTS as CARRY;
-pub use delivery::FAULTS as DELIVERY;
-pub use export::FAULTS as EXPORT;
-pub use extract::FAULTS as EXTRACT;
-pub use healthy::FAULTS as HEALTHY;
-pub use inject::FAULTS as INJECT;
-pub use sampling::FAULTS as SAMPLING;
+use super::fault::Fault;
 
-use super::play::Play;
-use super::setup::{Form, HandMade, Reader, Reads, Source};
-
-/// The key under which the article's code keeps its carrier.
-const KEY: &str = "trace_context";
-
-/// The application of the article: no instrumentor for Celery, a carrier in a
-/// header of its own, a consumer span written by hand.
-fn by_hand(play: &mut Play) {
-    hand(play, Source::Current, Form::Json(KEY.to_owned()));
-    reader(play, Reads::Json(KEY.to_owned()));
+/// Every fault, by the station at which it breaks the trace, the healthy last.
+pub fn all() -> impl Iterator<Item = &'static Fault> {
+    [
+        inject::FAULTS,
+        carry::FAULTS,
+        extract::FAULTS,
+        sampling::FAULTS,
+        export::FAULTS,
+        delivery::FAULTS,
+        article::FAULTS,
+        healthy::FAULTS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
-/// A carrier written by hand in the API, instead of the instrumentor's.
-fn hand(play: &mut Play, source: Source, form: Form) {
-    play.api.instrumentor = false;
-    play.api.by_hand = Some(HandMade { source, form });
+/// The fault of that slug.
+pub fn find(slug: &str) -> Option<&'static Fault> {
+    all().find(|fault| fault.slug == slug)
 }
 
-/// A consumer span written by hand in the worker, instead of the instrumentor's.
-fn reader(play: &mut Play, reads: Reads) {
-    play.worker.instrumentor = None;
-    play.worker.by_hand = Some(Reader { reads, drops_context: false, leaks: false });
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::demo::play::Play;
+
+    #[test]
+    fn slugs_are_unique_and_what_is_expected_is_a_diagnosis() {
+        let mut slugs = BTreeSet::new();
+        for fault in all() {
+            assert!(slugs.insert(fault.slug), "{} twice", fault.slug);
+            assert!(
+                fault.expects.is_none_or(|slug| crate::diagnosis::find(slug).is_some()),
+                "{}",
+                fault.slug
+            );
+            assert!(!fault.what.is_empty() && !fault.seen.is_empty(), "{}", fault.slug);
+        }
+    }
+
+    #[test]
+    fn what_both_applications_act_out_has_one_slug_and_one_name() {
+        let python = crate::demo::python_app::manifest();
+        let both: Vec<_> = all().filter_map(|fault| Some((fault, python.find(fault.slug)?))).collect();
+        for (fault, entry) in &both {
+            assert_eq!(entry.expect.as_deref(), fault.expects, "{}", fault.slug);
+        }
+        assert!(!both.is_empty(), "the two have no fault in common");
+    }
+
+    #[test]
+    fn every_fault_changes_something() {
+        let healthy = format!("{:?}", Play::default());
+        for fault in all().filter(|fault| fault.slug != "healthy") {
+            assert_ne!(format!("{:?}", fault.play()), healthy, "{}", fault.slug);
+        }
+    }
 }

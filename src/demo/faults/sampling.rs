@@ -1,7 +1,7 @@
 //! The context travels, and says that nothing is recorded, or is not heeded.
 
-use super::super::fault::Fault;
-use super::super::setup::Sampler;
+use crate::demo::fault::Fault;
+use crate::demo::setup::Sampler;
 
 pub static FAULTS: &[Fault] = &[
     Fault {

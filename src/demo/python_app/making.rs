@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use super::environment::EnvironmentError;
+use super::error::EnvironmentError;
 use super::process::{Ended, Process, SharedWarden};
 use super::warden::Warden;
 

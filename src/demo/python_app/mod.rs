@@ -10,6 +10,7 @@
 mod act;
 mod assets;
 mod environment;
+mod error;
 mod ledger;
 mod making;
 mod manifest;
@@ -20,6 +21,7 @@ mod warden;
 
 pub use act::{Options, give};
 pub use assets::cache_folder;
-pub use environment::{Environment, EnvironmentError, make};
+pub use environment::{Environment, make};
+pub use error::EnvironmentError;
 pub use making::Making;
 pub use manifest::{Entry, Manifest, manifest};

@@ -3,6 +3,7 @@
 //!
 //! It has no notion of a current span: a parent is handed on, or it is not.
 
+mod context;
 mod export;
 mod propagate;
 
@@ -12,19 +13,9 @@ use opentelemetry_proto::tonic::trace::v1::{Span, Status, span, status};
 
 use super::clock;
 use super::setup::{Propagator, Sampler, Telemetry};
+pub use context::Context;
 use export::Batch;
 pub use propagate::Carrier;
-
-/// The identity of a span, as it travels.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Context {
-    pub trace_id: u128,
-    pub span_id: u64,
-    /// The span's own parent, which Jaeger's header names too; 0 for none, and
-    /// for a span of another process.
-    pub parent_id: u64,
-    pub sampled: bool,
-}
 
 /// What a span hangs under.
 #[derive(Clone, Copy, Debug)]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Propagator};
-use crate::model::{Sampling, SpanContext};
+use super::context::Context;
+use crate::demo::setup::Propagator;
 use crate::wire::context::{b3, jaeger, w3c};
 
 /// Header names and values.
@@ -52,17 +52,6 @@ pub fn extract(propagators: &[Propagator], carrier: &Carrier) -> Option<Context>
         Propagator::Jaeger => jaeger::read(header("uber-trace-id")?).ok(),
     };
     propagators.iter().filter_map(read).next_back().map(Context::from)
-}
-
-impl From<SpanContext> for Context {
-    fn from(context: SpanContext) -> Self {
-        Self {
-            trace_id: u128::from_be_bytes(context.trace_id.bytes()),
-            span_id: u64::from_be_bytes(context.span_id.bytes()),
-            parent_id: 0,
-            sampled: context.sampling != Sampling::NotSampled,
-        }
-    }
 }
 
 #[cfg(test)]
