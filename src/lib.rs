@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Each module says what it is for and what it refuses to know; the test
-//! `tests/layers.rs` holds them to it.
+//! `tests/layers` holds them to it.
 
 pub mod broker;
 pub mod bundle;

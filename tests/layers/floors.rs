@@ -1,0 +1,82 @@
+//! Imports point down. The floors are those of `docs/architecture.md`.
+
+use std::collections::BTreeSet;
+
+use crate::resolve::Place;
+use crate::source::{Name, Sources, lies_in};
+
+/// The rooms by floor, the ground floor first. Of its own floor a room may use
+/// only itself.
+const FLOORS: &[&[&str]] = &[
+    &["model"],
+    &["wire"],
+    &["evidence"],
+    &["diagnosis"],
+    &["report", "broker", "receiver", "bundle", "files", "query"],
+    &["live"],
+    &["view"],
+    &["demo", "cli"],
+    &["command"],
+    &["main"],
+];
+
+/// What a room may not use, though it lies below.
+const STRANGERS: &[(&str, &[&str])] = &[
+    ("broker", &["diagnosis"]),
+    ("receiver", &["diagnosis"]),
+    ("bundle", &["diagnosis"]),
+    ("files", &["diagnosis"]),
+    ("query", &["diagnosis"]),
+    ("broker/redis", &["broker/rabbitmq"]),
+    ("broker/rabbitmq", &["broker/redis"]),
+    ("view", &["broker", "receiver", "bundle", "files", "query"]),
+];
+
+fn floor_of(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// Every name that leads where its room may not look.
+pub fn complaints(sources: &Sources) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (file, names) in sources.names.iter().enumerate() {
+        let (path, room) = (&sources.files[file], sources.room(file));
+        // It declares the rooms.
+        if room == "lib" {
+            continue;
+        }
+        let Some(floor) = floor_of(room) else {
+            complaints.push(format!("{path}: the room `{room}` is on no floor"));
+            continue;
+        };
+        for name in names {
+            for used in used(sources, name) {
+                let other = used.split('/').next().unwrap_or_default();
+                let is_above = floor_of(other).is_some_and(|other_floor| {
+                    other_floor > floor || (other_floor == floor && other != room)
+                });
+                let is_strange = STRANGERS.iter().any(|(whose, strangers)| {
+                    lies_in(path, whose) && strangers.iter().any(|stranger| lies_in(&used, stranger))
+                });
+                if is_above || is_strange {
+                    let written = name.path.join("::");
+                    complaints.push(format!("{path}:{}: `{room}` uses `{other}`: {written}", name.line));
+                }
+            }
+        }
+    }
+    complaints.dedup();
+    complaints
+}
+
+/// The files and modules that a name leads to or through, by their paths below `src`.
+fn used(sources: &Sources, name: &Name) -> BTreeSet<String> {
+    let of_places = name.places.iter().filter_map(|place| match place {
+        Place::Item(file) => Some(sources.files[*file].clone()),
+        Place::Module(path) => Some(path.join("/")),
+        Place::Outside(_) => None,
+    });
+    // The root only passes on.
+    let of_modules = name.through.iter().map(|file| sources.files[*file].clone());
+    of_places.chain(of_modules.filter(|path| path != "lib.rs")).map(|path| path.replace(".rs", "")).collect()
+}
