@@ -29,6 +29,8 @@ pub enum Format {
     /// `elasticapm.trace_parent_string` (and `elastic-apm-traceparent`): a
     /// `traceparent` under a name that only Elastic reads.
     Elastic,
+    /// A trace id and a span id under names of an application's own.
+    Ids,
 }
 
 impl Format {
@@ -44,6 +46,7 @@ impl Format {
             Self::XRay => "xray",
             Self::Sentry => "sentry",
             Self::Elastic => "elastic",
+            Self::Ids => "ids",
         }
     }
 
@@ -57,7 +60,7 @@ impl Format {
             Self::Jaeger => Some("jaeger"),
             Self::OtTrace => Some("ottrace"),
             Self::XRay => Some("xray"),
-            Self::Datadog | Self::Sentry | Self::Elastic => None,
+            Self::Datadog | Self::Sentry | Self::Elastic | Self::Ids => None,
         }
     }
 
@@ -69,14 +72,15 @@ impl Format {
             Self::Jaeger => Some("opentelemetry-propagator-jaeger"),
             Self::OtTrace => Some("opentelemetry-propagator-ot-trace"),
             Self::XRay => Some("opentelemetry-propagator-aws-xray"),
-            Self::W3c | Self::Datadog | Self::Sentry | Self::Elastic => None,
+            Self::W3c | Self::Datadog | Self::Sentry | Self::Elastic | Self::Ids => None,
         }
     }
 
-    /// Whether one vendor's agent writes this beside, and not instead of, what
-    /// OpenTelemetry reads. Such a context never conflicts with another.
+    /// Whether one vendor's agent, or the application for a purpose of its own,
+    /// writes this beside, and not instead of, what OpenTelemetry reads. Such a
+    /// context never conflicts with another.
     pub const fn is_vendor(self) -> bool {
-        matches!(self, Self::Datadog | Self::XRay | Self::Sentry | Self::Elastic)
+        matches!(self, Self::Datadog | Self::XRay | Self::Sentry | Self::Elastic | Self::Ids)
     }
 }
 

@@ -1,7 +1,10 @@
 //! JSON as plain values, of which there are only so many.
 //!
 //! `[0,0,…]` of 16 MiB, which deflates to a few kilobytes, is a value of 256 MiB.
+//! An integer of more than 64 bits, as Python writes a trace id, is read as the
+//! text of its digits: as a number it would lose most of them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -18,10 +21,61 @@ const VALUES: usize = 100_000;
 /// What `serde_json` says; that there are more values, too.
 pub fn read(json: &[u8]) -> Result<Value, serde_json::Error> {
     let mut room = VALUES;
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let json = with_long_integers_quoted(json);
+    let mut deserializer = serde_json::Deserializer::from_slice(&json);
     let value = Bounded(&mut room).deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// An integer of more digits may need more than 64 bits.
+const DIGITS: usize = 19;
+
+/// The document with each integer of more than 64 bits as a text. What is no
+/// JSON stays none.
+fn with_long_integers_quoted(json: &[u8]) -> Cow<'_, [u8]> {
+    let mut quoted: Vec<u8> = Vec::new();
+    // Up to where it was copied, and where the search goes on.
+    let (mut copied, mut at) = (0, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => at += 1 + text_length(&json[at + 1..]),
+            b'0'..=b'9' => {
+                let length = json[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let is_integer = !matches!(json.get(at + length), Some(b'.' | b'e' | b'E'))
+                    && !matches!(json[..at].last(), Some(b'.' | b'e' | b'E' | b'-' | b'+'));
+                let is_long = || {
+                    std::str::from_utf8(&json[at..at + length]).is_ok_and(|text| text.parse::<u64>().is_err())
+                };
+                if length > DIGITS && is_integer && is_long() {
+                    quoted.extend_from_slice(&json[copied..at]);
+                    quoted.push(b'"');
+                    quoted.extend_from_slice(&json[at..at + length]);
+                    quoted.push(b'"');
+                    copied = at + length;
+                }
+                at += length;
+            }
+            _ => at += 1,
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(json);
+    }
+    quoted.extend_from_slice(&json[copied..]);
+    Cow::Owned(quoted)
+}
+
+/// How long a text is after its opening quote, the closing one included.
+fn text_length(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', rest.get(at..).unwrap_or_default()) {
+        if rest[at + found] == b'"' {
+            return at + found + 1;
+        }
+        at += found + 2;
+    }
+    rest.len()
 }
 
 struct Bounded<'r>(&'r mut usize);
@@ -97,6 +151,20 @@ mod tests {
         let value = json!([["o1", {"n": 2, "f": 1.5, "é": [true, null, -3]}], {}, u64::MAX]);
         assert_eq!(read(value.to_string().as_bytes()).expect("JSON"), value);
         assert!(read(b"[1] 2").is_err() && read(b"").is_err());
+    }
+
+    #[test]
+    fn an_integer_beyond_64_bits_keeps_its_digits() {
+        let id = "277896087055150629367166123606433568090";
+        let json = format!(r#"{{"a\"{id}": [{id}, -{id}, {id}.5, {id}e2, 18446744073709551615, "{id}"]}}"#);
+        let value = read(json.as_bytes()).expect("JSON");
+        let list = value[format!("a\"{id}")].as_array().expect("a list");
+        assert_eq!(list[0], id);
+        assert!(list[1].is_f64() && list[2].is_f64() && list[3].is_f64(), "{list:?}");
+        assert_eq!(list[4], u64::MAX);
+        assert_eq!(list[5], id);
+        assert_eq!(read(id.as_bytes()).expect("JSON"), id);
+        assert!(read(format!("{id}{{").as_bytes()).is_err() && read(b"\"\\").is_err());
     }
 
     #[test]

@@ -193,6 +193,8 @@ impl<'v> Carrier<'v> {
             }),
             Format::XRay => xray::read(text).map(Some),
             Format::Sentry => sentry::read(text).map(Some),
+            // No field of a propagator holds them.
+            Format::Ids => Ok(None),
         }
     }
 

@@ -4,9 +4,11 @@
 
 use serde_json::{Map, Value};
 
+use super::bounded;
 use super::carrier::Carrier;
 use super::survey::Survey;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
+use crate::wire::context::ids;
 
 /// What stands for a value that is kept from everybody.
 pub const HIDDEN: &str = "***";
@@ -50,8 +52,12 @@ fn search(value: &Value, depth: usize) -> Option<Value> {
                 Some(serde_json::json!({"__type__": "bytes", "__value__": text}))
             }
             None => {
-                let kept =
-                    map.iter().filter_map(|(name, value)| Some((name.clone(), member(name, value, depth)?)));
+                let own_ids = ids_of(map.iter().map(|(name, value)| (name.as_str(), value)));
+                let kept = map.iter().filter_map(|(name, value)| {
+                    let is_id = own_ids.contains(&name.as_str());
+                    let kept = if is_id { value.clone() } else { member(name, value, depth)? };
+                    Some((name.clone(), kept))
+                });
                 let kept: Map<_, _> = kept.collect();
                 let has_some = kept.values().any(|value| !is_empty(value));
                 (has_some || (map.is_empty())).then_some(Value::Object(kept))
@@ -65,13 +71,27 @@ fn search(value: &Value, depth: usize) -> Option<Value> {
                 let kept: Vec<_> = kept.collect();
                 return (!kept.is_empty()).then_some(Value::Array(kept));
             }
-            let kept: Vec<_> = list.iter().map(|value| search(value, depth)).collect();
+            let mut kept: Vec<_> = list.iter().map(|value| search(value, depth)).collect();
+            for (place, pair) in list.windows(2).enumerate() {
+                if ids::of_two(&pair[0], &pair[1]).is_some() {
+                    kept[place] = Some(pair[0].clone());
+                    kept[place + 1] = Some(pair[1].clone());
+                }
+            }
             let has_some = kept.iter().any(Option::is_some);
             has_some.then(|| kept.into_iter().map(Option::unwrap_or_default).collect())
         }
         Value::String(text) => search_text(text, depth).map(Value::String),
         Value::Null | Value::Bool(_) | Value::Number(_) => None,
     }
+}
+
+/// The names among these that hold a trace id and a span id together.
+pub fn ids_of<'v>(members: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -> Vec<&'v str> {
+    let own = members.clone().filter(|(name, _)| !Carrier::knows(name)).take(Survey::MEMBERS);
+    let Some(pair) = ids::of_mapping(own) else { return Vec::new() };
+    let is_number = |name: &&str| members.clone().any(|(other, value)| other == *name && value.is_number());
+    [pair.trace, pair.span].into_iter().chain(pair.flags.filter(is_number)).collect()
 }
 
 /// A text that is a context, or in which a carrier is wrapped: as it was
@@ -89,7 +109,7 @@ fn search_text(text: &str, depth: usize) -> Option<String> {
     match unwrapped(text.trim()) {
         None => Some(text.to_owned()),
         Some(_) => {
-            let inner: Option<Value> = serde_json::from_str(text.trim()).ok();
+            let inner: Option<Value> = bounded::read(text.trim().as_bytes()).ok();
             match inner {
                 Some(inner) => Some(search(&inner, depth)?.to_string()),
                 None => python_repr(text, depth),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::body::TaskBody;
 use super::bounded;
 use super::envelope::Envelope;
-use super::kept::{HIDDEN, context_under, contexts_of};
+use super::kept::{HIDDEN, context_under, contexts_of, ids_of};
 use super::result::{TRACEBACK, as_json, is_told, read_status, tail};
 
 /// What stands for an entry that is no Celery message: its content is nobody's
@@ -58,7 +58,12 @@ fn hide_custom<'n>(members: &mut Map<String, Value>, custom: impl Iterator<Item 
             members.insert(repr.to_owned(), contexts);
         }
     }
-    for name in custom {
+    let custom: Vec<_> = custom.collect();
+    let own_ids: Vec<String> = {
+        let values = custom.iter().filter_map(|name| Some((*name, members.get(*name)?)));
+        ids_of(values).into_iter().map(str::to_owned).collect()
+    };
+    for name in custom.into_iter().filter(|name| own_ids.iter().all(|id| id != name)) {
         if let Some(value) = members.get_mut(name) {
             *value = context_under(name, value).unwrap_or_else(|| HIDDEN.into());
         }
@@ -227,6 +232,21 @@ mod tests {
         {
             assert!(redacted.contains(kept), "{kept}: {redacted}");
         }
+    }
+
+    #[test]
+    fn ids_of_an_applications_own_are_kept_and_what_stands_beside_them_is_not() {
+        const TRACE: &str = "277896087055150629367166123606433568090";
+        let context = json!({"trace_id": TRACE, "span_id": 10_392_982_573_381_266_718_u64, "who": "bob"});
+        let entry = json!({
+            "body": json!([[TRACE, "10392982573381266718", "bob"], {"telemetry": {"links": [{"context": context}]}}, {}]).to_string(),
+            "headers": {"task": "pay", "id": "1", "trace_id": TRACE, "span_id": "10392982573381266718", "who": "bob"},
+            "properties": {},
+        });
+        let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
+        assert!(!redacted.contains("bob"), "{redacted}");
+        assert_eq!(redacted.matches(TRACE).count(), 3, "{redacted}");
+        assert_eq!(redacted.matches("10392982573381266718").count(), 3, "{redacted}");
     }
 
     #[test]

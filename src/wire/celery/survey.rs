@@ -9,7 +9,7 @@ use super::carrier::{Carrier, Found};
 use super::result::cut;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
 use crate::model::{EmptyCarrier, Encoding, Flaw, Format, Mark, Place, Sighting, SpanContext};
-use crate::wire::context::w3c;
+use crate::wire::context::{ids, w3c};
 
 /// What a survey of a message finds.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ impl Survey {
     const NAME: usize = 64;
     /// How many values within headers and arguments are looked at.
     const VALUES: usize = 10_000;
+    /// How many members of a mapping are looked at for a pair of ids.
+    pub const MEMBERS: usize = 128;
     /// How many carriers within carriers are looked into: `headers.headers.trace_context`.
     const WRAPPINGS: usize = 3;
     /// How many levels of arguments are looked through for a carrier.
@@ -131,6 +133,7 @@ impl Survey {
         let trail = trail.key(name);
         match arguments {
             Value::Array(list) => {
+                self.neighbours(list, &trail, &Place::Body);
                 for (index, value) in list.iter().enumerate() {
                     self.search(value, &trail.index(index), &Place::Body, Encoding::Flat, Self::ARGUMENTS);
                 }
@@ -151,17 +154,18 @@ impl Survey {
     /// Reads the contexts that lie flat among `entries`.
     fn flat<'v>(
         &mut self,
-        entries: impl Iterator<Item = (&'v str, &'v Value)>,
+        entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
         trail: &Trail<'_>,
         place: &Place,
     ) -> Carrier<'v> {
         let mut carrier = Carrier::default();
-        for (key, value) in entries {
+        for (key, value) in entries.clone() {
             carrier.put(key, value);
         }
         for found in carrier.contexts() {
             self.note_context(&found, trail, place, Encoding::Flat);
         }
+        self.ids(entries, trail, place, Encoding::Flat);
         carrier
     }
 
@@ -198,9 +202,36 @@ impl Survey {
             return self.mapping(entries(&pairs), trail, place, Encoding::Other, depth);
         }
         let Some(depth) = depth.checked_sub(1) else { return };
+        self.neighbours(list, trail, place);
         for (index, value) in list.iter().enumerate() {
             self.search(value, &trail.index(index), place, Encoding::Other, depth);
         }
+    }
+
+    /// Notes a trace id and a span id that follow each other in a list.
+    fn neighbours(&mut self, list: &[Value], trail: &Trail<'_>, place: &Place) {
+        let pairs = list.windows(2).take(self.budget).enumerate();
+        let found = pairs.filter_map(|(index, pair)| Some((index, pair, ids::of_two(&pair[0], &pair[1])?)));
+        for (index, pair, context) in found {
+            let text = format!("{}, {}", plain(&pair[0]), plain(&pair[1]));
+            self.push(&trail.index(index), place.clone(), Encoding::Other, Format::Ids, &text, Ok(context));
+        }
+    }
+
+    /// Notes a trace id and a span id under names of the application's own.
+    fn ids<'v>(
+        &mut self,
+        entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
+        trail: &Trail<'_>,
+        place: &Place,
+        encoding: Encoding,
+    ) {
+        let own = entries.filter(|(key, _)| !Carrier::knows(key)).take(self.budget.min(Self::MEMBERS));
+        let Some(pair) = ids::of_mapping(own.clone()) else { return };
+        let text_of = |key: &str| own.clone().find(|(name, _)| *name == key).map(|(_, value)| plain(value));
+        let (Some(trace), Some(span)) = (text_of(pair.trace), text_of(pair.span)) else { return };
+        let text = format!("{trace}, {}: {span}", pair.span);
+        self.push(&trail.key(pair.trace), place.clone(), encoding, Format::Ids, &text, Ok(pair.context));
     }
 
     fn mapping<'v>(
@@ -218,6 +249,7 @@ impl Survey {
         for found in carrier.contexts() {
             self.note_context(&found, trail, place, encoding);
         }
+        self.ids(entries.clone(), trail, place, encoding);
         let Some(depth) = depth.checked_sub(1) else { return };
         for (key, value) in entries.filter(|(key, _)| !Carrier::knows(key)) {
             self.search(value, &trail.key(key), place, encoding, depth);
@@ -237,6 +269,8 @@ impl Survey {
         } else if let Ok(context) = w3c::read(text) {
             // A `traceparent` under a name of the application's own.
             self.push(trail, place.clone(), outer, Format::W3c, text, Ok(context));
+        } else if let Some(context) = ids::of_text(text) {
+            self.push(trail, place.clone(), outer, Format::Ids, text, Ok(context));
         }
     }
 
@@ -360,6 +394,11 @@ impl fmt::Display for Trail<'_> {
             Step::Index(index) => write!(f, "[{index}]"),
         }
     }
+}
+
+/// A text or a number as it stands.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The members of an object.

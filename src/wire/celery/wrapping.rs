@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::bounded;
 use crate::model::Encoding;
 
 /// The text in kombu's wrapper for bytes, `{"__type__": "bytes", "__value__": "…"}`
@@ -13,7 +14,7 @@ pub fn bytes_of(map: &Map<String, Value>) -> Option<&str> {
 
 /// The value that a text holds, and how it is written there.
 pub fn unwrapped(text: &str) -> Option<(Encoding, Value)> {
-    let json = || serde_json::from_str(text).ok();
+    let json = || bounded::read(text.as_bytes()).ok();
     match text.as_bytes().first()? {
         b'{' => {
             let value = json().map(|value| (Encoding::JsonText, value));
@@ -22,7 +23,7 @@ pub fn unwrapped(text: &str) -> Option<(Encoding, Value)> {
         b'[' => json().map(|value| (Encoding::JsonText, value)),
         b'"' => match json()? {
             Value::String(inner) => {
-                serde_json::from_str(inner.trim()).ok().map(|value| (Encoding::JsonInJson, value))
+                bounded::read(inner.trim().as_bytes()).ok().map(|value| (Encoding::JsonInJson, value))
             }
             _ => None,
         },

@@ -3,6 +3,7 @@
 
 pub mod b3;
 pub mod datadog;
+pub mod ids;
 pub mod jaeger;
 pub mod ot_trace;
 pub mod sentry;

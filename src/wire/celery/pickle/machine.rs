@@ -368,13 +368,22 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// A little-endian, signed number of any length; what does not fit is null.
+/// A little-endian, signed number of any length. One that JSON has no number for
+/// becomes the text of its digits, as an id of 128 bits does; what is longer
+/// becomes null.
 fn long(bytes: &[u8]) -> Value {
     let Some(last) = bytes.last() else { return 0.into() };
-    if bytes.len() > 8 {
+    let bytes = if bytes.len() == 17 && *last == 0 { &bytes[..16] } else { bytes };
+    if bytes.len() > 16 {
         return Value::Null;
     }
-    let mut number = if last & 0x80 == 0 { [0; 8] } else { [0xff; 8] };
+    // A seventeenth byte of zeros says that the highest bit is no sign.
+    let is_negative = last & 0x80 != 0;
+    let mut number = if is_negative { [0xff; 16] } else { [0; 16] };
     number[..bytes.len()].copy_from_slice(bytes);
-    i64::from_le_bytes(number).into()
+    if is_negative {
+        return i64::try_from(i128::from_le_bytes(number)).map_or(Value::Null, Value::from);
+    }
+    let number = u128::from_le_bytes(number);
+    u64::try_from(number).map_or_else(|_| number.to_string().into(), Value::from)
 }

@@ -244,3 +244,29 @@ fn what_is_kept_is_bounded() {
         }
     }
 }
+
+#[test]
+fn ids_of_an_applications_own_are_found_in_any_shape() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const SPAN: &str = "00f067aa0ba902b7";
+    let number = u128::from_str_radix(TRACE, 16).expect("digits").to_string();
+    let span = u64::from_str_radix(SPAN, 16).expect("digits");
+    let link = json!({"links": [{"context": {"trace_id": number, "span_id": span, "trace_flags": 1}}]});
+    for arguments in [
+        json!({"telemetry_context": link}),
+        json!({"trace_id": TRACE, "span_id": SPAN}),
+        json!([TRACE, SPAN]),
+        json!([{"order": 7}, [number, span]]),
+        json!([format!("{TRACE}:{SPAN}")]),
+        json!([json!({"trace_id": TRACE, "span_id": SPAN}).to_string()]),
+    ] {
+        let mut survey = Survey::default();
+        survey.arguments(&arguments, "kwargs");
+        let [found] = &survey.contexts[..] else { panic!("{arguments}: {:?}", survey.contexts) };
+        assert_eq!((found.format, &found.place), (Format::Ids, &Place::Body), "{arguments}");
+        let context = found.context().expect("valid");
+        assert_eq!(context.trace_id.to_string(), TRACE, "{arguments}");
+        assert_eq!(context.span_id.to_string(), SPAN, "{arguments}");
+    }
+    assert_eq!(valid(&json!({"trace_id": TRACE, "span_id": SPAN})).len(), 1);
+}
