@@ -2,6 +2,7 @@
 //! what must be said of each in three views (`fixtures/corpus/README.md`).
 
 mod labels;
+mod sentence;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,9 @@ fn diagnose(files: &[PathBuf]) -> Report {
     let notices = read_evidence(files, &Reading::default(), &mut evidence).expect("readable evidence");
     let unexpected: Vec<_> = notices.iter().filter(|notice| notice.line.is_some()).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
-    report(&evidence, evidence.clock(), Listing::default())
+    let report = report(&evidence, evidence.clock(), Listing::default());
+    sentence::assert_made_of_contexts(&report);
+    report
 }
 
 /// Scores every case in one view, on the files that `pick` names.

@@ -2,10 +2,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "UPDATE_DOCS is the test's own switch")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tracelink::diagnosis;
+use tracelink::model::Key;
 use tracelink::report::explanation;
 
 #[test]
@@ -22,6 +23,40 @@ fn codes_and_slugs_are_unique_and_documented() {
         }
         assert!(!diagnosis.summary.ends_with('.'), "{code}: a summary has no full stop");
         assert!(diagnosis::find(&code.to_lowercase()).is_some_and(|found| found.slug == diagnosis.slug));
+    }
+}
+
+/// A program reads what a key stands for in the schema, a person in the source.
+#[test]
+fn the_schema_describes_every_key_of_a_context() {
+    let text = include_str!("../docs/tracelink-1.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(text).expect("JSON");
+    let described = &schema["$defs"]["finding"]["properties"]["context"]["properties"];
+    let described: BTreeMap<_, _> = described
+        .as_object()
+        .expect("properties")
+        .iter()
+        .map(|(key, value)| (key.as_str(), value["description"].as_str().expect("a description")))
+        .collect();
+    let known: BTreeMap<_, _> = Key::ALL.iter().map(|(key, doc)| (key.name(), doc.trim())).collect();
+    assert_eq!(described, known);
+}
+
+/// Whoever asks where the fix for a code stands finds it by the code.
+#[test]
+fn each_fix_says_what_it_mends() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/advice");
+    let files = std::fs::read_dir(folder).expect("the fixes").map(|entry| entry.expect("readable").path());
+    let texts: Vec<_> = files.map(|file| std::fs::read_to_string(file).expect("UTF-8")).collect();
+    let said: BTreeSet<_> = texts
+        .iter()
+        .flat_map(|text| text.match_indices("TL").map(|(at, _)| &text[at..text.len().min(at + 5)]))
+        .collect();
+    for diagnosis in diagnosis::all() {
+        // An exception of the application's own is not ours to mend.
+        if diagnosis.slug != "task-failed" {
+            assert!(said.contains(diagnosis.code), "no fix says that it mends {}", diagnosis.code);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 #[allow(dead_code, reason = "each test reads the labels in its own way")]
 mod labels;
+mod sentence;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,9 @@ fn read(paths: &[PathBuf], evidence: &mut Evidence) {
 fn diagnose(paths: &[PathBuf]) -> Report {
     let mut evidence = Evidence::default();
     read(paths, &mut evidence);
-    report(&evidence, evidence.clock(), Listing::default())
+    let report = report(&evidence, evidence.clock(), Listing::default());
+    sentence::assert_made_of_contexts(&report);
+    report
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::slug::Slug;
 use crate::evidence::Handoff;
-use crate::model::{Alternative, Confidence, Quote, Severity};
+use crate::model::{Alternative, Confidence, Key, Quote, Sentence, Severity, Value};
 
 /// What a diagnosis found, before like is put to like.
 ///
@@ -17,7 +17,7 @@ pub struct Occurrence {
     pub severity: Option<Severity>,
     pub confidence: Confidence,
     /// Where it differs from the diagnosis's summary.
-    pub message: Option<String>,
+    pub sentence: Option<Sentence>,
     pub fix: Vec<String>,
     pub needs: Vec<String>,
     pub alternatives: Vec<Alternative>,
@@ -37,7 +37,7 @@ impl Occurrence {
             variant: None,
             severity: None,
             confidence,
-            message: None,
+            sentence: None,
             fix: Vec::new(),
             needs: Vec::new(),
             alternatives: Vec::new(),
@@ -76,10 +76,24 @@ impl Occurrence {
         self
     }
 
-    /// The cause in one sentence, where the summary is too general.
+    /// The cause in one sentence, where the summary is too general. It takes a
+    /// text of the source alone: one that varies is said by [`Self::says_with`].
     #[must_use]
-    pub fn says(mut self, message: impl Into<String>) -> Self {
-        self.message = Some(message.into());
+    pub fn says(mut self, text: &'static str) -> Self {
+        self.sentence = Some(Sentence::plain(text));
+        self
+    }
+
+    /// The same, with parts that vary: each stands in the template as its key in
+    /// braces, and in the finding's context.
+    #[must_use]
+    pub fn says_with<V: Into<Value>>(
+        mut self,
+        template: &'static str,
+        parts: impl IntoIterator<Item = (Key, V)>,
+    ) -> Self {
+        let context = parts.into_iter().map(|(key, value)| (key, value.into())).collect();
+        self.sentence = Some(Sentence::new(template, context));
         self
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::Mark;
+use super::{Mark, Sentence};
 
 /// How bad it is. Ordered so that the worst comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -162,8 +162,12 @@ pub struct Finding {
     pub severity: Severity,
     pub confidence: Confidence,
     pub station: Option<Station>,
-    /// The cause, in one sentence without a full stop.
+    /// The cause, in one sentence without a full stop: `sentence` with its parts
+    /// put in.
     pub message: String,
+    /// What the message is made of. In JSON its parts are `context`.
+    #[serde(flatten)]
+    pub sentence: Sentence,
     /// Lines to paste.
     pub fix: Vec<String>,
     /// What evidence would make it certain.

@@ -14,6 +14,7 @@ mod message;
 mod report;
 mod result;
 mod sample;
+mod sentence;
 mod span;
 mod time;
 
@@ -28,6 +29,7 @@ pub use report::{
 };
 pub use result::{Exception, TaskResult, TaskStatus};
 pub use sample::Sample;
+pub use sentence::{Context, Key, Sentence, Value, key};
 pub use span::{
     AttributeValue, CeleryAction, Invalid, ParentOrigin, Resource, Scope, Span, SpanKind, SpanStatus,
 };

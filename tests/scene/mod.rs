@@ -3,6 +3,9 @@
 
 #![allow(dead_code, reason = "each test plays some of it")]
 
+#[path = "../sentence/mod.rs"]
+mod sentence;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -120,7 +123,9 @@ impl Scene {
     }
 
     pub fn report(self) -> Report {
-        report(&self.evidence, self.evidence.clock(), Listing::default())
+        let report = report(&self.evidence, self.evidence.clock(), Listing::default());
+        sentence::assert_made_of_contexts(&report);
+        report
     }
 }
 

@@ -2,7 +2,7 @@ use super::reading::{began_anew, root_of, unread_message};
 use crate::diagnosis::advice::{instrumentation, propagators};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Severity, Station};
+use crate::model::{Severity, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -41,9 +41,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let mut found = Occurrence::likely()
         .about(handoff)
         .variant(vendor)
-        .says(format!(
-            "the message carries {vendor} context only, which a worker with OpenTelemetry does not read"
-        ))
+        .says_with(
+            "the message carries {vendor} context only, which a worker with OpenTelemetry does not read",
+            [(key::VENDOR, vendor)],
+        )
         .quote(quote::sighting(message, first));
     found = match first.format.propagator() {
         Some(_) => found.fix(propagators::read_vendor(first.format)),

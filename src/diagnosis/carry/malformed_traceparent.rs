@@ -2,7 +2,7 @@ use super::reading::{is_readable, unread_message};
 use crate::diagnosis::advice::{carrier, propagators};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{FlawKind, Format, Place, Station};
+use crate::model::{FlawKind, Format, Place, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -61,10 +61,10 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let mut found = Occurrence::certain()
         .about(handoff)
         .variant(variant)
-        .says(format!(
-            "the {what} of the message is malformed ({}): every conforming reader ignores it",
-            why(kind)
-        ))
+        .says_with(
+            "the {header} of the message is malformed ({flaw}): every conforming reader ignores it",
+            [(key::HEADER, what), (key::FLAW, why(kind))],
+        )
         .quote(quote::sighting(message, sighting))
         .fix(carrier::NO_HEADER_BY_HAND);
     if matches!(

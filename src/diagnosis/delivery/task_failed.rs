@@ -1,5 +1,6 @@
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
+use crate::model::key;
 
 diagnosis! {
     /// ## What it means
@@ -43,7 +44,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 /// name from outside may be another one each time.
 fn by_kind(found: Occurrence, kind: &str, known: &Known<'_>) -> Occurrence {
     if known.evidence.failures.tells_apart(kind) {
-        found.variant(kind).says(format!("the task failed: {kind}"))
+        found.variant(kind).says_with("the task failed: {exception}", [(key::EXCEPTION, kind)])
     } else {
         found.variant("others").says("the task failed by an exception of its own, of many kinds")
     }

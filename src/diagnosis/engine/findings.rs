@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnosis::occurrence::Occurrence;
 use crate::diagnosis::rule::Diagnosis;
-use crate::model::{Finding, Quote};
+use crate::model::{Finding, Quote, Sentence};
 
 /// The findings so far, one for each slug and variant.
 #[derive(Clone, Default, Debug)]
@@ -37,7 +37,8 @@ impl Findings {
     pub fn add(&mut self, diagnosis: &'static Diagnosis, occurrence: Occurrence) -> String {
         let id = Self::id(diagnosis, occurrence.variant.as_deref());
         let severity = occurrence.severity.unwrap_or(diagnosis.severity);
-        let message = occurrence.message.unwrap_or_else(|| diagnosis.summary.to_owned());
+        let sentence = occurrence.sentence.unwrap_or_else(|| Sentence::plain(diagnosis.summary));
+        let message = sentence.to_string();
         let finding = self.known.entry(id.clone()).or_insert_with(|| Finding {
             id: id.clone(),
             code: diagnosis.code,
@@ -47,6 +48,7 @@ impl Findings {
             confidence: occurrence.confidence,
             station: diagnosis.station,
             message: message.clone(),
+            sentence: sentence.clone(),
             fix: Vec::new(),
             needs: Vec::new(),
             count: 0,
@@ -60,8 +62,9 @@ impl Findings {
         });
         let rank = (severity, occurrence.confidence);
         if rank <= (finding.severity, finding.confidence) {
-            if rank < (finding.severity, finding.confidence) || message < finding.message {
-                finding.message = message;
+            let is_first = (&message, &sentence) < (&finding.message, &finding.sentence);
+            if rank < (finding.severity, finding.confidence) || is_first {
+                (finding.message, finding.sentence) = (message, sentence);
             }
             (finding.severity, finding.confidence) = rank;
         }
@@ -114,5 +117,36 @@ fn keep_quotes(quotes: &mut Vec<Quote>, more: Vec<Quote>) {
     if quotes.is_empty() || (!more.is_empty() && more < *quotes) {
         *quotes = more;
         quotes.truncate(Findings::QUOTES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::extract::PROPAGATOR_MISMATCH;
+    use crate::model::key;
+
+    #[test]
+    fn the_context_is_that_of_the_sentence_in_any_order() {
+        let found = |format: &'static str| {
+            Occurrence::likely().says_with("it carries {formats}", [(key::FORMATS, vec![format])])
+        };
+        let surer = || Occurrence::certain().says("it carries something");
+        let add_all = |occurrences: Vec<Occurrence>| {
+            let mut findings = Findings::default();
+            for occurrence in occurrences {
+                findings.add(&PROPAGATOR_MISMATCH, occurrence);
+            }
+            findings.ranked().remove(0)
+        };
+        let finding = add_all(vec![found("jaeger"), found("b3")]);
+        assert_eq!(finding, add_all(vec![found("b3"), found("jaeger")]));
+        assert_eq!(finding.message, "it carries b3");
+        assert_eq!(finding.sentence.context()[&key::FORMATS], vec!["b3"].into());
+        // What is surer speaks, and what is not said any more is in no context.
+        for occurrences in [vec![found("b3"), surer()], vec![surer(), found("b3")]] {
+            let finding = add_all(occurrences);
+            assert_eq!((&*finding.message, finding.sentence.context().len()), ("it carries something", 0));
+        }
     }
 }

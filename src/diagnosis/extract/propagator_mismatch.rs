@@ -5,7 +5,7 @@ use crate::diagnosis::advice::propagators;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Format, Place, Sighting, Station};
+use crate::model::{Format, Place, Sighting, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -83,10 +83,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         } else {
             format!("{}-to-other", written.join("-"))
         })
-        .says(format!(
-            "the message carries {} context, and the worker does not read it",
-            written.join(" and ")
-        ));
+        .says_with(
+            "the message carries {formats} context, and the worker does not read it",
+            [(key::FORMATS, written)],
+        );
     if readable.iter().any(|found| !found.is_flat_header()) {
         found = found.unless(
             slug::CARRIER_KEY_MISMATCH,

@@ -25,7 +25,7 @@ impl<'h, 'k> Unseen<'h, 'k> {
     }
 
     /// That the process sends no context, of a message that was not seen.
-    pub fn finding(&self, handoff: &Handoff<'_>, known: &Known<'_>, says: &str) -> Occurrence {
+    pub fn finding(&self, handoff: &Handoff<'_>, known: &Known<'_>, says: &'static str) -> Occurrence {
         let mut found = Occurrence::likely()
             .about(handoff)
             .variant("unseen")
