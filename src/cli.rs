@@ -1,17 +1,21 @@
 //! The command line: only parsing and validation. Doing happens once, later.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::error::ContextValue;
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
+use clap::error::{ContextValue, ErrorKind};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::report::FormatName;
 
 /// Says why a distributed trace breaks between a web API and its Celery worker,
 /// and how to mend it.
@@ -29,7 +33,7 @@ impl Cli {
     /// [`Parser::parse`] does; but repeats no password, such as that of a URL
     /// without its option.
     pub fn read() -> Self {
-        Self::try_parse().unwrap_or_else(|mut error| {
+        Self::try_parse().and_then(Self::checked).unwrap_or_else(|mut error| {
             let texts = error.context().filter_map(|(kind, value)| match value {
                 ContextValue::String(text) => Some((kind, ContextValue::String(masked(text)))),
                 _ => None,
@@ -39,6 +43,21 @@ impl Cli {
             }
             error.exit()
         })
+    }
+
+    /// The same, where its parts go together.
+    fn checked(mut self) -> Result<Self, clap::Error> {
+        self.output.outputs = match &mut self.command {
+            Command::InspectQueue(InspectQueue { reports, .. })
+            | Command::Demo(Demo { reports, .. })
+            | Command::Diagnose(Diagnose { reports, .. }) => std::mem::take(&mut reports.output),
+            Command::Listen(listen) => std::mem::take(&mut listen.reports.output),
+            Command::Explain(_) | Command::DemoProcess => Vec::new(),
+        };
+        match self.output.complaint() {
+            Some(complaint) => Err(Self::command().error(ErrorKind::ArgumentConflict, complaint)),
+            None => Ok(self),
+        }
     }
 }
 
@@ -104,9 +123,12 @@ pub enum Command {
 /// How the report is written, for every command.
 #[derive(Args, Clone, Debug)]
 pub struct Output {
-    /// How to write the report
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    /// How to write the report to standard output; --format F is --output F=- [default: human]
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<FormatName>,
+    /// What [`Reports`] names, of a command that has them.
+    #[arg(skip)]
+    pub outputs: Vec<OutputTo>,
     /// The least severity that makes the exit code 1
     #[arg(long, global = true, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY")]
     pub fail_on: FailOn,
@@ -121,14 +143,89 @@ pub struct Output {
     pub color: ColorChoice,
 }
 
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Format {
-    /// For a person at a terminal
-    Human,
-    /// One document, schema tracelink/1
-    Json,
-    /// One event a line; the last is the report
-    Jsonl,
+impl Output {
+    /// Where the report goes, and in which formats. Standard output is always
+    /// among them, and comes last.
+    pub fn destinations(&self) -> Vec<OutputTo> {
+        let is_file = |to: &&OutputTo| to.destination != Destination::Stdout;
+        let files = self.outputs.iter().filter(is_file).cloned();
+        files.chain([OutputTo { format: self.on_stdout(), destination: Destination::Stdout }]).collect()
+    }
+
+    fn on_stdout(&self) -> FormatName {
+        let given = self.outputs.iter().find(|to| to.destination == Destination::Stdout);
+        given.map(|to| to.format).or(self.format).unwrap_or(FormatName::Human)
+    }
+
+    /// What is wrong with the outputs together, if anything is.
+    fn complaint(&self) -> Option<String> {
+        let on_stdout = self.outputs.iter().filter(|to| to.destination == Destination::Stdout).count();
+        if on_stdout + usize::from(self.format.is_some()) > 1 {
+            return Some("standard output takes one format: give the others a file, FORMAT=PATH".to_owned());
+        }
+        let mut seen = HashSet::new();
+        self.outputs.iter().find_map(|to| match &to.destination {
+            Destination::File(path) if !seen.insert(path) => {
+                Some(format!("two outputs go to `{}`: give each a file of its own", path.display()))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Where reports go besides, for the commands that have one. It is no global
+/// option: of one that stands before the command and again after it, clap would
+/// pass over the first.
+#[derive(Args, Clone, Debug)]
+pub struct Reports {
+    /// Write the report to a file too, in a format of its own; may be given several times
+    ///
+    /// PATH may be `-` for standard output, which takes one format: human, where
+    /// none is named for it. A file has no colour and fits 80 columns. It is
+    /// replaced when the report is whole; human and jsonl are written as events come.
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = output())]
+    pub output: Vec<OutputTo>,
+}
+
+/// An output: a format, and where it goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutputTo {
+    pub format: FormatName,
+    pub destination: Destination,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    Stdout,
+    File(PathBuf),
+}
+
+impl ValueEnum for FormatName {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
+}
+
+/// `FORMAT=PATH`, or `FORMAT=-`.
+fn output() -> impl TypedValueParser<Value = OutputTo> {
+    OsStringValueParser::new().try_map(|text| -> Result<OutputTo, String> {
+        let mut parts = text.as_bytes().splitn(2, |byte| *byte == b'=');
+        let name = String::from_utf8_lossy(parts.next().unwrap_or_default());
+        let format = FormatName::find(&name).ok_or_else(|| {
+            let known: Vec<_> = FormatName::ALL.iter().map(|format| format.name()).collect();
+            format!("no format is called `{name}`: there are {}", known.join(", "))
+        })?;
+        let destination = match parts.next().unwrap_or_default() {
+            b"" => return Err(format!("where to? Write {name}=PATH, or {name}=- for standard output")),
+            b"-" => Destination::Stdout,
+            path => Destination::File(PathBuf::from(OsStr::from_bytes(path))),
+        };
+        Ok(OutputTo { format, destination })
+    })
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
@@ -188,6 +285,8 @@ pub struct InspectQueue {
     /// Save what was read as a broker snapshot; bodies are left out unless --show-args
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: Reports,
 }
 
 /// How the application names its keys, where it is configured so.
@@ -222,8 +321,8 @@ Examples:
 
 With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
 OTEL_EXPORTER_OTLP_INSECURE and OTEL_TRACES_EXPORTER for it. It ends by the verdict;
-where that is 0, by the command's own exit code. With a machine format the command's
-standard output goes to standard error.")]
+where that is 0, by the command's own exit code. With a machine format on standard
+output the command's own goes to standard error.")]
 pub struct Listen {
     /// Where to take OTLP over gRPC: a port, or an address with a port [default: 127.0.0.1:4317]
     #[arg(long, value_name = "ADDR", value_parser = address)]
@@ -281,6 +380,8 @@ pub struct Listen {
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: Reports,
     /// Run this command under the receiver, and end with it
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,
@@ -378,6 +479,8 @@ pub struct Demo {
     /// Leave it running, for orders of your own, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+    #[command(flatten)]
+    pub reports: Reports,
     /// Where the Python application's environment is made, once
     #[arg(long, env = "XDG_CACHE_HOME", hide = true, value_name = "DIR", value_parser = path())]
     pub cache: Option<PathBuf>,
@@ -422,6 +525,8 @@ pub struct Diagnose {
     pub evidence: Vec<PathBuf>,
     #[command(flatten)]
     pub naming: Naming,
+    #[command(flatten)]
+    pub reports: Reports,
 }
 
 /// What a diagnosis means, what shows it, how to fix it

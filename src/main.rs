@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         Err(error) if command::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             command::say(&format!("tracelink: {error:#}"));
-            command::exit_of_error(&error).into()
+            command::Exit::of_error(&error).into()
         }
     }
 }

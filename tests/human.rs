@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
-use tracelink::report::human::{Verbosity, View};
 use tracelink::report::text::count;
-use tracelink::report::{Format, Subject, write};
+use tracelink::report::{FormatName, Subject, Verbosity, View};
 
 fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
@@ -20,7 +19,7 @@ fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> 
     let view =
         View { width, verbosity, broker: stage.map(|_| "redis://127.0.0.1:6379/0".to_owned()), exit_code: 1 };
     let mut out = Vec::new();
-    write(&report, Format::Human, subject, &view, &mut out).expect("writes to memory");
+    FormatName::Human.writer().report(&report, subject, &view, &mut out).expect("writes to memory");
     anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8")
 }
 
@@ -124,7 +123,8 @@ fn large(spans: usize, is_broken: bool) -> String {
     let report = report(&evidence, evidence.clock(), Listing::default());
     let view = View { width: 80, verbosity: Verbosity::Normal, broker: None, exit_code: 1 };
     let mut out = Vec::new();
-    write(&report, Format::Human, Subject::Handoffs, &view, &mut out).expect("writes to memory");
+    let mut writer = FormatName::Human.writer();
+    writer.report(&report, Subject::Handoffs, &view, &mut out).expect("writes to memory");
     anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8")
 }
 

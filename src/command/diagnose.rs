@@ -1,20 +1,20 @@
 //! `tracelink diagnose`: from saved evidence.
 
-use super::{Exit, exit_of, print, tell_notices};
+use super::{Exit, Outputs, tell_notices};
 use crate::bundle::{Reading, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{Evidence, Naming};
 use crate::report::Subject;
 
-pub fn run(args: &cli::Diagnose, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let mut evidence = Evidence::default();
     let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
     let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
     tell_notices(&notices, output);
     let report = report(&evidence, evidence.clock(), Listing::default());
-    let exit = exit_of(&report, output.fail_on);
-    print(&report, output, Subject::Handoffs, None, exit)?;
+    let exit = Exit::of_report(&report, output.fail_on);
+    outputs.report(&report, Subject::Handoffs, None, exit)?;
     Ok(exit)
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, fails, print, save::Saver, say, tell_notices};
+use super::{Exit, Outputs, save::Saver, say, tell_notices};
 use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
 use crate::bundle::{Reading, announce, read_evidence, take};
 use crate::cli::{self, Output};
@@ -29,9 +29,9 @@ const WATCH: Duration = Duration::from_secs(2);
 /// How long Ctrl-C may wait for an answer.
 const MOMENT: Duration = Duration::from_millis(50);
 
-pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     if let Some(snapshot) = &args.snapshot {
-        return inspect_snapshot(snapshot, args, output);
+        return inspect_snapshot(snapshot, args, output, outputs);
     }
     let interrupted = Arc::new(AtomicBool::new(false));
     // The first Ctrl-C ends with the report; the second at once, for who waits for
@@ -48,11 +48,11 @@ pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
     loop {
         let (report, missing) = inspect(args, output, &url, &interrupted)?;
         let is_interrupted = interrupted.load(Ordering::Relaxed);
-        let exit = if is_interrupted { Exit::Interrupted } else { inspected(&report, output) };
+        let exit = Exit::of_queues(&report, output.fail_on).unless_interrupted(is_interrupted);
         if args.watch {
             clear_screen();
         }
-        print(&report, output, Subject::Queue, Some(url.to_string()), exit)?;
+        outputs.report(&report, Subject::Queue, Some(url.to_string()), exit)?;
         tell_missing(&missing, &report);
         if !args.watch || is_interrupted {
             return Ok(exit);
@@ -64,15 +64,16 @@ pub fn run(args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
             }
             std::thread::sleep(MOMENT);
         }
+        outputs.again();
     }
 }
 
-/// An empty queue is no missing evidence: it is looked at, and it is empty.
-fn inspected(report: &Report, output: &Output) -> Exit {
-    if fails(report, output.fail_on) { Exit::Findings } else { Exit::Fine }
-}
-
-fn inspect_snapshot(snapshot: &Path, args: &cli::InspectQueue, output: &Output) -> anyhow::Result<Exit> {
+fn inspect_snapshot(
+    snapshot: &Path,
+    args: &cli::InspectQueue,
+    output: &Output,
+    outputs: &mut Outputs,
+) -> anyhow::Result<Exit> {
     let mut evidence = Evidence::default();
     let reading = Reading {
         keep: Keep::Counted,
@@ -82,8 +83,8 @@ fn inspect_snapshot(snapshot: &Path, args: &cli::InspectQueue, output: &Output) 
     let notices = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
     tell_notices(&notices, output);
     let report = report(&evidence, evidence.clock(), Listing::default());
-    let exit = inspected(&report, output);
-    print(&report, output, Subject::Queue, Some(snapshot.display().to_string()), exit)?;
+    let exit = Exit::of_queues(&report, output.fail_on);
+    outputs.report(&report, Subject::Queue, Some(snapshot.display().to_string()), exit)?;
     Ok(exit)
 }
 

@@ -66,6 +66,29 @@ fn a_fault_is_named_in_every_format() {
 }
 
 #[test]
+fn a_file_gets_the_report_and_the_terminal_the_story() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let to = |format: &str, name: &str| format!("{format}={}", path(name).display());
+    let outputs = [to("json", "report.json"), to("human", "report.txt"), to("json", "faults.json")];
+    let output = demo(&["--fault", "propagator-mismatch", "--output", &outputs[0], "--output", &outputs[1]])
+        .output()
+        .expect("tracelink runs");
+    let out = text(&output.stdout);
+    assert!(out.contains("✓ named") && out.contains("try next"), "{out}");
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(path("report.json")).expect("it is there")).expect("a report");
+    assert_eq!(report["verdict"]["slug"], "propagator-mismatch");
+    let told = std::fs::read_to_string(path("report.txt")).expect("it is there");
+    assert!(told.contains("TL301") && !told.contains("try next") && out.contains(&told), "{told}");
+    let output = demo(&["--list-faults", "--output", &outputs[2]]).output().expect("tracelink runs");
+    assert!(text(&output.stdout).contains("propagator-mismatch"));
+    let list: Value =
+        serde_json::from_slice(&std::fs::read(path("faults.json")).expect("it is there")).expect("a list");
+    assert_eq!(list["schema"], "tracelink-demo/1");
+}
+
+#[test]
 fn several_faults_are_a_table() {
     let faults = ["--fault", "empty-carrier", "--fault", "healthy-links", "--format", "json"];
     let output = demo(&faults).output().expect("tracelink runs");

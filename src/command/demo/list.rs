@@ -1,14 +1,16 @@
 //! `--list-faults`: what each part breaks, what a backend shows of it, and what
 //! is to be said.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::apps::Part;
 use super::lines::indented;
-use crate::cli::{App, Format, Output};
+use crate::cli::App;
+use crate::command::Outputs;
 use crate::diagnosis;
+use crate::report::Form;
 use crate::report::human::Paint;
 
 /// A part, for a program.
@@ -30,24 +32,20 @@ struct List<'p> {
 }
 
 /// Says what each fault is, and then what is healthy and looks like one.
-pub fn list(app: App, output: &Output) -> io::Result<()> {
-    let mut out = BufWriter::new(anstream::stdout());
+pub fn list(app: App, outputs: &mut Outputs) -> anyhow::Result<()> {
     let parts = Part::all(app);
-    match output.format {
-        Format::Human => for_people(&parts, &mut out)?,
-        Format::Json => {
+    outputs.table(|form, width, out| match form {
+        Form::Prose => for_people(&parts, width, out),
+        Form::Document => {
             let faults = parts.iter().map(listed).collect();
-            serde_json::to_writer_pretty(&mut out, &List { schema: "tracelink-demo/1", faults })?;
-            writeln!(out)?;
+            serde_json::to_writer_pretty(&mut *out, &List { schema: "tracelink-demo/1", faults })?;
+            writeln!(out)
         }
-        Format::Jsonl => {
-            for part in &parts {
-                serde_json::to_writer(&mut out, &listed(part))?;
-                writeln!(out)?;
-            }
-        }
-    }
-    out.flush()
+        Form::Lines => parts.iter().try_for_each(|part| {
+            serde_json::to_writer(&mut *out, &listed(part))?;
+            writeln!(out)
+        }),
+    })
 }
 
 fn listed(part: &Part) -> Listed<'_> {
@@ -60,8 +58,7 @@ fn listed(part: &Part) -> Listed<'_> {
     }
 }
 
-fn for_people(parts: &[Part], out: &mut dyn Write) -> io::Result<()> {
-    let width = crate::command::terminal_width();
+fn for_people(parts: &[Part], width: usize, out: &mut dyn Write) -> io::Result<()> {
     let (healthy, broken): (Vec<_>, Vec<_>) = parts.iter().partition(|part| part.expects().is_empty());
     writeln!(out, "each breaks one thing, which tracelink must name\n")?;
     for part in broken {

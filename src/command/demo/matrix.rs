@@ -11,8 +11,9 @@ use serde::Serialize;
 use super::act::{Act, Nobody, act};
 use super::apps::Part;
 use super::lines::indented;
-use crate::cli::{App, Format, Output};
-use crate::command::Exit;
+use crate::cli::{App, Output};
+use crate::command::{Exit, Outputs};
+use crate::report::Form;
 use crate::report::human::Paint;
 use crate::report::text::{self, pad, safe};
 
@@ -45,9 +46,9 @@ struct Matrix<'p> {
 const AT_A_TIME: usize = 3;
 
 /// Acts each part out, and says what was right.
-pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(parts: &[Part], how: &Act<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let next = AtomicUsize::new(0);
-    let table = Mutex::new(Table::new(parts, output));
+    let table = Mutex::new(Table::new(parts, output, outputs));
     let at_a_time = match how.args.app {
         _ if &*how.args.broker != "embedded" => 1,
         App::Native => AT_A_TIME,
@@ -83,11 +84,8 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output) -> anyhow::Result<Exi
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
     let right = rows.iter().filter(|row| row.right).count();
     table.into_inner().unwrap_or_else(PoisonError::into_inner).end(&rows, right)?;
-    Ok(match () {
-        () if how.interrupted.load(Ordering::Relaxed) => Exit::Interrupted,
-        () if right == rows.len() => Exit::Fine,
-        () => Exit::Findings,
-    })
+    let is_interrupted = how.interrupted.load(Ordering::Relaxed);
+    Ok(Exit::of_faults(rows.len(), right).unless_interrupted(is_interrupted))
 }
 
 /// `None` where it was broken off: of a half nothing is right or wrong.
@@ -121,91 +119,85 @@ fn rounded(took: Duration) -> f64 {
 }
 
 /// The table, a row as each part ends.
-struct Table {
-    out: io::BufWriter<anstream::Stdout>,
-    format: Format,
+struct Table<'o> {
+    outputs: &'o mut Outputs,
     is_quiet: bool,
-    width: usize,
     /// How wide the column of the slugs is.
     slugs: usize,
     total: usize,
 }
 
-impl Table {
-    fn new(parts: &[Part], output: &Output) -> Self {
+impl<'o> Table<'o> {
+    fn new(parts: &[Part], output: &Output, outputs: &'o mut Outputs) -> Self {
         Self {
-            out: io::BufWriter::new(anstream::stdout()),
-            format: output.format,
+            outputs,
             is_quiet: output.quiet,
-            width: crate::command::terminal_width(),
             slugs: parts.iter().map(|part| part.slug().len()).max().unwrap_or_default(),
             total: parts.len(),
         }
     }
 
-    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        match self.format {
-            Format::Json => return Ok(()),
-            Format::Jsonl => {
-                serde_json::to_writer(&mut self.out, row)?;
-                writeln!(self.out)?;
+    fn row(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
+        let Self { outputs, is_quiet, slugs, .. } = self;
+        outputs.table(|form, width, out| match form {
+            Form::Document => Ok(()),
+            Form::Lines => {
+                serde_json::to_writer(&mut *out, row)?;
+                writeln!(out)
             }
-            Format::Human if self.is_quiet && row.right => return Ok(()),
-            Format::Human => self.row_for_people(row)?,
-        }
-        self.out.flush()
+            Form::Prose if *is_quiet && row.right => Ok(()),
+            Form::Prose => row.for_people(*slugs, width, out),
+        })
     }
 
-    fn row_for_people(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let mark = if row.right { "✓".intact() } else { "✗".broken() };
-        let said = match (&row.error, row.said.is_empty()) {
-            (Some(_), _) => "not acted out".to_owned(),
-            (None, true) => "nothing: healthy".to_owned(),
-            (None, false) => row.said.join(", "),
-        };
-        let (slug, took) = (pad(row.slug, self.slugs), format!("{:>6.2} s", row.seconds));
-        let room = self.width.saturating_sub(2 + self.slugs + 2 + took.len() + 1);
-        if text::width(&said) <= room {
-            writeln!(self.out, "{mark} {}  {} {took}", slug.strong(), pad(&said, room))?;
-        } else {
-            // Under its slug, where it does not fit beside it.
-            writeln!(self.out, "{mark} {}  {} {took}", slug.strong(), pad("", room))?;
-            self.line("says", &said)?;
-        }
-        if !row.right {
-            let expected =
-                if row.expected.is_empty() { "nothing".to_owned() } else { row.expected.join(" or ") };
-            self.line("expected", &expected)?;
-        }
-        for line in row.error.iter().flat_map(|error| error.lines()) {
-            self.line("error", &safe(line))?;
-        }
-        self.line("broken", row.what)?;
-        self.line("backend", row.seen)
-    }
-
-    /// Says more of a row, below it.
-    fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
-        indented(2, label, text, self.width, &mut self.out)
-    }
-
-    fn end(&mut self, rows: &[Row<'_>], right: usize) -> io::Result<()> {
-        match self.format {
-            Format::Json => {
+    fn end(self, rows: &[Row<'_>], right: usize) -> anyhow::Result<()> {
+        self.outputs.table(|form, _, out| match form {
+            Form::Document => {
                 let matrix = Matrix { schema: "tracelink-demo/1", right, rows };
-                serde_json::to_writer_pretty(&mut self.out, &matrix)?;
-                writeln!(self.out)?;
+                serde_json::to_writer_pretty(&mut *out, &matrix)?;
+                writeln!(out)
             }
-            Format::Jsonl => {}
-            Format::Human => {
+            Form::Lines => Ok(()),
+            Form::Prose => {
                 let left = self.total - rows.len();
                 let left = if left > 0 { format!(", {left} not acted out") } else { String::new() };
-                writeln!(self.out, "\n{right} of {} right{left}", rows.len())?;
-                for row in rows.iter().filter(|row| !row.right) {
-                    writeln!(self.out, "{} {}", "✗".broken(), row.slug)?;
-                }
+                writeln!(out, "\n{right} of {} right{left}", rows.len())?;
+                let wrong = rows.iter().filter(|row| !row.right);
+                wrong.into_iter().try_for_each(|row| writeln!(out, "{} {}", "✗".broken(), row.slug))
             }
+        })
+    }
+}
+
+impl Row<'_> {
+    /// Writes the row, with a column of so many letters for the slug.
+    fn for_people(&self, slugs: usize, width: usize, out: &mut dyn Write) -> io::Result<()> {
+        let mark = if self.right { "✓".intact() } else { "✗".broken() };
+        let said = match (&self.error, self.said.is_empty()) {
+            (Some(_), _) => "not acted out".to_owned(),
+            (None, true) => "nothing: healthy".to_owned(),
+            (None, false) => self.said.join(", "),
+        };
+        // Says more of the row, below it.
+        let line = |label: &str, text: &str, out: &mut dyn Write| indented(2, label, text, width, out);
+        let (slug, took) = (pad(self.slug, slugs), format!("{:>6.2} s", self.seconds));
+        let room = width.saturating_sub(2 + slugs + 2 + took.len() + 1);
+        if text::width(&said) <= room {
+            writeln!(out, "{mark} {}  {} {took}", slug.strong(), pad(&said, room))?;
+        } else {
+            // Under its slug, where it does not fit beside it.
+            writeln!(out, "{mark} {}  {} {took}", slug.strong(), pad("", room))?;
+            line("says", &said, out)?;
         }
-        self.out.flush()
+        if !self.right {
+            let expected =
+                if self.expected.is_empty() { "nothing".to_owned() } else { self.expected.join(" or ") };
+            line("expected", &expected, out)?;
+        }
+        for cause in self.error.iter().flat_map(|error| error.lines()) {
+            line("error", &safe(cause), out)?;
+        }
+        line("broken", self.what, out)?;
+        line("backend", self.seen, out)
     }
 }

@@ -17,9 +17,9 @@ use self::act::{Act, act};
 use self::apps::{Part, Stage};
 use self::teller::Teller;
 use super::suggest::did_you_mean;
-use super::{Exit, exit_of, usage};
+use super::{Exit, Outputs, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
-use crate::cli::{self, App, Format, Output};
+use crate::cli::{self, App, Output};
 use crate::demo::{self, DemoError};
 
 /// A process of the demo: what it says goes to the stage, which started it.
@@ -32,12 +32,16 @@ pub fn run_process() -> anyhow::Result<Exit> {
     }
 }
 
-pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &cli::Demo, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     if args.list_faults {
-        list::list(args.app, output)?;
+        can_hold_a_table(outputs, "a list of faults")?;
+        list::list(args.app, outputs)?;
         return Ok(Exit::Fine);
     }
     let parts = chosen(args.app, &args.fault)?;
+    if parts.len() != 1 {
+        can_hold_a_table(outputs, "a table of faults")?;
+    }
     if &*args.broker != "embedded" {
         check(&args.broker)?;
     }
@@ -51,8 +55,16 @@ pub fn run(args: &cli::Demo, output: &Output) -> anyhow::Result<Exit> {
     let Some(stage) = Stage::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
     let act = Act { args, stage: &stage, interrupted: &interrupted };
     match &parts[..] {
-        [part] => one(part, &act, output),
-        parts => matrix::run(parts, &act, output),
+        [part] => one(part, &act, output, outputs),
+        parts => matrix::run(parts, &act, output, outputs),
+    }
+}
+
+/// Whether every output can hold what is not a report.
+fn can_hold_a_table(outputs: &Outputs, what: &str) -> anyhow::Result<()> {
+    match outputs.only_reports() {
+        Some(format) => Err(usage(format!("{} is for reports, and this is {what}", format.name()))),
+        None => Ok(()),
     }
 }
 
@@ -74,11 +86,11 @@ fn check(broker: &str) -> anyhow::Result<()> {
 }
 
 /// One part, told as it goes.
-fn one(part: &Part, act_as: &Act<'_>, output: &Output) -> anyhow::Result<Exit> {
-    let mut teller = Teller::new(act_as.args, output);
+fn one(part: &Part, act_as: &Act<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+    let mut teller = Teller::new(act_as.args, output, outputs);
     teller.begin(part)?;
     let acted = act(part, act_as, &mut teller)?;
-    let exit = if acted.was_interrupted { Exit::Interrupted } else { exit_of(&acted.report, output.fail_on) };
+    let exit = Exit::of_report(&acted.report, output.fail_on).unless_interrupted(acted.was_interrupted);
     teller.end(part, &acted, exit)?;
     Ok(exit)
 }
@@ -111,9 +123,4 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
         }
     };
     slugs.iter().map(find).collect()
-}
-
-/// Whether a person reads along.
-fn is_for_people(output: &Output) -> bool {
-    output.format == Format::Human
 }

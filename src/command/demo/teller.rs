@@ -3,30 +3,33 @@
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 
+use anyhow::Context;
+
 use super::act::{Acted, Audience};
 use super::apps::Part;
-use super::is_for_people;
 use super::lines::{LABEL, line};
-use crate::cli::{self, App, Format, Output};
+use crate::cli::{self, App, Output};
+use crate::command::outputs::{Outputs, view};
 use crate::command::progress::Progress;
 use crate::command::session::Session;
-use crate::command::{Exit, terminal_width, view};
+use crate::command::{Exit, STDOUT};
 use crate::demo::{self, Event};
 use crate::diagnosis::Listing;
 use crate::model::{Report, Severity};
-use crate::report::human::{self, Live, Paint};
-use crate::report::json;
+use crate::report::human::{self, Paint};
 use crate::report::text::{fit, pad, safe};
+use crate::report::{Subject, View};
 
-/// Writes for a person; for a machine only the report, at the end.
-pub struct Teller {
-    output: Output,
+/// Tells a person at standard output what happens; the outputs get the report,
+/// at the end.
+pub struct Teller<'o> {
+    outputs: &'o mut Outputs,
+    is_quiet: bool,
+    view: View,
     out: BufWriter<anstream::Stdout>,
     app: App,
     keeps: bool,
     asked_for_orders: bool,
-    width: usize,
-    broker: Option<String>,
     api: Option<String>,
     /// The order that was told last.
     order: String,
@@ -41,18 +44,18 @@ pub struct Teller {
 /// How many orders and tasks are told one by one.
 const TOLD: usize = 3;
 
-impl Teller {
-    pub fn new(args: &cli::Demo, output: &Output) -> Self {
+impl<'o> Teller<'o> {
+    pub fn new(args: &cli::Demo, output: &Output, outputs: &'o mut Outputs) -> Self {
         /// A step is told as a whole, so that it does not tear a progress bar.
         const STEP: usize = 64 << 10;
         Self {
-            output: output.clone(),
+            outputs,
+            is_quiet: output.quiet,
+            view: view(output),
             out: BufWriter::with_capacity(STEP, anstream::stdout()),
             app: args.app,
             keeps: args.keep,
             asked_for_orders: args.orders.is_some(),
-            width: terminal_width(),
-            broker: None,
             api: None,
             order: String::new(),
             answers: 0,
@@ -63,7 +66,7 @@ impl Teller {
     }
 
     fn is_talkative(&self) -> bool {
-        is_for_people(&self.output) && !self.output.quiet
+        self.outputs.tells_people() && !self.is_quiet
     }
 
     /// Says what is about to be seen.
@@ -86,41 +89,28 @@ impl Teller {
     }
 
     /// Ends with what it shows, and what to try next.
-    pub fn end(&mut self, part: &Part, acted: &Acted, exit: Exit) -> io::Result<()> {
-        let report = &acted.report;
+    pub fn end(&mut self, part: &Part, acted: &Acted, exit: Exit) -> anyhow::Result<()> {
         self.progress.done();
         if !acted.is_whole {
             return self.give_up(exit);
         }
-        match self.output.format {
-            Format::Json => json::write(report, &mut self.out)?,
-            Format::Jsonl => json::write_events(report, &mut self.out)?,
-            Format::Human => {
-                let view = view(&self.output, None, exit);
-                let mut report = report.clone();
-                // Its remedy is an option of `listen`, and nothing is lost here.
-                report.limits.messages_not_seen = 0;
-                Live::default().finish(&report, &view, &mut self.out)?;
-                if !self.output.quiet && !acted.was_interrupted {
-                    self.judge(part, acted)?;
-                    self.say_what_is_next(part)?;
-                }
-            }
+        self.outputs.report(&acted.report, Subject::Demo, None, exit)?;
+        if self.is_talkative() && !acted.was_interrupted {
+            let told = self.judge(part, acted).and_then(|()| self.say_what_is_next(part));
+            told.and_then(|()| self.out.flush()).context(STDOUT)?;
         }
-        self.out.flush()
+        Ok(())
     }
 
     /// Says of what was broken off that nothing is said of it: what is missing
     /// may only not have been there yet.
-    fn give_up(&mut self, exit: Exit) -> io::Result<()> {
+    fn give_up(&mut self, exit: Exit) -> anyhow::Result<()> {
         const WHY: &str = "broken off before the order was through, so nothing is judged";
-        let report = Report { error: Some(WHY.to_owned()), ..Report::default() };
-        match self.output.format {
-            Format::Json => json::write(&report, &mut self.out)?,
-            Format::Jsonl => json::write_events(&report, &mut self.out)?,
-            Format::Human => writeln!(self.out, "\n{WHY}       exit {}", exit.code())?,
+        if self.outputs.tells_people() {
+            writeln!(self.out).and_then(|()| self.out.flush()).context(STDOUT)?;
         }
-        self.out.flush()
+        let report = Report { error: Some(WHY.to_owned()), ..Report::default() };
+        self.outputs.report(&report, Subject::Demo, None, exit)
     }
 
     fn judge(&mut self, part: &Part, acted: &Acted) -> io::Result<()> {
@@ -151,7 +141,7 @@ impl Teller {
         };
         writeln!(self.out, "\ntry next")?;
         let column = next.iter().map(|(command, _)| command.len() + 2).max().unwrap_or_default();
-        let is_narrow = next.iter().any(|(_, what)| 2 + column + what.len() > self.width);
+        let is_narrow = next.iter().any(|(_, what)| 2 + column + what.len() > self.view.width);
         for (command, what) in next {
             if is_narrow {
                 writeln!(self.out, "  {}\n    {}", command.code(), what.faint())?;
@@ -163,7 +153,7 @@ impl Teller {
     }
 
     fn line(&mut self, label: &str, text: &str) -> io::Result<()> {
-        line(label, text, self.width, &mut self.out)
+        line(label, text, self.view.width, &mut self.out)
     }
 
     fn tell(&mut self, event: &Event, session: &Session) -> io::Result<()> {
@@ -174,7 +164,7 @@ impl Teller {
                     .unwrap_or_default();
                 let kind = if *embedded { "embedded: a stage prop" } else { "a real Redis" };
                 self.line("broker", &format!("{url}  {kind}"))?;
-                self.broker = Some(url);
+                self.view.broker = Some(url);
                 Ok(())
             }
             Event::Starting { who } => self.line(who, "starts, which takes it some seconds"),
@@ -223,7 +213,7 @@ impl Teller {
             order.clone_into(&mut self.order);
             self.line("order", &format!("POST /orders {}", safe(order)))?;
         }
-        let body = fit(&safe(body), self.width.saturating_sub(LABEL + 4));
+        let body = fit(&safe(body), self.view.width.saturating_sub(LABEL + 4));
         self.line("answer", &format!("{status} {body}"))
     }
 
@@ -235,8 +225,7 @@ impl Teller {
         }
         writeln!(self.out)?;
         self.line("queue", "before a worker takes anything, as `tracelink inspect-queue` shows it")?;
-        let view = view(&self.output, self.broker.clone(), Exit::Fine);
-        human::waiting(&report, &view, &mut self.out)?;
+        human::waiting(&report, &self.view, &mut self.out)?;
         self.notes(&report)
     }
 
@@ -249,7 +238,7 @@ impl Teller {
         };
         for note in report.findings.iter().filter(is_beside) {
             let text = format!("· {}  {}", note.code, safe(&note.message));
-            writeln!(self.out, "  {}\n", fit(&text, self.width.saturating_sub(2)).faint())?;
+            writeln!(self.out, "  {}\n", fit(&text, self.view.width.saturating_sub(2)).faint())?;
         }
         Ok(())
     }
@@ -274,7 +263,7 @@ fn number(attempt: u32, is_one_of_several: bool) -> String {
     if is_one_of_several { format!(", attempt {}", attempt + 1) } else { String::new() }
 }
 
-impl Audience for Teller {
+impl Audience for Teller<'_> {
     fn hear(&mut self, event: &Event, session: &Session) -> io::Result<()> {
         if !self.is_talkative() {
             return Ok(());

@@ -16,7 +16,7 @@ use self::wrapped::Wrapped;
 use super::keep::Keeper;
 use super::session::Session;
 use super::watching::{Target, Watching};
-use super::{Exit, STDOUT, exit_of, say, usage};
+use super::{Exit, Outputs, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
@@ -42,21 +42,21 @@ enum End {
     Command,
 }
 
-pub fn run(args: &cli::Listen, output: &Output) -> anyhow::Result<Exit> {
+pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let waiting = if args.forward.is_some() { args.max_memory / WAITING } else { 0 };
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, waiting)).transpose()?;
     let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
     let session = Arc::new(Session::new(args.settle, args.max_memory - waiting, forwarder, keeper));
-    let mut printer = Printer::new(output, !args.command.is_empty());
-    let Listening { receiver, watching, mut signals, mut wrapped } =
-        match open(args, output, &session, &mut printer) {
-            Ok(listening) => listening,
-            Err(error) => {
-                // The same command is about to be tried again, and wants an empty folder.
-                session.keeper().into_iter().for_each(Keeper::discard);
-                return Err(error);
-            }
-        };
+    let mut printer = Printer::new(output, outputs, !args.command.is_empty());
+    let Listening { receiver, watching, mut signals, mut wrapped } = match open(args, &session, &mut printer)
+    {
+        Ok(listening) => listening,
+        Err(error) => {
+            // The same command is about to be tried again, and wants an empty folder.
+            session.keeper().into_iter().for_each(Keeper::discard);
+            return Err(error);
+        }
+    };
     let ended = attend(args, &session, &mut signals, &mut printer, wrapped.as_mut());
     // Whatever it ended by, nobody who waits for an answer is left without one,
     // and what was taken is sent on and kept.
@@ -89,12 +89,7 @@ struct Listening {
     wrapped: Option<Wrapped>,
 }
 
-fn open(
-    args: &cli::Listen,
-    output: &Output,
-    session: &Arc<Session>,
-    printer: &mut Printer,
-) -> anyhow::Result<Listening> {
+fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -> anyhow::Result<Listening> {
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
     let target = broker.map(|url| target(url, args)).transpose()?;
     let limits = Limits::new(Arc::clone(&session.bodies));
@@ -112,12 +107,12 @@ fn open(
     // as there is nothing to report yet.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let broker = target.as_ref().map(|target| &target.broker);
-    printer.listening(&addresses, broker, session.forwarder()).context(STDOUT)?;
+    printer.listening(&addresses, broker, session.forwarder())?;
     let wrapped = match &args.command[..] {
         [] => None,
         command => {
             let address = addresses.both.expect("with a command a port for both was opened");
-            Some(Wrapped::spawn(command, address, output)?)
+            Some(Wrapped::spawn(command, address, printer.tells_people())?)
         }
     };
     Ok(Listening { receiver, watching, signals, wrapped })
@@ -126,18 +121,15 @@ fn open(
 /// Says what is left to say, and gives the exit code.
 fn tell(
     session: &Session,
-    printer: &mut Printer,
+    printer: &mut Printer<'_>,
     wrapped: Option<&Wrapped>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
-    printer.events(session.round(0), 0).context(STDOUT)?;
+    printer.events(&session.round(0), 0)?;
     let report = session.report(Listing::default());
-    let verdict = exit_of(&report, output.fail_on);
-    let exit = match wrapped.and_then(Wrapped::exit_code) {
-        Some(code) if verdict == Exit::Fine && code != 0 => Exit::Command(code),
-        _ => verdict,
-    };
-    printer.report(&report, exit).context(STDOUT)?;
+    let verdict = Exit::of_report(&report, output.fail_on);
+    let exit = verdict.or_of_command(wrapped.and_then(Wrapped::exit_code));
+    printer.report(&report, exit)?;
     if let Some(wrapped) = wrapped {
         wrapped.tell(exit);
     }
@@ -200,14 +192,14 @@ fn attend(
     args: &cli::Listen,
     session: &Session,
     signals: &mut Signals,
-    printer: &mut Printer,
+    printer: &mut Printer<'_>,
     mut wrapped: Option<&mut Wrapped>,
 ) -> anyhow::Result<End> {
     loop {
         std::thread::sleep(TICK);
         let events = session.round(printer.traces_a_round());
         let not_shown = session.watch().take_not_shown();
-        printer.events(events, not_shown).context(STDOUT)?;
+        printer.events(&events, not_shown)?;
         printer.progress(session);
         for signal in signals.pending() {
             // The first one is the command's affair, where there is one.

@@ -1,125 +1,84 @@
-//! Where the stream of events goes: to a person, or as JSON lines.
+//! What is told while it listens: where it listens, the stream of events, how
+//! much came so far, and the report.
 
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::ports;
 use crate::broker::redis::BrokerUrl;
-use crate::cli::{Format, Output};
+use crate::cli::Output;
 use crate::command::session::Session;
-use crate::command::{Exit, say, view};
+use crate::command::{Exit, Outputs, STDOUT, say};
 use crate::model::{Event, Report};
 use crate::receiver::{Addresses, Forwarder};
-use crate::report::human::{Live, View};
-use crate::report::{json, text};
+use crate::report::text;
 
-/// Writes what there is to tell.
-pub struct Printer {
-    output: Output,
-    view: View,
-    live: Live,
-    out: BufWriter<anstream::Stdout>,
+/// Hands the outputs what there is to tell, and tells a person at a terminal
+/// how far it is.
+pub struct Printer<'o> {
+    outputs: &'o mut Outputs,
+    is_quiet: bool,
     status: ProgressBar,
-    /// Whether a command has the terminal: then all is told at the end.
+    /// Whether a command has the terminal: then a person is told all at the end.
     waits: bool,
-    not_shown: u64,
-    /// How many groups of traces may be shown now.
-    room: usize,
-    rounds: usize,
 }
 
-impl Printer {
-    /// How many groups of traces a person is shown at once, and how many
-    /// rounds it takes until there is room for one more: more nobody can read.
-    const SHOWN: usize = 10;
-    const ROUNDS: usize = 2;
-    /// How many a machine gets in a round.
-    const LISTED: usize = 200;
-
-    pub fn new(output: &Output, waits: bool) -> Self {
-        let has_status =
-            output.format == Format::Human && !output.quiet && !waits && io::stderr().is_terminal();
+impl<'o> Printer<'o> {
+    pub fn new(output: &Output, outputs: &'o mut Outputs, waits: bool) -> Self {
+        let has_status = outputs.tells_people() && !output.quiet && !waits && io::stderr().is_terminal();
         let target =
             if has_status { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() };
         let status = ProgressBar::with_draw_target(None, target);
         status.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("the template is valid"));
-        Self {
-            output: output.clone(),
-            view: view(output, None, Exit::Fine),
-            live: Live::default(),
-            out: BufWriter::new(anstream::stdout()),
-            status,
-            waits,
-            not_shown: 0,
-            room: Self::SHOWN,
-            rounds: 0,
+        if waits {
+            outputs.wait();
         }
+        Self { outputs, is_quiet: output.quiet, status, waits }
     }
 
-    /// Says where it listens.
+    /// Whether a person reads standard output.
+    pub fn tells_people(&self) -> bool {
+        self.outputs.tells_people()
+    }
+
+    /// Says where it listens, and begins the stream of events.
     pub fn listening(
         &mut self,
         addresses: &Addresses,
         broker: Option<&BrokerUrl>,
         forwarder: Option<&Forwarder>,
-    ) -> io::Result<()> {
+    ) -> anyhow::Result<()> {
+        self.outputs.begin()?;
         let broker = broker.map(|broker| format!("   broker {broker} (read-only)")).unwrap_or_default();
         let to = forwarder.map(|forwarder| format!("   forward {}", forwarder.to())).unwrap_or_default();
         let line = format!("listening  {}{broker}{to}", ports(addresses));
-        if self.output.quiet {
+        if self.is_quiet {
             return Ok(());
         }
-        if self.output.format == Format::Human && !self.waits {
-            writeln!(self.out, "{}\n", text::safe(&line))?;
-            self.out.flush()
+        if self.tells_people() && !self.waits {
+            let mut out = anstream::stdout();
+            writeln!(out, "{}\n", text::safe(&line)).and_then(|()| out.flush()).context(STDOUT)
         } else {
             say(&line);
             Ok(())
         }
     }
 
-    /// How many groups of traces the next round may show.
+    /// How many groups of traces the next round may bring.
     pub fn traces_a_round(&mut self) -> usize {
-        self.rounds += 1;
-        if self.rounds.is_multiple_of(Self::ROUNDS) {
-            self.room = (self.room + 1).min(Self::SHOWN);
-        }
-        match self.output.format {
-            _ if self.waits => 0,
-            Format::Human => self.room,
-            Format::Jsonl => Self::LISTED,
-            Format::Json => 0,
-        }
+        self.outputs.traces_a_round()
     }
 
-    /// Writes events, and that so many groups of traces were not shown.
-    pub fn events(&mut self, events: Vec<Event>, not_shown: u64) -> io::Result<()> {
-        let Self { output, view, live, out, status, waits, .. } = self;
-        match output.format {
-            Format::Json => Ok(()),
-            Format::Jsonl => {
-                events.iter().try_for_each(|event| json::write_event(event, out))?;
-                out.flush()
-            }
-            Format::Human if *waits => Ok(()),
-            Format::Human => {
-                self.not_shown += not_shown;
-                let traces = events.iter().filter(|event| matches!(event, Event::Traces { .. })).count();
-                self.room = self.room.saturating_sub(traces);
-                if events.is_empty() {
-                    return Ok(());
-                }
-                let hidden = std::mem::take(&mut self.not_shown);
-                status.suspend(|| {
-                    if hidden > 0 && !output.quiet {
-                        Live::not_shown(hidden, out)?;
-                    }
-                    events.into_iter().try_for_each(|event| live.event(event, view, out))?;
-                    out.flush()
-                })
-            }
+    /// Writes events, and that so many groups of traces are not among them.
+    pub fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
+        let Self { outputs, status, .. } = self;
+        if events.is_empty() {
+            // Nothing is written, so nothing tears the line of the progress.
+            return outputs.events(events, not_shown);
         }
+        status.suspend(|| outputs.events(events, not_shown))
     }
 
     /// Shows a person at a terminal that something comes in.
@@ -142,15 +101,8 @@ impl Printer {
     }
 
     /// Ends with the report.
-    pub fn report(&mut self, report: &Report, exit: Exit) -> io::Result<()> {
+    pub fn report(&mut self, report: &Report, exit: Exit) -> anyhow::Result<()> {
         self.status.finish_and_clear();
-        let Self { output, view, live, out, .. } = self;
-        view.exit_code = exit.code();
-        match output.format {
-            Format::Json => json::write(report, out)?,
-            Format::Jsonl => json::write_last(report, out)?,
-            Format::Human => live.finish(report, view, out)?,
-        }
-        out.flush()
+        self.outputs.end(report, exit)
     }
 }

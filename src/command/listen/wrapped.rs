@@ -10,7 +10,6 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGINT;
 
-use crate::cli::{Format, Output};
 use crate::command::{Exit, say};
 
 /// The command that was given after `--`.
@@ -24,8 +23,10 @@ pub struct Wrapped {
 }
 
 impl Wrapped {
-    /// Runs the command with its telemetry pointed at `receiver`.
-    pub fn spawn(command: &[OsString], receiver: SocketAddr, output: &Output) -> anyhow::Result<Self> {
+    /// Runs the command with its telemetry pointed at `receiver`. It may write to
+    /// standard output where `shares_stdout`, and writes to standard error
+    /// instead where it may not.
+    pub fn spawn(command: &[OsString], receiver: SocketAddr, shares_stdout: bool) -> anyhow::Result<Self> {
         let (program, args) = command.split_first().expect("a command has a first word");
         let name = program.to_string_lossy().into_owned();
         let mut process = Command::new(program);
@@ -38,7 +39,7 @@ impl Wrapped {
         for name in ["TRACES", "METRICS", "LOGS"] {
             process.env_remove(format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"));
         }
-        if output.format != Format::Human {
+        if !shares_stdout {
             // Standard output is for the report alone.
             process.stdout(Stdio::from(std::io::stderr()));
         }

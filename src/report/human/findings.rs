@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::paint::{Paint, mark};
-use super::{Verbosity, View};
 use crate::model::{Finding, Quote, Report, Severity};
+use crate::report::format::{Verbosity, View};
 use crate::report::text::{Safe, count, fit, safe, width, wrap};
 
 /// The column at which labelled lines begin.

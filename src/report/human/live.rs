@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::paint::Paint;
-use super::{Verbosity, View, findings, summary, trees};
+use super::{findings, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
+use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, safe};
 
 /// Writes events for people, and remembers what was told.
@@ -25,7 +26,7 @@ impl Live {
     /// # Errors
     ///
     /// What the writer says.
-    pub fn event(&mut self, event: Event, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    pub fn event(&mut self, event: &Event, view: &View, out: &mut dyn Write) -> io::Result<()> {
         let is_quiet = view.verbosity == Verbosity::Quiet;
         match event {
             Event::Traces { traces, handoffs } => {
@@ -37,7 +38,8 @@ impl Live {
                 }
                 let known = handoffs.iter().filter_map(|handoff| handoff.finding.as_ref());
                 let cause = known.into_iter().find(|id| self.told.contains(*id)).cloned();
-                let report = Report { handoffs, traces, ..Report::default() };
+                let report =
+                    Report { handoffs: handoffs.clone(), traces: traces.clone(), ..Report::default() };
                 match cause {
                     // Its tree looks like that of the first, which was shown.
                     Some(id) => trees::one_line(&report, &id, view, out),
@@ -55,16 +57,17 @@ impl Live {
                 self.told.insert(finding.id.clone());
                 self.just_shown = traces.iter().map(|trace| trace.trace_id).collect();
                 self.has_shown = true;
-                let finding = *finding;
-                let report = Report { findings: vec![finding], handoffs, traces, ..Report::default() };
                 if !is_quiet {
+                    let (handoffs, traces) = (handoffs.clone(), traces.clone());
+                    let findings = vec![Finding::clone(finding)];
+                    let report = Report { findings, handoffs, traces, ..Report::default() };
                     trees::of_finding(&report, &report.findings[0], view, out)?;
                 }
-                findings::one(&report.findings[0], view, out)
+                findings::one(finding, view, out)
             }
             Event::Resolved(finding) => {
                 if self.told.remove(&finding.id) {
-                    resolved(&finding, out)?;
+                    resolved(finding, out)?;
                 }
                 Ok(())
             }

@@ -6,8 +6,8 @@ use comfy_table::{ContentArrangement, Table};
 
 use super::paint::mark;
 use super::queues::{print, table};
-use super::{Verbosity, View};
 use crate::model::{MessageReport, Report, Severity};
+use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, fit, safe, short_id, width};
 
 /// How many messages are shown unless more were asked for.

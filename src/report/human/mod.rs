@@ -15,38 +15,113 @@ mod trees;
 
 use std::io::{self, Write};
 
-use crate::model::{Report, Severity};
+use super::format::{Form, Format, Subject, Verbosity, View};
+use super::text::safe_lines;
+use crate::model::{Event, Report, Severity};
 
-pub use live::Live;
+use live::Live;
+
 pub use paint::Paint;
 
-/// How a report is shown.
-#[derive(Clone, Debug)]
-pub struct View {
-    /// In columns. Everything fits 80, and uses more where there is more.
-    pub width: usize,
-    pub verbosity: Verbosity,
-    /// The broker's URL, masked, where one was looked at.
-    pub broker: Option<String>,
-    /// The exit code that the run ends with.
-    pub exit_code: u8,
+/// Writes for a person.
+pub struct Human {
+    live: Live,
+    /// How many groups of traces may be shown now.
+    room: usize,
+    rounds: usize,
+    not_shown: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Verbosity {
-    /// The verdict and the findings.
-    Quiet,
-    Normal,
-    /// Notes in full, and every message that is listed.
-    Verbose,
+impl Human {
+    /// How many groups of traces a person is shown at once, and how many
+    /// rounds it takes until there is room for one more: more nobody can read.
+    const SHOWN: usize = 10;
+    const ROUNDS: usize = 2;
+}
+
+impl Default for Human {
+    fn default() -> Self {
+        Self { live: Live::default(), room: Self::SHOWN, rounds: 0, not_shown: 0 }
+    }
+}
+
+impl Format for Human {
+    fn streams(&self) -> bool {
+        true
+    }
+
+    fn form(&self) -> Option<Form> {
+        Some(Form::Prose)
+    }
+
+    fn traces_a_round(&mut self) -> usize {
+        self.rounds += 1;
+        if self.rounds.is_multiple_of(Self::ROUNDS) {
+            self.room = (self.room + 1).min(Self::SHOWN);
+        }
+        self.room
+    }
+
+    fn events(
+        &mut self,
+        events: &[Event],
+        not_shown: u64,
+        view: &View,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let is_trace = |event: &Event| matches!(event, Event::Traces { .. });
+        let traces = events.iter().filter(|event| is_trace(event)).count();
+        let mut shown = traces.min(self.room);
+        self.room -= shown;
+        self.not_shown += not_shown + (traces - shown) as u64;
+        if traces - shown == events.len() {
+            return Ok(());
+        }
+        let hidden = std::mem::take(&mut self.not_shown);
+        if hidden > 0 && view.verbosity > Verbosity::Quiet {
+            Live::not_shown(hidden, out)?;
+        }
+        for event in events {
+            if is_trace(event) {
+                if shown == 0 {
+                    continue;
+                }
+                shown -= 1;
+            }
+            self.live.event(event, view, out)?;
+        }
+        Ok(())
+    }
+
+    fn report(
+        &mut self,
+        report: &Report,
+        subject: Subject,
+        view: &View,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        if let Some(error) = &report.error {
+            return writeln!(out, "{}       exit {}", safe_lines(error), view.exit_code);
+        }
+        match subject {
+            Subject::Queue => inspection(report, view, out),
+            Subject::Handoffs => diagnosis(report, view, out),
+            Subject::Demo => {
+                let mut report = report.clone();
+                // Its remedy is an option of `listen`, and nothing is lost here.
+                report.limits.messages_not_seen = 0;
+                self.live.finish(&report, view, out)
+            }
+        }
+    }
+
+    fn end(&mut self, report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+        self.live.finish(report, view, out)
+    }
 }
 
 /// Writes what a look at queues found.
-///
-/// # Errors
-///
-/// What the writer says.
-pub fn inspection(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+fn inspection(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     queues::header(report, view, out)?;
     if view.verbosity > Verbosity::Quiet {
         queues::shares(report, view, out)?;
@@ -69,11 +144,7 @@ pub fn waiting(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
 
 /// Writes what is known of hand-offs: for each kind that is broken, the tree
 /// as it should have been; for healthy evidence, a short all-clear with a tree.
-///
-/// # Errors
-///
-/// What the writer says.
-pub fn diagnosis(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+fn diagnosis(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let mut told = Vec::new();
     for finding in report.findings.iter().filter(|finding| finding.severity < Severity::Note) {
         if view.verbosity > Verbosity::Quiet {

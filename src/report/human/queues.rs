@@ -5,9 +5,10 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use super::findings;
 use super::paint::Paint;
-use super::{View, findings};
 use crate::model::{Report, Severity, ShareReport};
+use crate::report::format::View;
 use crate::report::text::{count, fit, safe};
 
 /// Writes one line a queue: what is ready, what workers hold, what was read.

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::View;
 use super::paint::Paint;
 use crate::model::{Distribution, Report, Severity, Status};
+use crate::report::format::View;
 use crate::report::text::{count, duration, safe};
 
 /// The end of an inspection.

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::paint::Paint;
-use super::{View, stations};
+use super::stations;
 use crate::model::{Finding, HandoffReport, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+use crate::report::format::View;
 use crate::report::text::{self, count, duration, fit, pad, safe, short_id, width};
 
 /// How many spans of one trace a tree shows.

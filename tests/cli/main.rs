@@ -1,5 +1,7 @@
 //! The command as its users run it: exit codes, formats, errors, pipes.
 
+mod outputs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 

@@ -1,0 +1,158 @@
+//! How a run ends: the exit codes, and every rule that decides between them.
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+
+use crate::broker::redis::UrlError;
+use crate::cli::FailOn;
+use crate::model::{Report, Severity, Status};
+use crate::receiver::ForwardError;
+
+/// How a run ended: the documented exit codes.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// Nothing at or above `--fail-on`.
+    Fine,
+    /// Findings at or above `--fail-on`.
+    Findings,
+    /// Nothing received, no messages, nothing to judge.
+    NoEvidence,
+    /// The environment: a broker, a port, a file.
+    Environment,
+    /// The command line is wrong.
+    Usage,
+    Interrupted,
+    /// The wrapped command failed by itself, with this code.
+    Command(u8),
+}
+
+impl Exit {
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Findings => 1,
+            Self::Usage => 2,
+            Self::NoEvidence => 3,
+            Self::Environment => 4,
+            Self::Interrupted => 130,
+            Self::Command(code) => code,
+        }
+    }
+
+    /// By what a report says. That nothing came is no verdict, whatever is said
+    /// of it.
+    pub fn of_report(report: &Report, fail_on: FailOn) -> Self {
+        match report.verdict.status {
+            Status::NoEvidence => Self::NoEvidence,
+            _ => Self::of_queues(report, fail_on),
+        }
+    }
+
+    /// By what a report on queues says. An empty queue is no missing evidence:
+    /// it was looked at, and it is empty.
+    pub fn of_queues(report: &Report, fail_on: FailOn) -> Self {
+        let least = match fail_on {
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Note => Some(Severity::Note),
+            FailOn::Never => None,
+        };
+        let fails =
+            least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity <= least));
+        if fails { Self::Findings } else { Self::Fine }
+    }
+
+    /// By how many faults of the demo were acted out, and how many of them were
+    /// named.
+    pub fn of_faults(acted: usize, right: usize) -> Self {
+        if right == acted { Self::Fine } else { Self::Findings }
+    }
+
+    /// By what went wrong. An error anywhere in the chain that is about the
+    /// command line makes it the command line's.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        let is_usage = |cause: &(dyn Error + 'static)| {
+            cause.is::<Usage>()
+                || cause.is::<UrlError>()
+                || cause.downcast_ref::<ForwardError>().is_some_and(ForwardError::is_usage)
+        };
+        if error.chain().any(is_usage) { Self::Usage } else { Self::Environment }
+    }
+
+    /// The same, unless the run was broken off: then its verdict is of a part.
+    pub fn unless_interrupted(self, is_interrupted: bool) -> Self {
+        if is_interrupted { Self::Interrupted } else { self }
+    }
+
+    /// The same, unless it is 0: then the command that ran under tracelink ends
+    /// it as it ended itself.
+    pub fn or_of_command(self, code: Option<u8>) -> Self {
+        match code {
+            Some(code) if self == Self::Fine && code != 0 => Self::Command(code),
+            _ => self,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// What is wrong with the command line, where only a command can tell.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// An error of the command line's.
+pub fn usage(what: impl Into<String>) -> anyhow::Error {
+    Usage(what.into()).into()
+}
+
+/// Whether somebody closed the pipe: whoever does has seen enough, and that is
+/// no error.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Verdict;
+
+    #[test]
+    fn a_command_speaks_only_where_the_verdict_is_0() {
+        assert_eq!(Exit::Fine.or_of_command(Some(7)), Exit::Command(7));
+        assert_eq!(Exit::Fine.or_of_command(Some(0)), Exit::Fine);
+        assert_eq!(Exit::Fine.or_of_command(None), Exit::Fine);
+        assert_eq!(Exit::Findings.or_of_command(Some(7)), Exit::Findings);
+        assert_eq!(Exit::NoEvidence.or_of_command(Some(7)), Exit::NoEvidence);
+    }
+
+    #[test]
+    fn an_interruption_comes_before_the_verdict() {
+        assert_eq!(Exit::Findings.unless_interrupted(true), Exit::Interrupted);
+        assert_eq!(Exit::Findings.unless_interrupted(false), Exit::Findings);
+    }
+
+    #[test]
+    fn no_evidence_is_a_verdict_on_hand_offs_and_none_on_queues() {
+        let verdict = Verdict { status: Status::NoEvidence, ..Verdict::default() };
+        let report = Report { verdict, ..Report::default() };
+        assert_eq!(Exit::of_report(&report, FailOn::Never), Exit::NoEvidence);
+        assert_eq!(Exit::of_queues(&report, FailOn::Note), Exit::Fine);
+    }
+
+    #[test]
+    fn an_error_is_the_command_lines_wherever_it_stands_in_the_chain() {
+        assert_eq!(Exit::of_error(&usage("wrong").context("while reading")), Exit::Usage);
+        assert_eq!(Exit::of_error(&anyhow::anyhow!("no such file")), Exit::Environment);
+        let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
+        assert!(is_broken_pipe(&closed) && !is_broken_pipe(&usage("wrong")));
+    }
+}

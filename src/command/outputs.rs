@@ -1,0 +1,225 @@
+//! The outputs of a run: each is a format and a place, and each gets every
+//! event and the report.
+
+use std::io::{self, Write};
+
+use super::exit::{Exit, is_broken_pipe};
+use super::place::Place;
+use crate::cli;
+use crate::model::{Event, Report};
+use crate::report::{Form, Format, FormatName, Subject, Verbosity, View};
+
+/// The outputs of a run. The one to standard output is the last, so that a
+/// person sees the report last.
+#[derive(Default)]
+pub struct Outputs {
+    outputs: Vec<Output>,
+    /// Whether a command has the terminal, and a person is told all at the end.
+    waits: bool,
+}
+
+struct Output {
+    name: FormatName,
+    format: Box<dyn Format>,
+    place: Place,
+    view: View,
+    /// Whether the report is written.
+    is_done: bool,
+    /// Whether whoever read it closed the pipe.
+    is_closed: bool,
+}
+
+impl Output {
+    fn is_prose(&self) -> bool {
+        self.format.form() == Some(Form::Prose)
+    }
+}
+
+impl Outputs {
+    /// Opens what the command line names. Those that can be opened are open
+    /// even where another cannot, so that they can say so.
+    ///
+    /// # Errors
+    ///
+    /// The first file that cannot be written.
+    pub fn open(&mut self, args: &cli::Output) -> anyhow::Result<()> {
+        let mut failed = Ok(());
+        for to in args.destinations() {
+            let format = to.format.writer();
+            match Place::open(&to.destination, format.streams()) {
+                Ok(place) => {
+                    let mut view = view(args);
+                    if !place.is_stdout() {
+                        // A file is not as wide as the terminal happens to be.
+                        view.width = NO_TERMINAL;
+                    }
+                    let name = to.format;
+                    self.outputs.push(Output { name, format, place, view, is_done: false, is_closed: false });
+                }
+                Err(error) => failed = failed.and(Err(error)),
+            }
+        }
+        failed
+    }
+
+    /// Whether standard output is for a person, so that other text may stand
+    /// there too.
+    pub fn tells_people(&self) -> bool {
+        self.outputs.iter().any(|output| output.place.is_stdout() && output.is_prose())
+    }
+
+    /// From now on a command has the terminal: a person is told all at the end.
+    pub fn wait(&mut self) {
+        self.waits = true;
+    }
+
+    /// Begins the events: what files held of an earlier run goes.
+    ///
+    /// # Errors
+    ///
+    /// What the first place says that cannot be written.
+    pub fn begin(&mut self) -> anyhow::Result<()> {
+        self.each(
+            |Output { format, place, .. }| if format.streams() { place.write(|_| Ok(())) } else { Ok(()) },
+        )
+    }
+
+    /// How many groups of traces the next round is to bring.
+    pub fn traces_a_round(&mut self) -> usize {
+        let waits = self.waits;
+        let each = self.outputs.iter_mut().map(|output| output.format.traces_a_round());
+        each.max().filter(|_| !waits).unwrap_or_default()
+    }
+
+    /// Writes what a round brought, and that so many groups of traces are not in it.
+    ///
+    /// # Errors
+    ///
+    /// What the first place says that cannot be written.
+    pub fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
+        let waits = self.waits;
+        self.each(|Output { format, place, view, .. }| {
+            if !format.streams() || (waits && format.form() == Some(Form::Prose)) {
+                return Ok(());
+            }
+            place.write(|out| format.events(events, not_shown, view, out))
+        })
+    }
+
+    /// Writes a report that no event came before.
+    ///
+    /// # Errors
+    ///
+    /// What the first place says that cannot be written; the others have the
+    /// report all the same.
+    pub fn report(
+        &mut self,
+        report: &Report,
+        subject: Subject,
+        broker: Option<String>,
+        exit: Exit,
+    ) -> anyhow::Result<()> {
+        self.each(|Output { format, place, view, is_done, .. }| {
+            view.broker.clone_from(&broker);
+            view.exit_code = exit.code();
+            place.write(|out| format.report(report, subject, view, out))?;
+            *is_done = true;
+            Ok(())
+        })
+    }
+
+    /// Ends the events with the report.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::report`].
+    pub fn end(&mut self, report: &Report, exit: Exit) -> anyhow::Result<()> {
+        self.each(|Output { format, place, view, is_done, .. }| {
+            view.exit_code = exit.code();
+            place.write(|out| format.end(report, view, out))?;
+            *is_done = true;
+            Ok(())
+        })
+    }
+
+    /// Another report follows, which takes the place of the one before where it
+    /// cannot stand after it.
+    pub fn again(&mut self) {
+        self.outputs.iter_mut().for_each(|output| output.is_done = false);
+    }
+
+    /// Writes why there is no report wherever there is none. A person at
+    /// standard output has it from standard error.
+    pub fn fail(&mut self, error: &str) {
+        let exit_code = Exit::Environment.code();
+        let report = Report { error: Some(error.to_owned()), ..Report::default() };
+        // What cannot be written now is not worth a second error.
+        let _ = self.each(|output| {
+            if output.is_done || (output.place.is_stdout() && output.is_prose()) {
+                return Ok(());
+            }
+            let Output { format, place, view, .. } = output;
+            view.exit_code = exit_code;
+            place.write(|out| format.report(&report, Subject::Handoffs, view, out))
+        });
+    }
+
+    /// The format of an output that can write nothing but reports.
+    pub fn only_reports(&self) -> Option<FormatName> {
+        self.outputs.iter().find(|output| output.format.form().is_none()).map(|output| output.name)
+    }
+
+    /// Writes what is not a report, to each output in the form of its format.
+    /// `write` is told how many columns there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::report`].
+    pub fn table(
+        &mut self,
+        mut write: impl FnMut(Form, usize, &mut dyn Write) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.each(|Output { format, place, view, .. }| match format.form() {
+            Some(form) => place.write(|out| write(form, view.width, out)),
+            None => Ok(()),
+        })
+    }
+
+    /// Does the same with each output. One whose pipe was closed is left out
+    /// from then on; it is an error only where no other is left.
+    fn each(&mut self, mut act: impl FnMut(&mut Output) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut failed = Ok(());
+        let mut closed = Ok(());
+        for output in self.outputs.iter_mut().filter(|output| !output.is_closed) {
+            match act(output) {
+                Ok(()) => {}
+                Err(error) if is_broken_pipe(&error) => {
+                    output.is_closed = true;
+                    closed = Err(error);
+                }
+                Err(error) => failed = failed.and(Err(error)),
+            }
+        }
+        let is_nobody_left = self.outputs.iter().all(|output| output.is_closed);
+        failed.and(if is_nobody_left { closed } else { Ok(()) })
+    }
+}
+
+/// How wide what is not shown at a terminal may be, in columns.
+const NO_TERMINAL: usize = 80;
+
+/// The width of the terminal, in columns; 80 where there is none.
+pub fn terminal_width() -> usize {
+    const NARROWEST: usize = 60;
+    terminal_size::terminal_size().map_or(NO_TERMINAL, |(width, _)| usize::from(width.0).max(NARROWEST))
+}
+
+/// How a person at the terminal is shown things.
+pub fn view(args: &cli::Output) -> View {
+    let verbosity = match (args.quiet, args.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Normal,
+    };
+    View { width: terminal_width(), verbosity, broker: None, exit_code: 0 }
+}

@@ -1,0 +1,113 @@
+//! What a format is, and what it is told besides the report.
+
+use std::io::{self, Write};
+
+use crate::model::{Event, Report};
+
+/// One way to write the events of a run and its report.
+///
+/// A new format is one file that implements this, and one line in
+/// [`FormatName`](super::FormatName). Where the text goes is the caller's affair.
+pub trait Format: Send {
+    /// Whether it is written while things happen, so that a part of it is worth
+    /// reading. A format that does not stream gets the report alone, and a file
+    /// of it is whole or is not there.
+    fn streams(&self) -> bool {
+        false
+    }
+
+    /// How it writes what is not a report, such as the list of the demo's
+    /// faults; `None` where it cannot.
+    fn form(&self) -> Option<Form> {
+        None
+    }
+
+    /// How many groups of traces it takes in the round that comes now. It is
+    /// asked once a round.
+    fn traces_a_round(&mut self) -> usize {
+        0
+    }
+
+    /// Writes what a round brought. Another output may take more groups of
+    /// traces than this one; `not_shown` counts those that no output was given.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    fn events(
+        &mut self,
+        events: &[Event],
+        not_shown: u64,
+        view: &View,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let _ = (events, not_shown, view, out);
+        Ok(())
+    }
+
+    /// Writes a report that no event came before. It may be one that says only
+    /// why there is nothing to say, in its `error`.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    fn report(
+        &mut self,
+        report: &Report,
+        subject: Subject,
+        view: &View,
+        out: &mut dyn Write,
+    ) -> io::Result<()>;
+
+    /// Ends the events of a run with its report.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    fn end(&mut self, report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+        self.report(report, Subject::Handoffs, view, out)
+    }
+}
+
+/// How a format writes what is not a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// As text for a person, which may stand among other text.
+    Prose,
+    /// As one document of JSON.
+    Document,
+    /// As JSON, a value a line.
+    Lines,
+}
+
+/// What a report is about, which decides what a person is shown first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A queue: its messages.
+    Queue,
+    /// Hand-offs: their trees.
+    Handoffs,
+    /// What the demo acted out, which a person has followed so far.
+    Demo,
+}
+
+/// How a report is shown.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// In columns. Everything fits 80, and uses more where there is more.
+    pub width: usize,
+    pub verbosity: Verbosity,
+    /// The broker's URL, masked, where one was looked at.
+    pub broker: Option<String>,
+    /// The exit code that the run ends with.
+    pub exit_code: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Verbosity {
+    /// The verdict and the findings.
+    Quiet,
+    Normal,
+    /// Notes in full, and every message that is listed.
+    Verbose,
+}
