@@ -5,10 +5,13 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use spans::{SPANS, START, requests};
 use tracelink::diagnosis::{Ledger, judge};
-use tracelink::evidence::{Evidence, Intake, Keep, Looker, Naming};
+use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep};
 use tracelink::model::Timestamp;
+use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
+use tracelink::wire::celery::redis_layout::{Naming, RedisReader};
 use tracelink::wire::otlp::decode_protobuf;
+use tracelink::wire::snapshot::{Content, KeyLine};
 
 mod spans;
 
@@ -42,9 +45,20 @@ fn file_spans(requests: &[Vec<u8>]) -> Evidence {
 
 fn look(evidence: &mut Evidence, messages: &[Vec<u8>]) {
     let at = Timestamp::from_nanos(START);
-    let mut looker = Looker::new(evidence, "", at, Keep::Each, ReadOptions::default(), Naming::default());
-    looker.list("celery", (0..).zip(messages.iter().map(Vec::as_slice)), None, true);
-    looker.finish();
+    let queue = KeyLine {
+        db: 0,
+        key: b"celery".into(),
+        pttl: -1,
+        content: Content::List(messages.iter().map(Into::into).collect()),
+        len: None,
+        from: 0,
+        complete: true,
+    };
+    let mut intake = BrokerIntake::new(evidence, "", at, Keep::Each);
+    let mut reader = RedisReader::new(Naming::default(), ReadOptions::default());
+    reader.begin_look(&mut intake);
+    reader.take(&queue, &mut intake);
+    reader.end_look(Completeness { held: true, since: Some(at) }, &mut intake);
 }
 
 /// Per span: decoded and filed.

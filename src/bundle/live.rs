@@ -1,13 +1,13 @@
 //! A live broker as evidence: each look at it, and what was overheard between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::overheard::hear;
 use super::read::Reading;
-use super::snapshot::{announce, take};
-use crate::evidence::{Atlas, Evidence, Fate, Looker, Recall};
+use crate::evidence::{BrokerIntake, Evidence, Fate, Keep};
 use crate::model::Timestamp;
-use crate::wire::celery::NotAMessage;
+use crate::model::weight::{allocation, in_tree};
+use crate::wire::broker::Completeness;
+use crate::wire::celery::redis_layout::{Foreign, RedisReader};
 use crate::wire::snapshot::KeyLine;
 
 /// Takes the looks at one broker into the evidence, one after the other.
@@ -17,14 +17,14 @@ use crate::wire::snapshot::KeyLine;
 #[derive(Debug)]
 pub struct LiveBroker {
     name: String,
-    reading: Reading,
-    /// What its names mean, as of the last look.
-    atlas: Atlas,
-    /// What lay there at the last look, which is not read again.
-    recall: Recall,
+    keep: Keep,
+    /// What its names mean, and what lay there at the last look, which is not
+    /// read again.
+    reader: RedisReader,
     /// The tasks whose messages were there when they were seen last, and of
     /// which no look has shown yet that they are gone.
     here: BTreeSet<Box<str>>,
+    here_bytes: usize,
     /// Entries that are no Celery message, the most of any look.
     foreign: u64,
 }
@@ -35,7 +35,7 @@ pub struct Change {
     /// The tasks of which a message has left the broker since the look before.
     pub gone: Vec<Box<str>>,
     /// What was passed over, by the key that holds it.
-    pub passed_over: BTreeMap<String, (u64, NotAMessage)>,
+    pub passed_over: Foreign,
 }
 
 impl LiveBroker {
@@ -44,12 +44,13 @@ impl LiveBroker {
 
     /// The broker of this name (`host:port/db`).
     pub fn new(name: impl Into<String>, reading: Reading) -> Self {
+        let Reading { keep, options, naming } = reading;
         Self {
             name: name.into(),
-            atlas: Atlas::named(reading.naming.clone()),
-            reading,
-            recall: Recall::default(),
+            keep,
+            reader: RedisReader::new(naming, options).remembering(),
             here: BTreeSet::new(),
+            here_bytes: 0,
             foreign: 0,
         }
     }
@@ -64,26 +65,17 @@ impl LiveBroker {
         complete_since: Option<Timestamp>,
         lines: &[KeyLine<'_>],
     ) -> Change {
-        let foreign_before = evidence.foreign_entries;
-        let Reading { keep, options, naming } = &self.reading;
-        let mut looker = Looker::new(evidence, &self.name, at, *keep, *options, naming.clone())
-            .with_recall(std::mem::take(&mut self.recall));
-        looker.note_seen();
-        looker.looked_for_workers();
-        looker.complete_since(complete_since);
-        lines.iter().for_each(|line| announce(&mut looker, line));
-        lines.iter().for_each(|line| take(&mut looker, line));
-        let passed_over = std::mem::take(&mut looker.foreign);
-        let seen = looker.seen();
-        self.recall = looker.take_recall();
-        self.atlas = looker.finish();
+        // The same entries that are no message lie there at every look.
+        let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
+        let mut intake = intake.with_counted(self.foreign).noting_seen();
+        self.reader.begin_look(&mut intake);
+        lines.iter().for_each(|line| self.reader.announce(line, &mut intake));
+        lines.iter().for_each(|line| self.reader.take(line, &mut intake));
+        let seen = Completeness { held: true, since: complete_since };
+        let passed_over = self.reader.end_look(seen, &mut intake);
+        self.foreign = self.foreign.max(intake.foreign_entries());
 
-        // The same entries lie there at every look.
-        let foreign = evidence.foreign_entries - foreign_before;
-        evidence.foreign_entries = foreign_before + foreign.saturating_sub(self.foreign);
-        self.foreign = self.foreign.max(foreign);
-
-        let mut here: BTreeSet<Box<str>> = seen.into_iter().collect();
+        let mut here: BTreeSet<Box<str>> = intake.into_seen().into_iter().collect();
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.here) {
             if here.contains(&id) {
@@ -97,6 +89,7 @@ impl LiveBroker {
                 _ => {}
             }
         }
+        self.here_bytes = here.iter().map(|id| Self::weight(id)).sum();
         self.here = here;
         let Evidence { tasks, ages, .. } = evidence;
         gone.iter().for_each(|id| tasks.lost_sight_of(id, ages));
@@ -105,9 +98,29 @@ impl LiveBroker {
 
     /// Takes what was overheard at `at`, which is no look.
     pub fn overheard(&mut self, evidence: &mut Evidence, at: Timestamp, line: &KeyLine<'_>) {
-        let seen = hear(evidence, &self.name, &self.reading, &mut self.atlas, at, line);
-        let room = Self::HERE.saturating_sub(self.here.len());
-        self.here.extend(seen.into_iter().take(room));
+        // Of what is no message nothing is counted: looks count it.
+        let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
+        let mut intake = intake.with_counted(u64::MAX).noting_seen();
+        self.reader.hear(line, &mut intake);
+        for id in intake.into_seen() {
+            if self.here.len() >= Self::HERE {
+                break;
+            }
+            let bytes = Self::weight(&id);
+            if self.here.insert(id) {
+                self.here_bytes += bytes;
+            }
+        }
+    }
+
+    /// About how many bytes it holds between two looks, beside the evidence.
+    pub fn bytes(&self) -> usize {
+        self.reader.bytes() + self.here_bytes
+    }
+
+    /// What an id takes that is waited for to go.
+    const fn weight(id: &str) -> usize {
+        in_tree(size_of::<Box<str>>()) + allocation(id.len())
     }
 }
 

@@ -13,4 +13,3 @@ mod spans;
 pub use live::{Change, LiveBroker};
 pub use notice::Notice;
 pub use read::{BundleError, Reading, read_evidence};
-pub use snapshot::{announce, take};

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::notice::{Notice, Notices};
 use super::{overheard, receiver_log, snapshot, spans};
-use crate::evidence::{Atlas, Evidence, Keep, Naming};
+use crate::evidence::{Evidence, Keep};
 use crate::wire::celery::ReadOptions;
+use crate::wire::celery::redis_layout::{KeyMap, Naming};
 
 /// Why evidence could not be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +75,7 @@ pub fn read_evidence(
         reading,
         evidence,
         notices: Vec::new(),
-        atlases: HashMap::new(),
+        maps: HashMap::new(),
         overheard: Vec::new(),
         read: HashMap::new(),
     };
@@ -99,7 +100,7 @@ struct Reader<'e> {
     evidence: &'e mut Evidence,
     notices: Vec<Notice>,
     /// What the names in each broker mean, as its last snapshot shows.
-    atlases: HashMap<String, Atlas>,
+    maps: HashMap<String, KeyMap>,
     /// What was overheard is read when all snapshots are.
     overheard: Vec<PathBuf>,
     /// The files that were read, by the path without links. One that is given
@@ -195,11 +196,12 @@ impl Reader<'_> {
         {
             kind = Kind::Receiver;
         }
-        let Self { reading, evidence, notices, atlases, overheard, .. } = self;
+        let Self { reading, evidence, notices, maps, overheard, .. } = self;
         let mut notices = Notices::of(path, notices);
         match kind {
-            Kind::Snapshot => snapshot::read(path, &mut file, reading, evidence, &mut notices)
-                .map(|read| atlases.extend(read)),
+            Kind::Snapshot => {
+                snapshot::read(path, &mut file, reading, evidence, &mut notices).map(|read| maps.extend(read))
+            }
             // What it came through may be gone by the time that all snapshots are read.
             Kind::Overheard if path.is_file() => {
                 overheard.push(path.to_owned());
@@ -209,7 +211,7 @@ impl Reader<'_> {
                 &mut file,
                 reading,
                 evidence,
-                &mut |broker| known(atlases, broker, reading),
+                &mut |broker| known(maps, broker, reading),
                 &mut notices,
             ),
             Kind::OtlpJson => spans::read_json(&mut file, evidence, &mut notices),
@@ -222,21 +224,21 @@ impl Reader<'_> {
     }
 
     fn what_was_overheard(&mut self) -> Result<(), BundleError> {
-        let Self { reading, evidence, notices, atlases, overheard, .. } = self;
+        let Self { reading, evidence, notices, maps, overheard, .. } = self;
         for path in overheard {
             let failed = |source| BundleError::Io { path: path.clone(), source };
             let mut file = BufReader::new(File::open(&*path).map_err(failed)?);
-            let mut atlas_of = |broker: &str| known(atlases, broker, reading);
+            let mut map_of = |broker: &str| known(maps, broker, reading);
             let mut notices = Notices::of(path, notices);
-            overheard::read(&mut file, reading, evidence, &mut atlas_of, &mut notices).map_err(failed)?;
+            overheard::read(&mut file, reading, evidence, &mut map_of, &mut notices).map_err(failed)?;
         }
         Ok(())
     }
 }
 
 /// What the names in a broker mean, as far as a snapshot of it was read.
-fn known(atlases: &HashMap<String, Atlas>, broker: &str, reading: &Reading) -> Atlas {
-    atlases.get(broker).cloned().unwrap_or_else(|| Atlas::named(reading.naming.clone()))
+fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &Reading) -> KeyMap {
+    maps.get(broker).cloned().unwrap_or_else(|| KeyMap::named(reading.naming.clone()))
 }
 
 /// Whether a file of a folder is called like evidence, packed or not.

@@ -7,9 +7,10 @@ use std::path::Path;
 use super::lines::{self, Line};
 use super::notice::Notices;
 use super::read::Reading;
-use crate::evidence::{Atlas, Evidence, Looker};
-use crate::wire::celery::keys::{self, Key};
-use crate::wire::snapshot::{Content, KeyLine, SnapshotError, read_head, read_key};
+use crate::evidence::{BrokerIntake, Evidence};
+use crate::wire::broker::Completeness;
+use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
+use crate::wire::snapshot::{SnapshotError, read_head, read_key};
 
 /// Reads a snapshot; gives the name of its broker, and what its names mean.
 /// `None` where its head is broken.
@@ -19,7 +20,7 @@ pub fn read(
     reading: &Reading,
     evidence: &mut Evidence,
     notices: &mut Notices<'_>,
-) -> io::Result<Option<(String, Atlas)>> {
+) -> io::Result<Option<(String, KeyMap)>> {
     let mut line = Vec::new();
     if lines::next(file, &mut line, lines::MOST)? == Line::TooLong {
         notices.line(1, lines::too_long());
@@ -33,21 +34,12 @@ pub fn read(
         }
     };
     let broker = head.broker.unwrap_or_default();
-    let mut looker = Looker::new(
-        evidence,
-        &broker,
-        head.captured_at,
-        reading.keep,
-        reading.options,
-        reading.naming.clone(),
-    );
+    let mut intake = BrokerIntake::new(evidence, &broker, head.captured_at, reading.keep);
+    let mut reader = RedisReader::new(reading.naming.clone(), reading.options);
     // Twice: bindings and names first, so that each list's queue is known when
     // its messages are read, and no list is held in memory, unless it comes
     // through a pipe.
-    looker.looked_for_workers();
-    if !head.complete {
-        looker.incomplete();
-    }
+    reader.begin_look(&mut intake);
     let mut whole = None;
     if !path.is_file() {
         if !lines::rest(file, &mut line)? {
@@ -61,20 +53,21 @@ pub fn read(
     };
     each_line(&mut |_, line| {
         if let Some(Ok(line)) = line.map(read_key) {
-            announce(&mut looker, &line);
+            reader.announce(&line, &mut intake);
         }
     })?;
     each_line(&mut |number, line| match line.map(read_key) {
-        Some(Ok(line)) => take(&mut looker, &line),
+        Some(Ok(line)) => reader.take(&line, &mut intake),
         Some(Err(error)) => notices.line(number, describe(&error)),
         None => notices.line(number, lines::too_long()),
     })?;
-    for (key, (count, why)) in std::mem::take(&mut looker.foreign) {
+    let since = head.complete.then_some(head.captured_at);
+    let seen = Completeness { held: head.complete, since };
+    for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         let entries = if count == 1 { "entry" } else { "entries" };
         notices.expected(format!("{count} {entries} of `{key}` passed over: {why}"));
     }
-    let atlas = looker.finish();
-    Ok(Some((broker, atlas)))
+    Ok(Some((broker, reader.into_map())))
 }
 
 /// An error without its line, which is always the first of one.
@@ -89,38 +82,4 @@ fn each_key(file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) -> i
             each(number, line);
         }
     })
-}
-
-/// The first time over: tells a look of a binding or of a list's name, before any list is taken.
-pub fn announce(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
-    let Ok(name) = std::str::from_utf8(&line.key) else { return };
-    match &line.content {
-        Content::Set(members) => {
-            let members: Vec<_> =
-                members.iter().filter_map(|member| std::str::from_utf8(member).ok()).collect();
-            looker.set(name, &members);
-        }
-        Content::List(_) => looker.announce(name),
-        _ => {}
-    }
-}
-
-/// The second time: takes what lies under a key into a look.
-pub fn take(looker: &mut Looker<'_>, line: &KeyLine<'_>) {
-    let name = String::from_utf8_lossy(&line.key);
-    match &line.content {
-        Content::List(entries) => {
-            let indexed = (line.from..).zip(entries.iter().map(|entry| &**entry));
-            looker.list(&name, indexed, line.len, line.complete);
-        }
-        Content::Hash(pairs) if keys::classify(&name) == Key::Unacked => {
-            looker.unacked(&name, pairs.iter().map(|(_, value)| &**value), line.complete);
-        }
-        Content::String(value) => {
-            if let Key::Result { task_id } = keys::classify(&name) {
-                looker.result(task_id, value);
-            }
-        }
-        _ => {}
-    }
 }

@@ -4,8 +4,9 @@ use super::{Exit, Outputs, tell_notices};
 use crate::bundle::{Reading, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
-use crate::evidence::{Evidence, Naming};
+use crate::evidence::Evidence;
 use crate::report::Subject;
+use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let mut evidence = Evidence::default();

@@ -14,14 +14,16 @@ use anyhow::Context;
 use super::progress::Progress;
 use super::{Exit, Outputs, save::Saver, say, tell_notices};
 use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
-use crate::bundle::{Reading, announce, read_evidence, take};
+use crate::bundle::{Reading, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
-use crate::evidence::{Evidence, Keep, Looker, Naming};
+use crate::evidence::{BrokerIntake, Evidence, Keep};
 use crate::model::{Report, Timestamp};
 use crate::report::Subject;
 use crate::report::text::safe;
+use crate::wire::broker::{BrokerSink, Completeness};
 use crate::wire::celery::ReadOptions;
+use crate::wire::celery::redis_layout::{Naming, RedisReader};
 use crate::wire::snapshot::KeyLine;
 
 /// How long `--watch` waits between two looks.
@@ -138,10 +140,11 @@ fn inspect(
     // a look at everything counts them.
     let keep = if args.all { Keep::Counted } else { Keep::Each };
     let options = ReadOptions { args: args.show_args };
-    let mut looker = Looker::new(&mut evidence, &url.name(), now, keep, options, Naming::from(&args.naming));
+    let mut intake = BrokerIntake::new(&mut evidence, &url.name(), now, keep);
+    let mut reader = RedisReader::new(Naming::from(&args.naming), options);
     let limit = if args.all { None } else { Some(args.limit) };
-    let plan = plan(&mut looker, &survey, &args.queues, limit);
-    let missing = missing_queues(&plan, &mut looker, &args.queues);
+    let plan = plan(&mut reader, &mut intake, &survey, &args.queues, limit);
+    let missing = missing_queues(&plan, &mut reader, &mut intake, &args.queues);
     let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
     let complete = survey.complete && !is_part;
     let create = |path| create(path, url, now, complete, args.show_args);
@@ -150,23 +153,21 @@ fn inspect(
     survey.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding))?;
     let mut saved = Ok(());
     let reading = read(&mut connection, &plan, &mut |page| {
-        take(&mut looker, &page);
+        reader.take(&page, &mut intake);
         saved = keep_line(saver.as_mut(), &page);
         progress.read(page.content.len() as u64);
         if saved.is_ok() { go_on() } else { ControlFlow::Break(()) }
     })?;
     saved?;
-    looker.seen_twice(reading.seen_twice);
-    if !complete || reading.stopped {
-        looker.incomplete();
-    }
+    intake.seen_twice(reading.seen_twice);
     tell_moved(&reading.moved, output);
-    for (key, (count, why)) in std::mem::take(&mut looker.foreign) {
+    let is_whole = complete && !reading.stopped;
+    let seen = Completeness { held: is_whole, since: is_whole.then_some(now) };
+    for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         if output.verbose {
             say(&format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));
         }
     }
-    looker.finish();
     if keep == Keep::Each && !reading.stopped {
         join_results(args, connection, &mut evidence, &url.name(), now, saver.as_mut())?;
     }
@@ -202,17 +203,23 @@ fn listing(output: &Output) -> Listing {
 }
 
 /// Takes the bindings and the names of the lists, and plans what to read of them.
-fn plan(looker: &mut Looker<'_>, survey: &Survey, wanted: &[String], limit: Option<u64>) -> Plan {
-    looker.looked_for_workers();
+fn plan(
+    reader: &mut RedisReader,
+    sink: &mut impl BrokerSink,
+    survey: &Survey,
+    wanted: &[String],
+    limit: Option<u64>,
+) -> Plan {
+    reader.begin_look(sink);
     for binding in &survey.bindings {
-        announce(looker, binding);
+        reader.announce(binding, sink);
     }
     for list in &survey.lists {
-        looker.announce(&list.key);
+        reader.announce_list(&list.key);
     }
     let mut queues: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for list in &survey.lists {
-        let (queue, step) = looker.queue_of(&list.key);
+        let (queue, step) = reader.queue_of(&list.key, sink);
         if wanted.is_empty() || wanted.iter().any(|name| **name == *queue || *name == list.key) {
             queues.entry(queue).or_default().insert((step, &list.key), list.clone());
         }
@@ -225,13 +232,18 @@ fn plan(looker: &mut Looker<'_>, survey: &Survey, wanted: &[String], limit: Opti
     }
 }
 
-fn missing_queues(plan: &Plan, looker: &mut Looker<'_>, wanted: &[String]) -> Vec<String> {
+fn missing_queues(
+    plan: &Plan,
+    reader: &mut RedisReader,
+    sink: &mut impl BrokerSink,
+    wanted: &[String],
+) -> Vec<String> {
     let mut there = BTreeSet::new();
     for list in plan.queues.iter().flatten() {
         there.insert(list.key.clone());
-        there.insert(looker.queue_of(&list.key).0.to_string());
+        there.insert(reader.queue_of(&list.key, sink).0.to_string());
     }
-    wanted.iter().filter(|queue| !there.contains(*queue) && !looker.is_bound(queue)).cloned().collect()
+    wanted.iter().filter(|queue| !there.contains(*queue) && !reader.map().is_bound(queue)).cloned().collect()
 }
 
 /// Reads the results of the tasks that were seen, by their ids alone.
@@ -244,14 +256,14 @@ fn join_results(
     mut saver: Option<&mut Saver>,
 ) -> anyhow::Result<()> {
     let ids: Vec<String> = evidence.tasks.iter().map(|task| task.id.to_string()).collect();
-    let mut looker =
-        Looker::new(evidence, broker, now, Keep::Each, ReadOptions::default(), Naming::default());
+    let mut intake = BrokerIntake::new(evidence, broker, now, Keep::Each);
+    let mut reader = RedisReader::new(Naming::default(), ReadOptions::default());
     let mut saved = Ok(());
     if let Some(url) = &args.result_backend {
         connection = Connection::open(&broker_url(url, args)?)?;
     }
     read_results(&mut connection, "", ids.iter().map(String::as_str), &mut |result| {
-        take(&mut looker, &result);
+        reader.take(&result, &mut intake);
         saved = keep_line(saver.as_deref_mut(), &result);
         if saved.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

@@ -11,8 +11,9 @@ use super::say;
 use super::session::Session;
 use crate::broker::redis::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
-use crate::evidence::{Keep, Naming};
+use crate::evidence::Keep;
 use crate::wire::celery::ReadOptions;
+use crate::wire::celery::redis_layout::Naming;
 
 /// What to watch.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::clock;
 use super::message::{Route, TaskMessage};
-use crate::wire::celery::keys::{self, PRIORITY_STEPS, SEPARATOR};
+use crate::wire::celery::redis_layout::keys::{self, PRIORITY_STEPS, SEPARATOR};
 
 /// How long a result lives: Celery's `result_expires`, a day.
 const RESULT: u64 = 24 * 60 * 60;

@@ -13,13 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::{MessageState, Timestamp};
+use crate::wire::broker::QueueDepth;
 
 /// One look at one broker.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Look {
     pub at: Timestamp,
-    /// Queues by name, with what was found in them.
-    pub queues: BTreeMap<Arc<str>, QueueSeen>,
+    /// Queues by name, with what was found in them; their depth by priority is
+    /// empty in all looks of a history but the last.
+    pub queues: BTreeMap<Arc<str>, QueueDepth>,
     /// Whether all of `unacked` was read.
     pub unacked_complete: bool,
     /// Live workers, by their `pidbox` binding; `None` where bindings were not
@@ -32,27 +34,7 @@ pub struct Look {
     pub complete_since: Option<Timestamp>,
 }
 
-/// A queue at one look, over all its priorities.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct QueueSeen {
-    pub ready: u64,
-    pub unacked: u64,
-    pub read: u64,
-    /// Entries that are no Celery message.
-    pub foreign: u64,
-    /// Whether every entry was read.
-    pub complete: bool,
-    /// The length of the list of each priority step; empty in all looks of a
-    /// history but the last.
-    pub priorities: BTreeMap<u32, u64>,
-}
-
 impl Look {
-    /// What was found in a queue, to be added to.
-    pub fn queue(&mut self, name: Arc<str>) -> &mut QueueSeen {
-        self.queues.entry(name).or_insert_with(|| QueueSeen { complete: true, ..QueueSeen::default() })
-    }
-
     /// The moment until which a message of `queue` that was not seen may have
     /// been there; `None` where it may be there still.
     pub fn shows_absence_from(&self, queue: &str) -> Option<Timestamp> {
@@ -307,7 +289,7 @@ impl Brokers {
     /// About how many bytes they take.
     pub fn bytes(&self) -> usize {
         const NAME: usize = 64;
-        const QUEUE: usize = size_of::<(Arc<str>, QueueSeen)>() + 16;
+        const QUEUE: usize = size_of::<(Arc<str>, QueueDepth)>() + 16;
         let bytes = |broker: &Broker| {
             let routes = &broker.routes;
             let names = routes.exchanges.len() + routes.routing_keys.len() + routes.queues.len();

@@ -2,21 +2,22 @@
 //! that join them.
 //!
 //! Evidence only grows (or is let go, which leaves a mark); it draws no
-//! conclusions. It does no I/O and asks no clock: time is an argument.
+//! conclusions. It does no I/O and asks no clock: time is an argument. It files
+//! what the two sinks of `wire/` are told (spans by [`Intake`], what a broker
+//! holds by [`BrokerIntake`]) and decodes nothing.
 
 mod age;
 mod broker;
+mod broker_intake;
 mod exports;
 mod failures;
 mod group;
 mod handoff;
 mod intake;
-mod look;
 mod names;
 mod pairing;
 mod process;
 mod queue;
-mod recall;
 mod receiver;
 mod spans;
 mod task_names;
@@ -25,17 +26,16 @@ mod tasks;
 use std::sync::Arc;
 
 pub use age::{Age, Ages, Moment, Unit};
-pub use broker::{Broker, Brokers, Look, QueueSeen, Routes, Sight};
+pub use broker::{Broker, Brokers, Look, Routes, Sight};
+pub use broker_intake::{BrokerIntake, Keep};
 pub use exports::{Exports, Repeats};
 pub use failures::Failures;
 pub use group::Group;
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
 pub use intake::Intake;
-pub use look::{Atlas, Keep, Looker, Naming};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
-pub use recall::Recall;
 pub use receiver::{Endpoints, Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use task_names::TaskNames;

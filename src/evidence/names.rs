@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::spans::{allocation, in_map};
+use crate::model::weight::{in_map, shared};
 
 /// Shares equal names, so that a million spans of ten kinds hold ten names.
 ///
@@ -24,7 +24,7 @@ impl Names {
     /// What a name takes: its text with two counters, and its place in the set.
     const fn weight(name: &str) -> usize {
         const PLACE: usize = in_map(size_of::<Arc<str>>());
-        allocation(name.len() + 2 * size_of::<usize>()) + PLACE
+        shared(name) + PLACE
     }
 
     /// About how many bytes the names take.

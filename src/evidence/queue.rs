@@ -14,6 +14,7 @@ use super::tasks::Delivery;
 use crate::model::{
     Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext, Timestamp,
 };
+use crate::wire::broker::Glance;
 
 /// Messages that differ in nothing that matters.
 #[derive(Debug)]
@@ -99,18 +100,6 @@ fn is_nested(message: &Message) -> bool {
     message.parent_id.as_ref().is_some_and(|parent| *parent != message.id)
 }
 
-/// What is known of a message at a glance, without reading all of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Glance<'a> {
-    pub task: &'a str,
-    pub origin: Option<&'a str>,
-    /// Whether another task published it.
-    pub nested: bool,
-    pub state: MessageState,
-    /// Its one context: valid, flat, W3C.
-    pub context: SpanContext,
-}
-
 /// Every class.
 #[derive(Default, Debug)]
 pub struct Census {
@@ -131,14 +120,13 @@ impl Census {
     pub fn glanced(
         &mut self,
         glance: &Glance<'_>,
-        queue: &Arc<str>,
         broker: &Arc<str>,
         at: Timestamp,
         whole: impl FnOnce() -> Option<Message>,
     ) {
         let shape =
             Shape::Plain { sampling: glance.context.sampling, nested: glance.nested, state: glance.state };
-        let class = self.class(queue, glance.task, glance.origin, shape);
+        let class = self.class(glance.queue, glance.task, glance.origin, shape);
         class.saw_context(Some(glance.context));
         if class.examples.len() < Self::EXAMPLES
             && let Some(message) = whole()

@@ -11,6 +11,7 @@ use hashbrown::hash_map::Entry;
 
 use super::age::{Age, Ages, Unit};
 use super::process::Process;
+use crate::model::weight::{allocation, in_map};
 use crate::model::{
     CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
     TraceId,
@@ -100,17 +101,6 @@ impl StoredSpan {
     pub fn service(&self) -> &str {
         &self.process.service
     }
-}
-
-/// What an allocation of so many bytes takes: allocators round up.
-pub(super) const fn allocation(bytes: usize) -> usize {
-    if bytes == 0 { 0 } else { bytes.next_multiple_of(16) }
-}
-
-/// What an entry of a hash map takes beside itself: control bytes, and room to
-/// grow. Between a half and seven eighths of a table are in use.
-pub(super) const fn in_map(bytes: usize) -> usize {
-    (bytes + 1) * 3 / 2
 }
 
 /// The spans of one trace, in order of arrival.

@@ -12,7 +12,8 @@ use smallvec::SmallVec;
 
 use super::age::{Age, Ages, Unit};
 use super::broker::Sight;
-use super::spans::{SpanKey, SpanStore, allocation, in_map};
+use super::spans::{SpanKey, SpanStore};
+use crate::model::weight::{allocation, in_map};
 use crate::model::{Message, MessageState, SpanId, TaskResult, Timestamp, TraceId};
 
 /// Everything that was seen under one task id.
@@ -420,14 +421,36 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::wire::celery::{Envelope, ReadOptions, Seen, read_message};
+    use crate::model::Protocol;
 
     fn seen_at(index: Option<u64>) -> Message {
-        let entry = br#"{"headers": {"id": "1", "task": "pay"}, "body": "", "properties": {}}"#;
-        let envelope = Envelope::decode(entry).expect("an envelope");
-        let state = index.map_or(MessageState::Unacked, |_| MessageState::Ready);
-        let seen = Seen { queue: "celery".into(), state, index, priority: 0 };
-        read_message(&envelope, &seen, ReadOptions::default(), &mut |name| name.into()).expect("a message")
+        Message {
+            protocol: Protocol::Two,
+            task: "pay".into(),
+            id: "1".into(),
+            root_id: None,
+            parent_id: None,
+            group: None,
+            retries: 0,
+            eta: None,
+            expires: None,
+            origin: None,
+            exchange: "".into(),
+            routing_key: "celery".into(),
+            redelivered: false,
+            from_beat: false,
+            hand_made: false,
+            contexts: Vec::new(),
+            empty_carriers: Vec::new(),
+            baggage: Vec::new(),
+            other_headers: Vec::new(),
+            chain_next: None,
+            args: None,
+            queue: "celery".into(),
+            state: index.map_or(MessageState::Unacked, |_| MessageState::Ready),
+            priority: 0,
+            index,
+        }
     }
 
     proptest! {

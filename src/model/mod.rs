@@ -17,6 +17,7 @@ mod sample;
 mod sentence;
 mod span;
 mod time;
+pub mod weight;
 
 pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
 pub use event::Event;

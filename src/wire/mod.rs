@@ -6,6 +6,7 @@
 //! compression is involved), and never loads code. It does no I/O and asks no
 //! clock.
 
+pub mod broker;
 pub mod celery;
 pub mod context;
 pub mod otlp;

@@ -6,15 +6,19 @@
 #[path = "../sentence/mod.rs"]
 mod sentence;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
-use tracelink::evidence::{Evidence, Intake, Keep, Looker, Moment, Naming, Outcome};
+use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep, Moment, Outcome};
 use tracelink::model::{Finding, Report, Timestamp};
+use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
+use tracelink::wire::celery::redis_layout::{Naming, RedisReader};
 use tracelink::wire::otlp::decode_json;
+use tracelink::wire::snapshot::{Content, KeyLine};
 
 /// When scenes play: their times are milliseconds after this.
 const START: u64 = 1_795_376_994_000_000_000;
@@ -33,30 +37,44 @@ impl Scene {
     pub fn look(mut self, millis: u64, build: impl FnOnce(Look) -> Look) -> Self {
         let look = build(Look::default());
         let at = Timestamp::from_nanos(time(millis));
-        let (options, naming) = (ReadOptions::default(), Naming::default());
-        let mut looker = Looker::new(&mut self.evidence, &look.broker, at, Keep::Each, options, naming);
-        looker.looked_for_workers();
-        looker.set("_kombu.binding.celery", &["celery\u{6}\u{16}\u{6}\u{16}celery"]);
-        if look.worker {
-            looker.set("_kombu.binding.celery.pidbox", &["\u{6}\u{16}\u{6}\u{16}celery@w.celery.pidbox"]);
-        }
-        if let Some(exchange) = look.control_exchange {
-            let member = format!("\u{6}\u{16}\u{6}\u{16}celery@w.{exchange}.pidbox");
-            looker.set(&format!("_kombu.binding.{exchange}.pidbox"), &[&member]);
-        }
-        let ready: Vec<_> = look.ready.iter().map(|message| message.to_string().into_bytes()).collect();
-        looker.list("celery", (0..).zip(ready.iter().map(Vec::as_slice)), None, true);
-        for (queue, waiting) in &look.elsewhere {
-            let waiting = waiting.to_string().into_bytes();
-            looker.list(queue, [(0, waiting.as_slice())].into_iter(), None, true);
-        }
-        let held: Vec<_> =
-            look.held.iter().map(|message| json!([message, "", "celery"]).to_string().into_bytes()).collect();
-        looker.unacked("unacked", held.iter().map(Vec::as_slice), true);
-        for (id, result) in &look.results {
-            looker.result(id, result.to_string().as_bytes());
-        }
-        looker.finish();
+        let text = |text: String| Cow::Owned(text.into_bytes());
+        let line = |key: &str, content: Content<'static>| KeyLine {
+            db: 0,
+            key: text(key.to_owned()),
+            pttl: -1,
+            content,
+            len: None,
+            from: 0,
+            complete: true,
+        };
+        let bound = |exchange: &str, member: String| {
+            line(&format!("_kombu.binding.{exchange}"), Content::Set(vec![text(member)]))
+        };
+        let mut bindings = vec![bound("celery", "celery\u{6}\u{16}\u{6}\u{16}celery".to_owned())];
+        let exchanges = look.worker.then_some("celery").into_iter().chain(look.control_exchange);
+        bindings.extend(exchanges.map(|exchange| {
+            let mailbox = format!("{exchange}.pidbox");
+            bound(&mailbox, format!("\u{6}\u{16}\u{6}\u{16}celery@w.{mailbox}"))
+        }));
+        let list = |messages: &[Value]| {
+            Content::List(messages.iter().map(|message| text(message.to_string())).collect())
+        };
+        let mut lines = vec![line("celery", list(&look.ready))];
+        lines.extend(look.elsewhere.iter().map(|(queue, message)| line(queue, list(&[message.clone()]))));
+        let held =
+            look.held.iter().zip(1..).map(|(message, tag)| {
+                (text(format!("{tag}")), text(json!([message, "", "celery"]).to_string()))
+            });
+        lines.push(line("unacked", Content::Hash(held.collect())));
+        lines.extend(look.results.iter().map(|(id, result)| {
+            line(&format!("celery-task-meta-{id}"), Content::String(text(result.to_string())))
+        }));
+        let mut intake = BrokerIntake::new(&mut self.evidence, &look.broker, at, Keep::Each);
+        let mut reader = RedisReader::new(Naming::default(), ReadOptions::default());
+        reader.begin_look(&mut intake);
+        bindings.iter().for_each(|line| reader.announce(line, &mut intake));
+        lines.iter().for_each(|line| reader.take(line, &mut intake));
+        reader.end_look(Completeness { held: true, since: Some(at) }, &mut intake);
         self
     }
 

@@ -29,7 +29,7 @@ use super::error::BrokerError;
 use super::url::BrokerUrl;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
-use crate::wire::celery::keys::{self, Key};
+use crate::wire::celery::redis_layout::keys::{self, Key};
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// Something of Celery's that a client wrote.

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use super::connection::{Connection, ReadCommand};
 use super::error::BrokerError;
+use crate::wire::celery::redis_layout::keys;
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// Results that are asked for in one breath.
@@ -28,7 +29,7 @@ pub fn read_results<'i>(
     ids: impl IntoIterator<Item = &'i str>,
     each: &mut dyn FnMut(KeyLine<'static>) -> ControlFlow<()>,
 ) -> Result<u64, BrokerError> {
-    let mut keys = ids.into_iter().map(|id| format!("{prefix}celery-task-meta-{id}").into_bytes()).peekable();
+    let mut keys = ids.into_iter().map(|id| keys::result_of(prefix, id).into_bytes()).peekable();
     let mut too_long = 0;
     while keys.peek().is_some() {
         let batch: Vec<Vec<u8>> = keys.by_ref().take(BATCH).collect();

@@ -12,9 +12,9 @@ use crate::command::session::Session;
 use crate::command::watching::{Target, Watching};
 use crate::demo::{Event, Otlp};
 use crate::diagnosis::Listing;
-use crate::evidence::Naming;
 use crate::model::{Report, Severity};
 use crate::receiver::{Doors, Limits, Receiver};
+use crate::wire::celery::redis_layout::Naming;
 
 /// How parts are acted.
 pub struct Act<'a> {

@@ -20,8 +20,8 @@ use super::{Exit, Outputs, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
-use crate::evidence::Naming;
 use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
+use crate::wire::celery::redis_layout::Naming;
 
 /// How often what settled is judged, and a person sees what is new.
 const TICK: Duration = Duration::from_millis(50);

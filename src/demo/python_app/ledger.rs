@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::demo::event::Event;
 use crate::demo::link::Link;
-use crate::wire::celery::keys::{SEPARATOR, split_binding};
+use crate::wire::celery::redis_layout::keys::{SEPARATOR, split_binding};
 
 /// How many messages of a queue are read to name the tasks.
 const MESSAGES: isize = 10_000;

@@ -25,7 +25,7 @@ prop_compose! {
             };
             for (name, complete) in QUEUES.into_iter().zip(queues) {
                 if let Some(complete) = complete {
-                    look.queue(name.into()).complete = complete;
+                    look.queues.insert(name.into(), QueueDepth { complete, ..QueueDepth::default() });
                 }
             }
             look
@@ -78,7 +78,7 @@ fn hours_of_looks_take_the_memory_of_a_few_and_recent_ones_are_dense() {
     let mut bytes = 0;
     for second in 0..36_000 {
         let mut look = look(second);
-        look.queue("celery".into()).ready = second;
+        look.queues.insert("celery".into(), QueueDepth { ready: second, ..QueueDepth::default() });
         look.routes.exchanges.insert("celery".into());
         brokers.insert("redis", look);
         if second == 1000 {
@@ -105,7 +105,7 @@ fn where_messages_went_is_known_from_looks_that_were_let_go() {
         let mut look = look(second);
         if second == 500 {
             look.routes.exchanges.insert("shop".into());
-            look.queue("orders".into());
+            look.queues.insert("orders".into(), QueueDepth::default());
         }
         broker.file(look);
     }
@@ -121,7 +121,7 @@ fn more_names_than_are_kept_say_nothing() {
     let mut look = look(1);
     look.unacked_complete = true;
     for number in 0..=Routes::NAMES {
-        look.queue(format!("q{number:06}").into());
+        look.queues.insert(format!("q{number:06}").into(), QueueDepth::default());
     }
     broker.file(look);
     assert!(broker.routes(None, "unheard of"), "it may be among those that were let go");

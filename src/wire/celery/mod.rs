@@ -1,4 +1,4 @@
-//! Celery's messages, results and key names, as kombu writes them to Redis.
+//! Celery's messages and results as kombu writes them, and how they lie in Redis.
 //!
 //! <https://docs.celeryq.dev/en/stable/internals/protocol.html>
 
@@ -8,12 +8,12 @@ mod carrier;
 mod compression;
 mod envelope;
 mod kept;
-pub mod keys;
 mod lenient;
 mod message;
 mod msgpack;
 mod pickle;
 mod redact;
+pub mod redis_layout;
 mod result;
 mod survey;
 mod wrapping;

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::broker::redis::survey::{Bound, Survey};
-use crate::wire::celery::keys::{self, PRIORITY_STEPS, SEPARATOR};
+use crate::broker::redis::survey::Survey;
+use crate::wire::celery::redis_layout::Bound;
+use crate::wire::celery::redis_layout::keys::{self, DEFAULT_QUEUE, PRIORITY_STEPS};
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// How many lists and bindings a look asks: more are no queues of an application.
@@ -61,11 +62,9 @@ impl Known {
         if !self.prefixes.insert(prefix.to_owned()) {
             return;
         }
-        self.held.insert(format!("{prefix}unacked"), 0);
-        for exchange in ["celery", "celery.pidbox"] {
-            self.add_binding(format!("{prefix}_kombu.binding.{exchange}"));
-        }
-        self.suggest(prefix, "celery");
+        self.held.insert(keys::unacked(prefix), 0);
+        keys::usual_bindings(prefix).into_iter().for_each(|key| self.add_binding(key));
+        self.suggest(prefix, DEFAULT_QUEUE);
     }
 
     pub fn add_binding(&mut self, key: String) {
@@ -105,11 +104,7 @@ impl Known {
     /// A queue that is bound, with the lists that it may have.
     fn suggest(&mut self, prefix: &str, queue: &str) {
         for step in PRIORITY_STEPS {
-            let key = match step {
-                0 => format!("{prefix}{queue}"),
-                step => format!("{prefix}{queue}{SEPARATOR}{step}"),
-            };
-            if let Some(list) = self.entry(&key) {
+            if let Some(list) = self.entry(&keys::list_of(prefix, queue, step)) {
                 list.is_bound = true;
             }
         }

@@ -13,6 +13,7 @@ use super::known::{Known, List, bytes_of, mean};
 use crate::broker::redis::connection::{Answer, Connection, ReadCommand};
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
+use crate::wire::celery::redis_layout::keys;
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// Entries that are read of a list before anything is known of their size.
@@ -187,7 +188,7 @@ impl Glance<'_> {
             questions.extend(reach.ranges().map(|(first, last)| ReadCommand::ListRange { key, first, last }));
         }
         let held: Vec<(String, String, u64)> = if is_first {
-            known.held.iter().map(|(key, cursor)| (key.clone(), format!("{key}_index"), *cursor)).collect()
+            known.held.iter().map(|(key, cursor)| (key.clone(), keys::index_of(key), *cursor)).collect()
         } else {
             Vec::new()
         };

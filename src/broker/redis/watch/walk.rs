@@ -18,7 +18,7 @@ use crate::broker::redis::connection::{Connection, KeyKind, ReadCommand, SCAN_ST
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
-use crate::wire::celery::keys::{self, Key};
+use crate::wire::celery::redis_layout::keys::{self, Key};
 
 /// How long one look walks.
 const STRETCH: Duration = Duration::from_millis(20);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::model::weight::{allocation, in_map};
 use crate::model::{Message, MessageState};
 
 /// What the entries of the last look were, and those of this one so far.
@@ -13,15 +14,21 @@ use crate::model::{Message, MessageState};
 /// An entry is known by a hash of 64 bits whose key nobody outside knows, so
 /// that nobody can make two that are taken for one.
 #[derive(Default, Debug)]
-pub struct Recall {
+pub struct LookCache {
     key: RandomState,
-    last: FxHashMap<u64, Recalled>,
-    now: FxHashMap<u64, Recalled>,
+    last: Entries,
+    now: Entries,
 }
 
-/// As much of a message as a second sight of it needs.
+#[derive(Default, Debug)]
+struct Entries {
+    known: FxHashMap<u64, Cached>,
+    bytes: usize,
+}
+
+/// As much of a message as telling of it again needs.
 #[derive(Clone, Debug)]
-pub struct Recalled {
+pub struct Cached {
     pub id: Box<str>,
     pub queue: Arc<str>,
     pub attempt: u32,
@@ -29,7 +36,7 @@ pub struct Recalled {
     pub redelivered: bool,
 }
 
-impl Recalled {
+impl Cached {
     pub fn of(message: &Message) -> Self {
         Self {
             id: message.id.clone(),
@@ -41,7 +48,7 @@ impl Recalled {
     }
 }
 
-impl Recall {
+impl LookCache {
     /// How many messages are kept: more than a look of a usual size reads, in
     /// about 3 MB.
     const MESSAGES: usize = 20_000;
@@ -55,19 +62,28 @@ impl Recall {
     }
 
     /// What the entry of this digest was at the last look.
-    pub fn recall(&self, digest: u64) -> Option<&Recalled> {
-        self.last.get(&digest)
+    pub fn get(&self, digest: u64) -> Option<&Cached> {
+        self.last.known.get(&digest)
     }
 
     /// Keeps what an entry of this look is.
-    pub fn keep(&mut self, digest: u64, message: Recalled) {
-        if self.now.len() < Self::MESSAGES {
-            self.now.insert(digest, message);
+    pub fn keep(&mut self, digest: u64, message: Cached) {
+        const ENTRY: usize = in_map(size_of::<(u64, Cached)>());
+        if self.now.known.len() < Self::MESSAGES {
+            let id = allocation(message.id.len());
+            if self.now.known.insert(digest, message).is_none() {
+                self.now.bytes += ENTRY + id;
+            }
         }
     }
 
     /// Ends a look: what was not in it is forgotten.
     pub fn end_look(&mut self) {
         self.last = std::mem::take(&mut self.now);
+    }
+
+    /// About how many bytes it takes.
+    pub const fn bytes(&self) -> usize {
+        self.last.bytes + self.now.bytes
     }
 }

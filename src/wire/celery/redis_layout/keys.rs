@@ -1,4 +1,7 @@
 //! The names of Redis keys, and what kombu and Celery keep under them.
+//!
+//! No other file knows how a key is called. They are those of kombu's
+//! `transport/redis.py` and of Celery's `backends/base.py`.
 
 /// What separates the parts of a binding and of a priority list's name.
 pub const SEPARATOR: &str = "\u{6}\u{16}";
@@ -10,6 +13,11 @@ const PIDBOX: &str = ".pidbox";
 /// What mailboxes for answers begin with; who asks has one, and is no worker.
 const REPLY: &str = "reply.";
 const RESULT: &str = "celery-task-meta-";
+const UNACKED: &str = "unacked";
+/// What follows the name of `unacked` in that of its index.
+const INDEX: &str = "_index";
+/// The queue, and the exchange, of an application that names none.
+pub const DEFAULT_QUEUE: &str = "celery";
 
 /// What a key is, by its name.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,16 +55,56 @@ pub fn classify(name: &str) -> Key<'_> {
     if name.contains("_kombu.binding_") || name.ends_with("unacked_mutex") {
         return Key::Internal;
     }
-    if name.ends_with("unacked_index") {
+    if name.strip_suffix(INDEX).is_some_and(|key| key.ends_with(UNACKED)) {
         return Key::UnackedIndex;
     }
-    if name.ends_with("unacked") {
+    if name.ends_with(UNACKED) {
         return Key::Unacked;
     }
     if name.ends_with(PIDBOX) || name.contains("celeryev.") {
         return Key::Control;
     }
     Key::Other
+}
+
+/// The hash of what workers hold: `<prefix>unacked`.
+pub fn unacked(prefix: &str) -> String {
+    format!("{prefix}{UNACKED}")
+}
+
+/// The sorted set that says since when, by the name of its `unacked`.
+pub fn index_of(unacked: &str) -> String {
+    format!("{unacked}{INDEX}")
+}
+
+/// The key of an exchange's bindings.
+pub fn bindings_of(prefix: &str, exchange: &str) -> String {
+    format!("{prefix}{BINDING}{exchange}")
+}
+
+/// The keys of bindings that every application of Celery's has, unless it names
+/// its queue or its control exchange: those of the queue and of the workers.
+pub fn usual_bindings(prefix: &str) -> [String; 2] {
+    [bindings_of(prefix, DEFAULT_QUEUE), bindings_of(prefix, &format!("{DEFAULT_QUEUE}{PIDBOX}"))]
+}
+
+/// The list of a queue's messages of one priority step.
+pub fn list_of(prefix: &str, queue: &str, step: u32) -> String {
+    match step {
+        0 => format!("{prefix}{queue}"),
+        step => format!("{prefix}{queue}{SEPARATOR}{step}"),
+    }
+}
+
+/// The key of a task's result.
+pub fn result_of(prefix: &str, task_id: &str) -> String {
+    format!("{prefix}{RESULT}{task_id}")
+}
+
+/// Whether an exchange is remote control's or that of events: what is bound to
+/// it are no queues of tasks.
+pub fn is_control(exchange: &str) -> bool {
+    exchange.ends_with(&PIDBOX[1..]) || exchange.starts_with("celeryev")
 }
 
 /// The `global_keyprefix` that a binding's key shows.
@@ -133,6 +181,22 @@ mod tests {
             assert_eq!(known("celeryevents"), Key::Other);
         }
         assert_eq!(prefix_of("shop:_kombu.binding.celery"), "shop:");
+    }
+
+    #[test]
+    fn a_key_that_is_made_is_known_for_what_it_is() {
+        let unacked = unacked("shop:");
+        assert_eq!(classify(&unacked), Key::Unacked);
+        assert_eq!(classify(&index_of(&unacked)), Key::UnackedIndex);
+        let [bindings, workers] = usual_bindings("shop:");
+        assert_eq!(classify(&bindings), Key::Binding { exchange: "celery" });
+        assert_eq!(classify(&workers), Key::Workers);
+        assert_eq!(classify(&result_of("shop:", "a1")), Key::Result { task_id: "a1" });
+        let list = list_of("shop:", "orders", 9);
+        assert_eq!(classify(&list), Key::Other);
+        assert_eq!(split_priority(&list, None, |_| false), ("shop:orders", 9));
+        assert_eq!(list_of("", "orders", 0), "orders");
+        assert!(is_control("reply.celery.pidbox") && is_control("celeryev") && !is_control("celery"));
     }
 
     #[test]

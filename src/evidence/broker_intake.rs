@@ -1,0 +1,152 @@
+//! Where what a broker holds comes in: each message, each result, and the look.
+
+use std::sync::Arc;
+
+use super::Evidence;
+use super::broker::{Look, Sight};
+use crate::model::{Message, TaskResult, Timestamp};
+use crate::wire::broker::{Again, Binding, BrokerSink, Completeness, Glance, QueueDepth};
+
+/// How the messages of a look are kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// Each by itself, to be joined with spans and results.
+    Each,
+    /// By class: any number of messages takes the memory of their kinds.
+    Counted,
+}
+
+/// Takes a look at a broker into the evidence, or what was heard of it at one
+/// time. A look is filed when it is told to be over; where it is not, nothing is
+/// said of what was not in it.
+#[derive(Debug)]
+pub struct BrokerIntake<'e> {
+    evidence: &'e mut Evidence,
+    broker: Arc<str>,
+    keep: Keep,
+    look: Look,
+    /// The tasks whose messages were seen, where they are asked for.
+    seen: Option<Vec<Box<str>>>,
+    /// Entries that are no Celery message, and how many of them are counted
+    /// already.
+    foreign: u64,
+    counted: u64,
+}
+
+impl<'e> BrokerIntake<'e> {
+    /// Of the broker of this name, at a time.
+    pub fn new(evidence: &'e mut Evidence, broker: &str, at: Timestamp, keep: Keep) -> Self {
+        let look = Look { at, ..Look::default() };
+        Self { evidence, broker: broker.into(), keep, look, seen: None, foreign: 0, counted: 0 }
+    }
+
+    /// Notes the tasks whose messages are seen, for [`BrokerIntake::into_seen`].
+    #[must_use]
+    pub fn noting_seen(self) -> Self {
+        Self { seen: Some(Vec::new()), ..self }
+    }
+
+    /// So many entries that are no Celery message are counted already: the same
+    /// ones lie there at every look. With `u64::MAX` none is counted.
+    #[must_use]
+    pub fn with_counted(self, foreign: u64) -> Self {
+        Self { counted: foreign, ..self }
+    }
+
+    /// How many entries are no Celery message, those that were counted already
+    /// included.
+    pub const fn foreign_entries(&self) -> u64 {
+        self.foreign
+    }
+
+    /// Takes note of entries that were left out because the list moved.
+    pub fn seen_twice(&mut self, entries: u64) {
+        self.evidence.seen_twice += entries;
+    }
+
+    /// The tasks whose messages were seen, where they were noted.
+    pub fn into_seen(self) -> Vec<Box<str>> {
+        self.seen.unwrap_or_default()
+    }
+}
+
+impl BrokerSink for BrokerIntake<'_> {
+    fn share(&mut self, name: &str) -> Arc<str> {
+        self.evidence.names.share(name)
+    }
+
+    fn looked_for_workers(&mut self) {
+        self.look.workers.get_or_insert_default();
+    }
+
+    fn worker(&mut self, name: &str) {
+        self.look.workers.get_or_insert_default().insert(name.into());
+    }
+
+    fn exchange(&mut self, name: &str) {
+        self.look.routes.exchanges.insert(name.into());
+    }
+
+    fn binding(&mut self, binding: Binding<'_>) {
+        let routes = &mut self.look.routes;
+        routes.exchanges.insert(binding.exchange.into());
+        routes.routing_keys.insert(binding.routing_key.into());
+        routes.queues.insert(binding.queue.into());
+    }
+
+    fn counts(&self) -> bool {
+        self.keep == Keep::Counted
+    }
+
+    fn glance(
+        &mut self,
+        glance: &Glance<'_>,
+        whole: impl FnOnce(&mut dyn FnMut(&str) -> Arc<str>) -> Option<Message>,
+    ) {
+        let Evidence { census, names, .. } = &mut *self.evidence;
+        census.glanced(glance, &self.broker, self.look.at, || whole(&mut |name| names.share(name)));
+    }
+
+    fn message(&mut self, message: Message) {
+        if let Some(seen) = &mut self.seen {
+            seen.push(message.id.clone());
+        }
+        match self.keep {
+            Keep::Each => self.evidence.saw_message(message, &self.broker, self.look.at),
+            Keep::Counted => self.evidence.census.saw(message, &self.broker, self.look.at),
+        }
+    }
+
+    fn message_again(&mut self, again: &Again<'_>) -> bool {
+        let sight = Sight { at: self.look.at, state: again.state, redelivered: again.redelivered };
+        let Evidence { tasks, ages, .. } = &mut *self.evidence;
+        let is_known = tasks.saw_again(again.id, again.attempt, &self.broker, (sight, again.index), ages);
+        if let Some(seen) = self.seen.as_mut().filter(|_| is_known) {
+            seen.push(again.id.into());
+        }
+        is_known
+    }
+
+    fn result(&mut self, result: TaskResult) {
+        self.evidence.saw_result(result);
+    }
+
+    fn foreign(&mut self) {
+        self.foreign += 1;
+        if self.foreign > self.counted {
+            self.evidence.foreign_entries += 1;
+        }
+    }
+
+    fn queue(&mut self, name: Arc<str>, depth: QueueDepth) {
+        self.look.queues.insert(name, depth);
+    }
+
+    fn looked(&mut self, completeness: Completeness) {
+        let look = Look { at: self.look.at, ..Look::default() };
+        let mut look = std::mem::replace(&mut self.look, look);
+        look.unacked_complete = completeness.held;
+        look.complete_since = completeness.since.map(|since| since.min(look.at));
+        self.evidence.brokers.insert(&self.broker, look);
+    }
+}

@@ -1,0 +1,131 @@
+//! What a broker holds, as it is told to whoever keeps it.
+//!
+//! A reader knows how one kind of broker lays out what it holds
+//! (`celery/redis_layout/` knows kombu's keys in Redis). A sink knows nothing of
+//! that. Saved snapshots, looks at a live broker and what `MONITOR` shows all
+//! pass through one reader into one sink.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{Message, MessageState, SpanContext, TaskResult, Timestamp};
+
+/// Takes what a broker holds.
+///
+/// Of a look it is told the workers and the bindings first, then messages and
+/// results in the order in which they are read, then each queue with its depth,
+/// and at the end how complete the look was. What is heard between two looks has
+/// messages and results only.
+///
+/// A message in the state [`Ready`](MessageState::Ready) waits in its queue; in
+/// any other it is a delivery, which a worker holds and has not acknowledged.
+pub trait BrokerSink {
+    /// Keeps a name once that comes again and again.
+    fn share(&mut self, name: &str) -> Arc<str>;
+
+    /// Whoever reads has looked for workers: that none is told means that there
+    /// is none.
+    fn looked_for_workers(&mut self);
+    /// A worker that is alive, by the name of its mailbox.
+    fn worker(&mut self, name: &str);
+    /// An exchange to which anything is bound.
+    fn exchange(&mut self, name: &str);
+    /// A queue that is bound to an exchange, and the key that leads there.
+    fn binding(&mut self, binding: Binding<'_>);
+
+    /// Whether it counts healthy messages by what [`BrokerSink::glance`] shows.
+    /// Where it does not, each message is read as a whole.
+    fn counts(&self) -> bool {
+        false
+    }
+    /// Counts a message in which nothing is unusual. `whole` reads the rest of it
+    /// with a way to share names; it is called only where an example is wanted.
+    /// Called only where [`BrokerSink::counts`] says so.
+    fn glance(
+        &mut self,
+        glance: &Glance<'_>,
+        whole: impl FnOnce(&mut dyn FnMut(&str) -> Arc<str>) -> Option<Message>,
+    );
+    /// A message, or the delivery of one to a worker.
+    fn message(&mut self, message: Message);
+    /// A message that was told at the look before and lies there unchanged. Says
+    /// whether it is known still; where it is not, it has to be told as a whole.
+    fn message_again(&mut self, again: &Again<'_>) -> bool;
+    /// What became of a task.
+    fn result(&mut self, result: TaskResult);
+    /// An entry of a queue or a result that is no Celery message.
+    fn foreign(&mut self);
+
+    /// A queue of this look, over all its priorities.
+    fn queue(&mut self, name: Arc<str>, depth: QueueDepth);
+    /// The look is over.
+    fn looked(&mut self, completeness: Completeness);
+}
+
+/// One way into a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Binding<'a> {
+    pub exchange: &'a str,
+    pub routing_key: &'a str,
+    pub queue: &'a str,
+}
+
+/// What is known of a message at a glance, without reading all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance<'a> {
+    pub queue: &'a Arc<str>,
+    pub task: &'a str,
+    pub origin: Option<&'a str>,
+    /// Whether another task published it.
+    pub nested: bool,
+    pub state: MessageState,
+    /// Its one context: valid, flat, W3C.
+    pub context: SpanContext,
+}
+
+/// A message that lies there again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Again<'a> {
+    pub id: &'a str,
+    /// `headers.retries`: 0 for the first attempt.
+    pub attempt: u32,
+    pub state: MessageState,
+    pub redelivered: bool,
+    /// Its index in the list, 0 being the newest.
+    pub index: Option<u64>,
+}
+
+/// How many messages a queue holds, over all its priorities, and how many of
+/// them were read.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct QueueDepth {
+    /// Messages that wait.
+    pub ready: u64,
+    /// Messages that workers hold.
+    pub unacked: u64,
+    /// Entries that were read, waiting and held.
+    pub read: u64,
+    /// Entries that are no Celery message.
+    pub foreign: u64,
+    /// Whether every entry was read.
+    pub complete: bool,
+    /// How many wait by priority step; empty where that is not known.
+    pub priorities: BTreeMap<u32, u64>,
+}
+
+impl Default for QueueDepth {
+    /// A queue that is there and holds nothing.
+    fn default() -> Self {
+        Self { ready: 0, unacked: 0, read: 0, foreign: 0, complete: true, priorities: BTreeMap::new() }
+    }
+}
+
+/// How much of a broker a look has seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Completeness {
+    /// Whether everything was read that workers hold.
+    pub held: bool,
+    /// The moment since which every queue that is there was met, so that one that
+    /// was not told is empty. `None` where not all were looked for.
+    pub since: Option<Timestamp>,
+}

@@ -1,0 +1,360 @@
+//! Reads what lies under kombu's keys, and tells a sink of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::key_map::{KeyMap, Naming};
+use super::keys::{self, Key};
+use super::look_cache::{Cached, LookCache};
+use crate::model::{MessageState, SpanContext};
+use crate::wire::broker::{Again, BrokerSink, Completeness, Glance, QueueDepth};
+use crate::wire::celery::{
+    Envelope, NotAMessage, ReadOptions, Seen, read_message, read_result, unacked_envelope,
+};
+use crate::wire::snapshot::{Bytes, Content, KeyLine};
+
+/// Entries that are no Celery message, by the key that holds them: how many, and
+/// why the first is none.
+pub type Foreign = BTreeMap<String, (u64, NotAMessage)>;
+
+/// Reads the keys of one broker: look after look, and what is heard between.
+#[derive(Debug)]
+pub struct RedisReader {
+    naming: Naming,
+    options: ReadOptions,
+    map: KeyMap,
+    /// What lay there at the look before, where that is remembered.
+    cache: Option<LookCache>,
+    /// The queues of this look.
+    queues: BTreeMap<Arc<str>, QueueDepth>,
+    /// Whether all that workers hold was read in this look.
+    held_complete: bool,
+    foreign: Foreign,
+}
+
+impl RedisReader {
+    /// Of a broker of which nothing is known but how its names are made.
+    pub fn new(naming: Naming, options: ReadOptions) -> Self {
+        Self {
+            map: KeyMap::named(naming.clone()),
+            naming,
+            options,
+            cache: None,
+            queues: BTreeMap::new(),
+            held_complete: true,
+            foreign: Foreign::new(),
+        }
+    }
+
+    /// With what an earlier look learned of its names.
+    #[must_use]
+    pub fn with_map(self, map: KeyMap) -> Self {
+        Self { map, ..self }
+    }
+
+    /// Remembers what each look has read, so that the next one reads only what
+    /// has changed.
+    #[must_use]
+    pub fn remembering(self) -> Self {
+        Self { cache: Some(LookCache::default()), ..self }
+    }
+
+    /// What its names mean, as the last look learned it.
+    pub const fn map(&self) -> &KeyMap {
+        &self.map
+    }
+
+    /// What its names mean, for another reader.
+    pub fn into_map(self) -> KeyMap {
+        self.map
+    }
+
+    /// About how many bytes it holds between two looks.
+    pub fn bytes(&self) -> usize {
+        self.map.bytes() + self.cache.as_ref().map_or(0, LookCache::bytes)
+    }
+
+    /// Begins a look. Announce every binding and the name of every list with
+    /// [`RedisReader::announce`] then, before any list is taken.
+    pub fn begin_look(&mut self, sink: &mut impl BrokerSink) {
+        self.map = KeyMap::named(self.naming.clone());
+        self.queues.clear();
+        self.held_complete = true;
+        self.foreign.clear();
+        sink.looked_for_workers();
+    }
+
+    /// Tells of a binding, or takes note of a list's name.
+    pub fn announce(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
+        let Ok(name) = std::str::from_utf8(&line.key) else { return };
+        match &line.content {
+            Content::Set(members) => {
+                let members = members.iter().filter_map(|member| std::str::from_utf8(member).ok());
+                self.set(name, members, sink);
+            }
+            Content::List(_) => self.announce_list(name),
+            _ => {}
+        }
+    }
+
+    /// Takes note of a list's name.
+    pub fn announce_list(&mut self, name: &str) {
+        self.map.announce(name);
+    }
+
+    fn set<'m>(&mut self, name: &str, members: impl Iterator<Item = &'m str>, sink: &mut impl BrokerSink) {
+        match keys::classify(name) {
+            Key::Workers => members.for_each(|member| sink.worker(member)),
+            Key::Binding { exchange } => {
+                self.map.learn_prefix(name);
+                if keys::is_control(exchange) {
+                    return;
+                }
+                sink.exchange(exchange);
+                for member in members {
+                    if let Some(binding) = self.map.binding(exchange, member) {
+                        self.map.bind(binding);
+                        sink.binding(binding);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The queue to which a list belongs and its priority step, by the bindings
+    /// and the names that were announced.
+    pub fn queue_of(&mut self, list: &str, sink: &mut impl BrokerSink) -> (Arc<str>, u32) {
+        self.map.queue_of(list, |queue| sink.share(queue))
+    }
+
+    /// Takes what lies under a key, or a piece of it.
+    pub fn take(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
+        let name = String::from_utf8_lossy(&line.key);
+        match (&line.content, keys::classify(&name)) {
+            (Content::List(_), Key::Control) => {}
+            (Content::List(entries), _) => self.list(&name, line, entries, sink),
+            (Content::Hash(pairs), Key::Unacked) => {
+                self.held_complete &= line.complete;
+                self.unacked(&name, pairs.iter().map(|(_, value)| &**value), sink);
+            }
+            (Content::String(value), Key::Result { task_id }) => self.result(task_id, value, sink),
+            _ => {}
+        }
+    }
+
+    /// Takes what was heard between two looks: a message that was pushed or is
+    /// held now, or a result. It is no look, so no queue is told of, and
+    /// bindings are left to looks.
+    pub fn hear(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
+        if matches!(line.content, Content::Set(_)) {
+            return;
+        }
+        // What the cache holds is of looks.
+        let cache = self.cache.take();
+        self.take(line, sink);
+        self.cache = cache;
+        self.queues.clear();
+        self.foreign.clear();
+    }
+
+    /// Ends a look: tells of each queue, and how much of the broker was seen.
+    /// Gives what was passed over.
+    pub fn end_look(&mut self, seen: Completeness, sink: &mut impl BrokerSink) -> Foreign {
+        // A queue that is bound and has no list is empty.
+        for queue in self.map.bound() {
+            self.queues.entry(sink.share(queue)).or_default();
+        }
+        std::mem::take(&mut self.queues).into_iter().for_each(|(name, depth)| sink.queue(name, depth));
+        sink.looked(Completeness { held: seen.held && self.held_complete, ..seen });
+        if let Some(cache) = &mut self.cache {
+            cache.end_look();
+        }
+        std::mem::take(&mut self.foreign)
+    }
+
+    fn list(&mut self, name: &str, line: &KeyLine<'_>, entries: &[Bytes<'_>], sink: &mut impl BrokerSink) {
+        let (queue, step) = self.queue_of(name, sink);
+        let mut messages = 0;
+        for (index, entry) in (line.from..).zip(entries) {
+            let seen = Seen {
+                queue: Arc::clone(&queue),
+                state: MessageState::Ready,
+                index: Some(index),
+                priority: step,
+            };
+            let digest = self.cache.as_ref().map(|cache| cache.digest((name, &*queue), entry));
+            let is_message = self.lies_again(digest, Some(index), sink).is_some()
+                || self.message(entry, &seen, name, digest, sink);
+            messages += u64::from(is_message);
+        }
+        // Whoever tells of a list of nothing knows it for a queue that is empty now.
+        let is_queue = messages > 0
+            || line.len == Some(0)
+            || self.map.is_bound(&queue)
+            || self.queues.contains_key(&queue);
+        if !is_queue {
+            return;
+        }
+        let read = entries.len() as u64;
+        let depth = self.queues.entry(queue).or_default();
+        let is_first_piece = !depth.priorities.contains_key(&step);
+        let added = match line.len {
+            Some(length) if is_first_piece => length,
+            Some(_) => 0,
+            None => read,
+        };
+        *depth.priorities.entry(step).or_default() += added;
+        depth.ready += added;
+        depth.read += read;
+        depth.foreign += read - messages;
+        depth.complete &= line.complete;
+    }
+
+    /// What workers hold.
+    fn unacked<'b>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'b [u8]>,
+        sink: &mut impl BrokerSink,
+    ) {
+        // Which queue a held message is of depends on the bindings.
+        let routes = self.cache.as_ref().map(|cache| cache.digest(self.map.routes(), &[]));
+        for value in values {
+            let digest = self.cache.as_ref().map(|cache| cache.digest((name, routes), value));
+            let queue =
+                self.lies_again(digest, None, sink).or_else(|| self.delivery(name, value, digest, sink));
+            if let Some(queue) = queue {
+                let depth = self.queues.entry(queue).or_default();
+                depth.unacked += 1;
+                depth.read += 1;
+            }
+        }
+    }
+
+    /// Takes a message that a worker holds, and gives its queue; `None` where it
+    /// is no Celery message.
+    fn delivery(
+        &mut self,
+        name: &str,
+        value: &[u8],
+        digest: Option<u64>,
+        sink: &mut impl BrokerSink,
+    ) -> Option<Arc<str>> {
+        let envelope = match unacked_envelope(value) {
+            Ok(envelope) => envelope,
+            Err(why) => {
+                self.pass_over(name, why, sink);
+                return None;
+            }
+        };
+        let queue = self.queue_of_held(envelope, sink);
+        let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None, priority: 0 };
+        self.message(envelope, &seen, name, digest, sink).then_some(queue)
+    }
+
+    /// The queue from which a worker took a message: where its exchange and
+    /// routing key lead.
+    fn queue_of_held(&self, envelope: &[u8], sink: &mut impl BrokerSink) -> Arc<str> {
+        let Ok(envelope) = Envelope::decode(envelope) else { return Arc::from("") };
+        let exchange = envelope.properties.exchange.as_deref().unwrap_or_default();
+        let routing_key = envelope.properties.routing_key.as_deref().unwrap_or_default();
+        sink.share(self.map.route(exchange, routing_key))
+    }
+
+    /// Tells again of a message that lay there at the look before, and gives its
+    /// queue; `None` where it is not remembered, or the sink has let it go.
+    fn lies_again(
+        &mut self,
+        digest: Option<u64>,
+        index: Option<u64>,
+        sink: &mut impl BrokerSink,
+    ) -> Option<Arc<str>> {
+        let (digest, cache) = (digest?, self.cache.as_mut()?);
+        let cached = cache.get(digest)?;
+        let Cached { id, attempt, state, redelivered, .. } = cached;
+        let again = Again { id, attempt: *attempt, state: *state, redelivered: *redelivered, index };
+        if !sink.message_again(&again) {
+            return None;
+        }
+        let (queue, cached) = (Arc::clone(&cached.queue), cached.clone());
+        cache.keep(digest, cached);
+        Some(queue)
+    }
+
+    /// Tells of a message; `false` where it is no Celery message.
+    fn message(
+        &mut self,
+        entry: &[u8],
+        seen: &Seen,
+        key: &str,
+        digest: Option<u64>,
+        sink: &mut impl BrokerSink,
+    ) -> bool {
+        let envelope = match Envelope::decode(entry) {
+            Ok(envelope) => envelope,
+            Err(why) => {
+                self.pass_over(key, why, sink);
+                return false;
+            }
+        };
+        if sink.counts()
+            && let Some(context) = envelope.plain_context()
+        {
+            let whole = |share: &mut dyn FnMut(&str) -> Arc<str>| {
+                read_message(&envelope, seen, self.options, share).ok()
+            };
+            sink.glance(&glance(&envelope, seen, context), whole);
+            return true;
+        }
+        match read_message(&envelope, seen, self.options, &mut |name| sink.share(name)) {
+            Ok(message) => {
+                if let (Some(cache), Some(digest)) = (&mut self.cache, digest) {
+                    cache.keep(digest, Cached::of(&message));
+                }
+                sink.message(message);
+                true
+            }
+            Err(why) => {
+                self.pass_over(key, why, sink);
+                false
+            }
+        }
+    }
+
+    /// What is no result of Celery's is another program's.
+    fn result(&mut self, task_id: &str, value: &[u8], sink: &mut impl BrokerSink) {
+        match read_result(task_id, value) {
+            Ok(result) => sink.result(result),
+            Err(error) => {
+                let why = NotAMessage::NotJson { why: error.to_string() };
+                self.pass_over(&keys::result_of("", task_id), why, sink);
+            }
+        }
+    }
+
+    fn pass_over(&mut self, key: &str, why: NotAMessage, sink: &mut impl BrokerSink) {
+        const KEYS: usize = 100;
+        sink.foreign();
+        if let Some((count, _)) = self.foreign.get_mut(key) {
+            *count += 1;
+        } else if self.foreign.len() < KEYS {
+            self.foreign.insert(key.to_owned(), (1, why));
+        }
+    }
+}
+
+/// A healthy message at a glance.
+fn glance<'m>(envelope: &'m Envelope<'_>, seen: &'m Seen, context: SpanContext) -> Glance<'m> {
+    let headers = &envelope.headers;
+    let id = headers.id.as_deref();
+    let is_scheduled = seen.state == MessageState::Unacked && headers.eta.0.is_some();
+    Glance {
+        queue: &seen.queue,
+        task: headers.task.as_deref().unwrap_or_default(),
+        origin: headers.origin.as_deref(),
+        nested: headers.parent_id.as_deref().is_some_and(|parent| Some(parent) != id),
+        state: if is_scheduled { MessageState::Scheduled } else { seen.state },
+        context,
+    }
+}
