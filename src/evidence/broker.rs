@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::model::weight::{allocation, in_tree};
 use crate::model::{MessageState, Timestamp};
 use crate::wire::broker::QueueDepth;
 
@@ -55,6 +56,20 @@ impl Look {
         self.workers.as_ref().is_some_and(|workers| !workers.is_empty())
     }
 
+    /// About how many bytes it takes, its routes left out. It goes through all
+    /// queues, so it is asked when the look is filed, and what it says is kept.
+    fn bytes(&self) -> usize {
+        const QUEUE: usize = in_tree(size_of::<(Arc<str>, QueueDepth)>());
+        /// One node of the tree, which has room for all of kombu's.
+        const PRIORITIES: usize = allocation(11 * size_of::<(u64, u64)>());
+        let with_priorities = self.queues.values().filter(|depth| !depth.priorities.is_empty());
+        let workers = self.workers.iter().flatten().map(|worker| name_bytes(worker));
+        size_of::<Self>()
+            + self.queues.len() * QUEUE
+            + with_priorities.count() * PRIORITIES
+            + workers.sum::<usize>()
+    }
+
     /// Leaves only what is asked of a look that is not the last one.
     fn thin(&mut self) {
         self.workers = None;
@@ -92,31 +107,36 @@ impl Routes {
         [&self.queues, &self.exchanges, &self.routing_keys].iter().any(|names| names.contains(destination))
     }
 
-    fn learn(&mut self, others: Self, queues: impl Iterator<Item = Arc<str>>) {
+    /// Takes over what a look shows, and says how many bytes it has grown by.
+    fn learn(&mut self, others: Self, queues: impl Iterator<Item = Arc<str>>) -> usize {
         self.is_cut |= others.is_cut;
-        self.is_cut |= merge(&mut self.exchanges, others.exchanges.into_iter());
-        self.is_cut |= merge(&mut self.routing_keys, others.routing_keys.into_iter());
-        self.is_cut |= merge(&mut self.queues, others.queues.into_iter());
-        let unknown = queues.filter(|queue| !queue.is_empty());
-        for queue in unknown {
+        let mut grown = 0;
+        let mut merge = |names: &mut BTreeSet<Box<str>>, name: Box<str>| {
+            if names.contains(&name) {
+                return;
+            }
+            if names.len() >= Self::NAMES {
+                self.is_cut = true;
+                return;
+            }
+            grown += name_bytes(&name);
+            names.insert(name);
+        };
+        others.exchanges.into_iter().for_each(|name| merge(&mut self.exchanges, name));
+        others.routing_keys.into_iter().for_each(|name| merge(&mut self.routing_keys, name));
+        others.queues.into_iter().for_each(|name| merge(&mut self.queues, name));
+        for queue in queues.filter(|queue| !queue.is_empty()) {
             if !self.queues.contains(&*queue) {
-                self.is_cut |= merge(&mut self.queues, std::iter::once(Box::from(&*queue)));
+                merge(&mut self.queues, Box::from(&*queue));
             }
         }
+        grown
     }
 }
 
-/// Adds names as far as there is room, and says whether some had none.
-fn merge(names: &mut BTreeSet<Box<str>>, others: impl Iterator<Item = Box<str>>) -> bool {
-    let mut is_cut = false;
-    for other in others {
-        if names.len() < Routes::NAMES {
-            names.insert(other);
-        } else {
-            is_cut |= !names.contains(&other);
-        }
-    }
-    is_cut
+/// What a name takes in a set.
+const fn name_bytes(name: &str) -> usize {
+    in_tree(size_of::<Box<str>>()) + allocation(name.len())
 }
 
 /// Until when a message that was not seen may have been in its queue, by the
@@ -135,7 +155,10 @@ struct Absences {
 }
 
 impl Absences {
-    fn learn(&mut self, look: &Look) {
+    /// Takes over what a look shows, and says how many bytes it has grown by.
+    fn learn(&mut self, look: &Look) -> usize {
+        const QUEUE: usize = in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
+        let before = self.queues.len();
         for queue in look.queues.keys() {
             if self.queues.contains_key(queue) {
                 continue;
@@ -154,6 +177,7 @@ impl Absences {
         if look.unacked_complete {
             self.elsewhere = self.elsewhere.max(look.complete_since);
         }
+        (self.queues.len() - before) * QUEUE
     }
 
     fn of(&self, queue: &str) -> Option<Timestamp> {
@@ -177,6 +201,7 @@ pub struct Broker {
     routes: Routes,
     absences: Absences,
     everywhere: Option<Timestamp>,
+    bytes: usize,
 }
 
 impl Broker {
@@ -185,15 +210,18 @@ impl Broker {
 
     fn file(&mut self, mut look: Look) {
         self.taken += 1;
-        self.absences.learn(&look);
+        self.bytes += self.absences.learn(&look);
         self.everywhere = self.everywhere.max(look.complete_since);
-        self.routes.learn(std::mem::take(&mut look.routes), look.queues.keys().cloned());
+        self.bytes += self.routes.learn(std::mem::take(&mut look.routes), look.queues.keys().cloned());
         let place = self.looks.partition_point(|earlier| *earlier <= look);
         if place < self.looks.len() {
             look.thin();
         } else if let Some(last) = self.looks.last_mut() {
+            self.bytes -= last.bytes();
             last.thin();
+            self.bytes += last.bytes();
         }
+        self.bytes += look.bytes();
         self.looks.insert(place, look);
         if self.looks.len() > Self::LOOKS {
             self.let_one_go();
@@ -211,7 +239,7 @@ impl Broker {
         };
         let inner = 1..self.looks.len().saturating_sub(1);
         if let Some(place) = inner.min_by(|one, other| gap_for_age(*one).total_cmp(&gap_for_age(*other))) {
-            self.looks.remove(place);
+            self.bytes -= self.looks.remove(place).bytes();
         }
     }
 
@@ -286,20 +314,10 @@ impl Brokers {
         self.brokers.iter().filter_map(Broker::last)
     }
 
-    /// About how many bytes they take.
+    /// About how many bytes they take. The names of queues are shared, and
+    /// counted where they are ([`Names`](super::Names)).
     pub fn bytes(&self) -> usize {
-        const NAME: usize = 64;
-        const QUEUE: usize = size_of::<(Arc<str>, QueueDepth)>() + 16;
-        let bytes = |broker: &Broker| {
-            let routes = &broker.routes;
-            let names = routes.exchanges.len() + routes.routing_keys.len() + routes.queues.len();
-            let queues: usize = broker.looks.iter().map(|look| look.queues.len()).sum();
-            let workers = broker.last().and_then(|look| look.workers.as_ref()).map_or(0, BTreeSet::len);
-            (names + workers + broker.absences.queues.len()) * NAME
-                + queues * QUEUE
-                + broker.looks.capacity() * size_of::<Look>()
-        };
-        self.brokers.iter().map(bytes).sum()
+        self.brokers.iter().map(|broker| size_of::<Broker>() + broker.bytes).sum()
     }
 }
 

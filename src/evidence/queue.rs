@@ -11,6 +11,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::broker::Sight;
 use super::tasks::Delivery;
+use crate::model::weight::{allocation, in_map, shared};
 use crate::model::{
     Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext, Timestamp,
 };
@@ -106,6 +107,7 @@ pub struct Census {
     classes: HashTable<Class>,
     hasher: DefaultHashBuilder,
     counted: u64,
+    bytes: usize,
 }
 
 impl Census {
@@ -131,7 +133,7 @@ impl Census {
         if class.examples.len() < Self::EXAMPLES
             && let Some(message) = whole()
         {
-            class.keep(message, broker, at);
+            self.bytes += class.keep(message, broker, at);
         }
     }
 
@@ -141,7 +143,7 @@ impl Census {
         let class = self.class(&message.queue, &message.task, message.origin.as_deref(), shape);
         class.saw_context(message.contexts.iter().find_map(|sighting| sighting.context()).copied());
         if class.examples.len() < Self::EXAMPLES {
-            class.keep(message, broker, at);
+            self.bytes += class.keep(message, broker, at);
         }
     }
 
@@ -162,15 +164,19 @@ impl Census {
                 },
                 |class| class.hash(hasher),
             )
-            .or_insert_with(|| Class {
-                queue: Arc::clone(queue),
-                task: task.into(),
-                origin: origin.map(Into::into),
-                shape,
-                count: 0,
-                examples: Vec::new(),
-                repeated: 0,
-                last: None,
+            .or_insert_with(|| {
+                let class = Class {
+                    queue: Arc::clone(queue),
+                    task: task.into(),
+                    origin: origin.map(Into::into),
+                    shape,
+                    count: 0,
+                    examples: Vec::new(),
+                    repeated: 0,
+                    last: None,
+                };
+                self.bytes += class.bytes();
+                class
             })
             .into_mut()
     }
@@ -182,6 +188,11 @@ impl Census {
     /// How many messages were counted.
     pub fn counted(&self) -> u64 {
         self.counted
+    }
+
+    /// About how many bytes the classes and their examples take.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
@@ -198,12 +209,25 @@ impl Class {
         }
     }
 
-    fn keep(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
+    /// Keeps an example, and says how many bytes it takes.
+    fn keep(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) -> usize {
         let sight = Sight { at, state: message.state, redelivered: message.redelivered };
-        self.examples.push(Delivery {
-            message: Arc::new(message),
-            broker: Arc::clone(broker),
-            sights: vec![sight],
-        });
+        let (message, broker) = (Arc::new(message), Arc::clone(broker));
+        let example = Delivery { message, broker, sights: vec![sight] };
+        let bytes = example.bytes();
+        self.examples.push(example);
+        bytes
+    }
+
+    /// About how many bytes it takes before it has an example. The name of its
+    /// queue is shared, and counted where it is.
+    fn bytes(&self) -> usize {
+        let shape = match &self.shape {
+            Shape::Plain { .. } => 0,
+            Shape::Full(shape) => {
+                allocation(size_of::<FullShape>()) + allocation(size_of_val(&*shape.contexts))
+            }
+        };
+        in_map(size_of::<Self>()) + shared(&self.task) + self.origin.as_deref().map_or(0, shared) + shape
     }
 }

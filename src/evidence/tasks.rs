@@ -58,7 +58,7 @@ impl Task {
 
     /// About how many bytes it takes, its entry included.
     pub fn bytes(&self) -> usize {
-        let messages: usize = self.messages.iter().map(|delivery| MESSAGE + weight(&delivery.message)).sum();
+        let messages: usize = self.messages.iter().map(Delivery::bytes).sum();
         ENTRY + messages + self.result.as_ref().map_or(0, |_| RESULT)
     }
 }
@@ -92,6 +92,11 @@ pub struct Delivery {
 impl Delivery {
     /// How many sights are kept of one message: the first and the latest.
     const SIGHTS: usize = 8;
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        MESSAGE + weight(&self.message)
+    }
 
     /// Of a message that lay there at look after look only the first sight of it
     /// and the last one say anything, and only the last place in its list is

@@ -39,6 +39,14 @@ fn broker_of(looks: impl IntoIterator<Item = Look>) -> Broker {
     broker
 }
 
+/// What a broker's bytes are when everything is gone through.
+fn recounted(broker: &Broker) -> usize {
+    let Routes { exchanges, routing_keys, queues, .. } = &broker.routes;
+    let names = [exchanges, routing_keys, queues].into_iter().flatten().map(|name| name_bytes(name));
+    let absences = broker.absences.queues.len() * in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
+    names.sum::<usize>() + absences + broker.looks.iter().map(Look::bytes).sum::<usize>()
+}
+
 proptest! {
     #[test]
     fn what_is_gone_is_what_asking_every_look_would_say(
@@ -55,6 +63,7 @@ proptest! {
         }
         let last = looks.iter().map(|look| look.at).max();
         prop_assert_eq!(broker.last().map(|look| look.at), last, "whoever is seen last still waits");
+        prop_assert_eq!(broker.bytes, recounted(&broker));
     }
 
     #[test]
