@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use redis::ServerError;
 
-use super::connection::{READ_COMMANDS, WireError};
+use super::read_commands::READ_COMMANDS;
 
 /// Why a broker could not be read. Each message names the broker (its password
 /// masked), says what is wrong and what to do.
@@ -121,24 +121,16 @@ impl BrokerError {
     }
 
     /// Names the failure of a connection that was there.
-    pub(super) fn lost(broker: &str, command: &'static str, error: &WireError) -> Self {
+    pub(super) fn lost(broker: &str, command: &'static str, error: &io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof, WriteZero};
 
-        let broker = broker.to_owned();
-        match error {
-            WireError::Late => Self::Timeout { broker, command },
-            WireError::TooLong => Self::TooMuch { broker, command },
-            WireError::NotRedis => Self::Unreadable { broker, command },
-            WireError::Io(error) => {
-                let why = tame(&error.to_string());
-                match error.kind() {
-                    BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof | WriteZero => {
-                        Self::Lost { broker, command, why }
-                    }
-                    // An open socket fails in no other way of its own.
-                    _ => Self::Tls { broker, why },
-                }
+        let (broker, why) = (broker.to_owned(), tame(&error.to_string()));
+        match error.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof | WriteZero => {
+                Self::Lost { broker, command, why }
             }
+            // An open socket fails in no other way of its own.
+            _ => Self::Tls { broker, why },
         }
     }
 

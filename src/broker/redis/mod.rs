@@ -18,15 +18,17 @@ mod error;
 mod list;
 mod monitor;
 mod read;
+mod read_commands;
 mod results;
 mod survey;
 mod url;
 mod watch;
 
-pub use connection::{Connection, READ_COMMANDS};
+pub use connection::Connection;
 pub use error::BrokerError;
 pub use monitor::{Monitor, Overheard};
 pub use read::{Plan, Summary, read};
+pub use read_commands::READ_COMMANDS;
 pub use results::read_results;
 pub use survey::{Found, Survey, survey};
 pub use url::{BrokerUrl, UrlError};

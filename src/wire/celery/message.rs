@@ -10,8 +10,9 @@ use super::body::TaskBody;
 use super::bounded;
 use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::text;
-use super::result::{cut, read_time};
+use super::result::read_time;
 use super::survey::Survey;
+use super::text::cut;
 use crate::model::{Message, MessageState, NextTask, Protocol};
 
 /// Where and how a message was seen.

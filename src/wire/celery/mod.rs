@@ -16,6 +16,7 @@ mod redact;
 pub mod redis_layout;
 mod result;
 mod survey;
+mod text;
 mod wrapping;
 
 pub use body::{BodyError, TaskBody};

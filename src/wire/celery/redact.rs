@@ -7,7 +7,8 @@ use super::body::TaskBody;
 use super::bounded;
 use super::envelope::Envelope;
 use super::kept::{HIDDEN, context_under, contexts_of, ids_of};
-use super::result::{TRACEBACK, as_json, is_told, read_status, tail};
+use super::result::{TRACEBACK, as_json, is_told, read_status};
+use super::text::tail;
 
 /// What stands for an entry that is no Celery message: its content is nobody's
 /// business, and its place in the list is kept.

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::body::TaskBody;
 use super::bounded;
 use super::lenient::{Number, Text};
+use super::text::{cut, tail};
 use super::{msgpack, pickle};
 use crate::model::{Exception, TaskResult, TaskStatus, Timestamp};
 
@@ -119,22 +120,6 @@ pub(super) fn read_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_rfc3339(&format!("{text}Z")))
 }
 
-/// At most `limit` bytes from the start, on a character border.
-pub(super) fn cut(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
-}
-
-/// The last lines, at most `limit` bytes of them; of a longer line its end.
-pub(super) fn tail(text: &str, limit: usize) -> &str {
-    let start = text.ceil_char_boundary(text.len().saturating_sub(limit));
-    let end = &text[start..];
-    let is_cut = start > 0 && !text[..start].ends_with('\n');
-    match end.split_once('\n') {
-        Some((_, lines)) if is_cut && !lines.is_empty() => lines,
-        _ => end,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,15 +171,6 @@ mod tests {
         assert_eq!(status("REJECTED"), TaskStatus::Revoked);
         assert_eq!(status("RECEIVED"), TaskStatus::Pending);
         assert_eq!(status("PROGRESS"), TaskStatus::Custom("PROGRESS".into()));
-    }
-
-    #[test]
-    fn of_a_traceback_whole_last_lines_are_kept() {
-        let long = "  File \"/srv/é.py\", line 1\n".repeat(100) + "KeyError: 'traceparent'\n";
-        let end = tail(&long, TRACEBACK);
-        assert!(end.len() <= TRACEBACK && end.starts_with("  File") && end.ends_with("'traceparent'\n"));
-        assert_eq!(tail("short", TRACEBACK), "short");
-        assert_eq!(tail(&"é".repeat(TRACEBACK), TRACEBACK).len(), TRACEBACK);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::carrier::{Carrier, Found};
-use super::result::cut;
+use super::text::cut;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
 use crate::model::{EmptyCarrier, Encoding, Flaw, Format, Mark, Place, Sighting, SpanContext};
 use crate::wire::context::{ids, w3c};

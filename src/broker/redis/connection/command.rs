@@ -2,22 +2,6 @@
 
 use redis::{Cmd, cmd};
 
-/// Every command that a [`Connection`](super::Connection) can say once it is
-/// open, by name. A user with these and no others can do all that tracelink
-/// does:
-///
-/// ```text
-/// ACL SETUSER tracelink on ><password> ~* +dbsize +hlen +hscan … +zrange
-/// ```
-///
-/// Before them go `AUTH` and `SELECT`, where the URL has a login and a database
-/// other than 0; to Sentinel, `AUTH` and `SENTINEL GET-MASTER-ADDR-BY-NAME`.
-/// The driver says nothing of its own: no `HELLO`, no `CLIENT SETINFO`.
-pub const READ_COMMANDS: [&str; 14] = [
-    "DBSIZE", "HLEN", "HSCAN", "LINDEX", "LLEN", "LRANGE", "MGET", "PTTL", "SCAN", "SSCAN", "STRLEN", "TIME",
-    "ZCARD", "ZRANGE",
-];
-
 /// How many keys or fields Redis looks at for one step of a scan.
 pub const SCAN_STEP: u64 = 1000;
 

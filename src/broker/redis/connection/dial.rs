@@ -1,26 +1,17 @@
 //! Opens a connection: TCP, TLS, a Unix socket, or the master that Sentinel names.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use redis::{Value, cmd};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
 use super::socket::{Socket, this_machine};
+use super::timeout::{ANSWER, GREETING};
 use super::tls;
 use super::wire::Wire;
 use crate::broker::redis::error::BrokerError;
 use crate::broker::redis::url::{Address, BrokerUrl, Host, Login, Tls};
-
-/// How long a host may take to accept a connection.
-pub const CONNECT: Duration = Duration::from_secs(5);
-/// How long a server may take to return the greeting of TLS. A Redis without TLS
-/// never does: it waits for the end of a line.
-const GREETING: Duration = Duration::from_secs(5);
-/// How long an answer may take: Redis is single-threaded, and a slow command of
-/// another client holds up ours.
-pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// Connects to what the URL names, logs in and selects the database.
 pub fn dial(url: &BrokerUrl) -> Result<Wire, BrokerError> {
@@ -105,7 +96,7 @@ fn say(
     let answer = connection
         .say(&cmd(command).arg(arguments).get_packed_command())
         .and_then(|()| connection.hear())
-        .map_err(|error| BrokerError::lost(shown, command, &error))?;
+        .map_err(|error| error.at(shown, command))?;
     match answer {
         Value::ServerError(error) => Err(BrokerError::refused(shown, command, None, "", &error)),
         value => Ok(value),

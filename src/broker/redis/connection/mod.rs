@@ -9,6 +9,7 @@ mod command;
 mod dial;
 mod socket;
 mod tap;
+mod timeout;
 mod tls;
 mod wire;
 
@@ -17,13 +18,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use redis::Value;
 
-pub use command::READ_COMMANDS;
 pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
 /// What an answer can be read as.
 pub(super) use redis::FromRedisValue as Answer;
 pub(super) use tap::{Line, Tap};
 use wire::Wire;
-pub(super) use wire::WireError;
 
 use super::error::BrokerError;
 use super::url::BrokerUrl;
@@ -51,7 +50,7 @@ impl Connection {
             let mut connection = Self { wire, shown: url.to_string(), db: url.database() };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
-            connection.wire.set_patience(dial::ANSWER);
+            connection.wire.set_patience(timeout::ANSWER);
             Ok(connection)
         });
         opened.map_err(|error| match error {
@@ -119,7 +118,7 @@ impl Connection {
             command.write(&mut wire);
         }
         let Some(first) = commands.first().map(ReadCommand::name) else { return Ok(()) };
-        self.wire.say(&wire).map_err(|error| BrokerError::lost(&self.shown, first, &error))
+        self.wire.say(&wire).map_err(|error| error.at(&self.shown, first))
     }
 
     /// Reads the answer to `command`. The outer error means that the connection
@@ -129,7 +128,7 @@ impl Connection {
         command: &ReadCommand<'_>,
     ) -> Result<Result<T, BrokerError>, BrokerError> {
         let answer = self.wire.hear();
-        let value = answer.map_err(|error| BrokerError::lost(&self.shown, command.name(), &error))?;
+        let value = answer.map_err(|error| error.at(&self.shown, command.name()))?;
         Ok(match value {
             Value::ServerError(error) => {
                 let (key, expected) = (command.key(), command.expects());

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::dial::CONNECT;
+use super::timeout::CONNECT;
 use crate::broker::redis::url::Host;
 
 /// An open socket.

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use redis::{Value, cmd};
 
-use super::dial::{self, ANSWER};
+use super::dial;
 use super::socket::Socket;
+use super::timeout::ANSWER;
 use crate::broker::redis::error::BrokerError;
 use crate::broker::redis::url::{Address, BrokerUrl};
 

@@ -13,6 +13,8 @@ use redis::Value;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::socket::Socket;
+use super::timeout::ANSWER;
+use crate::broker::redis::error::BrokerError;
 
 /// The most bytes of one answer. A page of a queue has a megabyte.
 const LONGEST: u64 = 256 << 20;
@@ -43,6 +45,19 @@ pub enum WireError {
     NotRedis,
 }
 
+impl WireError {
+    /// The error with the broker and the command that was not answered.
+    pub fn at(self, broker: &str, command: &'static str) -> BrokerError {
+        let name = || broker.to_owned();
+        match self {
+            Self::Late => BrokerError::Timeout { broker: name(), command },
+            Self::TooLong => BrokerError::TooMuch { broker: name(), command },
+            Self::NotRedis => BrokerError::Unreadable { broker: name(), command },
+            Self::Io(error) => BrokerError::lost(broker, command, &error),
+        }
+    }
+}
+
 impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -66,7 +81,7 @@ struct Timed {
 impl Timed {
     #[expect(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     fn over(socket: Socket, patience: Duration) -> io::Result<Self> {
-        socket.set_write_timeout(super::dial::ANSWER)?;
+        socket.set_write_timeout(ANSWER)?;
         Ok(Self { socket, patience, begun: Instant::now(), came: 0 })
     }
 

@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::WatchOptions;
 use super::known::{Known, List, bytes_of, mean};
+use super::options::WatchOptions;
 use crate::broker::redis::connection::{Answer, Connection, ReadCommand};
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;

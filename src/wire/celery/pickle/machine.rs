@@ -3,9 +3,9 @@
 use hashbrown::HashMap;
 use serde_json::Value;
 
-use super::PickleError;
+use super::error::PickleError;
 use super::node::{Node, written};
-use crate::wire::celery::result::cut;
+use crate::wire::celery::text::cut;
 
 /// How many nodes a pickle may make, and how many places in its containers may
 /// name one. A body of a task has a few hundred.

@@ -5,20 +5,14 @@
 //! or call something becomes null. The opcodes are those of
 //! <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 
+mod error;
 mod machine;
 mod node;
 
 use serde_json::Value;
 
+pub use self::error::PickleError;
 use self::machine::Machine;
-
-/// Why a pickle could not be walked.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("broken pickle at byte {at}: {why}")]
-pub struct PickleError {
-    pub at: usize,
-    pub why: &'static str,
-}
 
 /// Walks a pickle of any protocol, 0 to 5.
 ///
