@@ -50,7 +50,7 @@ fn diagnose(files: &[PathBuf]) -> Report {
     let unexpected: Vec<_> = notices.iter().filter(|notice| notice.line.is_some()).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     let report = report(&evidence, evidence.clock(), Listing::default());
-    sentence::assert_made_of_contexts(&report);
+    sentence::assert_made_of_contexts(&report.findings);
     report
 }
 

@@ -47,7 +47,7 @@ fn diagnose(paths: &[PathBuf]) -> Report {
     let mut evidence = Evidence::default();
     read(paths, &mut evidence);
     let report = report(&evidence, evidence.clock(), Listing::default());
-    sentence::assert_made_of_contexts(&report);
+    sentence::assert_made_of_contexts(&report.findings);
     report
 }
 

@@ -30,8 +30,6 @@ mod privacy;
 mod sampling;
 mod tree;
 
-pub use engine::{Judged, JudgedHandoff, Ledger, Listing, Pace, Watch, judge, report};
-pub use known::Known;
-pub use occurrence::Occurrence;
+pub use engine::{Ledger, Listing, Pace, Watch, judge, report};
 pub use registry::{all, find};
-pub use rule::{Check, Diagnosis, Verdict};
+pub use rule::Diagnosis;

@@ -11,7 +11,7 @@ use crate::model::{Severity, Station};
 
 pub use super::known::Known;
 pub use super::occurrence::Occurrence;
-pub(in crate::diagnosis) use super::quote;
+pub(super) use super::quote;
 
 /// A cause, and how to tell that it is one.
 #[derive(Debug)]

@@ -137,12 +137,14 @@ impl Scene {
         for second in [10, seconds] {
             watch.round(Moment::at(Duration::from_secs(second)), pace);
         }
-        watch.findings().cloned().collect()
+        let findings: Vec<_> = watch.findings().cloned().collect();
+        sentence::assert_made_of_contexts(&findings);
+        findings
     }
 
     pub fn report(self) -> Report {
         let report = report(&self.evidence, self.evidence.clock(), Listing::default());
-        sentence::assert_made_of_contexts(&report);
+        sentence::assert_made_of_contexts(&report.findings);
         report
     }
 }

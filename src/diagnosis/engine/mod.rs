@@ -13,7 +13,6 @@ mod stations;
 mod watch;
 
 pub use assemble::{Listing, report};
-pub use judge::{Judged, judge};
-pub use judging::JudgedHandoff;
+pub use judge::judge;
 pub use ledger::Ledger;
 pub use watch::{Pace, Watch};

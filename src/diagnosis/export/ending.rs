@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::diagnosis::Known;
+use crate::diagnosis::rule::Known;
 use crate::evidence::{Fate, SpanKey, StoredSpan, Trace};
 use crate::model::{MessageState, ParentOrigin, SpanKind, TaskStatus};
 

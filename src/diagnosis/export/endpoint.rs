@@ -1,7 +1,7 @@
 //! Where exporters should send to, for a fix: the receiver's own doors where one
 //! listens at ports that stay, else a place to fill in.
 
-use crate::diagnosis::Known;
+use crate::diagnosis::rule::Known;
 use crate::evidence::Endpoints;
 
 /// The endpoint of OTLP over gRPC.
