@@ -19,6 +19,7 @@ pub mod command;
 pub mod demo;
 pub mod diagnosis;
 pub mod evidence;
+pub mod live;
 pub mod model;
 pub mod receiver;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::read::Reading;
+use super::reading::Reading;
 use crate::evidence::{BrokerIntake, Evidence, Fate, Keep};
 use crate::model::Timestamp;
 use crate::model::weight::{allocation, in_tree};

@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use super::lines;
 use super::notice::Notices;
-use super::read::Reading;
+use super::reading::Reading;
 use super::snapshot::describe;
 use crate::evidence::{BrokerIntake, Evidence};
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};

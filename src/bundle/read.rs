@@ -6,10 +6,10 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::notice::{Notice, Notices};
+use super::reading::Reading;
 use super::{overheard, receiver_log, snapshot, spans};
-use crate::evidence::{Evidence, Keep};
-use crate::wire::celery::ReadOptions;
-use crate::wire::celery::redis_layout::{KeyMap, Naming};
+use crate::evidence::Evidence;
+use crate::wire::celery::redis_layout::KeyMap;
 
 /// Why evidence could not be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -27,20 +27,6 @@ pub enum BundleError {
 }
 
 const NO_EVIDENCE: &str = "neither a broker snapshot nor OTLP (JSON lines or protobuf)";
-
-/// How the evidence is to be read.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    pub keep: Keep,
-    pub options: ReadOptions,
-    pub naming: Naming,
-}
-
-impl Default for Reading {
-    fn default() -> Self {
-        Self { keep: Keep::Each, options: ReadOptions::default(), naming: Naming::default() }
-    }
-}
 
 /// What a file holds, by how it begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

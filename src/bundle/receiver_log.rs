@@ -1,48 +1,119 @@
 //! `receiver.jsonl`: how requests ended at a receiver, and how long it was up.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::lines;
 use super::notice::Notices;
 use crate::evidence::{Endpoints, Outcome, ReceiverLog};
 
-/// A line of `receiver.jsonl`: how a request ended, or, at the end, what is to
-/// be said of the receiver itself. One struct for both, because serde keeps a
-/// copy of each value of a line to try another shape with.
-#[derive(Deserialize)]
-struct ReceiverLine {
-    outcome: Option<String>,
-    #[serde(default)]
-    agent: String,
-    #[serde(default)]
-    target: String,
+/// A line of `receiver.jsonl`, as it is written and read: how a request ended,
+/// or, at the end, what is to be said of the receiver itself. One struct for
+/// both, because serde keeps a copy of each value of a line to try another shape
+/// with.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct ReceiverLine<'l> {
+    /// Seconds since the receiver started. It is for people, like the next two.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    time: Option<f64>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    peer: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<Cow<'l, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<Cow<'l, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<Cow<'l, str>>,
     /// Seconds that it was up.
+    #[serde(skip_serializing_if = "Option::is_none")]
     listened: Option<f64>,
-    grpc: Option<String>,
-    http: Option<String>,
-    #[serde(default)]
-    are_told: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc: Option<Cow<'l, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Cow<'l, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    are_told: Option<bool>,
 }
 
-impl ReceiverLine {
+/// How a request ended, as it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestEnd<'r> {
+    /// How long the receiver was up by then.
+    pub age: Duration,
+    /// `grpc` or `http`.
+    pub transport: &'static str,
+    pub peer: SocketAddr,
+    /// The `user-agent`, hostile; empty where there is none.
+    pub agent: &'r str,
+    /// What was asked for, hostile; empty where nothing came that could be read.
+    pub target: &'r str,
+    pub outcome: Outcome,
+}
+
+impl<'l> ReceiverLine<'l> {
+    fn of_request(end: &RequestEnd<'l>) -> Self {
+        Self {
+            time: Some(end.age.as_secs_f64()),
+            transport: Some(end.transport),
+            peer: Some(end.peer),
+            agent: Some(end.agent.into()),
+            target: Some(end.target.into()),
+            outcome: Some(end.outcome.label().into()),
+            ..Self::default()
+        }
+    }
+
+    /// `None` where the receiver never listened.
+    fn of_receiver(receiver: &'l ReceiverLog) -> Option<Self> {
+        let (listened, Endpoints { grpc, http, are_told }) =
+            receiver.listened.zip(receiver.endpoints.as_ref())?;
+        Some(Self {
+            listened: Some(listened.as_secs_f64()),
+            grpc: Some(grpc.into()),
+            http: Some(http.into()),
+            are_told: Some(*are_told),
+            ..Self::default()
+        })
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("a line of texts and numbers")
+    }
+
     fn file(self, receiver: &mut ReceiverLog) -> Result<(), &'static str> {
         match self {
             Self { outcome: Some(outcome), agent, target, .. } => {
                 let outcome = Outcome::parse(&outcome).ok_or("an unknown outcome")?;
-                receiver.saw(outcome, &agent, &target);
+                receiver.saw(outcome, &agent.unwrap_or_default(), &target.unwrap_or_default());
             }
             Self { listened: Some(listened), grpc: Some(grpc), http: Some(http), are_told, .. } => {
                 let listened = Duration::try_from_secs_f64(listened).map_err(|_| "no duration")?;
                 receiver.listened = Some(listened);
+                let (grpc, http) = (grpc.into_owned(), http.into_owned());
+                let are_told = are_told.unwrap_or_default();
                 receiver.endpoints = Some(Endpoints { grpc, http, are_told });
             }
             _ => return Err("neither an `outcome`, nor `listened`, `grpc` and `http`"),
         }
         Ok(())
     }
+}
+
+/// The line on how a request ended.
+pub fn request_line(end: &RequestEnd<'_>) -> String {
+    ReceiverLine::of_request(end).text()
+}
+
+/// The line on the receiver itself; `None` where it never listened.
+pub fn receiver_line(receiver: &ReceiverLog) -> Option<String> {
+    ReceiverLine::of_receiver(receiver).map(|line| line.text())
 }
 
 /// Reads a log whole; what is wrong with a line is told with its number, and
@@ -55,7 +126,7 @@ pub fn read(
     receiver.is_kept = true;
     lines::each(file, |number, line| {
         let Some(line) = line else { return notices.line(number, lines::too_long()) };
-        let read = serde_json::from_slice::<ReceiverLine>(line).map_err(|error| error.to_string());
+        let read = serde_json::from_slice::<ReceiverLine<'_>>(line).map_err(|error| error.to_string());
         let filed = read.and_then(|line| line.file(receiver).map_err(str::to_owned));
         if let Err(what) = filed {
             notices.line(number, what);

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::lines::{self, Line};
 use super::notice::Notices;
-use super::read::Reading;
+use super::reading::Reading;
 use crate::evidence::{BrokerIntake, Evidence};
 use crate::wire::broker::Completeness;
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};

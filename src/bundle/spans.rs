@@ -2,10 +2,45 @@
 
 use std::io::{self, BufRead, Cursor, Read};
 
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
 use super::lines::{self, Line};
 use super::notice::Notices;
 use crate::evidence::{Evidence, Intake};
 use crate::wire::otlp::{DecodeError, decode_json_documents, decode_protobuf};
+
+/// The body of an export request, to be written as a line.
+#[derive(Clone, Debug)]
+pub enum Export {
+    Protobuf(Bytes),
+    Json(Bytes),
+}
+
+impl Export {
+    /// How many bytes it has.
+    pub fn bytes(&self) -> usize {
+        let (Self::Protobuf(body) | Self::Json(body)) = self;
+        body.len()
+    }
+
+    /// It as one line of OTLP/JSON; `None` where that cannot hold it.
+    pub fn line(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Protobuf(body) => {
+                let request = ExportTraceServiceRequest::decode(&**body).ok()?;
+                serde_json::to_vec(&request).ok()
+            }
+            Self::Json(body) if !body.contains(&b'\n') => Some(body.to_vec()),
+            // Line breaks inside texts are escaped in JSON, so they stand between
+            // tokens only.
+            Self::Json(body) => {
+                Some(body.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect())
+            }
+        }
+    }
+}
 
 /// Reads one request in protobuf, which is all of the file.
 pub fn read_protobuf(

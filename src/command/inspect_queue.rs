@@ -12,9 +12,9 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, Outputs, save::Saver, say, tell_notices};
+use super::{Exit, Outputs, say, tell_notices};
 use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
-use crate::bundle::{Reading, read_evidence};
+use crate::bundle::{Reading, SnapshotWriter, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{BrokerIntake, Evidence, Keep};
@@ -178,7 +178,7 @@ fn inspect(
     Ok((report(&evidence, now, listing(output)), missing))
 }
 
-fn keep_line(saver: Option<&mut Saver>, line: &KeyLine<'_>) -> io::Result<()> {
+fn keep_line(saver: Option<&mut SnapshotWriter>, line: &KeyLine<'_>) -> io::Result<()> {
     saver.map_or(Ok(()), |saver| saver.key(line))
 }
 
@@ -253,7 +253,7 @@ fn join_results(
     evidence: &mut Evidence,
     broker: &str,
     now: Timestamp,
-    mut saver: Option<&mut Saver>,
+    mut saver: Option<&mut SnapshotWriter>,
 ) -> anyhow::Result<()> {
     let ids: Vec<String> = evidence.tasks.iter().map(|task| task.id.to_string()).collect();
     let mut intake = BrokerIntake::new(evidence, broker, now, Keep::Each);
@@ -276,8 +276,8 @@ fn create(
     now: Timestamp,
     complete: bool,
     with_args: bool,
-) -> anyhow::Result<Saver> {
+) -> anyhow::Result<SnapshotWriter> {
     let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
     let out: Box<dyn Write> = Box::new(BufWriter::new(file));
-    Ok(Saver::new(out, &url.name(), now, complete, with_args)?)
+    Ok(SnapshotWriter::new(out, &url.name(), now, complete, with_args)?)
 }

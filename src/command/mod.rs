@@ -5,15 +5,11 @@ mod diagnose;
 mod exit;
 mod explain;
 mod inspect_queue;
-mod keep;
 mod listen;
 mod outputs;
 mod place;
 mod progress;
-mod save;
-mod session;
 mod suggest;
-mod watching;
 
 use std::io::Write;
 
@@ -22,6 +18,7 @@ use self::outputs::Outputs;
 use self::place::STDOUT;
 use crate::bundle::Notice;
 use crate::cli::{Cli, Command, Output};
+use crate::live;
 use crate::report::text::{safe, safe_lines};
 
 pub use self::exit::{Exit, is_broken_pipe};
@@ -72,6 +69,16 @@ fn set_color(choice: clap::ColorChoice) {
 /// closed the pipe is told so.
 pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", safe_lines(text));
+}
+
+/// Says the notices of a session on standard error.
+#[derive(Debug)]
+struct SaidAloud;
+
+impl live::Notices for SaidAloud {
+    fn notice(&self, notice: &live::Notice) {
+        say(&format!("tracelink: {notice}"));
+    }
 }
 
 /// Tells on standard error what was passed over, and where.

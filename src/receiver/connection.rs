@@ -1,7 +1,6 @@
 //! Connections: which protocol one speaks, how long it may stay, and its end.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,27 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::inbox::{Door, Ended, Transport};
+use super::client::{Client, Shared};
+use super::inbox::Door;
 use super::pulse::{Overdue, Pulse, Rest};
-use super::{Shared, visit};
+use super::visit;
 use crate::evidence::Outcome;
-
-/// One client, as its requests see it.
-pub struct Client {
-    pub shared: Arc<Shared>,
-    pub door: Door,
-    pub peer: SocketAddr,
-    pub pulse: Arc<Pulse>,
-}
-
-impl Client {
-    /// Tells of an end before there was any request.
-    fn ended(&self, outcome: Outcome) {
-        let transport = if self.door == Door::Grpc { Transport::Grpc } else { Transport::Http };
-        let (door, peer) = (self.door, self.peer);
-        self.shared.inbox.ended(&Ended { outcome, transport, door, peer, agent: "", target: "" });
-    }
-}
 
 /// Accepts connections until it is time to stop.
 pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {

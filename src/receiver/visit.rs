@@ -13,7 +13,7 @@ use tonic::Code;
 use super::answer::{self, Answer, Fault, Form};
 use super::body::{self, Announced, BodyError, PREFIX};
 use super::budget::Reservation;
-use super::connection::Client;
+use super::client::Client;
 use super::cors::{self, Origin};
 use super::inbox::{Encoding, Ended, Refusal, Request, Signal, Transport};
 use super::route::{Route, greeting, route};

@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::apps::{Part, Stage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli;
-use crate::command::session::Session;
-use crate::command::watching::{Target, Watching};
+use crate::command::SaidAloud;
 use crate::demo::{Event, Otlp};
 use crate::diagnosis::Listing;
+use crate::live::{Session, Target, Watching};
 use crate::model::{Report, Severity};
 use crate::receiver::{Doors, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
@@ -57,7 +57,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Acts a part out, and judges what it left.
 pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::Result<Acted> {
-    let session = Arc::new(Session::new(SETTLE, MEMORY, None, None));
+    let session = Arc::new(Session::new(SETTLE, MEMORY, None, None, Arc::new(SaidAloud)));
     let any = Some(([127, 0, 0, 1], 0).into());
     let doors = Doors { grpc: any, http: any, both: None };
     let receiver =

@@ -13,51 +13,38 @@ use signal_hook::iterator::Signals;
 
 use self::printer::Printer;
 use self::wrapped::Wrapped;
-use super::keep::Keeper;
-use super::session::Session;
-use super::watching::{Target, Watching};
-use super::{Exit, Outputs, say, usage};
+use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
+use crate::live::{self, Audience, End, Ending, Outside, Saving, Session, Target, Watching};
 use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
 
-/// How often what settled is judged, and a person sees what is new.
-const TICK: Duration = Duration::from_millis(50);
 /// The part of the memory in which requests wait to be sent on.
 const WAITING: usize = 8;
 /// How long requests in flight may take at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Why it ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
-    Signal,
-    /// `--for`.
-    Time,
-    /// `--idle`.
-    Silence,
-    /// The command ended, and its last spans had time to come.
-    Command,
-}
-
 pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let waiting = if args.forward.is_some() { args.max_memory / WAITING } else { 0 };
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, waiting)).transpose()?;
-    let keeper = args.save.as_deref().map(Keeper::open).transpose()?;
-    let session = Arc::new(Session::new(args.settle, args.max_memory - waiting, forwarder, keeper));
+    let saving = args.save.as_deref().map(Saving::start).transpose()?;
+    let memory = args.max_memory - waiting;
+    let session = Arc::new(Session::new(args.settle, memory, forwarder, saving, Arc::new(SaidAloud)));
     let mut printer = Printer::new(output, outputs, !args.command.is_empty());
     let Listening { receiver, watching, mut signals, mut wrapped } = match open(args, &session, &mut printer)
     {
         Ok(listening) => listening,
         Err(error) => {
             // The same command is about to be tried again, and wants an empty folder.
-            session.keeper().into_iter().for_each(Keeper::discard);
+            session.saving().into_iter().for_each(Saving::discard);
             return Err(error);
         }
     };
-    let ended = attend(args, &session, &mut signals, &mut printer, wrapped.as_mut());
+    let ending = Ending { time: args.time, idle: args.idle, settle: args.settle };
+    let mut world = World { signals: &mut signals, wrapped: wrapped.as_mut() };
+    let ended = live::attend(&session, &ending, &mut printer, &mut world);
     // Whatever it ended by, nobody who waits for an answer is left without one,
     // and what was taken is sent on and kept.
     let ended = ended.and_then(|end| match &mut wrapped {
@@ -69,7 +56,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         watching.stop();
     }
     let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), output));
-    let closed = close(&session);
+    let closed = live::close(&session).map_err(anyhow::Error::from);
     let exit = told?;
     match closed {
         Ok(()) => Ok(exit),
@@ -187,62 +174,23 @@ fn doors(args: &cli::Listen) -> Doors {
     Doors { grpc, http, both: None }
 }
 
-/// Judges and tells, until there is a reason to end.
-fn attend(
-    args: &cli::Listen,
-    session: &Session,
-    signals: &mut Signals,
-    printer: &mut Printer<'_>,
-    mut wrapped: Option<&mut Wrapped>,
-) -> anyhow::Result<End> {
-    loop {
-        std::thread::sleep(TICK);
-        let events = session.round(printer.traces_a_round());
-        let not_shown = session.watch().take_not_shown();
-        printer.events(&events, not_shown)?;
-        printer.progress(session);
-        for signal in signals.pending() {
-            // The first one is the command's affair, where there is one.
-            let is_passed_on = wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(signal));
-            if !is_passed_on {
-                return Ok(End::Signal);
-            }
-        }
-        if args.time.is_some_and(|time| session.age() >= time) {
-            return Ok(End::Time);
-        }
-        if args.idle.is_some_and(|idle| session.silence() >= idle) {
-            return Ok(End::Silence);
-        }
-        if let Some(wrapped) = &mut wrapped
-            && wrapped.has_ended()?
-            && has_heard_the_last(session, wrapped.ended_for(), args.settle)
-        {
-            return Ok(End::Command);
-        }
-    }
+/// What may end a session from outside.
+struct World<'w> {
+    signals: &'w mut Signals,
+    wrapped: Option<&'w mut Wrapped>,
 }
 
-/// Whether the last spans of a command that ended so long ago have come: none
-/// came for a moment and nothing is open, or none came for the settling time.
-fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) -> bool {
-    const MOMENT: Duration = Duration::from_millis(500);
-    let quiet = session.silence().min(ended_for);
-    quiet >= settle || (quiet >= MOMENT && session.watch().is_at_rest())
-}
+impl Outside for World<'_> {
+    fn is_told_to_end(&mut self) -> bool {
+        let Self { signals, wrapped } = self;
+        // The first one is the command's affair, where there is one.
+        signals.pending().any(|signal| !wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(signal)))
+    }
 
-/// Sends on and writes what waits, and says what was lost.
-fn close(session: &Session) -> anyhow::Result<()> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    if let Some(forwarder) = session.forwarder() {
-        let sent = forwarder.close(PATIENCE);
-        say(&format!("tracelink: {sent}"));
+    fn command_ended_for(&mut self) -> anyhow::Result<Option<Duration>> {
+        let Some(wrapped) = &mut self.wrapped else { return Ok(None) };
+        Ok(wrapped.has_ended()?.then(|| wrapped.ended_for()))
     }
-    if let Some(keeper) = session.keeper() {
-        keeper.receiver(&session.watch().evidence.receiver);
-        keeper.close()?.iter().for_each(|lost| say(&format!("tracelink: {lost}")));
-    }
-    Ok(())
 }
 
 /// The ports, as a line for people.

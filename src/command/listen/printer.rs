@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::ports;
 use crate::broker::redis::BrokerUrl;
 use crate::cli::Output;
-use crate::command::session::Session;
 use crate::command::{Exit, Outputs, STDOUT, say};
+use crate::live::{Audience, Session};
 use crate::model::{Event, Report};
 use crate::receiver::{Addresses, Forwarder};
 use crate::report::text;
@@ -66,13 +66,19 @@ impl<'o> Printer<'o> {
         }
     }
 
-    /// How many groups of traces the next round may bring.
-    pub fn traces_a_round(&mut self) -> usize {
+    /// Ends with the report.
+    pub fn report(&mut self, report: &Report, exit: Exit) -> anyhow::Result<()> {
+        self.status.finish_and_clear();
+        self.outputs.end(report, exit)
+    }
+}
+
+impl Audience for Printer<'_> {
+    fn traces_a_round(&mut self) -> usize {
         self.outputs.traces_a_round()
     }
 
-    /// Writes events, and that so many groups of traces are not among them.
-    pub fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
+    fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
         let Self { outputs, status, .. } = self;
         if events.is_empty() {
             // Nothing is written, so nothing tears the line of the progress.
@@ -82,7 +88,7 @@ impl<'o> Printer<'o> {
     }
 
     /// Shows a person at a terminal that something comes in.
-    pub fn progress(&self, session: &Session) {
+    fn progress(&self, session: &Session) {
         if self.status.is_hidden() {
             return;
         }
@@ -98,11 +104,5 @@ impl<'o> Printer<'o> {
             ),
         });
         self.status.tick();
-    }
-
-    /// Ends with the report.
-    pub fn report(&mut self, report: &Report, exit: Exit) -> anyhow::Result<()> {
-        self.status.finish_and_clear();
-        self.outputs.end(report, exit)
     }
 }

@@ -9,12 +9,12 @@ use crate::wire::snapshot::{Content, Head, KeyLine, write_head, write_key};
 
 /// Writes a snapshot as it is read: bindings first, so that a reader knows the
 /// queues before it meets their messages.
-pub struct Saver {
+pub struct SnapshotWriter {
     out: Box<dyn Write>,
     with_args: bool,
 }
 
-impl Saver {
+impl SnapshotWriter {
     /// Begins a snapshot; `complete` says whether every key will be in it.
     pub fn new(
         mut out: Box<dyn Write>,

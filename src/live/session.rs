@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::keep::Keeper;
+use super::notice::{Notice, Notices};
+use super::saving::Saving;
+use crate::bundle::{Export, RequestEnd};
 use crate::diagnosis::{Listing, Pace, Watch};
 use crate::evidence::{Endpoints, Intake, Moment};
 use crate::model::{Event, Report};
@@ -28,7 +30,8 @@ pub struct Session {
     /// Until when rounds are not thorough, in milliseconds from the start.
     next_thorough: AtomicU64,
     forwarder: Option<Forwarder>,
-    keeper: Option<Keeper>,
+    saving: Option<Saving>,
+    notices: Arc<dyn Notices>,
     pub bodies: Arc<Budget>,
 }
 
@@ -46,7 +49,8 @@ impl Session {
         settle: Duration,
         memory: usize,
         forwarder: Option<Forwarder>,
-        keeper: Option<Keeper>,
+        saving: Option<Saving>,
+        notices: Arc<dyn Notices>,
     ) -> Self {
         let bodies = memory / Self::BODIES;
         Self {
@@ -55,7 +59,8 @@ impl Session {
             last_arrival: AtomicU64::new(0),
             next_thorough: AtomicU64::new(0),
             forwarder,
-            keeper,
+            saving,
+            notices,
             bodies: Arc::new(Budget::new(bodies)),
         }
     }
@@ -80,8 +85,13 @@ impl Session {
         self.forwarder.as_ref()
     }
 
-    pub fn keeper(&self) -> Option<&Keeper> {
-        self.keeper.as_ref()
+    pub fn saving(&self) -> Option<&Saving> {
+        self.saving.as_ref()
+    }
+
+    /// Hands out what happened.
+    pub fn notice(&self, notice: &Notice) {
+        self.notices.notice(notice);
     }
 
     /// Says that something came.
@@ -195,8 +205,12 @@ impl Inbox for Session {
         if let Some(forwarder) = &self.forwarder {
             forwarder.offer(request.signal, request.encoding, request.body);
         }
-        if let (Some(keeper), Signal::Traces) = (&self.keeper, request.signal) {
-            keeper.spans(request.encoding, request.body.clone());
+        if let (Some(saving), Signal::Traces) = (&self.saving, request.signal) {
+            let body = request.body.clone();
+            saving.spans(match request.encoding {
+                Encoding::Protobuf => Export::Protobuf(body),
+                Encoding::Json => Export::Json(body),
+            });
         }
         Ok(receipt)
     }
@@ -204,8 +218,15 @@ impl Inbox for Session {
     fn ended(&self, ended: &Ended<'_>) {
         self.arrived();
         self.watch().evidence.receiver.saw(ended.outcome, ended.agent, ended.target);
-        if let Some(keeper) = &self.keeper {
-            keeper.request(ended, self.age());
+        if let Some(saving) = &self.saving {
+            saving.request(&RequestEnd {
+                age: self.age(),
+                transport: ended.transport.label(),
+                peer: ended.peer,
+                agent: ended.agent,
+                target: ended.target,
+                outcome: ended.outcome,
+            });
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::say;
+use super::notice::Notice;
 use super::session::Session;
 use crate::broker::redis::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
@@ -149,7 +149,7 @@ impl Watching {
             if thread.is_finished() {
                 thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
             } else {
-                say("tracelink: the broker did not answer in time: its last look is not in the report");
+                self.feed.session.notice(&Notice::LastLookMissed);
             }
         }
     }
@@ -191,9 +191,9 @@ impl Feed {
     }
 
     fn keep(&self, glimpse: &Glimpse) {
-        if let Some(keeper) = self.session.keeper() {
+        if let Some(saving) = self.session.saving() {
             let complete = glimpse.complete_since.is_some();
-            keeper.snapshot(&self.name, glimpse.at, complete, glimpse.lines.clone());
+            saving.snapshot(&self.name, glimpse.at, complete, glimpse.lines.clone());
         }
     }
 
@@ -207,9 +207,7 @@ impl Feed {
             // `None`: it is away, which was said.
             Ok(seen) => seen,
             Err(error) => {
-                say(&format!(
-                    "tracelink: {error}\n  it is tried again; what is received goes on being judged"
-                ));
+                self.session.notice(&Notice::BrokerAway(error));
                 None
             }
         };
@@ -221,10 +219,10 @@ impl Feed {
 
     fn take(&self, glimpse: &Glimpse) {
         if glimpse.is_back {
-            say("tracelink: the broker is back");
+            self.session.notice(&Notice::BrokerBack);
         }
         if let Some(why) = &glimpse.results_failed {
-            say(&format!("tracelink: results cannot be read: {why}"));
+            self.session.notice(&Notice::ResultsFailed(why.clone()));
         }
         if glimpse.is_news {
             self.session.arrived();
@@ -243,7 +241,7 @@ impl Feed {
                 Ok(heard) if heard.is_empty() => continue,
                 Ok(heard) => heard,
                 Err(error) => {
-                    say(&format!("tracelink: {error}\n  from now on messages are seen only where they wait"));
+                    self.session.notice(&Notice::MonitorLost(error));
                     return;
                 }
             };
@@ -256,8 +254,8 @@ impl Feed {
             }
             watch.make_room();
             drop((live, watch));
-            if let Some(keeper) = self.session.keeper() {
-                heard.into_iter().for_each(|Overheard { at, line }| keeper.overheard(&self.name, at, line));
+            if let Some(saving) = self.session.saving() {
+                heard.into_iter().for_each(|Overheard { at, line }| saving.overheard(&self.name, at, line));
             }
         }
     }

@@ -1,0 +1,19 @@
+//! How evidence of a broker is to be read, saved or live.
+
+use crate::evidence::Keep;
+use crate::wire::celery::ReadOptions;
+use crate::wire::celery::redis_layout::Naming;
+
+/// How the evidence is to be read.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub keep: Keep,
+    pub options: ReadOptions,
+    pub naming: Naming,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { keep: Keep::Each, options: ReadOptions::default(), naming: Naming::default() }
+    }
+}

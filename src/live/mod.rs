@@ -1,0 +1,17 @@
+//! A live session: it feeds evidence from a receiver and a broker, and judges it
+//! while it comes.
+//!
+//! Events, reports and notices are handed to whoever shows them. Nothing here
+//! prints, and nothing here knows who reads.
+
+mod notice;
+mod rounds;
+mod saving;
+mod session;
+mod watching;
+
+pub use notice::{Notice, Notices};
+pub use rounds::{Audience, End, Ending, Outside, attend, close};
+pub use saving::Saving;
+pub use session::Session;
+pub use watching::{Target, Watching};

@@ -1,0 +1,57 @@
+//! What happens to a session and is worth saying at once, beside its events.
+//!
+//! The threads of a session print nothing: they hand a [`Notice`] to whoever
+//! knows where it may be shown, so that no line of theirs tears what a terminal
+//! shows at the moment.
+
+use std::fmt;
+
+use crate::broker::redis::BrokerError;
+use crate::receiver::Sent;
+
+/// Something that happened. Its text is for people, of one or more lines, and
+/// holds what came from outside as it came: whoever shows it makes it safe.
+#[derive(Debug)]
+pub enum Notice {
+    /// The broker cannot be reached or read. It is tried again.
+    BrokerAway(BrokerError),
+    /// It answers again.
+    BrokerBack,
+    /// Results cannot be read, and why.
+    ResultsFailed(String),
+    /// The connection that says `MONITOR` is lost. It is not made again.
+    MonitorLost(BrokerError),
+    /// The broker did not answer the last look in time.
+    LastLookMissed,
+    /// What became of everything that was to be sent on.
+    Forwarded(Sent),
+    /// Something could not be written to the bundle.
+    NotSaved(String),
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BrokerAway(error) => {
+                write!(f, "{error}\n  it is tried again; what is received goes on being judged")
+            }
+            Self::BrokerBack => f.write_str("the broker is back"),
+            Self::ResultsFailed(why) => write!(f, "results cannot be read: {why}"),
+            Self::MonitorLost(error) => {
+                write!(f, "{error}\n  from now on messages are seen only where they wait")
+            }
+            Self::LastLookMissed => {
+                f.write_str("the broker did not answer in time: its last look is not in the report")
+            }
+            Self::Forwarded(sent) => write!(f, "{sent}"),
+            Self::NotSaved(what) => f.write_str(what),
+        }
+    }
+}
+
+/// Where notices go. It is called from the threads of a session, and must not
+/// wait for them.
+pub trait Notices: fmt::Debug + Send + Sync {
+    /// Shows a notice, or keeps it to show it later.
+    fn notice(&self, notice: &Notice);
+}

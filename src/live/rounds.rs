@@ -1,0 +1,129 @@
+//! The rounds of a session: judge, tell, and end when there is a reason to.
+
+use std::thread;
+use std::time::Duration;
+
+use super::notice::Notice;
+use super::session::Session;
+use crate::bundle::WriteError;
+use crate::model::Event;
+
+/// How often what settled is judged, and a person sees what is new.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Why a session ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// Somebody asked for it.
+    Signal,
+    /// It has run for as long as it was to run.
+    Time,
+    /// Nothing came for as long as was to be waited.
+    Silence,
+    /// The command that it watched ended, and its last spans had time to come.
+    Command,
+}
+
+/// When a session ends by itself.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Ending {
+    /// After so long.
+    pub time: Option<Duration>,
+    /// When nothing came for so long.
+    pub idle: Option<Duration>,
+    /// How long nothing may come for a trace or a task before it has settled.
+    pub settle: Duration,
+}
+
+/// Whoever shows what there is to tell.
+pub trait Audience {
+    /// How many groups of traces it can show in the next round.
+    fn traces_a_round(&mut self) -> usize;
+
+    /// Takes the events of a round, and how many groups of traces came up and
+    /// are not among them.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being shown. The rounds end with it.
+    fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()>;
+
+    /// Hears that a round is over.
+    fn progress(&self, session: &Session);
+}
+
+/// What is outside of a session and may end it: signals, and a command that is
+/// watched.
+pub trait Outside {
+    /// Whether it is asked to end.
+    fn is_told_to_end(&mut self) -> bool;
+
+    /// How long ago the command that is watched has ended; `None` where it runs
+    /// on or there is none.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being known. The rounds end with it.
+    fn command_ended_for(&mut self) -> anyhow::Result<Option<Duration>>;
+}
+
+/// Judges and tells, until there is a reason to end.
+///
+/// # Errors
+///
+/// Those of the audience and of the outside.
+pub fn attend(
+    session: &Session,
+    ending: &Ending,
+    audience: &mut dyn Audience,
+    outside: &mut dyn Outside,
+) -> anyhow::Result<End> {
+    loop {
+        thread::sleep(TICK);
+        let events = session.round(audience.traces_a_round());
+        let not_shown = session.watch().take_not_shown();
+        audience.events(&events, not_shown)?;
+        audience.progress(session);
+        if outside.is_told_to_end() {
+            return Ok(End::Signal);
+        }
+        if ending.time.is_some_and(|time| session.age() >= time) {
+            return Ok(End::Time);
+        }
+        if ending.idle.is_some_and(|idle| session.silence() >= idle) {
+            return Ok(End::Silence);
+        }
+        if let Some(ended_for) = outside.command_ended_for()?
+            && has_heard_the_last(session, ended_for, ending.settle)
+        {
+            return Ok(End::Command);
+        }
+    }
+}
+
+/// Whether the last spans of a command that ended so long ago have come: none
+/// came for a moment and nothing is open, or none came for the settling time.
+fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) -> bool {
+    const MOMENT: Duration = Duration::from_millis(500);
+    let quiet = session.silence().min(ended_for);
+    quiet >= settle || (quiet >= MOMENT && session.watch().is_at_rest())
+}
+
+/// Sends on and writes what waits, and says what was lost.
+///
+/// # Errors
+///
+/// [`WriteError`], where the bundle could not be written.
+pub fn close(session: &Session) -> Result<(), WriteError> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    if let Some(forwarder) = session.forwarder() {
+        session.notice(&Notice::Forwarded(forwarder.close(PATIENCE)));
+    }
+    if let Some(saving) = session.saving() {
+        saving.receiver(&session.watch().evidence.receiver);
+        for lost in saving.close()? {
+            session.notice(&Notice::NotSaved(lost));
+        }
+    }
+    Ok(())
+}

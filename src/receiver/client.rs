@@ -1,0 +1,36 @@
+//! One client of the receiver, and what all of them share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::doors::Addresses;
+use super::inbox::{Door, Ended, Inbox, Transport};
+use super::limits::Limits;
+use super::places::Places;
+use super::pulse::Pulse;
+use crate::evidence::Outcome;
+
+/// What every connection needs.
+pub struct Shared {
+    pub inbox: Arc<dyn Inbox>,
+    pub limits: Limits,
+    pub addresses: Addresses,
+    pub places: Arc<Places>,
+}
+
+/// One client, as its requests see it.
+pub struct Client {
+    pub shared: Arc<Shared>,
+    pub door: Door,
+    pub peer: SocketAddr,
+    pub pulse: Arc<Pulse>,
+}
+
+impl Client {
+    /// Tells of an end before there was any request.
+    pub fn ended(&self, outcome: Outcome) {
+        let transport = if self.door == Door::Grpc { Transport::Grpc } else { Transport::Http };
+        let (door, peer) = (self.door, self.peer);
+        self.shared.inbox.ended(&Ended { outcome, transport, door, peer, agent: "", target: "" });
+    }
+}

@@ -1,0 +1,97 @@
+//! A receiver from its first port to its last answer.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use super::client::Shared;
+use super::connection::accept;
+use super::doors::{Addresses, Doors};
+use super::error::ReceiverError;
+use super::inbox::{Door, Inbox};
+use super::limits::Limits;
+use super::places::Places;
+
+/// A receiver that listens, until it is closed.
+///
+/// It has a runtime of its own: it is opened, closed and dropped outside of any other.
+pub struct Receiver {
+    runtime: Runtime,
+    addresses: Addresses,
+    /// Says that it is time to end; each connection holds one end of it.
+    stop: watch::Sender<bool>,
+}
+
+impl Receiver {
+    /// Opens the doors. It listens when this returns.
+    ///
+    /// Where a door is 127.0.0.1, the same port of `[::1]` is opened too where it
+    /// is free, since some clients take `localhost` for that.
+    pub fn open(doors: &Doors, inbox: Arc<dyn Inbox>, limits: Limits) -> Result<Self, ReceiverError> {
+        let mut listeners = Vec::new();
+        let mut open = |door: Option<SocketAddr>, kind: Door, option| {
+            let Some(wanted) = door else { return Ok(None) };
+            let failed = |source| ReceiverError::bind(wanted, option, source);
+            let listener = TcpListener::bind(wanted).map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            listener.set_nonblocking(true).map_err(failed)?;
+            listeners.push((listener, kind));
+            listeners.extend(twin(address).map(|listener| (listener, kind)));
+            Ok(Some(address))
+        };
+        let addresses = Addresses {
+            grpc: open(doors.grpc, Door::Grpc, "--grpc")?,
+            http: open(doors.http, Door::Http, "--http")?,
+            both: open(doors.both, Door::Both, "--http")?,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("receiver")
+            .enable_all()
+            .build()
+            .map_err(ReceiverError::Threads)?;
+        let (stop, stopped) = watch::channel(false);
+        let places = Arc::new(Places::new(limits.connections));
+        let shared = Arc::new(Shared { inbox, limits, addresses, places });
+        {
+            let _entered = runtime.enter();
+            for (listener, door) in listeners {
+                let listener = tokio::net::TcpListener::from_std(listener).map_err(ReceiverError::Threads)?;
+                runtime.spawn(accept(listener, door, Arc::clone(&shared), stopped.clone()));
+            }
+        }
+        Ok(Self { runtime, addresses, stop })
+    }
+
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Takes no more connections, lets requests in flight end for as long as
+    /// `grace`, and breaks off the rest. When it returns, every request that was
+    /// answered as taken has been given to the inbox, and no other will be.
+    pub fn close(self, grace: Duration) {
+        // The deadline of a connection that hangs in the inbox itself.
+        const LAST: Duration = Duration::from_secs(5);
+        let Self { runtime, stop, .. } = self;
+        stop.send_replace(true);
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(grace, stop.closed()).await;
+        });
+        runtime.shutdown_timeout(LAST);
+    }
+}
+
+/// A listener at the same port of the other loopback.
+fn twin(address: SocketAddr) -> Option<TcpListener> {
+    let loopback = std::net::Ipv4Addr::LOCALHOST;
+    if address.ip() != loopback {
+        return None;
+    }
+    let listener = TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, address.port())).ok()?;
+    listener.set_nonblocking(true).ok()?;
+    Some(listener)
+}
