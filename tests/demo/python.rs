@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,32 @@ fn options(otlp: Otlp) -> Options<'static> {
     Options { environment, broker: None, otlp, orders: None, rate: None, pace: 0.1, keep: false }
 }
 
+/// Room for so many stages on the machine: each starts three processes that take
+/// a second of a core each, and what they do must be over in time.
+struct Room {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+static ROOM: Room = Room { free: Mutex::new(4), freed: Condvar::new() };
+
+/// Room that is taken by so many stages.
+struct Taken(usize);
+
+fn take_room(stages: usize) -> Taken {
+    let free = ROOM.free.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut free = ROOM.freed.wait_while(free, |free| *free < stages).unwrap_or_else(PoisonError::into_inner);
+    *free -= stages;
+    Taken(stages)
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        *ROOM.free.lock().unwrap_or_else(PoisonError::into_inner) += self.0;
+        ROOM.freed.notify_all();
+    }
+}
+
 /// A receiver that is not there: no reason to leave anything either.
 fn nobody() -> Otlp {
     let nobody = format!("http://127.0.0.1:{}", free_port());
@@ -61,6 +87,7 @@ fn nobody() -> Otlp {
 
 /// Acts an entry out, and returns what tracelink says of it.
 fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
+    let _room = take_room(1);
     let mut bundle = Bundle::open(folder);
     let (mut broker, mut tasks, mut is_done) = (String::new(), BTreeSet::new(), false);
     let mut looked = Instant::now();
@@ -128,6 +155,7 @@ fn chosen() -> Vec<&'static Entry> {
 
 #[test]
 fn the_command_is_right_about_the_dozen() {
+    let _room = take_room(2);
     let dozen: Vec<_> = manifest().dozen().flat_map(|entry| ["--fault", &*entry.slug]).collect();
     let mut command = demo(&["--format", "json", "--pace", "0.1"]);
     let output = command.args(dozen).output().expect("tracelink runs");
@@ -138,6 +166,7 @@ fn the_command_is_right_about_the_dozen() {
 
 #[test]
 fn ctrl_c_leaves_no_process_and_no_file_behind() {
+    let _room = take_room(1);
     let temporary = tempfile::tempdir().expect("a folder");
     let mut command = demo(&["--pace", "20"]);
     command.env("TMPDIR", temporary.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -158,6 +187,7 @@ fn ctrl_c_leaves_no_process_and_no_file_behind() {
 
 #[test]
 fn a_pipe_that_closes_ends_it_and_its_processes() {
+    let _room = take_room(1);
     let mut child = demo(&[]).stdout(Stdio::piped()).spawn().expect("tracelink runs");
     let out = read_until(&mut child, "broker ");
     let processes = descendants(child.id());
@@ -225,6 +255,7 @@ fn files_tell_the_same() {
 
 #[test]
 fn every_attempt_is_told_with_its_state() {
+    let _room = take_room(1);
     let entry = manifest().find("healthy-retries").expect("it is there");
     let mut told = Vec::new();
     // Long enough to be seen at its work.
@@ -251,6 +282,7 @@ fn every_attempt_is_told_with_its_state() {
 
 #[test]
 fn many_orders_follow_the_one_that_waited() {
+    let _room = take_room(1);
     let entry = manifest().find("healthy").expect("it is there");
     let many = Options { orders: Some(6), rate: Some(20.0), ..options(nobody()) };
     let (mut queued, mut answered, mut ended) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -297,6 +329,7 @@ fn files(folder: &Path, found: &mut BTreeSet<PathBuf>) {
 
 #[test]
 fn nothing_is_left_where_it_is_broken_off() {
+    let _room = take_room(1);
     let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
     files(environment().folder(), &mut before);
     let events: [fn(&Event) -> bool; 4] = [
@@ -317,6 +350,7 @@ fn nothing_is_left_where_it_is_broken_off() {
 
 #[test]
 fn a_users_broker_is_as_empty_as_it_was() {
+    let _room = take_room(1);
     let redis = RedisServer::start();
     let own = Options { broker: Some(redis.url()), ..options(nobody()) };
     let keys = || {
@@ -334,6 +368,7 @@ fn a_users_broker_is_as_empty_as_it_was() {
 
 #[test]
 fn a_process_that_ends_early_says_why() {
+    let _room = take_room(1);
     let redis = RedisServer::start();
     // It answers, and takes nothing in.
     redis.ask(&[b"CONFIG", b"SET", b"maxmemory", b"1"]);
@@ -370,6 +405,7 @@ fn read(process: &Path, name: &str) -> String {
 
 #[test]
 fn no_process_outlives_a_stage_that_was_killed() {
+    let _room = take_room(1);
     use std::io::{BufRead, BufReader};
     // This very test, again, as the one that is killed.
     if std::env::var_os("DEMO_PYTHON_TEST").is_some() {

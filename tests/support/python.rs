@@ -1,9 +1,12 @@
 //! Python with pinned packages, made once in `target/` and kept there.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
+
+use tracelink::demo::python_app;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,11 +22,15 @@ pub fn interpreter(kind: &str) -> PathBuf {
     make(kind, &root().join(format!("tests/python/requirements-{kind}.txt")))
 }
 
-/// The interpreter of an environment with everything that the Python demo is
-/// pinned to: FastAPI, Celery, OpenTelemetry with its exporters.
+/// The interpreter of the environment that the Python demo makes for itself:
+/// FastAPI, Celery, OpenTelemetry with its exporters. The demo's own tests use
+/// the same one.
 pub fn stack() -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    make("stack", &root().join("src/demo/python/requirements.lock"))
+    let cache = root().join("target/python/tracelink");
+    let made = python_app::make(&cache, true, &mut |_| ControlFlow::Continue(()));
+    let made = made.unwrap_or_else(|error| panic!("this test needs the demo's environment: {error}"));
+    made.expect("nobody breaks it off").python()
 }
 
 fn make(kind: &str, requirements: &Path) -> PathBuf {
