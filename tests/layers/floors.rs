@@ -32,6 +32,26 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("view", &["broker", "receiver", "bundle", "files", "query"]),
 ];
 
+/// The layers inside of a room, the lowest first, each by its files and folders.
+const LAYERS: &[(&str, &[&[&str]])] = &[(
+    "diagnosis",
+    &[
+        &["slug", "quote", "known", "occurrence", "advice"],
+        &["rule"],
+        &["inject", "carry", "extract", "export", "sampling", "delivery", "identity", "privacy", "tree"],
+        &["registry"],
+        &["engine"],
+    ],
+)];
+
+/// The layer of a path below `src`, in that room.
+fn layer_of(room: &str, path: &str) -> Option<usize> {
+    let (_, layers) = LAYERS.iter().find(|(layered, _)| *layered == room)?;
+    let part = path.strip_prefix(room)?.strip_prefix('/')?.trim_end_matches(".rs");
+    let part = part.split('/').next()?;
+    layers.iter().position(|layer| layer.contains(&part))
+}
+
 fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|rooms| rooms.contains(&room))
 }
@@ -58,9 +78,11 @@ pub fn complaints(sources: &Sources) -> Vec<String> {
                 let is_strange = STRANGERS.iter().any(|(whose, strangers)| {
                     lies_in(path, whose) && strangers.iter().any(|stranger| lies_in(&used, stranger))
                 });
-                if is_above || is_strange {
+                let is_layer_above =
+                    layer_of(room, path) < layer_of(room, &used) && layer_of(room, path).is_some();
+                if is_above || is_layer_above || is_strange {
                     let written = name.path.join("::");
-                    complaints.push(format!("{path}:{}: `{room}` uses `{other}`: {written}", name.line));
+                    complaints.push(format!("{path}:{}: `{room}` uses `{used}`: {written}", name.line));
                 }
             }
         }

@@ -90,6 +90,24 @@ fn rooms_of_one_floor_and_strangers_are_kept_apart() {
     assert_eq!(floors_of(&[("attic/mod.rs", "")]).len(), 1, "it is on no floor");
 }
 
+#[test]
+fn the_layers_of_a_room_point_down_too() {
+    let files = |rule: &'static str, engine: &'static str| {
+        let root = ("diagnosis/mod.rs", "mod engine; mod inject; mod rule; pub use engine::report;");
+        let (inject, lost) = (("diagnosis/inject/mod.rs", "mod lost;"), ("diagnosis/inject/lost.rs", ""));
+        [root, ("diagnosis/rule.rs", rule), ("diagnosis/engine/mod.rs", engine), inject, lost]
+    };
+    let judges = "use super::rule::Rule; pub fn report(rule: Rule) {}";
+    assert_eq!(floors_of(&files("pub struct Rule;", judges)), [""; 0]);
+    for rule in [
+        "use super::engine::report;",
+        "fn f() { crate::diagnosis::report() }",
+        "use crate::diagnosis::inject::lost;",
+    ] {
+        assert_eq!(floors_of(&files(rule, judges)).len(), 1, "{rule}");
+    }
+}
+
 /// A room below passes on what is not for a room above it: a re-export is found
 /// where it stands, and so is who goes through it.
 #[test]
