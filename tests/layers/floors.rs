@@ -69,21 +69,21 @@ pub fn complaints(sources: &Sources) -> Vec<String> {
             complaints.push(format!("{path}: the room `{room}` is on no floor"));
             continue;
         };
+        let layer = layer_of(room, path);
+        let is_wrong = |used: &String| {
+            let other = used.split('/').next().unwrap_or_default();
+            let is_above = floor_of(other)
+                .is_some_and(|other_floor| other_floor > floor || (other_floor == floor && other != room));
+            let is_layer_above = layer.is_some() && layer < layer_of(room, used);
+            let is_strange = STRANGERS.iter().any(|(whose, strangers)| {
+                lies_in(path, whose) && strangers.iter().any(|stranger| lies_in(used, stranger))
+            });
+            is_above || is_layer_above || is_strange
+        };
         for name in names {
-            for used in used(sources, name) {
-                let other = used.split('/').next().unwrap_or_default();
-                let is_above = floor_of(other).is_some_and(|other_floor| {
-                    other_floor > floor || (other_floor == floor && other != room)
-                });
-                let is_strange = STRANGERS.iter().any(|(whose, strangers)| {
-                    lies_in(path, whose) && strangers.iter().any(|stranger| lies_in(&used, stranger))
-                });
-                let is_layer_above =
-                    layer_of(room, path) < layer_of(room, &used) && layer_of(room, path).is_some();
-                if is_above || is_layer_above || is_strange {
-                    let written = name.path.join("::");
-                    complaints.push(format!("{path}:{}: `{room}` uses `{used}`: {written}", name.line));
-                }
+            if let Some(used) = used(sources, name).into_iter().find(is_wrong) {
+                let written = name.path.join("::");
+                complaints.push(format!("{path}:{}: `{room}` uses `{used}`: {written}", name.line));
             }
         }
     }

@@ -49,9 +49,9 @@ fn said(report: &Value) -> Value {
     parts.iter().map(|part| ((*part).to_owned(), report[part].clone())).collect()
 }
 
-/// Runs `each` over the cases, a few at a time: most of the time is waiting.
+/// Runs `each` over the cases, many at a time: most of the time is waiting.
 pub fn each_in_parallel(cases: &[PathBuf], each: impl Fn(&Path) + Sync) {
-    const AT_ONCE: usize = 6;
+    const AT_ONCE: usize = 16;
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
