@@ -29,6 +29,9 @@ pub struct Occurrence {
     pub handoffs: BTreeSet<String>,
     /// How many messages, hand-offs, spans or requests it stands for.
     pub count: u64,
+    /// Whether it foretells what nothing shows yet: then whatever a later
+    /// diagnosis does see speaks in its place.
+    pub is_prediction: bool,
 }
 
 impl Occurrence {
@@ -48,6 +51,7 @@ impl Occurrence {
             origins: BTreeSet::new(),
             handoffs: BTreeSet::new(),
             count: 1,
+            is_prediction: false,
         }
     }
 
@@ -102,6 +106,14 @@ impl Occurrence {
     pub fn fix(mut self, lines: impl IntoIterator<Item: Into<String>>) -> Self {
         self.fix.extend(lines.into_iter().map(Into::into));
         self
+    }
+
+    /// Says only what will come if the rest is as it mostly is: a note, which
+    /// keeps no later diagnosis from speaking.
+    #[must_use]
+    pub fn predicted(mut self) -> Self {
+        self.is_prediction = true;
+        self.severity(Severity::Note)
     }
 
     /// Evidence that would make it certain.

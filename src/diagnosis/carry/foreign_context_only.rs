@@ -1,8 +1,8 @@
-use super::reading::{began_anew, root_of, unread_message};
+use super::reading::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::{instrumentation, propagators};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Severity, Station, key};
+use crate::model::{Format, Severity, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -11,9 +11,11 @@ diagnosis! {
     /// none of it.
     ///
     /// ## What shows it
-    /// A vendor's headers and no W3C or B3 context. A warning, and likely at
-    /// most, since the same vendor's agent in the worker would follow it; an
-    /// error where the worker's span is seen to begin a trace of its own.
+    /// A vendor's headers and no W3C or B3 context, and a run that began a trace of
+    /// its own. From a queue alone it is a prediction, and a note: the same
+    /// vendor's agent in the worker would follow it; a warning where a later look
+    /// was taken, and no span came. Ids under an application's own
+    /// names are read by nobody but the application.
     ///
     /// ## How to fix it
     /// One vendor on both sides; or OpenTelemetry on both, beside it:
@@ -25,37 +27,55 @@ diagnosis! {
         code: "TL206",
         slug: "foreign-context-only",
         station: Some(Station::Carry),
-        severity: Warning,
+        severity: Error,
         summary: "the message carries one vendor's context only, which a worker with OpenTelemetry does not read",
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let Some(first) = message.contexts.first() else { return Verdict::Clean };
     if !message.contexts.iter().all(|found| found.format.is_vendor()) || handoff.is_whole() {
         return Verdict::Clean;
     }
     let vendor = first.format.label();
-    let mut found = Occurrence::likely()
-        .about(handoff)
-        .variant(vendor)
-        .says_with(
+    let mut found = Occurrence::likely().about(handoff).quote(quote::sighting(message, first));
+    found = match first.format {
+        Format::Ids => found.says(
+            "the message carries a trace id and a span id under names of the application's own, which no propagator reads",
+        ),
+        _ => found.says_with(
             "the message carries {vendor} context only, which a worker with OpenTelemetry does not read",
             [(key::VENDOR, vendor)],
-        )
-        .quote(quote::sighting(message, first));
+        ),
+    };
     found = match first.format.propagator() {
         Some(_) => found.fix(propagators::read_vendor(first.format)),
         None => found.fix(instrumentation::BOTH_SIDES),
     };
     if let Some(confidence) = began_anew(handoff) {
-        found = Occurrence { confidence, ..found }
-            .severity(Severity::Error)
-            .quote(root_of(handoff).map(quote::span));
-    } else {
-        found = found.needs("the worker's spans, to see whether it follows the context");
+        return Occurrence { confidence, ..found }
+            .variant(vendor)
+            .quote(root_of(handoff).map(quote::span))
+            .into();
     }
-    found.into()
+    // With OpenTelemetry on the sending side a run that should have been seen by
+    // now has a diagnosis of its own.
+    if handoff.producer.is_some() && is_run_missed(handoff, known) {
+        return Verdict::Clean;
+    }
+    let found = found
+        .variant(format!("{vendor}-predicted"))
+        .needs("the worker's spans, to see whether it follows the context");
+    if is_run_missed(handoff, known) {
+        // The same vendor's agent may well be in the worker, and send elsewhere.
+        return found.severity(Severity::Note).into();
+    }
+    // More was looked at than a queue at one time, and nothing that follows it is
+    // in sight.
+    if !known.has_spans() && known.evidence.brokers.looks() > 1 {
+        return found.severity(Severity::Warning).into();
+    }
+    found.predicted().into()
 }

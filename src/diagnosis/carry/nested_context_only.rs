@@ -1,8 +1,8 @@
-use super::reading::{began_anew, root_of, unread_message};
+use super::reading::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::carrier;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Place, Severity, Station};
+use crate::model::{Confidence, Place, Severity, Station};
 
 diagnosis! {
     /// ## What it means
@@ -52,10 +52,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return found.quote(root_of(handoff).map(quote::span)).into();
     }
     // A run that should have been seen by now has a diagnosis of its own.
-    if known.has_spans() && handoff.was_run() {
+    if is_run_missed(handoff, known) {
         return Verdict::Clean;
     }
-    Occurrence { confidence: crate::model::Confidence::Possible, ..found }
+    Occurrence { confidence: Confidence::Possible, ..found }
+        .variant("predicted")
         .needs("the worker's spans, to see whether it follows the context")
+        .predicted()
         .into()
 }

@@ -1,5 +1,6 @@
 //! Whether a message can be read, and whether it was.
 
+use crate::diagnosis::rule::Known;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 use crate::model::{Confidence, Message, Place, Sighting};
 
@@ -32,4 +33,10 @@ pub fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
 /// The span that began a trace of its own, as far as it can be told.
 pub fn root_of<'e>(handoff: &Handoff<'e>) -> Option<SpanRef<'e>> {
     handoff.consumer().or_else(|| handoff.lookalikes.first().copied())
+}
+
+/// Whether spans come in, and none of a run that a worker is known to have begun:
+/// that no run is there to follow the context says nothing of the message.
+pub fn is_run_missed(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    known.has_spans() && handoff.was_consumed()
 }

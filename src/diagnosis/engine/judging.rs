@@ -7,10 +7,11 @@ use super::figures::Figures;
 use super::findings::Findings;
 use super::stations;
 use crate::diagnosis::known::Known;
+use crate::diagnosis::occurrence::Occurrence;
 use crate::diagnosis::registry::{OTHERS, SPEAKING_ORDER, of_orphan};
-use crate::diagnosis::rule::{Check, Verdict};
+use crate::diagnosis::rule::{Check, Diagnosis, Verdict};
 use crate::evidence::{Continuity, Handoff, Task, Trace};
-use crate::model::{Severity, Station, Stations, TraceId};
+use crate::model::{Confidence, Severity, Station, Stations, TraceId};
 
 /// One hand-off, and what is said of it.
 #[derive(Debug)]
@@ -119,39 +120,51 @@ impl<'k, 'e> Judging<'k, 'e> {
         }
     }
 
+    /// The first of the hand-off diagnoses that sees something; where none does, or
+    /// only as a hint, the first that foretells something.
+    fn speaker(&self, handoff: &Handoff<'e>) -> Option<(&'static Diagnosis, Occurrence)> {
+        let mut predicted = None;
+        for diagnosis in SPEAKING_ORDER {
+            let Check::Handoff(check) = diagnosis.check else { continue };
+            match check(handoff, self.known) {
+                Verdict::Clean => {}
+                Verdict::Wait => break,
+                Verdict::Finding(occurrence) if occurrence.is_prediction => {
+                    predicted.get_or_insert((*diagnosis, *occurrence));
+                }
+                Verdict::Finding(occurrence) => {
+                    let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+                    let is_hint = severity == Severity::Note && occurrence.confidence == Confidence::Possible;
+                    let seen = Some((*diagnosis, *occurrence));
+                    return if is_hint { predicted.or(seen) } else { seen };
+                }
+            }
+        }
+        predicted
+    }
+
     /// Judges one hand-off.
     pub fn handoff(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
         let mut finding = None;
         let mut broken = None;
-        for diagnosis in SPEAKING_ORDER {
-            let Check::Handoff(check) = diagnosis.check else { continue };
-            match check(&handoff, self.known) {
-                Verdict::Clean => {}
-                Verdict::Wait => break,
-                Verdict::Finding(occurrence) => {
-                    let severity = occurrence.severity.unwrap_or(diagnosis.severity);
-                    broken = diagnosis.station.filter(|_| severity == Severity::Error);
-                    if severity == Severity::Error {
-                        let is_root = handoff.continuity() == Some(Continuity::Orphaned);
-                        self.figures.broken += handoff.alike;
-                        self.figures.orphaned_roots += u64::from(is_root);
-                    }
-                    if !handoff.task.is_empty() {
-                        self.explained.insert(handoff.task);
-                    }
-                    let id = self.findings.add(diagnosis, *occurrence);
-                    let spans =
-                        handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
-                    for trace in spans
-                        .map(|found| found.trace.id)
-                        .chain(handoff.contexts().map(|context| context.trace_id))
-                    {
-                        self.mark(trace, &id);
-                    }
-                    finding = Some(id);
-                    break;
-                }
+        if let Some((diagnosis, occurrence)) = self.speaker(&handoff) {
+            let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+            broken = diagnosis.station.filter(|_| severity == Severity::Error);
+            if severity == Severity::Error {
+                let is_root = handoff.continuity() == Some(Continuity::Orphaned);
+                self.figures.broken += handoff.alike;
+                self.figures.orphaned_roots += u64::from(is_root);
             }
+            if !handoff.task.is_empty() {
+                self.explained.insert(handoff.task);
+            }
+            let id = self.findings.add(diagnosis, occurrence);
+            let spans = handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+            let traces = spans.map(|found| found.trace.id);
+            for trace in traces.chain(handoff.contexts().map(|context| context.trace_id)) {
+                self.mark(trace, &id);
+            }
+            finding = Some(id);
         }
         if finding.is_none()
             && let Some((id, station)) = self.by_trace.get(handoff.task_id)
