@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnosis::occurrence::Occurrence;
 use crate::diagnosis::rule::Diagnosis;
-use crate::model::{Finding, Quote, Sentence};
+use crate::model::{Confidence, Finding, Quote, Sentence};
 
 /// The findings so far, one for each slug and variant.
 #[derive(Clone, Default, Debug)]
@@ -33,8 +33,12 @@ impl Findings {
     ///
     /// What a finding says does not depend on the order of its occurrences:
     /// the gravest severity and the surest confidence stand, and of examples
-    /// the first in their own order.
-    pub fn add(&mut self, diagnosis: &'static Diagnosis, occurrence: Occurrence) -> String {
+    /// the first in their own order. Nothing is certain that names another cause;
+    /// what else it may be is that of the occurrences by which the finding stands.
+    pub fn add(&mut self, diagnosis: &'static Diagnosis, mut occurrence: Occurrence) -> String {
+        if !occurrence.alternatives.is_empty() {
+            occurrence.confidence = occurrence.confidence.max(Confidence::Likely);
+        }
         let id = Self::id(diagnosis, occurrence.variant.as_deref());
         let severity = occurrence.severity.unwrap_or(diagnosis.severity);
         let sentence = occurrence.sentence.unwrap_or_else(|| Sentence::plain(diagnosis.summary));
@@ -61,7 +65,11 @@ impl Findings {
             alternatives: Vec::new(),
         });
         let rank = (severity, occurrence.confidence);
+        if rank < (finding.severity, finding.confidence) {
+            finding.alternatives.clear();
+        }
         if rank <= (finding.severity, finding.confidence) {
+            extend(&mut finding.alternatives, occurrence.alternatives);
             let is_first = (&message, &sentence) < (&finding.message, &finding.sentence);
             if rank < (finding.severity, finding.confidence) || is_first {
                 (finding.message, finding.sentence) = (message, sentence);
@@ -71,7 +79,6 @@ impl Findings {
         finding.count += occurrence.count;
         extend(&mut finding.fix, occurrence.fix);
         extend(&mut finding.needs, occurrence.needs);
-        extend(&mut finding.alternatives, occurrence.alternatives);
         for (names, more, most) in [
             (&mut finding.tasks, occurrence.tasks, Self::NAMES),
             (&mut finding.services, occurrence.services, Self::NAMES),
