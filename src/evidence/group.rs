@@ -57,7 +57,7 @@ impl Evidence {
     }
 
     /// The tasks that spans of the trace name, or whose messages carry a
-    /// context of it.
+    /// context of it or one that it links to.
     fn tasks_in<'e>(&'e self, trace: &'e Trace) -> impl Iterator<Item = &'e str> {
         let named = trace.spans.iter().filter_map(|span| span.task_id());
         let watches_messages = self.tasks.carries_contexts();
@@ -65,7 +65,13 @@ impl Evidence {
             let key = SpanKey { trace_id: trace.id, span_id: span.id };
             self.tasks.carrying(key).iter().map(|id| &**id)
         });
-        named.chain(carried)
+        let links = trace.spans.iter().flat_map(|span| &span.detail().links);
+        let linked = links.flat_map(move |link| {
+            let key = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
+            let producer = self.spans.get(key).and_then(|found| found.span.task_id());
+            self.tasks.carrying(key).iter().map(|id| &**id).chain(producer)
+        });
+        named.chain(carried).chain(linked)
     }
 
     fn add_task(&self, group: &mut Group, id: &str) {

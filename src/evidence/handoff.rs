@@ -13,7 +13,7 @@ use super::Evidence;
 use super::age::Unit;
 use super::spans::{SpanKey, SpanRef};
 use super::tasks::{Delivery, Task};
-use crate::model::{Exception, Message, MessageState, SpanKind, SpanStatus, TaskResult, TaskStatus};
+use crate::model::{Exception, Message, MessageState, SpanKind, SpanStatus, TaskResult, TaskStatus, TraceId};
 
 /// One attempt of one task, from every side that was seen.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ pub struct Handoff<'e> {
     /// Hand-made consumer spans that began a trace of their own and may be
     /// this one's: they carry no id, so this is never certain.
     pub lookalikes: Vec<SpanRef<'e>>,
+    /// The span of another trace that the run links to, where it is known: the
+    /// producer, or what the message names.
+    pub linked: Option<SpanRef<'e>>,
     /// Of the last attempt only: the backend keeps one result a task.
     pub result: Option<&'e TaskResult>,
     pub fate: Fate,
@@ -80,13 +83,13 @@ impl JoinedBy {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Continuity {
     /// Its parent is the producer, a context of the message, or a span above
-    /// the producer: one trace.
+    /// the producer: one trace. Or it is a root that links to one of these.
     Whole,
     /// It has a parent in another trace than the producer's.
     Elsewhere,
-    /// A root without a link.
+    /// A root without a link to where it was sent from.
     Orphaned,
-    /// It has a parent, and nothing is known of the sending side.
+    /// It has a parent or a link, and nothing is known of the sending side.
     Unknown,
 }
 
@@ -122,18 +125,33 @@ impl<'e> Handoff<'e> {
         if producer.is_some_and(continues) || self.contexts().any(continues) {
             return Continuity::Whole;
         }
-        let Some(_parent) = consumer.span.parent else {
-            return if links.is_empty() { Continuity::Orphaned } else { Continuity::Whole };
-        };
+        let is_root = consumer.span.parent.is_none();
+        if is_root && links.is_empty() {
+            return Continuity::Orphaned;
+        }
         let sent_from: BTreeSet<_> =
             self.contexts().map(|key| key.trace_id).chain(producer.map(|key| key.trace_id)).collect();
-        if sent_from.is_empty() {
-            Continuity::Unknown
-        } else if sent_from.contains(&consumer.trace.id) {
-            Continuity::Whole
-        } else {
-            Continuity::Elsewhere
+        let is_of = |trace: TraceId| sent_from.contains(&trace);
+        match () {
+            () if sent_from.is_empty() => Continuity::Unknown,
+            () if is_of(consumer.trace.id) => Continuity::Whole,
+            () if !is_root => Continuity::Elsewhere,
+            // A root is one by choice only where it links to where it was sent from.
+            () if links.iter().any(|link| is_of(link.trace_id)) => Continuity::Whole,
+            () => Continuity::Orphaned,
         }
+    }
+
+    /// The span that the run links to, of those that it may have been sent from.
+    fn link_target(&self, known: &'e Evidence) -> Option<SpanRef<'e>> {
+        let consumer = self.consumer()?;
+        let links = &consumer.span.detail().links;
+        let sent_by = || self.producer.map(SpanRef::key).into_iter().chain(self.contexts());
+        let is_linked = |key: &SpanKey| {
+            links.iter().any(|link| (link.trace_id, link.span_id) == (key.trace_id, key.span_id))
+        };
+        let target = (!links.is_empty()).then(|| sent_by().find(is_linked))??;
+        known.spans.get(target).filter(|found| found.trace.id != consumer.trace.id)
     }
 
     /// The valid contexts that the message carries.
@@ -198,12 +216,13 @@ impl<'e> Handoff<'e> {
     }
 
     /// From the end of the PRODUCER span, the instrumentor's or a hand-made one
-    /// that the run continues, to the start of the run.
+    /// that the run continues or links to, to the start of the run.
     pub fn queue_wait_ms(&self) -> Option<f64> {
         let consumer = self.consumer()?;
         let hand_made = || {
-            let parent = consumer.trace.get(consumer.span.parent?)?;
-            (parent.kind == SpanKind::Producer).then_some(parent)
+            let parent = consumer.span.parent.and_then(|parent| consumer.trace.get(parent));
+            let sender = parent.or_else(|| Some(self.linked?.span))?;
+            (sender.kind == SpanKind::Producer).then_some(sender)
         };
         let producer = self.producer.map(|producer| producer.span).or_else(hand_made)?;
         Some(consumer.span.start.millis_since(producer.end))
@@ -263,7 +282,7 @@ impl Task {
                 let deliveries = deliveries.into_iter().rev();
                 let delivery = deliveries.max_by_key(|known| known.last().at);
                 ours.sort_by_key(|(consumer, _)| (consumer.span.start, consumer.span.id));
-                Handoff {
+                let mut handoff = Handoff {
                     task_id: &self.id,
                     attempt,
                     task,
@@ -272,12 +291,15 @@ impl Task {
                     joined_by: ours.iter().map(|(_, joined_by)| *joined_by).min(),
                     consumers: ours.into_iter().map(|(consumer, _)| consumer).collect(),
                     lookalikes: Vec::new(),
+                    linked: None,
                     result: self.result.as_deref().filter(|_| Some(attempt) == last),
                     fate: delivery.map_or(Fate::Unknown, |delivery| known.fate_of(delivery)),
                     was_retried: Some(attempt) != last,
                     is_remnant,
                     alike: 1,
-                }
+                };
+                handoff.linked = handoff.link_target(known);
+                handoff
             })
             .collect()
     }
@@ -325,6 +347,10 @@ impl Task {
                 };
                 found.push((consumer, joined_by));
             }
+        }
+        if found.is_empty() {
+            let followers = self.contexts().flat_map(|context| known.unflagged_followers(context, self));
+            found.extend(followers.map(|follower| (follower, JoinedBy::Traceparent)));
         }
         found
     }

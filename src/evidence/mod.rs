@@ -14,6 +14,7 @@ mod failures;
 mod group;
 mod handoff;
 mod intake;
+mod links;
 mod names;
 mod pairing;
 mod process;
@@ -114,12 +115,15 @@ impl Evidence {
         match (span.kind, span.message_id.as_deref()) {
             (SpanKind::Producer, Some(id)) if span.action.is_some() => {
                 self.tasks.saw_producer(id, key, &mut self.ages);
+                self.saw_entry(span, key);
             }
             (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
                 self.tasks.saw_consumer(id, key, &mut self.ages);
             }
             (SpanKind::Consumer, _) if may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
-            (SpanKind::Internal | SpanKind::Unspecified, _) => self.saw_entry(span, key),
+            (SpanKind::Internal | SpanKind::Unspecified | SpanKind::Client | SpanKind::Producer, _) => {
+                self.saw_entry(span, key);
+            }
             _ => {}
         }
         arrival
@@ -132,7 +136,8 @@ impl Evidence {
     }
 
     fn saw_continuations(&mut self, span: &Span<'_>, key: SpanKey) {
-        if let Some(parent) = span.parent_id {
+        let is_inner = span.kind != SpanKind::Consumer && span.parent_origin != ParentOrigin::Remote;
+        if let Some(parent) = span.parent_id.filter(|_| !is_inner) {
             let context = SpanKey { trace_id: span.trace_id, span_id: parent };
             self.tasks.saw_continuation(context, key, span.start);
         }
@@ -142,11 +147,10 @@ impl Evidence {
         }
     }
 
-    /// A span that its author gave no kind, and that is the first of its process
-    /// in the trace: by hand, a run often looks so.
+    /// A span that is no consumer by its kind, and that is the first of its
+    /// process in the trace, or links to another: by hand, a run often looks so.
     fn saw_entry(&mut self, span: &Span<'_>, key: SpanKey) {
-        let is_linked_root = span.parent_id.is_none() && !span.links.is_empty();
-        if span.parent_origin == ParentOrigin::Remote || is_linked_root {
+        if span.parent_origin == ParentOrigin::Remote || !span.links.is_empty() {
             self.saw_continuations(span, key);
         }
     }
@@ -156,7 +160,7 @@ impl Evidence {
         if let Some(id) = span.message_id.as_deref() {
             self.tasks.saw_named(id, key);
         }
-        if span.parent_id.is_none() && span.links.is_empty() {
+        if span.parent_id.is_none() {
             let name = self.names.share(&span.name);
             self.tasks.saw_orphan(&name, key);
         }

@@ -59,8 +59,8 @@ impl Evidence {
     }
 
     /// Of spans that continue a context those that may be the task's run: not
-    /// one that names another task, nor one without a kind where its process
-    /// serves requests.
+    /// one that is another task's or lies in its run, nor one without a kind
+    /// where its process serves requests.
     fn runs<'e>(
         &'e self,
         spans: impl IntoIterator<Item = &'e Continuation>,
@@ -69,12 +69,17 @@ impl Evidence {
         let found = spans.into_iter().filter_map(|span| self.spans.get(span.key()));
         found.filter(move |run| {
             let is_run = run.span.kind == SpanKind::Consumer
-                || self.processes.of(&run.span.process).is_none_or(|activity| activity.servers == 0);
-            let is_anothers =
-                run.span.task_id().is_some_and(|id| *id != *task.id && self.tasks.get(id).is_some());
-            is_run && !is_anothers
+                || self.processes.of(&run.span.process).is_none_or(|activity| activity.servers == 0)
+                || is_linked_root_of_a_shared_name(run);
+            is_run && !self.is_of_another(run, task)
         })
     }
+}
+
+/// Whether it is a root with a link, of processes that nothing tells apart: that
+/// one of them serves requests says nothing of this one.
+fn is_linked_root_of_a_shared_name(run: &SpanRef<'_>) -> bool {
+    run.span.parent.is_none() && !run.span.detail().links.is_empty() && !run.span.process.is_identified()
 }
 
 /// One run for each attempt, for the one at `place` of so many tasks; where there

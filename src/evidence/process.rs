@@ -183,7 +183,6 @@ impl Activity {
 /// that belongs to a task by its attributes.
 pub fn is_work_root(span: &Span<'_>) -> bool {
     span.parent_id.is_none()
-        && span.links.is_empty()
         && match span.kind {
             SpanKind::Internal | SpanKind::Unspecified => true,
             SpanKind::Client => span.system.as_deref() != Some("redis"),

@@ -359,10 +359,4 @@ impl SpanRef<'_> {
     pub fn key(self) -> SpanKey {
         SpanKey { trace_id: self.trace.id, span_id: self.span.id }
     }
-
-    /// Whether the span began a trace of its own: no parent, and no link that
-    /// says where it comes from.
-    pub fn is_orphaned_root(self) -> bool {
-        self.span.parent.is_none() && self.span.detail().links.is_empty()
-    }
 }

@@ -181,7 +181,8 @@ pub struct Tasks {
     continued: HashMap<ContextKey, SmallVec<[Continuation; 1]>>,
     /// Hand-made consumer spans that name a message: the id may be a task's.
     named: HashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
-    /// Hand-made consumer spans that began a trace of their own, by their name.
+    /// Hand-made consumer spans that began a trace of their own, with a link or
+    /// without, by their name.
     orphans: BTreeMap<Arc<str>, Vec<SpanKey>>,
 }
 

@@ -352,6 +352,14 @@ impl SpanBuilder {
         self
     }
 
+    pub fn links(mut self, links: &[(u8, u8)]) -> Self {
+        let links = links
+            .iter()
+            .map(|(trace, id)| json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}")}));
+        self.value["links"] = links.collect();
+        self
+    }
+
     pub fn error(mut self, kind: &str, text: &str) -> Self {
         self.value["status"] = json!({"code": 2});
         let attributes = json!([

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::evidence::{Handoff, Trace};
-use crate::model::{RetryShare, Sample, SpanKind};
+use crate::model::{RetryShare, Sample, SpanKind, Timestamp};
 
 /// The figures so far.
 #[derive(Clone, Default, Debug)]
 pub struct Figures {
     /// From the start of a request to the end of the last span of its trace,
-    /// where a task ran in it.
+    /// where a task ran in it; of a run that links to it, to the end of the run's.
     pub end_to_end_ms: Sample,
     pub queue_wait_ms: Sample,
     pub retries: RetryShare,
@@ -28,11 +28,9 @@ impl Figures {
     const FAILURES: usize = 1_000;
 
     pub fn saw_trace(&mut self, trace: &Trace) {
-        let servers = trace.spans.iter().filter(|span| span.kind == SpanKind::Server);
-        let served = servers.min_by_key(|span| (span.start, span.id));
         let ran = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
-        if let Some(served) = served.filter(|_| ran) {
-            self.end_to_end_ms.add(trace.extent().1.millis_since(served.start));
+        if let Some(served) = served_at(trace).filter(|_| ran) {
+            self.end_to_end_ms.add(trace.extent().1.millis_since(served));
         }
     }
 
@@ -45,6 +43,7 @@ impl Figures {
             self.retries.attempts += attempts;
         }
         self.queue_wait_ms.extend(handoffs.iter().filter_map(Handoff::queue_wait_ms));
+        self.end_to_end_ms.extend(linked_end_to_end(handoffs));
         let Some(last) = handoffs.last() else { return };
         if let Some(failure) = last.failure().or_else(|| Some(last.failed_run()?.1))
             && (self.failures.len() < Self::FAILURES || self.failures.contains_key(&*failure.kind))
@@ -52,4 +51,19 @@ impl Figures {
             *self.failures.entry(failure.kind.to_string()).or_default() += 1;
         }
     }
+}
+
+/// When the first request of a trace began.
+fn served_at(trace: &Trace) -> Option<Timestamp> {
+    let servers = trace.spans.iter().filter(|span| span.kind == SpanKind::Server);
+    servers.map(|span| span.start).min()
+}
+
+/// From the start of the request to the end of the last run that links to it.
+fn linked_end_to_end(handoffs: &[Handoff<'_>]) -> Option<f64> {
+    let linked =
+        handoffs.iter().filter_map(|handoff| Some((handoff.linked?.trace, handoff.consumer()?.trace)));
+    let began = linked.clone().filter_map(|(sender, _)| served_at(sender)).min()?;
+    let ended = linked.map(|(_, runner)| runner.extent().1).max()?;
+    Some(ended.millis_since(began))
 }

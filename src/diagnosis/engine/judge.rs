@@ -99,6 +99,7 @@ impl<'e> Handoff<'e> {
             delivery: Some(delivery),
             consumers: Vec::new(),
             lookalikes: Vec::new(),
+            linked: None,
             result: None,
             fate: Fate::Waiting(delivery.message.state),
             joined_by: None,

@@ -14,7 +14,7 @@ diagnosis! {
     /// A task that was handed over, no consumer span of it, and INTERNAL or
     /// CLIENT roots from a service that neither serves nor publishes; or, where
     /// the SDK tells processes apart, from such a process of a service whose
-    /// others run tasks. Where nothing shows that a worker took the message it is
+    /// others serve, publish or run tasks. A root with a link is a root. Where nothing shows that a worker took the message it is
     /// a hint, and only where all of these roots began after the first task was
     /// published: what works without tasks runs none.
     ///
@@ -60,10 +60,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .silent_workers()
         .find(|(_, service)| is_worker(service))
         .map(|(name, service)| (name, service.total(|activity| activity.work_roots)));
-    // One of several workers of a service, where its processes can be told apart.
+    // One of several processes of a service, where they can be told apart.
     let one_of_several = || {
         let mut processes = known.silent_processes().filter(|(_, activity)| is_at_work(activity));
-        let (process, activity) = processes.next().filter(|_| handoff.was_run())?;
+        let (process, activity) = processes.next().filter(|_| was_taken)?;
         Some((&*process.service, activity.work_roots))
     };
     let Some((name, roots)) = worker.or_else(one_of_several) else { return Verdict::Clean };

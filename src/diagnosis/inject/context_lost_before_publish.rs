@@ -49,7 +49,8 @@ const REQUESTS: usize = 10;
 const LONG: Duration = Duration::from_mins(2);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(producer) = handoff.producer.filter(|producer| producer.is_orphaned_root()) else {
+    let Some(producer) = handoff.producer.filter(|producer| known.evidence.is_orphaned_root(*producer))
+    else {
         return Verdict::Clean;
     };
     let Some(activity) = known.evidence.processes.of(&producer.span.process) else {

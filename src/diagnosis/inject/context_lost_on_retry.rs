@@ -86,7 +86,9 @@ pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
     let id = retry.span.task_id()?;
     let attempts = known.evidence.tasks.named(id).iter().filter_map(|key| known.evidence.spans.get(*key));
     let earlier = attempts
-        .filter(|earlier| !earlier.is_orphaned_root() && earlier.span.detail().retries.unwrap_or(0) < attempt)
+        .filter(|earlier| {
+            !known.evidence.is_orphaned_root(*earlier) && earlier.span.detail().retries.unwrap_or(0) < attempt
+        })
         .min_by_key(|earlier| (earlier.span.start, earlier.span.id))?;
     let mut found = of_spans(earlier, retry, known).service(retry.span.service());
     found.handoffs.insert(id.to_owned());

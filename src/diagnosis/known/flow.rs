@@ -113,7 +113,7 @@ pub(super) fn without_requests(evidence: &Evidence) -> FxHashSet<(&str, &Process
     for task in evidence.tasks.iter() {
         for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
             let publisher = (task.name(evidence), &*producer.span.process);
-            if producer.is_orphaned_root()
+            if evidence.is_orphaned_root(producer)
                 && !known.contains(&publisher)
                 && is_without_request(producer, evidence)
             {

@@ -262,9 +262,11 @@ impl<'e> Known<'e> {
             .map(|(name, service)| (*name, service))
     }
 
-    /// Processes like that, of services whose other processes run tasks.
+    /// Processes like that, of services whose other processes run tasks, serve or
+    /// publish: a name that several programs share tells none of them.
     pub fn silent_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
-        let processes = self.services.values().filter(|service| service.consumes()).flat_map(|service| {
+        let does_more = |service: &&Service<'_>| service.consumes() || service.serves() || service.produces();
+        let processes = self.services.values().filter(does_more).flat_map(|service| {
             let is_silent = |activity: &Activity| {
                 activity.consumers == 0
                     && activity.servers == 0

@@ -61,8 +61,8 @@ impl<'e> Orphans<'e> {
             // One that bears the id of a task that is known is that task's, and no riddle.
             let is_named =
                 |found: &SpanRef<'_>| found.span.task_id().is_some_and(|id| evidence.tasks.get(id).is_some());
-            let found =
-                keys.iter().filter_map(|key| evidence.spans.get(*key)).filter(|found| !is_named(found));
+            let found = keys.iter().filter_map(|key| evidence.spans.get(*key));
+            let found = found.filter(|found| !is_named(found) && !evidence.is_linked_to_its_sender(*found));
             match task {
                 Some(task) => filed.of_tasks.entry(task).or_default().spans.extend(found),
                 None => filed.nameless.spans.extend(found),

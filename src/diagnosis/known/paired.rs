@@ -41,7 +41,9 @@ pub(super) fn paired(evidence: &Evidence) -> FxHashSet<SpanKey> {
         task.producers.iter().map(move |key| (name, *key))
     });
     for (task, key) in producers {
-        let Some(root) = evidence.spans.get(key).filter(|found| found.is_orphaned_root()) else { continue };
+        let Some(root) = evidence.spans.get(key).filter(|found| evidence.is_orphaned_root(*found)) else {
+            continue;
+        };
         roots.entry((&root.span.process, task)).or_default().push((root.span.start, key));
     }
     roots.retain(|_, roots| roots.len() >= REQUESTS);

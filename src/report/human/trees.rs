@@ -78,6 +78,9 @@ fn spot(
     sender: Option<&TraceReport>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
+    if is_linked(runs, sender) {
+        return link(handoff, out);
+    }
     let text = match (sender, runs.first()) {
         (Some(sender), Some((trace, _))) if trace.trace_id == sender.trace_id => return Ok(()),
         (Some(_), Some(_)) => "the worker started a trace of its own: an orphaned root",
@@ -88,25 +91,58 @@ fn spot(
     writeln!(out, "  {}  {text}{}", "╳".broken(), wait.faint())
 }
 
-/// Writes one healthy trace, the first that passed through a queue.
+/// Whether the run is a root by choice: it, or a span below it, links to the
+/// sender's trace.
+fn is_linked(runs: &[(&TraceReport, SpanId)], sender: Option<&TraceReport>) -> bool {
+    let Some((sender, (run, _))) = sender.zip(runs.first()) else { return false };
+    let mut links = run.spans.iter().flat_map(|span| &span.links);
+    run.trace_id != sender.trace_id && links.any(|(trace, _)| *trace == sender.trace_id)
+}
+
+/// The spot at which a run links to its sender.
+fn link(handoff: &HandoffReport, out: &mut dyn Write) -> io::Result<()> {
+    let wait = handoff.queue_wait_ms.map(|wait| format!("   {} later", duration(wait))).unwrap_or_default();
+    writeln!(out, "  {}  linked: a trace of its own, by choice{}", "↪".intact(), wait.faint())
+}
+
+/// Writes one healthy trace, the first that passed through a queue, with the one
+/// that it links to.
 pub fn healthy(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let passed = |trace: &&TraceReport| trace.spans.iter().any(|span| span.kind == "consumer");
     let Some(trace) = report.traces.iter().find(passed).or(report.traces.first()) else { return Ok(()) };
-    let Some(clock) = Clock::over(&[trace]) else { return Ok(()) };
     let of_trace = |handoff: &&HandoffReport| {
-        handoff.producer.is_some_and(|(id, _)| id == trace.trace_id) && !handoff.consumers.is_empty()
+        let is_here = |end: &(TraceId, SpanId)| end.0 == trace.trace_id;
+        !handoff.consumers.is_empty() && handoff.producer.iter().chain(&handoff.consumers).any(is_here)
     };
-    writeln!(out, "{}  {}", "✓".intact(), short_id(&trace.trace_id.to_string()).faint())?;
-    if let Some(handoff) = report.handoffs.iter().find(of_trace) {
+    let handoff = report.handoffs.iter().find(of_trace);
+    let runs: Vec<_> = handoff
+        .iter()
+        .flat_map(|handoff| &handoff.consumers)
+        .filter_map(|(trace, span)| Some((find(report, *trace)?, *span)))
+        .collect();
+    let sender = handoff.and_then(|handoff| find(report, handoff.producer?.0));
+    let other = match (sender, runs.first()) {
+        (Some(sender), Some((run, _))) if is_linked(&runs, Some(sender)) => Some((sender, *run)),
+        _ => None,
+    };
+    let shown = other.map_or(vec![trace], |(sender, run)| vec![sender, run]);
+    let Some(clock) = Clock::over(&shown) else { return Ok(()) };
+    writeln!(out, "{}  {}", "✓".intact(), short_id(&shown[0].trace_id.to_string()).faint())?;
+    if let Some(handoff) = handoff {
         stations::line(handoff.stations, out)?;
     }
-    tree(trace, &waits_of(report), &clock, &Columns::over(&[trace], view.width), out)?;
+    let (waits, columns) = (waits_of(report), Columns::over(&shown, view.width));
+    tree(shown[0], &waits, &clock, &columns, out)?;
+    if let (Some((_, run)), Some(handoff)) = (other, handoff) {
+        link(handoff, out)?;
+        tree(run, &waits, &clock, &columns, out)?;
+    }
     writeln!(out)
 }
 
 /// Writes traces that belong together: one tree, or the pieces of it.
 pub fn group(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    let all: Vec<_> = report.traces.iter().collect();
+    let mut all: Vec<_> = report.traces.iter().collect();
     let Some(clock) = Clock::over(&all) else { return Ok(()) };
     let room = view.width.saturating_sub(2);
     writeln!(out, "{} {}", "✓".intact(), fit(&title(report), room).strong())?;
@@ -115,7 +151,25 @@ pub fn group(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()
     }
     let waits = waits_of(report);
     let columns = Columns::over(&all, view.width);
-    all.into_iter().try_for_each(|trace| tree(trace, &waits, &clock, &columns, out))?;
+    let linked: BTreeSet<_> = all
+        .iter()
+        .filter(|trace| {
+            let mut links = trace.spans.iter().flat_map(|span| &span.links);
+            links.any(|(id, _)| *id != trace.trace_id && find(report, *id).is_some())
+        })
+        .map(|trace| trace.trace_id)
+        .collect();
+    // What links to another stands below it.
+    all.sort_by_key(|trace| linked.contains(&trace.trace_id));
+    for trace in all {
+        let is_its = |handoff: &&HandoffReport| {
+            linked.contains(&trace.trace_id) && handoff.consumers.iter().any(|(id, _)| *id == trace.trace_id)
+        };
+        if let Some(handoff) = report.handoffs.iter().find(is_its) {
+            link(handoff, out)?;
+        }
+        tree(trace, &waits, &clock, &columns, out)?;
+    }
     writeln!(out)
 }
 

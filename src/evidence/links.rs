@@ -1,0 +1,81 @@
+//! Roots that are roots by choice, because they link to where they come from, and
+//! what follows a context without saying so.
+
+use super::{ContextKey, Evidence, SpanRef, StoredSpan, Task, Trace};
+use crate::model::{ParentOrigin, SpanContext, SpanKind};
+
+/// How many spans a trace may have to be looked through for what they link to, or
+/// follow. Of a larger one the first would depend on the order of arrival, and all
+/// would cost too much.
+const LOOKED_THROUGH: usize = 1_024;
+
+impl Evidence {
+    /// Whether a span began a trace of its own and was not meant to: it has no
+    /// parent, and no link to a trace that is known.
+    pub fn is_orphaned_root(&self, found: SpanRef<'_>) -> bool {
+        let mut links = found.span.detail().links.iter();
+        found.span.parent.is_none()
+            && !links.any(|link| link.trace_id != found.trace.id && self.spans.trace(link.trace_id).is_some())
+    }
+
+    /// Whether a root is one by choice: it, or what its process did below it,
+    /// links to where a message was sent from. A batch has the links of its
+    /// messages where its author could put them. Of a link to a trace that is not
+    /// known nothing can be said, so that it is taken for one.
+    pub fn is_linked_to_its_sender(&self, root: SpanRef<'_>) -> bool {
+        let is_apart = |link: &&SpanContext| link.trace_id != root.trace.id;
+        let own = root.span.detail().links.iter().filter(is_apart);
+        let spans = looked_through(root.trace).iter().filter(|span| span.process == root.span.process);
+        let below = spans.flat_map(|span| &span.detail().links).filter(is_apart);
+        let is_unknown = |link: &SpanContext| self.spans.trace(link.trace_id).is_none();
+        own.clone().any(is_unknown) || own.chain(below).any(|link| self.is_senders(link))
+    }
+
+    /// Whether a message carries this context, or something was published in its
+    /// trace.
+    fn is_senders(&self, link: &SpanContext) -> bool {
+        let key = ContextKey { trace_id: link.trace_id, span_id: link.span_id };
+        let publishes = |trace: &Trace| {
+            let is_large = trace.spans.len() > LOOKED_THROUGH;
+            is_large || trace.spans.iter().any(|span| span.kind == SpanKind::Producer)
+        };
+        !self.tasks.carrying(key).is_empty() || self.spans.trace(link.trace_id).is_some_and(publishes)
+    }
+
+    /// Whether a span that continues a context is another task's: it names that
+    /// task, or it lies in a run that does. What a task's run links to is no run
+    /// of what it links to, unless it ran several of one name at once.
+    pub(super) fn is_of_another(&self, run: &SpanRef<'_>, task: &Task) -> bool {
+        let of_another = |span: &StoredSpan| {
+            let other = span.task_id().filter(|id| **id != *task.id).and_then(|id| self.tasks.get(id));
+            other.filter(|other| span.id == run.span.id || other.name(self) != task.name(self)).is_some()
+        };
+        of_another(run.span) || run.trace.ancestors(run.span).any(of_another)
+    }
+
+    /// The spans that follow a context, where exporters did not say of a parent
+    /// whether it is remote (Python before 1.27): below it, and of another process
+    /// than the span that it names, or of one that serves nothing.
+    pub(super) fn unflagged_followers<'e>(&'e self, context: ContextKey, task: &'e Task) -> Vec<SpanRef<'e>> {
+        let Some(trace) = self.spans.trace(context.trace_id) else { return Vec::new() };
+        let sender = trace.get(context.span_id);
+        let serves =
+            |span: &StoredSpan| self.processes.of(&span.process).is_none_or(|activity| activity.servers > 0);
+        let follows = |span: &&StoredSpan| {
+            span.parent == Some(context.span_id)
+                && span.parent_origin == ParentOrigin::Unknown
+                && !matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
+                && !serves(span)
+                && sender.is_none_or(|sender| sender.process.differs_from(&span.process))
+        };
+        let found = looked_through(trace).iter().filter(follows).map(|span| SpanRef { trace, span });
+        let mut found: Vec<_> = found.filter(|run| !self.is_of_another(run, task)).collect();
+        found.sort_by_key(|run| (run.span.start, run.span.id));
+        found
+    }
+}
+
+/// The spans of a trace, where they are few enough.
+fn looked_through(trace: &Trace) -> &[StoredSpan] {
+    if trace.spans.len() > LOOKED_THROUGH { &[] } else { &trace.spans }
+}
