@@ -11,14 +11,14 @@ use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use self::printer::Printer;
+use self::printer::{Printer, ports};
 use self::wrapped::Wrapped;
 use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{self, Audience, End, Ending, Outside, Saving, Session, Target, Watching};
-use crate::receiver::{Addresses, Doors, Forwarder, Limits, Receiver};
+use crate::receiver::{Doors, Forwarder, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
 
 /// The part of the memory in which requests wait to be sent on.
@@ -191,11 +191,4 @@ impl Outside for World<'_> {
         let Some(wrapped) = &mut self.wrapped else { return Ok(None) };
         Ok(wrapped.has_ended()?.then(|| wrapped.ended_for()))
     }
-}
-
-/// The ports, as a line for people.
-fn ports(addresses: &Addresses) -> String {
-    let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
-    let ports = ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?)));
-    ports.collect::<Vec<_>>().join("   ")
 }

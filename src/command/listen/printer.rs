@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::ports;
 use crate::broker::redis::BrokerUrl;
 use crate::cli::Output;
 use crate::command::{Exit, Outputs, STDOUT, say};
@@ -105,4 +104,11 @@ impl Audience for Printer<'_> {
         });
         self.status.tick();
     }
+}
+
+/// The ports, as a line for people.
+pub fn ports(addresses: &Addresses) -> String {
+    let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
+    let ports = ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?)));
+    ports.collect::<Vec<_>>().join("   ")
 }

@@ -1,0 +1,40 @@
+//! What is said on standard error, beside the report.
+
+use std::io::Write;
+
+use crate::bundle::Notice;
+use crate::cli::Output;
+use crate::live;
+use crate::report::text::{safe, safe_lines};
+
+/// Says something on standard error. Names of files, keys and hosts come from
+/// outside, so it is made safe for a terminal here, once for all; and nobody who
+/// closed the pipe is told so.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{}", safe_lines(text));
+}
+
+/// Says the notices of a session on standard error.
+#[derive(Debug)]
+pub struct SaidAloud;
+
+impl live::Notices for SaidAloud {
+    fn notice(&self, notice: &live::Notice) {
+        say(&format!("tracelink: {notice}"));
+    }
+}
+
+/// Tells on standard error what was passed over, and where.
+pub fn tell_notices(notices: &[Notice], output: &Output) {
+    const SHOWN: usize = 10;
+    let told: Vec<_> = notices.iter().filter(|notice| output.verbose || !notice.is_expected).collect();
+    let shown = if output.verbose { told.len() } else { SHOWN.min(told.len()) };
+    for Notice { path, line, what, .. } in &told[..shown] {
+        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+        let path = safe(&path.to_string_lossy());
+        say(&format!("tracelink: {path}{line}: {}", safe(what)));
+    }
+    if shown < told.len() {
+        say(&format!("tracelink: … and {} more (--verbose)", told.len() - shown));
+    }
+}
