@@ -11,7 +11,7 @@ use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use self::printer::{Printer, ports};
+use self::printer::Printer;
 use self::wrapped::Wrapped;
 use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;

@@ -107,7 +107,7 @@ impl Audience for Printer<'_> {
 }
 
 /// The ports, as a line for people.
-pub fn ports(addresses: &Addresses) -> String {
+fn ports(addresses: &Addresses) -> String {
     let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
     let ports = ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?)));
     ports.collect::<Vec<_>>().join("   ")
