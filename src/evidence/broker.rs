@@ -25,8 +25,8 @@ pub struct Look {
     pub queues: BTreeMap<Arc<str>, QueueDepth>,
     /// Whether all of `unacked` was read.
     pub unacked_complete: bool,
-    /// Live workers, by their `pidbox` binding; `None` where bindings were not
-    /// read, and in all looks of a history but the last.
+    /// Live workers, by their mailboxes; `None` where they were not looked for,
+    /// and in all looks of a history but the last.
     pub workers: Option<BTreeSet<Box<str>>>,
     /// Where a message may be routed.
     pub routes: Routes,
@@ -60,7 +60,7 @@ impl Look {
     /// queues, so it is asked when the look is filed, and what it says is kept.
     fn bytes(&self) -> usize {
         const QUEUE: usize = in_tree(size_of::<(Arc<str>, QueueDepth)>());
-        /// One node of the tree, which has room for all of kombu's.
+        /// One node of the tree: there are few steps.
         const PRIORITIES: usize = allocation(11 * size_of::<(u64, u64)>());
         let with_priorities = self.queues.values().filter(|depth| !depth.priorities.is_empty());
         let workers = self.workers.iter().flatten().map(|worker| name_bytes(worker));

@@ -93,6 +93,18 @@ pub enum Continuity {
     Unknown,
 }
 
+impl Evidence {
+    /// What became of a message, as far as its broker shows it.
+    pub fn fate_of(&self, delivery: &Delivery) -> Fate {
+        let Some(broker) = self.brokers.get(&delivery.broker) else { return Fate::Unknown };
+        let last = delivery.last();
+        if broker.last().is_some_and(|look| look.at == last.at) {
+            return Fate::Waiting(last.state);
+        }
+        if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
+    }
+}
+
 impl<'e> Handoff<'e> {
     /// Whether its run may as well be that of another message with the same
     /// context: what it shows holds for one of them.

@@ -79,12 +79,6 @@ pub struct Evidence {
     requests: u32,
 }
 
-/// Whether a consumer span without a task's id may be of a Celery task. One
-/// that says it reads from Kafka is not.
-fn may_be_celerys(span: &Span<'_>) -> bool {
-    span.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
-}
-
 /// Spans that are wrong in one way.
 #[derive(Default, Debug)]
 pub struct InvalidSpans {
@@ -120,7 +114,7 @@ impl Evidence {
             (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
                 self.tasks.saw_consumer(id, key, &mut self.ages);
             }
-            (SpanKind::Consumer, _) if may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
+            (SpanKind::Consumer, _) if spans::may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
             (SpanKind::Internal | SpanKind::Unspecified | SpanKind::Client | SpanKind::Producer, _) => {
                 self.saw_entry(span, key);
             }
@@ -209,16 +203,6 @@ impl Evidence {
     /// Whether any span came from a service that is no worker.
     pub fn has_producer_side(&self) -> bool {
         self.processes.services().values().any(|service| service.serves() || service.produces())
-    }
-
-    /// What became of a message, as far as its broker shows it.
-    pub fn fate_of(&self, delivery: &Delivery) -> Fate {
-        let Some(broker) = self.brokers.get(&delivery.broker) else { return Fate::Unknown };
-        let last = delivery.last();
-        if broker.last().is_some_and(|look| look.at == last.at) {
-            return Fate::Waiting(last.state);
-        }
-        if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
     }
 }
 

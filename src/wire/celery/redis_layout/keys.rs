@@ -1,7 +1,8 @@
 //! The names of Redis keys, and what kombu and Celery keep under them.
 //!
-//! No other file knows how a key is called. They are those of kombu's
-//! `transport/redis.py` and of Celery's `backends/base.py`.
+//! No other file reads the name of a key or makes one, but for the demo, which
+//! plays the application. They are those of kombu's `transport/redis.py` and of
+//! Celery's `backends/base.py`.
 
 /// What separates the parts of a binding and of a priority list's name.
 pub const SEPARATOR: &str = "\u{6}\u{16}";

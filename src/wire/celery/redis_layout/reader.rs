@@ -176,13 +176,10 @@ impl RedisReader {
     fn list(&mut self, name: &str, line: &KeyLine<'_>, entries: &[Bytes<'_>], sink: &mut impl BrokerSink) {
         let (queue, step) = self.queue_of(name, sink);
         let mut messages = 0;
+        let mut seen =
+            Seen { queue: Arc::clone(&queue), state: MessageState::Ready, index: None, priority: step };
         for (index, entry) in (line.from..).zip(entries) {
-            let seen = Seen {
-                queue: Arc::clone(&queue),
-                state: MessageState::Ready,
-                index: Some(index),
-                priority: step,
-            };
+            seen.index = Some(index);
             let digest = self.cache.as_ref().map(|cache| cache.digest((name, &*queue), entry));
             let is_message = self.lies_again(digest, Some(index), sink).is_some()
                 || self.message(entry, &seen, name, digest, sink);
