@@ -84,6 +84,6 @@ fn diagnose(bencher: Bencher<'_, '_>) {
     let mut evidence = file_spans(&requests(0..HANDOFFS, 0).collect::<Vec<_>>());
     look(&mut evidence, &messages());
     bencher.counter(ItemsCount::new(HANDOFFS)).bench_local(|| {
-        judge(black_box(&evidence), &Ledger::default(), evidence.clock(), 100).findings.len()
+        judge(black_box(&evidence), &Ledger::default(), evidence.clock(), 100, None).findings.len()
     });
 }

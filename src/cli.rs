@@ -359,6 +359,12 @@ pub struct Listen {
     /// nothing is missing does not wait.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "6s")]
     pub settle: Duration,
+    /// Fail where fewer whole hand-offs than this were seen
+    ///
+    /// For tests: a run that publishes nothing any more does not pass because
+    /// nothing is wrong with nothing.
+    #[arg(long, value_name = "N")]
+    pub expect_handoffs: Option<u64>,
     /// How much memory evidence and requests may take; what does not fit is let go, oldest first
     #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "256MiB")]
     pub max_memory: usize,
@@ -523,6 +529,9 @@ pub struct Diagnose {
     /// Files and folders
     #[arg(required = true, value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
+    /// Fail where fewer whole hand-offs than this were seen
+    #[arg(long, value_name = "N")]
+    pub expect_handoffs: Option<u64>,
     #[command(flatten)]
     pub naming: Naming,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::{Exit, Outputs, tell_notices};
 use crate::bundle::{Reading, read_evidence};
 use crate::cli::{self, Output};
-use crate::diagnosis::{Listing, report};
+use crate::diagnosis::{Listing, report_expecting};
 use crate::evidence::Evidence;
 use crate::report::Subject;
 use crate::wire::celery::redis_layout::Naming;
@@ -13,7 +13,7 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
     let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
     tell_notices(&notices, output);
-    let report = report(&evidence, evidence.clock(), Listing::default());
+    let report = report_expecting(&evidence, evidence.clock(), Listing::default(), args.expect_handoffs);
     let exit = Exit::of_report(&report, output.fail_on);
     outputs.report(&report, Subject::Handoffs, None, exit)?;
     Ok(exit)

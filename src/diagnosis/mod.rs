@@ -15,6 +15,7 @@ mod advice;
 mod engine;
 mod known;
 mod occurrence;
+mod parts;
 mod quote;
 mod registry;
 mod rule;
@@ -30,6 +31,6 @@ mod privacy;
 mod sampling;
 mod tree;
 
-pub use engine::{Ledger, Listing, Pace, Watch, judge, report};
+pub use engine::{Ledger, Listing, Pace, Watch, judge, report, report_expecting};
 pub use registry::{all, find};
 pub use rule::Diagnosis;

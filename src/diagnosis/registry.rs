@@ -73,6 +73,7 @@ pub static OTHERS: &[&Diagnosis] = &[
     &tree::SPAN_CYCLE,
     &tree::CLOCK_SKEW,
     &tree::EVIDENCE_EVICTED,
+    &tree::TOO_FEW_HANDOFFS,
 ];
 
 /// Every diagnosis, in the order of their codes.

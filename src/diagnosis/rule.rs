@@ -43,6 +43,17 @@ pub enum Check {
     Trace(fn(&Trace, &Known<'_>, &mut dyn FnMut(Occurrence))),
     /// Services, queues, origins or the receiver as a whole.
     Population(fn(&Known<'_>, &mut dyn FnMut(Occurrence))),
+    /// How many hand-offs there were, once all are judged.
+    Tally(fn(&Tally) -> Option<Occurrence>),
+}
+
+/// How many hand-offs were judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Tally {
+    pub seen: u64,
+    pub whole: u64,
+    /// How many whole ones the user asked for.
+    pub expected: Option<u64>,
 }
 
 /// What a diagnosis says of a hand-off.

@@ -41,6 +41,9 @@ pub struct Inputs {
     pub traces: u64,
     pub results: u64,
     pub handoffs: u64,
+    /// Hand-offs that were seen whole on both sides, or of which it was seen why
+    /// they have no run.
+    pub handoffs_whole: u64,
     /// Snapshots of brokers, or one for a live one.
     pub snapshots: u64,
     /// Metric data points and log records, accepted and not looked at.
@@ -55,7 +58,10 @@ pub struct Inputs {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
+    /// Every hand-off was seen, and each is whole.
     Healthy,
+    /// Nothing is wrong that was seen, and not every hand-off was seen whole.
+    Unproven,
     /// A warning only.
     Damaged,
     /// An error.
@@ -68,6 +74,7 @@ impl Status {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
+            Self::Unproven => "unproven",
             Self::Damaged => "damaged",
             Self::Broken => "broken",
             Self::NoEvidence => "no-evidence",
@@ -75,7 +82,8 @@ impl Status {
     }
 }
 
-/// The first finding at warning or above, in short.
+/// What is said of the whole: the first finding at warning or above, in short,
+/// and what could not be told.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Verdict {
     pub status: Status,
@@ -83,17 +91,37 @@ pub struct Verdict {
     pub code: Option<&'static str>,
     pub station: Option<Station>,
     pub confidence: Option<Confidence>,
+    /// Why it cannot be called healthy although nothing is wrong with it. Kept
+    /// beside a finding too.
+    pub unproven: Vec<Unproven>,
+}
+
+/// One reason why nothing was found wrong, and yet not everything is known to
+/// be right.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub struct Unproven {
+    /// The reason's stable name, such as `run-not-seen`.
+    pub reason: &'static str,
+    /// The reason in words, as they follow the count.
+    pub what: &'static str,
+    /// How many hand-offs it is true of; 0 where it is that none was seen.
+    pub count: u64,
+    /// The evidence that would tell.
+    pub needs: &'static str,
 }
 
 impl Verdict {
-    /// The verdict of `findings`, which are in the order of [`Finding::rank`].
-    pub fn of(findings: &[Finding], inputs: &Inputs) -> Self {
+    /// The verdict of `findings`, which are in the order of [`Finding::rank`],
+    /// where `unproven` is what could not be told.
+    pub fn of(findings: &[Finding], inputs: &Inputs, unproven: Vec<Unproven>) -> Self {
         let nothing = inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0;
         let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning) else {
-            return Self {
-                status: if nothing { Status::NoEvidence } else { Status::Healthy },
-                ..Self::default()
+            let status = match () {
+                () if nothing => Status::NoEvidence,
+                () if unproven.is_empty() => Status::Healthy,
+                () => Status::Unproven,
             };
+            return Self { status, unproven, ..Self::default() };
         };
         Self {
             status: match first.severity {
@@ -106,6 +134,7 @@ impl Verdict {
             code: Some(first.code),
             station: first.station,
             confidence: Some(first.confidence),
+            unproven,
         }
     }
 }

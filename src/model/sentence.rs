@@ -37,14 +37,20 @@ macro_rules! keys {
 keys! {
     /// The kind of the exception by which a task failed, as the result or the span names it.
     EXCEPTION = "exception",
+    /// How many whole hand-offs were asked for with `--expect-handoffs`.
+    EXPECTED = "expected",
     /// What is wrong with a context, in words; the finding's `variant` has its name.
     FLAW = "flaw",
     /// The formats of the contexts in a message, as `contexts` of a message names them.
     FORMATS = "formats",
     /// What is malformed: `traceparent`, or the name of another format.
     HEADER = "header",
+    /// How many hand-offs were seen.
+    SEEN = "seen",
     /// The format of the one vendor whose context a message carries.
     VENDOR = "vendor",
+    /// How many hand-offs were seen whole.
+    WHOLE = "whole",
 }
 
 impl Key {

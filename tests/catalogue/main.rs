@@ -15,6 +15,7 @@ mod sampling;
 #[path = "../scene/mod.rs"]
 mod scene;
 mod tree;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -41,6 +42,11 @@ fn healthy_without_run() -> Scene {
         .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
         .span(server())
         .span(producer(0xaa, 0xb1).under(0xb0))
+}
+
+/// A task that was published, as spans alone show it.
+fn published_alone() -> Scene {
+    Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0))
 }
 
 fn producer(trace: u8, id: u8) -> scene::SpanBuilder {

@@ -36,3 +36,12 @@ fn tl000_orphaned_consumer() {
     // Beat has no trace to continue.
     is_healthy(queued(message("t1").header("celery_beat_task", true)).span(run(0xcc, 0xb2)));
 }
+
+#[test]
+fn too_few_handoffs() {
+    says(healthy().expecting(2), "too-few-handoffs", (Error, Certain));
+    // One that was seen on one side only is no whole one.
+    says(published_alone().expecting(1), "too-few-handoffs", (Error, Certain));
+    is_silent(healthy().expecting(1), "too-few-handoffs");
+    is_silent(published_alone(), "too-few-handoffs");
+}

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::diagnosis::{Listing, Pace, Watch, report_expecting};
 use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep, Moment, Outcome};
 use tracelink::model::{Finding, Report, Timestamp};
 use tracelink::wire::broker::Completeness;
@@ -30,6 +30,7 @@ fn time(millis: u64) -> u64 {
 #[derive(Default)]
 pub struct Scene {
     evidence: Evidence,
+    expected: Option<u64>,
 }
 
 impl Scene {
@@ -142,8 +143,15 @@ impl Scene {
         findings
     }
 
+    /// Asks for so many whole hand-offs.
+    pub fn expecting(mut self, handoffs: u64) -> Self {
+        self.expected = Some(handoffs);
+        self
+    }
+
     pub fn report(self) -> Report {
-        let report = report(&self.evidence, self.evidence.clock(), Listing::default());
+        let clock = self.evidence.clock();
+        let report = report_expecting(&self.evidence, clock, Listing::default(), self.expected);
         sentence::assert_made_of_contexts(&report.findings);
         report
     }

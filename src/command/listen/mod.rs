@@ -32,6 +32,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let saving = args.save.as_deref().map(Saving::start).transpose()?;
     let memory = args.max_memory - waiting;
     let session = Arc::new(Session::new(args.settle, memory, forwarder, saving, Arc::new(SaidAloud)));
+    session.watch().expect_handoffs(args.expect_handoffs);
     let mut printer = Printer::new(output, outputs, !args.command.is_empty());
     let Listening { receiver, watching, mut signals, mut wrapped } = match open(args, &session, &mut printer)
     {

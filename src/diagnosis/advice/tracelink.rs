@@ -11,3 +11,7 @@ pub const SEE_EVERY_MESSAGE: [&str; 1] = [
 
 /// Mends TL903.
 pub const MORE_MEMORY: [&str; 1] = ["tracelink listen --max-memory 1GiB"];
+
+/// Tells the cause of TL904: what was on its way when the watch ended comes in a longer one.
+pub const LOOK_LONGER: [&str; 1] =
+    ["tracelink listen --idle 10s   # ends when nothing has come for so long, so that nothing is on its way"];

@@ -6,10 +6,12 @@ use super::excerpt::excerpt;
 use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
+use super::proof::nothing_handed_over;
 use crate::evidence::{Evidence, Look, SpanRef, StoredSpan, Trace};
 use crate::model::{
     ContextReport, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics, ParentOrigin, QueueReport,
-    Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceId, TraceReport, Verdict,
+    Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceId, TraceReport, Unproven,
+    Verdict,
 };
 
 /// How much of the healthy a report lists beside what has findings.
@@ -35,12 +37,28 @@ impl Default for Listing {
 
 /// Judges the evidence and reports on it. `now` is the clock of the evidence.
 pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
-    report_with(evidence, &Ledger::default(), now, listing)
+    report_with(evidence, &Ledger::default(), now, listing, None)
+}
+
+/// The same, where so many whole hand-offs are expected: fewer are a finding.
+pub fn report_expecting(
+    evidence: &Evidence,
+    now: Timestamp,
+    listing: Listing,
+    expected: Option<u64>,
+) -> Report {
+    report_with(evidence, &Ledger::default(), now, listing, expected)
 }
 
 /// The same, with what was concluded of evidence that was let go.
-pub fn report_with(evidence: &Evidence, past: &Ledger, now: Timestamp, listing: Listing) -> Report {
-    let judged = judge(evidence, past, now, listing.handoffs);
+pub fn report_with(
+    evidence: &Evidence,
+    past: &Ledger,
+    now: Timestamp,
+    listing: Listing,
+    expected: Option<u64>,
+) -> Report {
+    let judged = judge(evidence, past, now, listing.handoffs, expected);
     let mut report = Report {
         inputs: inputs(evidence, &judged),
         queues: queues(evidence),
@@ -65,9 +83,21 @@ pub fn report_with(evidence: &Evidence, past: &Ledger, now: Timestamp, listing: 
     };
     report.messages = messages;
     report.traces = traces;
+    let unproven = unproven(evidence, &judged);
     report.findings = judged.findings;
-    report.verdict = Verdict::of(&report.findings, &report.inputs);
+    report.verdict = Verdict::of(&report.findings, &report.inputs, unproven);
     report
+}
+
+/// What could not be told of the hand-offs. Nothing is asked of evidence that
+/// is not there at all.
+fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
+    let saw_broker = !evidence.brokers.is_empty();
+    let has_spans = evidence.spans.span_count() > 0;
+    if judged.total == 0 && has_spans {
+        return vec![nothing_handed_over(saw_broker)];
+    }
+    judged.figures.proof.unproven(saw_broker)
 }
 
 /// What was let go or refused, so far.
@@ -105,6 +135,7 @@ fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
         traces: evidence.spans.trace_count(),
         results: evidence.tasks.results(),
         handoffs: judged.total,
+        handoffs_whole: judged.figures.proof.whole,
         snapshots: evidence.brokers.looks(),
         metrics: evidence.metric_points,
         logs: evidence.log_records,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::proof::Proof;
 use crate::evidence::{Handoff, Trace};
 use crate::model::{RetryShare, Sample, SpanKind, Timestamp};
 
@@ -13,6 +14,8 @@ pub struct Figures {
     pub end_to_end_ms: Sample,
     pub queue_wait_ms: Sample,
     pub retries: RetryShare,
+    /// How many hand-offs are whole, and what the others lack.
+    pub proof: Proof,
     /// Hand-offs for which an error speaks.
     pub broken: u64,
     /// Runs that began a trace of their own and should not have.

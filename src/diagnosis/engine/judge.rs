@@ -6,6 +6,7 @@ use super::figures::Figures;
 use super::judging::{Explained, JudgedHandoff, Judging};
 use super::ledger::Ledger;
 use crate::diagnosis::known::Known;
+use crate::diagnosis::rule::Tally;
 use crate::evidence::{Evidence, Fate, Handoff};
 use crate::model::{Finding, Timestamp, TraceId};
 
@@ -25,8 +26,15 @@ pub struct Judged<'e> {
 
 /// Judges everything that is known, with what was concluded of what was let go
 /// before. `now` is the clock of the evidence; of the hand-offs of one finding,
-/// or of none, at most `listed` are listed.
-pub fn judge<'e>(evidence: &'e Evidence, past: &Ledger, now: Timestamp, listed: usize) -> Judged<'e> {
+/// or of none, at most `listed` are listed. `expected` is how many whole hand-offs
+/// there should be.
+pub fn judge<'e>(
+    evidence: &'e Evidence,
+    past: &Ledger,
+    now: Timestamp,
+    listed: usize,
+    expected: Option<u64>,
+) -> Judged<'e> {
     let known = Known::of(evidence, now);
     let mut judging = Judging::new(&known, past.findings.clone(), past.figures.clone());
     let mut listed = Listed { most: listed, total: past.handoffs, ..Listed::default() };
@@ -54,6 +62,7 @@ pub fn judge<'e>(evidence: &'e Evidence, past: &Ledger, now: Timestamp, listed: 
     let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
     judging.orphans(&before, |_| true);
     judging.populations();
+    judging.tally(&Tally { seen: listed.total, whole: judging.figures.proof.whole, expected });
     Judged {
         findings: judging.findings.ranked(),
         handoffs: listed.handoffs,

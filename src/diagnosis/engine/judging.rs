@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::Figures;
 use super::findings::Findings;
+use super::proof::Gap;
 use super::stations;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::occurrence::Occurrence;
 use crate::diagnosis::registry::{OTHERS, SPEAKING_ORDER, of_orphan};
-use crate::diagnosis::rule::{Check, Diagnosis, Verdict};
+use crate::diagnosis::rule::{Check, Diagnosis, Tally, Verdict};
 use crate::evidence::{Continuity, Handoff, Task, Trace};
 use crate::model::{Confidence, Severity, Station, Stations, TraceId};
 
@@ -112,6 +113,17 @@ impl<'k, 'e> Judging<'k, 'e> {
         handoffs
     }
 
+    /// Takes the hand-offs of a task that goes without a word: nothing is wrong
+    /// with them where they have settled.
+    pub fn pass(&mut self, task: &'e Task, has_settled: bool) -> u64 {
+        let handoffs = self.count_task(task);
+        for handoff in &handoffs {
+            let gap = if has_settled { Gap::of(handoff, self.known) } else { Some(Gap::LetGo) };
+            self.figures.proof.saw(gap, handoff.alike);
+        }
+        handoffs.len() as u64
+    }
+
     /// Judges each hand-off of a task.
     pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
         for mut handoff in self.count_task(task) {
@@ -147,9 +159,11 @@ impl<'k, 'e> Judging<'k, 'e> {
     pub fn handoff(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
         let mut finding = None;
         let mut broken = None;
+        let mut is_faulty = false;
         if let Some((diagnosis, occurrence)) = self.speaker(&handoff) {
             let severity = occurrence.severity.unwrap_or(diagnosis.severity);
             broken = diagnosis.station.filter(|_| severity == Severity::Error);
+            is_faulty = severity <= Severity::Warning;
             if severity == Severity::Error {
                 let is_root = handoff.continuity() == Some(Continuity::Orphaned);
                 self.figures.broken += handoff.alike;
@@ -171,6 +185,10 @@ impl<'k, 'e> Judging<'k, 'e> {
         {
             finding = Some(id.clone());
             broken = *station;
+            is_faulty = true;
+        }
+        if !is_faulty {
+            self.figures.proof.saw(Gap::of(&handoff, self.known), handoff.alike);
         }
         let mut remarks = Vec::new();
         for diagnosis in OTHERS {
@@ -200,6 +218,17 @@ impl<'k, 'e> Judging<'k, 'e> {
             let id = self.findings.add(diagnosis, occurrence);
             self.figures.orphaned_roots += 1;
             self.mark(orphan.trace.id, &id);
+        }
+    }
+
+    /// Judges how many hand-offs there were.
+    pub fn tally(&mut self, tally: &Tally) {
+        for diagnosis in OTHERS {
+            if let Check::Tally(check) = diagnosis.check
+                && let Some(occurrence) = check(tally)
+            {
+                self.findings.add(diagnosis, occurrence);
+            }
         }
     }
 

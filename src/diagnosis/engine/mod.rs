@@ -6,13 +6,15 @@ mod assemble;
 mod excerpt;
 mod figures;
 mod findings;
+
 mod judge;
 mod judging;
 mod ledger;
+mod proof;
 mod stations;
 mod watch;
 
-pub use assemble::{Listing, report};
+pub use assemble::{Listing, report, report_expecting};
 pub use judge::judge;
 pub use ledger::Ledger;
 pub use watch::{Pace, Watch};

@@ -10,7 +10,7 @@ mod invalid_span;
 mod nothing_received;
 mod parent_not_ended;
 mod parent_not_exported;
-mod parts;
+
 mod spans_dropped;
 mod worker_silent;
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::parts;
 use crate::diagnosis::advice::{export, extraction};
+use crate::diagnosis::parts;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff, Service};

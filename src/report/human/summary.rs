@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::paint::Paint;
-use crate::model::{Distribution, Report, Severity, Status};
+use crate::model::{Distribution, Inputs, Report, Severity, Status};
 use crate::report::format::View;
-use crate::report::text::{count, duration, safe};
+use crate::report::text::{count, duration, safe, wrap};
 
 /// The end of an inspection.
 pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -28,11 +28,12 @@ pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
         Status::Damaged => {
             writeln!(out, "{} {figures}{}", "! damaged:".by_severity(Severity::Warning), exit(view))
         }
-        _ => writeln!(
+        Status::Unproven => unproven(report, view, out),
+        Status::Healthy | Status::NoEvidence => writeln!(
             out,
-            "{} {} messages, nothing wrong in what they carry{}",
+            "{} each of {} carries a context that can be read{}",
             "✓ healthy:".intact(),
-            count(messages),
+            plural(messages, "message"),
             exit(view)
         ),
     }
@@ -161,6 +162,7 @@ fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> 
             causes.join(", "),
             exit(view)
         ),
+        Status::Unproven => unproven(report, view, out),
         Status::Healthy => {
             writeln!(out, "{} {}{}", "✓ healthy:".intact(), in_words(report), exit(view))
         }
@@ -175,13 +177,41 @@ fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> 
 
 /// What was found healthy: of what was not seen nothing is said.
 fn in_words(report: &Report) -> &'static str {
-    match &report.inputs {
-        inputs if inputs.spans == 0 => {
-            "nothing is wrong in what was queued; no span came, so no run was seen"
-        }
-        inputs if inputs.handoffs == 0 => "nothing is wrong in the spans; no hand-off was seen",
-        _ => "every hand-off that was seen is whole",
+    if report.inputs.spans == 0 {
+        "each message carries a context that can be read; no span came, so no run was seen"
+    } else {
+        "every hand-off that was seen is whole"
     }
+}
+
+/// Writes what could not be told, with what would tell it, and the verdict.
+fn unproven(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    const HANGING: usize = 11;
+    let columns = view.width.saturating_sub(HANGING);
+    for gap in &report.verdict.unproven {
+        let what = match gap.count {
+            0 => gap.what.to_owned(),
+            number => format!("{} {}", plural(number, "hand-off"), gap.what),
+        };
+        for (mark, text) in [("? ", what.as_str()), ("  to know  ", gap.needs)] {
+            for (line, text) in wrap(text, columns).into_iter().enumerate() {
+                let mark = if line == 0 { mark } else { "" };
+                let indent = if mark.is_empty() { HANGING } else { mark.len() };
+                writeln!(out, "{mark:<indent$}{text}")?;
+            }
+        }
+    }
+    let Inputs { handoffs, handoffs_whole: whole, .. } = report.inputs;
+    let text = if handoffs == 0 {
+        "nothing is wrong in what was seen".to_owned()
+    } else {
+        format!(
+            "nothing is wrong in what was seen, and {} of {} hand-offs were seen whole",
+            count(whole),
+            count(handoffs)
+        )
+    };
+    writeln!(out, "{} {text}{}", "? unproven:".by_severity(Severity::Warning), exit(view))
 }
 
 /// What the report could not look at, which limits what it says.

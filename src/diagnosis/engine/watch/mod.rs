@@ -34,6 +34,8 @@ pub struct Watch {
     settle: Duration,
     /// How many bytes the evidence may take.
     limit: usize,
+    /// How many whole hand-offs there should be at the end.
+    expected: Option<u64>,
     has_told_of_limit: bool,
     /// Groups that came up and were not shown, because there were too many.
     not_shown: u64,
@@ -84,9 +86,15 @@ impl Watch {
             standing: Standing::default(),
             settle,
             limit,
+            expected: None,
             has_told_of_limit: false,
             not_shown: 0,
         }
+    }
+
+    /// Expects so many whole hand-offs by the end: fewer are a finding of the report.
+    pub fn expect_handoffs(&mut self, number: Option<u64>) {
+        self.expected = number;
     }
 
     /// Says what time it is for whatever comes next. It never runs backwards.
@@ -232,7 +240,7 @@ impl Watch {
 
     /// The report on everything, whether it has settled or not.
     pub fn report(&self, listing: Listing) -> Report {
-        assemble::report_with(&self.evidence, &self.past, self.evidence.clock(), listing)
+        assemble::report_with(&self.evidence, &self.past, self.evidence.clock(), listing, self.expected)
     }
 
     /// The findings that stand, for who shows them while they change.

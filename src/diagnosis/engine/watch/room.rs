@@ -80,7 +80,7 @@ impl Watch {
             went += if *has_settled && is_said {
                 judge(group, &mut judging, evidence)
             } else {
-                count(group, &mut judging, evidence)
+                pass(group, &mut judging, evidence, *has_settled)
             };
         }
         self.past = Ledger { findings: judging.findings, figures: judging.figures, handoffs: went };
@@ -98,9 +98,10 @@ fn judge<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidenc
     handoffs
 }
 
-fn count<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidence) -> u64 {
+/// Counts what goes without a word.
+fn pass<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidence, has_settled: bool) -> u64 {
     let traces = group.traces.iter().filter_map(|id| evidence.spans.trace(*id));
     traces.for_each(|trace| judging.count_trace(trace));
     let tasks = group.tasks.iter().filter_map(|id| evidence.tasks.get(id));
-    tasks.map(|task| judging.count_task(task).len() as u64).sum()
+    tasks.map(|task| judging.pass(task, has_settled)).sum()
 }

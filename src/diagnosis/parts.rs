@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::diagnosis::rule::Known;
+use super::known::Known;
 use crate::evidence::{Handoff, Process, SpanRef, StoredSpan, Trace};
 use crate::model::{ParentOrigin, SpanKind};
 

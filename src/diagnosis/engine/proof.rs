@@ -1,0 +1,188 @@
+//! What a hand-off lacks to be called whole, although nothing is wrong with it.
+//!
+//! A green tick for what was not seen would be a false all-clear. So a hand-off
+//! counts as whole only where both of its sides were seen and hang together, or
+//! where it was seen why it has no run. Everything else is a gap: counted, and
+//! said with the evidence that would close it.
+
+use std::collections::BTreeMap;
+
+use crate::diagnosis::known::Known;
+use crate::diagnosis::parts;
+use crate::evidence::{Continuity, Fate, Handoff};
+use crate::model::{Message, Place, Sampling, Sighting, TaskStatus, Unproven};
+
+/// Why a hand-off cannot be called whole. In the order in which they are told.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Gap {
+    /// It was published, and neither a run nor a reason for its absence was seen.
+    RunNotSeen,
+    /// A run was seen, and nothing of the side that published it.
+    SenderNotSeen,
+    /// Both sides were seen, and nothing shows that they belong together.
+    NotJoined,
+    /// Its message was seen without a context that a worker's library reads.
+    ContextNotReadable,
+    /// Its result was seen and its message was not.
+    MessageNotSeen,
+    /// Evidence for it came so late that more may have been on its way.
+    NotSettled,
+    /// It was let go before it had settled.
+    LetGo,
+}
+
+impl Gap {
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::RunNotSeen => "run-not-seen",
+            Self::SenderNotSeen => "sender-not-seen",
+            Self::NotJoined => "not-joined",
+            Self::ContextNotReadable => "context-not-readable",
+            Self::MessageNotSeen => "message-not-seen",
+            Self::NotSettled => "not-settled",
+            Self::LetGo => "let-go",
+        }
+    }
+
+    const fn what(self) -> &'static str {
+        match self {
+            Self::RunNotSeen => {
+                "published, and nothing was seen of the run: it may wait, or have run in a silent worker"
+            }
+            Self::SenderNotSeen => "seen as a run alone: nothing came from the process that published",
+            Self::NotJoined => "seen on both sides, and nothing shows that the two belong together",
+            Self::ContextNotReadable => "with no trace context that a worker's library reads",
+            Self::MessageNotSeen => "known by a result alone: the message was not seen",
+            Self::NotSettled => "still on the way when the watch ended",
+            Self::LetGo => "let go for want of memory before all of it had come",
+        }
+    }
+
+    /// `saw_broker` tells whether a broker was looked at.
+    const fn needs(self, saw_broker: bool) -> &'static str {
+        match self {
+            Self::RunNotSeen if saw_broker => {
+                "the worker's spans, or a result backend that says whether it ran"
+            }
+            Self::RunNotSeen => "--broker, or a broker snapshot, to see whether a worker took the message",
+            Self::SenderNotSeen => "the spans of the process that publishes",
+            Self::NotJoined if saw_broker => "--broker-monitor, to see the message that lies between them",
+            Self::NotJoined => "--broker, or a broker snapshot, to see the message that lies between them",
+            Self::ContextNotReadable => {
+                "the worker's spans, to see whether its own code takes the context up"
+            }
+            Self::MessageNotSeen => "a look at the broker while the message waits, or --broker-monitor",
+            Self::NotSettled => "a longer watch: spans are held back for seconds before they are sent",
+            Self::LetGo => "a larger --max-memory",
+        }
+    }
+
+    /// What `handoff`, for which no finding speaks, lacks; `None` where it is whole.
+    pub fn of(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Self> {
+        if !known.has_spans() {
+            // Broker evidence alone: the question ends at the message.
+            return match handoff.message() {
+                Some(message) => of_message(message, handoff, known),
+                None => Some(Self::MessageNotSeen),
+            };
+        }
+        match handoff.continuity() {
+            Some(Continuity::Whole) => None,
+            Some(Continuity::Unknown) => (!hangs_below_a_span(handoff)).then_some(Self::SenderNotSeen),
+            Some(Continuity::Orphaned) if is_scheduled(handoff, known) => None,
+            Some(Continuity::Orphaned) if handoff.producer.is_none() && handoff.message().is_none() => {
+                Some(Self::SenderNotSeen)
+            }
+            Some(Continuity::Orphaned | Continuity::Elsewhere) => Some(Self::NotJoined),
+            None if !handoff.lookalikes.is_empty() => Some(Self::NotJoined),
+            None => of_absent_run(handoff, known),
+        }
+    }
+}
+
+/// Of a message whose run is not to be seen, or is still to come.
+fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
+    let is_read = |found: &Sighting| {
+        let is_where_readers_look =
+            matches!(found.place, Place::Header | Place::NestedHeaders | Place::Carrier(_));
+        is_where_readers_look && found.context().is_some()
+    };
+    let is_whole = message.contexts.iter().any(is_read) || is_scheduled(handoff, known);
+    (!is_whole).then_some(Gap::ContextNotReadable)
+}
+
+/// Of a hand-off without a run: whether it was seen why it has none.
+fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
+    if let (Fate::Waiting(_), Some(message)) = (handoff.fate, handoff.message()) {
+        return of_message(message, handoff, known);
+    }
+    let is_answered = handoff
+        .result
+        .is_some_and(|result| matches!(result.status, TaskStatus::Started | TaskStatus::Revoked));
+    let is_expired = handoff.result.is_none()
+        && handoff.message().and_then(|message| message.expires).is_some_and(|expires| expires < known.now);
+    if is_answered || is_expired || is_unsampled(handoff) || parts::arrived(handoff, known) {
+        return None;
+    }
+    Some(Gap::RunNotSeen)
+}
+
+/// Whether the message says that nobody is to record the trace.
+fn is_unsampled(handoff: &Handoff<'_>) -> bool {
+    let contexts = handoff.message().map_or(&[][..], |message| &message.contexts);
+    let mut samplings = contexts.iter().filter_map(|found| found.context()).map(|context| context.sampling);
+    let first = samplings.next();
+    first.is_some() && first.into_iter().chain(samplings).all(|sampling| sampling == Sampling::NotSampled)
+}
+
+/// Whether a scheduler published it, which has no context to hand over.
+fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    handoff.message().is_some_and(|message| message.from_beat) || known.is_scheduled(handoff.task)
+}
+
+/// Whether the span above the run is there, whoever made it.
+fn hangs_below_a_span(handoff: &Handoff<'_>) -> bool {
+    handoff.consumer().is_some_and(|run| run.trace.parent_of(run.span).is_some())
+}
+
+/// How many hand-offs are whole, and what the others lack.
+#[derive(Clone, Default, Debug)]
+pub struct Proof {
+    pub whole: u64,
+    gaps: BTreeMap<Gap, u64>,
+}
+
+impl Proof {
+    /// Takes so many hand-offs with this gap, or with none.
+    pub fn saw(&mut self, gap: Option<Gap>, count: u64) {
+        match gap {
+            None => self.whole += count,
+            Some(gap) => *self.gaps.entry(gap).or_default() += count,
+        }
+    }
+
+    /// What could not be told; `saw_broker` tells whether a broker was looked at.
+    pub fn unproven(&self, saw_broker: bool) -> Vec<Unproven> {
+        let told = |(gap, count): (&Gap, &u64)| Unproven {
+            reason: gap.reason(),
+            what: gap.what(),
+            count: *count,
+            needs: gap.needs(saw_broker),
+        };
+        self.gaps.iter().map(told).collect()
+    }
+}
+
+/// What is said where no hand-off was seen at all.
+pub fn nothing_handed_over(saw_broker: bool) -> Unproven {
+    Unproven {
+        reason: "no-handoff-seen",
+        what: "no hand-off was seen: neither a message nor a span of a task",
+        count: 0,
+        needs: if saw_broker {
+            "a task that is published while tracelink listens, and the worker's spans"
+        } else {
+            "--broker, or a broker snapshot, and a task that is published meanwhile"
+        },
+    }
+}
