@@ -9,6 +9,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+mod messages;
 #[allow(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/support/redis.rs"]
 mod redis;
@@ -67,28 +68,13 @@ fn fill(port: u16, messages: u64) -> u64 {
     wire.ask(&[b"SADD", b"_kombu.binding.celery", b"celery\x06\x16\x06\x16celery"]);
     let mut bytes = 0;
     for from in (0..messages).step_by(usize::try_from(AT_ONCE).expect("small")) {
-        let batch: Vec<String> = (from..messages.min(from + AT_ONCE)).map(message).collect();
+        let batch: Vec<String> = (from..messages.min(from + AT_ONCE)).map(messages::message).collect();
         bytes += batch.iter().map(|message| message.len() as u64).sum::<u64>();
         let command: Vec<&[u8]> =
             [b"LPUSH".as_slice(), b"celery"].into_iter().chain(batch.iter().map(String::as_bytes)).collect();
         wire.ask(&command);
     }
     bytes
-}
-
-fn message(number: u64) -> String {
-    let id = format!("{number:08x}-1c2d-4e3f-8a4b-5c6d7e8f9a0b");
-    let task =
-        ["shop.tasks.process_order", "shop.tasks.send_mail", "shop.tasks.sync_stock", "billing.charge"]
-            [usize::try_from(number % 4).expect("small")];
-    let note = "W1sib3JkZXJfdTEyM19wNDU2IiwgeyJ1c2VyX2lkIjogInUxMjMiLCAicHJvZHVjdF9pZCI6ICJwNDU2IiwgInF1YW50aXR5IjogMn1dLCB7fSwgeyJjYWxsYmFja3MiOiBudWxsLCAiZXJyYmFja3MiOiBudWxsLCAiY2hhaW4iOiBudWxsLCAiY2hvcmQiOiBudWxsfV0=";
-    format!(
-        r#"{{"body": "{note}", "content-encoding": "utf-8", "content-type": "application/json", "headers": {{"lang": "py", "task": "{task}", "id": "{id}", "shadow": null, "eta": null, "expires": null, "group": null, "group_index": null, "retries": 0, "timelimit": [null, null], "root_id": "{id}", "parent_id": null, "argsrepr": "['order_{number}', {{'user_id': 'u{number}', 'product_id': 'p456', 'quantity': 2}}]", "kwargsrepr": "{{}}", "origin": "gen{}@web-{}", "ignore_result": false, "replaced_task_nesting": 0, "stamped_headers": null, "stamps": {{}}, "traceparent": "00-{:032x}-{:016x}-03"}}, "properties": {{"correlation_id": "{id}", "reply_to": "7eda4d7f-1c60-3257-b9c7-aa5e23a1e9ce", "delivery_mode": 2, "delivery_info": {{"exchange": "", "routing_key": "celery"}}, "priority": 0, "body_encoding": "base64", "delivery_tag": "{id}"}}}}"#,
-        600 + number % 8,
-        number % 8,
-        u128::from(number + 1) << 64 | 7,
-        number + 1
-    )
 }
 
 /// Fetches the list in pages and throws it away; how many bytes came.
