@@ -73,7 +73,7 @@ fn prefix_of(name: &str, ends: &[&str]) -> Option<String> {
     if name.len() > LONGEST {
         return None;
     }
-    let letters = name.chars().filter(|letter| letter.is_ascii_alphanumeric());
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let plain: String = letters.map(|letter| letter.to_ascii_lowercase()).collect();
     let prefix = ends.iter().find_map(|end| plain.strip_suffix(end))?;
     Some(prefix.strip_suffix("parent").unwrap_or(prefix).to_owned())
