@@ -48,7 +48,7 @@ impl Evidence {
     pub(super) fn is_of_another(&self, run: &SpanRef<'_>, task: &Task) -> bool {
         let of_another = |span: &StoredSpan| {
             let other = span.task_id().filter(|id| **id != *task.id).and_then(|id| self.tasks.get(id));
-            other.filter(|other| span.id == run.span.id || other.name(self) != task.name(self)).is_some()
+            other.is_some_and(|other| span.id == run.span.id || other.name(self) != task.name(self))
         };
         of_another(run.span) || run.trace.ancestors(run.span).any(of_another)
     }

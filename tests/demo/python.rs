@@ -405,8 +405,8 @@ fn read(process: &Path, name: &str) -> String {
 
 #[test]
 fn no_process_outlives_a_stage_that_was_killed() {
-    let _room = take_room(1);
     use std::io::{BufRead, BufReader};
+    let _room = take_room(1);
     // This very test, again, as the one that is killed.
     if std::env::var_os("DEMO_PYTHON_TEST").is_some() {
         let slow = Options { pace: 50.0, ..options(nobody()) };

@@ -5,6 +5,7 @@
 mod circles;
 mod floors;
 mod forms;
+mod reader;
 mod resolve;
 mod source;
 mod world;

@@ -61,7 +61,9 @@ impl Scene {
             Content::List(messages.iter().map(|message| text(message.to_string())).collect())
         };
         let mut lines = vec![line("celery", list(&look.ready))];
-        lines.extend(look.elsewhere.iter().map(|(queue, message)| line(queue, list(&[message.clone()]))));
+        lines.extend(
+            look.elsewhere.iter().map(|(queue, message)| line(queue, list(std::slice::from_ref(message)))),
+        );
         let held =
             look.held.iter().zip(1..).map(|(message, tag)| {
                 (text(format!("{tag}")), text(json!([message, "", "celery"]).to_string()))
