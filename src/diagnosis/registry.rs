@@ -61,6 +61,8 @@ pub static OTHERS: &[&Diagnosis] = &[
     &export::EXPORTED_TWICE,
     &export::GRPC_ON_HTTP_PORT,
     &export::HTTP_ENDPOINT_WITHOUT_PATH,
+    &export::HTTP_ON_GRPC_PORT,
+    &export::TLS_ON_PLAIN_PORT,
     &export::NOTHING_RECEIVED,
     &export::INVALID_SPAN,
     &export::SPANS_DROPPED,

@@ -10,7 +10,7 @@ pub enum Outcome {
     Accepted,
     /// HTTP/2 with `application/grpc` on the HTTP port.
     GrpcOnHttpPort,
-    /// An HTTP/1 request on the gRPC port.
+    /// OTLP over HTTP on the gRPC port.
     HttpOnGrpcPort,
     /// OTLP content posted to `/`.
     WithoutPath,

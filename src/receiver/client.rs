@@ -29,8 +29,13 @@ pub struct Client {
 impl Client {
     /// Tells of an end before there was any request.
     pub fn ended(&self, outcome: Outcome) {
+        self.ended_at(outcome, "");
+    }
+
+    /// The same, with what was asked for, as far as it could be told.
+    pub fn ended_at(&self, outcome: Outcome, target: &str) {
         let transport = if self.door == Door::Grpc { Transport::Grpc } else { Transport::Http };
         let (door, peer) = (self.door, self.peer);
-        self.shared.inbox.ended(&Ended { outcome, transport, door, peer, agent: "", target: "" });
+        self.shared.inbox.ended(&Ended { outcome, transport, door, peer, agent: "", target });
     }
 }

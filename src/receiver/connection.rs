@@ -83,6 +83,15 @@ impl Opening {
     }
 }
 
+/// What a TLS client asks for, by the port that it came to.
+const fn hello_at(door: Door) -> &'static str {
+    match door {
+        Door::Grpc => "TLS ClientHello at the gRPC port",
+        Door::Http => "TLS ClientHello at the HTTP port",
+        Door::Both => "TLS ClientHello",
+    }
+}
+
 async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut start = Vec::with_capacity(PREFACE.len());
@@ -107,7 +116,7 @@ async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver
                 http2(stream, client, stop).await
             }
             Opening::Tls => {
-                client.ended(Outcome::TlsOnPlainPort);
+                client.ended_at(Outcome::TlsOnPlainPort, hello_at(client.door));
                 // TLS clients take this for what it is: "wrong version number".
                 stream
                     .write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nno TLS here: http://\n")

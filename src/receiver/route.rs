@@ -55,7 +55,7 @@ pub fn route(door: Door, parts: &Parts, origin: &Origin, addresses: &Addresses) 
     match (door, is_grpc) {
         (Door::Grpc | Door::Both, true) => grpc(parts.uri.path()),
         (Door::Http, true) => Route::Wrong(grpc_on_http_port(addresses), Form::Grpc),
-        (Door::Grpc, false) => Route::Wrong(http_on_grpc_port(addresses), form(content)),
+        (Door::Grpc, false) => Route::Wrong(http_on_grpc_port(parts, content, addresses), form(content)),
         (Door::Http | Door::Both, false) => http(parts, content, origin),
     }
 }
@@ -98,7 +98,12 @@ fn grpc_on_http_port(addresses: &Addresses) -> Fault {
     Fault::new(Outcome::GrpcOnHttpPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
 }
 
-fn http_on_grpc_port(addresses: &Addresses) -> Fault {
+/// An exporter is known by its path or its content; a browser or a health check
+/// that looks at this port has neither, and is no exporter's mistake.
+fn http_on_grpc_port(parts: &Parts, content: Content, addresses: &Addresses) -> Fault {
+    let is_telemetry = matches!(content, Content::Otlp(_)) && parts.method == Method::POST
+        || Signal::ALL.iter().any(|signal| parts.uri.path().ends_with(signal.path()));
+    let outcome = if is_telemetry { Outcome::HttpOnGrpcPort } else { Outcome::UnknownPath };
     let here = "or stay on this port with OTEL_EXPORTER_OTLP_PROTOCOL=grpc";
     let there = addresses.http.or(addresses.both);
     let message = match there {
@@ -109,7 +114,7 @@ fn http_on_grpc_port(addresses: &Addresses) -> Fault {
         ),
         None => format!("an HTTP request on the port of OTLP/gRPC. OTLP/HTTP's own is 4318, {here}"),
     };
-    Fault::new(Outcome::HttpOnGrpcPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::FailedPrecondition, message)
+    Fault::new(outcome, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::FailedPrecondition, message)
 }
 
 fn http(parts: &Parts, content: Content, origin: &Origin) -> Route {
@@ -279,6 +284,9 @@ mod tests {
                 Outcome::HttpOnGrpcPort,
                 "127.0.0.1:4318",
             ),
+            (Door::Grpc, "POST", "/", "application/x-protobuf", h1, Outcome::HttpOnGrpcPort, "127.0.0.1:4318"),
+            // A browser, or a health check.
+            (Door::Grpc, "GET", "/favicon.ico", "", h1, Outcome::UnknownPath, "127.0.0.1:4318"),
             (Door::Grpc, "POST", "/a.B/C", "application/grpc", h2, Outcome::UnknownPath, "/a.B/C"),
             (Door::Http, "POST", "/", "application/json", h1, Outcome::WithoutPath, "/v1/traces"),
             (Door::Http, "POST", "/", "text/html", h1, Outcome::UnknownPath, "/v1/traces"),

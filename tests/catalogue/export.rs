@@ -112,13 +112,23 @@ fn tl504_exported_twice() {
 }
 
 #[test]
-fn tl505_to_507_the_receivers_doors() {
+fn tl505_to_511_the_receivers_doors() {
     says(Scene::default().received("grpc-on-http-port"), "grpc-on-http-port", Error);
     says(Scene::default().received("without-path"), "http-endpoint-without-path", Error);
+    says(Scene::default().received("http-on-grpc-port"), "http-on-grpc-port", Error);
+    says(Scene::default().received("tls-on-plain-port"), "tls-on-plain-port", (Error, Likely));
     says(Scene::default().listened(30), "nothing-received", Error);
-    for slug in ["grpc-on-http-port", "http-endpoint-without-path", "nothing-received"] {
+    for slug in [
+        "grpc-on-http-port",
+        "http-endpoint-without-path",
+        "nothing-received",
+        "http-on-grpc-port",
+        "tls-on-plain-port",
+    ] {
         is_silent(healthy().listened(30), slug);
     }
+    // A browser at the gRPC port.
+    is_healthy(healthy().received("unknown-path"));
     // Saved evidence: a receiver was up, tasks ran, and it heard nothing.
     let ran = || {
         queued(message("t1").header("traceparent", TRACEPARENT))
@@ -137,7 +147,9 @@ fn what_holds_nothing_to_judge_is_no_evidence() {
     assert_eq!(status(Scene::default()), Status::NoEvidence);
     assert_eq!(status(Scene::default().kept_log()), Status::NoEvidence);
     assert_eq!(status(Scene::default().received("accepted")), Status::NoEvidence);
-    assert_eq!(status(Scene::default().received("without-path")), Status::Broken);
+    for mistake in ["without-path", "grpc-on-http-port", "http-on-grpc-port", "tls-on-plain-port"] {
+        assert_eq!(status(Scene::default().received(mistake)), Status::Broken, "{mistake}");
+    }
     assert_eq!(status(queued(message("t1").header("traceparent", TRACEPARENT))), Status::Healthy);
 }
 

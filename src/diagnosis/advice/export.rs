@@ -42,6 +42,25 @@ pub fn grpc_port(grpc: &str) -> [String; 2] {
     ]
 }
 
+/// Mends TL510: in the exporter's environment. `http` is the endpoint that speaks
+/// HTTP.
+pub fn http_port(http: &str) -> [String; 2] {
+    [
+        format!("OTEL_EXPORTER_OTLP_ENDPOINT={http}      # HTTP's port"),
+        "OTEL_EXPORTER_OTLP_PROTOCOL=grpc      # or stay at this port, with gRPC".to_owned(),
+    ]
+}
+
+/// Mends TL511: in the exporter's environment, or where it is made. `grpc` is the
+/// endpoint that speaks gRPC, `http` the one that speaks HTTP.
+pub fn without_tls(grpc: &str, http: &str) -> [String; 3] {
+    [
+        format!("OTEL_EXPORTER_OTLP_ENDPOINT={grpc}      # http://, not https://; gRPC takes an endpoint without a scheme for TLS"),
+        format!("OTEL_EXPORTER_OTLP_ENDPOINT={http}      # the same over HTTP"),
+        "OTLPSpanExporter(endpoint=\"<host>:4317\", insecure=True)   # or where the exporter is made, over gRPC".to_owned(),
+    ]
+}
+
 /// Mends TL506: where the exporter is made, or in its environment. `http` is the
 /// endpoint that speaks HTTP.
 pub fn traces_path(http: &str) -> [String; 2] {
