@@ -13,6 +13,7 @@ use crate::evidence::SpanRef;
 /// stations; but one that has a reason (an exception, a result) comes before
 /// one that only sees an absence.
 pub static SPEAKING_ORDER: &[&Diagnosis] = &[
+    &carry::UNREADABLE_MESSAGE,
     &carry::CARRIER_ENCODING,
     &extract::WORKER_CRASHED_READING_CONTEXT,
     &inject::PROTOCOL_1,

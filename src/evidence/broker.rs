@@ -147,11 +147,22 @@ const fn name_bytes(name: &str) -> usize {
 #[derive(Default, Debug)]
 struct Absences {
     /// Of each queue that was in any look.
-    queues: BTreeMap<Arc<str>, Option<Timestamp>>,
+    queues: BTreeMap<Arc<str>, Absence>,
     /// Of a queue that was in none.
     elsewhere: Option<Timestamp>,
+    /// When all queues were read to their end.
+    everywhere: Option<Timestamp>,
     /// Whether there were more queues than are kept: of those nothing is said.
     is_cut: bool,
+}
+
+/// Until when a message that was not seen may have been in one queue.
+#[derive(Clone, Copy, Default, Debug)]
+struct Absence {
+    /// By any look.
+    until: Option<Timestamp>,
+    /// By the looks that found the queue bound or filled, and read it to its end.
+    read: Option<Timestamp>,
 }
 
 impl Absences {
@@ -166,23 +177,36 @@ impl Absences {
             if self.queues.len() < Routes::NAMES {
                 // No look before this one had it, so they say of it what they
                 // say of a queue that they do not know.
-                self.queues.insert(Arc::clone(queue), self.elsewhere);
+                let absence = Absence { until: self.elsewhere, read: None };
+                self.queues.insert(Arc::clone(queue), absence);
             } else {
                 self.is_cut = true;
             }
         }
-        for (queue, until) in &mut self.queues {
-            *until = (*until).max(look.shows_absence_from(queue));
+        for (queue, absence) in &mut self.queues {
+            let until = look.shows_absence_from(queue);
+            absence.until = absence.until.max(until);
+            if look.queues.contains_key(queue) {
+                absence.read = absence.read.max(until);
+            }
         }
         if look.unacked_complete {
             self.elsewhere = self.elsewhere.max(look.complete_since);
+            if !look.queues.is_empty() && look.queues.values().all(|queue| queue.complete) {
+                self.everywhere = self.everywhere.max(Some(look.at));
+            }
         }
         (self.queues.len() - before) * QUEUE
     }
 
+    /// When a look last found this queue bound or filled, and read it to its end.
+    fn read(&self, queue: &str) -> Option<Timestamp> {
+        self.queues.get(queue)?.read
+    }
+
     fn of(&self, queue: &str) -> Option<Timestamp> {
         match self.queues.get(queue) {
-            Some(until) => *until,
+            Some(absence) => absence.until,
             None if self.is_cut => None,
             None => self.elsewhere,
         }
@@ -256,6 +280,19 @@ impl Broker {
     /// queue and `unacked` at a later look.
     pub fn shows_gone(&self, queue: &str, seen: Timestamp) -> bool {
         self.absences.of(queue).is_some_and(|until| until > seen)
+    }
+
+    /// Whether a message that was published at `sent` to `destination` (a queue or
+    /// a routing key) through `exchange`, and was never seen, must have left its
+    /// queue: a later look found the queue bound, and read it to its end.
+    pub fn shows_taken(&self, exchange: Option<&str>, destination: &str, sent: Timestamp) -> bool {
+        let read = match exchange {
+            None if self.routes.queues.contains(destination) => self.absences.read(destination),
+            // Which queue a routing key leads to is not looked into: all were read.
+            _ if self.routes.lead(exchange, destination) => self.absences.everywhere,
+            _ => None,
+        };
+        read.is_some_and(|read| read > sent)
     }
 
     /// Whether at any look a message to `destination` (a queue or a routing

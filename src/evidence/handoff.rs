@@ -11,9 +11,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Evidence;
 use super::age::Unit;
+use super::fate::Fate;
 use super::spans::{SpanKey, SpanRef};
 use super::tasks::{Delivery, Task};
-use crate::model::{Exception, Message, MessageState, SpanKind, SpanStatus, TaskResult, TaskStatus, TraceId};
+use crate::model::{Exception, Message, SpanKind, SpanStatus, TaskResult, TaskStatus, TraceId};
 
 /// One attempt of one task, from every side that was seen.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ pub struct Handoff<'e> {
     pub attempt: u32,
     /// The task's name; empty where nothing says it.
     pub task: &'e str,
-    /// The PRODUCER span of the Celery instrumentor.
+    /// The PRODUCER span: the Celery instrumentor's, or one made by hand that names
+    /// the message.
     pub producer: Option<SpanRef<'e>>,
     pub delivery: Option<&'e Delivery>,
     /// In the order of their start.
@@ -46,16 +48,6 @@ pub struct Handoff<'e> {
     /// How many hand-offs are alike this one in all that matters, itself
     /// included: a queue is counted, not kept.
     pub alike: u64,
-}
-
-/// What became of the message, as far as the broker shows it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Fate {
-    /// At the last look it was still there.
-    Waiting(MessageState),
-    /// A later, complete look did not find it.
-    Gone,
-    Unknown,
 }
 
 /// What joined the two sides. Ordered from the surest.
@@ -93,23 +85,17 @@ pub enum Continuity {
     Unknown,
 }
 
-impl Evidence {
-    /// What became of a message, as far as its broker shows it.
-    pub fn fate_of(&self, delivery: &Delivery) -> Fate {
-        let Some(broker) = self.brokers.get(&delivery.broker) else { return Fate::Unknown };
-        let last = delivery.last();
-        if broker.last().is_some_and(|look| look.at == last.at) {
-            return Fate::Waiting(last.state);
-        }
-        if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
-    }
-}
-
 impl<'e> Handoff<'e> {
     /// Whether its run may as well be that of another message with the same
     /// context: what it shows holds for one of them.
     pub fn is_anybodys(&self) -> bool {
         self.joined_by == Some(JoinedBy::Timing)
+    }
+
+    /// The PRODUCER span, where the instrumentor made it: then Celery's own code
+    /// published, and the instrumentor wrote what its propagators write.
+    pub fn instrumented_producer(&self) -> Option<SpanRef<'e>> {
+        self.producer.filter(|producer| producer.span.detail().action.is_some())
     }
 
     pub fn message(&self) -> Option<&'e Message> {
@@ -259,6 +245,9 @@ impl Task {
 
     /// The hand-offs of this task, one an attempt, in their order.
     pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
+        if !self.is_celerys(known) {
+            return Vec::new();
+        }
         let consumers = self.all_consumers(known);
         let producers: Vec<_> = self.producers.iter().filter_map(|key| known.spans.get(*key)).collect();
         let mut attempts = BTreeMap::<u32, Attempt<'e>>::new();
@@ -272,9 +261,10 @@ impl Task {
         let senders = if producers.is_empty() { FxHashMap::default() } else { self.senders(known) };
         for producer in producers {
             let attempt = attempts.entry(self.attempt_of_producer(producer, &senders)).or_default();
-            let is_first = attempt.producer.is_none_or(|known| {
-                (producer.span.start, producer.span.id) < (known.span.start, known.span.id)
-            });
+            // One that was made by hand may stand around the instrumentor's.
+            let order =
+                |found: SpanRef<'_>| (found.span.detail().action.is_none(), found.span.start, found.span.id);
+            let is_first = attempt.producer.is_none_or(|known| order(producer) < order(known));
             if is_first {
                 attempt.producer = Some(producer);
             }
@@ -305,7 +295,11 @@ impl Task {
                     lookalikes: Vec::new(),
                     linked: None,
                     result: self.result.as_deref().filter(|_| Some(attempt) == last),
-                    fate: delivery.map_or(Fate::Unknown, |delivery| known.fate_of(delivery)),
+                    fate: match (delivery, producer) {
+                        (Some(delivery), _) => known.fate_of(delivery),
+                        (None, Some(producer)) => known.fate_of_unseen(producer.span),
+                        (None, None) => Fate::Unknown,
+                    },
                     was_retried: Some(attempt) != last,
                     is_remnant,
                     alike: 1,
@@ -410,7 +404,7 @@ impl Task {
 #[derive(Default)]
 struct Attempt<'e> {
     deliveries: Vec<&'e Delivery>,
-    /// The first to start.
+    /// The instrumentor's, the first to start.
     producer: Option<SpanRef<'e>>,
     consumers: Vec<(SpanRef<'e>, JoinedBy)>,
 }

@@ -11,6 +11,7 @@ mod broker;
 mod broker_intake;
 mod exports;
 mod failures;
+mod fate;
 mod group;
 mod handoff;
 mod intake;
@@ -31,8 +32,9 @@ pub use broker::{Broker, Brokers, Look, Routes, Sight};
 pub use broker_intake::{BrokerIntake, Keep};
 pub use exports::{Exports, Repeats};
 pub use failures::Failures;
+pub use fate::Fate;
 pub use group::Group;
-pub use handoff::{Continuity, Fate, Handoff, JoinedBy};
+pub use handoff::{Continuity, Handoff, JoinedBy};
 pub use intake::Intake;
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
@@ -107,7 +109,7 @@ impl Evidence {
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() => {
+            (SpanKind::Producer, Some(id)) if span.action.is_some() || may_be_celerys(span) => {
                 self.tasks.saw_producer(id, key, &mut self.ages);
                 self.saw_entry(span, key);
             }

@@ -13,7 +13,8 @@ use super::broker::Sight;
 use super::tasks::Delivery;
 use crate::model::weight::{allocation, in_map, shared};
 use crate::model::{
-    Encoding, FlawKind, Format, Message, MessageState, Place, Protocol, Sampling, SpanContext, Timestamp,
+    Encoding, FlawKind, Format, Message, MessageState, MissingParts, Place, Protocol, Sampling, SpanContext,
+    Timestamp,
 };
 use crate::wire::broker::Glance;
 
@@ -53,6 +54,7 @@ struct FullShape {
     nested: bool,
     from_beat: bool,
     hand_made: bool,
+    missing: MissingParts,
     redelivered: bool,
     contexts: Vec<(Place, Encoding, Format, Result<Sampling, FlawKind>)>,
     /// Whether all its valid contexts name one trace, and one span.
@@ -85,6 +87,7 @@ impl FullShape {
             nested: is_nested(message),
             from_beat: message.from_beat,
             hand_made: message.hand_made,
+            missing: message.missing,
             redelivered: message.redelivered,
             contexts: contexts.collect(),
             one_trace,

@@ -103,8 +103,8 @@ impl StoredSpan {
     }
 }
 
-/// Whether a consumer span without a task's id may be of a Celery task. One
-/// that says it reads from Kafka is not.
+/// Whether a consumer span without a task's id, or a producer's that was made by
+/// hand, may be of a Celery task. One that says it speaks to Kafka is not.
 pub(super) fn may_be_celerys(span: &Span<'_>) -> bool {
     span.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
 }

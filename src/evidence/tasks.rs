@@ -20,7 +20,7 @@ use crate::model::{Message, MessageState, SpanId, TaskResult, Timestamp, TraceId
 #[derive(Debug)]
 pub struct Task {
     pub id: Arc<str>,
-    /// PRODUCER spans, the instrumentor's.
+    /// PRODUCER spans that name it, whoever made them.
     pub producers: SmallVec<[SpanKey; 1]>,
     /// CONSUMER spans that carry the id.
     pub consumers: SmallVec<[SpanKey; 1]>,
@@ -351,6 +351,13 @@ impl Tasks {
     /// The hand-made consumer spans that were started from `context`, by start.
     pub fn continuations(&self, context: ContextKey) -> &[Continuation] {
         self.continued.get(&context).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// Contexts that no message carries and from which hand-made consumer spans
+    /// were started, with those spans.
+    pub fn uncarried(&self) -> impl Iterator<Item = (ContextKey, &[Continuation])> {
+        let uncarried = self.continued.iter().filter(|(context, _)| !self.carried.contains_key(*context));
+        uncarried.map(|(context, spans)| (*context, spans.as_slice()))
     }
 
     /// Contexts that more than one task's messages carry.

@@ -67,6 +67,8 @@ pub struct Message {
     /// Not published by Celery's own code: another `lang`, or neither that nor
     /// `argsrepr`.
     pub hand_made: bool,
+    /// What Celery's worker cannot do without, and the message lacks.
+    pub missing: MissingParts,
     /// Every context found, in the order of [`Place`](super::Place).
     pub contexts: Vec<Sighting>,
     /// Carriers that are there and hold nothing.
@@ -103,4 +105,76 @@ pub struct NextTask {
     pub task: Box<str>,
     /// Whether its signature carries headers that hold a context.
     pub has_context: bool,
+}
+
+/// A part of a message without which Celery's worker cannot take it from Redis.
+/// In the order in which kombu and Celery ask for them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Part {
+    /// All of `properties`.
+    Properties,
+    /// `properties.delivery_tag`.
+    DeliveryTag,
+    /// `properties.delivery_info`, its `exchange` or its `routing_key`.
+    DeliveryInfo,
+    /// `content-type`.
+    ContentType,
+    /// `properties.body_encoding`, around a body in Base64.
+    BodyEncoding,
+    /// `headers.id`.
+    Id,
+}
+
+impl Part {
+    pub const ALL: [Self; 6] = [
+        Self::Properties,
+        Self::DeliveryTag,
+        Self::DeliveryInfo,
+        Self::ContentType,
+        Self::BodyEncoding,
+        Self::Id,
+    ];
+
+    /// Its path in the message.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Properties => "properties",
+            Self::DeliveryTag => "properties.delivery_tag",
+            Self::DeliveryInfo => "properties.delivery_info",
+            Self::ContentType => "content-type",
+            Self::BodyEncoding => "properties.body_encoding",
+            Self::Id => "headers.id",
+        }
+    }
+
+    /// Whether a worker loses the message that lacks it. One without the others
+    /// stays in the broker, and stops the worker each time that it is taken.
+    pub const fn loses_the_message(self) -> bool {
+        !matches!(self, Self::ContentType | Self::Id)
+    }
+}
+
+/// The parts that a message lacks.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct MissingParts(u8);
+
+impl MissingParts {
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub const fn contains(self, part: Part) -> bool {
+        self.0 & (1 << part as u8) != 0
+    }
+
+    /// In the order in which they are asked for.
+    pub fn iter(self) -> impl Iterator<Item = Part> {
+        Part::ALL.into_iter().filter(move |part| self.contains(*part))
+    }
+}
+
+impl FromIterator<Part> for MissingParts {
+    fn from_iter<I: IntoIterator<Item = Part>>(parts: I) -> Self {
+        Self(parts.into_iter().fold(0, |missing, part| missing | 1 << part as u8))
+    }
 }

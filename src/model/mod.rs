@@ -23,7 +23,7 @@ pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sight
 pub use event::Event;
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
 pub use id::{SpanId, TraceId};
-pub use message::{EmptyCarrier, Message, MessageState, NextTask, Protocol};
+pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
     ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,
     RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Unproven, Verdict,

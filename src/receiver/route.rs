@@ -284,7 +284,15 @@ mod tests {
                 Outcome::HttpOnGrpcPort,
                 "127.0.0.1:4318",
             ),
-            (Door::Grpc, "POST", "/", "application/x-protobuf", h1, Outcome::HttpOnGrpcPort, "127.0.0.1:4318"),
+            (
+                Door::Grpc,
+                "POST",
+                "/",
+                "application/x-protobuf",
+                h1,
+                Outcome::HttpOnGrpcPort,
+                "127.0.0.1:4318",
+            ),
             // A browser, or a health check.
             (Door::Grpc, "GET", "/favicon.ico", "", h1, Outcome::UnknownPath, "127.0.0.1:4318"),
             (Door::Grpc, "POST", "/a.B/C", "application/grpc", h2, Outcome::UnknownPath, "/a.B/C"),

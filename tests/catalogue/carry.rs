@@ -158,3 +158,61 @@ fn tl208_conflicting_contexts() {
         "conflicting-contexts",
     );
 }
+
+#[test]
+fn tl209_unreadable_message() {
+    let parts = [
+        "/properties",
+        "/properties/delivery_tag",
+        "/properties/delivery_info",
+        "/properties/delivery_info/routing_key",
+        "/content-type",
+        "/headers/id",
+    ];
+    for part in parts {
+        let lacking = || message("t1").header("traceparent", TRACEPARENT).without(part);
+        says(queued(lacking()), "unreadable-message", (Warning, Likely));
+        // It was taken, and nothing came of it.
+        let lost = || queued(lacking()).look(9_000, scene::Look::worker).span(server());
+        says(lost(), "unreadable-message", (Error, Likely));
+        is_silent(lost(), "worker-silent");
+    }
+    // A worker in another language read it.
+    let lacking = || message("t1").header("traceparent", TRACEPARENT).without("/properties/delivery_info");
+    let ran =
+        || queued(lacking()).look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})));
+    is_silent(ran(), "unreadable-message");
+    let seen = queued(lacking()).look(9_000, scene::Look::worker).span(server());
+    is_silent(seen.span(run(0xaa, 0xb2).under(0xb1).remote()), "unreadable-message");
+    is_silent(queued(message("t1").header("traceparent", TRACEPARENT)), "unreadable-message");
+}
+
+#[test]
+fn tl209_unreadable_message_that_was_never_seen() {
+    let by_hand = |id: u8, task: &str, start: u64| {
+        span("api", "send work", "producer", 0xaa, id)
+            .at(start, start + 5)
+            .under(0xb0)
+            .text("messaging.system", "redis")
+            .text("messaging.destination.name", "celery")
+            .text("messaging.message.id", task)
+    };
+    let sent = |second: scene::MessageBuilder| {
+        Scene::default()
+            .look(1_000, |look| look.ready(second))
+            .look(9_000, scene::Look::worker)
+            .span(server())
+            .span(by_hand(0xb1, "t1", 100))
+            .span(by_hand(0xb2, "t2", 200))
+    };
+    let second = || message("t2").header("traceparent", TRACEPARENT.replace("b1-01", "b2-01"));
+    let report = sent(second().without("/properties/delivery_info")).report();
+    let found: Vec<_> = report.findings.iter().filter(|found| found.severity < Note).collect();
+    assert_eq!(
+        found.iter().map(|found| (found.slug, found.count)).collect::<Vec<_>>(),
+        [("unreadable-message", 2)]
+    );
+    // Its other messages can be read: this one's worker is silent.
+    is_silent(sent(second()), "unreadable-message");
+    says(sent(second()), "worker-silent", Error);
+}

@@ -179,3 +179,68 @@ fn tl509_spans_dropped() {
         .map(|n| span("api", "GET", "client", 1, 0).numbered(n + 1).at(10, 15).under(50_000 + n).local());
     is_silent(Scene::default().request(before.chain(waiting)), "spans-dropped");
 }
+
+#[test]
+fn tl501_worker_silent_though_the_message_was_never_seen() {
+    let sent = || Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    // Its queue is bound, and was read to its end long after it was published.
+    says(sent().look(9_000, scene::Look::worker), "worker-silent", (Error, Likely));
+    // The look may have come before it, by another clock.
+    says(sent().look(2_000, scene::Look::worker), "worker-silent", (Note, Possible));
+    // Nothing is known of its queue.
+    let orders = Scene::default()
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0).text("messaging.destination", "orders"))
+        .look(9_000, scene::Look::worker);
+    says(orders, "worker-silent", (Note, Possible));
+    // Results are kept of this task, and there is none yet: it may still run.
+    let kept = json!({"status": "SUCCESS", "name": "work", "task_id": "t2"});
+    let other = || {
+        sent()
+            .span(producer(0xaa, 0xb5).under(0xb0).text("messaging.message.id", "t2"))
+            .span(run(0xaa, 0xb6).under(0xb5).remote().text("messaging.message.id", "t2"))
+    };
+    is_healthy(other().look(9_000, |look| look.worker().result("t2", kept)));
+    says(other().look(9_000, scene::Look::worker), "worker-silent", (Error, Likely));
+    // It was revoked, or a run that names no message may be its own.
+    let revoked =
+        json!({"status": "REVOKED", "result": {"exc_type": "TaskRevokedError", "exc_message": ["revoked"]}});
+    is_healthy(sent().look(9_000, |look| look.worker().result("t1", revoked)));
+    let batch = || span("worker", "flush", "consumer", 0xcc, 0xb7).at(2_000, 3_000).under(0xb8).remote();
+    says(sent().look(9_000, scene::Look::worker).span(batch()), "worker-silent", (Note, Possible));
+}
+
+#[test]
+fn tl501_worker_silent_behind_a_producer_made_by_hand() {
+    let send = |system: &str, queue: &str| {
+        span("api", "send work", "producer", 0xaa, 0xb1)
+            .at(100, 110)
+            .under(0xb0)
+            .text("messaging.system", system)
+            .text("messaging.destination.name", queue)
+            .text("messaging.message.id", "t1")
+    };
+    let sent = |system: &str, queue: &str| Scene::default().span(server()).span(send(system, queue));
+    let ran =
+        |scene: Scene| scene.look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})));
+    // The result bears the id that the span names.
+    says(ran(sent("redis", "celery")), "worker-silent", (Error, Certain));
+    says(ran(sent("redis", "a-name-of-its-own")), "worker-silent", (Error, Certain));
+    says(sent("redis", "celery").look(9_000, scene::Look::worker), "worker-silent", (Error, Likely));
+    let run = || run(0xaa, 0xb2).under(0xb1).remote();
+    is_healthy(ran(sent("redis", "celery").span(run())));
+    // A stream, and other systems: they are no hand-offs, whatever their ids.
+    for (system, queue) in
+        [("redis", "events"), ("kafka", "celery"), ("rabbitmq", "orders"), ("aws_sqs", "celery")]
+    {
+        let report = sent(system, queue).look(9_000, scene::Look::worker).report();
+        assert_eq!(
+            (report.inputs.handoffs, report.findings.len()),
+            (0, 0),
+            "{system}: {:?}",
+            report.findings
+        );
+    }
+    let report = sent("redis", "events").report();
+    assert_eq!((report.inputs.handoffs, report.findings.len()), (0, 0), "{:?}", report.findings);
+}

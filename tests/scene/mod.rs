@@ -212,6 +212,8 @@ impl Look {
 }
 
 pub struct MessageBuilder {
+    /// Pointers to what it lacks.
+    lacking: Vec<&'static str>,
     headers: Map<String, Value>,
     properties: Map<String, Value>,
     kwargs: Value,
@@ -226,6 +228,7 @@ pub fn message(id: &str) -> MessageBuilder {
         "argsrepr": "[]", "kwargsrepr": "{}", "origin": "gen7@web-1",
     });
     MessageBuilder {
+        lacking: Vec::new(),
         headers: headers.as_object().expect("an object").clone(),
         properties: Map::new(),
         kwargs: json!({}),
@@ -266,6 +269,12 @@ impl MessageBuilder {
         self
     }
 
+    /// Without the member at this JSON pointer, such as `/properties/delivery_tag`.
+    pub fn without(mut self, pointer: &'static str) -> Self {
+        self.lacking.push(pointer);
+        self
+    }
+
     fn build(self) -> Value {
         let (headers, body) = if self.protocol_1 {
             let body = json!({"task": self.headers["task"], "id": self.headers["id"], "args": [], "kwargs": self.kwargs, "retries": 0});
@@ -275,7 +284,14 @@ impl MessageBuilder {
         };
         let mut properties = self.properties;
         properties.insert("delivery_info".to_owned(), json!({"exchange": "", "routing_key": "celery"}));
-        json!({"body": body.to_string(), "content-type": "application/json", "content-encoding": "utf-8", "headers": headers, "properties": properties})
+        properties.insert("delivery_tag".to_owned(), "d1".into());
+        let mut message = json!({"body": body.to_string(), "content-type": "application/json", "content-encoding": "utf-8", "headers": headers, "properties": properties});
+        for pointer in self.lacking {
+            let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+            let parent = message.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object");
+            parent.remove(key).expect("a member");
+        }
+        message
     }
 }
 

@@ -11,6 +11,7 @@
 
 pub mod carrier;
 pub mod celery;
+pub mod envelope;
 pub mod export;
 pub mod extraction;
 pub mod identity;

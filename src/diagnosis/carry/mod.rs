@@ -9,6 +9,7 @@ mod header_name_case;
 mod malformed_traceparent;
 mod nested_context_only;
 mod reading;
+mod unreadable_message;
 
 pub use carrier_encoding::CARRIER_ENCODING;
 pub use conflicting_contexts::CONFLICTING_CONTEXTS;
@@ -18,3 +19,4 @@ pub use foreign_context_only::FOREIGN_CONTEXT_ONLY;
 pub use header_name_case::HEADER_NAME_CASE;
 pub use malformed_traceparent::MALFORMED_TRACEPARENT;
 pub use nested_context_only::NESTED_CONTEXT_ONLY;
+pub use unreadable_message::UNREADABLE_MESSAGE;

@@ -45,7 +45,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(producer) = handoff.producer else { return Verdict::Clean };
+    let Some(producer) = handoff.instrumented_producer() else { return Verdict::Clean };
     if handoff.delivery.is_some() || handoff.was_consumed() {
         return Verdict::Clean;
     }

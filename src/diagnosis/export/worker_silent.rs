@@ -14,7 +14,9 @@ diagnosis! {
     ///
     /// ## What shows it
     /// The message left the queue, or its result is there, and neither a
-    /// consumer span of the task nor any other span of a worker came.
+    /// consumer span of the task nor any other span of a worker came. A message
+    /// that no look saw has left its queue all the same where a later look found
+    /// the queue bound, and read it to its end.
     ///
     /// ## How to fix it
     /// By what is wrong in the worker:
@@ -36,10 +38,12 @@ diagnosis! {
     ///
     /// ## What it is not
     /// A task that was revoked, expired or never registered; a message that
-    /// still waits; a run of which parts arrived, below a span that never ended
-    /// (`parent-not-ended`). Spans in a trace without a root, of the time of the
-    /// run, may be such parts: then this is likely only. From spans alone it cannot be told whether a worker took
-    /// the message, so that there it is a note.
+    /// still waits; a task that may still run; a run of which parts arrived, below
+    /// a span that never ended (`parent-not-ended`). Spans in a trace without a
+    /// root, of the time of the run, may be such parts: then this is likely only.
+    /// From spans alone it cannot be told whether a worker took the message, so
+    /// that there it is a note; and where a consumer span names no message, which
+    /// may be the run (a batch, say).
     pub static WORKER_SILENT = {
         code: "TL501",
         slug: "worker-silent",
@@ -62,6 +66,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !handoff.was_consumed() {
         return unseen(handoff, known);
     }
+    // What bears no id may be this one's run: a batch, say, or one that made its
+    // parent up.
+    if !handoff.was_run() && known.stray_run(handoff).is_some() {
+        return unseen(handoff, known);
+    }
     if parts::arrived(handoff, known) {
         // It sent something: where its own span never ended, that is said of the trace.
         return Verdict::Clean;
@@ -81,12 +90,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(handoff.result.map(quote::result));
     if handoff.fate == Fate::Gone && handoff.result.is_none() {
         found = found
-            .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
+            .quote(quote::fact("broker", taken(handoff)))
             .unless(
                 slug::TASK_NOT_REGISTERED,
                 "a worker that does not know the task throws its message away, and without a result nothing says so",
             )
             .needs("a result backend, to see that the task ran");
+        let service = handoff.producer.map(|producer| producer.span.service());
+        if handoff.delivery.is_none()
+            && service.is_some_and(|service| !known.sends_of(service).to_a_seen_broker)
+        {
+            found = found.needs("whether the broker that was looked at is the one that the producer publishes to (broker_url)");
+        }
     }
     if let Some(loose) = loose {
         return found
@@ -128,6 +143,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .into()
 }
 
+/// How it is known that the message was taken.
+fn taken(handoff: &Handoff<'_>) -> &'static str {
+    if handoff.delivery.is_some() {
+        "the message was in the queue, and at a later look it was gone"
+    } else {
+        "the queue was read to its end after the message was published, and it was not there: a worker had taken it"
+    }
+}
+
 /// Whether the task may still run, for all that a worker took its message: of
 /// its kind results are kept, and there is none of it; or nothing ever tells
 /// when a task is done, and it was taken a moment ago.
@@ -137,16 +161,15 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     if handoff.was_retried || handoff.result.is_some() {
         return false;
     }
-    let taken = handoff.delivery.map(|delivery| delivery.last().at);
+    let seen = handoff.delivery.map(|delivery| delivery.last().at);
+    let taken = seen.or_else(|| handoff.producer.map(|producer| producer.span.end));
     let patience = if known.is_live { MOST_TASKS } else { known.evidence.patience };
     known.keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < patience)
 }
 
 /// Spans alone do not show whether the message still waits.
 fn unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let (Some(producer), Fate::Unknown) = (handoff.producer, handoff.fate) else {
-        return Verdict::Clean;
-    };
+    let Some(producer) = handoff.producer else { return Verdict::Clean };
     if handoff.delivery.is_some() || handoff.result.is_some() {
         return Verdict::Clean;
     }

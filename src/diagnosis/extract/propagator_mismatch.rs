@@ -102,7 +102,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 /// Without the message: both spans of one id, in two traces.
 fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &Orphan<'_>) -> Verdict {
-    let (Some(producer), Orphan::Instrumented(consumer)) = (handoff.producer, orphan) else {
+    let (Some(producer), Orphan::Instrumented(consumer)) = (handoff.instrumented_producer(), orphan) else {
         return Verdict::Clean;
     };
     Occurrence::likely()

@@ -40,7 +40,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         message.retries > 0 && message.contexts.is_empty() && message.protocol == Protocol::Two;
     // With a PRODUCER span of the retry an instrumentor was at work, and what it
     // wrote is another matter.
-    if !is_bare_retry || handoff.is_whole() || handoff.producer.is_some() {
+    if !is_bare_retry || handoff.is_whole() || handoff.instrumented_producer().is_some() {
         return Verdict::Clean;
     }
     let first = known.evidence.tasks.get(handoff.task_id).and_then(|task| {
@@ -66,7 +66,8 @@ fn fixed(found: Occurrence) -> Occurrence {
 /// Without the message: the attempt before was in the trace, and this one is not.
 fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // A PRODUCER span of the retry hands its context over: there it got lost later.
-    let is_lost = handoff.continuity() == Some(Continuity::Orphaned) && handoff.producer.is_none();
+    let is_lost =
+        handoff.continuity() == Some(Continuity::Orphaned) && handoff.instrumented_producer().is_none();
     let Some(consumer) = handoff.consumer().filter(|_| is_lost && handoff.attempt > 0) else {
         return Verdict::Clean;
     };

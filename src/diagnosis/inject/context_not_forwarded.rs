@@ -39,7 +39,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         && is_nested(message)
         && message.retries == 0
         // An instrumentor was at work: what it wrote is another station's matter.
-        && handoff.producer.is_none()
+        && handoff.instrumented_producer().is_none()
         && !began_without(message, known)
     {
         let parent = message.parent_id.as_deref().unwrap_or_default();
@@ -75,7 +75,8 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             && (matches!(found.place, Place::Carrier(_)) && found.encoding != Encoding::Flat)
     });
     // A flat header beside it is the instrumentor's, which injects for the next task too.
-    let is_instrumented = message.contexts.iter().any(Sighting::is_flat_header) || handoff.producer.is_some();
+    let is_instrumented =
+        message.contexts.iter().any(Sighting::is_flat_header) || handoff.instrumented_producer().is_some();
     let Some(carrier) = hand_made.filter(|_| !is_instrumented) else { return Verdict::Clean };
     // What was seen to become of the next task is better evidence than the
     // prediction: it speaks for its own hand-off.

@@ -32,7 +32,8 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    let (Some(message), Some(producer)) = (message_without_context(handoff), handoff.producer) else {
+    let (Some(message), Some(producer)) = (message_without_context(handoff), handoff.instrumented_producer())
+    else {
         return Verdict::Clean;
     };
     Occurrence::certain()

@@ -48,7 +48,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         });
     };
     let found = fixed(Occurrence::likely().about(handoff));
-    if !message.baggage.is_empty() && handoff.producer.is_none() {
+    if !message.baggage.is_empty() && handoff.instrumented_producer().is_none() {
         return found
             .variant("baggage-only")
             .says("the message carries baggage and no trace context: the propagators ran where there was no span")

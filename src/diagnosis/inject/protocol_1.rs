@@ -45,7 +45,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 .quote(quote::fact(format!("{at}.body"), "an object: message protocol 1")),
         );
     }
-    let (Some(producer), Some(consumer)) = (handoff.producer, handoff.consumer()) else {
+    let (Some(producer), Some(consumer)) = (handoff.instrumented_producer(), handoff.consumer()) else {
         return Verdict::Clean;
     };
     let hostname = consumer.span.detail().celery_hostname.as_deref().unwrap_or_default();

@@ -42,7 +42,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
         return Verdict::Clean;
     };
-    if is_nested(message) || message.retries > 0 || message.hand_made || handoff.producer.is_some() {
+    if is_nested(message)
+        || message.retries > 0
+        || message.hand_made
+        || handoff.instrumented_producer().is_some()
+    {
         return Verdict::Clean;
     }
     let ours = known.origins().tally(&delivery.broker, origin);

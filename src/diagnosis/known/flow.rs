@@ -1,11 +1,12 @@
 //! What moved through the brokers: one pass over all tasks.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::evidence::{Evidence, Fate, Process, SpanRef, Task};
-use crate::model::{Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
+use crate::evidence::{Evidence, Fate, Process, SpanKey, SpanRef, Task};
+use crate::model::{Message, MissingParts, Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What moved through the brokers.
 #[derive(Default, Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Flow<'e> {
     pub(super) taken: FxHashMap<(&'e str, &'e str), Timestamp>,
     /// What is known of where each service publishes to.
     pub(super) sends: FxHashMap<&'e str, Sends>,
+    /// Whether the messages that each service sends can be taken.
+    pub(super) shapes: FxHashMap<&'e str, Shapes>,
     /// Tasks, by name, of which results are kept.
     pub(super) with_results: FxHashSet<&'e str>,
     /// The start of the first PRODUCER span.
@@ -36,6 +39,22 @@ pub struct Sends {
     pub ran_unseen: bool,
 }
 
+/// The messages of one service, by whether Celery's worker can take them.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Shapes {
+    /// How many lack nothing.
+    pub(super) whole: u64,
+    /// What the others lack.
+    pub(super) missing: MissingParts,
+}
+
+impl Shapes {
+    fn learn(&mut self, message: &Message) {
+        self.whole += u64::from(message.missing.is_empty());
+        self.missing = self.missing.iter().chain(message.missing.iter()).collect();
+    }
+}
+
 /// Runs that were kept and dropped exactly by the low bits of their trace id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RatioSplit {
@@ -49,9 +68,16 @@ impl<'e> Flow<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         let mut flow = Self::default();
         let (mut kept, mut dropped) = (Vec::new(), Vec::new());
-        for task in evidence.tasks.iter() {
+        for task in evidence.tasks.iter().filter(|task| task.is_celerys(evidence)) {
             let mut is_gone = false;
+            let unseen = task.producers.first().filter(|_| task.messages.is_empty());
+            if let Some(producer) = unseen.and_then(|key| evidence.spans.get(*key)) {
+                is_gone = evidence.fate_of_unseen(producer.span) == Fate::Gone;
+            }
             for delivery in &task.messages {
+                for sender in senders(task, &delivery.message, evidence) {
+                    flow.shapes.entry(sender).or_default().learn(&delivery.message);
+                }
                 if evidence.fate_of(delivery) == Fate::Gone {
                     is_gone = true;
                     let last = flow.taken.entry((&*delivery.broker, &*delivery.message.queue)).or_default();
@@ -104,6 +130,15 @@ impl Sends {
             !task.messages.is_empty() || (is_routed && (is_named || task.result.is_some()));
         self.ran_unseen |= !is_routed && task.messages.is_empty() && has_run;
     }
+}
+
+/// The services that are known to have sent a message: that of its PRODUCER span,
+/// and of the spans that its contexts name.
+fn senders<'e>(task: &Task, message: &Message, evidence: &'e Evidence) -> BTreeSet<&'e str> {
+    let contexts = message.contexts.iter().filter_map(|found| found.context());
+    let contexts = contexts.map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
+    let spans = task.producers.iter().copied().chain(contexts).filter_map(|key| evidence.spans.get(key));
+    spans.map(|found| found.span.service()).collect()
 }
 
 /// Tasks, with the process that publishes them as roots, of which some were

@@ -6,6 +6,7 @@ mod orphans;
 mod paired;
 mod schedule;
 mod silence;
+mod strays;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,7 @@ use crate::evidence::{
     Activity, Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task,
     Trace,
 };
-use crate::model::{Format, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
+use crate::model::{Format, MissingParts, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
 
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
@@ -25,6 +26,7 @@ pub use origins::{Origins, Tally, is_publisher};
 use orphans::{Orphans, by_start};
 pub use paired::publishing_traces;
 pub use silence::SILENCE;
+use strays::Strays;
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -39,6 +41,7 @@ pub struct Known<'e> {
     pub services: BTreeMap<&'e str, Service<'e>>,
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
+    strays: OnceCell<Strays<'e>>,
     flow: OnceCell<Flow<'e>>,
     without_requests: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
@@ -70,6 +73,7 @@ impl<'e> Known<'e> {
             services: evidence.processes.services(),
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
+            strays: OnceCell::new(),
             flow: OnceCell::new(),
             without_requests: OnceCell::new(),
             rootless: OnceCell::new(),
@@ -207,6 +211,19 @@ impl<'e> Known<'e> {
     /// The hand-made consumer roots that bear no task's name.
     pub fn nameless_orphans(&self) -> &[SpanRef<'e>] {
         &self.orphans().nameless.spans
+    }
+
+    /// A consumer span that names no message and may be the run of this hand-off,
+    /// of which none was seen. Hand-made roots are [`Known::lookalikes`].
+    pub fn stray_run(&self, handoff: &Handoff<'_>) -> Option<SpanRef<'e>> {
+        self.strays.get_or_init(|| Strays::of(self.evidence)).of_handoff(handoff)
+    }
+
+    /// What a message of this service lacks, where every message of it that was
+    /// seen lacks something without which no worker of Celery's can take it.
+    pub fn always_lacks(&self, service: &str) -> Option<MissingParts> {
+        let sent = self.flow().shapes.get(service)?;
+        (sent.whole == 0).then_some(sent.missing).filter(|missing| !missing.is_empty())
     }
 
     /// The ids of the tasks that a worker ran, by their results.

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::lenient::{self, Key, Number, Text};
+use super::missing::missing_parts;
 use crate::model::SpanContext;
 use crate::wire::context::w3c;
 
@@ -24,6 +25,7 @@ pub struct Envelope<'a> {
     pub properties: Properties<'a>,
     /// Whether it has headers or properties at all.
     is_kombus: bool,
+    pub has_properties: bool,
 }
 
 /// What Celery itself writes, and all else as it lies.
@@ -53,10 +55,15 @@ pub struct Headers<'a> {
 #[derive(Default, Debug)]
 pub struct Properties<'a> {
     pub body_encoding: Text<'a>,
+    pub correlation_id: Text<'a>,
+    /// `delivery_tag`, unless it is null.
+    pub delivery_tag: Option<&'a RawValue>,
     /// `delivery_info`: how the message came into its queue.
     pub exchange: Text<'a>,
     pub routing_key: Text<'a>,
     pub redelivered: Number,
+    /// Whether `delivery_info` has both an exchange and a routing key, be they empty.
+    pub has_delivery_info: bool,
     /// What neither kombu nor Celery writes.
     pub others: SmallVec<[(Cow<'a, str>, &'a RawValue); 1]>,
 }
@@ -107,6 +114,7 @@ impl<'a> Envelope<'a> {
             headers.task.0.is_some() && headers.id.0.is_some() && headers.lang.as_deref() == Some("py");
         let is_plain = is_first
             && is_celerys
+            && missing_parts(self).is_empty()
             && properties.others.is_empty()
             && !headers.beat.is_true()
             && headers.expires.0.is_none();
@@ -202,6 +210,7 @@ fill!(Envelope<'de>, |envelope, key, map| match &*key {
     }
     "properties" => {
         envelope.is_kombus = true;
+        envelope.has_properties = true;
         map.next_value_seed(Fill(&mut envelope.properties))?;
     }
     _ => {
@@ -242,13 +251,18 @@ fill!(Properties<'de>, |properties, key, map| match &*key {
     "delivery_info" => {
         let mut delivery = Delivery::default();
         map.next_value_seed(Fill(&mut delivery))?;
-        let Delivery { exchange, routing_key, redelivered } = delivery;
+        let Delivery { exchange, routing_key, redelivered, has_exchange, has_routing_key } = delivery;
         (properties.exchange, properties.routing_key) = (exchange, routing_key);
         properties.redelivered = redelivered;
+        properties.has_delivery_info = has_exchange && has_routing_key;
     }
-    "reply_to" | "correlation_id" | "delivery_mode" | "delivery_tag" | "priority" | "expiration"
-    | "message_id" | "timestamp" | "type" | "user_id" | "app_id" | "cluster_id" | "content_type"
-    | "content_encoding" => {
+    "correlation_id" => properties.correlation_id = map.next_value()?,
+    "delivery_tag" => {
+        let tag: &RawValue = map.next_value()?;
+        properties.delivery_tag = Some(tag).filter(|tag| tag.get() != "null");
+    }
+    "reply_to" | "delivery_mode" | "priority" | "expiration" | "message_id" | "timestamp" | "type"
+    | "user_id" | "app_id" | "cluster_id" | "content_type" | "content_encoding" => {
         map.next_value::<IgnoredAny>()?;
     }
     _ => properties.others.push((key, map.next_value()?)),
@@ -260,11 +274,19 @@ struct Delivery<'a> {
     exchange: Text<'a>,
     routing_key: Text<'a>,
     redelivered: Number,
+    has_exchange: bool,
+    has_routing_key: bool,
 }
 
 fill!(Delivery<'de>, |delivery, key, map| match &*key {
-    "exchange" => delivery.exchange = map.next_value()?,
-    "routing_key" => delivery.routing_key = map.next_value()?,
+    "exchange" => {
+        delivery.has_exchange = true;
+        delivery.exchange = map.next_value()?;
+    }
+    "routing_key" => {
+        delivery.has_routing_key = true;
+        delivery.routing_key = map.next_value()?;
+    }
     "redelivered" => delivery.redelivered = map.next_value()?,
     _ => {
         map.next_value::<IgnoredAny>()?;

@@ -10,10 +10,11 @@ use super::body::TaskBody;
 use super::bounded;
 use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::text;
+use super::missing::missing_parts;
 use super::result::read_time;
 use super::survey::Survey;
 use super::text::cut;
-use crate::model::{Message, MessageState, NextTask, Protocol};
+use crate::model::{Message, MessageState, NextTask, Part, Protocol};
 
 /// Where and how a message was seen.
 #[derive(Clone, Debug)]
@@ -60,7 +61,10 @@ pub fn read_message(
         text.map(|text| cut(text, NAME)).or_else(|| text_in_body(key)).map(Into::into)
     };
     let task = headers.task.as_deref().or_else(|| text_in_body("task")).ok_or(NotAMessage::NoTask)?;
-    let id = of_header(headers.id.as_deref(), "id").ok_or(NotAMessage::NoTask)?;
+    let missing = missing_parts(envelope);
+    let id = of_header(headers.id.as_deref(), "id")
+        .or_else(|| missing.contains(Part::Id).then(|| stand_in(envelope)))
+        .ok_or(NotAMessage::NoTask)?;
 
     let mut survey = Survey::default();
     let custom = parsed(&headers.others);
@@ -94,6 +98,7 @@ pub fn read_message(
         // django-celery-beat names its entry, whatever Celery it runs on.
         from_beat: headers.beat.is_true() || custom.iter().any(|(name, _)| *name == "periodic_task_name"),
         hand_made: protocol == Protocol::Two && !is_by_celery(headers),
+        missing,
         contexts: survey.contexts,
         empty_carriers: survey.empty_carriers,
         baggage: survey.baggage,
@@ -108,6 +113,15 @@ pub fn read_message(
         index: seen.index,
         priority: seen.priority,
     })
+}
+
+/// What a message that has no id is known by: what else its author gave it.
+fn stand_in(envelope: &Envelope<'_>) -> Box<str> {
+    let Envelope { headers, properties, .. } = envelope;
+    let tag = || properties.delivery_tag.map(|tag| tag.get().trim_matches('"'));
+    let given = [properties.correlation_id.as_deref(), headers.root_id.as_deref(), tag()];
+    let given = given.into_iter().flatten().find(|text| !text.is_empty());
+    cut(given.unwrap_or("(no id)"), NAME).into()
 }
 
 /// Whether Celery itself published it, which other languages' libraries say that

@@ -10,6 +10,7 @@ mod envelope;
 mod kept;
 mod lenient;
 mod message;
+mod missing;
 mod msgpack;
 mod pickle;
 mod redact;

@@ -7,8 +7,10 @@ use super::body::TaskBody;
 use super::bounded;
 use super::envelope::Envelope;
 use super::kept::{HIDDEN, context_under, contexts_of, ids_of};
+use super::missing::missing_parts;
 use super::result::{TRACEBACK, as_json, is_told, read_status};
 use super::text::tail;
+use crate::model::Part;
 
 /// What stands for an entry that is no Celery message: its content is nobody's
 /// business, and its place in the list is kept.
@@ -33,17 +35,26 @@ pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
 fn redacted(entry: &[u8]) -> Option<Value> {
     let read = Envelope::decode(entry).ok()?;
     let body = redacted_body(&read);
+    let missing = missing_parts(&read);
     let mut envelope = bounded::read(entry).ok()?;
     hide_custom(envelope["headers"].as_object_mut()?, read.headers.others.iter().map(|(name, _)| &**name));
     if let Some(properties) = envelope["properties"].as_object_mut() {
         hide_custom(properties, read.properties.others.iter().map(|(name, _)| &**name));
     }
-    envelope["content-type"] = "application/json".into();
+    // What a message lacks is evidence too.
+    if !missing.contains(Part::ContentType) {
+        envelope["content-type"] = "application/json".into();
+    }
     envelope["content-encoding"] = "utf-8".into();
-    envelope["properties"]["body_encoding"] = Value::Null;
-    envelope["body"] = body;
+    if !missing.contains(Part::Properties) {
+        envelope["properties"]["body_encoding"] = Value::Null;
+    }
+    envelope["body"] = if missing.contains(Part::BodyEncoding) { UNTOLD_BASE64.into() } else { body };
     Some(envelope)
 }
+
+/// An empty body in Base64, for one whose Base64 no `body_encoding` tells of.
+const UNTOLD_BASE64: &str = "W1tdLCB7fSwge31d";
 
 /// Celery's own headers and properties of which no diagnosis needs the value,
 /// and which may hold what is private.

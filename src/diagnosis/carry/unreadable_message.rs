@@ -1,0 +1,137 @@
+use crate::diagnosis::advice::envelope;
+use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::slug;
+use crate::evidence::{Fate, Handoff};
+use crate::model::{MissingParts, Severity, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The message lacks a part without which Celery's worker cannot take it from
+    /// Redis. Mostly a program in another language wrote it, by hand or with a
+    /// library of its own. What happens depends on the part:
+    ///
+    /// | part | what the worker does |
+    /// |---|---|
+    /// | `properties`, `properties.delivery_tag`, `properties.delivery_info` with `exchange` and `routing_key` | it takes the message off the queue and fails on it (`KeyError`; 5.7 says "Connection to broker lost" and goes on, 5.2 stops); the message is gone |
+    /// | `properties.body_encoding`, around a body in Base64 | it cannot decode the body and throws the message away (`DecodeError`) |
+    /// | `content-type` | it stops ("Unrecoverable error", `ValueError`), and so does the next one that takes the message |
+    /// | `headers.id` | it puts the message back, connects again and takes it again, for ever (5.2 stops) |
+    ///
+    /// Measured with Celery and kombu 5.7.0, 5.2.7 and 5.2.4; 4.4 asks for the same parts. Missing may
+    /// be `correlation_id`, `reply_to`, `delivery_mode`, `priority`,
+    /// `content-encoding`, and of the headers all but `task` and `id`.
+    ///
+    /// ## What shows it
+    /// The part is not in the message. A warning while the message waits; an error
+    /// where it is gone and no run of it was seen, nor a result. A message that was
+    /// never seen is told of too, where all that were seen of its producer lack
+    /// such a part.
+    ///
+    /// ## How to fix it
+    /// Write the message as Celery does:
+    ///
+    /// ```json
+    /// {
+    ///   "body": "<base64 of [args, kwargs, {}]>",
+    ///   "content-type": "application/json", "content-encoding": "utf-8",
+    ///   "headers": {"lang": "js", "task": "resize", "id": "<uuid>", "traceparent": "00-…"},
+    ///   "properties": {
+    ///     "body_encoding": "base64", "delivery_tag": "<another uuid>",
+    ///     "delivery_info": {"exchange": "", "routing_key": "celery"}
+    ///   }
+    /// }
+    /// ```
+    ///
+    /// ## What it is not
+    /// A message that was run. A worker that is not Celery's own may read what
+    /// Celery's cannot, so this is never certain before the message is lost.
+    pub static UNREADABLE_MESSAGE = {
+        code: "TL209",
+        slug: "unreadable-message",
+        station: Some(Station::Carry),
+        severity: Error,
+        summary: "the message lacks a part without which Celery's worker cannot take it",
+        check: Handoff(check),
+    }
+}
+
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    // Whoever ran it, or a hand-made root that may be its run, has read it.
+    let was_read = handoff.was_run() || handoff.result.is_some() || !handoff.lookalikes.is_empty();
+    if was_read {
+        return Verdict::Clean;
+    }
+    let Some(message) = handoff.message() else { return never_seen(handoff, known) };
+    let Some(first) = message.missing.iter().next() else { return Verdict::Clean };
+    let at = quote::place(message);
+    let found = message.missing.iter().fold(Occurrence::likely().about(handoff), |found, part| {
+        found.quote(quote::fact(format!("{at}.{}", part.path()), "missing"))
+    });
+    let found = found.variant(variant(message.missing)).fix(envelope::with(message.missing));
+    if handoff.fate == Fate::Gone {
+        if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.patience {
+            return Verdict::Wait;
+        }
+        return found
+            .says(format!(
+                "the message lacks {}: Celery's worker took it from its queue, could not read it, and it is lost",
+                first.path()
+            ))
+            .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
+            .unless(slug::WORKER_SILENT, "a worker in another language may read such a message: then it ran, and sent no span")
+            .needs("the worker's log: `Connection to broker lost` or `Can't decode message body`")
+            .into();
+    }
+    let becomes = if first.loses_the_message() {
+        "the worker that takes it will fail on it, and it will be lost"
+    } else {
+        "the worker that takes it puts it back and fails again, and takes nothing else until it is removed"
+    };
+    found
+        .severity(Severity::Warning)
+        .says(format!(
+            "the message lacks {}, which Celery's worker cannot do without: {becomes}",
+            first.path()
+        ))
+        .needs("the worker's language: one that is not Celery's own may read such a message")
+        .into()
+}
+
+/// A message that was taken before a look saw it, of a producer whose messages
+/// cannot be read, as far as any was seen.
+fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(producer) = handoff.producer.filter(|_| handoff.fate == Fate::Gone) else {
+        return Verdict::Clean;
+    };
+    let Some(missing) = known.always_lacks(producer.span.service()) else { return Verdict::Clean };
+    let Some(first) = missing.iter().next() else { return Verdict::Clean };
+    Occurrence::likely()
+        .about(handoff)
+        .variant(variant(missing))
+        .says(format!(
+            "the message lacks {}: Celery's worker took it from its queue, could not read it, and it is lost",
+            first.path()
+        ))
+        .quote(quote::span(producer))
+        .quote(quote::fact(
+            format!("messages of {}", producer.span.service()),
+            format!("each that was seen lacks {}", first.path()),
+        ))
+        .unless(
+            slug::WORKER_SILENT,
+            "a worker in another language may read such a message: then it ran, and sent no span",
+        )
+        .needs(known.to_see_the_message())
+        .fix(envelope::with(missing))
+        .into()
+}
+
+fn last_seen(handoff: &Handoff<'_>) -> crate::model::Timestamp {
+    handoff.delivery.map(|delivery| delivery.last().at).unwrap_or_default()
+}
+
+/// By the part that is asked for first: it is the one that the worker fails on.
+fn variant(missing: MissingParts) -> String {
+    let first = missing.iter().next().map_or("", |part| part.path());
+    first.rsplit('.').next().unwrap_or(first).replace('_', "-")
+}

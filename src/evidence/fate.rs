@@ -1,0 +1,73 @@
+//! What became of a message, and whether it is one of Celery's at all.
+
+use std::time::Duration;
+
+use super::Evidence;
+use super::spans::{SpanKey, StoredSpan};
+use super::tasks::{Delivery, Task};
+use crate::model::MessageState;
+
+/// What became of the message, as far as the broker shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// At the last look it was still there.
+    Waiting(MessageState),
+    /// A later, complete look did not find it. It may never have been seen: then
+    /// its queue was read to its end after it was published.
+    Gone,
+    Unknown,
+}
+
+impl Evidence {
+    /// What became of a message, as far as its broker shows it.
+    pub fn fate_of(&self, delivery: &Delivery) -> Fate {
+        let Some(broker) = self.brokers.get(&delivery.broker) else { return Fate::Unknown };
+        let last = delivery.last();
+        if broker.last().is_some_and(|look| look.at == last.at) {
+            return Fate::Waiting(last.state);
+        }
+        if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
+    }
+
+    /// What became of a message that was never seen, by the PRODUCER span of it:
+    /// where its queue is bound, and a later look read that queue to its end, a
+    /// worker has taken it.
+    pub fn fate_of_unseen(&self, producer: &StoredSpan) -> Fate {
+        /// How far the publisher's clock may be behind the broker's.
+        const SKEW: Duration = Duration::from_secs(5);
+        let detail = producer.detail();
+        // What was counted is not known by its id.
+        let Some(destination) = detail.destination.as_deref().filter(|_| self.census.counted() == 0) else {
+            return Fate::Unknown;
+        };
+        let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
+        let sent = producer.end.after(SKEW);
+        let was_taken = self.brokers.iter().any(|broker| broker.shows_taken(exchange, destination, sent));
+        if was_taken { Fate::Gone } else { Fate::Unknown }
+    }
+}
+
+impl Task {
+    /// Whether it is known for one of Celery's. Of a PRODUCER span made by hand
+    /// alone this is not said: whoever writes to a Redis stream makes such spans
+    /// too. It takes a queue of Celery's as its destination, or something else
+    /// under the same id.
+    pub fn is_celerys(&self, known: &Evidence) -> bool {
+        let is_known = |key: SpanKey| {
+            let Some(producer) = known.spans.get(key) else { return false };
+            let detail = producer.span.detail();
+            let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
+            let is_routed =
+                |destination: &str| known.brokers.iter().any(|broker| broker.routes(exchange, destination));
+            detail.action.is_some()
+                || detail.task.is_some()
+                || detail.destination.as_deref().is_some_and(is_routed)
+                || !known.tasks.continuations(key).is_empty()
+        };
+        !self.messages.is_empty()
+            || self.result.is_some()
+            || !self.consumers.is_empty()
+            || !known.tasks.named(&self.id).is_empty()
+            || self.producers.iter().any(|key| is_known(*key))
+    }
+}
