@@ -109,7 +109,7 @@ impl Evidence {
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() || may_be_celerys(span) => {
+            (SpanKind::Producer, Some(id)) if span.action.is_some() || spans::may_be_celerys(span) => {
                 self.tasks.saw_producer(id, key, &mut self.ages);
                 self.saw_entry(span, key);
             }

@@ -434,7 +434,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::Protocol;
+    use crate::model::{MissingParts, Protocol};
 
     fn seen_at(index: Option<u64>) -> Message {
         Message {
@@ -453,6 +453,7 @@ mod tests {
             redelivered: false,
             from_beat: false,
             hand_made: false,
+            missing: MissingParts::default(),
             contexts: Vec::new(),
             empty_carriers: Vec::new(),
             baggage: Vec::new(),

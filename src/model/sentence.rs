@@ -45,6 +45,8 @@ keys! {
     FORMATS = "formats",
     /// What is malformed: `traceparent`, or the name of another format.
     HEADER = "header",
+    /// The path of the part that a message lacks and Celery's worker cannot do without.
+    MISSING = "missing",
     /// How many hand-offs were seen.
     SEEN = "seen",
     /// The format of the one vendor whose context a message carries.

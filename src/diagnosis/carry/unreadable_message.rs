@@ -2,7 +2,7 @@ use crate::diagnosis::advice::envelope;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff};
-use crate::model::{MissingParts, Severity, Station};
+use crate::model::{MissingParts, Severity, Station, Timestamp, key};
 
 diagnosis! {
     /// ## What it means
@@ -55,6 +55,12 @@ diagnosis! {
     }
 }
 
+const LOST: &str =
+    "the message lacks {missing}: Celery's worker took it from its queue, could not read it, and it is lost";
+const WILL_BE_LOST: &str =
+    "the message lacks {missing}: the worker of Celery that takes it will fail on it, and it will be lost";
+const WILL_STOP: &str = "the message lacks {missing}: each worker of Celery that takes it fails on it and puts it back, and takes nothing else";
+
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // Whoever ran it, or a hand-made root that may be its run, has read it.
     let was_read = handoff.was_run() || handoff.result.is_some() || !handoff.lookalikes.is_empty();
@@ -73,26 +79,21 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             return Verdict::Wait;
         }
         return found
-            .says(format!(
-                "the message lacks {}: Celery's worker took it from its queue, could not read it, and it is lost",
-                first.path()
-            ))
+            .says_with(LOST, [(key::MISSING, first.path())])
             .quote(quote::fact("broker", "the message was in the queue, and at a later look it was gone"))
-            .unless(slug::WORKER_SILENT, "a worker in another language may read such a message: then it ran, and sent no span")
+            .unless(
+                slug::WORKER_SILENT,
+                "a worker in another language may read such a message: then it ran, and sent no span",
+            )
             .needs("the worker's log: `Connection to broker lost` or `Can't decode message body`")
             .into();
     }
-    let becomes = if first.loses_the_message() {
-        "the worker that takes it will fail on it, and it will be lost"
-    } else {
-        "the worker that takes it puts it back and fails again, and takes nothing else until it is removed"
-    };
     found
         .severity(Severity::Warning)
-        .says(format!(
-            "the message lacks {}, which Celery's worker cannot do without: {becomes}",
-            first.path()
-        ))
+        .says_with(
+            if first.loses_the_message() { WILL_BE_LOST } else { WILL_STOP },
+            [(key::MISSING, first.path())],
+        )
         .needs("the worker's language: one that is not Celery's own may read such a message")
         .into()
 }
@@ -108,10 +109,7 @@ fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     Occurrence::likely()
         .about(handoff)
         .variant(variant(missing))
-        .says(format!(
-            "the message lacks {}: Celery's worker took it from its queue, could not read it, and it is lost",
-            first.path()
-        ))
+        .says_with(LOST, [(key::MISSING, first.path())])
         .quote(quote::span(producer))
         .quote(quote::fact(
             format!("messages of {}", producer.span.service()),
@@ -126,7 +124,7 @@ fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .into()
 }
 
-fn last_seen(handoff: &Handoff<'_>) -> crate::model::Timestamp {
+fn last_seen(handoff: &Handoff<'_>) -> Timestamp {
     handoff.delivery.map(|delivery| delivery.last().at).unwrap_or_default()
 }
 

@@ -13,6 +13,7 @@ mod message;
 mod missing;
 mod msgpack;
 mod pickle;
+mod plain;
 mod redact;
 pub mod redis_layout;
 mod result;
