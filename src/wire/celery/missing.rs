@@ -66,6 +66,8 @@ mod tests {
         })
     }
 
+    type Change = fn(&mut Value);
+
     fn missing(message: &Value) -> Vec<Part> {
         let text = message.to_string();
         missing_parts(&Envelope::decode(text.as_bytes()).expect("an envelope")).iter().collect()
@@ -74,7 +76,6 @@ mod tests {
     #[test]
     fn each_part_is_missed_by_itself() {
         assert_eq!(missing(&whole()), []);
-        type Change = fn(&mut Value);
         let changes: [(Change, Part); 12] = [
             (|message| drop(message.as_object_mut().unwrap().remove("properties")), Part::Properties),
             (|message| message["properties"]["delivery_tag"] = Value::Null, Part::DeliveryTag),
