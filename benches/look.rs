@@ -50,12 +50,13 @@ fn main() {
             }
         })
         .collect();
-    let (mut evidence, mut live) = (Evidence::default(), LiveBroker::new("here", Reading::default()));
+    let (mut evidence, mut live) =
+        (Evidence::default(), LiveBroker::new("here", Reading::default(), 8 << 20));
     let start = Timestamp::from_nanos(1_795_376_994_000_000_000);
     let mut look = |number: u32| {
         let at = start.after(Duration::from_millis(250) * number);
         let began = Instant::now();
-        live.look(&mut evidence, at, Some(at), &lines);
+        live.look(&mut evidence, at, Some(at), 0, &lines);
         began.elapsed()
     };
     let first = look(0);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
 use tracelink::evidence::{Evidence, Intake, Moment};
+use tracelink::live::Plan;
 use tracelink::model::{Event, Severity};
 use tracelink::wire::otlp::decode_json_documents;
 
@@ -65,7 +66,7 @@ fn the_stream_and_the_last_report_say_what_diagnose_says() {
         let expected = report(&whole, whole.clock(), Listing::default());
         // A request every two seconds, backwards too: much of it settles in between.
         for _ in 0..2 {
-            let mut watch = Watch::new(SETTLE, ROOMY);
+            let mut watch = Watch::new(SETTLE, Plan::for_evidence(ROOMY));
             let mut told = BTreeSet::new();
             let mut second = 0;
             for request in &requests {
@@ -91,7 +92,7 @@ fn the_stream_and_the_last_report_say_what_diagnose_says() {
 #[test]
 fn a_whole_hand_off_needs_no_settling() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
-    let mut watch = Watch::new(SETTLE, ROOMY);
+    let mut watch = Watch::new(SETTLE, Plan::for_evidence(ROOMY));
     requests(&case).iter().for_each(|request| take(&mut watch.evidence, request));
     let events = watch.round(at(0), PACE);
     assert!(matches!(&events[..], [Event::Traces { handoffs, .. }] if handoffs.len() == 1), "{events:?}");
@@ -113,7 +114,7 @@ fn what_is_let_go_invents_no_orphan_and_no_count_is_lost() {
         }
         text
     };
-    let mut watch = Watch::new(SETTLE, 1 << 20);
+    let mut watch = Watch::new(SETTLE, Plan::for_evidence(1 << 20));
     let mut told = BTreeSet::new();
     for number in 0..ORDERS {
         watch.set_time(Moment::at(Duration::from_millis(u64::from(number) * 100)));

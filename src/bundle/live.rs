@@ -25,6 +25,7 @@ pub struct LiveBroker {
     /// which no look has shown yet that they are gone.
     here: BTreeSet<Box<str>>,
     here_bytes: usize,
+    here_bound: usize,
     /// Entries that are no Celery message, the most of any look.
     foreign: u64,
 }
@@ -42,15 +43,17 @@ impl LiveBroker {
     /// How many messages are waited for to go.
     const HERE: usize = 100_000;
 
-    /// The broker of this name (`host:port/db`).
-    pub fn new(name: impl Into<String>, reading: Reading) -> Self {
+    /// The broker of this name (`host:port/db`). At most `remembered` bytes are
+    /// held of what the last look saw.
+    pub fn new(name: impl Into<String>, reading: Reading, remembered: usize) -> Self {
         let Reading { keep, options, naming } = reading;
         Self {
             name: name.into(),
             keep,
-            reader: RedisReader::new(naming, options).remembering(),
+            reader: RedisReader::new(naming, options).remembering(remembered / 2),
             here: BTreeSet::new(),
             here_bytes: 0,
+            here_bound: remembered / 2,
             foreign: 0,
         }
     }
@@ -58,11 +61,13 @@ impl LiveBroker {
     /// Takes a look: every key that was read at `at`, and the moment since which
     /// every key that is there was met (`None`: not all were looked for). A task
     /// whose message has gone is touched, so that it is given the time to run.
+    /// `left_out` is how many names there was no room for.
     pub fn look(
         &mut self,
         evidence: &mut Evidence,
         at: Timestamp,
         complete_since: Option<Timestamp>,
+        left_out: u64,
         lines: &[KeyLine<'_>],
     ) -> Change {
         // The same entries that are no message lie there at every look.
@@ -71,11 +76,17 @@ impl LiveBroker {
         self.reader.begin_look(&mut intake);
         lines.iter().for_each(|line| self.reader.announce(line, &mut intake));
         lines.iter().for_each(|line| self.reader.take(line, &mut intake));
-        let seen = Completeness { held: true, since: complete_since };
+        let seen = Completeness { held: true, since: complete_since, left_out };
         let passed_over = self.reader.end_look(seen, &mut intake);
         self.foreign = self.foreign.max(intake.foreign_entries());
 
-        let mut here: BTreeSet<Box<str>> = intake.into_seen().into_iter().collect();
+        let mut here_bytes = 0;
+        let mut has_room = |id: &str| {
+            here_bytes += Self::weight(id);
+            here_bytes <= self.here_bound
+        };
+        let seen = intake.into_seen().into_iter();
+        let mut here: BTreeSet<Box<str>> = seen.take_while(|id| has_room(id)).collect();
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.here) {
             if here.contains(&id) {
@@ -85,7 +96,7 @@ impl LiveBroker {
             // Of several attempts the last is the one that was here.
             match task.messages.last().map(|delivery| evidence.fate_of(delivery)) {
                 Some(Fate::Gone) => gone.push(id),
-                Some(Fate::Unknown) if here.len() < Self::HERE => drop(here.insert(id)),
+                Some(Fate::Unknown) if here.len() < Self::HERE && has_room(&id) => drop(here.insert(id)),
                 _ => {}
             }
         }
@@ -103,10 +114,10 @@ impl LiveBroker {
         let mut intake = intake.with_counted(u64::MAX).noting_seen();
         self.reader.hear(line, &mut intake);
         for id in intake.into_seen() {
-            if self.here.len() >= Self::HERE {
+            let bytes = Self::weight(&id);
+            if self.here.len() >= Self::HERE || self.here_bytes + bytes > self.here_bound {
                 break;
             }
-            let bytes = Self::weight(&id);
             if self.here.insert(id) {
                 self.here_bytes += bytes;
             }
@@ -166,12 +177,13 @@ mod tests {
     }
 
     fn look(live: &mut LiveBroker, evidence: &mut Evidence, second: u64, lines: &[KeyLine<'_>]) {
-        live.look(evidence, at(second), Some(at(second)), lines);
+        live.look(evidence, at(second), Some(at(second)), 0, lines);
     }
 
     #[test]
     fn what_lies_there_again_is_seen_again_and_what_changed_is_read() {
-        let (mut live, mut evidence) = (LiveBroker::new("here", Reading::default()), Evidence::default());
+        let (mut live, mut evidence) =
+            (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
         for second in 0..5 {
             look(&mut live, &mut evidence, second, &[list(&[envelope(false)])]);
             let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
@@ -193,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_was_let_go_meanwhile_is_read_anew() {
-        let mut live = LiveBroker::new("here", Reading::default());
+        let mut live = LiveBroker::new("here", Reading::default(), 1 << 20);
         let lines = [list(&[envelope(false)])];
         look(&mut live, &mut Evidence::default(), 0, &lines);
         let mut evidence = Evidence::default();
@@ -203,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_binding_that_comes_later_says_which_queue_a_held_message_is_of() {
-        let (mut live, mut evidence) = (LiveBroker::new("here", Reading::default()), Evidence::default());
+        let (mut live, mut evidence) =
+            (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
         for (second, queue) in [(0, "first"), (1, "first"), (2, "second")] {
             look(&mut live, &mut evidence, second, &[binding(queue), held()]);
             let last = evidence.brokers.last_looks().next().expect("a look");

@@ -162,7 +162,7 @@ fn inspect(
     intake.seen_twice(reading.seen_twice);
     tell_moved(&reading.moved, output);
     let is_whole = complete && !reading.stopped;
-    let seen = Completeness { held: is_whole, since: is_whole.then_some(now) };
+    let seen = Completeness { held: is_whole, since: is_whole.then_some(now), left_out: 0 };
     for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         if output.verbose {
             say(&format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));

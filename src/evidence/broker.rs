@@ -70,6 +70,34 @@ impl Look {
             + workers.sum::<usize>()
     }
 
+    /// Leaves queues out where it takes more than so many bytes, and says how
+    /// many. Those go first that are empty: of a queue that is not in it a look
+    /// says the same, as long as every queue was met.
+    fn leave_out(&mut self, bound: usize) -> u64 {
+        let bytes = self.bytes();
+        if bytes <= bound {
+            return 0;
+        }
+        let each = (bytes / self.queues.len().max(1)).max(1);
+        let mut surplus = (bytes - bound).div_ceil(each).min(self.queues.len());
+        let before = self.queues.len();
+        self.queues.retain(|_, depth| {
+            let goes = surplus > 0 && depth.complete && depth.ready == 0 && depth.unacked == 0;
+            surplus -= usize::from(goes);
+            !goes
+        });
+        if surplus > 0 {
+            // Of one that holds something it would say that it is empty.
+            self.complete_since = None;
+            self.queues.retain(|_, _| {
+                let goes = surplus > 0;
+                surplus -= usize::from(goes);
+                !goes
+            });
+        }
+        (before - self.queues.len()) as u64
+    }
+
     /// Leaves only what is asked of a look that is not the last one.
     fn thin(&mut self) {
         self.workers = None;
@@ -86,7 +114,7 @@ pub struct Routes {
     /// Queues that are bound, or seen.
     pub queues: BTreeSet<Box<str>>,
     /// Whether there were more names than are kept.
-    is_cut: bool,
+    pub(super) is_cut: bool,
 }
 
 impl Routes {
@@ -107,19 +135,22 @@ impl Routes {
         [&self.queues, &self.exchanges, &self.routing_keys].iter().any(|names| names.contains(destination))
     }
 
-    /// Takes over what a look shows, and says how many bytes it has grown by.
-    fn learn(&mut self, others: Self, queues: impl Iterator<Item = Arc<str>>) -> usize {
+    /// Takes over what a look shows as far as there is room, and says how many
+    /// bytes it has grown by and how many names were left out.
+    fn learn(&mut self, others: Self, queues: impl Iterator<Item = Arc<str>>, room: usize) -> (usize, u64) {
         self.is_cut |= others.is_cut;
-        let mut grown = 0;
+        let (mut grown, mut left_out) = (0, 0);
         let mut merge = |names: &mut BTreeSet<Box<str>>, name: Box<str>| {
             if names.contains(&name) {
                 return;
             }
-            if names.len() >= Self::NAMES {
+            let bytes = name_bytes(&name);
+            if names.len() >= Self::NAMES || grown + bytes > room {
                 self.is_cut = true;
+                left_out += 1;
                 return;
             }
-            grown += name_bytes(&name);
+            grown += bytes;
             names.insert(name);
         };
         others.exchanges.into_iter().for_each(|name| merge(&mut self.exchanges, name));
@@ -130,7 +161,7 @@ impl Routes {
                 merge(&mut self.queues, Box::from(&*queue));
             }
         }
-        grown
+        (grown, left_out)
     }
 }
 
@@ -166,15 +197,16 @@ struct Absence {
 }
 
 impl Absences {
-    /// Takes over what a look shows, and says how many bytes it has grown by.
-    fn learn(&mut self, look: &Look) -> usize {
+    /// Takes over what a look shows as far as there is room, and says how many
+    /// bytes it has grown by.
+    fn learn(&mut self, look: &Look, room: usize) -> usize {
         const QUEUE: usize = in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
         let before = self.queues.len();
         for queue in look.queues.keys() {
             if self.queues.contains_key(queue) {
                 continue;
             }
-            if self.queues.len() < Routes::NAMES {
+            if self.queues.len() < Routes::NAMES && (self.queues.len() - before + 1) * QUEUE <= room {
                 // No look before this one had it, so they say of it what they
                 // say of a queue that they do not know.
                 let absence = Absence { until: self.elsewhere, read: None };
@@ -226,17 +258,32 @@ pub struct Broker {
     absences: Absences,
     everywhere: Option<Timestamp>,
     bytes: usize,
+    /// How many of them are not of looks.
+    names_bytes: usize,
+    /// Looks that went for want of memory.
+    looks_let_go: u64,
+    /// The most names that a look showed and that were not kept.
+    names_left_out: u64,
 }
 
 impl Broker {
     /// How many looks are kept. A handful of snapshots is kept whole.
     pub const LOOKS: usize = 64;
 
-    fn file(&mut self, mut look: Look) {
+    /// Files a look; `bound` is how many bytes all of it may take.
+    fn file(&mut self, mut look: Look, bound: usize) {
         self.taken += 1;
-        self.bytes += self.absences.learn(&look);
+        let left_out = look.leave_out(bound / 4);
+        // Half of it is for names, half of that for where each queue was absent.
+        let room = |taken: usize| (bound / 2).saturating_sub(taken);
+        let absences = self.absences.learn(&look, room(self.names_bytes) / 2);
+        self.names_bytes += absences;
         self.everywhere = self.everywhere.max(look.complete_since);
-        self.bytes += self.routes.learn(std::mem::take(&mut look.routes), look.queues.keys().cloned());
+        let routes = std::mem::take(&mut look.routes);
+        let (grown, unknown) = self.routes.learn(routes, look.queues.keys().cloned(), room(self.names_bytes));
+        self.names_bytes += grown;
+        self.bytes += absences + grown;
+        self.names_left_out = self.names_left_out.max(left_out.max(unknown));
         let place = self.looks.partition_point(|earlier| *earlier <= look);
         if place < self.looks.len() {
             look.thin();
@@ -250,6 +297,19 @@ impl Broker {
         if self.looks.len() > Self::LOOKS {
             self.let_one_go();
         }
+        while self.bytes > bound && self.looks.len() > 1 {
+            if self.looks.len() > 2 {
+                self.let_one_go();
+            } else {
+                self.bytes -= self.looks.remove(0).bytes();
+            }
+            self.looks_let_go += 1;
+        }
+    }
+
+    /// Says that so many names were left out before a look was taken.
+    fn left_out(&mut self, names: u64) {
+        self.names_left_out = self.names_left_out.max(names);
     }
 
     /// Lets the look go that is missed least: the one with the closest
@@ -311,14 +371,40 @@ impl Broker {
 #[derive(Default, Debug)]
 pub struct Brokers {
     brokers: Vec<Broker>,
+    /// How many bytes they may take; `None` where there is no bound.
+    bound: Option<usize>,
 }
 
 impl Brokers {
     /// Files a look in the history of the broker of this name.
     pub fn insert(&mut self, name: &str, look: Look) -> usize {
         let index = self.index(name);
-        self.brokers[index].file(look);
+        let bound = self.bound.map_or(usize::MAX, |bound| bound / self.brokers.len());
+        self.brokers[index].file(look, bound);
         index
+    }
+
+    /// From now on they take at most about so many bytes: looks that are missed
+    /// the least go, and names that find no room are left out.
+    pub const fn bound(&mut self, bytes: usize) {
+        self.bound = Some(bytes);
+    }
+
+    /// Says that so many names were left out of a look before it was taken.
+    pub fn left_out(&mut self, broker: &str, names: u64) {
+        let index = self.index(broker);
+        self.brokers[index].left_out(names);
+    }
+
+    /// How many looks went for want of memory.
+    pub fn looks_let_go(&self) -> u64 {
+        self.brokers.iter().map(|broker| broker.looks_let_go).sum()
+    }
+
+    /// How many names of queues, exchanges and routing keys were not kept for
+    /// want of memory.
+    pub fn names_left_out(&self) -> u64 {
+        self.brokers.iter().map(|broker| broker.names_left_out).sum()
     }
 
     fn index(&mut self, name: &str) -> usize {

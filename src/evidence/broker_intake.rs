@@ -147,6 +147,13 @@ impl BrokerSink for BrokerIntake<'_> {
         let mut look = std::mem::replace(&mut self.look, look);
         look.unacked_complete = completeness.held;
         look.complete_since = completeness.since.map(|since| since.min(look.at));
+        if completeness.left_out > 0 {
+            // What was left out may be what seems to be missing.
+            look.unacked_complete = false;
+            look.complete_since = None;
+            look.routes.is_cut = true;
+            self.evidence.brokers.left_out(&self.broker, completeness.left_out);
+        }
         self.evidence.brokers.insert(&self.broker, look);
     }
 }

@@ -22,6 +22,10 @@ pub struct Exports {
     /// The request that spans come in at the moment, by its number.
     current: Option<(u32, Request)>,
     services: Vec<(Arc<str>, Seen)>,
+    /// How many bytes they may take; `None` where there is no bound.
+    bound: Option<usize>,
+    /// Pairs of requests, over all services.
+    pairs: usize,
 }
 
 #[derive(Clone, Copy, Default, Debug)]
@@ -89,6 +93,22 @@ impl Exports {
     const EXAMPLES: usize = 5;
     const SERVICES: usize = 1_000;
 
+    /// A request, with its place in the order of all and of its service.
+    const REQUEST: usize = 2 * (size_of::<(u32, Request)>() + 16);
+    const PAIR: usize = 2 * size_of::<((u32, u32), u64)>();
+
+    /// From now on they take at most about so many bytes. The oldest requests are
+    /// forgotten first.
+    pub const fn bound(&mut self, bytes: usize) {
+        self.bound = Some(bytes);
+    }
+
+    /// How many of something may be kept of which so many are kept unless there
+    /// is a bound; half of the bound is for each of two kinds.
+    fn most(&self, most: usize, bytes_of_each: usize) -> usize {
+        self.bound.map_or(most, |bound| most.min(bound / 2 / bytes_of_each))
+    }
+
     /// The place of a service, to file its spans under. Those past
     /// [`Exports::SERVICES`] share the last place.
     pub fn service(&mut self, name: &Arc<str>) -> usize {
@@ -113,6 +133,7 @@ impl Exports {
         current.is_mixed |= current.service != service;
         current.digest = current.digest.wrapping_add(digest);
         current.spans += 1;
+        let has_room = self.bound.is_none_or(|bound| self.pairs < bound / 2 / Self::PAIR);
         let Some((_, seen)) = self.services.get_mut(service) else { return };
         if seen.last_request != Some(request) {
             seen.last_request = Some(request);
@@ -122,8 +143,14 @@ impl Exports {
             Arrival::New => return,
             Arrival::Again { first_request } => {
                 let pair = (first_request.min(request), first_request.max(request));
-                if seen.pairs.len() < Self::PAIRS || seen.pairs.contains_key(&pair) {
-                    *seen.pairs.entry(pair).or_default() += 1;
+                let has_room = has_room && seen.pairs.len() < Self::PAIRS;
+                match seen.pairs.get_mut(&pair) {
+                    Some(spans) => *spans += 1,
+                    None if has_room => {
+                        seen.pairs.insert(pair, 1);
+                        self.pairs += 1;
+                    }
+                    None => {}
                 }
             }
             Arrival::Rewritten { .. } => seen.rewritten += 1,
@@ -139,7 +166,7 @@ impl Exports {
     fn request(&mut self, number: u32) -> &mut Request {
         if let Some((before, done)) = self.current.take_if(|(current, _)| *current != number) {
             self.requests.insert(before, done);
-            if self.requests.len() > Self::REQUESTS {
+            if self.requests.len() > self.most(Self::REQUESTS, Self::REQUEST) {
                 self.forget_oldest();
             }
         }
@@ -162,11 +189,7 @@ impl Exports {
 
     /// About how many bytes are kept of the requests.
     pub fn bytes(&self) -> usize {
-        /// A request, with its place in the order of all and of its service.
-        const REQUEST: usize = 2 * (size_of::<(u32, Request)>() + 16);
-        const PAIR: usize = 2 * size_of::<((u32, u32), u64)>();
-        let pairs: usize = self.services.iter().map(|(_, seen)| seen.pairs.len()).sum();
-        self.requests.len() * REQUEST + pairs * PAIR
+        self.requests.len() * Self::REQUEST + self.pairs * Self::PAIR
     }
 
     /// How many requests brought spans.

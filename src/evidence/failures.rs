@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::weight::{allocation, in_tree};
+
 /// The first kinds that were seen. They are names from outside, which may be
 /// another one each time.
 #[derive(Default, Debug)]
@@ -17,6 +19,11 @@ impl Failures {
         if self.kinds.len() < Self::MOST && !self.kinds.contains(kind) {
             self.kinds.insert(kind.into());
         }
+    }
+
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.kinds.iter().map(|kind| in_tree(size_of::<Box<str>>()) + allocation(kind.len())).sum()
     }
 
     /// Whether this kind is told apart from all others.

@@ -153,6 +153,11 @@ impl Evidence {
             + self.processes.bytes()
             + self.names.bytes()
             + self.exports.bytes()
+            + self.brokers.bytes()
+            + self.census.bytes()
+            + self.receiver.bytes()
+            + self.failures.bytes()
+            + self.invalid.values().map(super::InvalidSpans::bytes).sum::<usize>()
     }
 
     /// Whether everything that came has settled.

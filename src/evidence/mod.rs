@@ -7,6 +7,7 @@
 //! holds by [`BrokerIntake`]) and decodes nothing.
 
 mod age;
+mod bounds;
 mod broker;
 mod broker_intake;
 mod exports;
@@ -28,6 +29,7 @@ mod tasks;
 use std::sync::Arc;
 
 pub use age::{Age, Ages, Moment, Unit};
+pub use bounds::Bounds;
 pub use broker::{Broker, Brokers, Look, Routes, Sight};
 pub use broker_intake::{BrokerIntake, Keep};
 pub use exports::{Exports, Repeats};
@@ -44,6 +46,7 @@ pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace}
 pub use task_names::TaskNames;
 pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};
 
+use crate::model::weight::{allocation, in_tree};
 use crate::model::{Invalid, Message, ParentOrigin, Resource, Span, SpanKind, TaskResult, Timestamp};
 
 /// Everything that is known.
@@ -91,7 +94,29 @@ pub struct InvalidSpans {
     pub examples: std::collections::BTreeSet<Box<str>>,
 }
 
+impl InvalidSpans {
+    /// About how many bytes they take.
+    fn bytes(&self) -> usize {
+        let names = self.services.iter().chain(&self.examples);
+        names.map(|name| name_in_tree(name)).sum()
+    }
+}
+
+/// What a name takes in a set.
+fn name_in_tree(name: &str) -> usize {
+    in_tree(size_of::<Box<str>>()) + allocation(name.len())
+}
+
 impl Evidence {
+    /// From now on it is held to these bounds, and what it is made of stands in
+    /// line to be let go. Evidence from files is as large as they are.
+    pub fn watch(&mut self, bounds: &Bounds) {
+        self.ages.watch(bounds.marks);
+        self.brokers.bound(bounds.brokers);
+        self.processes.bound(bounds.senders / 2);
+        self.exports.bound(bounds.senders / 2);
+    }
+
     /// Takes a span that came in the request of number `request`.
     pub fn saw_span(&mut self, span: &Span<'_>, sender: &Sender, request: u32) -> Arrival {
         let process = &sender.process;

@@ -82,7 +82,8 @@ impl Activity {
     /// How many peers are remembered a process.
     const NAMES: usize = 64;
 
-    fn saw(&mut self, span: &Span<'_>, now: Moment) {
+    /// Takes a span; `intervals` is how many requests may be remembered.
+    fn saw(&mut self, span: &Span<'_>, now: Moment, intervals: usize) {
         self.spans += 1;
         self.heard = now;
         self.last_start = self.last_start.max(span.start);
@@ -90,9 +91,10 @@ impl Activity {
         match span.kind {
             SpanKind::Server => {
                 self.servers += 1;
-                if self.requests.len() >= Self::INTERVALS {
+                if self.requests.len() >= intervals {
                     // The earliest tenth goes at a time, so that each insertion is cheap.
-                    self.requests.drain(..Self::INTERVALS / 10);
+                    self.requests.drain(..self.requests.len() - intervals + intervals / 10 + 1);
+                    self.requests.shrink_to(intervals);
                 }
                 let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
                 self.requests.insert(place, (span.start, span.end));
@@ -207,11 +209,37 @@ pub struct Processes {
     known: Vec<(Arc<Process>, Activity)>,
     /// Further processes, past [`Processes::LIMIT`], of which only the number is kept.
     pub beyond: u64,
+    /// How many bytes they may take; `None` where there is no bound.
+    bound: Option<usize>,
 }
 
 impl Processes {
     /// How many processes are told apart. A resource is hostile input too.
     pub const LIMIT: usize = 10_000;
+    /// About what a process takes beside the requests that are remembered of it.
+    const EACH: usize = 1024;
+    /// How many requests are remembered of each process, be there ever so many.
+    const FEWEST: usize = 16;
+
+    /// From now on they take at most about so many bytes. Processes come first;
+    /// the requests that are remembered share what is left.
+    pub const fn bound(&mut self, bytes: usize) {
+        self.bound = Some(bytes);
+    }
+
+    /// How many processes are told apart.
+    fn limit(&self) -> usize {
+        const LEAST: usize = Processes::EACH + Processes::FEWEST * size_of::<(Timestamp, Timestamp)>();
+        self.bound.map_or(Self::LIMIT, |bytes| Self::LIMIT.min(bytes / LEAST))
+    }
+
+    /// How many requests are remembered of each.
+    fn intervals(&self) -> usize {
+        let Some(bytes) = self.bound else { return Activity::INTERVALS };
+        let left = bytes.saturating_sub(self.known.len() * Self::EACH);
+        let each = left / size_of::<(Timestamp, Timestamp)>() / self.known.len().max(1);
+        each.clamp(Self::FEWEST, Activity::INTERVALS)
+    }
 
     /// The sender that a resource speaks of; `service` is the place of its
     /// service among those that export.
@@ -227,7 +255,7 @@ impl Processes {
 
     fn insert(&mut self, process: Process) -> (Arc<Process>, Option<usize>) {
         let process = Arc::new(process);
-        if self.known.len() >= Self::LIMIT {
+        if self.known.len() >= self.limit() {
             self.beyond += 1;
             return (process, None);
         }
@@ -238,15 +266,15 @@ impl Processes {
     }
 
     pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, now: Moment) {
+        let intervals = self.intervals();
         if let Some((_, activity)) = sender.number.and_then(|number| self.known.get_mut(number)) {
-            activity.saw(span, now);
+            activity.saw(span, now, intervals);
         }
     }
 
     /// About how many bytes they take.
     pub fn bytes(&self) -> usize {
-        const EACH: usize = 1024;
-        self.known.len() * EACH
+        self.known.len() * Self::EACH
             + self.known.iter().map(|(_, activity)| activity.requests.capacity() * 16).sum::<usize>()
     }
 
@@ -312,12 +340,37 @@ mod tests {
     fn open_requests_are_found_whatever_the_order_of_arrival() {
         let mut activity = Activity::default();
         for (start, end) in [(50, 60), (10, 40), (20, 30)] {
-            activity.saw(&request(start, end), Moment::default());
+            activity.saw(&request(start, end), Moment::default(), Activity::INTERVALS);
         }
         for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
             assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");
         }
         assert!((activity.busy_share() - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_bound_is_shared_by_all_processes() {
+        const BYTES: usize = 64 << 10;
+        let mut processes = Processes::default();
+        processes.bound(BYTES);
+        for start in 0..100_u64 {
+            for number in 0..20 {
+                let resource = Resource { pid: Some(number), ..Resource::default() };
+                let sender = processes.sender(&resource, |_| 0);
+                (0..10).for_each(|of| {
+                    processes.saw(&sender, &request(start * 10 + of, start * 10 + of), Moment::default());
+                });
+            }
+        }
+        assert_eq!((processes.known.len(), processes.beyond), (20, 0));
+        assert!(processes.bytes() <= BYTES * 5 / 4, "{} bytes", processes.bytes());
+        assert!(
+            processes.known.iter().all(|(_, activity)| activity.has_open_request(Timestamp::from_nanos(999)))
+        );
+        (20..200).for_each(|number| {
+            processes.sender(&Resource { pid: Some(number), ..Resource::default() }, |_| 0);
+        });
+        assert!(processes.beyond > 0 && processes.known.len() < 64);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::model::weight::{allocation, in_tree};
+
 /// How a request ended at the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Outcome {
@@ -132,6 +134,14 @@ impl ReceiverLog {
                 names.insert(name.into());
             }
         }
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let names =
+            self.outcomes.values().flat_map(|requests| requests.agents.iter().chain(&requests.targets));
+        let names = names.map(|name| in_tree(size_of::<Box<str>>()) + allocation(name.len()));
+        self.outcomes.len() * in_tree(size_of::<(Outcome, Requests)>()) + names.sum::<usize>()
     }
 
     pub fn of(&self, outcome: Outcome) -> Option<&Requests> {

@@ -4,12 +4,14 @@
 //! Events, reports and notices are handed to whoever shows them. Nothing here
 //! prints, and nothing here knows who reads.
 
+mod memory;
 mod notice;
 mod rounds;
 mod saving;
 mod session;
 mod watching;
 
+pub use memory::{Plan, Uses};
 pub use notice::{Notice, Notices};
 pub use rounds::{Audience, End, Ending, Outside, attend, close};
 pub use saving::Saving;

@@ -21,6 +21,8 @@ pub struct Saving {
     folder: PathBuf,
     jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
+    /// How many bytes may wait for the disk.
+    limit: usize,
     lost: Arc<Lost>,
     snapshots: AtomicU64,
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
@@ -65,8 +67,8 @@ impl Job {
     /// How many bytes it holds.
     fn weight(&self) -> usize {
         match self {
-            Self::Spans(export) => export.bytes(),
-            Self::Receiver(line) => line.len(),
+            Self::Spans(export) => size_of::<Self>() + export.bytes(),
+            Self::Receiver(line) => size_of::<Self>() + line.len(),
             Self::Snapshot { lines, .. } => lines.iter().map(KeyLine::weight).sum(),
             Self::Overheard { line, .. } => line.weight(),
             Self::End => 0,
@@ -75,17 +77,16 @@ impl Job {
 }
 
 impl Saving {
-    /// How many bytes may wait for the disk.
-    const WAITING: usize = 64 << 20;
     /// How many looks at a broker are kept.
     const SNAPSHOTS: u64 = 10_000;
 
-    /// Makes the folder, which must hold no bundle yet.
+    /// Makes the folder, which must hold no bundle yet. At most `limit` bytes wait
+    /// for the disk.
     ///
     /// # Errors
     ///
     /// [`WriteError`], where the folder cannot be made, or holds one.
-    pub fn start(folder: &Path) -> Result<Self, WriteError> {
+    pub fn start(folder: &Path, limit: usize) -> Result<Self, WriteError> {
         let bundle = BundleWriter::open(folder)?;
         let (jobs, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -96,6 +97,7 @@ impl Saving {
             folder: folder.to_owned(),
             jobs,
             waiting,
+            limit,
             lost,
             snapshots: AtomicU64::new(0),
             writer: Mutex::new(Some(writer)),
@@ -104,7 +106,7 @@ impl Saving {
 
     fn offer(&self, job: Job) {
         let bytes = job.weight();
-        if self.waiting.load(Ordering::Relaxed).saturating_add(bytes) > Self::WAITING {
+        if self.waiting.load(Ordering::Relaxed).saturating_add(bytes) > self.limit {
             self.lost.waiting.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -145,6 +147,12 @@ impl Saving {
     /// Saves what was overheard at a time.
     pub fn overheard(&self, broker: &str, at: Timestamp, line: KeyLine<'static>) {
         self.offer(Job::Overheard { broker: broker.to_owned(), at, line });
+    }
+
+    /// How many requests and looks were not saved.
+    pub fn not_saved(&self) -> u64 {
+        let Lost { waiting, unwritable, looks } = &*self.lost;
+        [waiting, unwritable, looks].iter().map(|lost| lost.load(Ordering::Relaxed)).sum()
     }
 
     /// Takes away what [`Saving::start`] made, where nothing was saved.

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
+use super::memory::Plan;
 use super::notice::{Notice, Notices};
 use super::saving::Saving;
 use crate::bundle::{Export, RequestEnd};
@@ -32,12 +35,11 @@ pub struct Session {
     forwarder: Option<Forwarder>,
     saving: Option<Saving>,
     notices: Arc<dyn Notices>,
+    plan: Plan,
     pub bodies: Arc<Budget>,
 }
 
 impl Session {
-    /// The share of the memory that requests may take while they are read.
-    const BODIES: usize = 4;
     /// A thorough round costs as much as is held, so it may take at most this
     /// part of the time.
     const THOROUGH: u32 = 20;
@@ -47,21 +49,21 @@ impl Session {
     #[allow(clippy::disallowed_methods, reason = "here the receiver's clock begins")]
     pub fn new(
         settle: Duration,
-        memory: usize,
+        plan: &Plan,
         forwarder: Option<Forwarder>,
         saving: Option<Saving>,
         notices: Arc<dyn Notices>,
     ) -> Self {
-        let bodies = memory / Self::BODIES;
         Self {
-            watch: Mutex::new(Watch::new(settle, memory - bodies)),
+            watch: Mutex::new(Watch::new(settle, plan.evidence)),
             started: Instant::now(),
             last_arrival: AtomicU64::new(0),
             next_thorough: AtomicU64::new(0),
             forwarder,
             saving,
             notices,
-            bodies: Arc::new(Budget::new(bodies)),
+            plan: *plan,
+            bodies: Arc::new(Budget::new(plan.bodies)),
         }
     }
 
@@ -87,6 +89,11 @@ impl Session {
 
     pub fn saving(&self) -> Option<&Saving> {
         self.saving.as_ref()
+    }
+
+    /// What each part of it may hold.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// Hands out what happened.
@@ -137,7 +144,9 @@ impl Session {
     pub fn report(&self, listing: Listing) -> Report {
         let mut watch = self.watch();
         watch.evidence.receiver.listened = Some(self.age());
-        watch.report(listing)
+        let mut report = watch.report(listing);
+        report.limits.not_saved = self.saving.as_ref().map_or(0, Saving::not_saved);
+        report
     }
 
     fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
@@ -206,7 +215,8 @@ impl Inbox for Session {
             forwarder.offer(request.signal, request.encoding, request.body);
         }
         if let (Some(saving), Signal::Traces) = (&self.saving, request.signal) {
-            let body = request.body.clone();
+            // It may be a small part of a large buffer, which no one counts.
+            let body = Bytes::copy_from_slice(request.body);
             saving.spans(match request.encoding {
                 Encoding::Protobuf => Export::Protobuf(body),
                 Encoding::Json => Export::Json(body),

@@ -71,10 +71,13 @@ impl Watching {
     /// [`BrokerError`], where the broker cannot be reached or read, or may not
     /// be overheard.
     pub fn start(session: &Arc<Session>, target: &Target) -> Result<Self, BrokerError> {
+        let usual = WatchOptions::default();
         let options = WatchOptions {
             key_prefix: target.naming.prefix.clone(),
             result_prefix: target.result_prefix.clone(),
-            ..WatchOptions::default()
+            bytes: usual.bytes.min(session.plan().look as u64),
+            keys: usual.keys.min(session.plan().keys),
+            ..usual
         };
         let watch = Watch::open(&target.broker, target.result_backend.as_ref(), options)?;
         let monitor = target
@@ -85,7 +88,7 @@ impl Watching {
             Reading { keep: Keep::Each, options: ReadOptions::default(), naming: target.naming.clone() };
         let feed = Arc::new(Feed {
             session: Arc::clone(session),
-            live: Mutex::new(LiveBroker::new(target.broker.name(), reading)),
+            live: Mutex::new(LiveBroker::new(target.broker.name(), reading, session.plan().remembered)),
             name: target.broker.name(),
             every: target.every,
             stop: AtomicBool::new(false),
@@ -231,7 +234,8 @@ impl Feed {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watch = self.session.watch();
         self.session.set_time(&mut watch);
-        live.look(&mut watch.evidence, glimpse.at, glimpse.complete_since, &glimpse.lines);
+        let Glimpse { at, complete_since, left_out, lines, .. } = glimpse;
+        live.look(&mut watch.evidence, *at, *complete_since, *left_out, lines);
         watch.make_room();
     }
 

@@ -327,4 +327,25 @@ pub struct Limits {
     pub messages_not_read: u64,
     /// Messages that were read twice because the list moved.
     pub messages_seen_twice: u64,
+    /// Looks at brokers that were let go for want of memory.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub evicted_looks: u64,
+    /// Names of queues and other keys of brokers, and of processes, that found no
+    /// room in the memory.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub names_not_kept: u64,
+    /// Findings that found no room while evidence came in. The report is made
+    /// anew of what is there.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub findings_not_kept: u64,
+    /// Requests and looks that were not written to the bundle of `--save`.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub not_saved: u64,
+}
+
+/// What has never happened is left out, so that a report without it is as it
+/// always was.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_none_left_out(count: &u64) -> bool {
+    *count == 0
 }

@@ -25,6 +25,11 @@ impl Sample {
     /// within a hundredth of a percent.
     pub const LIMIT: usize = 1 << 16;
 
+    /// How many bytes the values take.
+    pub const fn bytes(&self) -> usize {
+        self.values.capacity() * size_of::<f64>()
+    }
+
     pub fn add(&mut self, value: f64) {
         if self.count.is_multiple_of(self.stride) {
             if self.values.len() == Self::LIMIT {

@@ -128,4 +128,7 @@ pub struct Completeness {
     /// The moment since which every queue that is there was met, so that one that
     /// was not told is empty. `None` where not all were looked for.
     pub since: Option<Timestamp>,
+    /// How many names were left out because there is no room for them. Then
+    /// nothing is said of what is not in the look.
+    pub left_out: u64,
 }

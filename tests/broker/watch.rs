@@ -29,7 +29,7 @@ pub fn look(watch: &mut Watch, unfinished: &[String]) -> Glimpse {
 /// Looks, and takes what is seen.
 pub fn take(watch: &mut Watch, live: &mut LiveBroker, evidence: &mut Evidence) -> Vec<Box<str>> {
     let glimpse = look(watch, &[]);
-    live.look(evidence, glimpse.at, glimpse.complete_since, &glimpse.lines).gone
+    live.look(evidence, glimpse.at, glimpse.complete_since, glimpse.left_out, &glimpse.lines).gone
 }
 
 pub fn fate(evidence: &Evidence, id: &str) -> Fate {
@@ -130,13 +130,15 @@ fn looks_that_see_the_same_grow_nothing() {
     let mut redis = server.connection();
     redis.lpush::<_, _, ()>("celery", "no message").expect("it listens");
     let mut watch = watch(&server, WatchOptions::default());
-    let (mut live, mut evidence) = (LiveBroker::new("redis", Reading::default()), Evidence::default());
+    let (mut live, mut evidence) =
+        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let unfinished = ["1", "2", "3", "4"].map(str::to_owned);
     let mut sizes = BTreeSet::new();
     for round in 0..200 {
         let glimpse = look(&mut watch, &unfinished);
         assert_eq!((glimpse.is_news, glimpse.long_results), (round == 0, 1));
-        let change = live.look(&mut evidence, glimpse.at, glimpse.complete_since, &glimpse.lines);
+        let change =
+            live.look(&mut evidence, glimpse.at, glimpse.complete_since, glimpse.left_out, &glimpse.lines);
         assert!(change.gone.is_empty(), "{change:?}");
         if round >= 70 {
             sizes.insert((

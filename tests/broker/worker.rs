@@ -88,7 +88,8 @@ fn a_message_waits_is_held_and_is_gone_and_its_result_appears() {
     let server = RedisServer::start(&[]);
     let url = server.url(0);
     let conf = r#"{"task_acks_late": true, "worker_prefetch_multiplier": 1}"#;
-    let (mut live, mut evidence) = (LiveBroker::new("redis", Reading::default()), Evidence::default());
+    let (mut live, mut evidence) =
+        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     take(&mut watch, &mut live, &mut evidence);
     let slow = publish(&url, conf, &["shop.slow", "1"]).remove(0);
@@ -112,7 +113,7 @@ fn a_message_waits_is_held_and_is_gone_and_its_result_appears() {
     {
         assert!(Instant::now() < deadline, "no result");
         let glimpse = look(&mut watch, std::slice::from_ref(&slow));
-        live.look(&mut evidence, glimpse.at, glimpse.complete_since, &glimpse.lines);
+        live.look(&mut evidence, glimpse.at, glimpse.complete_since, glimpse.left_out, &glimpse.lines);
     }
     drop(worker);
 }
@@ -121,7 +122,8 @@ fn a_message_waits_is_held_and_is_gone_and_its_result_appears() {
 fn an_eta_task_is_scheduled_and_a_warm_shutdown_gives_it_back() {
     let server = RedisServer::start(&[]);
     let url = server.url(0);
-    let (mut live, mut evidence) = (LiveBroker::new("redis", Reading::default()), Evidence::default());
+    let (mut live, mut evidence) =
+        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     let later = publish(&url, "{}", &["shop.quick", "1", r#"{"countdown": 3600}"#]).remove(0);
     take(&mut watch, &mut live, &mut evidence);
@@ -144,7 +146,8 @@ fn priorities_and_a_prefix_are_one_queue() {
     let server = RedisServer::start(&[]);
     let url = server.url(0);
     let conf = r#"{"broker_transport_options": {"global_keyprefix": "shop:"}}"#;
-    let (mut live, mut evidence) = (LiveBroker::new("redis", Reading::default()), Evidence::default());
+    let (mut live, mut evidence) =
+        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch =
         watch(&server, WatchOptions { key_prefix: Some("shop:".to_owned()), ..WatchOptions::default() });
     take(&mut watch, &mut live, &mut evidence);
@@ -171,7 +174,8 @@ fn monitor_hears_every_message_that_polling_misses() {
     let server = RedisServer::start(&[]);
     let url = server.url(0);
     let worker = Worker::start(&url, "{}", &[]);
-    let (mut live, mut evidence) = (LiveBroker::new("redis", Reading::default()), Evidence::default());
+    let (mut live, mut evidence) =
+        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     until(&mut watch, &mut live, &mut evidence, "the worker is there", |evidence| {
         evidence.brokers.last_looks().any(tracelink::evidence::Look::has_worker)

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tracelink::diagnosis::{Listing, Pace, Watch, report_expecting};
 use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep, Moment, Outcome};
+use tracelink::live::Plan;
 use tracelink::model::{Finding, Report, Timestamp};
 use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
@@ -77,7 +78,7 @@ impl Scene {
         reader.begin_look(&mut intake);
         bindings.iter().for_each(|line| reader.announce(line, &mut intake));
         lines.iter().for_each(|line| reader.take(line, &mut intake));
-        reader.end_look(Completeness { held: true, since: Some(at) }, &mut intake);
+        reader.end_look(Completeness { held: true, since: Some(at), left_out: 0 }, &mut intake);
         self
     }
 
@@ -133,7 +134,7 @@ impl Scene {
 
     /// What a watch has said, so many seconds after all of it came.
     pub fn findings_after(self, seconds: u64) -> Vec<Finding> {
-        let mut watch = Watch::new(Duration::from_secs(6), 1 << 30);
+        let mut watch = Watch::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
         watch.evidence.patience = Duration::from_secs(6);
         let pace = Pace { shown: 100, again: 100, thorough: true };

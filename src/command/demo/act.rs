@@ -11,7 +11,7 @@ use crate::cli;
 use crate::command::SaidAloud;
 use crate::demo::{Event, Otlp};
 use crate::diagnosis::Listing;
-use crate::live::{Session, Target, Watching};
+use crate::live::{Plan, Session, Target, Uses, Watching};
 use crate::model::{Report, Severity};
 use crate::receiver::{Doors, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
@@ -57,7 +57,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Acts a part out, and judges what it left.
 pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::Result<Acted> {
-    let session = Arc::new(Session::new(SETTLE, MEMORY, None, None, Arc::new(SaidAloud)));
+    let plan = Plan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
+    let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
     let any = Some(([127, 0, 0, 1], 0).into());
     let doors = Doors { grpc: any, http: any, both: None };
     let receiver =

@@ -17,21 +17,23 @@ use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
-use crate::live::{self, Audience, End, Ending, Outside, Saving, Session, Target, Watching};
+use crate::live::{self, Audience, End, Ending, Outside, Plan, Saving, Session, Target, Uses, Watching};
 use crate::receiver::{Doors, Forwarder, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
 
-/// The part of the memory in which requests wait to be sent on.
-const WAITING: usize = 8;
 /// How long requests in flight may take at the end.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
-    let waiting = if args.forward.is_some() { args.max_memory / WAITING } else { 0 };
-    let forwarder = args.forward.as_deref().map(|url| forward(url, args, waiting)).transpose()?;
-    let saving = args.save.as_deref().map(Saving::start).transpose()?;
-    let memory = args.max_memory - waiting;
-    let session = Arc::new(Session::new(args.settle, memory, forwarder, saving, Arc::new(SaidAloud)));
+    let uses = Uses {
+        forwards: args.forward.is_some(),
+        saves: args.save.is_some(),
+        watches_broker: args.broker.as_deref().is_some_and(|url| !url.is_empty()),
+    };
+    let plan = Plan::new(args.max_memory, uses);
+    let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
+    let saving = args.save.as_deref().map(|folder| Saving::start(folder, plan.saving)).transpose()?;
+    let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::new(SaidAloud)));
     session.watch().expect_handoffs(args.expect_handoffs);
     let mut printer = Printer::new(output, outputs, !args.command.is_empty());
     let Listening { receiver, watching, mut signals, mut wrapped } = match open(args, &session, &mut printer)

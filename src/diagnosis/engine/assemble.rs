@@ -106,6 +106,8 @@ pub(super) fn limits(evidence: &Evidence) -> Limits {
         evicted_traces: evidence.evicted_traces,
         rejected_spans: evidence.rejected_spans,
         messages_seen_twice: evidence.seen_twice,
+        evicted_looks: evidence.brokers.looks_let_go(),
+        names_not_kept: evidence.brokers.names_left_out() + evidence.processes.beyond,
         ..Limits::default()
     }
 }

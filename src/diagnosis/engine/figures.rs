@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::proof::Proof;
 use crate::evidence::{Handoff, Trace};
+use crate::model::weight::{allocation, in_tree};
 use crate::model::{RetryShare, Sample, SpanKind, Timestamp};
 
 /// The figures so far.
@@ -29,6 +30,13 @@ pub struct Figures {
 impl Figures {
     /// How many kinds of exceptions are told apart; their names come from outside.
     const FAILURES: usize = 1_000;
+
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        let failures =
+            self.failures.keys().map(|kind| in_tree(size_of::<(String, u64)>()) + allocation(kind.len()));
+        self.end_to_end_ms.bytes() + self.queue_wait_ms.bytes() + failures.sum::<usize>()
+    }
 
     pub fn saw_trace(&mut self, trace: &Trace) {
         let ran = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);

@@ -95,6 +95,13 @@ impl Findings {
         id
     }
 
+    /// About how many bytes they take.
+    pub fn bytes(&self) -> usize {
+        /// One with a handful of names and quotes.
+        const FINDING: usize = 8 << 10;
+        self.known.len() * FINDING
+    }
+
     /// In the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.known.values()

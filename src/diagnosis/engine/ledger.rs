@@ -15,6 +15,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// About how many bytes the conclusions take.
+    pub fn bytes(&self) -> usize {
+        self.findings.bytes() + self.figures.bytes()
+    }
+
     /// Whether a finding speaks for hand-offs of this task.
     pub(super) fn explains(&self, task: &str) -> bool {
         self.of_handoffs().any(|finding| finding.tasks.contains(task))

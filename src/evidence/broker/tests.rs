@@ -35,7 +35,7 @@ prop_compose! {
 
 fn broker_of(looks: impl IntoIterator<Item = Look>) -> Broker {
     let mut broker = Broker::default();
-    looks.into_iter().for_each(|look| broker.file(look));
+    looks.into_iter().for_each(|look| broker.file(look, usize::MAX));
     broker
 }
 
@@ -116,7 +116,7 @@ fn where_messages_went_is_known_from_looks_that_were_let_go() {
             look.routes.exchanges.insert("shop".into());
             look.queues.insert("orders".into(), QueueDepth::default());
         }
-        broker.file(look);
+        broker.file(look, usize::MAX);
     }
     assert!(broker.looks().iter().all(|look| look.at != at(500)), "it was let go");
     assert!(broker.routes(Some("shop"), "any") && broker.routes(None, "orders"));
@@ -132,7 +132,47 @@ fn more_names_than_are_kept_say_nothing() {
     for number in 0..=Routes::NAMES {
         look.queues.insert(format!("q{number:06}").into(), QueueDepth::default());
     }
-    broker.file(look);
+    broker.file(look, usize::MAX);
     assert!(broker.routes(None, "unheard of"), "it may be among those that were let go");
     assert!(broker.shows_gone("q000000", at(0)) && !broker.shows_gone("unheard of", at(0)));
+}
+
+/// A thousand queues, every hundredth of which holds a message.
+fn wide(second: u64) -> Look {
+    let queue = |number: u64| {
+        let ready = u64::from(number.is_multiple_of(100));
+        let depth = QueueDepth { ready, read: ready, ..QueueDepth::default() };
+        (Arc::from(format!("queue-{number:04}")), depth)
+    };
+    let at = Timestamp::from_nanos(second * 1_000_000_000);
+    let queues = (0..1_000).map(queue).collect();
+    Look { at, queues, unacked_complete: true, complete_since: Some(at), ..Look::default() }
+}
+
+#[test]
+fn a_bound_lets_looks_go_and_leaves_names_out() {
+    const BOUND: usize = 256 << 10;
+    let mut brokers = Brokers::default();
+    brokers.bound(BOUND);
+    for second in 1..200 {
+        brokers.insert("redis", wide(second));
+    }
+    assert!(brokers.bytes() <= BOUND + size_of::<Broker>(), "{} bytes", brokers.bytes());
+    assert!(brokers.looks_let_go() > 100 && brokers.names_left_out() > 0);
+    let last = brokers.last_looks().next().expect("the last look stays");
+    assert_eq!(last.at, wide(199).at);
+    // What holds something stays before what is empty.
+    assert_eq!(last.queues.values().filter(|depth| depth.ready > 0).count(), 10);
+    // Nothing is said of the absence of what may have been left out.
+    let broker = brokers.get("redis").expect("there");
+    assert!(broker.routes(None, "queue-0999"));
+}
+
+#[test]
+fn a_look_that_leaves_full_queues_out_shows_no_absence() {
+    let mut look = wide(1);
+    assert!(look.leave_out(1 << 20) == 0 && look.complete_since.is_some());
+    assert_eq!(look.leave_out(600), 1_000 - look.queues.len() as u64);
+    assert!(look.queues.len() < 10);
+    assert_eq!(look.shows_absence_from("queue-0000"), None);
 }

@@ -76,6 +76,13 @@ impl Live {
                 "{}\n",
                 "the memory is full: from now on the oldest traces are let go (--max-memory)".faint()
             ),
+            Event::Limit(limits) if limits.evicted_looks + limits.names_not_kept > 0 && !is_quiet => {
+                writeln!(
+                    out,
+                    "{}\n",
+                    "the memory is full: not all that the broker holds is kept (--max-memory)".faint()
+                )
+            }
             Event::Limit(_) => Ok(()),
         }
     }

@@ -223,6 +223,10 @@ fn left_out(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         (limits.messages_seen_twice, "messages met twice, counted once: the list moved"),
         (limits.rejected_spans, "spans refused for invalid ids"),
         (limits.evicted_traces, "traces let go for want of memory"),
+        (limits.evicted_looks, "looks at the broker let go for want of memory"),
+        (limits.names_not_kept, "names of queues, keys and processes not kept for want of memory"),
+        (limits.findings_not_kept, "findings not told as they came for want of memory"),
+        (limits.not_saved, "requests and looks not saved"),
         (
             report.inputs.foreign_entries,
             "entries that are no Celery messages passed over (--verbose says why)",

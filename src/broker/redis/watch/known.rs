@@ -10,6 +10,9 @@ use crate::wire::snapshot::{Content, KeyLine};
 /// How many lists and bindings a look asks: more are no queues of an application.
 const LISTS: usize = 10_000;
 const BINDINGS: usize = 10_000;
+/// About what a key takes: its name here and in the reader, and what is asked and
+/// answered of it in a look.
+const KEY: usize = 1 << 10;
 
 /// Each key that a look asks, and what is remembered of it.
 #[derive(Debug)]
@@ -24,6 +27,16 @@ pub struct Known {
     pub bound: Bound,
     /// Whether keys were left out because there are too many.
     pub is_cut: bool,
+    /// How many lists, and how many bindings, are known at most.
+    most: usize,
+    /// How many keys were left out since the walk over all names began, and by
+    /// the last one that ended.
+    leaving_out: u64,
+    left_out: u64,
+    /// How many lists that bound queues may have are left out.
+    unsuggested: u64,
+    /// How many members of bindings the last look left out.
+    pub unread_members: u64,
 }
 
 /// A list that is a queue, or one of its priorities.
@@ -42,7 +55,9 @@ pub struct List {
 
 impl Known {
     /// What every application of Celery's has, before any of it is seen.
-    pub fn new(prefix: Option<String>) -> Self {
+    ///
+    /// They take about `bytes` at most.
+    pub fn new(prefix: Option<String>, bytes: usize) -> Self {
         let mut known = Self {
             lists: BTreeMap::new(),
             bindings: BTreeSet::new(),
@@ -50,6 +65,11 @@ impl Known {
             prefixes: BTreeSet::new(),
             bound: Bound::of(&[], &[]),
             is_cut: false,
+            most: (bytes / 2 / KEY).min(LISTS).min(BINDINGS),
+            leaving_out: 0,
+            left_out: 0,
+            unsuggested: 0,
+            unread_members: 0,
         };
         known.add_prefix("");
         if let Some(prefix) = prefix {
@@ -64,15 +84,18 @@ impl Known {
         }
         self.held.insert(keys::unacked(prefix), 0);
         keys::usual_bindings(prefix).into_iter().for_each(|key| self.add_binding(key));
-        self.suggest(prefix, DEFAULT_QUEUE);
+        for step in PRIORITY_STEPS {
+            self.suggest(prefix, DEFAULT_QUEUE, step);
+        }
     }
 
     pub fn add_binding(&mut self, key: String) {
         if self.bindings.contains(&key) {
             return;
         }
-        if self.bindings.len() >= BINDINGS {
+        if self.bindings.len() >= self.most {
             self.is_cut = true;
+            self.leaving_out += 1;
             return;
         }
         let prefix = keys::prefix_of(&key).to_owned();
@@ -83,16 +106,33 @@ impl Known {
     /// A list that was found; `walk` is the number of the walk that did.
     pub fn add_list(&mut self, key: &str, walk: u64) {
         let is_bound = self.bound.is_queue(key);
-        if let Some(list) = self.entry(key) {
-            list.was_seen = true;
-            list.is_bound = is_bound;
-            list.met = walk;
+        if self.lists.len() >= self.most && !self.lists.contains_key(key) {
+            // What is there takes the place of what bindings only suggest.
+            let unseen = self.lists.iter().find(|(_, list)| !list.was_seen).map(|(key, _)| key.clone());
+            if let Some(unseen) = unseen {
+                self.lists.remove(&unseen);
+                self.unsuggested += 1;
+                self.is_cut = true;
+            }
         }
+        match self.entry(key) {
+            Some(list) => {
+                list.was_seen = true;
+                list.is_bound = is_bound;
+                list.met = walk;
+            }
+            None => self.leaving_out += 1,
+        }
+    }
+
+    /// How many members of bindings a look reads.
+    pub const fn most_members(&self) -> usize {
+        self.most
     }
 
     fn entry(&mut self, key: &str) -> Option<&mut List> {
         if !self.lists.contains_key(key) {
-            if self.lists.len() >= LISTS {
+            if self.lists.len() >= self.most {
                 self.is_cut = true;
                 return None;
             }
@@ -101,13 +141,10 @@ impl Known {
         self.lists.get_mut(key)
     }
 
-    /// A queue that is bound, with the lists that it may have.
-    fn suggest(&mut self, prefix: &str, queue: &str) {
-        for step in PRIORITY_STEPS {
-            if let Some(list) = self.entry(&keys::list_of(prefix, queue, step)) {
-                list.is_bound = true;
-            }
-        }
+    /// The list that a bound queue may have for a priority. Says whether there
+    /// is room for it.
+    fn suggest(&mut self, prefix: &str, queue: &str, step: u32) -> bool {
+        self.entry(&keys::list_of(prefix, queue, step)).map(|list| list.is_bound = true).is_some()
     }
 
     /// Takes over what a first walk found.
@@ -117,10 +154,11 @@ impl Known {
                 self.add_binding(key.to_owned());
             }
         }
-        self.learn_bindings(&survey.bindings);
+        // What is there comes before what the bindings only suggest.
         for list in &survey.lists {
             self.add_list(&list.key, 0);
         }
+        self.learn_bindings(&survey.bindings);
     }
 
     /// Takes over what the bindings say.
@@ -129,8 +167,13 @@ impl Known {
         if bound == self.bound {
             return;
         }
-        for (prefix, queues) in bound.queues() {
-            queues.iter().for_each(|queue| self.suggest(prefix, queue));
+        self.unsuggested = 0;
+        // Each queue has a list, and few have one for each priority.
+        for step in PRIORITY_STEPS {
+            for (prefix, queues) in bound.queues() {
+                let found = queues.iter().filter(|queue| self.suggest(prefix, queue, step)).count();
+                self.unsuggested += (queues.len() - found) as u64;
+            }
         }
         self.bound = bound;
         for (key, list) in &mut self.lists {
@@ -143,6 +186,16 @@ impl Known {
     /// were not met.
     pub fn forget_what_is_gone(&mut self, walk: u64) {
         self.lists.retain(|_, list| list.is_bound || list.len > 0 || list.met >= walk);
+    }
+
+    /// Ends a walk over all names, which met each key that was left out.
+    pub fn end_walk(&mut self) {
+        self.left_out = std::mem::take(&mut self.leaving_out);
+    }
+
+    /// How many keys are left out for want of room.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.max(self.leaving_out) + self.unsuggested + self.unread_members
     }
 
     /// How many lists hold messages, as of the last look.

@@ -140,10 +140,11 @@ impl Glance<'_> {
             answers.push(tolerate(connection.receive::<(u64, Vec<Vec<u8>>)>(question)?)?);
         }
         let mut lines = Vec::new();
+        let (mut room, mut unread) = (known.most_members(), 0);
         for (key, answer) in known.bindings.iter().zip(answers) {
             let Some((mut cursor, members)) = answer else { continue };
             let mut members: BTreeSet<Vec<u8>> = members.into_iter().collect();
-            while cursor != 0 && members.len() < MEMBERS {
+            while cursor != 0 && members.len() < MEMBERS.min(room) {
                 let question = ReadCommand::SetScan { key: key.as_bytes(), cursor };
                 let (next, more): (u64, Vec<Vec<u8>>) = connection.ask(&question)?;
                 members.extend(more);
@@ -151,10 +152,15 @@ impl Glance<'_> {
             }
             // A set of no members is not there.
             if !members.is_empty() {
-                let members = members.into_iter().map(Cow::Owned).collect();
-                lines.push(self.line(key, Content::Set(members), None, 0, cursor == 0));
+                // Where the scan goes on, one at least was not met.
+                unread += (members.len().saturating_sub(room) as u64).max(u64::from(cursor != 0));
+                let is_all = cursor == 0 && members.len() <= room;
+                let members: Vec<_> = members.into_iter().take(room).map(Cow::Owned).collect();
+                room -= members.len();
+                lines.push(self.line(key, Content::Set(members), None, 0, is_all));
             }
         }
+        known.unread_members = unread;
         Ok(lines)
     }
 

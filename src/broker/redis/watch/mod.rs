@@ -46,6 +46,9 @@ pub struct Glimpse {
     /// The moment since which every key that is there was met; a queue that came
     /// later may be unknown yet. `None` where not all were looked at.
     pub complete_since: Option<Timestamp>,
+    /// How many names of keys, and of queues in bindings, were left out for want
+    /// of room: what is not among the lines may be there.
+    pub left_out: u64,
     /// Messages that were there and not read.
     pub unread: u64,
     /// Results that were passed over because they are longer than 1 MiB.
@@ -93,7 +96,7 @@ impl Watch {
         options: WatchOptions,
     ) -> Result<Self, BrokerError> {
         let mut connection = Connection::open(url)?;
-        let mut known = Known::new(options.key_prefix.clone());
+        let mut known = Known::new(options.key_prefix.clone(), options.keys);
         let mut walk = Walk::first();
         match survey(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
             Ok(survey) => {
@@ -156,6 +159,7 @@ impl Watch {
             at: seen.at,
             lines: seen.lines,
             complete_since,
+            left_out: self.known.left_out(),
             unread: seen.unread,
             long_results: 0,
             results_failed: None,

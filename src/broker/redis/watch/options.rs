@@ -9,6 +9,9 @@ pub struct WatchOptions {
     /// About the most bytes of all messages of a look. A single message may be
     /// larger: Redis gives no length of it beforehand.
     pub bytes: u64,
+    /// About the most bytes that are held of the names of keys, and that asking
+    /// for each of them takes.
+    pub keys: usize,
     /// The most results of a look. Of more ids that are asked for, the others
     /// have their turn at the next looks.
     pub results: usize,
@@ -21,6 +24,13 @@ pub struct WatchOptions {
 
 impl Default for WatchOptions {
     fn default() -> Self {
-        Self { entries: 1000, bytes: 8 << 20, results: 1000, key_prefix: None, result_prefix: String::new() }
+        Self {
+            entries: 1000,
+            bytes: 8 << 20,
+            keys: 32 << 20,
+            results: 1000,
+            key_prefix: None,
+            result_prefix: String::new(),
+        }
     }
 }

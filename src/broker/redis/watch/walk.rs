@@ -192,6 +192,7 @@ impl Walk {
 
     fn end(&mut self, start: Instant, known: &mut Known) {
         self.took += start.elapsed();
+        known.end_walk();
         if self.is_whole && !known.is_cut {
             self.complete_since = Some(self.began);
             known.forget_what_is_gone(self.number);

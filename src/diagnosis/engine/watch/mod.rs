@@ -22,8 +22,8 @@ use crate::diagnosis::engine::findings::Findings;
 use crate::diagnosis::engine::judging::{Explained, JudgedHandoff, Judging};
 use crate::diagnosis::engine::ledger::Ledger;
 use crate::diagnosis::known::Known;
-use crate::evidence::{Evidence, Group, Moment, Task, Unit};
-use crate::model::{Event, Finding, HandoffReport, Report, TraceReport};
+use crate::evidence::{Bounds, Evidence, Group, Moment, Task, Unit};
+use crate::model::{Event, Finding, HandoffReport, Limits, Report, TraceReport};
 
 /// Evidence that is watched as it grows, and what is said of it.
 #[derive(Debug)]
@@ -32,11 +32,11 @@ pub struct Watch {
     past: Ledger,
     standing: Standing,
     settle: Duration,
-    /// How many bytes the evidence may take.
-    limit: usize,
+    bounds: Bounds,
     /// How many whole hand-offs there should be at the end.
     expected: Option<u64>,
-    has_told_of_limit: bool,
+    /// What of the limits was told.
+    told_limits: [bool; 5],
     /// Groups that came up and were not shown, because there were too many.
     not_shown: u64,
 }
@@ -73,21 +73,19 @@ type Example = (Vec<HandoffReport>, Vec<TraceReport>);
 
 impl Watch {
     /// `settle` is how long nothing may come for a trace or task before what it
-    /// lacks is said to be absent; `limit` how many bytes are held.
-    pub fn new(settle: Duration, limit: usize) -> Self {
-        /// The share of the memory that is kept for marks of what was let go.
-        const MARKS: usize = 16;
+    /// lacks is said to be absent; `bounds` how much is held.
+    pub fn new(settle: Duration, bounds: Bounds) -> Self {
         let mut evidence = Evidence::default();
-        evidence.ages.watch(limit / MARKS);
+        evidence.watch(&bounds);
         evidence.patience = settle;
         Self {
             evidence,
             past: Ledger::default(),
-            standing: Standing::default(),
+            standing: Standing::new(bounds.findings),
             settle,
-            limit,
+            bounds,
             expected: None,
-            has_told_of_limit: false,
+            told_limits: [false; 5],
             not_shown: 0,
         }
     }
@@ -213,9 +211,18 @@ impl Watch {
             let (handoffs, traces) = examples.remove(&finding.id).unwrap_or_default();
             events.push(Event::Finding { finding: Box::new(finding), handoffs, traces });
         }
-        let limits = assemble::limits(&self.evidence);
-        if !self.has_told_of_limit && (limits.evicted_traces > 0 || limits.rejected_spans > 0) {
-            self.has_told_of_limit = true;
+        let limits = self.limits();
+        let reached = [
+            limits.evicted_traces,
+            limits.rejected_spans,
+            limits.evicted_looks,
+            limits.names_not_kept,
+            limits.findings_not_kept,
+        ]
+        .map(|count| count > 0);
+        // Each kind once.
+        if reached.iter().zip(&self.told_limits).any(|(reached, told)| *reached && !told) {
+            self.told_limits = reached;
             events.push(Event::Limit(limits));
         }
         events
@@ -240,7 +247,15 @@ impl Watch {
 
     /// The report on everything, whether it has settled or not.
     pub fn report(&self, listing: Listing) -> Report {
-        assemble::report_with(&self.evidence, &self.past, self.evidence.clock(), listing, self.expected)
+        let mut report =
+            assemble::report_with(&self.evidence, &self.past, self.evidence.clock(), listing, self.expected);
+        report.limits.findings_not_kept = self.standing.not_kept();
+        report
+    }
+
+    /// What was let go, left out or refused, so far.
+    fn limits(&self) -> Limits {
+        Limits { findings_not_kept: self.standing.not_kept(), ..assemble::limits(&self.evidence) }
     }
 
     /// The findings that stand, for who shows them while they change.

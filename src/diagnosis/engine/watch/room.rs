@@ -4,7 +4,7 @@ use super::Watch;
 use crate::diagnosis::engine::judging::Judging;
 use crate::diagnosis::engine::ledger::Ledger;
 use crate::diagnosis::known::Known;
-use crate::evidence::{Evidence, Group};
+use crate::evidence::{Bounds, Evidence, Group};
 
 /// A group that is to go.
 struct Leaving {
@@ -14,26 +14,19 @@ struct Leaving {
 }
 
 impl Watch {
-    /// The part of the memory that is freed at a time: to let go costs as much
-    /// as is held, so it is not done for each span.
-    const AT_ONCE: usize = 12;
-
-    /// About how many bytes are held, with what the allocator loses between
-    /// allocations that come and go: three eighths, as `benches/soak.rs` measures
-    /// where several threads file by turns; with one alone it is a quarter
-    /// (`benches/hold.rs`).
+    /// About how many bytes are held, without what the allocator loses.
     pub fn bytes(&self) -> usize {
-        let held = self.evidence.bytes() + self.standing.bytes();
-        held + held / 8 * 3
+        self.evidence.bytes() + self.standing.bytes() + self.past.bytes()
     }
 
     /// Lets go of what is oldest where more is held than may be.
     pub fn make_room(&mut self) {
         let held = self.bytes();
-        if held <= self.limit {
+        let Bounds { all, freed_at_once, .. } = self.bounds;
+        if held <= all {
             return;
         }
-        let leaving = self.leaving(held - self.limit + self.limit / Self::AT_ONCE);
+        let leaving = self.leaving(held - all + freed_at_once);
         self.conclude(&leaving);
         for Leaving { group, .. } in &leaving {
             group.units().for_each(|unit| self.standing.let_go(&unit));

@@ -2,8 +2,11 @@
 //! is said of nothing any more is taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::ops::Bound;
 use std::sync::Arc;
+
+use rustc_hash::{FxHashSet, FxHasher};
 
 use crate::evidence::Unit;
 use crate::model::Finding;
@@ -18,6 +21,11 @@ pub struct Standing {
     of_all: BTreeSet<Arc<str>>,
     /// The restless unit that was looked at last.
     cursor: Option<Unit>,
+    /// How many findings may stand at a time.
+    most: usize,
+    /// Findings that came when there was no room, by a hash of their ids: as many
+    /// as may stand.
+    not_kept: FxHashSet<u64>,
 }
 
 /// One cause, by its finding's id.
@@ -32,10 +40,32 @@ struct Said {
 }
 
 impl Standing {
+    /// About what a finding takes.
+    const FINDING: usize = 8 << 10;
+
+    /// Of findings that take about so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self { most: (bytes / Self::FINDING).max(Self::FEWEST), ..Self::default() }
+    }
+
+    /// How many findings stand however little memory there is.
+    const FEWEST: usize = 64;
+
+    /// How many findings found no room, as far as they are told apart.
+    pub fn not_kept(&self) -> u64 {
+        self.not_kept.len() as u64
+    }
+
     /// Takes the latest wording of a finding.
     pub fn word(&mut self, finding: &Finding) {
+        let has_room = self.known.len() < self.most;
         match self.known.get_mut(finding.id.as_str()) {
             Some(said) => said.finding.clone_from(finding),
+            None if !has_room => {
+                if self.not_kept.len() < self.most {
+                    self.not_kept.insert(BuildHasherDefault::<FxHasher>::default().hash_one(&finding.id));
+                }
+            }
             None => {
                 let said = Said { finding: finding.clone(), of: 0, is_past: false, is_told: false };
                 self.known.insert(finding.id.as_str().into(), said);
@@ -154,8 +184,7 @@ impl Standing {
     pub fn bytes(&self) -> usize {
         /// A unit with the ids of one or two findings, in a tree that is half full.
         const RESTLESS: usize = 2 * (size_of::<(Unit, BTreeSet<Arc<str>>)>() + 192);
-        const FINDING: usize = 8 << 10;
-        self.restless.len() * RESTLESS + self.known.len() * FINDING
+        self.restless.len() * RESTLESS + self.known.len() * Self::FINDING
     }
 }
 
@@ -178,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_cause_is_told_once_and_taken_back_when_nothing_shows_it() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(1 << 20);
         let finding = finding();
         let ids = || BTreeSet::from([finding.id.clone()]);
         standing.word(&finding);
@@ -196,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_was_let_go_cannot_be_taken_back() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(1 << 20);
         let finding = finding();
         standing.word(&finding);
         standing.say(unit("one"), BTreeSet::from([finding.id.clone()]), false);
@@ -208,7 +237,7 @@ mod tests {
 
     #[test]
     fn restless_units_take_turns() {
-        let mut standing = Standing::default();
+        let mut standing = Standing::new(1 << 20);
         ["a", "b", "c"].into_iter().for_each(|name| standing.say(unit(name), BTreeSet::new(), true));
         assert_eq!(standing.restless(2), [unit("a"), unit("b")]);
         assert_eq!(standing.restless(2), [unit("c")]);

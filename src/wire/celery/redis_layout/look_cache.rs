@@ -13,8 +13,10 @@ use crate::model::{Message, MessageState};
 ///
 /// An entry is known by a hash of 64 bits whose key nobody outside knows, so
 /// that nobody can make two that are taken for one.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 pub struct LookCache {
+    /// How many bytes it may take.
+    bound: usize,
     key: RandomState,
     last: Entries,
     now: Entries,
@@ -53,6 +55,11 @@ impl LookCache {
     /// about 3 MB.
     const MESSAGES: usize = 20_000;
 
+    /// One of at most so many bytes. What finds no room is read again.
+    pub fn new(bound: usize) -> Self {
+        Self { bound, key: RandomState::default(), last: Entries::default(), now: Entries::default() }
+    }
+
     /// The digest of an entry, with whatever else decides how it is read.
     pub fn digest(&self, context: impl Hash, entry: &[u8]) -> u64 {
         let mut hasher = self.key.build_hasher();
@@ -69,8 +76,10 @@ impl LookCache {
     /// Keeps what an entry of this look is.
     pub fn keep(&mut self, digest: u64, message: Cached) {
         const ENTRY: usize = in_map(size_of::<(u64, Cached)>());
-        if self.now.known.len() < Self::MESSAGES {
-            let id = allocation(message.id.len());
+        let id = allocation(message.id.len());
+        // Two looks stand side by side.
+        let has_room = self.now.bytes + ENTRY + id <= self.bound / 2;
+        if has_room && self.now.known.len() < Self::MESSAGES {
             if self.now.known.insert(digest, message).is_none() {
                 self.now.bytes += ENTRY + id;
             }

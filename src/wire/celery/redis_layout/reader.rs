@@ -52,11 +52,11 @@ impl RedisReader {
         Self { map, ..self }
     }
 
-    /// Remembers what each look has read, so that the next one reads only what
-    /// has changed.
+    /// Remembers what each look has read, in so many bytes, so that the next one
+    /// reads only what has changed.
     #[must_use]
-    pub fn remembering(self) -> Self {
-        Self { cache: Some(LookCache::default()), ..self }
+    pub fn remembering(self, bytes: usize) -> Self {
+        Self { cache: Some(LookCache::new(bytes)), ..self }
     }
 
     /// What its names mean, as the last look learned it.

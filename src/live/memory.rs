@@ -1,0 +1,158 @@
+//! The plan of memory: what `--max-memory` is shared out to, and why.
+//!
+//! Whatever grows with what comes from outside is handed its limit from here,
+//! lets go by a rule of its own what does not fit, and counts it. Shares are in
+//! parts of [`PARTS`], so that a test can add them up.
+
+use crate::evidence::Bounds;
+
+/// The whole of the memory.
+const PARTS: usize = 64;
+
+/// Bodies of requests while they are read, unpacked and decoded. A quarter: a
+/// request may be 64 MiB, which stands there packed and unpacked, and one that
+/// finds no room is sent again.
+const BODIES: usize = 16;
+/// Requests that wait to be sent on. An eighth: an endpoint that is away for some
+/// seconds loses nothing at a usual rate.
+const FORWARDING: usize = 8;
+/// What waits to be written to the bundle. An eighth, as for the network.
+const SAVING: usize = 8;
+/// What is known of the broker's keys and asked about each of them, in a look.
+const KEYS: usize = 6;
+/// The messages and results of one look while they are read. As bytes of Redis,
+/// of which a copy is made, so half of it may be read.
+const LOOK: usize = 3;
+/// What is remembered of the messages of the last look, so that the next one
+/// reads what is new only.
+const REMEMBERED: usize = 3;
+/// Spans, tasks, brokers, processes and what was said of them. What nobody else
+/// needs comes to it.
+const EVIDENCE: usize = 20;
+
+/// What an allocator loses between allocations that come and go, in eighths of
+/// what they hold: three, as `benches/soak.rs` measures where several threads
+/// file by turns. With one alone it is two (`benches/hold.rs`).
+const LOST: usize = 3;
+
+/// Of the evidence: marks of what was let go, so that what comes late is not
+/// taken for an orphan.
+const MARKS: usize = 4;
+/// Of the evidence: looks at brokers, and the names that they showed.
+const BROKERS: usize = 16;
+/// Of the evidence: processes with their requests, and which export brought
+/// which spans.
+const SENDERS: usize = 8;
+/// Of the evidence: findings that stand, and what was concluded of what was let
+/// go.
+const FINDINGS: usize = 8;
+/// Of the evidence: the least that is left for traces and tasks.
+const GROUPS: usize = 28;
+/// The part of the evidence that is freed at a time. To let go costs as much as
+/// is held, so it is not done for each span.
+const FREED_AT_ONCE: usize = 12;
+
+const _: () = {
+    assert!(BODIES + FORWARDING + SAVING + KEYS + LOOK + REMEMBERED + EVIDENCE == PARTS);
+    assert!(MARKS + BROKERS + SENDERS + FINDINGS + GROUPS == PARTS);
+};
+
+/// What a session does besides to receive.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Uses {
+    pub forwards: bool,
+    pub saves: bool,
+    pub watches_broker: bool,
+}
+
+/// How many bytes each holder may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Bodies of requests in flight.
+    pub bodies: usize,
+    /// Requests that wait to be sent on.
+    pub forwarding: usize,
+    /// What waits to be written to the bundle.
+    pub saving: usize,
+    /// Keys that are known for Celery's.
+    pub keys: usize,
+    /// Messages and results that one look reads.
+    pub look: usize,
+    /// What is remembered of the last look.
+    pub remembered: usize,
+    pub evidence: Bounds,
+}
+
+impl Plan {
+    /// Shares so many bytes out. What is not used goes to the evidence.
+    pub fn new(memory: usize, uses: Uses) -> Self {
+        let share = |parts: usize, is_used: bool| if is_used { part(memory, parts) } else { 0 };
+        let bodies = share(BODIES, true);
+        let forwarding = share(FORWARDING, uses.forwards);
+        let saving = share(SAVING, uses.saves);
+        let [keys, look, remembered] =
+            [KEYS, LOOK, REMEMBERED].map(|parts| share(parts, uses.watches_broker));
+        let others = bodies + forwarding + saving + keys + look + remembered;
+        Self {
+            bodies,
+            forwarding,
+            saving,
+            keys,
+            look: look / 2,
+            remembered,
+            evidence: Self::for_evidence(memory - others),
+        }
+    }
+
+    /// Shares so many bytes out within the evidence. The bounds are of what is
+    /// counted, without what the allocator loses.
+    pub fn for_evidence(memory: usize) -> Bounds {
+        let all = memory / (8 + LOST) * 8;
+        Bounds {
+            all,
+            marks: part(all, MARKS),
+            brokers: part(all, BROKERS),
+            senders: part(all, SENDERS),
+            findings: part(all, FINDINGS),
+            freed_at_once: all / FREED_AT_ONCE,
+        }
+    }
+}
+
+fn part(whole: usize, parts: usize) -> usize {
+    // In this order, so that no size overflows.
+    whole / PARTS * parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shares_add_up_to_the_whole() {
+        for (forwards, saves, watches_broker) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0))
+        {
+            for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345] {
+                let plan = Plan::new(memory, Uses { forwards, saves, watches_broker });
+                let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
+                let sum = plan.bodies
+                    + plan.forwarding
+                    + plan.saving
+                    + plan.keys
+                    + plan.look * 2
+                    + plan.remembered
+                    + all / 8 * (8 + LOST);
+                assert!(sum <= memory, "{sum} of {memory}");
+                assert!(sum >= memory - memory / 1_000, "{sum} of {memory} are shared out");
+                assert!(marks + brokers + senders + findings <= all / 2 + all / 16);
+                assert!(all >= part(memory, EVIDENCE) / (8 + LOST) * 8);
+            }
+        }
+    }
+
+    #[test]
+    fn no_size_overflows() {
+        let plan = Plan::new(usize::MAX, Uses { forwards: true, saves: true, watches_broker: true });
+        assert!(plan.evidence.all > plan.forwarding);
+    }
+}
