@@ -214,6 +214,9 @@ pub struct Span<'a> {
     /// A hash of the span's whole content, to tell a resend from another span
     /// under the same id.
     pub fingerprint: u64,
+    /// `logfire.span_type` is `pending_span`: a sign that a span has begun, under
+    /// an id of its own, which its exporter sends ahead of the span.
+    pub is_pending: bool,
     /// A flaw that does not keep the span out of the tree.
     pub flaw: Option<Invalid>,
 }

@@ -24,6 +24,26 @@ fn a_long_task_that_still_runs() {
     is_healthy(scene);
 }
 
+/// Logfire announces each span when it begins, as a child of it.
+#[test]
+fn spans_that_are_announced() {
+    let pending = |span: scene::SpanBuilder, of: u8| {
+        span.numbered(0x7000 + u64::from(of))
+            .under(of.into())
+            .local()
+            .text("logfire.span_type", "pending_span")
+    };
+    let announced = || {
+        healthy()
+            .span(pending(producer(0xaa, 0xb1).at(100, 100), 0xb1))
+            .span(pending(run(0xaa, 0xb2).at(2_000, 2_000), 0xb2))
+            // The request is open: nothing of it but this has come.
+            .span(pending(span("api", "GET /stream", "server", 0xdd, 0xd1).at(600, 600), 0xd1))
+    };
+    is_healthy(announced());
+    assert_eq!(announced().report().inputs.spans, 3);
+}
+
 #[test]
 fn a_consumer_of_something_else() {
     let kafka =

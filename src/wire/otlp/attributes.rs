@@ -52,6 +52,7 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "messaging.system" | "db.system" | "db.system.name" | "rpc.system" if span.system.is_none() => {
             span.system = text(value);
         }
+        "logfire.span_type" => span.is_pending = value.as_text() == Some("pending_span"),
         "peer.service" => span.peer = text(value),
         "server.address" | "net.peer.name" if span.peer.is_none() => span.peer = text(value),
         _ => {}

@@ -59,7 +59,8 @@ pub enum DecodeError {
 }
 
 /// Gives a span that was read to the sink, or says why it cannot be kept and
-/// where it stands; either is counted. Both decoders end here.
+/// where it stands; either is counted. One that only announces another is
+/// neither. Both decoders end here.
 fn give(
     read: Result<Span<'_>, Invalid>,
     [resource, scope, span]: [usize; 3],
@@ -67,6 +68,8 @@ fn give(
     sink: &mut impl Sink,
 ) {
     match read {
+        // It repeats a span that comes by itself, as a child of it.
+        Ok(span) if span.is_pending => {}
         Ok(span) => {
             counts.spans += 1;
             sink.span(&span);
