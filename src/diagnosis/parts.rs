@@ -12,8 +12,8 @@ use crate::model::{ParentOrigin, SpanKind};
 const SKEW: Duration = Duration::from_secs(5);
 
 /// Whether spans of another process hang in the trace that was handed over:
-/// below the context itself, made by hand and without a kind; or below a span of
-/// their own process that has not arrived.
+/// below the context itself, made by hand and without a kind; below a span of
+/// their own process that has not arrived; or below one that a worker made up.
 pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     let contexts = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
     contexts.filter_map(|context| Some((context, known.evidence.spans.trace(context.trace_id)?))).any(
@@ -22,9 +22,10 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
             trace.spans.iter().any(|span| {
                 let Some(parent) = span.parent else { return false };
                 let follows = parent == context.span_id && span.parent_origin != ParentOrigin::Local;
-                // Where the sender's spans are missing too, nothing ties the
-                // two together but the trace: see `loose`.
-                let is_loose = sender.is_some() && trace.get(parent).is_none() && is_local(span);
+                // Where the sender's spans are missing too, the span may be what is
+                // left of the sender: see `loose`.
+                let is_the_workers = || sender.is_some() || ran_or_began_later(span, handoff, known);
+                let is_loose = trace.get(parent).is_none() && is_local(span) && is_the_workers();
                 if span.kind == SpanKind::Server {
                     return follows && sender.is_some_and(|sender| is_a_job(trace, span, sender));
                 }
@@ -32,6 +33,14 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
             })
         },
     )
+}
+
+/// Whether a span is of a process that is seen to run tasks, or began when the
+/// message was published already.
+fn ran_or_began_later(span: &StoredSpan, handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    let activity = known.evidence.processes.of(&span.process);
+    activity.is_some_and(|activity| activity.consumers > 0)
+        || handoff.delivery.is_some_and(|delivery| span.start > delivery.first().at)
 }
 
 /// Whether a SERVER span right below the sender's is a task's run, to which its

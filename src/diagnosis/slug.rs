@@ -37,6 +37,7 @@ slugs! {
     NOT_SAMPLED = "not-sampled",
     SAMPLER_IGNORES_PARENT = "sampler-ignores-parent",
     WORKER_SILENT = "worker-silent",
+    PARENT_NOT_EXPORTED = "parent-not-exported",
     PARENT_NOT_ENDED = "parent-not-ended",
     TASK_NOT_REGISTERED = "task-not-registered",
 }

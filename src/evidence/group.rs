@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::age::{Age, Ages, Moment, Unit};
 use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace};
-use crate::model::{SpanKind, TraceId};
+use crate::model::{ParentOrigin, SpanKind, TraceId};
 
 /// Traces and tasks that hang together, those that are here.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -240,6 +240,19 @@ fn age_of<'a>(spans: &'a mut SpanStore, tasks: &'a mut Tasks, unit: &Unit) -> Op
 }
 
 impl Trace {
+    /// Whether a span has not come that another one of its process hangs below:
+    /// it is sent when it ends.
+    pub fn awaits_its_own(&self) -> bool {
+        self.spans.iter().any(|span| {
+            let may_be_its_own = match span.parent_origin {
+                ParentOrigin::Local => true,
+                ParentOrigin::Unknown => !matches!(span.kind, SpanKind::Server | SpanKind::Consumer),
+                ParentOrigin::Remote => false,
+            };
+            may_be_its_own && span.parent.is_some_and(|parent| self.get(parent).is_none())
+        })
+    }
+
     /// Whether no parent is missing that the trace should have: a request's
     /// caller may well be outside.
     pub fn is_closed(&self) -> bool {

@@ -68,13 +68,21 @@ fn tl503_parent_not_ended() {
     is_healthy(long());
 }
 
+/// A task works in one place, and nothing says whether it is done.
+fn may_run() -> Scene {
+    Scene::default()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+        .look(9_000, scene::Look::worker)
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+}
+
 #[test]
 fn tl503_parent_not_ended_by_the_silence_of_its_process() {
-    // No task has a part in it: a request to another service.
-    let leaked = || span("stock", "read", "internal", 0xaa, 0xb5).at(100, 110).under(0xb9).local();
-    let called = || Scene::default().span(server()).span(leaked());
+    let lost = || span("worker", "step", "internal", 0xaa, 0xb5).at(2_000, 2_100).under(0xb9).local();
+    let called = || may_run().span(lost());
     let later = |start: u64, end: u64| span("api", "GET /", "server", 0xee, 0xe1).at(start, end);
-    says(called().span(later(400_000, 400_010)), "parent-not-ended", (Warning, Likely));
+    says(called().span(later(400_000, 400_010)), "parent-not-ended", (Note, Possible));
     is_silent(called(), "parent-not-ended");
     is_silent(called().span(later(200_000, 200_010)), "parent-not-ended");
     // An end that was set by hand is no clock.
@@ -82,8 +90,101 @@ fn tl503_parent_not_ended_by_the_silence_of_its_process() {
     // Nor is that of a host which has no part in the trace, and may be ahead.
     is_silent(called().span(later(400_000, 400_010).of("gateway")), "parent-not-ended");
     // One that has a part, and shows it six minutes later than the process does.
-    let ahead = Scene::default().span(server().at(400_000, 400_500)).span(leaked());
+    let ahead = Scene::default()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+        .look(9_000, scene::Look::worker)
+        .span(server().at(400_000, 400_500))
+        .span(producer(0xaa, 0xb1).under(0xb0).at(400_100, 400_110))
+        .span(lost());
     is_silent(ahead, "parent-not-ended");
+}
+
+/// A publish that failed left its span current: so many later ones hang below it.
+fn leaked(mut scene: Scene, publishes: u8) -> Scene {
+    for n in 1..=publishes {
+        let (id, start) = (format!("t{n}"), 1_000 * u64::from(n));
+        scene = scene
+            .span(
+                producer(0xaa, n)
+                    .of("feeder")
+                    .at(start, start + 5)
+                    .under(0xb9)
+                    .text("messaging.message.id", &id),
+            )
+            .span(
+                run(0xaa, 0x40 + n)
+                    .at(start + 50, start + 60)
+                    .under(n.into())
+                    .remote()
+                    .text("messaging.message.id", &id),
+            );
+    }
+    scene
+}
+
+#[test]
+fn tl503_parent_not_ended_of_a_publish_that_failed() {
+    says(leaked(Scene::default(), 3), "parent-not-ended", (Warning, Likely));
+    // One that has not run yet lies below what is missing, and is not what is open.
+    let waits =
+        producer(0xaa, 9).of("feeder").at(9_000, 9_005).under(0xb9).text("messaging.message.id", "t9");
+    says(leaked(Scene::default(), 3).span(waits), "parent-not-ended", (Warning, Likely));
+    // A script that has ended sent the span around all of them.
+    let outer = || span("feeder", "import", "internal", 0xaa, 0xb9).at(500, 9_500);
+    is_silent(leaked(Scene::default(), 3).span(outer()), "parent-not-ended");
+    is_healthy(leaked(Scene::default(), 3).span(outer()));
+    // While evidence comes in, a script may go on for a while.
+    let said = |scene: Scene, seconds: u64| {
+        let findings = scene.findings_after(seconds);
+        let found = findings.iter().find(|finding| finding.slug == "parent-not-ended");
+        found.map(|finding| (finding.severity, finding.confidence))
+    };
+    assert_eq!(said(leaked(Scene::watched(), 3), 20), None);
+    assert_eq!(said(leaked(Scene::watched(), 3), 400), Some((Warning, Likely)));
+}
+
+#[test]
+fn tl503_parent_not_ended_of_a_request_that_failed() {
+    let below = || span("api", "SELECT", "client", 0xdd, 0xd2).at(100, 110).under(0xd1).local();
+    says(healthy().span(below()), "parent-not-ended", (Warning, Likely));
+    // An SDK that sends no flags: what is neither a request nor a run has its
+    // parent beside it, unless something handed that over.
+    says(healthy().span(below().without_flags()), "parent-not-ended", (Warning, Likely));
+    let entry = |kind: &str| span("shop", "GET", kind, 0xdd, 0xd3).at(100, 200).under(0xd1).without_flags();
+    is_silent(healthy().span(entry("server")), "parent-not-ended");
+    is_silent(healthy().span(entry("consumer")), "parent-not-ended");
+    is_silent(healthy().span(entry("server")).span(below().without_flags()), "parent-not-ended");
+    let by_hand = span("worker", "work", "internal", 0xaa, 0xb2).at(2_000, 3_000).under(0xb1).without_flags();
+    let sent = queued(message("t1").header("traceparent", TRACEPARENT));
+    is_silent(sent.span(by_hand), "parent-not-ended");
+}
+
+#[test]
+fn spans_that_were_lost_inside_the_worker() {
+    let part = |id: u8, parent: u64| {
+        span("worker", "row", "internal", 0xaa, id).at(2_000, 2_100).under(parent).local()
+    };
+    // Neither the run nor most of what was above these: dropped, and not silent.
+    let many = || (1..=12).fold(healthy_without_run(), |scene, n| scene.span(part(n, 0x1000 + u64::from(n))));
+    says(many(), "parent-not-ended", Warning);
+    is_silent(many(), "worker-silent");
+    // The same of an SDK that sends no flags.
+    let old = || {
+        (1..=12).fold(healthy_without_run(), |scene, n| {
+            scene.span(part(n, 0x1000 + u64::from(n)).without_flags())
+        })
+    };
+    says(old(), "parent-not-ended", Warning);
+    is_silent(old(), "worker-silent");
+    // The sender's spans are missing too: what began after the message was there
+    // is the worker's.
+    let alone = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+            .span(part(1, 0x1001))
+    };
+    says(alone(), "parent-not-ended", Warning);
+    is_silent(alone(), "worker-silent");
 }
 
 #[test]
@@ -173,11 +274,14 @@ fn tl509_spans_dropped() {
     says(flood(40, 2_100), "spans-dropped", Warning);
     is_silent(flood(2, 2_100), "spans-dropped");
     is_silent(flood(40, 100), "spans-dropped");
+    // A process that sends little has no full queue.
+    says(flood(40, 100), "parent-not-ended", Warning);
     // A task waits for many things at once, and has sent much before.
-    let before = (0..2_100).map(|n| span("api", "row", "internal", 2, 0).numbered(n + 1).at(0, 5));
-    let waiting = (0..12)
-        .map(|n| span("api", "GET", "client", 1, 0).numbered(n + 1).at(10, 15).under(50_000 + n).local());
-    is_silent(Scene::default().request(before.chain(waiting)), "spans-dropped");
+    let row =
+        |trace: u8, n: u64| span("worker", "row", "internal", trace, 0).numbered(n + 1).at(2_010, 2_015);
+    let before = (0..2_100).map(|n| row(2, n));
+    let waiting = (0..12).map(|n| row(0xaa, n).under(50_000 + n).local());
+    is_silent(may_run().request(before.chain(waiting)), "spans-dropped");
 }
 
 #[test]

@@ -27,6 +27,14 @@ pub const PUBLISHER_SENDS: [&str; 2] = [
 pub const SPANS_END: [&str; 2] =
     ["with tracer.start_as_current_span(name):  # ends by itself, whatever happens", FLUSH_AT_EXIT[0]];
 
+/// Mends TL503 where a publish left its span current: around each publish that
+/// may fail.
+pub const PUBLISH_IN_A_CONTEXT_OF_ITS_OWN: [&str; 3] = [
+    "token = context.attach(context.get_current())   # opentelemetry.context, before the publish",
+    "try: task.apply_async(args)",
+    "finally: context.detach(token)   # with whatever a publish that failed left current",
+];
+
 /// Mends TL504: in the program that sends twice.
 pub const ONE_EXPORTER: [&str; 2] = [
     "grep -rnE 'add_span_processor|opentelemetry-instrument' .   # one of them, and once",

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::gap::LocalGap;
 use crate::diagnosis::rule::Known;
-use crate::evidence::{Fate, SpanKey, StoredSpan, Trace};
-use crate::model::{MessageState, ParentOrigin, SpanKind, TaskStatus};
+use crate::evidence::{Fate, Handoff, SpanKey, SpanRef, StoredSpan, Trace};
+use crate::model::{MessageState, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp};
 
 /// The run of the same process that began before the children and ended after
 /// them: what lies between was to end before the run did. Children that go on
@@ -36,15 +37,20 @@ fn around<'t>(trace: &'t Trace, children: &[&StoredSpan]) -> impl Iterator<Item 
     around.into_iter()
 }
 
-/// The tasks of a trace of which no run arrived.
-#[derive(Default)]
+/// The hand-offs of a trace of which no run arrived.
 pub struct Tasks<'e> {
-    /// One that is finished by its result, or was tried again: its id, and what
-    /// says so.
-    pub finished: Option<(&'e str, &'static str)>,
-    /// Whether one of them may still run: then it may be the one whose parts
-    /// arrived, and its own span is to come.
-    pub may_run: bool,
+    unrun: Vec<Unrun<'e>>,
+}
+
+/// One of them.
+struct Unrun<'e> {
+    task_id: &'e str,
+    /// What says that it is finished by now; `None` where it may still run.
+    finished: Option<&'static str>,
+    /// When it was seen to wait last: what began before then is no part of its run.
+    waited: Timestamp,
+    /// The missing spans below which it was published: none of them is its run.
+    published_below: BTreeSet<SpanId>,
 }
 
 impl<'e> Tasks<'e> {
@@ -57,28 +63,62 @@ impl<'e> Tasks<'e> {
         let by_message = contexts.flat_map(|context| evidence.tasks.carrying(context)).map(|id| &**id);
         let by_span = trace.spans.iter().filter_map(|span| span.task_id());
         let ids: BTreeSet<&str> = by_message.chain(by_span).collect();
-        let mut tasks = Self::default();
-        for handoff in
-            ids.into_iter().filter_map(|id| evidence.tasks.get(id)).flat_map(|task| task.handoffs(evidence))
-        {
-            let waits = matches!(handoff.fate, Fate::Waiting(MessageState::Ready | MessageState::Scheduled));
-            if !handoff.consumers.is_empty() || waits {
-                continue;
-            }
-            let what = match handoff.result.map(|result| &result.status) {
-                // Whoever killed the process is named by another diagnosis.
-                Some(TaskStatus::Failure) if handoff.was_killed() => continue,
-                Some(TaskStatus::Success) => "SUCCESS",
-                Some(TaskStatus::Failure) => "FAILURE",
-                Some(TaskStatus::Revoked) => continue,
-                _ if handoff.was_retried => "the task was tried again",
-                _ => {
-                    tasks.may_run = true;
-                    continue;
-                }
-            };
-            tasks.finished.get_or_insert((handoff.task_id, what));
-        }
-        tasks
+        let handoffs =
+            ids.into_iter().filter_map(|id| evidence.tasks.get(id)).flat_map(|task| task.handoffs(evidence));
+        Self { unrun: handoffs.filter_map(|handoff| Unrun::of(&handoff, trace)).collect() }
     }
+
+    /// Those whose run may be among the missing spans, or lie above them.
+    fn above<'t>(&'t self, gap: &'t LocalGap<'_>) -> impl Iterator<Item = &'t Unrun<'e>> {
+        let missing = gap.parents();
+        let last = gap.children.iter().map(|(_, child)| child.start).max().unwrap_or_default();
+        self.unrun.iter().filter(move |task| last > task.waited && task.published_below.is_disjoint(&missing))
+    }
+
+    /// Whether one of them may still run: then it may be the one whose parts
+    /// arrived, and its own span is to come.
+    pub fn may_run(&self, gap: &LocalGap<'_>) -> bool {
+        self.above(gap).any(|task| task.finished.is_none())
+    }
+
+    /// One that is finished by its result, or was tried again: its id, and what
+    /// says so.
+    pub fn finished(&self, gap: &LocalGap<'_>) -> Option<(&'e str, &'static str)> {
+        self.above(gap).find_map(|task| Some((task.task_id, task.finished?)))
+    }
+}
+
+impl<'e> Unrun<'e> {
+    fn of(handoff: &Handoff<'e>, trace: &Trace) -> Option<Self> {
+        if !handoff.consumers.is_empty() {
+            return None;
+        }
+        let waits = matches!(handoff.fate, Fate::Waiting(MessageState::Ready | MessageState::Scheduled));
+        let waited = handoff.delivery.filter(|_| waits).map(|delivery| delivery.last().at);
+        let finished = match handoff.result.map(|result| &result.status) {
+            // Whoever killed the process is named by another diagnosis.
+            Some(TaskStatus::Failure) if handoff.was_killed() => return None,
+            Some(TaskStatus::Success) => Some("SUCCESS"),
+            Some(TaskStatus::Failure) => Some("FAILURE"),
+            Some(TaskStatus::Revoked) => return None,
+            _ if handoff.was_retried => Some("the task was tried again"),
+            _ => None,
+        };
+        let senders = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
+        let in_trace = senders.filter(|sender| sender.trace_id == trace.id);
+        let missing = in_trace.filter_map(|sender| missing_above(trace, sender.span_id));
+        Some(Self {
+            task_id: handoff.task_id,
+            finished,
+            waited: waited.unwrap_or_default(),
+            published_below: missing.collect(),
+        })
+    }
+}
+
+/// The missing span that ends the way up from this one.
+fn missing_above(trace: &Trace, span: SpanId) -> Option<SpanId> {
+    let Some(span) = trace.get(span) else { return Some(span) };
+    let top = trace.ancestors(span).last().unwrap_or(span);
+    top.parent.filter(|parent| trace.get(*parent).is_none())
 }

@@ -1,19 +1,35 @@
 //! What is missing inside of a process: parents that it had and did not send.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::evidence::{Process, StoredSpan, Trace};
-use crate::model::{ParentOrigin, SpanId};
+use rustc_hash::FxHashSet;
+
+use crate::diagnosis::rule::Known;
+use crate::evidence::{Process, SpanKey, StoredSpan, Trace};
+use crate::model::{ParentOrigin, SpanId, SpanKind};
 
 /// The spans of a trace whose parent is missing, though it was a span of the
 /// very same process: by process, with the id of each missing parent.
-pub fn missing_local_parents(trace: &Trace) -> BTreeMap<(&str, Option<&str>), LocalGap<'_>> {
+pub fn missing_local_parents<'t>(
+    trace: &'t Trace,
+    known: &Known<'_>,
+) -> BTreeMap<(&'t str, Option<&'t str>), LocalGap<'t>> {
+    let came_in =
+        FxHashSet::from_iter(trace.spans.iter().filter(|span| is_entry(span)).filter_map(|span| span.parent));
+    let is_of_another = |parent: SpanId| {
+        let key = SpanKey { trace_id: trace.id, span_id: parent };
+        came_in.contains(&parent) || !known.evidence.tasks.carrying(key).is_empty()
+    };
     let mut gaps = BTreeMap::<_, LocalGap<'_>>::new();
     for span in &trace.spans {
-        let Some(parent) = span.parent.filter(|_| span.parent_origin == ParentOrigin::Local) else {
-            continue;
+        let Some(parent) = span.parent.filter(|parent| trace.get(*parent).is_none()) else { continue };
+        let is_its_own = match span.parent_origin {
+            ParentOrigin::Local => true,
+            // Exporters before Python's 1.27 do not say.
+            ParentOrigin::Unknown => !is_entry(span) && !is_of_another(parent),
+            ParentOrigin::Remote => false,
         };
-        if trace.get(parent).is_some() {
+        if !is_its_own {
             continue;
         }
         let gap = gaps
@@ -24,19 +40,31 @@ pub fn missing_local_parents(trace: &Trace) -> BTreeMap<(&str, Option<&str>), Lo
     gaps
 }
 
+/// Whether the span is of a kind whose parent comes in with a request or a message.
+fn is_entry(span: &StoredSpan) -> bool {
+    matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
+}
+
 /// Spans of one process and one trace that miss a parent of their own process.
 pub struct LocalGap<'t> {
     pub process: &'t Process,
     pub children: Vec<(SpanId, &'t StoredSpan)>,
 }
 
-/// Fewer missing parents than this are single losses.
-const MANY: usize = 10;
+impl LocalGap<'_> {
+    /// The parents that are missing.
+    pub fn parents(&self) -> BTreeSet<SpanId> {
+        self.children.iter().map(|(parent, _)| *parent).collect()
+    }
 
-/// Whether so many parents are missing that a queue overflowed.
-pub fn is_burst(children: &[(SpanId, &StoredSpan)]) -> bool {
-    let mut parents: Vec<_> = children.iter().map(|(parent, _)| *parent).collect();
-    parents.sort_unstable();
-    parents.dedup();
-    parents.len() >= MANY
+    /// Whether so much is missing, of a process that sent so much, that a queue
+    /// of its exporter overflowed.
+    pub fn is_overflow(&self, known: &Known<'_>) -> bool {
+        /// The queue of Python's batch span processor.
+        const QUEUE: u64 = 2_048;
+        /// Fewer missing parents than this are single losses.
+        const MANY: usize = 10;
+        let sent = known.evidence.processes.of(self.process).map_or(0, |activity| activity.spans);
+        sent >= QUEUE && self.parents().len() >= MANY
+    }
 }

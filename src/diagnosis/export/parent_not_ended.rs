@@ -1,25 +1,35 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ending::{Tasks, run_around};
-use super::gap::{is_burst, missing_local_parents};
+use super::gap::{LocalGap, missing_local_parents};
 use crate::diagnosis::advice::export;
+use crate::diagnosis::known::SILENCE;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanRef, StoredSpan, Trace};
-use crate::model::{Confidence, Severity, SpanId, Station};
+use crate::model::{Confidence, ParentOrigin, Severity, SpanId, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
     /// Spans arrived whose parent is a span of their own process that never
     /// ended: a span leaves its process when it ends, and this one did not. The
-    /// process was killed in the middle of the task, or the code lost the span.
+    /// process was killed in the middle of the task, or the code lost the span:
+    /// a publish that failed leaves the instrumentor's span current, so that
+    /// whatever the process does later hangs below it.
     ///
     /// ## What shows it
-    /// The parent is missing, the flags say that it is local, and the task's
-    /// result is final, the run around it has ended, or its process has been
-    /// silent for long. A long task exports its children well before itself,
-    /// which is no fault: where a task of the trace may still run, nothing is
-    /// said, and where its process is silent besides, it is a note.
+    /// The parent is missing and the flags say that it is local (where an older
+    /// SDK sends none: the span is neither SERVER nor CONSUMER, and nothing
+    /// handed its parent over). And it should have ended: the task's result is
+    /// final, the run around it has ended, its process has been silent for long,
+    /// or the evidence is a file, which is over. A long task exports its children
+    /// well before itself, which is no fault: where a task of the trace may still
+    /// run, nothing is said, and where its process is silent besides, it is a note.
+    ///
+    /// While evidence comes in, a span may be open for long by right. What goes on
+    /// below it for minutes, one publish after the other, or has been quiet for
+    /// minutes while its process went on, is possible at most; and at the end of
+    /// the watch it is a note.
     ///
     /// ## How to fix it
     /// End each span that is started by hand (`with`, or `finally: span.end()`),
@@ -29,6 +39,16 @@ diagnosis! {
     /// @worker_process_shutdown.connect(weak=False)
     /// def flush(**kwargs):
     ///     trace.get_tracer_provider().shutdown()
+    /// ```
+    ///
+    /// Where a publish may fail, give it a context of its own, which ends with it:
+    ///
+    /// ```python
+    /// token = context.attach(context.get_current())
+    /// try:
+    ///     task.delay(order)
+    /// finally:
+    ///     context.detach(token)            # with whatever the publish left current
     /// ```
     pub static PARENT_NOT_ENDED = {
         code: "TL503",
@@ -40,28 +60,45 @@ diagnosis! {
     }
 }
 
+/// What shows that a missing parent should have come by now, the surest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Sign {
+    /// A run around its children has ended.
+    Run,
+    /// The task is finished.
+    Finished,
+    /// Nothing more can come.
+    Over,
+    /// Its process has been silent for long.
+    Silent,
+    /// Its process went on for long.
+    WentOn,
+    /// It may be open, though the watch has ended.
+    Open,
+}
+
+/// One missing parent, and what arrived below it.
+struct Lost<'t> {
+    sign: Sign,
+    children: Vec<&'t StoredSpan>,
+}
+
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let gaps = missing_local_parents(trace);
+    let gaps = missing_local_parents(trace, known);
     if gaps.is_empty() {
         return;
     }
     let tasks = Tasks::of(trace, known);
     for gap in gaps.into_values() {
-        if is_burst(&gap.children) {
+        if gap.is_overflow(known) {
             continue;
         }
-        let is_silent = known.has_fallen_silent(gap.process, trace);
-        let mut below = BTreeMap::<SpanId, Vec<&StoredSpan>>::new();
-        for (parent, child) in gap.children {
-            below.entry(parent).or_default().push(child);
-        }
-        let lost = below.into_values().find_map(|children| {
-            let run = run_around(trace, &children).filter(|_| !tasks.may_run);
-            let finished = tasks.finished.filter(|_| !tasks.may_run && run.is_none());
-            (is_silent || run.is_some() || finished.is_some()).then_some((children, run, finished))
-        });
-        let Some((children, run, finished)) = lost else { continue };
-        let Some(child) = children.into_iter().min_by_key(|child| (child.start, child.id)) else { continue };
+        let may_run = tasks.may_run(&gap);
+        let finished = tasks.finished(&gap).filter(|_| !may_run);
+        let Some(lost) = first_lost(trace, &gap, known, may_run, finished.is_some()) else { continue };
+        let Some(child) = lost.children.iter().copied().min_by_key(|child| (child.start, child.id)) else {
+            continue;
+        };
         let mut occurrence = Occurrence::likely()
             .service(child.service())
             .quote(quote::span(SpanRef { trace, span: child }))
@@ -69,26 +106,107 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 slug::SAMPLER_IGNORES_PARENT,
                 "a sampler may have dropped the parent and kept what is below it",
             )
-            .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
-            .fix(export::SPANS_END);
-        if tasks.may_run {
-            // Only its silence speaks: a task that works for long in one place,
-            // without a span, is as silent as one that was killed.
-            occurrence.confidence = Confidence::Possible;
+            .needs("the worker's log: was the process killed, or stopped in the middle of the task?");
+        if child.parent_origin == ParentOrigin::Unknown {
             occurrence = occurrence
-                .variant("silent")
-                .severity(Severity::Note)
-                .says("spans arrived whose parent has not ended, and their process has been silent for long: a long task, or one that was killed")
-                .needs("a result backend, to see whether the task is done");
+                .unless(
+                    slug::PARENT_NOT_EXPORTED,
+                    "an SDK as old as this does not say whether the parent is of the same process",
+                )
+                .needs("flags of the spans: SDK 1.27 or later");
         }
-        if let Some(run) = run {
+        occurrence = match lost.sign {
+            Sign::Open => open(occurrence),
+            _ if may_run => silent(occurrence),
+            Sign::WentOn => Occurrence { confidence: Confidence::Possible, ..occurrence }
+                .needs("a later look: a request or a script may be open for long by right"),
+            _ => occurrence,
+        };
+        let published = published(&lost.children);
+        occurrence = if published.len() > 1 && lost.sign != Sign::Open && !may_run {
+            occurrence
+                .variant("publishes")
+                .says("tasks were published below a span of their own process that never ended: a publish that failed left its span current, most likely")
+                .quote(quote::fact(
+                    format!("spans of {}", child.service()),
+                    format!("{} publishes below one span that never came", published.len()),
+                ))
+                .fix(export::PUBLISH_IN_A_CONTEXT_OF_ITS_OWN)
+        } else {
+            occurrence.fix(export::SPANS_END)
+        };
+        if lost.sign == Sign::Run
+            && let Some(run) = run_around(trace, &lost.children)
+        {
             occurrence = occurrence.quote(quote::span(SpanRef { trace, span: run }));
             occurrence.handoffs.extend(run.task_id().map(str::to_owned));
-        }
-        if let Some((id, what)) = finished {
+        } else if let Some((id, what)) = finished {
             occurrence.handoffs.insert(id.to_owned());
             occurrence = occurrence.quote(quote::fact(format!("celery-task-meta-{id}"), what));
         }
         found(occurrence);
     }
+}
+
+/// Only the silence of its process speaks: a task that works for long in one
+/// place, without a span, is as silent as one that was killed.
+fn silent(occurrence: Occurrence) -> Occurrence {
+    Occurrence { confidence: Confidence::Possible, ..occurrence }
+        .variant("silent")
+        .severity(Severity::Note)
+        .says("spans arrived whose parent has not ended, and their process has been silent for long: a long task, or one that was killed")
+        .needs("a result backend, to see whether the task is done")
+}
+
+fn open(occurrence: Occurrence) -> Occurrence {
+    Occurrence { confidence: Confidence::Possible, ..occurrence }
+        .variant("open")
+        .severity(Severity::Note)
+        .says("spans arrived whose parent, a span of their own process, had not come when the watch ended: it may still be open")
+        .needs("a longer watch: a span is sent when it ends")
+}
+
+/// Of what is missing of a process that which should have come most surely.
+fn first_lost<'t>(
+    trace: &'t Trace,
+    gap: &LocalGap<'t>,
+    known: &Known<'_>,
+    may_run: bool,
+    is_finished: bool,
+) -> Option<Lost<'t>> {
+    let mut below = BTreeMap::<SpanId, Vec<&StoredSpan>>::new();
+    for (parent, child) in &gap.children {
+        below.entry(*parent).or_default().push(child);
+    }
+    let is_silent = known.has_fallen_silent(gap.process, trace);
+    let sign_of = |children: &[&StoredSpan]| match () {
+        // Where a task may run, a span around these may be another's.
+        () if may_run => is_silent.then_some(Sign::Silent),
+        () if run_around(trace, children).is_some() => Some(Sign::Run),
+        () if is_finished => Some(Sign::Finished),
+        () if known.is_over() => Some(Sign::Over),
+        () if is_silent => Some(Sign::Silent),
+        () if went_on(trace, children, known) => Some(Sign::WentOn),
+        () => (!known.is_live).then_some(Sign::Open),
+    };
+    let lost = below.into_values().filter_map(|children| Some(Lost { sign: sign_of(&children)?, children }));
+    // The first of those that are equally sure, in the order of their ids.
+    lost.reduce(|first, next| if next.sign < first.sign { next } else { first })
+}
+
+/// Whether its process went on for so long that few spans are open for: one
+/// publish below it came minutes after another, or nothing at all came for minutes.
+fn went_on(trace: &Trace, children: &[&StoredSpan], known: &Known<'_>) -> bool {
+    let publishes = || children.iter().filter(|child| child.kind == SpanKind::Producer);
+    let first = publishes().map(|child| child.start).min();
+    let last = publishes().map(|child| child.start).max();
+    let publishes_on = first.zip(last).is_some_and(|(first, last)| last.since(first) > SILENCE);
+    let is_quiet = || known.evidence.ages.since(trace.age.touched).is_some_and(|since| since > SILENCE);
+    publishes_on || is_quiet()
+}
+
+/// The tasks that some of these spans published.
+fn published<'t>(children: &[&'t StoredSpan]) -> BTreeSet<&'t str> {
+    let producers = children.iter().filter(|child| child.kind == SpanKind::Producer);
+    producers.filter_map(|child| child.task_id()).collect()
 }

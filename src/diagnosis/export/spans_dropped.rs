@@ -1,5 +1,5 @@
 use super::ending::{Tasks, entry_around};
-use super::gap::{LocalGap, is_burst, missing_local_parents};
+use super::gap::{LocalGap, missing_local_parents};
 use crate::diagnosis::advice::export;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, Trace};
@@ -14,8 +14,10 @@ diagnosis! {
     /// ## What shows it
     /// Many spans of one process miss a parent of that very process, which sent
     /// more spans than a queue holds; and what was open around them has ended:
-    /// the run, the request, the task by its result, or the process is silent. A
-    /// task that waits for many things at once has as many spans open.
+    /// the run, the request, the task by its result, or the process is silent, or
+    /// the evidence is a file, which is over. A task that waits for many things at
+    /// once has as many spans open. Of a process that sent fewer spans it is
+    /// `parent-not-ended`.
     ///
     /// ## How to fix it
     /// ```sh
@@ -34,26 +36,23 @@ diagnosis! {
     }
 }
 
-/// The queue of Python's batch span processor.
-const QUEUE: u64 = 2_048;
-
 /// Whether the parents of these spans are known to be open no more.
 fn is_over(trace: &Trace, gap: &LocalGap<'_>, known: &Known<'_>) -> bool {
     let children: Vec<_> = gap.children.iter().map(|(_, child)| *child).collect();
     let is_done = || {
         let tasks = Tasks::of(trace, known);
-        tasks.finished.is_some() && !tasks.may_run
+        !tasks.may_run(gap) && (known.is_over() || tasks.finished(gap).is_some())
     };
     entry_around(trace, &children).is_some() || is_done() || known.has_fallen_silent(gap.process, trace)
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for gap in missing_local_parents(trace).into_values() {
-        let sent = known.evidence.processes.of(gap.process).map_or(0, |activity| activity.spans);
+    for gap in missing_local_parents(trace, known).into_values() {
         let Some((_, child)) = gap.children.first() else { continue };
-        if !is_burst(&gap.children) || sent < QUEUE || !is_over(trace, &gap, known) {
+        if !gap.is_overflow(known) || !is_over(trace, &gap, known) {
             continue;
         }
+        let sent = known.evidence.processes.of(gap.process).map_or(0, |activity| activity.spans);
         found(
             Occurrence::likely()
                 .service(child.service())

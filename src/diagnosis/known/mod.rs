@@ -307,6 +307,11 @@ impl<'e> Known<'e> {
         silence::has_fallen_silent(self.evidence, process, trace)
     }
 
+    /// Whether nothing more can come: what has not ended by now never will.
+    pub fn is_over(&self) -> bool {
+        silence::is_over(self.evidence)
+    }
+
     /// Whether a message left this queue at or after `since`.
     pub fn took_from(&self, broker: &Broker, queue: &str, since: Timestamp) -> bool {
         self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)

@@ -44,6 +44,12 @@ pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &
     others_in(evidence, process, trace).into_iter().any(|(near, last)| is_witness(near, last)) || looks()
 }
 
+/// Whether the evidence is over: from files, which were saved when they were
+/// complete, and not from a watch, in which a span may still be open.
+pub(super) fn is_over(evidence: &Evidence) -> bool {
+    evidence.patience.is_zero()
+}
+
 /// Of the other processes in a trace, the start of their part in it and that
 /// of their last span anywhere. An end is not asked for: one that was set by
 /// hand may lie in any year.

@@ -65,7 +65,8 @@ struct Opinion {
     said: Vec<UnitSaid>,
 }
 
-/// A unit, the ids of what is said of it, and whether a run of it is to come.
+/// A unit, the ids of what is said of it, and whether a run or a parent of it is
+/// to come.
 type UnitSaid = (Unit, BTreeSet<String>, bool);
 
 /// An example of what a cause did.
@@ -273,7 +274,7 @@ fn opinion<'e>(
     let mut said = Vec::new();
     let mut handoffs = Vec::new();
     for trace in group.traces.iter().filter_map(|id| evidence.spans.trace(*id)) {
-        said.push((Unit::Trace(trace.id), judging.trace(trace), false));
+        said.push((Unit::Trace(trace.id), judging.trace(trace), trace.awaits_its_own()));
     }
     for task in group.tasks.iter().filter_map(|id| evidence.tasks.get(id)) {
         let (mut ids, mut is_open) = (BTreeSet::new(), false);

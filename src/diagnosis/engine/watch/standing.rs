@@ -15,7 +15,7 @@ use crate::model::Finding;
 #[derive(Default, Debug)]
 pub struct Standing {
     known: BTreeMap<Arc<str>, Said>,
-    /// Units of which something is said or a run is still to come.
+    /// Units of which something is said, or a run or a parent is still to come.
     restless: BTreeMap<Unit, BTreeSet<Arc<str>>>,
     /// What is said of populations.
     of_all: BTreeSet<Arc<str>>,
@@ -170,7 +170,8 @@ impl Standing {
         (new, gone)
     }
 
-    /// Whether a run is still to come of anything of which nothing is said.
+    /// Whether a run or a parent is still to come of anything of which nothing is
+    /// said.
     pub fn is_open(&self) -> bool {
         self.restless.values().any(BTreeSet::is_empty)
     }
