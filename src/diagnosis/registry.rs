@@ -33,6 +33,7 @@ pub static SPEAKING_ORDER: &[&Diagnosis] = &[
     &carry::FOREIGN_CONTEXT_ONLY,
     &inject::CONTEXT_LOST_BEFORE_PUBLISH,
     &inject::INCOMING_CONTEXT_FORWARDED,
+    &extract::BATCH_RUN_WITHOUT_LINKS,
     &extract::CARRIER_SHAPE_MISMATCH,
     &extract::PROPAGATOR_MISMATCH,
     &extract::CARRIER_KEY_MISMATCH,
@@ -57,6 +58,9 @@ pub static SPEAKING_ORDER: &[&Diagnosis] = &[
 pub static OTHERS: &[&Diagnosis] = &[
     &inject::STALE_CARRIER,
     &inject::REQUEST_NOT_INSTRUMENTED,
+    &extract::FABRICATED_PARENT,
+    &extract::CONTEXT_ATTACHED_TWICE,
+    &extract::CONTEXT_DETACHED_IN_RUN,
     &export::PARENT_NOT_EXPORTED,
     &export::PARENT_NOT_ENDED,
     &export::EXPORTED_TWICE,
@@ -93,9 +97,13 @@ pub fn find(name: &str) -> Option<&'static Diagnosis> {
     })
 }
 
-/// What is said of a hand-made consumer root for which no hand-off speaks. There
-/// is no hand-off to ask the rules about, so two of them answer for a span too.
+/// What is said of a consumer root, made by hand or a batch's, for which no
+/// hand-off speaks. There is no hand-off to ask the rules about, so three of them
+/// answer for a span too.
 pub fn of_orphan(orphan: SpanRef<'_>, known: &Known<'_>) -> (&'static Diagnosis, Occurrence) {
+    if orphan.span.is_batch_run() {
+        return (&extract::BATCH_RUN_WITHOUT_LINKS, extract::of_batch(orphan));
+    }
     match inject::of_retry(orphan, known) {
         Some(retry) => (&inject::CONTEXT_LOST_ON_RETRY, retry),
         None => (&tree::ORPHANED_CONSUMER, tree::of_span(orphan, known)),

@@ -98,6 +98,12 @@ impl StoredSpan {
         self.kind == SpanKind::Consumer && self.detail().action == Some(CeleryAction::Run)
     }
 
+    /// Whether it is the instrumentor's run of several messages at once, which
+    /// has no message's id (`celery-batches`).
+    pub fn is_batch_run(&self) -> bool {
+        self.is_instrumented_run() && self.detail().message_id.is_none()
+    }
+
     pub fn service(&self) -> &str {
         &self.process.service
     }

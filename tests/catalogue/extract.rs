@@ -117,3 +117,174 @@ fn tl307_worker_crashed_reading_context() {
     is_silent(whole(), "worker-crashed-reading-context");
     is_healthy(whole());
 }
+
+#[test]
+fn tl308_fabricated_parent() {
+    let sent = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+    };
+    let step = |parent: u64| span("worker", "work", "internal", 0xaa, 0xb2).at(2_000, 2_900).under(parent);
+    let made_up =
+        || sent().span(step(0xfa).remote()).span(step(0xfa).remote().numbered(0xb3).at(2_910, 2_950));
+    says(made_up(), "fabricated-parent", (Error, Likely));
+    for slug in ["worker-silent", "parent-not-exported"] {
+        is_silent(made_up(), slug);
+    }
+    // The instrumentor's run, and one by hand of an SDK that sends no flags.
+    says(sent().span(run(0xaa, 0xb2).under(0xfa).remote()), "fabricated-parent", Error);
+    let by_hand = span("worker", "work", "consumer", 0xaa, 0xb2).at(2_000, 2_900).under(0xfa).without_flags();
+    says(sent().span(by_hand), "fabricated-parent", Error);
+    // A step that the worker lost is its own.
+    is_silent(sent().span(step(0xfa).local()), "fabricated-parent");
+    // What the sender did not export may be anybody's.
+    let alone =
+        queued(message("t1").header("traceparent", TRACEPARENT)).span(run(0xaa, 0xb2).under(0xfa).remote());
+    is_silent(alone, "fabricated-parent");
+    // The task's own run is there: another program follows a caller that sends nothing.
+    let other = || {
+        sent().span(run(0xaa, 0xb2).under(0xb1).remote()).span(step(0xfa).remote().of("stock").numbered(0xb5))
+    };
+    is_silent(other(), "fabricated-parent");
+    // It follows the request from the task's arguments.
+    is_silent(sent().span(step(0xb0).remote()), "fabricated-parent");
+    // The context of another message, which carries it.
+    let second = "00-000000000000000000000000000000aa-00000000000000fa-01";
+    let two = queued(message("t1").header("traceparent", TRACEPARENT))
+        .look(1_500, |look| look.ready(message("t2").header("traceparent", second)))
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+        .span(step(0xfa).remote());
+    is_silent(two, "fabricated-parent");
+}
+
+#[test]
+fn tl309_context_attached_twice() {
+    let step = || span("worker", "charge", "internal", 0xaa, 0xb5).at(2_100, 2_800).under(0xb1);
+    says(healthy().span(step().remote()), "context-attached-twice", (Warning, Likely));
+    says(healthy().span(step().without_flags()), "context-attached-twice", Warning);
+    let identified = || {
+        Scene::default()
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(run(0xaa, 0xb2).under(0xb1).remote().instance("w1"))
+    };
+    says(identified().span(step().remote().instance("w1")), "context-attached-twice", (Warning, Certain));
+    // Another process does something at the same time.
+    is_silent(identified().span(step().remote().instance("w2")), "context-attached-twice");
+    is_silent(healthy().span(step().remote().of("stock")), "context-attached-twice");
+    // The task's own work, below the run.
+    is_healthy(healthy().span(step().under(0xb2)));
+    // After the run.
+    is_silent(healthy().span(step().remote().at(3_100, 3_200)), "context-attached-twice");
+    // A part of the sender, which may be of the same process: a worker that
+    // publishes to itself.
+    let push = || span("worker", "LPUSH", "client", 0xaa, 0xb6).at(2_010, 2_020).under(0xb1).local();
+    is_silent(healthy().span(push()), "context-attached-twice");
+    let shared = Scene::default()
+        .span(server().of("shop").at(0, 9_000).without_flags())
+        .span(producer(0xaa, 0xb1).of("shop").under(0xb0).without_flags())
+        .span(run(0xaa, 0xb2).of("shop").under(0xb0).without_flags())
+        .span(span("shop", "wait", "internal", 0xaa, 0xb7).at(2_100, 2_200).under(0xb0).without_flags());
+    is_silent(shared, "context-attached-twice");
+    // One carrier for two messages, of which one is run by hand.
+    let shared = "00-000000000000000000000000000000aa-00000000000000b0-01";
+    let two = Scene::default()
+        .look(1_000, |look| {
+            look.ready(message("t1").header("traceparent", shared))
+                .ready(message("t2").header("traceparent", shared))
+        })
+        .span(server())
+        .span(run(0xaa, 0xb2).under(0xb0).remote())
+        .span(step().under(0xb0).remote());
+    is_silent(two, "context-attached-twice");
+    // A second consumer span is said by itself.
+    is_silent(
+        healthy().span(span("worker", "work", "consumer", 0xaa, 0xb3).at(2_100, 2_900).under(0xb1).remote()),
+        "context-attached-twice",
+    );
+}
+
+#[test]
+fn tl310_context_detached_in_run() {
+    let root =
+        |n: u8, start: u64| span("worker", "resize", "internal", 0xd0 + n, 0xd0 + n).at(start, start + 50);
+    let again = |n: u8, start: u64| {
+        run(0xe0 + n, 0xe0 + n).at(start, start + 500).text("messaging.message.id", &format!("t{n}"))
+    };
+    says(healthy().span(root(1, 2_100)), "context-detached-in-run", (Warning, Possible));
+    let two =
+        || healthy().span(root(1, 2_100)).span(again(2, 4_000).under(0xf1).remote()).span(root(2, 4_100));
+    says(two(), "context-detached-in-run", (Warning, Likely));
+    // One of that name lies outside: a thread of the process's own.
+    is_silent(two().span(root(3, 3_200)), "context-detached-in-run");
+    // It ends after the run.
+    is_silent(healthy().span(root(1, 2_100).at(2_100, 3_100)), "context-detached-in-run");
+    // By choice: it links to the run, or to what that continues.
+    for id in [0xb2, 0xb1] {
+        is_silent(healthy().span(root(1, 2_100).link(0xaa, id)), "context-detached-in-run");
+    }
+    says(healthy().span(root(1, 2_100).link(0xee, 0xe1)), "context-detached-in-run", Warning);
+    // A worker's polling makes dozens of CLIENT roots.
+    let polling = span("worker", "ZADD", "client", 0xd1, 0xd1).at(2_100, 2_110);
+    is_silent(healthy().span(polling), "context-detached-in-run");
+    // Another process's.
+    is_silent(healthy().span(root(1, 2_100).of("cron")), "context-detached-in-run");
+    // A heartbeat inside of the one run that takes all of the time.
+    let beats = (1..=8).fold(Scene::default().span(again(1, 0).at(0, 60_000)), |scene, n| {
+        scene.span(root(n, 7_000 * u64::from(n)))
+    });
+    is_silent(beats, "context-detached-in-run");
+    // A background thread that fell into one of many runs.
+    let busy = (1..=8).fold(Scene::default(), |scene, n| scene.span(again(n, 1_000 * u64::from(n))));
+    is_silent(busy.span(root(1, 3_100)), "context-detached-in-run");
+}
+
+#[test]
+fn tl311_batch_run_without_links() {
+    let of = |n: u8| format!("t{n}");
+    let traceparent = |n: u8| format!("00-{n:032x}-{n:016x}-01");
+    let sent = || {
+        let scene = Scene::default().look(1_000, |look| {
+            (1..=3).fold(look, |look, n| look.ready(message(&of(n)).header("traceparent", traceparent(n))))
+        });
+        let results = |look| {
+            (1..=3).fold(look, |look: scene::Look, n| look.result(&of(n), json!({"status": "SUCCESS"})))
+        };
+        (1..=3).fold(scene.look(9_000, |look| results(look.worker())), |scene, n| {
+            scene.span(producer(n, n).text("messaging.message.id", &of(n)))
+        })
+    };
+    let batch = || {
+        span("worker", "run/work", "consumer", 0xcc, 0xc1)
+            .at(2_000, 3_000)
+            .text("celery.action", "run")
+            .text("celery.task_name", "work")
+    };
+    let below = |kind: &str| span("worker", "store", kind, 0xcc, 0xc2).at(2_100, 2_900).under(0xc1);
+    says(sent().span(batch()).span(below("internal")), "batch-run-without-links", Warning);
+    for slug in ["worker-silent", "extract-result-ignored", "orphaned-consumer"] {
+        is_silent(sent().span(batch()).span(below("internal")), slug);
+    }
+    // Spans alone, and the run alone.
+    let spans = |last: u8| {
+        (1..=last).fold(Scene::default(), |scene, n| {
+            scene.span(producer(n, n).text("messaging.message.id", &of(n)))
+        })
+    };
+    says(spans(3).span(batch()), "batch-run-without-links", Warning);
+    says(Scene::default().span(batch()), "batch-run-without-links", Warning);
+    // With links, on the run or below it, by a span of any kind.
+    for kind in ["consumer", "internal"] {
+        let linked = || sent().span(batch()).span(below(kind).links(&[(1, 1), (2, 2), (3, 3)]));
+        is_healthy(linked());
+        is_silent(linked(), "batch-run-without-links");
+        is_silent(linked(), "worker-silent");
+    }
+    is_healthy(sent().span(batch().links(&[(1, 1), (2, 2), (3, 3)])));
+    // Messages that wait were not taken.
+    let waits = queued(message("t1").header("traceparent", TRACEPARENT)).span(producer(0xaa, 0xb1));
+    is_silent(waits, "batch-run-without-links");
+}

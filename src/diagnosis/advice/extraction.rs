@@ -26,6 +26,30 @@ pub const ONE_CONSUMER_SPAN: [&str; 1] = [
     "with tracer.start_as_current_span(name):  # no context=, no kind=CONSUMER: it nests in the instrumentor's",
 ];
 
+/// Mends TL308: in the task.
+pub const OF_THE_MESSAGE: [&str; 2] = [
+    "ctx = propagate.extract(self.request.headers or vars(self.request))   # no SpanContext of your own making",
+    "with tracer.start_as_current_span(name, context=ctx):",
+];
+
+/// Mends TL309: in the worker's hooks and in the task.
+pub const ATTACH_ONCE: [&str; 2] = [
+    "grep -rnE 'attach\\(|extract\\(|context=' .   # in the worker: take the second one out",
+    "with tracer.start_as_current_span(name):  # no context=: it nests in the run's span, which is current",
+];
+
+/// Mends TL310: in the task, and where it starts a thread.
+pub const KEEP_THE_CURRENT_CONTEXT: [&str; 2] = [
+    "with tracer.start_as_current_span(name):  # no context=: the run's span is current",
+    "executor.submit(contextvars.copy_context().run, work)   # where a thread does the work",
+];
+
+/// Mends TL311: in the task, whose `requests` are those of the batch.
+pub const LINK_THE_BATCH: [&str; 2] = [
+    "links = [Link(trace.get_current_span(propagate.extract(r.request_dict)).get_span_context()) for r in requests]",
+    "with tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links):",
+];
+
 /// Mends TL307 where the task asked for headers that are not there: in the task,
 /// and where the API publishes.
 pub const HEADERS_MAY_BE_NONE: [&str; 2] = [

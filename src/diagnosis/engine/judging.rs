@@ -209,6 +209,11 @@ impl<'k, 'e> Judging<'k, 'e> {
             .into_iter()
             .filter(|task| !self.explained.contains(task) && !(before.task)(task))
             .flat_map(|task| known.orphans_of(task));
+        let batches = known
+            .unlinked_batches()
+            .filter(|(task, _)| !self.explained.contains(task) && !(before.task)(task))
+            .flat_map(|(_, runs)| runs);
+        let unexplained = unexplained.chain(batches);
         let is_any_explained = before.any || !self.explained.is_empty();
         let nameless = if is_any_explained { &[] } else { known.nameless_orphans() };
         let all: Vec<_> =

@@ -35,7 +35,8 @@ diagnosis! {
     ///
     /// ## What it is not
     /// A SERVER span, whose caller may well export elsewhere, and a consumer of
-    /// another messaging system. A run that followed a context which is not its
+    /// another messaging system. A parent that the worker made up
+    /// (`fabricated-parent`). A run that followed a context which is not its
     /// producer's (`conflicting-contexts`).
     pub static PARENT_NOT_EXPORTED = {
         code: "TL502",
@@ -52,8 +53,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let mut unsampled = BTreeMap::new();
     let mut did_not_sample =
         |sender: SpanKey| *unsampled.entry(sender).or_insert_with(|| sender_did_not_sample(sender, known));
+    let made_up = known.made_up_parents(trace.id);
     for span in &trace.spans {
         let Some(parent) = span.parent else { continue };
+        if made_up.iter().any(|made_up| made_up.child.parent == Some(parent)) {
+            // It is nobody's.
+            continue;
+        }
         if trace.get(parent).is_some() || !is_remote(span) || span.kind == SpanKind::Server {
             continue;
         }

@@ -1,9 +1,11 @@
 //! Evidence, with the populations that diagnoses compare a hand-off against.
 
 mod flow;
+mod made_up;
 mod origins;
 mod orphans;
 mod paired;
+mod runs;
 mod schedule;
 mod silence;
 mod strays;
@@ -22,9 +24,12 @@ use crate::model::{Format, MissingParts, ParentOrigin, SpanId, SpanKind, TaskSta
 
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
+pub use made_up::MadeUp;
 pub use origins::{Origins, Tally, is_publisher};
 use orphans::{Orphans, by_start};
 pub use paired::publishing_traces;
+pub use runs::InsideRuns;
+pub use schedule::is_even;
 pub use silence::SILENCE;
 use strays::Strays;
 
@@ -48,6 +53,8 @@ pub struct Known<'e> {
     scheduled: OnceCell<FxHashSet<&'e str>>,
     paired: OnceCell<FxHashSet<SpanKey>>,
     readers: OnceCell<BTreeSet<(&'e str, Format)>>,
+    inside_runs: OnceCell<Vec<InsideRuns<'e>>>,
+    made_up: RefCell<FxHashMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,
     /// What was filed of the traces that were looked at.
     filed: RefCell<FxHashMap<TraceId, Rc<Filed<'e>>>>,
 }
@@ -80,6 +87,8 @@ impl<'e> Known<'e> {
             scheduled: OnceCell::new(),
             paired: OnceCell::new(),
             readers: OnceCell::new(),
+            inside_runs: OnceCell::new(),
+            made_up: RefCell::default(),
             filed: RefCell::default(),
         }
     }
@@ -206,6 +215,36 @@ impl<'e> Known<'e> {
     /// Tasks whose name a hand-made consumer root bears.
     pub fn orphaned_tasks(&self) -> impl Iterator<Item = &'e str> + '_ {
         self.orphans().of_tasks.keys().copied()
+    }
+
+    /// Of the runs of this task's batches that nothing links to a message, the
+    /// first that began at or after `since`.
+    pub fn unlinked_batch(&self, task: &str, since: Timestamp) -> Option<SpanRef<'e>> {
+        let batches = self.orphans().batches.get(task)?;
+        batches.spans.get(batches.spans.partition_point(|run| run.span.start < since)).copied()
+    }
+
+    /// The runs of batches that nothing links to a message, by task.
+    pub fn unlinked_batches(&self) -> impl Iterator<Item = (&'e str, &[SpanRef<'e>])> + '_ {
+        self.orphans().batches.iter().map(|(task, batches)| (*task, &*batches.spans))
+    }
+
+    /// Roots that lie within runs of their process, wherever there are any.
+    pub fn roots_inside_runs(&self) -> &[InsideRuns<'e>] {
+        self.inside_runs.get_or_init(|| runs::inside_runs(self.evidence))
+    }
+
+    /// The parents in this trace whose ids a worker made up.
+    pub fn made_up_parents(&self, trace: TraceId) -> Rc<Vec<MadeUp<'e>>> {
+        if let Some(found) = self.made_up.borrow().get(&trace) {
+            return Rc::clone(found);
+        }
+        let is_a_callers = |parent| self.server_below(parent).is_some();
+        let found = self.evidence.spans.trace(trace);
+        let found = found.map(|trace| made_up::made_up_parents(trace, self.evidence, is_a_callers));
+        let found = Rc::new(found.unwrap_or_default());
+        self.made_up.borrow_mut().insert(trace, Rc::clone(&found));
+        found
     }
 
     /// The hand-made consumer roots that bear no task's name.

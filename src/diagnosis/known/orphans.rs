@@ -13,6 +13,9 @@ pub(super) struct Orphans<'e> {
     pub(super) of_tasks: BTreeMap<&'e str, ByStart<'e>>,
     /// Those whose name contains no task's.
     pub(super) nameless: ByStart<'e>,
+    /// The runs of batches that nothing links to a message, by task: these are
+    /// the instrumentor's, and name no message.
+    pub(super) batches: BTreeMap<&'e str, ByStart<'e>>,
 }
 
 /// Spans in the order of their start, so that those of a time are found
@@ -21,11 +24,11 @@ pub(super) struct Orphans<'e> {
 pub(super) struct ByStart<'e> {
     pub(super) spans: Vec<SpanRef<'e>>,
     /// The latest end of each span and of those before it.
-    latest: Vec<Timestamp>,
+    pub(super) latest: Vec<Timestamp>,
 }
 
 impl<'e> ByStart<'e> {
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.spans.sort_by_key(by_start);
         let mut latest = Timestamp::default();
         let ends = self.spans.iter().map(|found| {
@@ -63,13 +66,18 @@ impl<'e> Orphans<'e> {
                 |found: &SpanRef<'_>| found.span.task_id().is_some_and(|id| evidence.tasks.get(id).is_some());
             let found = keys.iter().filter_map(|key| evidence.spans.get(*key));
             let found = found.filter(|found| !is_named(found) && !evidence.is_linked_to_its_sender(*found));
-            match task {
+            let (batches, found): (Vec<_>, Vec<_>) = found.partition(|found| found.span.is_batch_run());
+            for batch in batches {
+                let task = batch.span.detail().task.as_deref().or(task).unwrap_or_default();
+                filed.batches.entry(task).or_default().spans.push(batch);
+            }
+            match task.filter(|_| !found.is_empty()) {
                 Some(task) => filed.of_tasks.entry(task).or_default().spans.extend(found),
                 None => filed.nameless.spans.extend(found),
             }
         }
         filed.nameless.sort();
-        filed.of_tasks.values_mut().for_each(ByStart::sort);
+        filed.of_tasks.values_mut().chain(filed.batches.values_mut()).for_each(ByStart::sort);
         filed
     }
 }

@@ -64,7 +64,8 @@ fn follows_a_request(start: Timestamp, evidence: &Evidence) -> bool {
     evidence.processes.iter().any(|(_, activity)| activity.has_request_within(before, start))
 }
 
-fn is_even(starts: &mut [Timestamp]) -> bool {
+/// Whether these times lie as evenly as a scheduler's, whatever their order.
+pub fn is_even(starts: &mut [Timestamp]) -> bool {
     starts.sort_unstable();
     let mut gaps: Vec<_> = starts.windows(2).map(|pair| pair[1].since(pair[0])).collect();
     gaps.sort_unstable();

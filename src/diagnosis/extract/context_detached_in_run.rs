@@ -1,0 +1,85 @@
+use crate::diagnosis::advice::extraction;
+use crate::diagnosis::known::{InsideRuns, is_even};
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::model::{Confidence, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The run is in its trace, and work inside of it is not: the code starts a
+    /// span from an empty context (`context=extract({})`, `context=Context()`), or
+    /// in a thread that did not inherit the run's. Each such span begins a trace of
+    /// its own.
+    ///
+    /// ## What shows it
+    /// INTERNAL roots that lie wholly within runs of their own process, without a
+    /// link to the run or to what it continues, where no root of that name lies
+    /// outside of runs: heartbeats and background threads work beside tasks, too.
+    /// Most runs of the task have one, or they are so many that chance would not
+    /// put them all inside. CLIENT roots do not count, since a worker's polling
+    /// makes dozens.
+    ///
+    /// ## How to fix it
+    /// Leave `context=` out: the run's span is current already.
+    ///
+    /// ```python
+    /// with tracer.start_as_current_span("resize"):    # no context=
+    /// ```
+    ///
+    /// and carry the context over into a thread:
+    ///
+    /// ```python
+    /// executor.submit(contextvars.copy_context().run, resize, image)
+    /// ```
+    pub static CONTEXT_DETACHED_IN_RUN = {
+        code: "TL310",
+        slug: "context-detached-in-run",
+        station: Some(Station::Extract),
+        severity: Warning,
+        summary: "work inside the run begins traces of its own: a span is started from an empty context, or in a thread that did not inherit the run's",
+        check: Population(check),
+    }
+}
+
+/// The chance of an accident up to which it is ruled out.
+const ACCIDENT: f64 = 0.05;
+
+fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    for group in known.roots_inside_runs() {
+        if is_by_chance(group) || is_a_heartbeat(group) {
+            continue;
+        }
+        let Some(first) = group.roots.first() else { continue };
+        let mut occurrence = Occurrence::likely();
+        if group.in_runs < 2 {
+            occurrence.confidence = Confidence::Possible;
+            occurrence = occurrence
+                .needs("more runs of the task: a thread of the process's own may have made one root");
+        }
+        occurrence = occurrence
+            .service(first.span.service())
+            .counting(group.roots.len() as u64)
+            .quote(quote::span(group.run))
+            .quote(quote::span(*first))
+            .quote(quote::fact(
+                format!("roots {} of {}", first.span.name, first.span.service()),
+                format!("{} of {} runs have one, none lies outside of a run", group.in_runs, group.of_runs),
+            ))
+            .fix(extraction::KEEP_THE_CURRENT_CONTEXT);
+        occurrence.tasks.extend(group.run.span.detail().task.as_deref().map(str::to_owned));
+        found(occurrence);
+    }
+}
+
+/// Whether so few of the runs have one that roots which have nothing to do with
+/// them may have fallen there.
+fn is_by_chance(group: &InsideRuns<'_>) -> bool {
+    let roots = i32::try_from(group.roots.len()).unwrap_or(i32::MAX);
+    group.in_runs * 2 < group.of_runs && group.busy.powi(roots) > ACCIDENT
+}
+
+/// Whether they are as even as a heartbeat, and more than runs: then a run that
+/// takes all of the time has them all.
+fn is_a_heartbeat(group: &InsideRuns<'_>) -> bool {
+    let mut starts: Vec<_> = group.roots.iter().map(|root| root.span.start).collect();
+    group.roots.len() > group.in_runs && is_even(&mut starts)
+}

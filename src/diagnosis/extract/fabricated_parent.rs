@@ -1,0 +1,61 @@
+use crate::diagnosis::advice::extraction;
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::slug;
+use crate::evidence::{SpanRef, Trace};
+use crate::model::{Quote, Station};
+
+diagnosis! {
+    /// ## What it means
+    /// The worker builds the parent of its spans itself: the trace id is the
+    /// message's, and the span id is of its own making. No such span exists, so
+    /// that the run lies in the right trace and hangs nowhere.
+    ///
+    /// ## What shows it
+    /// The parent of a CONSUMER span, or of one whose flags say that its parent is
+    /// remote, is in no message and was never exported, while the span that the
+    /// message of the trace names was; and no other run of the message is there.
+    ///
+    /// ## How to fix it
+    /// Let the propagator make the context out of what the message carries:
+    ///
+    /// ```python
+    /// ctx = propagate.extract(self.request.headers or vars(self.request))
+    /// with tracer.start_as_current_span(name, context=ctx):
+    /// ```
+    ///
+    /// Where only ids travel, both have to: `SpanContext(trace_id, span_id, …)`
+    /// with the span id of the sender.
+    ///
+    /// ## What it is not
+    /// A worker that follows the span of the request from the task's arguments:
+    /// that is a span which exists.
+    pub static FABRICATED_PARENT = {
+        code: "TL308",
+        slug: "fabricated-parent",
+        station: Some(Station::Extract),
+        severity: Error,
+        summary: "the worker's parent is in no message and was never exported, though the span that the message names was: the worker makes up a span id",
+        check: Trace(check),
+    }
+}
+
+fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
+    for made_up in known.made_up_parents(trace.id).iter() {
+        let mut occurrence = Occurrence::likely()
+            .service(made_up.child.service())
+            .quote(made_up.sighting().map(|(message, sighting)| quote::sighting(message, sighting)))
+            .quote(Quote {
+                note: "the message names it".to_owned(),
+                ..quote::span(SpanRef { trace, span: made_up.sender })
+            })
+            .quote(quote::span(SpanRef { trace, span: made_up.child }))
+            .unless(
+                slug::PARENT_NOT_EXPORTED,
+                "a context may have come another way, from a process that sends no spans",
+            )
+            .fix(extraction::OF_THE_MESSAGE);
+        occurrence.tasks.extend(made_up.task().map(str::to_owned));
+        occurrence.handoffs.insert(made_up.task_id.to_owned());
+        found(occurrence);
+    }
+}

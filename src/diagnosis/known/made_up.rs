@@ -1,0 +1,120 @@
+//! Parents that nobody handed over: a worker made their ids up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::evidence::{Evidence, SpanKey, StoredSpan, Task, Trace};
+use crate::model::{Message, ParentOrigin, Sighting, SpanId, SpanKind};
+
+/// How far the clocks of two machines may differ: a run begins after its task
+/// was published, by a clock that may be behind.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// So many of a trace's parents, and of the messages handed over in it, are looked
+/// at: each with each.
+const PARENTS: usize = 64;
+const SENDERS: usize = 64;
+
+/// A parent that is in no message and did not arrive, in the trace of a message
+/// whose sender did.
+#[derive(Debug)]
+pub struct MadeUp<'t> {
+    /// The first span below it.
+    pub child: &'t StoredSpan,
+    /// The span that the message names.
+    pub sender: &'t StoredSpan,
+    pub task_id: &'t str,
+    message: &'t Message,
+}
+
+impl<'t> MadeUp<'t> {
+    /// The message, and the context in it.
+    pub fn sighting(&self) -> Option<(&'t Message, &'t Sighting)> {
+        let names_it =
+            |found: &&Sighting| found.context().is_some_and(|context| context.span_id == self.sender.id);
+        Some((self.message, self.message.contexts.iter().find(names_it)?))
+    }
+
+    pub fn task(&self) -> Option<&'t str> {
+        Some(&*self.message.task).filter(|task| !task.is_empty())
+    }
+}
+
+/// The first of the spans below each such parent. `is_a_callers` says whether a
+/// request came in below a span: who follows that one follows the caller.
+pub(super) fn made_up_parents<'t>(
+    trace: &'t Trace,
+    evidence: &'t Evidence,
+    is_a_callers: impl Fn(SpanKey) -> bool,
+) -> Vec<MadeUp<'t>> {
+    let tasks = &evidence.tasks;
+    let key = |span_id: SpanId| SpanKey { trace_id: trace.id, span_id };
+    let is_nobodys = |span: &&StoredSpan| {
+        span.parent.is_some_and(|parent| {
+            trace.get(parent).is_none()
+                && came_in(span)
+                && tasks.carrying(key(parent)).is_empty()
+                && !is_a_callers(key(parent))
+        })
+    };
+    let mut children: Vec<_> = trace.spans.iter().filter(is_nobodys).collect();
+    if children.is_empty() {
+        return Vec::new();
+    }
+    children.sort_by_key(|span| (span.start, span.id));
+    let mut senders: Vec<_> = trace
+        .spans
+        .iter()
+        .flat_map(|sender| tasks.carrying(key(sender.id)).iter().map(move |id| (sender, id)))
+        .filter_map(|(sender, id)| Some((sender, tasks.get(id)?)))
+        .collect();
+    senders.sort_by_key(|(sender, task)| (sender.start, sender.id, &task.id));
+    senders.truncate(SENDERS);
+    let mut seen = BTreeSet::new();
+    let mut made_up = Vec::new();
+    for child in children {
+        if seen.len() >= PARENTS || child.parent.is_some_and(|parent| !seen.insert(parent)) {
+            continue;
+        }
+        made_up.extend(senders.iter().find_map(|(sender, task)| {
+            let message = message_of(child, sender, task, evidence)?;
+            Some(MadeUp { child, sender, task_id: &task.id, message })
+        }));
+    }
+    made_up
+}
+
+/// Whether a span's parent came in with a message. Where an exporter does not say
+/// (Python before 1.27), that of a CONSUMER span did.
+fn came_in(span: &StoredSpan) -> bool {
+    let is_said = match span.parent_origin {
+        ParentOrigin::Remote => span.kind != SpanKind::Server,
+        ParentOrigin::Unknown => span.kind == SpanKind::Consumer,
+        ParentOrigin::Local => false,
+    };
+    is_said && !span.detail().is_foreign
+}
+
+/// The message that the span should have followed: that of its own task, or one
+/// of which no run is there, and that was taken before the span began.
+fn message_of<'t>(
+    child: &StoredSpan,
+    sender: &StoredSpan,
+    task: &'t Task,
+    evidence: &'t Evidence,
+) -> Option<&'t Message> {
+    let named = child.task_id().and_then(|id| evidence.tasks.get(id));
+    if named.is_some_and(|named| named.id != task.id) || sender.start.since(child.start) > SKEW {
+        return None;
+    }
+    let mut handoffs = task.handoffs(evidence).into_iter();
+    let names_sender = |message: &&Message| {
+        let mut contexts = message.contexts.iter().filter_map(Sighting::context);
+        contexts.any(|context| context.span_id == sender.id)
+    };
+    handoffs.find_map(|handoff| {
+        let is_the_run = handoff.consumers.iter().any(|run| std::ptr::eq(run.span, child));
+        let has_no_run = named.is_none() && handoff.consumers.is_empty() && handoff.was_consumed();
+        handoff.message().filter(names_sender).filter(|_| is_the_run || has_no_run)
+    })
+}

@@ -1,0 +1,126 @@
+//! The runs of each process by time, and what began a trace of its own inside
+//! of them.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::orphans::{ByStart, by_start};
+use crate::evidence::{Evidence, Process, SpanRef, StoredSpan};
+use crate::model::{SpanKind, Timestamp};
+
+/// Roots without a kind, of one process and one name, each of which lies within
+/// a run of that process.
+#[derive(Debug)]
+pub struct InsideRuns<'e> {
+    /// By start.
+    pub roots: Vec<SpanRef<'e>>,
+    /// The run around the first of them.
+    pub run: SpanRef<'e>,
+    /// In how many runs they lie, where runs do not overlap.
+    pub in_runs: usize,
+    /// How many runs of the same tasks there are in the process.
+    pub of_runs: usize,
+    /// The share of the time in which the process ran any task: the chance at
+    /// which one root falls into a run by accident.
+    pub busy: f64,
+}
+
+/// Every group of such roots. One of which a root lies outside of any run is
+/// left out: heartbeats and background threads work beside tasks, too.
+pub(super) fn inside_runs(evidence: &Evidence) -> Vec<InsideRuns<'_>> {
+    let mut runs = FxHashMap::<&Process, ByStart<'_>>::default();
+    let mut roots = FxHashMap::<(&Process, &str), Vec<SpanRef<'_>>>::default();
+    for trace in evidence.spans.traces() {
+        for span in &trace.spans {
+            let found = SpanRef { trace, span };
+            if span.kind == SpanKind::Consumer && !span.detail().is_foreign {
+                runs.entry(&span.process).or_default().spans.push(found);
+            } else if span.parent.is_none() && is_without_a_kind(span) {
+                roots.entry((&span.process, &span.name)).or_default().push(found);
+            }
+        }
+    }
+    roots.retain(|(process, _), _| runs.contains_key(process));
+    let workers: FxHashSet<_> = roots.keys().map(|(process, _)| *process).collect();
+    runs.retain(|process, _| workers.contains(process));
+    runs.values_mut().for_each(ByStart::sort);
+    let mut groups: Vec<_> = roots
+        .into_iter()
+        .filter_map(|((process, _), roots)| InsideRuns::of(roots, runs.get(process)?))
+        .collect();
+    groups.sort_by_key(|group| group.roots.first().map(|root| (root.span.start, root.key())));
+    groups
+}
+
+fn is_without_a_kind(span: &StoredSpan) -> bool {
+    matches!(span.kind, SpanKind::Internal | SpanKind::Unspecified)
+}
+
+impl<'e> InsideRuns<'e> {
+    fn of(mut roots: Vec<SpanRef<'e>>, runs: &ByStart<'e>) -> Option<Self> {
+        roots.sort_by_key(by_start);
+        let mut around = Vec::with_capacity(roots.len());
+        let mut detached = Vec::with_capacity(roots.len());
+        for root in roots {
+            let run = runs.around(root.span.start, root.span.end)?;
+            if !is_by_choice(root, run) {
+                around.push(run);
+                detached.push(root);
+            }
+        }
+        let run = *around.first()?;
+        let tasks: BTreeSet<_> = around.iter().map(|run| task_of(*run)).collect();
+        let in_runs: BTreeSet<_> = around.iter().map(|run| run.key()).collect();
+        Some(Self {
+            run,
+            in_runs: in_runs.len(),
+            of_runs: runs.spans.iter().filter(|run| tasks.contains(task_of(**run))).count(),
+            busy: runs.busy_share(),
+            roots: detached,
+        })
+    }
+}
+
+fn task_of<'e>(run: SpanRef<'e>) -> &'e str {
+    run.span.detail().task.as_deref().unwrap_or(&run.span.name)
+}
+
+/// Whether a root links to the run that it lies in, or to what that continues.
+fn is_by_choice(root: SpanRef<'_>, run: SpanRef<'_>) -> bool {
+    let of_run = run.span.detail().links.iter().map(|link| (link.trace_id, link.span_id));
+    let parent = run.span.parent.map(|parent| (run.trace.id, parent));
+    let meant: BTreeSet<_> = of_run.chain(parent).chain([(run.trace.id, run.span.id)]).collect();
+    root.span.detail().links.iter().any(|link| meant.contains(&(link.trace_id, link.span_id)))
+}
+
+impl<'e> ByStart<'e> {
+    /// How many runs that started before a span are looked at, the latest first.
+    const LOOKED_AT: usize = 256;
+
+    /// The latest to start of the spans that were open from `first` to `last`.
+    pub(super) fn around(&self, first: Timestamp, last: Timestamp) -> Option<SpanRef<'e>> {
+        let started = self.spans.partition_point(|found| found.span.start <= first);
+        let latest = (0..started).rev().take(Self::LOOKED_AT);
+        // No earlier one lasts so long where the latest end of all is too early.
+        let mut open = latest.take_while(|place| self.latest[*place] >= last).map(|place| self.spans[place]);
+        open.find(|found| found.span.end >= last)
+    }
+
+    /// The share of the time from the first start to the last end in which at
+    /// least one was open.
+    fn busy_share(&self) -> f64 {
+        let (Some(first), Some(last)) = (self.spans.first(), self.latest.last()) else { return 0.0 };
+        let mut open = 0.0;
+        let mut until = first.span.start;
+        for found in &self.spans {
+            let from = until.max(found.span.start);
+            if found.span.end > from {
+                open += found.span.end.millis_since(from);
+                until = found.span.end;
+            }
+        }
+        let total = last.millis_since(first.span.start);
+        if total > 0.0 { open / total } else { 1.0 }
+    }
+}
