@@ -459,6 +459,7 @@ mod tests {
             baggage: Vec::new(),
             other_headers: Vec::new(),
             chain_next: None,
+            hands_on: false,
             args: None,
             queue: "celery".into(),
             state: index.map_or(MessageState::Unacked, |_| MessageState::Ready),

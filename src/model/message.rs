@@ -79,6 +79,10 @@ pub struct Message {
     pub other_headers: Vec<Box<str>>,
     /// The next task of a chain, which travels in this message's body.
     pub chain_next: Option<NextTask>,
+    /// Whether a task that Celery publishes after this one (the rest of a chain, a
+    /// callback, a chord's body) has headers that hold a context: who published
+    /// this one set them.
+    pub hands_on: bool,
     /// `argsrepr` and `kwargsrepr`, where the user asked to see them.
     pub args: Option<Box<str>>,
     /// Where it was seen.

@@ -221,6 +221,38 @@ fn tl111_incoming_context_forwarded() {
 }
 
 #[test]
+fn tl111_incoming_context_forwarded_by_a_task() {
+    let first = || queued(message("t1").header("traceparent", TRACEPARENT));
+    let second = |context: &str| message("t2").header("parent_id", "t1").header("traceparent", context);
+    let forwarded = || first().look(3_000, |look| look.worker().ready(second(TRACEPARENT)));
+    let with_run = |scene: Scene| {
+        scene.span(server()).span(producer(0xaa, 0xb1).under(0xb0)).span(run(0xaa, 0xb2).under(0xb1).remote())
+    };
+    says(with_run(forwarded()), "incoming-context-forwarded", (Warning, Likely));
+    // No run is seen that it passes over.
+    says(forwarded(), "incoming-context-forwarded", (Note, Possible));
+    is_healthy(forwarded());
+    // The run's own context.
+    let own = "00-000000000000000000000000000000aa-00000000000000b2-01";
+    let handed_on = || with_run(first().look(3_000, |look| look.worker().ready(second(own))));
+    is_silent(handed_on(), "incoming-context-forwarded");
+    // A retry is the same task.
+    let retried = first()
+        .look(3_000, |look| look.worker().held(message("t1").header("traceparent", TRACEPARENT).retry(1)));
+    is_silent(with_run(retried), "incoming-context-forwarded");
+    // The application gave each task of a chain one carrier.
+    let step = json!({"task": "ship", "options": {"headers": {"traceparent": TRACEPARENT}}});
+    let chain = queued(message("t1").header("traceparent", TRACEPARENT).chain(step))
+        .look(3_000, |look| look.worker().ready(second(TRACEPARENT)));
+    is_silent(with_run(chain), "incoming-context-forwarded");
+    // An instrumentor publishes it, and injects.
+    let instrumented = with_run(forwarded()).span(
+        producer(0xaa, 0xb7).of("worker").under(0xb2).at(2_500, 2_510).text("messaging.message.id", "t2"),
+    );
+    is_silent(instrumented, "incoming-context-forwarded");
+}
+
+#[test]
 fn tl113_producer_propagator_omits_trace() {
     says(
         queued(message("t1")).span(server()).span(producer(0xaa, 0xb1).under(0xb0)),

@@ -30,6 +30,12 @@ pub const FOR_EACH_CALL: [&str; 2] = [
     "propagate.inject(headers)",
 ];
 
+/// Mends TL111 where a task publishes: in the task.
+pub const OWN_CONTEXT_IN_THE_TASK: [&str; 2] = [
+    "headers = {}",
+    "propagate.inject(headers)                # in the run's own span, instead of copying self.request's headers",
+];
+
 /// Mends TL111: in the handler of the request.
 pub const OWN_CONTEXT: [&str; 2] = [
     "headers = {}",

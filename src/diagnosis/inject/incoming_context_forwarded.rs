@@ -1,7 +1,10 @@
+use std::collections::BTreeSet;
+
+use super::message::is_nested;
 use crate::diagnosis::advice::injection;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
-use crate::model::{SpanKind, Station};
+use crate::model::{Severity, Sighting, SpanContext, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -12,13 +15,19 @@ diagnosis! {
     ///
     /// ## What shows it
     /// The consumer has the very parent that the SERVER span has, which came in
-    /// from outside, and there is no PRODUCER span.
+    /// from outside, and there is no PRODUCER span. Or a task published the message,
+    /// and it carries the very context that the task's own message carried. From
+    /// the queue alone that is a note, since no run is seen to be passed over.
     ///
     /// ## How to fix it
     /// ```python
     /// headers = {}
     /// propagate.inject(headers)                # not request.headers["traceparent"]
     /// ```
+    ///
+    /// ## What it is not
+    /// A retry, which is the same task; a chain or a callback to whose tasks the
+    /// application gave one carrier when it published the first.
     pub static INCOMING_CONTEXT_FORWARDED = {
         code: "TL111",
         slug: "incoming-context-forwarded",
@@ -36,7 +45,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some((consumer, server)) =
         handoff.consumers.iter().find_map(|consumer| Some((*consumer, sibling_server(*consumer, known)?)))
     else {
-        return Verdict::Clean;
+        return by_a_task(handoff, known);
     };
     // Where the sender is seen and published by hand, it is the parent by right.
     let parent = consumer.span.parent.and_then(|parent| consumer.trace.get(parent));
@@ -58,4 +67,49 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 fn sibling_server<'e>(consumer: SpanRef<'_>, known: &Known<'e>) -> Option<SpanRef<'e>> {
     let parent = SpanKey { trace_id: consumer.trace.id, span_id: consumer.span.parent? };
     known.server_below(parent).filter(|server| server.span.start <= consumer.span.start)
+}
+
+/// Whether the task that published the message handed on what it had itself
+/// been handed.
+fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let Some(message) = handoff.message().filter(|message| is_nested(message)) else { return Verdict::Clean };
+    let publisher = message.parent_id.as_deref().and_then(|id| known.evidence.tasks.get(id));
+    let Some(publisher) = publisher else { return Verdict::Clean };
+    let came_in: BTreeSet<_> = publisher.contexts().collect();
+    let key = |context: &SpanContext| SpanKey { trace_id: context.trace_id, span_id: context.span_id };
+    let own = message.contexts.iter().filter(|found| !found.format.is_vendor());
+    let own: Vec<_> = own.filter_map(|found| Some((found, key(found.context()?)))).collect();
+    let Some((sighting, context)) = own.first().copied() else { return Verdict::Clean };
+    let is_forwarded = own.iter().all(|(_, context)| came_in.contains(context));
+    let follows =
+        |run: &SpanRef<'_>| run.trace.id == context.trace_id && run.span.parent == Some(context.span_id);
+    let went_elsewhere = !handoff.consumers.is_empty() && !handoff.consumers.iter().any(follows);
+    // Who publishes a chain may give each of its tasks one carrier.
+    let was_given = publisher.messages.iter().any(|delivery| delivery.message.hands_on);
+    if !is_forwarded || went_elsewhere || was_given {
+        return Verdict::Clean;
+    }
+    let attempts = publisher.handoffs(known.evidence);
+    let run = attempts.iter().find_map(Handoff::consumer);
+    let found = if run.is_some() {
+        Occurrence::likely()
+    } else {
+        Occurrence::possible()
+            .severity(Severity::Note)
+            .needs("the worker's spans, to see whether the task that published it has a run to hang below")
+    };
+    let theirs = publisher.messages.iter().find_map(|delivery| {
+        let names = |found: &&Sighting| found.context().is_some_and(|found| key(found) == context);
+        Some(quote::sighting(&delivery.message, delivery.message.contexts.iter().find(names)?))
+    });
+    let variant = if run.is_some() { "task" } else { "task-unseen" };
+    found
+        .variant(variant)
+        .says("a task's message carries the context that came in with the task which published it, not that task's own: it hangs beside that run instead of under it")
+        .about(handoff)
+        .quote(theirs)
+        .quote(quote::sighting(message, sighting))
+        .quote(run.map(quote::span))
+        .fix(injection::OWN_CONTEXT_IN_THE_TASK)
+        .into()
 }

@@ -99,6 +99,35 @@ impl TaskBody {
         }
     }
 
+    /// Whether a body ends as Celery writes one of JSON in which no other task
+    /// travels. It is not decoded for that, but for its end.
+    pub fn embeds_nothing(envelope: &Envelope<'_>) -> bool {
+        /// How many characters of Base64 hold the end: a multiple of four, since
+        /// that is how Base64 falls into parts.
+        const END: usize = 128;
+        const EMPTY: &[u8] = br#"{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]"#;
+        let Some(raw) = envelope.body.map(|body| body.get().trim_matches('"')) else { return true };
+        let is_base64 = envelope.properties.body_encoding.as_deref() == Some("base64");
+        if !is_base64 || envelope.headers.compression.as_deref().is_some() || !raw.len().is_multiple_of(4) {
+            return false;
+        }
+        let end = raw.as_bytes().get(raw.len().saturating_sub(END)..).unwrap_or_default();
+        let Ok(mut end) = STANDARD.decode(end) else { return false };
+        end.retain(|byte| !byte.is_ascii_whitespace());
+        end.ends_with(EMPTY)
+    }
+
+    /// The signatures of the tasks that Celery publishes after this one: the rest
+    /// of its chain, its callbacks, the body of its chord.
+    pub fn embedded(&self) -> impl Iterator<Item = &Value> {
+        let embed = match &self.value {
+            Value::Array(parts) => parts.get(2).unwrap_or(&Value::Null),
+            _ => &Value::Null,
+        };
+        let lists = ["chain", "callbacks", "errbacks"].into_iter().filter_map(|key| embed[key].as_array());
+        lists.flatten().chain([&embed["chord"]])
+    }
+
     /// The signature of the task that a chain publishes next. Celery keeps the
     /// rest of a chain in reverse (`celery.canvas._chain`): the last comes first.
     pub fn next_in_chain(&self) -> Option<&Value> {

@@ -36,6 +36,8 @@ pub struct ReadOptions {
 
 /// The longest name that is kept of a task, an id or an origin, in bytes.
 const NAME: usize = 256;
+/// How many of the tasks in a body are looked at for a context.
+const SIGNATURES: usize = 16;
 /// The longest repr of arguments that is kept, in bytes.
 const REPR: usize = 1024;
 
@@ -71,7 +73,7 @@ pub fn read_message(
     survey.headers(custom.iter().map(|(name, value)| (*name, value)));
     let properties = parsed(&envelope.properties.others);
     survey.properties(properties.iter().map(|(name, value)| (*name, value)));
-    let chain_next = survey_body(&mut survey, envelope, body.as_ref());
+    let Embedded { chain_next, hands_on } = survey_body(&mut survey, envelope, body.as_ref());
     survey.sort();
 
     let time = |text: Option<&str>, key: &str| text.or_else(|| in_body[key].as_str()).and_then(read_time);
@@ -104,6 +106,7 @@ pub fn read_message(
         baggage: survey.baggage,
         other_headers: survey.others,
         chain_next,
+        hands_on,
         args: options.args.then(|| args_of(headers.args_repr, headers.kwargs_repr)),
         state: match seen.state {
             MessageState::Unacked if eta.is_some() => MessageState::Scheduled,
@@ -130,13 +133,20 @@ fn is_by_celery(headers: &Headers<'_>) -> bool {
     headers.lang.as_deref().map_or(headers.args_repr.is_some(), |lang| lang == "py")
 }
 
+/// What a message's body says of the tasks that Celery publishes after it.
+#[derive(Default)]
+struct Embedded {
+    chain_next: Option<NextTask>,
+    hands_on: bool,
+}
+
 /// Looks through the body, which costs what the rest of the message costs
-/// twice over: only where the headers hold no context, or where they hold one
-/// that the next task of a chain may lack. Gives that next task.
-fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Option<NextTask> {
+/// twice over: only where the headers hold no context, or where other tasks
+/// travel in it, which may have one or lack it.
+fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Embedded {
     let has_context = survey.has_valid();
-    if has_context && !survey.is_hand_carried() {
-        return None;
+    if has_context && !survey.is_hand_carried() && TaskBody::embeds_nothing(envelope) {
+        return Embedded::default();
     }
     let body = match decoded {
         Some(body) => Some(Cow::Borrowed(body)),
@@ -149,13 +159,17 @@ fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&Ta
                 survey.repr(&repr, name);
             }
         }
-        return None;
+        return Embedded::default();
     };
     if !has_context {
         survey.arguments(body.args(), "args");
         survey.arguments(body.kwargs(), "kwargs");
     }
-    body.next_in_chain().and_then(next_task)
+    let hands_on = body
+        .embedded()
+        .take(SIGNATURES)
+        .any(|signature| next_task(signature).is_some_and(|next| next.has_context));
+    Embedded { chain_next: body.next_in_chain().and_then(next_task), hands_on }
 }
 
 /// Custom fields as values. One that is nested too deep for the parser, or of

@@ -158,6 +158,24 @@ fn the_next_task_of_a_chain_is_known_where_the_carrier_is_hand_made() {
 }
 
 #[test]
+fn a_context_may_travel_for_the_tasks_that_come_after() {
+    let hands_on = |embed: &Value| {
+        let changes = [("/body", body(&json!([[], {}, embed])))];
+        read(with(&changes).as_bytes()).expect("a message").hands_on
+    };
+    let step = |headers: Value| json!({"task": "ship", "options": {"headers": headers}});
+    let carried = step(json!({"traceparent": VALID}));
+    let nothing = json!({"callbacks": null, "errbacks": null, "chain": null, "chord": null});
+    assert!(!hands_on(&nothing));
+    assert!(hands_on(&json!({"callbacks": null, "errbacks": null, "chain": [carried], "chord": null})));
+    assert!(hands_on(&json!({"callbacks": [carried], "errbacks": null, "chain": null, "chord": null})));
+    assert!(hands_on(&json!({"callbacks": null, "errbacks": null, "chain": null, "chord": carried})));
+    assert!(!hands_on(
+        &json!({"callbacks": null, "errbacks": null, "chain": [step(Value::Null)], "chord": null})
+    ));
+}
+
+#[test]
 fn what_a_worker_holds_lies_in_a_list_of_three() {
     let held = format!(r#"[{REAL}, "", "celery"]"#);
     assert_eq!(unacked_envelope(held.as_bytes()), Ok(REAL.as_bytes()));
