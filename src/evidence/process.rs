@@ -157,13 +157,20 @@ impl Activity {
     /// The share of the time between its first and its last request in which
     /// at least one was open: 1 where there was only one request.
     pub fn busy_share(&self) -> f64 {
-        let (Some((first, _)), Some(last)) =
+        self.busy_share_of(Timestamp::from_nanos(u64::MAX), Timestamp::UNSET)
+    }
+
+    /// The same of the time from `first` to `last`, and of that between its first
+    /// and its last request, where this is longer.
+    pub fn busy_share_of(&self, first: Timestamp, last: Timestamp) -> f64 {
+        let (Some((earliest, _)), Some(latest)) =
             (self.requests.first(), self.requests.iter().map(|(_, end)| *end).max())
         else {
             return 0.0;
         };
+        let (first, last) = (first.min(*earliest), last.max(latest));
         let mut open = 0.0;
-        let mut until = *first;
+        let mut until = first;
         for (start, end) in &self.requests {
             let from = until.max(*start);
             if *end > from {
@@ -171,7 +178,7 @@ impl Activity {
                 until = *end;
             }
         }
-        let total = last.millis_since(*first);
+        let total = last.millis_since(first);
         if total > 0.0 { open / total } else { 1.0 }
     }
 

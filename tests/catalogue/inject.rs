@@ -75,6 +75,93 @@ fn tl104_context_lost_before_publish() {
     );
 }
 
+/// Requests to one route, and a root of one task so long after the end of each,
+/// or before its start.
+fn beside(requests: &[u64], root: impl Fn(u64) -> u64) -> Scene {
+    (1_u8..).zip(requests).fold(Scene::default(), |scene, (n, start)| {
+        let published = root(*start);
+        scene.span(span("api", "GET /export", "server", n, n).at(*start, start + 20)).span(
+            producer(0x80 + n, n).at(published, published + 5).text("messaging.message.id", &format!("t{n}")),
+        )
+    })
+}
+
+#[test]
+fn tl104_context_lost_just_outside_of_the_request() {
+    let uneven = [0, 1_100, 1_700, 3_900];
+    let after = || beside(&uneven, |start| start + 70);
+    says(after(), "context-lost-before-publish", (Error, Likely));
+    says(beside(&uneven.map(|start| start + 500), |start| start - 4), "context-lost-before-publish", Error);
+    // The hand-off's trace has no request in it.
+    let stations = after().report().handoffs.into_iter().next().expect("a hand-off").stations;
+    assert_eq!(stations.get(tracelink::model::Station::Request), tracelink::model::StationState::NotSeen);
+    // One lies far from any request: something else publishes them.
+    let far = producer(0x99, 0x99).at(2_900, 2_905).text("messaging.message.id", "t9");
+    is_silent(after().span(far), "context-lost-before-publish");
+    // Two of them may be an accident.
+    is_silent(beside(&uneven[..2], |start| start + 70), "context-lost-before-publish");
+    // A scheduler that keeps step with a probe.
+    let even: Vec<u64> = (0..8).map(|n| 2_000 * n).collect();
+    is_silent(beside(&even, |start| start + 900), "context-lost-before-publish");
+    // The context is carried over: the request is its parent, though it is over.
+    let carried = (1_u8..).zip(&uneven).fold(Scene::default(), |scene, (n, start)| {
+        let id = format!("t{n}");
+        scene.span(span("api", "GET /export", "server", n, n).at(*start, start + 20)).span(
+            producer(n, 0x80 + n)
+                .at(start + 70, start + 75)
+                .under(n.into())
+                .text("messaging.message.id", &id),
+        )
+    });
+    is_silent(carried, "context-lost-before-publish");
+    // What a scheduler's task does calls the API.
+    let called = (1_u8..).zip(&uneven).fold(Scene::default(), |scene, (n, start)| {
+        let id = format!("t{n}");
+        scene
+            .span(producer(0x80 + n, n).at(start + 1, start + 2).text("messaging.message.id", &id))
+            .span(
+                run(0x80 + n, 0x40 + n)
+                    .at(start + 5, start + 90)
+                    .under(n.into())
+                    .remote()
+                    .text("messaging.message.id", &id),
+            )
+            .span(span("api", "POST /done", "server", n, n).at(start + 20, start + 30))
+    });
+    is_silent(called, "context-lost-before-publish");
+}
+
+#[test]
+fn tl104_a_loop_inside_the_api() {
+    // Every half second a root, and a few requests, of which two are long.
+    let tick = |n: u8| {
+        producer(0x80 + n, n)
+            .at(450 * u64::from(n), 450 * u64::from(n) + 2)
+            .text("messaging.message.id", &format!("t{n}"))
+    };
+    let request =
+        |n: u8, start: u64, length: u64| span("api", "GET /quote", "server", n, n).at(start, start + length);
+    let uneven = [30, 170, 980, 1_230, 3_140, 3_560, 4_460, 4_800, 4_970, 6_220, 6_480, 7_790];
+    let api = || {
+        let ticks = (1..=27).fold(Scene::default(), |scene, n| scene.span(tick(n)));
+        (1_u8..).zip(uneven).fold(ticks, |scene, (n, start)| {
+            scene.span(request(n, start, if n == 4 || n == 9 { 600 } else { 6 }))
+        })
+    };
+    is_silent(api(), "context-lost-before-publish");
+    is_healthy(api());
+    // More of them lie in requests than chance would put there.
+    let lost = (1..=8).fold(api(), |scene, n| {
+        let start = 20_000 + 1_000 * u64::from(n) * u64::from(n);
+        scene.span(request(0x40 + n, start, 30)).span(
+            producer(0xc0 + n, 0x40 + n)
+                .at(start + 10, start + 12)
+                .text("messaging.message.id", &format!("l{n}")),
+        )
+    });
+    says(lost, "context-lost-before-publish", Error);
+}
+
 #[test]
 fn tl105_protocol_1() {
     says(queued(message("t1").protocol_1()), "protocol-1", Error);

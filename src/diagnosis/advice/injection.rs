@@ -17,6 +17,14 @@ pub const INTO_A_THREAD: [&str; 2] = [
     "threading.Thread(target=ctx.run, args=(publish,)).start()   # or: await asyncio.to_thread(publish)",
 ];
 
+/// Mends TL104 where the request's span is over, or has not begun: in the handler,
+/// where the publish happens, and where the application is set up.
+pub const OUTSIDE_THE_REQUEST: [&str; 3] = [
+    "ctx = context.get_current()              # opentelemetry.context, in the handler, while the request's span is current",
+    "token = context.attach(ctx)              # where it publishes: the generator, the listener; detach(token) after it",
+    "FastAPIInstrumentor.instrument_app(app)  # or yours: last, so that no middleware lies outside",
+];
+
 /// Mends TL106: in the worker's environment, or in the task that retries.
 pub const ON_RETRY: [&str; 3] = [
     "pip install 'celery>=5.3'",

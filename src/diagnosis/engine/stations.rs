@@ -20,7 +20,10 @@ pub fn of(handoff: &Handoff<'_>, known: &Known<'_>, broken: Option<Station>) -> 
         || handoff.contexts().any(|context| known.evidence.spans.get(context).is_some());
     let parent_seen =
         handoff.consumer().is_some_and(|consumer| consumer.trace.parent_of(consumer.span).is_some());
+    // What a sender that began a trace of its own was asked for by is not seen.
+    let is_a_root = handoff.producer.is_some_and(|producer| producer.span.parent.is_none());
     stations.request = match () {
+        () if is_a_root => NotSeen,
         () if sender_seen || parent_seen => Intact,
         () if is_whole => NotSeen,
         () => CannotSee,

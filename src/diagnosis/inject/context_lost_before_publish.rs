@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use crate::diagnosis::advice::injection;
+use crate::diagnosis::known::{Beside, Side};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::{Activity, Handoff};
+use crate::evidence::{Activity, Handoff, SpanRef};
 use crate::model::{Station, Timestamp};
 
 diagnosis! {
@@ -18,7 +19,13 @@ diagnosis! {
     /// scheduler inside it publishes roots that are right. There it takes pairs:
     /// requests of one route that published nothing, and a root of one task in
     /// each of them. What publishes the same task while nothing is open is a
-    /// scheduler, and a request that is open for minutes says nothing.
+    /// scheduler, unless more of it falls into requests than chance would put
+    /// there; and a request that is open for minutes says nothing.
+    ///
+    /// Or it is a root just outside of a request, a little before the SERVER span
+    /// begins or after it ends, and so are all others of the task, each beside a
+    /// request of its own, closer than chance would put them: a streaming
+    /// response, a middleware outside the instrumentation, a listener.
     ///
     /// ## How to fix it
     /// Carry the context over:
@@ -28,6 +35,15 @@ diagnosis! {
     /// threading.Thread(target=ctx.run, args=(publish, order)).start()
     /// await asyncio.to_thread(publish, order)  # does it by itself
     /// ```
+    ///
+    /// into what goes on when the request's span is over:
+    ///
+    /// ```python
+    /// ctx = context.get_current()              # in the handler
+    /// token = context.attach(ctx)              # in the generator or the listener
+    /// ```
+    ///
+    /// and instrument last, so that no middleware lies outside.
     pub static CONTEXT_LOST_BEFORE_PUBLISH = {
         code: "TL104",
         slug: "context-lost-before-publish",
@@ -57,8 +73,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let start = producer.span.start;
+    if let Some(beside) = known.beside_requests(producer.key()) {
+        return outside(producer, beside).about(handoff).into();
+    }
     if !activity.has_open_request(start)
-        || known.publishes_without_requests(handoff.task, &producer.span.process)
+        || known.falls_into_requests_by_chance(handoff.task, &producer.span.process)
     {
         return Verdict::Clean;
     }
@@ -83,6 +102,26 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         )
         .fix(injection::INTO_A_THREAD)
         .into()
+}
+
+/// A publish beside its request: the request's span began later, or is over.
+fn outside(producer: SpanRef<'_>, beside: Beside<'_>) -> Occurrence {
+    let Beside { side, within, requests, publishes, route } = beside;
+    let when = match side {
+        Side::Before => "before the start",
+        Side::After => "after the end",
+    };
+    let paired = format!(
+        "{requests} requests{}, {publishes} publishes of this task, each a root within {} ms {when} of one",
+        route.map(|route| format!(" to {route}")).unwrap_or_default(),
+        within.as_millis().max(1),
+    );
+    Occurrence::likely()
+        .variant("outside")
+        .says("the task was published just outside the request's span, and so outside its context: a streaming response, a middleware outside the instrumentation, a listener, or a thread that goes on")
+        .quote(quote::span(producer))
+        .quote(quote::fact(format!("SERVER spans of {}", producer.span.service()), paired))
+        .fix(injection::OUTSIDE_THE_REQUEST)
 }
 
 /// Whether roots published by a scheduler inside the process would look the

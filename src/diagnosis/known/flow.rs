@@ -1,11 +1,10 @@
 //! What moved through the brokers: one pass over all tasks.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::evidence::{Evidence, Fate, Process, SpanKey, SpanRef, Task};
+use crate::evidence::{Evidence, Fate, SpanKey, SpanRef, Task};
 use crate::model::{Message, MissingParts, Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What moved through the brokers.
@@ -139,33 +138,6 @@ fn senders<'e>(task: &Task, message: &Message, evidence: &'e Evidence) -> BTreeS
     let contexts = contexts.map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
     let spans = task.producers.iter().copied().chain(contexts).filter_map(|key| evidence.spans.get(key));
     spans.map(|found| found.span.service()).collect()
-}
-
-/// Tasks, with the process that publishes them as roots, of which some were
-/// published when no request was open.
-pub(super) fn without_requests(evidence: &Evidence) -> FxHashSet<(&str, &Process)> {
-    let mut known = FxHashSet::default();
-    for task in evidence.tasks.iter() {
-        for producer in task.producers.iter().filter_map(|key| evidence.spans.get(*key)) {
-            let publisher = (task.name(evidence), &*producer.span.process);
-            if evidence.is_orphaned_root(producer)
-                && !known.contains(&publisher)
-                && is_without_request(producer, evidence)
-            {
-                known.insert(publisher);
-            }
-        }
-    }
-    known
-}
-
-/// Whether no request of its process was open when a task was published, and
-/// none had just been answered: a thread may outlive the request that started it.
-fn is_without_request(producer: SpanRef<'_>, evidence: &Evidence) -> bool {
-    const AFTER: Duration = Duration::from_secs(10);
-    let start = producer.span.start;
-    let activity = evidence.processes.of(&producer.span.process);
-    activity.is_some_and(|activity| !activity.has_request_within(start.before(AFTER), start))
 }
 
 fn is_entry(found: SpanRef<'_>) -> bool {

@@ -1,5 +1,7 @@
 //! Evidence, with the populations that diagnoses compare a hand-off against.
 
+mod beside;
+mod chance;
 mod flow;
 mod made_up;
 mod origins;
@@ -22,6 +24,7 @@ use crate::evidence::{
 };
 use crate::model::{Format, MissingParts, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
 
+pub use beside::{Beside, Side};
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
 pub use made_up::MadeUp;
@@ -48,7 +51,8 @@ pub struct Known<'e> {
     orphans: OnceCell<Orphans<'e>>,
     strays: OnceCell<Strays<'e>>,
     flow: OnceCell<Flow<'e>>,
-    without_requests: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
+    by_chance: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
+    beside: OnceCell<FxHashMap<SpanKey, Beside<'e>>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
     scheduled: OnceCell<FxHashSet<&'e str>>,
     paired: OnceCell<FxHashSet<SpanKey>>,
@@ -82,7 +86,8 @@ impl<'e> Known<'e> {
             orphans: OnceCell::new(),
             strays: OnceCell::new(),
             flow: OnceCell::new(),
-            without_requests: OnceCell::new(),
+            by_chance: OnceCell::new(),
+            beside: OnceCell::new(),
             rootless: OnceCell::new(),
             scheduled: OnceCell::new(),
             paired: OnceCell::new(),
@@ -373,11 +378,15 @@ impl<'e> Known<'e> {
         self.flow().has_started
     }
 
-    /// Whether a task of this name is published by this process, as a root, at
-    /// times when no request was open or had just been answered.
-    pub fn publishes_without_requests(&self, task: &str, process: &Process) -> bool {
-        let known = self.without_requests.get_or_init(|| flow::without_requests(self.evidence));
-        known.contains(&(task, process))
+    /// Whether roots of this task are published by this process outside of
+    /// requests too, and no more inside of them than chance would put there.
+    pub fn falls_into_requests_by_chance(&self, task: &str, process: &Process) -> bool {
+        self.by_chance.get_or_init(|| chance::by_chance(self.evidence)).contains(&(task, process))
+    }
+
+    /// The requests beside which a PRODUCER root lies, as all others of its task do.
+    pub fn beside_requests(&self, root: SpanKey) -> Option<Beside<'e>> {
+        self.beside.get_or_init(|| beside::beside(self.evidence)).get(&root).copied()
     }
 
     /// When the first task of all was published, by its PRODUCER span.

@@ -35,17 +35,7 @@ type Routes<'e> = FxHashMap<(&'e Process, usize), Vec<Vec<Open>>>;
 /// The PRODUCER roots that pair up with requests of their process: all roots of
 /// a task, with all requests of a route that published nothing and answered well.
 pub(super) fn paired(evidence: &Evidence) -> FxHashSet<SpanKey> {
-    let mut roots = FxHashMap::<(&Process, &str), Vec<(Timestamp, SpanKey)>>::default();
-    let producers = evidence.tasks.iter().flat_map(|task| {
-        let name = task.name(evidence);
-        task.producers.iter().map(move |key| (name, *key))
-    });
-    for (task, key) in producers {
-        let Some(root) = evidence.spans.get(key).filter(|found| evidence.is_orphaned_root(*found)) else {
-            continue;
-        };
-        roots.entry((&root.span.process, task)).or_default().push((root.span.start, key));
-    }
+    let mut roots = roots_by_publisher(evidence);
     roots.retain(|_, roots| roots.len() >= REQUESTS);
     if roots.is_empty() {
         return FxHashSet::default();
@@ -57,11 +47,28 @@ pub(super) fn paired(evidence: &Evidence) -> FxHashSet<SpanKey> {
             alike.into_iter().any(|requests| is_one_for_each(requests, roots, each))
         })
     };
-    roots.retain(|(process, _), roots| {
-        roots.sort_unstable();
-        pairs_up(process, roots)
-    });
+    roots.retain(|(process, _), roots| pairs_up(process, roots));
     roots.into_values().flatten().map(|(_, key)| key).collect()
+}
+
+/// The PRODUCER roots of one task and one process, by start.
+pub(super) type Roots = Vec<(Timestamp, SpanKey)>;
+
+/// Every PRODUCER root, by the process that published it and its task.
+pub(super) fn roots_by_publisher(evidence: &Evidence) -> FxHashMap<(&Process, &str), Roots> {
+    let mut roots = FxHashMap::<(&Process, &str), Roots>::default();
+    let producers = evidence.tasks.iter().flat_map(|task| {
+        let name = task.name(evidence);
+        task.producers.iter().map(move |key| (name, *key))
+    });
+    for (task, key) in producers {
+        let Some(root) = evidence.spans.get(key).filter(|found| evidence.is_orphaned_root(*found)) else {
+            continue;
+        };
+        roots.entry((&root.span.process, task)).or_default().push((root.span.start, key));
+    }
+    roots.values_mut().for_each(|roots| roots.sort_unstable());
+    roots
 }
 
 /// Requests that published nothing and answered well, by route.

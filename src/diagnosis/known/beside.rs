@@ -1,0 +1,295 @@
+//! Publishes that began a trace of their own just outside of requests: a little
+//! before the request's span began, or after it had ended.
+//!
+//! A streaming response goes on when its request's span is over, a middleware may
+//! lie outside of the instrumentation, a listener drains its queue a moment later.
+//! Each leaves pairs: a request, and a root close beside it. What shows that the
+//! request is the cause is how close all of them are: of a scheduler's roots some
+//! would lie far from any request.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::paired::{Roots, roots_by_publisher};
+use super::schedule::is_even;
+use crate::evidence::{Evidence, Process, SpanKey};
+use crate::model::{SpanKind, Timestamp, TraceId};
+
+/// Fewer pairs than this may be an accident, however close they are.
+const PAIRS: usize = 3;
+/// What comes later than this is not just outside of the request.
+const CLOSE: Duration = Duration::from_secs(2);
+/// So many publishes of one task by each request, at most.
+const EACH: usize = 4;
+/// So many routes of a process are looked at, and so many tasks that are published.
+const ROUTES: usize = 20;
+const PUBLISHERS: usize = 100;
+/// The chance of an accident up to which it is ruled out, where each root falls
+/// where it falls.
+const ACCIDENT: f64 = 0.01;
+/// The same where roots and requests are both even: then all of them are as close
+/// as one of them is, by a single accident.
+const ONE_ACCIDENT: f64 = 0.05;
+
+/// On which side of the requests the publishes lie.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    Before,
+    After,
+}
+
+/// Publishes of one task that each lie beside a request of one process.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'e> {
+    pub side: Side,
+    /// How far the farthest of them lies.
+    pub within: Duration,
+    pub requests: usize,
+    pub publishes: usize,
+    /// The route, where all of these requests are of one.
+    pub route: Option<&'e str>,
+}
+
+#[derive(Clone, Copy)]
+struct Request<'e> {
+    start: Timestamp,
+    end: Timestamp,
+    route: &'e str,
+    answered_well: bool,
+    trace: TraceId,
+}
+
+/// A root that was published, with what is known of the task.
+#[derive(Clone, Copy)]
+struct Root {
+    start: Timestamp,
+    /// When a run of it began.
+    run: Option<Timestamp>,
+}
+
+/// The PRODUCER roots that lie beside requests, as all others of their task do.
+pub(super) fn beside(evidence: &Evidence) -> FxHashMap<SpanKey, Beside<'_>> {
+    let mut roots = roots_by_publisher(evidence);
+    roots.retain(|(process, _), roots| {
+        let activity = evidence.processes.of(process);
+        roots.len() >= PAIRS
+            && activity.is_some_and(|activity| {
+                activity.servers > 0 && !roots.iter().all(|(start, _)| activity.has_open_request(*start))
+            })
+    });
+    if roots.is_empty() {
+        return FxHashMap::default();
+    }
+    let mut roots: Vec<_> = roots.into_iter().collect();
+    roots.sort_by_key(|((process, task), _)| (&process.service, &process.instance, process.pid, *task));
+    roots.truncate(PUBLISHERS);
+    let processes: FxHashSet<_> = roots.iter().map(|((process, _), _)| *process).collect();
+    let requests = requests(evidence, &processes);
+    let mut found = FxHashMap::default();
+    for ((process, task), roots) in roots {
+        let Some(requests) = requests.get(process) else { continue };
+        if let Some(beside) = beside_which(evidence, task, &roots, requests) {
+            found.extend(roots.iter().map(|(_, key)| (*key, beside)));
+        }
+    }
+    found
+}
+
+fn requests<'e>(
+    evidence: &'e Evidence,
+    processes: &FxHashSet<&'e Process>,
+) -> FxHashMap<&'e Process, Vec<Request<'e>>> {
+    let mut requests = FxHashMap::<&Process, Vec<Request<'_>>>::default();
+    for trace in evidence.spans.traces() {
+        for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
+            if processes.contains(&*span.process) {
+                requests.entry(&span.process).or_default().push(Request {
+                    start: span.start,
+                    end: span.end,
+                    route: &span.name,
+                    answered_well: span.http_status.is_none_or(|status| status < 400),
+                    trace: trace.id,
+                });
+            }
+        }
+    }
+    requests
+}
+
+fn beside_which<'e>(
+    evidence: &Evidence,
+    task: &str,
+    roots: &Roots,
+    requests: &[Request<'e>],
+) -> Option<Beside<'e>> {
+    // A request that publishes the task within its own trace does not lack it, and
+    // one that lies in a root's trace was made by what the root began.
+    let mut traces: FxHashSet<TraceId> = roots.iter().map(|(_, key)| key.trace_id).collect();
+    let producers = evidence.tasks.iter().filter(|other| other.name(evidence) == task);
+    traces.extend(producers.flat_map(|other| &other.producers).map(|key| key.trace_id));
+    let requests: Vec<_> =
+        requests.iter().filter(|request| !traces.contains(&request.trace)).copied().collect();
+    let mut published: Vec<_> =
+        roots.iter().map(|(start, key)| Root { start: *start, run: first_run(evidence, *key) }).collect();
+    published.sort_by_key(|root| root.start);
+
+    let mut routes = BTreeMap::<&str, Vec<Request<'_>>>::new();
+    for request in &requests {
+        routes.entry(request.route).or_default().push(*request);
+    }
+    let is_one = routes.len() == 1;
+    let all = (!is_one).then_some((None, requests.clone()));
+    let by_route = routes.into_iter().take(ROUTES).map(|(route, requests)| (Some(route), requests));
+    by_route.chain(all).find_map(|(route, requests)| {
+        let well: Vec<_> = requests.iter().filter(|request| request.answered_well).copied().collect();
+        let sets = if well.len() < requests.len() { vec![well, requests] } else { vec![requests] };
+        sets.into_iter().find_map(|requests| {
+            let (side, within) = fit(&published, requests.clone())?;
+            Some(Beside { side, within, requests: requests.len(), publishes: published.len(), route })
+        })
+    })
+}
+
+/// When the run of the task that this span published began.
+fn first_run(evidence: &Evidence, producer: SpanKey) -> Option<Timestamp> {
+    let id = evidence.spans.get(producer)?.span.task_id()?;
+    let runs = &evidence.tasks.get(id)?.consumers;
+    runs.iter().filter_map(|key| evidence.spans.get(*key)).map(|run| run.span.start).min()
+}
+
+/// On which side of these requests the roots lie, and how close, where chance
+/// would not put them so.
+fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<(Side, Duration)> {
+    if requests.len() < PAIRS {
+        return None;
+    }
+    [Side::After, Side::Before].into_iter().find_map(|side| {
+        requests.sort_by_key(|request| match side {
+            Side::After => (request.end, request.start),
+            Side::Before => (request.start, request.end),
+        });
+        let within = farthest(roots, &requests, side)?;
+        let is_close = !within.is_zero() && within <= CLOSE;
+        (is_close && !is_by_chance(roots, &requests, side, within)).then_some((side, within))
+    })
+}
+
+/// How far the farthest root lies from its request: as many for each, in their
+/// order; or one for most, each beside the nearest. Nothing, where a root has no
+/// request of its own.
+fn farthest(roots: &[Root], requests: &[Request<'_>], side: Side) -> Option<Duration> {
+    let distance = |root: &Root, request: &Request<'_>| match side {
+        Side::After => (root.start >= request.start).then(|| root.start.since(request.end)),
+        Side::Before => (root.start <= request.end).then(|| request.start.since(root.start)),
+    };
+    let each = roots.len() / requests.len();
+    let pairs: Vec<(&Root, &Request<'_>)> = if roots.len().is_multiple_of(requests.len()) && each <= EACH {
+        roots.iter().enumerate().map(|(place, root)| (root, &requests[place / each])).collect()
+    } else if roots.len() < requests.len() && roots.len() * 2 >= requests.len() {
+        let mut last = None;
+        let mut pairs = Vec::with_capacity(roots.len());
+        for root in roots {
+            let place = match side {
+                Side::After => {
+                    requests.partition_point(|request| request.end <= root.start).checked_sub(1)?
+                }
+                Side::Before => requests.partition_point(|request| request.start < root.start),
+            };
+            if last.is_some_and(|last| place <= last) {
+                return None;
+            }
+            last = Some(place);
+            pairs.push((root, requests.get(place)?));
+        }
+        pairs
+    } else {
+        return None;
+    };
+    let is_called_back =
+        |(root, request): &(&Root, &Request<'_>)| root.run.is_some_and(|run| run <= request.start);
+    if side == Side::Before && pairs.iter().all(is_called_back) {
+        // What the task does calls the API.
+        return None;
+    }
+    pairs.iter().map(|(root, request)| distance(root, request)).collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+/// Whether roots that have nothing to do with the requests may lie so: the chance
+/// that each falls as close to one as the farthest does.
+fn is_by_chance(roots: &[Root], requests: &[Request<'_>], side: Side, within: Duration) -> bool {
+    let first = requests.iter().map(|request| request.start).chain(roots.iter().map(|root| root.start)).min();
+    let last = requests.iter().map(|request| request.end).chain(roots.iter().map(|root| root.start)).max();
+    let (Some(first), Some(last)) = (first, last) else { return true };
+    let mut spans: Vec<_> = requests
+        .iter()
+        .map(|request| match side {
+            Side::After => (request.start, request.end.after(within).min(last)),
+            Side::Before => (request.start.before(within).max(first), request.end),
+        })
+        .collect();
+    spans.sort_unstable();
+    let (mut covered, mut until) = (0.0, first);
+    for (start, end) in spans {
+        let from = until.max(start);
+        if end > from {
+            covered += end.millis_since(from);
+            until = end;
+        }
+    }
+    let total = last.millis_since(first);
+    let share = if total > 0.0 { covered / total } else { 1.0 };
+    let mut of_roots: Vec<_> = roots.iter().map(|root| root.start).collect();
+    let mut of_requests: Vec<_> = requests.iter().map(|request| request.start).collect();
+    if is_even(&mut of_roots) && is_even(&mut of_requests) {
+        return share > ONE_ACCIDENT;
+    }
+    let alone = i32::try_from(roots.len().min(requests.len())).unwrap_or(i32::MAX);
+    share.powi(alone) > ACCIDENT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_nanos(millis * 1_000_000)
+    }
+
+    fn fits(requests: &[(u64, u64)], roots: &[u64]) -> Option<Side> {
+        let request = |(start, end): &(u64, u64)| Request {
+            start: at(*start),
+            end: at(*end),
+            route: "GET /",
+            answered_well: true,
+            trace: TraceId::default(),
+        };
+        let roots: Vec<_> = roots.iter().map(|start| Root { start: at(*start), run: None }).collect();
+        fit(&roots, requests.iter().map(request).collect()).map(|(side, _)| side)
+    }
+
+    #[test]
+    fn each_request_has_a_root_close_by() {
+        let requests = [(0, 10), (1_300, 1_310), (2_000, 2_010), (4_000, 4_010)];
+        assert_eq!(fits(&requests, &[60, 1_360, 2_050, 4_080]), Some(Side::After));
+        assert_eq!(fits(&requests[1..], &[1_290, 1_998, 3_995]), Some(Side::Before));
+        // Two for each.
+        assert_eq!(fits(&requests[..3], &[20, 30, 1_320, 1_330, 2_020, 2_040]), Some(Side::After));
+        // One of four published nothing.
+        assert_eq!(fits(&requests, &[60, 2_050, 4_080]), Some(Side::After));
+        // One that lies far from all.
+        assert_eq!(fits(&requests, &[60, 1_360, 2_050, 3_500]), None);
+        // Inside of the requests it is another matter.
+        assert_eq!(fits(&requests, &[5, 1_305, 2_005, 4_005]), None);
+        assert_eq!(fits(&requests[..2], &[60, 1_360]), None);
+    }
+
+    #[test]
+    fn a_scheduler_that_keeps_step_is_close_by_one_accident() {
+        let polled: Vec<_> = (0..8).map(|n| (n * 2_000, n * 2_000 + 10)).collect();
+        let ticks = |after: u64| (0..8).map(|n| n * 2_000 + after).collect::<Vec<_>>();
+        assert_eq!(fits(&polled, &ticks(900)), None);
+        assert_eq!(fits(&polled, &ticks(40)), Some(Side::After));
+    }
+}
