@@ -63,7 +63,7 @@ fn a_hand_off_without_a_run_is_whole_where_the_reason_is_seen() {
     let unsampled = TRACEPARENT.replace("-01", "-00");
     let scene = Scene::default()
         .look(1_000, |look| look.ready(message("t1").header("traceparent", &*unsampled)))
-        .look(9_000, |look| look.worker())
+        .look(9_000, scene::Look::worker)
         .span(server());
     assert_ne!(verdict(scene).0, Unproven);
 }
