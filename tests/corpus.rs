@@ -51,6 +51,7 @@ fn diagnose(files: &[PathBuf]) -> Report {
     assert!(unexpected.is_empty(), "{unexpected:?}");
     let report = report(&evidence, evidence.clock(), Listing::default());
     sentence::assert_made_of_contexts(&report.findings);
+    sentence::assert_names_no_other_broker(&report);
     report
 }
 

@@ -49,6 +49,7 @@ fn diagnose(paths: &[PathBuf]) -> Report {
     read(paths, &mut evidence);
     let report = report(&evidence, evidence.clock(), Listing::default());
     sentence::assert_made_of_contexts(&report.findings);
+    sentence::assert_names_no_other_broker(&report);
     report
 }
 

@@ -275,3 +275,63 @@ fn standard_output_that_is_full_is_named() {
         );
     }
 }
+
+/// A snapshot of so many queues with as many messages each, all without a context.
+fn without_context(queues: usize, each: usize) -> tempfile::NamedTempFile {
+    let mut lines = vec![serde_json::json!({
+        "snapshot": "broker/1", "captured_at": "2026-11-28T10:00:00Z", "broker": "redis:6379/0", "complete": true,
+    })];
+    for queue in 0..queues {
+        let message = |number: usize| {
+            let id = format!("q{queue:04}-order-{number:04}");
+            let headers = serde_json::json!({
+                "lang": "py", "task": "process_order", "id": id, "root_id": id, "parent_id": null, "retries": 0,
+                "origin": "gen7@web-1", "argsrepr": "()", "kwargsrepr": "{}",
+            });
+            let properties = serde_json::json!({
+                "correlation_id": id, "delivery_mode": 2, "delivery_tag": id, "body_encoding": "base64",
+                "delivery_info": {"exchange": "", "routing_key": format!("q{queue:04}")}, "priority": 0,
+            });
+            serde_json::json!({
+                "body": "W1tdLCB7fSwge31d", "content-encoding": "utf-8", "content-type": "application/json",
+                "headers": headers, "properties": properties,
+            })
+            .to_string()
+        };
+        let messages: Vec<_> = (0..each).map(message).collect();
+        lines.push(serde_json::json!({
+            "db": 0, "key": format!("q{queue:04}"), "type": "list", "pttl": -1, "len": each, "entries": messages,
+        }));
+    }
+    let file = tempfile::Builder::new().suffix(".jsonl").tempfile().expect("a file");
+    let lines: Vec<_> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(file.path(), lines.join("\n")).expect("writable");
+    file
+}
+
+#[test]
+fn every_message_is_counted_however_few_are_listed() {
+    for (queues, each) in [(3, 60), (1_000, 1)] {
+        let file = without_context(queues, each);
+        let path = file.path().to_str().expect("UTF-8");
+        let all = (queues * each) as u64;
+        // Counted by class, and kept one by one.
+        for command in [&["inspect-queue", "--snapshot", path][..], &["diagnose", path]] {
+            let output = tracelink(&[command, &["--format", "json"]].concat());
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            assert_eq!(report["inputs"]["messages"], all, "{}", stderr(&output));
+            let counts = report["tasks"][0]["findings"].as_object().expect("counts").values();
+            assert_eq!(
+                counts.filter_map(Value::as_u64).sum::<u64>(),
+                all,
+                "{command:?}: {}",
+                report["tasks"]
+            );
+        }
+        let text = stdout(&tracelink(&["inspect-queue", "--snapshot", path]));
+        let row = text.lines().find(|line| line.trim_start().starts_with("process_order")).expect("a row");
+        let all = tracelink::report::text::count(all);
+        assert!(row.contains(&format!("✗ {all}")) && !row.contains('✓'), "{text}");
+        assert!(text.contains(&format!("1 cause in {all} of {all} messages")), "{text}");
+    }
+}

@@ -156,6 +156,7 @@ impl Scene {
         let clock = self.evidence.clock();
         let report = report_expecting(&self.evidence, clock, Listing::default(), self.expected);
         sentence::assert_made_of_contexts(&report.findings);
+        sentence::assert_names_no_other_broker(&report);
         report
     }
 }

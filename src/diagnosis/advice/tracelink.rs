@@ -1,12 +1,13 @@
 //! What shows more: other ways to run tracelink itself, in a shell.
 
-/// Tells the cause of TL000, where no broker was looked at.
+/// Tells the cause of TL000, where no broker was looked at. Which one it is only
+/// the user knows: no address stands here.
 pub const WATCH_THE_BROKER: [&str; 1] =
-    ["tracelink listen --broker redis://127.0.0.1:6379/0   # watches the queue, read-only"];
+    ["tracelink listen --broker \"$TRACELINK_BROKER\"   # the URL of the broker as Celery has it; read-only"];
 
 /// Tells the cause of TL000, where the message was gone before a look.
 pub const SEE_EVERY_MESSAGE: [&str; 1] = [
-    "tracelink listen --broker redis://127.0.0.1:6379/0 --broker-monitor   # sees every message; for development",
+    "tracelink listen --broker \"$TRACELINK_BROKER\" --broker-monitor   # sees every message; for development",
 ];
 
 /// Mends TL903.

@@ -191,11 +191,9 @@ fn tasks(evidence: &Evidence, judged: &Judged<'_>) -> Vec<ShareReport> {
             *share.origins.entry(origin.to_owned()).or_default() += count;
         }
     }
-    for judged in &judged.handoffs {
-        if let (Some(share), Some(id), Some(_)) =
-            (shares.get_mut(judged.handoff.task), &judged.finding, judged.handoff.message())
-        {
-            *share.findings.entry(id.clone()).or_default() += judged.handoff.alike;
+    for (task, findings) in &judged.shares {
+        if let Some(share) = shares.get_mut(task) {
+            share.findings.clone_from(findings);
         }
     }
     for share in shares.values_mut() {

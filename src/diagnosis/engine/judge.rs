@@ -21,8 +21,14 @@ pub struct Judged<'e> {
     pub total: u64,
     /// Traces that a finding speaks of, with the ids of those findings.
     pub traces: BTreeMap<TraceId, BTreeSet<String>>,
+    /// How many messages of each task each finding speaks for, listed or not.
+    pub shares: Shares<'e>,
     pub figures: Figures,
 }
+
+/// Messages by their task and the id of the finding that speaks for them. A task
+/// stands here only where a finding does, and its name lies in the evidence.
+pub type Shares<'e> = BTreeMap<&'e str, BTreeMap<String, u64>>;
 
 /// Judges everything that is known, with what was concluded of what was let go
 /// before. `now` is the clock of the evidence; of the hand-offs of one finding,
@@ -68,23 +74,26 @@ pub fn judge<'e>(
         handoffs: listed.handoffs,
         total: listed.total,
         traces: judging.traces,
+        shares: listed.shares,
         figures: judging.figures,
     }
 }
 
 /// The hand-offs that a report lists: a bounded number of each finding, and of
-/// the healthy ones.
+/// the healthy ones. What is counted is counted of all.
 #[derive(Default)]
 struct Listed<'e> {
     handoffs: Vec<JudgedHandoff<'e>>,
     most: usize,
     of_finding: rustc_hash::FxHashMap<Option<String>, usize>,
+    shares: Shares<'e>,
     total: u64,
 }
 
 impl<'e> Listed<'e> {
     fn push(&mut self, judged: JudgedHandoff<'e>) {
         self.total += judged.handoff.alike;
+        self.count(&judged);
         let listed = match self.of_finding.get_mut(&judged.finding) {
             Some(listed) => listed,
             None => self.of_finding.entry(judged.finding.clone()).or_default(),
@@ -92,6 +101,21 @@ impl<'e> Listed<'e> {
         if *listed < self.most {
             *listed += 1;
             self.handoffs.push(judged);
+        }
+    }
+
+    /// Counts the messages of a hand-off with the finding that speaks for it.
+    fn count(&mut self, judged: &JudgedHandoff<'e>) {
+        let JudgedHandoff { handoff, finding: Some(finding), .. } = judged else { return };
+        if handoff.message().is_none() {
+            return;
+        }
+        let share = self.shares.entry(handoff.task).or_default();
+        match share.get_mut(finding) {
+            Some(messages) => *messages += handoff.alike,
+            None => {
+                share.insert(finding.clone(), handoff.alike);
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ diagnosis! {
     /// Show tracelink the other half, and it will say which it is:
     ///
     /// ```sh
-    /// tracelink listen --broker redis://127.0.0.1:6379/0
+    /// tracelink listen --broker "$TRACELINK_BROKER"
     /// tracelink inspect-queue
     /// ```
     ///
