@@ -5,7 +5,21 @@ use super::*;
 #[test]
 fn tl401_not_sampled() {
     let off = "00-000000000000000000000000000000aa-00000000000000b1-02";
-    says(queued(message("t1").header("traceparent", off)), "not-sampled", Warning);
+    let unsampled = |count: u32| {
+        Scene::default().look(1_000, |look| {
+            (1..=count).fold(look, |look, n| look.ready(message(&format!("t{n}")).header("traceparent", off)))
+        })
+    };
+    // Few messages are what a ratio leaves, too; a thousand are not.
+    says(unsampled(1), "not-sampled", (Warning, Possible));
+    says(unsampled(3), "not-sampled", (Warning, Possible));
+    says(unsampled(40), "not-sampled", (Warning, Likely));
+    says(unsampled(500), "not-sampled", (Warning, Certain));
+    let report = unsampled(3).report();
+    let found = report.findings.iter().find(|finding| finding.slug == "not-sampled").expect("said");
+    assert!(
+        found.alternatives[0].why.contains("a ratio of 1 in 10 leaves 3 of 3 unsampled in 73 of 100 cases")
+    );
     let ratio = Scene::default().look(1_000, |look| {
         look.ready(message("t1").header("traceparent", off))
             .ready(message("t2").header("traceparent", TRACEPARENT))
