@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::age::Moment;
-use crate::model::{Resource, Span, SpanKind, Timestamp};
+use crate::model::{ParentOrigin, Resource, Span, SpanKind, Timestamp};
 
 /// One sending process: what its resource says of it.
 ///
@@ -21,6 +21,7 @@ pub struct Process {
     pub host: Option<Box<str>>,
     pub language: Option<Box<str>>,
     pub sdk_version: Option<Box<str>>,
+    pub distribution: Option<Box<str>>,
 }
 
 impl Process {
@@ -30,6 +31,15 @@ impl Process {
             || (self.instance.is_some() && other.instance.is_some() && self.instance != other.instance)
             || (self.pid.is_some() && other.pid.is_some() && self.pid != other.pid)
             || (self.host.is_some() && other.host.is_some() && self.host != other.host)
+    }
+
+    /// Whether it is the one that Celery calls `gen<pid>@<host>`, as far as its
+    /// resource says. A server that forks may have told its number before.
+    pub fn is_origin(&self, origin: &str) -> bool {
+        let Some((pid, host)) = origin.strip_prefix("gen").and_then(|node| node.split_once('@')) else {
+            return false;
+        };
+        self.host.as_deref() == Some(host) && self.pid.is_none_or(|known| pid.parse() == Ok(known))
     }
 
     /// Whether the SDK lets processes of one service be told apart.
@@ -47,6 +57,7 @@ impl From<&Resource<'_>> for Process {
             host: resource.host.as_deref().map(Into::into),
             language: resource.language.as_deref().map(Into::into),
             sdk_version: resource.sdk_version.as_deref().map(Into::into),
+            distribution: resource.distribution.as_deref().map(Into::into),
         }
     }
 }
@@ -59,6 +70,9 @@ pub struct Activity {
     pub servers: u64,
     pub producers: u64,
     pub consumers: u64,
+    /// Those of them that are no part of something else in their process: a task
+    /// that is called in the process of its caller is.
+    pub runs: u64,
     /// Roots that are INTERNAL, or CLIENT calls of something else than the
     /// broker: a worker without an instrumentor leaves these.
     pub work_roots: u64,
@@ -105,6 +119,8 @@ impl Activity {
             }
             SpanKind::Consumer => {
                 self.consumers += 1;
+                let is_within = span.parent_id.is_some() && span.parent_origin == ParentOrigin::Local;
+                self.runs += u64::from(!is_within);
             }
             SpanKind::Client => {
                 if let Some(peer) = span.peer.as_deref()

@@ -120,6 +120,9 @@ pub struct Resource<'a> {
     pub pid: Option<i64>,
     /// `host.name`.
     pub host: Option<Cow<'a, str>>,
+    /// A distribution of OpenTelemetry that sets propagators by itself: what its
+    /// own attribute, or `telemetry.distro.name`, says.
+    pub distribution: Option<Cow<'a, str>>,
 }
 
 /// The instrumentation scope.

@@ -6,7 +6,12 @@ use super::*;
 fn tl301_propagator_mismatch() {
     let b3 = || message("t1").header("b3", "000000000000000000000000000000aa-00000000000000b1-1");
     let sent = |message| queued(message).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
-    says(sent(b3()).span(run(0xcc, 0xb2)), "propagator-mismatch", Error);
+    says(sent(b3()).span(run(0xcc, 0xb2)), "propagator-mismatch", (Error, Certain));
+    // A distribution sets the propagators, and has a switch of its own.
+    for (key, value) in [("logfire.version", "4.2.0"), ("telemetry.distro.name", "vendor")] {
+        let of_distribution = sent(b3()).span(run(0xcc, 0xb2).of_distribution(key, value));
+        says(of_distribution, "propagator-mismatch", (Error, Likely));
+    }
     let both_sides = || sent(b3()).span(run(0xaa, 0xb2).under(0xb1).remote());
     is_silent(both_sides(), "propagator-mismatch");
     is_healthy(both_sides());
@@ -71,6 +76,10 @@ fn tl306_duplicate_consumer_spans() {
         )
     };
     says(queued(predicted()), "duplicate-consumer-spans", Warning);
+    // A header and an argument are no twins.
+    let argument = json!({"ctx": {"traceparent": "00-000000000000000000000000000000aa-00000000000000b0-01"}});
+    let argued = message("t1").header("traceparent", TRACEPARENT).kwargs(argument);
+    is_silent(queued(argued), "duplicate-consumer-spans");
     // Taken back when the spans show one consumer.
     let one = queued(predicted())
         .span(server())

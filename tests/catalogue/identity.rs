@@ -4,13 +4,38 @@ use super::*;
 
 #[test]
 fn tl601_602_names_of_services() {
-    let one_name = |instance: &str| {
+    let of = |name: &str, instance: &str| {
         Scene::default()
-            .span(server().of("shop").instance("a"))
-            .span(run(0xaa, 0xb2).under(0xb0).remote().of("shop").instance(instance))
+            .span(server().of(name).instance("a"))
+            .span(run(0xaa, 0xb2).under(0xb0).remote().of(name).instance(instance))
     };
-    says(one_name("b"), "service-name-collision", Warning);
-    is_silent(one_name("a"), "service-name-collision");
+    let other = |name: &str| run(0xaa, 0xb5).under(0xb0).remote().of(name).instance("c");
+    // One name for all may well be meant.
+    says(of("shop", "b"), "service-name-collision", Note);
+    is_silent(of("shop", "a"), "service-name-collision");
+    // Another worker has a name of its own.
+    says(of("shop", "b").span(other("shop-worker")), "service-name-collision", Warning);
+    says(of("shop", "b").span(other("shop")), "service-name-collision", Note);
+    // Told apart by their number or their host.
+    for (host, pid) in [("h", 2), ("g", 1)] {
+        let by_resource = Scene::default()
+            .span(server().of("shop").process("h", 1))
+            .span(run(0xaa, 0xb2).under(0xb0).remote().of("shop").process(host, pid))
+            .span(other("shop-worker"));
+        says(by_resource, "service-name-collision", Warning);
+    }
+    // A task that is called within the API is no worker's.
+    let eager = |instance: &str| run(0xaa, 0xb2).under(0xb0).at(10, 20).of("shop").instance(instance);
+    let scene = Scene::default()
+        .span(server().of("shop").instance("a"))
+        .span(eager("a"))
+        .span(server().numbered(0xb4).in_trace(0xcc).of("shop").instance("b"))
+        .span(eager("b").numbered(0xb6).under(0xb4).in_trace(0xcc))
+        .span(other("shop-worker"));
+    is_silent(scene, "service-name-collision");
     says(Scene::default().span(server().of("unknown_service:python3")), "service-name-unset", Warning);
+    // One cause, not two.
+    says(of("unknown_service", "b"), "service-name-unset", Warning);
+    is_silent(of("unknown_service", "b"), "service-name-collision");
     is_silent(healthy(), "service-name-unset");
 }

@@ -70,6 +70,9 @@ impl Scene {
                 (text(format!("{tag}")), text(json!([message, "", "celery"]).to_string()))
             });
         lines.push(line("unacked", Content::Hash(held.collect())));
+        lines.extend(look.hashes.iter().map(|(key, (field, value))| {
+            line(key, Content::Hash(vec![(text(field.clone()), text(value.clone()))]))
+        }));
         lines.extend(look.results.iter().map(|(id, result)| {
             line(&format!("celery-task-meta-{id}"), Content::String(text(result.to_string())))
         }));
@@ -171,6 +174,8 @@ pub struct Look {
     elsewhere: BTreeMap<String, Value>,
     held: Vec<Value>,
     results: BTreeMap<String, Value>,
+    /// Hashes of one field.
+    hashes: BTreeMap<String, (String, String)>,
 }
 
 impl Look {
@@ -204,6 +209,12 @@ impl Look {
 
     pub fn held(mut self, message: MessageBuilder) -> Self {
         self.held.push(message.build());
+        self
+    }
+
+    /// A hash with one field, of another program or of a scheduler.
+    pub fn hash(mut self, key: &str, field: &str, value: &str) -> Self {
+        self.hashes.insert(key.to_owned(), (field.to_owned(), value.to_owned()));
         self
     }
 
@@ -301,6 +312,7 @@ pub struct SpanBuilder {
     service: String,
     instance: Option<String>,
     host: Option<(String, i64)>,
+    distribution: Option<(String, String)>,
     value: Value,
 }
 
@@ -312,6 +324,7 @@ pub fn span(service: &str, name: &str, kind: &str, trace: u8, id: u8) -> SpanBui
         service: service.to_owned(),
         instance: None,
         host: None,
+        distribution: None,
         value: json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind, "flags": 256, "attributes": []}),
     }
 }
@@ -408,6 +421,12 @@ impl SpanBuilder {
         self
     }
 
+    /// Another attribute of its resource.
+    pub fn of_distribution(mut self, key: &str, value: &str) -> Self {
+        self.distribution = Some((key.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The host and the number of its process.
     pub fn process(mut self, host: &str, pid: i64) -> Self {
         self.host = Some((host.to_owned(), pid));
@@ -422,6 +441,9 @@ impl SpanBuilder {
         if let Some((host, pid)) = &self.host {
             attributes.push(json!({"key": "host.name", "value": {"stringValue": host}}));
             attributes.push(json!({"key": "process.pid", "value": {"intValue": pid.to_string()}}));
+        }
+        if let Some((key, value)) = &self.distribution {
+            attributes.push(json!({"key": key, "value": {"stringValue": value}}));
         }
         attributes.into()
     }

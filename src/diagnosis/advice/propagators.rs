@@ -46,6 +46,11 @@ pub fn same_on_both_sides(formats: &BTreeSet<Format>) -> Vec<String> {
 pub const DEFAULT_ON_BOTH_SIDES: [&str; 1] =
     ["OTEL_PROPAGATORS=tracecontext,baggage    # the same on both sides"];
 
+/// Mends TL301 where a distribution sets the propagators: where the worker sets it
+/// up.
+pub const LET_A_DISTRIBUTION_FOLLOW: [&str; 1] =
+    ["logfire.configure(distributed_tracing=True)   # logfire; another distribution has a switch of its own"];
+
 /// Mends TL801: in the environment of the process that publishes.
 pub const NO_BAGGAGE: [&str; 1] =
     ["OTEL_PROPAGATORS=tracecontext            # where its values are not for everyone"];

@@ -21,6 +21,9 @@ diagnosis! {
     /// the message, flat or in a carrier of the application's own, is W3C or one
     /// that the worker was seen to take up elsewhere.
     ///
+    /// Likely, too, where the worker's resource names a distribution that sets the
+    /// propagators by itself, as logfire does (`distributed_tracing=False`).
+    ///
     /// ## How to fix it
     /// The same on both sides, with every format that either of them writes:
     ///
@@ -97,6 +100,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found.quote(quote::sighting(message, sighting));
     }
     found = found.quote(quote::span(orphan.span())).fix(propagators::same_on_both_sides(&formats));
+    if let Some(distribution) = orphan.span().span.process.distribution.as_deref() {
+        found = found
+            .unless(
+                slug::EXTRACT_RESULT_IGNORED,
+                "a distribution of OpenTelemetry sets the propagators by itself, and may be told to follow nothing",
+            )
+            .quote(quote::fact(format!("resource of {service}"), distribution))
+            .fix(propagators::LET_A_DISTRIBUTION_FOLLOW);
+    }
     found.into()
 }
 

@@ -2,6 +2,7 @@
 
 mod service_name_collision;
 mod service_name_unset;
+mod unset;
 
 pub use service_name_collision::SERVICE_NAME_COLLISION;
 pub use service_name_unset::SERVICE_NAME_UNSET;

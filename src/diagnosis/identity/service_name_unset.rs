@@ -1,3 +1,4 @@
+use super::unset::is_unset;
 use crate::diagnosis::advice::identity;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 
@@ -25,7 +26,7 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for (name, service) in &known.services {
-        if name.is_empty() || name.starts_with("unknown_service") {
+        if is_unset(name) {
             let spans = service.total(|activity| activity.spans);
             found(
                 Occurrence::certain()

@@ -3,7 +3,7 @@ use super::unseen::Unseen;
 use crate::diagnosis::advice::{injection, instrumentation};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Handoff, Process};
+use crate::evidence::Handoff;
 use crate::model::{Message, Station};
 
 diagnosis! {
@@ -116,15 +116,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 /// Whether the message's `origin`, `gen<pid>@<host>`, is a process of the service.
 fn published_by(service: &str, message: &Message, known: &Known<'_>) -> bool {
-    let origin = message.origin.as_deref().and_then(|origin| origin.strip_prefix("gen")?.split_once('@'));
-    let Some((pid, host)) = origin else { return false };
-    let is_origin = |process: &Process| {
-        // A server that forks may have told its number before.
-        let is_pid = process.pid.is_none_or(|known| pid.parse() == Ok(known));
-        process.host.as_deref() == Some(host) && is_pid
-    };
+    let Some(origin) = message.origin.as_deref() else { return false };
     known
         .services
         .get(service)
-        .is_some_and(|service| service.processes.iter().any(|(process, _)| is_origin(process)))
+        .is_some_and(|service| service.processes.iter().any(|(process, _)| process.is_origin(origin)))
 }

@@ -179,6 +179,11 @@ pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: Attribut
                 "telemetry.sdk.language" => &mut resource.language,
                 "telemetry.sdk.version" => &mut resource.sdk_version,
                 "host.name" => &mut resource.host,
+                "telemetry.distro.name" => &mut resource.distribution,
+                "logfire.version" => {
+                    resource.distribution = Some("logfire".into());
+                    return;
+                }
                 _ => return,
             };
             *place = Some(first_part(name, NAME));
