@@ -94,6 +94,19 @@ impl BrokerSink for BrokerIntake<'_> {
         routes.queues.insert(binding.queue.into());
     }
 
+    fn scheduled(&mut self, key: &str, task: &str) {
+        /// How many tasks are remembered that a scheduler publishes.
+        const TASKS: usize = 1_000;
+        let entries = &mut self.evidence.schedule;
+        let first = entries.entry(task.into()).or_insert_with(|| key.into());
+        if key < &**first {
+            *first = key.into();
+        }
+        if entries.len() > TASKS {
+            entries.pop_last();
+        }
+    }
+
     fn counts(&self) -> bool {
         self.keep == Keep::Counted
     }

@@ -62,6 +62,9 @@ pub struct Evidence {
     pub census: Census,
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
     pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
+    /// Tasks that a scheduler keeps in the broker to be published, with the first
+    /// key that says so.
+    pub schedule: std::collections::BTreeMap<Box<str>, Box<str>>,
     pub failures: Failures,
     pub names: Names,
     pub ages: Ages,
@@ -225,6 +228,11 @@ impl Evidence {
         look.unwrap_or_else(|| {
             self.processes.iter().map(|(_, activity)| activity.last_start).max().unwrap_or_default()
         })
+    }
+
+    /// The key that says that a scheduler publishes the task.
+    pub fn scheduler_entry(&self, task: &str) -> Option<&str> {
+        self.schedule.get(task).map(|key| &**key)
     }
 
     /// Whether any span came from a service that is no worker.

@@ -51,6 +51,8 @@ pub trait BrokerSink {
     /// A message that was told at the look before and lies there unchanged. Says
     /// whether it is known still; where it is not, it has to be told as a whole.
     fn message_again(&mut self, again: &Again<'_>) -> bool;
+    /// A task that a scheduler publishes by itself, as the key of its entry says.
+    fn scheduled(&mut self, key: &str, task: &str);
     /// What became of a task.
     fn result(&mut self, result: TaskResult);
     /// An entry of a queue or a result that is no Celery message.

@@ -231,6 +231,92 @@ fn tl108_some_producers_not_instrumented() {
         two(message("t3").header("origin", "gen2@web-2").header("traceparent", TRACEPARENT)),
         "some-producers-not-instrumented",
     );
+    // Applications with different prefixes have nothing to do with each other.
+    let prefixed = |queue: &str| {
+        Scene::default().look(1_000, |look| {
+            look.ready(message("t1").header("traceparent", TRACEPARENT).header("origin", "gen1@web-1"))
+                .ready_in(queue, message("t2").header("origin", "gen2@web-2"))
+        })
+    };
+    is_silent(prefixed("billing:celery"), "some-producers-not-instrumented");
+    says(prefixed("bulk"), "some-producers-not-instrumented", (Error, Likely));
+}
+
+/// An API that hands its task over, and a process that publishes the same without
+/// context, at those times. The first message of each lay in the queue.
+fn beside_an_api(task: &str, starts: &[u64]) -> Scene {
+    let mut scene = Scene::default()
+        .look(1_000, |look| {
+            look.ready(message("a1").header("traceparent", TRACEPARENT).header("origin", "gen1@web-1"))
+                .ready(message("s0").header("origin", "gen2@web-1").header("task", task))
+        })
+        .span(server().process("web-1", 1))
+        .span(producer(0xaa, 0xb1).under(0xb0).text("messaging.message.id", "a1").process("web-1", 1))
+        .span(
+            run(0xaa, 0xb2)
+                .under(0xb1)
+                .remote()
+                .text("messaging.message.id", "a1")
+                .text("celery.hostname", "gen1@web-1"),
+        );
+    for (number, at) in (0_u8..).zip(starts) {
+        let tick = run(0x10 + number, 0x10 + number)
+            .at(*at, at + 9)
+            .text("messaging.message.id", &format!("s{number}"))
+            .text("celery.task_name", task)
+            .text("celery.hostname", "gen2@web-1");
+        scene = scene.span(tick);
+    }
+    scene
+}
+
+const EVEN: [u64; 6] = [9_990, 11_500, 13_502, 15_501, 17_504, 19_500];
+const UNEVEN: [u64; 6] = [9_990, 11_500, 12_900, 16_501, 17_204, 21_500];
+
+#[test]
+fn a_scheduler_beside_an_api_has_no_context_to_send() {
+    let slug = "some-producers-not-instrumented";
+    // What it ticks is what the API publishes too.
+    says(beside_an_api("work", &EVEN), slug, Note);
+    is_healthy(beside_an_api("work", &EVEN));
+    is_healthy(beside_an_api("tick", &EVEN));
+    for task in ["work", "tick"] {
+        says(beside_an_api(task, &UNEVEN), slug, (Error, Likely));
+        // One cause is told once, of messages that were seen and of others.
+        let report = beside_an_api(task, &UNEVEN).report();
+        let told: Vec<_> = report.findings.iter().filter(|finding| finding.severity < Note).collect();
+        assert_eq!((told.len(), told[0].count), (1, 6), "{told:#?}");
+        // RedBeat keeps its entries in the broker.
+        let entry = |name: &str| json!({"name": "each", "task": name, "schedule": {"every": 2}}).to_string();
+        let of = |name: &str| {
+            let entry = entry(name);
+            beside_an_api(task, &UNEVEN)
+                .look(2_000, |look| look.worker().hash("redbeat:each", "definition", &entry))
+        };
+        says(of(task), slug, Note);
+        says(of("another"), slug, (Error, Likely));
+    }
+}
+
+#[test]
+fn an_api_that_is_polled_is_no_scheduler() {
+    // Every two seconds a request, which publishes nothing that is seen, and the
+    // run right after it.
+    let polled = |scene: Scene| {
+        (0_u8..).zip(EVEN).fold(scene, |scene, (number, at)| {
+            let request = span("api", "POST /poll", "server", 0x30 + number, 0x30 + number);
+            scene.span(request.at(at - 40, at - 5))
+        })
+    };
+    for task in ["work", "tick"] {
+        says(polled(beside_an_api(task, &EVEN)), "some-producers-not-instrumented", Error);
+    }
+    // The process that publishes is one that serves.
+    let serves = span("api", "GET /", "server", 0x30, 0x30).at(0, 5).process("web-1", 2);
+    says(beside_an_api("tick", &EVEN).span(serves), "some-producers-not-instrumented", Error);
+    // Another process that is asked for its health each ten seconds is none.
+    let health = span("api", "GET /health", "server", 0x30, 0x30).at(10_000, 10_001).process("web-1", 1);
+    is_healthy(beside_an_api("tick", &EVEN).span(health));
 }
 
 #[test]

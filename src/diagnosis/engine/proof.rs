@@ -137,7 +137,7 @@ fn is_unsampled(handoff: &Handoff<'_>) -> bool {
 
 /// Whether a scheduler published it, which has no context to hand over.
 fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    handoff.message().is_some_and(|message| message.from_beat) || known.is_scheduled(handoff.task)
+    handoff.message().is_some_and(|message| message.from_beat) || known.is_scheduled(handoff)
 }
 
 /// Whether the span above the run is there, whoever made it.

@@ -19,7 +19,7 @@ pub fn message_without_context<'e>(handoff: &Handoff<'e>) -> Option<&'e Message>
 pub fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     // What needs no look at all tasks comes first: most are handed over.
     let may_be = handoff.producer.is_none() && handoff.contexts().next().is_none() && !handoff.is_whole();
-    may_be && known.is_scheduled(handoff.task)
+    may_be && known.is_scheduled(handoff)
 }
 
 /// Whether another task published the message.

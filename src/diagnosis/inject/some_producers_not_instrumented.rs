@@ -4,7 +4,7 @@ use crate::diagnosis::advice::instrumentation;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::Station;
+use crate::model::{Confidence, Quote, Severity, Station};
 
 diagnosis! {
     /// ## What it means
@@ -16,7 +16,11 @@ diagnosis! {
     /// ## What shows it
     /// `origin` (`gen<pid>@<host>`) names the publishing process. The messages
     /// of one origin all lack a context, those of another all have one.
-    /// Retries, and messages that a task published, do not count.
+    /// Retries, and messages that a task published, do not count, and
+    /// applications with different key prefixes are not compared. Never more than
+    /// likely: before Celery 5.7 the messages of a scheduler, which has no context
+    /// to send, look like anybody's. A note where its runs come at even intervals,
+    /// or a key of RedBeat's names the task.
     ///
     /// ## How to fix it
     /// Deploy the instrumentation to the named processes:
@@ -34,10 +38,10 @@ diagnosis! {
     }
 }
 
+/// What is said of an origin that only seems to have no context to send.
+const SCHEDULED: &str = "a process that never sends trace context publishes at even intervals, while others always send it: a scheduler that is not instrumented has none to send";
+
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    if is_scheduled(handoff, known) {
-        return Verdict::Clean;
-    }
     let Some(message) = message_without_context(handoff) else { return check_unseen(handoff, known) };
     let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
         return Verdict::Clean;
@@ -50,50 +54,58 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let ours = known.origins().tally(&delivery.broker, origin);
-    let others = known.origins().always_sending(&delivery.broker);
-    let Some((other, theirs)) = others.iter().max_by_key(|(_, tally)| tally.with_context) else {
-        return Verdict::Clean;
-    };
+    let Some(sending) = sending(&delivery.broker, origin, known) else { return Verdict::Clean };
     if ours.with_context > 0 {
         return Verdict::Clean;
     }
-    let all = ours.without;
-    // A task that nobody else publishes may be a scheduler's, which has no request
-    // to hand over; before Celery 5.7 beat's messages do not say so.
-    let is_shared = known.origins().is_sent_with_context(&delivery.broker, &message.task);
-    let is_sure = is_shared && all > 1 && theirs.with_context > 1;
-    let mut found = if is_sure { Occurrence::certain() } else { Occurrence::likely() };
-    if !is_shared {
-        found = found
-            .variant("own-tasks")
-            .needs("what that process is: a scheduler has no context to send, and before Celery 5.7 beat's messages do not say that they are its own");
-    }
-    found
+    let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::no_context(message))
-        .quote(quote::fact(format!("origin {origin}"), format!("0 of {all} with context")))
-        .quote(quote::fact(
-            format!("origin {other}"),
-            format!("{0} of {0} with context", theirs.with_context),
-        ))
-        .unless(slug::PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
-        .fix(instrumentation::PUBLISHER)
-        .into()
+        .quote(quote::fact(format!("origin {origin}"), format!("0 of {} with context", ours.without)))
+        .quote(sending);
+    finish(found, handoff, origin, &delivery.broker, known).into()
 }
 
 fn check_unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(unseen) = Unseen::of(handoff, known) else { return Verdict::Clean };
-    let others = known.origins().always_sending(unseen.broker);
-    let Some((other, theirs)) = others.iter().max_by_key(|(_, tally)| tally.with_context) else {
-        return Verdict::Clean;
-    };
+    let Some(sending) = sending(unseen.broker, unseen.origin, known) else { return Verdict::Clean };
     let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context, while those of others always do";
-    unseen
-        .finding(handoff, known, says)
-        .quote(quote::fact(
-            format!("origin {other}"),
-            format!("{0} of {0} with context", theirs.with_context),
-        ))
-        .fix(instrumentation::PUBLISHER)
-        .into()
+    let found = unseen.finding(handoff, known, says).quote(sending);
+    finish(found, handoff, unseen.origin, unseen.broker, known).into()
+}
+
+/// That another origin of the application always sends context, where one does.
+fn sending(broker: &str, origin: &str, known: &Known<'_>) -> Option<Quote> {
+    let others = known.origins().always_sending(broker, origin);
+    let (other, theirs) = others.iter().max_by_key(|(_, tally)| tally.with_context)?;
+    Some(quote::fact(format!("origin {other}"), format!("{0} of {0} with context", theirs.with_context)))
+}
+
+/// What may be behind it besides, and what mends it. The messages of a process
+/// that were seen and those that were not have one cause.
+fn finish(
+    found: Occurrence,
+    handoff: &Handoff<'_>,
+    origin: &str,
+    broker: &str,
+    known: &Known<'_>,
+) -> Occurrence {
+    let found = found.fix(instrumentation::PUBLISHER);
+    let by_schedule = known.evidence.scheduler_entry(handoff.task);
+    if by_schedule.is_some() || is_scheduled(handoff, known) {
+        return Occurrence { confidence: Confidence::Possible, ..found }
+            .variant("scheduled")
+            .severity(Severity::Note)
+            .says(SCHEDULED)
+            .quote(by_schedule.map(|key| quote::fact(key, "names the task")))
+            .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
+            .needs("who publishes the task: before Celery 5.7 a message of beat does not say so");
+    }
+    // A task that nobody else publishes may be a scheduler's, which has no request
+    // to hand over; before Celery 5.7 beat's messages do not say so.
+    let is_shared = known.origins().is_sent_with_context(broker, origin, handoff.task);
+    let found = if is_shared { found } else { found.variant("own-tasks") };
+    found
+        .unless(slug::PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
+        .needs("what that process is: a scheduler has no context to send, and before Celery 5.7 beat's messages do not say that they are its own")
 }

@@ -8,7 +8,7 @@ use crate::evidence::{Continuity, Handoff, SpanRef};
 /// those that were seen of the same process carry no context.
 pub struct Unseen<'h, 'k> {
     run: SpanRef<'h>,
-    origin: &'h str,
+    pub origin: &'h str,
     pub broker: &'k str,
     tally: Tally,
 }
@@ -24,11 +24,11 @@ impl<'h, 'k> Unseen<'h, 'k> {
         (tally.without > 0 && tally.with_context == 0).then_some(Self { run, origin, broker, tally })
     }
 
-    /// That the process sends no context, of a message that was not seen.
+    /// That the process sends no context, of a message that was not seen. It is the
+    /// cause of those that were, and told with them.
     pub fn finding(&self, handoff: &Handoff<'_>, known: &Known<'_>, says: &'static str) -> Occurrence {
         let mut found = Occurrence::likely()
             .about(handoff)
-            .variant("unseen")
             .says(says)
             .quote(quote::span(self.run))
             .quote(quote::fact("celery.hostname", format!("{} published it", self.origin)))

@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::paired::{Roots, roots_by_publisher};
-use super::schedule::is_even;
+use super::ticks::is_even;
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{SpanKind, Timestamp, TraceId};
 

@@ -11,6 +11,7 @@ mod runs;
 mod schedule;
 mod silence;
 mod strays;
+mod ticks;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,9 +33,10 @@ pub use origins::{Origins, Tally, is_publisher};
 use orphans::{Orphans, by_start};
 pub use paired::publishing_traces;
 pub use runs::InsideRuns;
-pub use schedule::is_even;
+use schedule::Schedules;
 pub use silence::SILENCE;
 use strays::Strays;
+pub use ticks::is_even;
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -54,7 +56,7 @@ pub struct Known<'e> {
     by_chance: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
     beside: OnceCell<FxHashMap<SpanKey, Beside<'e>>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
-    scheduled: OnceCell<FxHashSet<&'e str>>,
+    schedules: OnceCell<Schedules<'e>>,
     paired: OnceCell<FxHashSet<SpanKey>>,
     readers: OnceCell<BTreeSet<(&'e str, Format)>>,
     inside_runs: OnceCell<Vec<InsideRuns<'e>>>,
@@ -89,7 +91,7 @@ impl<'e> Known<'e> {
             by_chance: OnceCell::new(),
             beside: OnceCell::new(),
             rootless: OnceCell::new(),
-            scheduled: OnceCell::new(),
+            schedules: OnceCell::new(),
             paired: OnceCell::new(),
             readers: OnceCell::new(),
             inside_runs: OnceCell::new(),
@@ -108,10 +110,10 @@ impl<'e> Known<'e> {
         self.origins.get_or_init(|| Origins::of(self.evidence))
     }
 
-    /// Whether the runs of a task look like those of a scheduler, which has no
-    /// context to hand over.
-    pub fn is_scheduled(&self, task: &str) -> bool {
-        self.scheduled.get_or_init(|| schedule::scheduled(self.evidence)).contains(task)
+    /// Whether the runs of a task, of all or of those that the same process
+    /// published, look like those of a scheduler, which has no context to hand over.
+    pub fn is_scheduled(&self, handoff: &Handoff<'_>) -> bool {
+        self.schedules.get_or_init(|| Schedules::of(self.evidence)).has(handoff)
     }
 
     /// Whether a PRODUCER root pairs up with a request that published nothing,

@@ -9,8 +9,11 @@ use crate::model::{Message, Sampling};
 #[derive(Default, Debug)]
 pub struct Origins<'e> {
     tallies: FxHashMap<(&'e str, &'e str), Tally>,
-    /// Tasks, by broker, of which some message carries a context.
-    with_context: FxHashSet<(&'e str, &'e str)>,
+    /// By broker and origin: the `global_keyprefix` of its application, where the
+    /// names of its queues show one.
+    prefixes: FxHashMap<(&'e str, &'e str), &'e str>,
+    /// Tasks, by broker and prefix, of which some message carries a context.
+    with_context: FxHashSet<(&'e str, &'e str, &'e str)>,
     /// The origins of messages that say that beat sent them.
     beats: FxHashSet<&'e str>,
 }
@@ -41,6 +44,8 @@ impl<'e> Origins<'e> {
 
     fn count(&mut self, broker: &'e str, message: &'e Message, times: u64) {
         let Some(origin) = message.origin.as_deref() else { return };
+        let prefix = self.prefixes.entry((broker, origin)).or_default();
+        *prefix = (*prefix).max(prefix_of(message));
         if message.from_beat {
             self.beats.insert(origin);
         }
@@ -52,7 +57,7 @@ impl<'e> Origins<'e> {
             tally.without += times;
         } else {
             tally.with_context += times;
-            self.with_context.insert((broker, &message.task));
+            self.with_context.insert((broker, *prefix, &message.task));
         }
         match message.contexts.iter().find_map(|sighting| sighting.context()).map(|context| context.sampling)
         {
@@ -66,9 +71,14 @@ impl<'e> Origins<'e> {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
-    /// Whether anybody publishes this task with a context.
-    pub fn is_sent_with_context(&self, broker: &str, task: &str) -> bool {
-        self.with_context.contains(&(broker, task))
+    fn prefix(&self, broker: &str, origin: &str) -> &'e str {
+        self.prefixes.get(&(broker, origin)).copied().unwrap_or_default()
+    }
+
+    /// Whether anybody of the application of this origin publishes the task with a
+    /// context.
+    pub fn is_sent_with_context(&self, broker: &str, origin: &str, task: &str) -> bool {
+        self.with_context.contains(&(broker, self.prefix(broker, origin), task))
     }
 
     /// The broker at which messages of this origin were seen that count, and
@@ -105,17 +115,30 @@ impl<'e> Origins<'e> {
         all().any(|tally| tally.unsampled > 0) && all().all(|tally| tally.sampled == 0)
     }
 
-    /// The other origins of this broker that always send context, in order.
-    pub fn always_sending(&self, broker: &str) -> Vec<(&'e str, Tally)> {
+    /// The other origins of the application of this one that always send context,
+    /// in order. What has another prefix is another application.
+    pub fn always_sending(&self, broker: &str, origin: &str) -> Vec<(&'e str, Tally)> {
+        let prefix = self.prefix(broker, origin);
+        let is_its = |of: &str, other: &str| of == broker && self.prefix(of, other) == prefix;
         let mut always: Vec<_> = self
             .tallies
             .iter()
-            .filter(|((of, _), tally)| *of == broker && tally.with_context > 0 && tally.without == 0)
+            .filter(|((of, other), tally)| tally.with_context > 0 && tally.without == 0 && is_its(of, other))
             .map(|((_, origin), tally)| (*origin, *tally))
             .collect();
         always.sort_unstable_by_key(|(origin, _)| *origin);
         always
     }
+}
+
+/// The `global_keyprefix` that the name of a message's queue shows: what stands
+/// before its routing key. A broker's own prefix is no part of the name.
+fn prefix_of(message: &Message) -> &str {
+    message
+        .queue
+        .strip_suffix(&*message.routing_key)
+        .filter(|_| !message.routing_key.is_empty())
+        .unwrap_or_default()
 }
 
 /// Whether a node name is that of an anonymous, publishing process, as

@@ -71,8 +71,9 @@ pub(super) fn roots_by_publisher(evidence: &Evidence) -> FxHashMap<(&Process, &s
     roots
 }
 
-/// Requests that published nothing and answered well, by route.
-fn silent_routes(evidence: &Evidence) -> Routes<'_> {
+/// When the requests of each route of a process that published nothing, and
+/// answered well, were open, in the order of their start.
+pub(super) fn silent_requests(evidence: &Evidence) -> FxHashMap<(&Process, &str), Vec<Open>> {
     let publishing = publishing_traces(evidence);
     let mut requests = FxHashMap::<(&Process, &str), Vec<Open>>::default();
     for trace in evidence.spans.traces().filter(|trace| !publishing.contains(&trace.id)) {
@@ -82,9 +83,14 @@ fn silent_routes(evidence: &Evidence) -> Routes<'_> {
             }
         }
     }
+    requests.values_mut().for_each(|requests| requests.sort_unstable());
+    requests
+}
+
+/// The same, by how many there are, where there are enough.
+fn silent_routes(evidence: &Evidence) -> Routes<'_> {
     let mut routes = Routes::default();
-    for ((process, _), mut requests) in requests {
-        requests.sort_unstable();
+    for ((process, _), requests) in silent_requests(evidence) {
         if is_enough(&requests) {
             routes.entry((process, requests.len())).or_default().push(requests);
         }

@@ -1,4 +1,4 @@
-//! Tasks that a scheduler seems to publish, by when they run.
+//! What a scheduler seems to publish, by when it runs.
 //!
 //! Before Celery 5.7 a message of beat looks like anybody's, and beat is seldom
 //! instrumented: its tasks begin traces of their own, and are right to.
@@ -7,46 +7,107 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::evidence::{Continuity, Evidence, Handoff};
+use super::origins::is_publisher;
+use super::paired::silent_requests;
+use super::ticks::look_scheduled;
+use crate::evidence::{Continuity, Evidence, Handoff, Process};
 use crate::model::{SpanKind, Timestamp};
 
-/// How many runs are compared with requests.
-const LOOKED_AT: usize = 100;
-/// Fewer runs than this may be evenly spaced by accident.
-const RUNS: usize = 3;
-/// What runs more often than this is more likely a load than a schedule.
-const SHORTEST: Duration = Duration::from_millis(500);
-/// How far an interval may be off: a share of it, and what a queue adds.
-const SHARE: f64 = 0.1;
-const JITTER: Duration = Duration::from_millis(200);
+/// What follows a request so closely is most likely its work.
+const AFTER_A_REQUEST: Duration = Duration::from_secs(1);
 
-/// What follows a request so closely, in nanoseconds, is most likely its work.
-const AFTER_A_REQUEST: u64 = 1_000_000_000;
+/// Tasks, with the process that publishes them where it is known and others
+/// publish them too, that seem to be a scheduler's.
+#[derive(Default, Debug)]
+pub(super) struct Schedules<'e> {
+    known: FxHashSet<(&'e str, Option<&'e str>)>,
+}
 
-/// The tasks of which every run began a trace of its own, which began at even
-/// intervals and not each right after a request, while other tasks of the same
-/// evidence were handed over with their context by something else than a task.
-/// Where nothing was, an application without instrumentation under an even load
-/// looks the same, and none is named.
-pub(super) fn scheduled(evidence: &Evidence) -> FxHashSet<&str> {
-    let mut roots = FxHashMap::<&str, Vec<Timestamp>>::default();
-    let mut handed_over = FxHashSet::default();
-    for task in evidence.tasks.iter() {
-        for handoff in task.handoffs(evidence) {
-            let Some(run) = handoff.consumer() else { continue };
-            let is_root = handoff.continuity() == Some(Continuity::Orphaned);
-            if is_root && handoff.producer.is_none() && handoff.attempt == 0 {
-                roots.entry(handoff.task).or_default().push(run.span.start);
-            } else if !is_root && !is_by_a_task(&handoff) {
-                handed_over.insert(handoff.task);
+impl<'e> Schedules<'e> {
+    /// Of a task every run of which began a trace of its own, at even intervals;
+    /// and of a process that sends no context and whose runs do, of a task that
+    /// others hand over. There must be something that is handed over with its
+    /// context, and by something else than a task: where nothing is, an
+    /// application without instrumentation under an even load looks the same.
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
+        let runs = Runs::of(evidence);
+        let mut schedules = Self::default();
+        if runs.handed_over.is_empty() {
+            return schedules;
+        }
+        let mut candidates = Vec::new();
+        for (task, by_origin) in runs.roots {
+            let is_own = !runs.handed_over.contains(task);
+            let all: Vec<_> = by_origin.values().flatten().copied().collect();
+            if is_own && look_scheduled(&all, false) {
+                let origins: Vec<_> = by_origin.keys().flatten().copied().collect();
+                candidates.push(((task, None), origins, all));
+            }
+            for (origin, starts) in by_origin {
+                let Some(origin) = origin.filter(|origin| !runs.senders.contains(origin)) else { continue };
+                if look_scheduled(&starts, !is_own) {
+                    candidates.push(((task, Some(origin)), vec![origin], starts));
+                }
             }
         }
+        if candidates.is_empty() {
+            return schedules;
+        }
+        let routes: Vec<_> = silent_requests(evidence).into_values().collect();
+        candidates.retain(|(_, origins, starts)| {
+            !origins.iter().any(|origin| serves(origin, evidence))
+                && !routes.iter().any(|requests| follow_requests(starts, requests))
+        });
+        schedules.known.extend(candidates.into_iter().map(|(candidate, ..)| candidate));
+        schedules
     }
-    roots.retain(|task, starts| {
-        let may_be = !handed_over.is_empty() && !handed_over.contains(task) && is_even(starts);
-        may_be && !starts.iter().take(LOOKED_AT).all(|start| follows_a_request(*start, evidence))
-    });
-    roots.into_keys().collect()
+
+    pub(super) fn has(&self, handoff: &Handoff<'_>) -> bool {
+        let is_known = |origin| self.known.contains(&(handoff.task, origin));
+        is_known(None) || origin_of(handoff).is_some_and(|origin| is_known(Some(origin)))
+    }
+}
+
+/// The starts of runs that began a trace of their own, and who sends context.
+#[derive(Default)]
+struct Runs<'e> {
+    /// By task and by the process that published it.
+    roots: FxHashMap<&'e str, FxHashMap<Option<&'e str>, Vec<Timestamp>>>,
+    /// Tasks that were handed over with their context.
+    handed_over: FxHashSet<&'e str>,
+    /// The processes that did.
+    senders: FxHashSet<&'e str>,
+}
+
+impl<'e> Runs<'e> {
+    fn of(evidence: &'e Evidence) -> Self {
+        let mut runs = Self::default();
+        for task in evidence.tasks.iter() {
+            for handoff in task.handoffs(evidence) {
+                let Some(run) = handoff.consumer() else { continue };
+                let is_root = handoff.continuity() == Some(Continuity::Orphaned);
+                let origin = origin_of(&handoff);
+                if is_root && handoff.producer.is_none() && handoff.attempt == 0 {
+                    let by_origin = runs.roots.entry(handoff.task).or_default();
+                    by_origin.entry(origin).or_default().push(run.span.start);
+                } else if !is_root && !is_by_a_task(&handoff) {
+                    runs.handed_over.insert(handoff.task);
+                    runs.senders.extend(origin);
+                }
+            }
+        }
+        runs
+    }
+}
+
+/// The process that published it: `gen<pid>@<host>`.
+fn origin_of<'e>(handoff: &Handoff<'e>) -> Option<&'e str> {
+    let of_message = handoff.message().and_then(|message| message.origin.as_deref());
+    let of_run = || {
+        let run = handoff.consumer().filter(|run| run.span.is_instrumented_run())?;
+        run.span.detail().celery_hostname.as_deref()
+    };
+    of_message.or_else(of_run).filter(|node| is_publisher(node))
 }
 
 /// Whether another task published this one, as far as can be told: then it has
@@ -59,36 +120,23 @@ fn is_by_a_task(handoff: &Handoff<'_>) -> bool {
     by_span.or_else(by_message).unwrap_or(true)
 }
 
-fn follows_a_request(start: Timestamp, evidence: &Evidence) -> bool {
-    let before = Timestamp::from_nanos(start.as_nanos().saturating_sub(AFTER_A_REQUEST));
-    evidence.processes.iter().any(|(_, activity)| activity.has_request_within(before, start))
+/// Whether the process that publishes serves requests: then it is no scheduler.
+fn serves(origin: &str, evidence: &Evidence) -> bool {
+    let is_it = |process: &Process| process.pid.is_some() && process.is_origin(origin);
+    evidence.processes.iter().any(|(process, activity)| activity.servers > 0 && is_it(process))
 }
 
-/// Whether these times lie as evenly as a scheduler's, whatever their order.
-pub fn is_even(starts: &mut [Timestamp]) -> bool {
-    starts.sort_unstable();
-    let mut gaps: Vec<_> = starts.windows(2).map(|pair| pair[1].since(pair[0])).collect();
-    gaps.sort_unstable();
-    let Some(middle) = gaps.get(gaps.len() / 2).copied() else { return false };
-    let slack = middle.mul_f64(SHARE).max(JITTER).min(middle / 4);
-    starts.len() >= RUNS && middle >= SHORTEST && gaps.iter().all(|gap| gap.abs_diff(middle) <= slack)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schedule_is_even_and_not_too_fast() {
-        let even = |millis: &[u64]| {
-            let mut starts: Vec<_> = millis.iter().map(|at| Timestamp::from_nanos(at * 1_000_000)).collect();
-            is_even(&mut starts)
-        };
-        assert!(even(&[4_010, 0, 2_020]));
-        assert!(even(&[0, 60_000, 120_300, 180_000]));
-        assert!(!even(&[0, 2_000]));
-        assert!(!even(&[0, 2_000, 5_000]));
-        assert!(!even(&[0, 100, 200, 300]));
-        assert!(!even(&[]));
+/// Whether most of the runs each follow a request of one route that published
+/// nothing that was seen, of which there are about as many: an API that is polled
+/// is no scheduler.
+fn follow_requests(starts: &[Timestamp], requests: &[(Timestamp, Timestamp)]) -> bool {
+    let is_about_as_many = requests.len() * 2 >= starts.len() && requests.len() <= starts.len() * 2;
+    if !is_about_as_many {
+        return false;
     }
+    let follows = |start: &&Timestamp| {
+        let before = requests.partition_point(|(request, _)| request <= *start);
+        before.checked_sub(1).is_some_and(|last| start.since(requests[last].0) <= AFTER_A_REQUEST)
+    };
+    starts.iter().filter(follows).count() * 4 >= starts.len() * 3
 }

@@ -52,7 +52,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if is_beats {
         return Verdict::Clean;
     }
-    if known.is_scheduled(handoff.task) {
+    if known.is_scheduled(handoff) {
         return scheduled(orphan).about(handoff).into();
     }
     of_span(orphan, known).about(handoff).into()

@@ -14,6 +14,8 @@ const PIDBOX: &str = ".pidbox";
 /// What mailboxes for answers begin with; who asks has one, and is no worker.
 const REPLY: &str = "reply.";
 const RESULT: &str = "celery-task-meta-";
+/// The prefix of RedBeat's keys, unless `redbeat_key_prefix` is set.
+const REDBEAT: &str = "redbeat:";
 const UNACKED: &str = "unacked";
 /// What follows the name of `unacked` in that of its index.
 const INDEX: &str = "_index";
@@ -38,6 +40,8 @@ pub enum Key<'a> {
     Result { task_id: &'a str },
     /// `<uuid>.reply.<name>.pidbox`, `celeryev.…`: kombu envelopes that are no tasks.
     Control,
+    /// `redbeat:<name>`: an entry of RedBeat's schedule, a hash.
+    ScheduleEntry,
     /// Anything else. A list among them may be a queue.
     Other,
 }
@@ -61,6 +65,10 @@ pub fn classify(name: &str) -> Key<'_> {
     }
     if name.ends_with(UNACKED) {
         return Key::Unacked;
+    }
+    // Its schedule and its lock have a second colon.
+    if name.find(REDBEAT).is_some_and(|at| !name[at + REDBEAT.len()..].starts_with(':')) {
+        return Key::ScheduleEntry;
     }
     if name.ends_with(PIDBOX) || name.contains("celeryev.") {
         return Key::Control;
@@ -178,6 +186,8 @@ mod tests {
             assert_eq!(known("3ad9.reply.celery.pidbox"), Key::Control);
             assert_eq!(known("3ad9.reply.shop.pidbox"), Key::Control);
             assert_eq!(known("9f.celeryev.9a728d55"), Key::Control);
+            assert_eq!(known("redbeat:every-minute"), Key::ScheduleEntry);
+            assert_eq!(known("redbeat::schedule"), Key::Other);
             assert_eq!(known("orders"), Key::Other);
             assert_eq!(known("celeryevents"), Key::Other);
         }

@@ -8,6 +8,8 @@ use super::keys::{self, Key};
 use super::look_cache::{Cached, LookCache};
 use crate::model::{MessageState, SpanContext};
 use crate::wire::broker::{Again, BrokerSink, Completeness, Glance, QueueDepth};
+use crate::wire::celery::bounded;
+use crate::wire::celery::text::cut;
 use crate::wire::celery::{
     Envelope, NotAMessage, ReadOptions, Seen, read_message, read_result, unacked_envelope,
 };
@@ -137,6 +139,11 @@ impl RedisReader {
             (Content::Hash(pairs), Key::Unacked) => {
                 self.held_complete &= line.complete;
                 self.unacked(&name, pairs.iter().map(|(_, value)| &**value), sink);
+            }
+            (Content::Hash(pairs), Key::ScheduleEntry) => {
+                if let Some(task) = scheduled_task(pairs) {
+                    sink.scheduled(&name, &task);
+                }
             }
             (Content::String(value), Key::Result { task_id }) => self.result(task_id, value, sink),
             _ => {}
@@ -354,4 +361,12 @@ fn glance<'m>(envelope: &'m Envelope<'_>, seen: &'m Seen, context: SpanContext) 
         state: if is_scheduled { MessageState::Scheduled } else { seen.state },
         context,
     }
+}
+/// The task that an entry of RedBeat's schedule publishes.
+fn scheduled_task(pairs: &[(Bytes<'_>, Bytes<'_>)]) -> Option<String> {
+    /// The longest name that is kept of a task, in bytes, as of a message's.
+    const NAME: usize = 256;
+    let (_, definition) = pairs.iter().find(|(field, _)| &**field == b"definition")?;
+    let definition = bounded::read(definition).ok()?;
+    definition["task"].as_str().map(|task| cut(task, NAME).to_owned())
 }
