@@ -107,7 +107,7 @@ impl Activity {
                 self.servers += 1;
                 if self.requests.len() >= intervals {
                     // The earliest tenth goes at a time, so that each insertion is cheap.
-                    self.requests.drain(..self.requests.len() - intervals + intervals / 10 + 1);
+                    self.requests.drain(..self.requests.len() - intervals + intervals / 10);
                     self.requests.shrink_to(intervals);
                 }
                 let place = self.requests.partition_point(|open| *open <= (span.start, span.end));

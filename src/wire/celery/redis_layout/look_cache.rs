@@ -79,10 +79,9 @@ impl LookCache {
         let id = allocation(message.id.len());
         // Two looks stand side by side.
         let has_room = self.now.bytes + ENTRY + id <= self.bound / 2;
-        if has_room && self.now.known.len() < Self::MESSAGES {
-            if self.now.known.insert(digest, message).is_none() {
-                self.now.bytes += ENTRY + id;
-            }
+        let has_room = has_room && self.now.known.len() < Self::MESSAGES;
+        if has_room && self.now.known.insert(digest, message).is_none() {
+            self.now.bytes += ENTRY + id;
         }
     }
 
