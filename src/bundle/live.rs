@@ -46,7 +46,7 @@ impl LiveBroker {
     /// The broker of this name (`host:port/db`). At most `remembered` bytes are
     /// held of what the last look saw.
     pub fn new(name: impl Into<String>, reading: Reading, remembered: usize) -> Self {
-        let Reading { keep, options, naming } = reading;
+        let Reading { keep, options, naming, .. } = reading;
         Self {
             name: name.into(),
             keep,

@@ -10,10 +10,18 @@ pub struct Reading {
     pub keep: Keep,
     pub options: ReadOptions,
     pub naming: Naming,
+    /// Queues to take in and no others, by name; all where none is named. They hold
+    /// for snapshots.
+    pub queues: Vec<String>,
 }
 
 impl Default for Reading {
     fn default() -> Self {
-        Self { keep: Keep::Each, options: ReadOptions::default(), naming: Naming::default() }
+        Self {
+            keep: Keep::Each,
+            options: ReadOptions::default(),
+            naming: Naming::default(),
+            queues: Vec::new(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::lines::{self, Line};
 use super::notice::Notices;
 use super::reading::Reading;
-use crate::evidence::{BrokerIntake, Evidence};
+use crate::evidence::{Asked, BrokerIntake, Evidence};
 use crate::wire::broker::Completeness;
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
 use crate::wire::snapshot::{SnapshotError, read_head, read_key};
@@ -56,6 +56,10 @@ pub fn read(
             reader.announce(&line, &mut intake);
         }
     })?;
+    if !reading.queues.is_empty() {
+        let asked = reader.asked(&reading.queues, &mut intake);
+        intake.only(Asked::new(asked));
+    }
     each_line(&mut |number, line| match line.map(read_key) {
         Some(Ok(line)) => reader.take(&line, &mut intake),
         Some(Err(error)) => notices.line(number, describe(&error)),

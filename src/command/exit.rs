@@ -86,6 +86,12 @@ impl Exit {
         if is_interrupted { Self::Interrupted } else { self }
     }
 
+    /// The same, unless nothing was found and something that was asked for is not
+    /// there.
+    pub fn unless_missing(self, is_missing: bool) -> Self {
+        if is_missing && self == Self::Fine { Self::NoEvidence } else { self }
+    }
+
     /// The same, unless it is 0: then the command that ran under tracelink ends
     /// it as it ended itself.
     pub fn or_of_command(self, code: Option<u8>) -> Self {

@@ -1,6 +1,6 @@
 //! `tracelink inspect-queue`: what lies in the broker, and what is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -12,15 +12,16 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, Outputs, say, tell_notices};
+use super::suggest::near;
+use super::{Exit, Outputs, say, tell_notices, usage};
 use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
 use crate::bundle::{Reading, SnapshotWriter, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
-use crate::evidence::{BrokerIntake, Evidence, Keep};
+use crate::evidence::{Asked, BrokerIntake, Evidence, Keep};
 use crate::model::{Report, Timestamp};
 use crate::report::Subject;
-use crate::report::text::safe;
+use crate::report::text::{count, safe};
 use crate::wire::broker::{BrokerSink, Completeness};
 use crate::wire::celery::ReadOptions;
 use crate::wire::celery::redis_layout::{Naming, RedisReader};
@@ -32,6 +33,7 @@ const WATCH: Duration = Duration::from_secs(2);
 const MOMENT: Duration = Duration::from_millis(50);
 
 pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+    no_url(&args.queues)?;
     if let Some(snapshot) = &args.snapshot {
         return inspect_snapshot(snapshot, args, output, outputs);
     }
@@ -48,14 +50,15 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
         .context("cannot listen for Ctrl-C")?;
     let url = broker_url(&args.broker, args)?;
     loop {
-        let (report, missing) = inspect(args, output, &url, &interrupted)?;
+        let evidence = inspect(args, output, &url, &interrupted)?;
+        let report = report(&evidence, evidence.clock(), listing(output));
         let is_interrupted = interrupted.load(Ordering::Relaxed);
-        let exit = Exit::of_queues(&report, output.fail_on).unless_interrupted(is_interrupted);
+        let exit = exit_of(&evidence, &report, output).unless_interrupted(is_interrupted);
         if args.watch {
             clear_screen();
         }
         outputs.report(&report, Subject::Queue, Some(url.to_string()), exit)?;
-        tell_missing(&missing, &report);
+        tell_missing(&evidence);
         if !args.watch || is_interrupted {
             return Ok(exit);
         }
@@ -81,12 +84,14 @@ fn inspect_snapshot(
         keep: Keep::Counted,
         options: ReadOptions { args: args.show_args },
         naming: Naming::from(&args.naming),
+        queues: args.queues.clone(),
     };
     let notices = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
     tell_notices(&notices, output);
     let report = report(&evidence, evidence.clock(), Listing::default());
-    let exit = Exit::of_queues(&report, output.fail_on);
+    let exit = exit_of(&evidence, &report, output);
     outputs.report(&report, Subject::Queue, Some(snapshot.display().to_string()), exit)?;
+    tell_missing(&evidence);
     Ok(exit)
 }
 
@@ -96,15 +101,52 @@ fn clear_screen() {
     }
 }
 
-fn tell_missing(missing: &[String], report: &Report) {
-    if missing.is_empty() {
-        return;
+/// Refuses the URL of a broker where the name of a queue should be.
+fn no_url(queues: &[String]) -> anyhow::Result<()> {
+    match queues.iter().find(|queue| queue.contains("://")) {
+        None => Ok(()),
+        // Of one that cannot be read nothing is repeated: it may hold a password.
+        Some(url) => Err(usage(match BrokerUrl::parse(url) {
+            Ok(url) => format!("{url} is no queue but a broker: tracelink inspect-queue --broker {url}"),
+            Err(_) => {
+                "a URL stands where the name of a queue should be: a broker is named with --broker".to_owned()
+            }
+        })),
     }
-    let known: Vec<_> = report.queues.iter().map(|queue| queue.name.as_str()).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    for queue in missing {
-        let (queue, known) = (safe(queue), safe(&known));
-        say(&format!("tracelink: no queue `{queue}` is bound, and no such list is there (known: {known})"));
+}
+
+/// What was asked for at the last look.
+fn asked(evidence: &Evidence) -> impl Iterator<Item = &Asked> {
+    evidence.brokers.last_looks().filter_map(|look| look.asked.as_ref())
+}
+
+fn exit_of(evidence: &Evidence, report: &Report, output: &Output) -> Exit {
+    let is_missing = asked(evidence).any(|asked| asked.missing().next().is_some());
+    Exit::of_queues(report, output.fail_on).unless_missing(is_missing)
+}
+
+/// Says of each name that is no queue's which one it could be.
+fn tell_missing(evidence: &Evidence) {
+    const SHOWN: usize = 4;
+    for asked in asked(evidence) {
+        for name in asked.missing() {
+            let near = near(name, asked.others());
+            let (what, names) = if near.is_empty() {
+                ("there are", asked.others().collect())
+            } else {
+                ("did you mean", near)
+            };
+            let listed: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", safe(name))).collect();
+            let hint = match names.len().saturating_sub(SHOWN) {
+                _ if names.is_empty() => "no other queue is there either".to_owned(),
+                0 => format!("{what} {}", listed.join(", ")),
+                more => format!("{what} {} and {} more", listed.join(", "), count(more as u64)),
+            };
+            let name = safe(name);
+            say(&format!(
+                "tracelink: `{name}` is neither a list nor bound, and no worker holds a message of it: {hint}"
+            ));
+        }
     }
 }
 
@@ -117,14 +159,13 @@ fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError
     })
 }
 
-/// Looks once at the broker, and judges. Returns the queues that were asked
-/// for and are not there as well.
+/// Looks once at the broker.
 fn inspect(
     args: &cli::InspectQueue,
     output: &Output,
     url: &BrokerUrl,
     interrupted: &AtomicBool,
-) -> anyhow::Result<(Report, Vec<String>)> {
+) -> anyhow::Result<Evidence> {
     let go_on = || {
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
@@ -144,7 +185,10 @@ fn inspect(
     let mut reader = RedisReader::new(Naming::from(&args.naming), options);
     let limit = if args.all { None } else { Some(args.limit) };
     let plan = plan(&mut reader, &mut intake, &survey, &args.queues, limit);
-    let missing = missing_queues(&plan, &mut reader, &mut intake, &args.queues);
+    if !args.queues.is_empty() {
+        let asked = reader.asked(&args.queues, &mut intake);
+        intake.only(Asked::new(asked));
+    }
     let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
     let complete = survey.complete && !is_part;
     let create = |path| create(path, url, now, complete, args.show_args);
@@ -175,7 +219,7 @@ fn inspect(
         saver.finish()?;
     }
     progress.done();
-    Ok((report(&evidence, now, listing(output)), missing))
+    Ok(evidence)
 }
 
 fn keep_line(saver: Option<&mut SnapshotWriter>, line: &KeyLine<'_>) -> io::Result<()> {
@@ -229,21 +273,8 @@ fn plan(
         held: survey.held.clone(),
         held_since: survey.held_since.clone(),
         limit,
+        all_held: !wanted.is_empty(),
     }
-}
-
-fn missing_queues(
-    plan: &Plan,
-    reader: &mut RedisReader,
-    sink: &mut impl BrokerSink,
-    wanted: &[String],
-) -> Vec<String> {
-    let mut there = BTreeSet::new();
-    for list in plan.queues.iter().flatten() {
-        there.insert(list.key.clone());
-        there.insert(reader.queue_of(&list.key, sink).0.to_string());
-    }
-    wanted.iter().filter(|queue| !there.contains(*queue) && !reader.map().is_bound(queue)).cloned().collect()
 }
 
 /// Reads the results of the tasks that were seen, by their ids alone.

@@ -30,12 +30,38 @@ fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n 
     (best.0 > 0 || best.1 > ALIKE).then_some(best.2)
 }
 
+/// Those of the names, whatever they are, that are most like what was typed: the
+/// nearest first.
+pub fn near<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
+    let typed = typed.to_lowercase();
+    let score = |name: &str| {
+        let name = name.to_lowercase();
+        let holds = !typed.is_empty() && !name.is_empty() && (name.contains(&typed) || typed.contains(&name));
+        if holds { 1.0 } else { strsim::jaro_winkler(&typed, &name) }
+    };
+    let mut scored: Vec<_> =
+        names.map(|name| (score(name), name)).filter(|(score, _)| *score > ALIKE).collect();
+    scored.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+    scored.into_iter().map(|(_, name)| name).take(OFFERED).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const NAMES: [&str; 4] =
         ["worker-silent-fork", "worker-silent-killed", "no-worker", "propagator-mismatch"];
+
+    #[test]
+    fn names_of_any_kind_are_near() {
+        let queues = ["orders", "order_events", "billing", "celery"];
+        let near = |typed| near(typed, queues.into_iter());
+        assert_eq!(near("oders"), ["orders"]);
+        assert_eq!(near("Orders"), ["orders"]);
+        assert_eq!(near("bill"), ["billing"]);
+        assert_eq!(near("xyz"), [""; 0]);
+        assert_eq!(near(""), [""; 0]);
+    }
 
     #[test]
     fn what_is_like_it_is_offered() {

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Asked;
 use crate::model::weight::{allocation, in_tree};
 use crate::model::{MessageState, Timestamp};
 use crate::wire::broker::QueueDepth;
@@ -33,6 +34,8 @@ pub struct Look {
     /// The moment since which every key that is there was met, so that a queue
     /// that was not found is empty. `None` where not all keys were looked at.
     pub complete_since: Option<Timestamp>,
+    /// The queues that were asked for by name; `None` where all were.
+    pub asked: Option<Asked>,
 }
 
 impl Look {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Asked;
 use super::Evidence;
 use super::broker::{Look, Sight};
 use crate::model::{Message, TaskResult, Timestamp};
@@ -51,6 +52,15 @@ impl<'e> BrokerIntake<'e> {
     #[must_use]
     pub fn with_counted(self, foreign: u64) -> Self {
         Self { counted: foreign, ..self }
+    }
+
+    /// Takes in nothing but what is of the queues that were asked for.
+    pub fn only(&mut self, asked: Asked) {
+        self.look.asked = Some(asked);
+    }
+
+    fn is_wanted(&self, queue: &str) -> bool {
+        self.look.asked.as_ref().is_none_or(|asked| asked.has(queue))
     }
 
     /// How many entries are no Celery message, those that were counted already
@@ -116,11 +126,17 @@ impl BrokerSink for BrokerIntake<'_> {
         glance: &Glance<'_>,
         whole: impl FnOnce(&mut dyn FnMut(&str) -> Arc<str>) -> Option<Message>,
     ) {
+        if !self.is_wanted(glance.queue) {
+            return;
+        }
         let Evidence { census, names, .. } = &mut *self.evidence;
         census.glanced(glance, &self.broker, self.look.at, || whole(&mut |name| names.share(name)));
     }
 
     fn message(&mut self, message: Message) {
+        if !self.is_wanted(&message.queue) {
+            return;
+        }
         if let Some(seen) = &mut self.seen {
             seen.push(message.id.clone());
         }
@@ -152,7 +168,10 @@ impl BrokerSink for BrokerIntake<'_> {
     }
 
     fn queue(&mut self, name: Arc<str>, depth: QueueDepth) {
-        self.look.queues.insert(name, depth);
+        match &mut self.look.asked {
+            Some(asked) if !asked.has(&name) => asked.saw_other(name),
+            _ => drop(self.look.queues.insert(name, depth)),
+        }
     }
 
     fn looked(&mut self, completeness: Completeness) {
@@ -160,6 +179,11 @@ impl BrokerSink for BrokerIntake<'_> {
         let mut look = std::mem::replace(&mut self.look, look);
         look.unacked_complete = completeness.held;
         look.complete_since = completeness.since.map(|since| since.min(look.at));
+        if let Some(asked) = &mut look.asked {
+            asked.end(|queue| look.queues.contains_key(queue));
+            // A queue that was not told may have been passed over.
+            look.complete_since = None;
+        }
         if completeness.left_out > 0 {
             // What was left out may be what seems to be missing.
             look.unacked_complete = false;

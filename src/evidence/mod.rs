@@ -7,6 +7,7 @@
 //! holds by [`BrokerIntake`]) and decodes nothing.
 
 mod age;
+mod asked;
 mod bounds;
 mod broker;
 mod broker_intake;
@@ -29,6 +30,7 @@ mod tasks;
 use std::sync::Arc;
 
 pub use age::{Age, Ages, Moment, Unit};
+pub use asked::Asked;
 pub use bounds::Bounds;
 pub use broker::{Broker, Brokers, Look, Routes, Sight};
 pub use broker_intake::{BrokerIntake, Keep};

@@ -11,8 +11,6 @@ use super::notice::Notice;
 use super::session::Session;
 use crate::broker::redis::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
-use crate::evidence::Keep;
-use crate::wire::celery::ReadOptions;
 use crate::wire::celery::redis_layout::Naming;
 
 /// What to watch.
@@ -84,8 +82,7 @@ impl Watching {
             .monitor
             .then(|| Monitor::open(&target.broker, target.result_backend.as_ref()))
             .transpose()?;
-        let reading =
-            Reading { keep: Keep::Each, options: ReadOptions::default(), naming: target.naming.clone() };
+        let reading = Reading { naming: target.naming.clone(), ..Reading::default() };
         let feed = Arc::new(Feed {
             session: Arc::clone(session),
             live: Mutex::new(LiveBroker::new(target.broker.name(), reading, session.plan().remembered)),

@@ -68,7 +68,7 @@ fn survey_all(connection: &mut Connection) -> Survey {
 
 fn plan(survey: &Survey, limit: Option<u64>) -> Plan {
     let queues = survey.lists.iter().map(|list| vec![list.clone()]).collect();
-    Plan { queues, held: survey.held.clone(), held_since: survey.held_since.clone(), limit }
+    Plan { queues, held: survey.held.clone(), held_since: survey.held_since.clone(), limit, all_held: false }
 }
 
 fn read_all(connection: &mut Connection, plan: &Plan) -> (Vec<KeyLine<'static>>, Summary) {

@@ -335,3 +335,93 @@ fn every_message_is_counted_however_few_are_listed() {
         assert!(text.contains(&format!("1 cause in {all} of {all} messages")), "{text}");
     }
 }
+
+/// A snapshot in which `orders` is bound and holds a message, `mail` is bound and
+/// holds none, and a worker holds one of `billing`.
+fn three_queues() -> tempfile::NamedTempFile {
+    let file = without_context(1, 1);
+    let text = std::fs::read_to_string(file.path()).expect("readable");
+    let mut lines: Vec<String> = text.lines().map(|line| line.replace("q0000", "orders")).collect();
+    let message: Value = serde_json::from_str(&lines[1]).expect("JSON");
+    let held = message["entries"][0].as_str().expect("a message").replace("orders", "billing");
+    let held: Value = serde_json::from_str(&held).expect("JSON");
+    lines.push(
+        serde_json::json!({"db": 0, "key": "unacked", "type": "hash", "pttl": -1,
+            "entries": {"tag": serde_json::json!([held, "", "billing"]).to_string()}})
+        .to_string(),
+    );
+    let bound = |queue: &str| {
+        serde_json::json!({"db": 0, "key": format!("_kombu.binding.{queue}"), "type": "set", "pttl": -1,
+            "entries": [format!("{queue}\u{6}\u{16}\u{6}\u{16}{queue}")]})
+        .to_string()
+    };
+    lines.extend(["orders", "mail"].map(bound));
+    std::fs::write(file.path(), lines.join("\n")).expect("writable");
+    file
+}
+
+#[test]
+fn a_named_queue_is_shown_alone() {
+    let file = three_queues();
+    let path = file.path().to_str().expect("UTF-8");
+    let inspect = |queues: &[&str]| {
+        let output =
+            tracelink(&[&["inspect-queue", "--snapshot", path, "--format", "json"], queues].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_valid(&schema(), &report, "a named queue");
+        let names: Vec<_> = report["queues"].as_array().expect("queues").iter().cloned().collect();
+        let names: Vec<_> =
+            names.iter().map(|queue| queue["name"].as_str().unwrap_or_default().to_owned()).collect();
+        (names, report["inputs"]["messages"].as_u64(), output.status.code(), stderr(&output))
+    };
+    let found = |names: &[&str], messages, code| {
+        (
+            names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(),
+            Some(messages),
+            Some(code),
+            String::new(),
+        )
+    };
+    assert_eq!(inspect(&[]), found(&["billing", "mail", "orders"], 2, 1));
+    assert_eq!(inspect(&["orders"]), found(&["orders"], 1, 1));
+    // What a worker holds is there too, and so is a queue that is empty.
+    assert_eq!(inspect(&["billing"]), found(&["billing"], 1, 1));
+    assert_eq!(inspect(&["mail"]), found(&["mail"], 0, 0));
+    let (names, messages, code, told) = inspect(&["oders"]);
+    assert_eq!((names.len(), messages, code), (0, Some(0), Some(3)));
+    assert!(
+        told.contains("`oders` is neither a list nor bound") && told.contains("did you mean `orders`"),
+        "{told}"
+    );
+    let (.., told) = inspect(&["xyz"]);
+    assert!(told.contains("there are `billing`, `mail`, `orders`"), "{told}");
+    // One that is there is judged all the same.
+    assert_eq!(inspect(&["oders", "orders"]).2, Some(1));
+    let text = stdout(&tracelink(&["inspect-queue", "--snapshot", path, "oders"]));
+    assert!(text.contains("no evidence: no such queue is there       exit 3"), "{text}");
+}
+
+#[test]
+fn a_url_in_the_place_of_a_queue_is_told() {
+    let output = tracelink(&["inspect-queue", "redis://:secret@host/3"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert!(told.contains("--broker redis://:***@host:6379/3") && !told.contains("secret"), "{told}");
+    let output = tracelink(&["inspect-queue", "http://secret@"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("--broker") && !stderr(&output).contains("secret"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_thousand_queues_are_a_summary() {
+    let file = without_context(1_000, 1);
+    let output = tracelink(&["inspect-queue", "--snapshot", file.path().to_str().expect("UTF-8")]);
+    let text = stdout(&output);
+    assert!(text.lines().count() < 60, "{text}");
+    assert!(text.contains("1\u{a0}000 queues, 1\u{a0}000 ready"), "{text}");
+    assert!(text.contains("… and 990 more queues: 990 ready"), "{text}");
+}

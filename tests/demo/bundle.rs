@@ -89,6 +89,7 @@ impl Bundle {
             held: survey.held.clone(),
             held_since: survey.held_since.clone(),
             limit: None,
+            all_held: false,
         };
         read(&mut connection, &plan, &mut |page| {
             write_key(&mut out, &page).expect("writable");

@@ -27,15 +27,22 @@ pub struct Plan {
     pub held_since: Vec<Found>,
     /// The most entries of a queue, over all its lists, and of a hash.
     pub limit: Option<u64>,
+    /// Whether hashes are read whole all the same: what is looked for may lie
+    /// behind what is not.
+    pub all_held: bool,
 }
 
 impl Plan {
+    fn held_limit(&self) -> u64 {
+        self.limit.filter(|_| !self.all_held).unwrap_or(u64::MAX)
+    }
+
     /// About how many entries it will read.
     pub fn entries(&self) -> u64 {
         let all = |found: &[Found]| found.iter().map(|found| found.len).fold(0, u64::saturating_add);
         let limit = self.limit.unwrap_or(u64::MAX);
         let ready = self.queues.iter().map(|lists| all(lists).min(limit)).fold(0, u64::saturating_add);
-        let held = self.held.iter().map(|hash| hash.len.min(limit)).fold(0, u64::saturating_add);
+        let held = self.held.iter().map(|hash| hash.len.min(self.held_limit())).fold(0, u64::saturating_add);
         ready.saturating_add(held).saturating_add(all(&self.held_since))
     }
 }
@@ -126,7 +133,7 @@ impl Fetch<'_> {
             }
         }
         for hash in &plan.held {
-            self.hash(hash, plan.limit.unwrap_or(u64::MAX))?;
+            self.hash(hash, plan.held_limit())?;
         }
         for set in &plan.held_since {
             self.sorted_set(set)?;

@@ -31,9 +31,13 @@ pub fn notes(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()
     for finding in notes {
         let times = if finding.count > 1 { format!("  ×{}", count(finding.count)) } else { String::new() };
         let head = format!("note[{}]: ", finding.code);
-        let room = view.width.saturating_sub(width(&head) + width(&times));
-        let message = fit(&safe(&finding.message), room);
-        writeln!(out, "{}{message}{}", head.by_severity(Severity::Note), times.faint())?;
+        let room = view.width.saturating_sub(width(&head)).max(1);
+        // What matters may stand at the end, so nothing of it is cut.
+        let lines = wrap(&format!("{}{times}", safe(&finding.message)), room);
+        for (number, line) in lines.into_iter().enumerate() {
+            let head = if number == 0 { head.clone() } else { " ".repeat(width(&head)) };
+            writeln!(out, "{}{line}", head.by_severity(Severity::Note))?;
+        }
     }
     writeln!(out)
 }

@@ -1,5 +1,6 @@
 //! The queues at the top of an inspection, and what their messages carry.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -7,24 +8,25 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::findings;
 use super::paint::Paint;
-use crate::model::{Report, Severity, ShareReport};
+use crate::model::{QueueReport, Report, Severity, ShareReport};
 use crate::report::format::View;
 use crate::report::text::{count, fit, safe};
 
-/// Writes one line a queue: what is ready, what workers hold, what was read.
+/// Writes one line a queue: what is ready, what workers hold, what was read. Of
+/// very many the busiest have a line, and all of them together.
 pub fn header(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     if let Some(broker) = &view.broker {
         writeln!(out, "{}  {}", safe(broker).strong(), "read-only".faint())?;
     }
-    for queue in &report.queues {
-        let mut parts = vec![format!("{} ready", count(queue.ready))];
-        if queue.unacked > 0 {
-            parts.push(format!("{} held by workers", count(queue.unacked)));
-        }
-        let total = queue.ready + queue.unacked;
-        if queue.read < total {
-            parts.push(format!("read {} of {}", count(queue.read), count(total)));
-        }
+    let shown = busiest(&report.queues);
+    let left_out = report.queues.len() - shown.len();
+    if left_out > 0 {
+        let [ready, held, read] = totals(&report.queues);
+        let text = format!("{} queues, {}", count(report.queues.len() as u64), depth(ready, held, read));
+        writeln!(out, "  {}", fit(&text, view.width.saturating_sub(2)))?;
+    }
+    for queue in &shown {
+        let mut parts = vec![depth(queue.ready, queue.unacked, queue.read)];
         if queue.priorities.len() > 1 {
             let steps: Vec<_> =
                 queue.priorities.iter().map(|(step, length)| format!("{step}: {}", count(*length))).collect();
@@ -32,6 +34,15 @@ pub fn header(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<(
         }
         let line = format!("  {}  {}", safe(&queue.name), parts.join("   "));
         writeln!(out, "{}", fit(&line, view.width))?;
+    }
+    if left_out > 0 {
+        let is_shown = |queue: &&QueueReport| shown.iter().any(|shown| std::ptr::eq(*shown, *queue));
+        let others = report.queues.iter().filter(|queue| !is_shown(queue));
+        let [ready, held, _] = totals(others);
+        let queues = if left_out == 1 { "queue" } else { "queues" };
+        let text =
+            format!("… and {} more {queues}: {}", count(left_out as u64), depth(ready, held, ready + held));
+        writeln!(out, "  {}", fit(&text, view.width.saturating_sub(2)).faint())?;
     }
     match report.queues.first().and_then(|queue| queue.workers) {
         Some(0) => writeln!(out, "  {}", "no worker is connected".faint())?,
@@ -42,6 +53,39 @@ pub fn header(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<(
         None => {}
     }
     writeln!(out)
+}
+
+/// The queues that are shown, in the order of their names: all, or of many those
+/// that hold most.
+fn busiest(queues: &[QueueReport]) -> Vec<&QueueReport> {
+    /// More than this nobody reads; to leave out one would save no line.
+    const SHOWN: usize = 10;
+    let mut shown: Vec<_> = queues.iter().collect();
+    if shown.len() > SHOWN + 1 {
+        shown.sort_by_key(|queue| (Reverse(queue.ready + queue.unacked), &queue.name));
+        shown.truncate(SHOWN);
+        shown.sort_by_key(|queue| &queue.name);
+    }
+    shown
+}
+
+/// How many messages of these queues wait, are held, and were read.
+fn totals<'q>(queues: impl IntoIterator<Item = &'q QueueReport>) -> [u64; 3] {
+    queues.into_iter().fold([0; 3], |[ready, held, read], queue| {
+        [ready + queue.ready, held + queue.unacked, read + queue.read]
+    })
+}
+
+/// `412 ready   4 held by workers   read 100 of 416`.
+fn depth(ready: u64, held: u64, read: u64) -> String {
+    let mut parts = vec![format!("{} ready", count(ready))];
+    if held > 0 {
+        parts.push(format!("{} held by workers", count(held)));
+    }
+    if read < ready + held {
+        parts.push(format!("read {} of {}", count(read), count(ready + held)));
+    }
+    parts.join("   ")
 }
 
 /// How many tasks the table shows.

@@ -11,6 +11,10 @@ use crate::report::text::{count, duration, safe, wrap};
 pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     left_out(report, out)?;
     let messages = report.inputs.messages;
+    if messages == 0 && report.queues.is_empty() {
+        let text = "no such queue is there";
+        return writeln!(out, "{} {text}{}", "no evidence:".strong(), exit(view));
+    }
     if messages == 0 {
         let text = "no messages are queued: nothing waits, and no worker holds any";
         return writeln!(out, "{} {text}{}", "✓".intact(), exit(view));

@@ -116,6 +116,11 @@ impl KeyMap {
         self.bound.contains(queue)
     }
 
+    /// Whether a list of that name is there.
+    pub(super) fn is_announced(&self, list: &str) -> bool {
+        self.lists.contains_key(list)
+    }
+
     /// Every queue that is bound.
     pub(super) fn bound(&self) -> impl Iterator<Item = &str> {
         self.bound.iter().map(String::as_str)

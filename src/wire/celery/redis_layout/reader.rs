@@ -130,6 +130,17 @@ impl RedisReader {
         self.map.queue_of(list, |queue| sink.share(queue))
     }
 
+    /// The queue that is meant by each name: the one that is called so, or the one
+    /// of the list that is. Ask when every binding and list was announced.
+    pub fn asked(&mut self, names: &[String], sink: &mut impl BrokerSink) -> Vec<(Box<str>, Arc<str>)> {
+        let queue_of = |name: &String| {
+            let queue =
+                if self.map.is_announced(name) { self.queue_of(name, sink).0 } else { sink.share(name) };
+            (name.as_str().into(), queue)
+        };
+        names.iter().map(queue_of).collect()
+    }
+
     /// Takes what lies under a key, or a piece of it.
     pub fn take(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
         let name = String::from_utf8_lossy(&line.key);
