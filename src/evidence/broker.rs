@@ -103,7 +103,7 @@ impl Look {
 
     /// Leaves only what is asked of a look that is not the last one.
     fn thin(&mut self) {
-        self.workers = None;
+        self.workers = self.workers.take().filter(BTreeSet::is_empty);
         self.queues.values_mut().for_each(|queue| queue.priorities.clear());
     }
 }
@@ -332,6 +332,12 @@ impl Broker {
 
     pub fn last(&self) -> Option<&Look> {
         self.looks.last()
+    }
+
+    /// Until when no look had found a worker. `None` where the first one did, or
+    /// did not look for any.
+    pub fn without_worker_until(&self) -> Option<Timestamp> {
+        self.looks.iter().take_while(|look| look.has_no_worker()).last().map(|look| look.at)
     }
 
     /// The looks that are kept, in the order of their time.

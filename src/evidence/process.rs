@@ -80,6 +80,8 @@ pub struct Activity {
     pub last_work_root: Timestamp,
     /// PRODUCER roots.
     pub producer_roots: u64,
+    /// The end of the span that ended first.
+    pub first_end: Option<Timestamp>,
     pub last_start: Timestamp,
     pub last_end: Timestamp,
     /// When a span of it came last.
@@ -100,6 +102,7 @@ impl Activity {
     fn saw(&mut self, span: &Span<'_>, now: Moment, intervals: usize) {
         self.spans += 1;
         self.heard = now;
+        self.first_end = Some(self.first_end.map_or(span.end, |first| first.min(span.end)));
         self.last_start = self.last_start.max(span.start);
         self.last_end = self.last_end.max(span.end);
         match span.kind {

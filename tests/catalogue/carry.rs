@@ -216,3 +216,18 @@ fn tl209_unreadable_message_that_was_never_seen() {
     is_silent(sent(second()), "unreadable-message");
     says(sent(second()), "worker-silent", Error);
 }
+
+#[test]
+fn a_vendors_header_does_not_end_the_search_for_a_context() {
+    let sentry = "000000000000000000000000000000cc-00000000000000c1-1";
+    let both = || {
+        let carrier = json!({"traceparent": TRACEPARENT});
+        message("t1").header("sentry-trace", sentry).kwargs(json!({"otel_context": carrier}))
+    };
+    let report = queued(both()).report();
+    assert!(report.messages[0].contexts.iter().any(|found| found.format == "w3c"), "{:?}", report.messages);
+    is_silent(queued(both()), "foreign-context-only");
+    says(queued(both()).span(server()).span(run(0xee, 0xb2)), "context-in-body", Error);
+    let followed = queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    is_healthy(followed.span(run(0xaa, 0xb2).under(0xb1).remote()));
+}

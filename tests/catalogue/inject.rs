@@ -21,10 +21,78 @@ fn tl101_producer_not_instrumented() {
 }
 
 #[test]
+fn tl101_producer_not_instrumented_of_a_message_that_was_never_seen() {
+    let done = || json!({"status": "SUCCESS", "date_done": "2026-11-22T19:49:57.000000+00:00"});
+    let ran = |scene: Scene| scene.look(9_000, |look| look.worker().result("t1", done()));
+    // Neither side has the instrumentor: the request pushed onto the list itself.
+    let push =
+        || span("api", "LPUSH", "client", 0xaa, 0xb3).at(100, 101).under(0xb0).text("db.system", "redis");
+    says(ran(Scene::default().span(server()).span(push())), "producer-not-instrumented", (Error, Likely));
+    // A request beside a task that ran is no sign.
+    is_silent(ran(Scene::default().span(server())), "producer-not-instrumented");
+    // Nor is a push below a PRODUCER, or by whoever publishes with an instrumentor.
+    let instrumented = || Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    let other = |scene: Scene| scene.look(9_000, |look| look.worker().result("t2", done()));
+    is_silent(other(instrumented().span(push())), "producer-not-instrumented");
+    is_silent(other(instrumented().span(push().under(0xb1))), "producer-not-instrumented");
+    // Another command, or a worker's own push.
+    let get = span("api", "GET", "client", 0xaa, 0xb3).at(100, 101).under(0xb0);
+    is_silent(ran(Scene::default().span(server()).span(get)), "producer-not-instrumented");
+    // The run names the process that serves the requests.
+    let of_process = |pid: i64| Scene::default().span(server().process("web-1", pid)).span(run(0xcc, 0xb2));
+    says(of_process(7), "producer-not-instrumented", (Error, Likely));
+    is_silent(of_process(8), "producer-not-instrumented");
+    is_silent(
+        of_process(7).span(producer(0xaa, 0xb1).under(0xb0).process("web-1", 7)),
+        "producer-not-instrumented",
+    );
+}
+
+#[test]
+fn what_an_api_without_an_instrumentor_leaves_is_unproven_and_names_tl101() {
+    use tracelink::model::Status;
+    let reasons = |scene: Scene| {
+        let report = scene.report();
+        let reasons: Vec<_> =
+            report.verdict.unproven.iter().map(|gap| (gap.reason, gap.what.contains("TL101"))).collect();
+        (report.verdict.status, reasons)
+    };
+    let result = || json!({"status": "SUCCESS"});
+    let ran = |scene: Scene| scene.look(9_000, |look| look.worker().result("t1", result()));
+    assert_eq!(
+        reasons(ran(Scene::default().span(server()))),
+        (Status::Unproven, vec![("publisher-not-seen", true)])
+    );
+    let worker = || span("worker", "step", "internal", 0xcc, 0xb2).at(2_000, 2_100);
+    assert_eq!(
+        reasons(ran(Scene::default().span(worker()))),
+        (Status::Unproven, vec![("message-not-seen", false)])
+    );
+    assert_eq!(reasons(Scene::default().span(server())), (Status::Unproven, vec![("no-handoff-seen", true)]));
+    assert_eq!(
+        reasons(Scene::default().span(worker())),
+        (Status::Unproven, vec![("no-handoff-seen", false)])
+    );
+}
+
+#[test]
 fn tl102_producer_sdk_disabled() {
     says(queued(message("t1")).span(run(0xcc, 0xb2)), "producer-sdk-disabled", Error);
     says(queued(message("t1").header("baggage", "user=1")), "producer-sdk-disabled", Error);
     is_silent(queued(message("t1")).span(server()), "producer-sdk-disabled");
+    // A span of the very process that published: an SDK is at work there.
+    let step = || span("shop", "step", "internal", 0xcc, 0xb2).at(500, 600);
+    let of_process = |pid: i64| {
+        queued(message("t1"))
+            .look(9_000, scene::Look::worker)
+            .span(step().at(2_000, 2_100).process("web-1", pid))
+    };
+    is_silent(of_process(7), "producer-sdk-disabled");
+    says(of_process(8), "producer-sdk-disabled", Error);
+    // It ended before there was any worker, so it is no worker's.
+    let before = || queued(message("t1")).look(9_000, scene::Look::worker).span(step());
+    is_silent(before(), "producer-sdk-disabled");
+    says(before(), "producer-not-instrumented", Error);
 }
 
 #[test]
@@ -165,6 +233,26 @@ fn tl104_a_loop_inside_the_api() {
 #[test]
 fn tl105_protocol_1() {
     says(queued(message("t1").protocol_1()), "protocol-1", Error);
+    // A flat header that the application wrote itself is found.
+    let flat = || message("t1").protocol_1().header("traceparent", TRACEPARENT);
+    is_silent(queued(flat()), "protocol-1");
+    is_healthy(queued(flat()).span(server()).span(run(0xaa, 0xb2).under(0xb0).remote()));
+    // In any other shape it is not, unless code of its own reads it.
+    let carrier = json!({"traceparent": TRACEPARENT});
+    for other in [
+        message("t1").protocol_1().header("trace_context", json!(carrier.to_string()).to_string()),
+        message("t1").protocol_1().header("headers", carrier.clone()),
+        message("t1").protocol_1().kwargs(json!({"ctx": carrier})),
+        message("t1").protocol_1().property("traceparent", TRACEPARENT),
+    ] {
+        let scene = queued(other).span(server()).span(run(0xcc, 0xb2));
+        let report = scene.report();
+        let first = report.findings.first().map(|found| (found.slug, found.severity));
+        assert_eq!(first, Some(("protocol-1", Error)));
+    }
+    let nested = || message("t1").protocol_1().header("headers", json!({"traceparent": TRACEPARENT}));
+    says(queued(nested()), "protocol-1", Note);
+    is_silent(queued(nested()).span(server()).span(run(0xaa, 0xb2).under(0xb1).remote()), "protocol-1");
     let spans = |hostname: &str| {
         Scene::default()
             .span(server())

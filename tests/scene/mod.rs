@@ -291,7 +291,21 @@ impl MessageBuilder {
     fn build(self) -> Value {
         let (headers, body) = if self.protocol_1 {
             let body = json!({"task": self.headers["task"], "id": self.headers["id"], "args": [], "kwargs": self.kwargs, "retries": 0});
-            (json!({}), body)
+            let celerys = [
+                "lang",
+                "task",
+                "id",
+                "root_id",
+                "parent_id",
+                "retries",
+                "eta",
+                "expires",
+                "argsrepr",
+                "kwargsrepr",
+                "origin",
+            ];
+            let custom = self.headers.into_iter().filter(|(name, _)| !celerys.contains(&name.as_str()));
+            (Value::Object(custom.collect()), body)
         } else {
             (Value::Object(self.headers), json!([[], self.kwargs, {"chain": self.chain}]))
         };

@@ -2,7 +2,7 @@ use super::reading::{is_readable, unread_message};
 use crate::diagnosis::advice::carrier;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Encoding, Exception, Place, Sighting, Station};
+use crate::model::{Encoding, Exception, Place, Protocol, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -33,6 +33,10 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    // On protocol 1 another shape is no remedy, unless a task fails over this one.
+    if message.protocol == Protocol::One && handoff.failure().is_none() {
+        return Verdict::Clean;
+    }
     // Whoever reads another, plain form of it does not care about this one.
     let has_plain =
         message.contexts.iter().any(|found| is_readable(found) && fault_of(found, None).is_none());

@@ -7,7 +7,7 @@ use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
 use super::proof::nothing_handed_over;
-use crate::evidence::{Evidence, Look, SpanRef, StoredSpan, Trace};
+use crate::evidence::{Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
     ContextReport, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics, ParentOrigin, QueueReport,
     Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceId, TraceReport, Unproven,
@@ -95,7 +95,8 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     let saw_broker = !evidence.brokers.is_empty();
     let has_spans = evidence.spans.span_count() > 0;
     if judged.total == 0 && has_spans {
-        return vec![nothing_handed_over(saw_broker)];
+        let serves = evidence.processes.services().values().any(Service::serves);
+        return vec![nothing_handed_over(saw_broker, serves)];
     }
     judged.figures.proof.unproven(saw_broker)
 }

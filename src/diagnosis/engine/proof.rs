@@ -25,6 +25,9 @@ pub enum Gap {
     ContextNotReadable,
     /// Its result was seen and its message was not.
     MessageNotSeen,
+    /// It ran, and nothing was seen of who published it, while an API served
+    /// requests and published nothing that is seen.
+    PublisherNotSeen,
     /// Evidence for it came so late that more may have been on its way.
     NotSettled,
     /// It was let go before it had settled.
@@ -39,6 +42,7 @@ impl Gap {
             Self::NotJoined => "not-joined",
             Self::ContextNotReadable => "context-not-readable",
             Self::MessageNotSeen => "message-not-seen",
+            Self::PublisherNotSeen => "publisher-not-seen",
             Self::NotSettled => "not-settled",
             Self::LetGo => "let-go",
         }
@@ -53,6 +57,9 @@ impl Gap {
             Self::NotJoined => "seen on both sides, and nothing shows that the two belong together",
             Self::ContextNotReadable => "with no trace context that a worker's library reads",
             Self::MessageNotSeen => "known by a result alone: the message was not seen",
+            Self::PublisherNotSeen => {
+                "known by a result alone, while requests published nothing that is seen: the API may have no active instrumentor of Celery (TL101)"
+            }
             Self::NotSettled => "still on the way when the watch ended",
             Self::LetGo => "let go for want of memory before all of it had come",
         }
@@ -71,7 +78,9 @@ impl Gap {
             Self::ContextNotReadable => {
                 "the worker's spans, to see whether its own code takes the context up"
             }
-            Self::MessageNotSeen => "a look at the broker while the message waits, or --broker-monitor",
+            Self::MessageNotSeen | Self::PublisherNotSeen => {
+                "a look at the broker while the message waits, or --broker-monitor"
+            }
             Self::NotSettled => "a longer watch: spans are held back for seconds before they are sent",
             Self::LetGo => "a larger --max-memory",
         }
@@ -124,7 +133,12 @@ fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
     if is_answered || is_expired || is_unsampled(handoff) || parts::arrived(handoff, known) {
         return None;
     }
-    Some(Gap::RunNotSeen)
+    let is_result_alone = handoff.producer.is_none() && handoff.delivery.is_none() && handoff.was_run();
+    Some(match is_result_alone {
+        true if known.silent_publishers().next().is_some() => Gap::PublisherNotSeen,
+        true => Gap::MessageNotSeen,
+        false => Gap::RunNotSeen,
+    })
 }
 
 /// Whether the message says that nobody is to record the trace.
@@ -173,16 +187,21 @@ impl Proof {
     }
 }
 
-/// What is said where no hand-off was seen at all.
-pub fn nothing_handed_over(saw_broker: bool) -> Unproven {
+/// What is said where no hand-off was seen at all; `serves` tells whether requests
+/// were: an API without an instrumentor of Celery publishes nothing that is seen.
+pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {
     Unproven {
         reason: "no-handoff-seen",
-        what: "no hand-off was seen: neither a message nor a span of a task",
-        count: 0,
-        needs: if saw_broker {
-            "a task that is published while tracelink listens, and the worker's spans"
+        what: if serves {
+            "no hand-off was seen, beside requests: where they publish tasks, the API has no active instrumentor of Celery (TL101)"
         } else {
-            "--broker, or a broker snapshot, and a task that is published meanwhile"
+            "no hand-off was seen: neither a message nor a span of a task"
+        },
+        count: 0,
+        needs: match (saw_broker, serves) {
+            (true, true) => "--broker-monitor, to see a message that is taken before a look",
+            (true, false) => "a task that is published while tracelink listens, and the worker's spans",
+            (false, _) => "--broker, or a broker snapshot, and a task that is published meanwhile",
         },
     }
 }

@@ -1,7 +1,7 @@
 //! Who sent a message, and whether it should have had a context.
 
 use crate::diagnosis::rule::Known;
-use crate::evidence::Handoff;
+use crate::evidence::{Activity, Handoff, Process};
 use crate::model::{Message, Protocol};
 
 /// The message of a hand-off that was sent without any context, by a producer
@@ -25,4 +25,26 @@ pub fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
 /// Whether another task published the message.
 pub fn is_nested(message: &Message) -> bool {
     message.parent_id.as_ref().is_some_and(|parent| *parent != message.id)
+}
+
+/// Whether the message's `origin`, `gen<pid>@<host>`, is a process of the service.
+pub fn published_by(service: &str, message: &Message, known: &Known<'_>) -> bool {
+    let Some(origin) = message.origin.as_deref() else { return false };
+    known
+        .services
+        .get(service)
+        .is_some_and(|service| service.processes.iter().any(|(process, _)| process.is_origin(origin)))
+}
+
+/// Whether the very process that published the message sends spans.
+pub fn sends_spans(message: &Message, known: &Known<'_>) -> bool {
+    message.origin.as_deref().is_some_and(|origin| process_at(origin, known).is_some())
+}
+
+/// The process of an `origin`, by its number and its host, where it sends spans.
+pub fn process_at<'k>(origin: &str, known: &'k Known<'_>) -> Option<(&'k Process, &'k Activity)> {
+    let mut processes = known.services.values().flat_map(|service| &service.processes);
+    // Of those that tell no number, any of the host may be it.
+    let is_told = |process: &Process| process.pid.is_some() && process.is_origin(origin);
+    processes.find(|(process, _)| is_told(process)).map(|(process, activity)| (*process, *activity))
 }

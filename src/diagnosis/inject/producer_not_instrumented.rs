@@ -1,10 +1,10 @@
-use super::message::{is_scheduled, message_without_context};
-use super::unseen::Unseen;
+use super::message::{is_scheduled, message_without_context, published_by};
+use super::unseen::{Unseen, without_instrumentor};
 use crate::diagnosis::advice::{injection, instrumentation};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Message, Station};
+use crate::model::Station;
 
 diagnosis! {
     /// ## What it means
@@ -18,6 +18,11 @@ diagnosis! {
     /// producer whose service sends spans or is unknown. Certain only where the
     /// message's `origin` is a process of that service, by its host and number: a
     /// script beside it may publish too.
+    ///
+    /// Where the message was not seen it takes a positive sign: the run names the
+    /// very process that serves the requests as its publisher, and that process
+    /// sends no PRODUCER span; or a request pushed onto a list of Redis (`LPUSH`)
+    /// without a PRODUCER span between. A request beside a task that ran is no sign.
     ///
     /// ## How to fix it
     /// The instrumentor is needed on both sides. In the API:
@@ -57,13 +62,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let Some(message) = message_without_context(handoff) else {
-        return Unseen::of(handoff, known).map_or(Verdict::Clean, |unseen| {
+        if let Some(unseen) = Unseen::of(handoff, known) {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
-            let found = unseen.finding(handoff, known, says);
-            found.fix(instrumentation::PUBLISHER).into()
-        });
+            return unseen.finding(handoff, known, says).fix(instrumentation::PUBLISHER).into();
+        }
+        let found = without_instrumentor(handoff, known);
+        return found.map_or(Verdict::Clean, |found| found.fix(instrumentation::PUBLISHER).into());
     };
-    let producers = known.producer_side();
+    let mut producers = known.producer_side();
+    if producers.is_empty() {
+        producers = known.before_any_worker(handoff);
+    }
     let mut found = match producers[..] {
         // It comes from the very process, and that sends spans, none of which is an
         // instrumentor's.
@@ -112,13 +121,4 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         );
     }
     found.fix(instrumentation::PUBLISHER).into()
-}
-
-/// Whether the message's `origin`, `gen<pid>@<host>`, is a process of the service.
-fn published_by(service: &str, message: &Message, known: &Known<'_>) -> bool {
-    let Some(origin) = message.origin.as_deref() else { return false };
-    known
-        .services
-        .get(service)
-        .is_some_and(|service| service.processes.iter().any(|(process, _)| process.is_origin(origin)))
 }

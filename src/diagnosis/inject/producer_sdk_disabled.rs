@@ -1,4 +1,4 @@
-use super::message::{is_scheduled, message_without_context};
+use super::message::{is_scheduled, message_without_context, sends_spans};
 use super::unseen::Unseen;
 use crate::diagnosis::advice::instrumentation;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
@@ -13,8 +13,9 @@ diagnosis! {
     /// true. Its spans are no-ops, and `inject()` has nothing to write.
     ///
     /// ## What shows it
-    /// A message without context while no producing service sent a single span
-    /// and workers did; or a message with `baggage` and no `traceparent`: the
+    /// A message without context while no producing process sent a single span
+    /// and workers did (an INTERNAL span of the message's own `origin`, or one that
+    /// ended before any worker was bound, shows that an SDK is at work there); or a message with `baggage` and no `traceparent`: the
     /// propagators ran, and there was no span.
     ///
     /// ## How to fix it
@@ -37,7 +38,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if is_scheduled(handoff, known) {
         return Verdict::Clean;
     }
-    let nobody_produces = || known.has_spans() && known.producer_side().is_empty();
+    let nobody_produces = || {
+        known.has_spans()
+            && known.producer_side().is_empty()
+            && known.before_any_worker(handoff).is_empty()
+            && !handoff.message().is_some_and(|message| sends_spans(message, known))
+    };
     let Some(message) = message_without_context(handoff) else {
         let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());
         return unseen.map_or(Verdict::Clean, |unseen| {

@@ -3,7 +3,7 @@ use crate::diagnosis::known::is_publisher;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff};
-use crate::model::{Protocol, Station};
+use crate::model::{Message, Protocol, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -12,7 +12,9 @@ diagnosis! {
     /// there are headers, so on protocol 1 it never propagates.
     ///
     /// ## What shows it
-    /// In a queue: `headers: {}` and a body that is an object. In spans alone:
+    /// In a queue: a body that is an object, and no flat header with a context. A
+    /// flat `traceparent` that the application writes itself is found, and healthy;
+    /// a context in any other shape is not. In spans alone:
     /// the two spans of one message id lie in two traces, and
     /// `celery.hostname`, which is the producer's `gen<pid>@<host>` otherwise,
     /// is the worker's.
@@ -34,16 +36,7 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let fixed = |found: Occurrence| Verdict::from(found.about(handoff).fix(celery::PROTOCOL_2));
     if let Some(message) = handoff.message() {
-        let is_bare = message.protocol == Protocol::One && handoff.contexts().next().is_none();
-        if !is_bare || handoff.is_whole() {
-            return Verdict::Clean;
-        }
-        let at = quote::place(message);
-        return fixed(
-            Occurrence::certain()
-                .quote(quote::fact(format!("{at}.headers"), "{}"))
-                .quote(quote::fact(format!("{at}.body"), "an object: message protocol 1")),
-        );
+        return of_message(message, handoff).map_or(Verdict::Clean, fixed);
     }
     let (Some(producer), Some(consumer)) = (handoff.instrumented_producer(), handoff.consumer()) else {
         return Verdict::Clean;
@@ -64,4 +57,33 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .quote(quote::span(consumer))
             .quote(quote::fact("celery.hostname", hostname)),
     )
+}
+
+/// What is said of a message of protocol 1 whose context no instrumentor finds. A
+/// flat header of an application's own is found, since Celery makes the message's
+/// headers those of the request.
+fn of_message(message: &Message, handoff: &Handoff<'_>) -> Option<Occurrence> {
+    let is_found =
+        |found: &Sighting| found.is_flat_header() && found.context().is_some() && !found.format.is_vendor();
+    let is_ours = message.protocol == Protocol::One && !message.contexts.iter().any(is_found);
+    if !is_ours || handoff.is_whole() {
+        return None;
+    }
+    let at = quote::place(message);
+    let protocol = quote::fact(format!("{at}.body"), "an object: message protocol 1");
+    let in_another_shape = message.contexts.iter().find(|found| found.context().is_some());
+    let Some(carrier) = in_another_shape else {
+        return Some(Occurrence::certain().quote(quote::fact(format!("{at}.headers"), "{}")).quote(protocol));
+    };
+    let found = Occurrence::likely()
+        .variant("carrier")
+        .says("the task is published with message protocol 1, on which the instrumentor never propagates, and its context is in a shape that only code of its own reads")
+        .quote(quote::sighting(message, carrier))
+        .quote(protocol);
+    let began_anew = handoff.continuity().is_some() || !handoff.lookalikes.is_empty();
+    Some(if began_anew {
+        found
+    } else {
+        found.predicted().needs("the worker's spans, to see whether it follows the context")
+    })
 }

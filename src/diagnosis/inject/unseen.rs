@@ -1,7 +1,9 @@
 //! A run whose message was not seen, by what its publisher sends otherwise.
 
+use super::message::process_at;
 use crate::diagnosis::known::{Tally, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, quote};
+use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 
 /// A run that began a trace of its own and whose message was not seen, while
@@ -40,4 +42,54 @@ impl<'h, 'k> Unseen<'h, 'k> {
         found.origins.insert(self.origin.to_owned());
         found
     }
+}
+
+/// What shows that an API published a task without an instrumentor, where neither
+/// the message nor a PRODUCER span of it was seen: a request that pushed onto a
+/// list of Redis itself; or the run's `celery.hostname`, where it is the process
+/// that serves the requests.
+pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Occurrence> {
+    let is_unsent = handoff.attempt == 0 && handoff.producer.is_none() && handoff.delivery.is_none();
+    if !is_unsent || !handoff.was_run() {
+        return None;
+    }
+    let run = handoff.consumer();
+    if run.is_some() && handoff.continuity() != Some(Continuity::Orphaned) {
+        return None;
+    }
+    let quoted = |found: Occurrence| {
+        found.about(handoff).quote(run.map(quote::span)).quote(handoff.result.map(quote::result))
+    };
+    let hostname = run.and_then(|run| run.span.detail().celery_hostname.as_deref());
+    if let Some(origin) = hostname.filter(|node| is_publisher(node))
+        && let Some((process, activity)) = process_at(origin, known)
+        && activity.servers > 0
+        && activity.producers == 0
+    {
+        let mut found = quoted(Occurrence::likely())
+            .variant("own-process")
+            .says("the run began a trace of its own, and the process that published it serves requests and sends no PRODUCER span: nothing in it speaks to Celery")
+            .service(&*process.service)
+            .quote(quote::fact("celery.hostname", format!("{origin} published it")))
+            .quote(quote::fact(
+                format!("spans of {}", process.service),
+                format!("{} SERVER spans of that very process, no PRODUCER span", activity.servers),
+            ))
+            .unless(slug::PROPAGATOR_MISMATCH, "it may hand over a context by hand that the worker does not read")
+            .needs(known.to_see_the_message());
+        found.origins.insert(origin.to_owned());
+        return Some(found);
+    }
+    let taken = run.map(|run| run.span.start).or_else(|| handoff.result?.done)?;
+    // Who publishes with an instrumentor pushes onto lists of its own besides.
+    let push = known.bare_push_before(taken).filter(|push| !known.instruments_celery(push.span.service()))?;
+    Some(
+        quoted(Occurrence::likely())
+            .variant("push")
+            .says("a task ran, and a request had pushed onto a list of Redis without a PRODUCER span between: nothing in the API speaks to Celery")
+            .service(push.span.service())
+            .quote(quote::span(push))
+            .unless(slug::PRODUCER_SDK_DISABLED, "another process, without an SDK, may have published it, and the push be to a list of the application's own")
+            .needs(known.to_see_the_message()),
+    )
 }

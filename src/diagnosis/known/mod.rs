@@ -7,6 +7,7 @@ mod made_up;
 mod origins;
 mod orphans;
 mod paired;
+mod pushes;
 mod runs;
 mod schedule;
 mod silence;
@@ -52,6 +53,7 @@ pub struct Known<'e> {
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
     strays: OnceCell<Strays<'e>>,
+    bare_pushes: OnceCell<Vec<SpanRef<'e>>>,
     flow: OnceCell<Flow<'e>>,
     by_chance: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
     beside: OnceCell<FxHashMap<SpanKey, Beside<'e>>>,
@@ -87,6 +89,7 @@ impl<'e> Known<'e> {
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
             strays: OnceCell::new(),
+            bare_pushes: OnceCell::new(),
             flow: OnceCell::new(),
             by_chance: OnceCell::new(),
             beside: OnceCell::new(),
@@ -265,6 +268,20 @@ impl<'e> Known<'e> {
         self.strays.get_or_init(|| Strays::of(self.evidence)).of_handoff(handoff)
     }
 
+    /// The push onto a list of Redis, by a request and without a PRODUCER span
+    /// between, that may have published what a worker took at `taken`.
+    pub fn bare_push_before(&self, taken: Timestamp) -> Option<SpanRef<'e>> {
+        pushes::before(self.bare_pushes.get_or_init(|| pushes::bare_pushes(self.evidence)), taken)
+    }
+
+    /// Services that serve requests and publish nothing that is seen, while tasks
+    /// run of which no sender was seen: what an API without an active instrumentor
+    /// of Celery looks like (TL101), and any other API too.
+    pub fn silent_publishers(&self) -> impl Iterator<Item = &'e str> {
+        let silent = self.services.iter().filter(|(_, service)| service.serves() && !service.produces());
+        silent.map(|(name, _)| *name)
+    }
+
     /// What a message of this service lacks, where every message of it that was
     /// seen lacks something without which no worker of Celery's can take it.
     pub fn always_lacks(&self, service: &str) -> Option<MissingParts> {
@@ -304,6 +321,17 @@ impl<'e> Known<'e> {
             service.serves() || service.produces() || (somebody_consumes && !service.consumes())
         };
         self.services.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
+    }
+
+    /// Services that sent a span before the broker of this hand-off had any worker:
+    /// an SDK is at work where tasks are published, not where they are run.
+    pub fn before_any_worker(&self, handoff: &Handoff<'_>) -> Vec<&'e str> {
+        let until = self.broker_of(handoff).and_then(Broker::without_worker_until);
+        let sent = |activity: &Activity| activity.first_end.is_some_and(|end| Some(end) <= until);
+        let services = self.services.iter().filter(|(_, service)| {
+            !service.consumes() && service.processes.iter().any(|(_, activity)| sent(activity))
+        });
+        services.map(|(name, _)| *name).collect()
     }
 
     /// Whether a service was seen to publish under the instrumentor.

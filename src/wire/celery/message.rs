@@ -144,7 +144,7 @@ struct Embedded {
 /// twice over: only where the headers hold no context, or where other tasks
 /// travel in it, which may have one or lack it.
 fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Embedded {
-    let has_context = survey.has_valid();
+    let has_context = survey.has_open();
     if has_context && !survey.is_hand_carried() && TaskBody::embeds_nothing(envelope) {
         return Embedded::default();
     }

@@ -55,6 +55,12 @@ impl Survey {
     /// The longest, in bytes: one with 8 KiB of baggage, and its escapes.
     const LONGEST: usize = 64 << 10;
 
+    /// Whether there is a valid context that OpenTelemetry reads: one vendor's own
+    /// is no reason to look no further.
+    pub fn has_open(&self) -> bool {
+        self.contexts.iter().any(|sighting| sighting.reading.is_ok() && !sighting.format.is_vendor())
+    }
+
     pub fn has_valid(&self) -> bool {
         self.contexts.iter().any(|sighting| sighting.reading.is_ok())
     }
