@@ -7,7 +7,7 @@ mod sentence;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use labels::{complaint, labels};
+use labels::{complaint, labels, unsaid};
 use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
@@ -97,6 +97,18 @@ fn snapshots_and_spans_together_name_the_cause() {
 #[test]
 fn protobuf_says_what_json_says() {
     score("joined", |case| [files(case, "redis.", ".jsonl"), files(case, "spans", ".binpb")].concat());
+}
+
+#[test]
+fn more_evidence_never_says_less() {
+    for case in cases() {
+        let (queue, spans) = (files(&case, "redis.queued", ".jsonl"), files(&case, "spans", ".jsonl"));
+        let all = diagnose(&[files(&case, "redis.", ".jsonl"), spans.clone()].concat());
+        for part in [queue, spans].iter().filter(|part| !part.is_empty()) {
+            let unsaid = unsaid(&all, &diagnose(part));
+            assert!(unsaid.is_empty(), "{}: {unsaid:?}", case.display());
+        }
+    }
 }
 
 /// A small generator of our own: the orders are the same on every machine.

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use labels::{complaint, labels, texts};
+use labels::{complaint, labels, texts, unsaid};
 use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
 use tracelink::evidence::{Evidence, Moment};
@@ -66,6 +66,19 @@ fn each_view_says_what_it_can_show() {
                 && let Some(complaint) = complaint(&diagnose(&paths), &expected["expect"][view])
             {
                 panic!("{}, {view}: {complaint}", case.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn more_evidence_never_says_less() {
+    for case in cases() {
+        let all = diagnose(std::slice::from_ref(&case));
+        for part in [files(&case, "spans"), files(&case, "redis.0.queued")] {
+            if !part.is_empty() {
+                let unsaid = unsaid(&all, &diagnose(&part));
+                assert!(unsaid.is_empty(), "{}: {unsaid:?}", case.display());
             }
         }
     }

@@ -26,7 +26,7 @@ pub use id::{SpanId, TraceId};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
     ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,
-    RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Unproven, Verdict,
+    Retracted, RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Unproven, Verdict,
 };
 pub use result::{Exception, TaskResult, TaskStatus};
 pub use sample::Sample;

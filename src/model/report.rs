@@ -4,7 +4,7 @@
 //! (`docs/tracelink-1.schema.json`). Adding a field is allowed, changing one is
 //! a new schema.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ pub struct Report {
     pub verdict: Verdict,
     /// In the order of [`Finding::rank`].
     pub findings: Vec<Finding>,
+    /// What the queue or the spans say by themselves, and all evidence does not.
+    pub retracted: Vec<Retracted>,
     pub queues: Vec<QueueReport>,
     /// One line a task: how many messages, and what context they carry.
     pub tasks: Vec<ShareReport>,
@@ -31,6 +33,19 @@ pub struct Report {
     /// What was wrong with the environment (exit code 4), with the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// What a part of the evidence says at warning or above of hand-offs of which
+/// nothing like that is said with all of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Retracted {
+    pub slug: &'static str,
+    /// What speaks against it.
+    pub evidence: &'static str,
+    /// How many hand-offs it is retracted of.
+    pub count: u64,
+    /// Task ids, a few.
+    pub handoffs: BTreeSet<String>,
 }
 
 /// How much was looked at: whole figures, whatever the lists leave out.

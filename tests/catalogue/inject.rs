@@ -368,6 +368,12 @@ fn a_scheduler_beside_an_api_has_no_context_to_send() {
     says(beside_an_api("work", &EVEN), slug, Note);
     is_healthy(beside_an_api("work", &EVEN));
     is_healthy(beside_an_api("tick", &EVEN));
+    // From the queue alone it is said: what speaks against it is said, too.
+    let retracted = beside_an_api("work", &EVEN).report().retracted;
+    let told: Vec<_> = retracted.iter().map(|retracted| (retracted.slug, retracted.count)).collect();
+    assert_eq!(told, [(slug, 1)]);
+    assert!(retracted[0].evidence.contains("even intervals"));
+    assert!(beside_an_api("work", &UNEVEN).report().retracted.is_empty());
     for task in ["work", "tick"] {
         says(beside_an_api(task, &UNEVEN), slug, (Error, Likely));
         // One cause is told once, of messages that were seen and of others.

@@ -35,3 +35,26 @@ pub fn complaint(report: &Report, expected: &Value) -> Option<String> {
     let is_late = !causes.is_empty() && !got.first().is_some_and(|first| named.contains(first));
     (is_missing || is_false || is_late).then(|| format!("want {causes:?}, may {may:?}, got {got:?}"))
 }
+
+/// The hand-offs of which a part of the evidence says something at warning or
+/// above, and all of it neither does nor says that it retracts it.
+pub fn unsaid(all: &Report, part: &Report) -> Vec<String> {
+    let is_grave = |id: &str, report: &Report| {
+        report.findings.iter().any(|finding| finding.id == id && finding.severity < Severity::Note)
+    };
+    let named = |report: &Report| -> BTreeSet<(String, &'static str)> {
+        let by_handoff = report.handoffs.iter().filter_map(|handoff| {
+            let id = handoff.finding.as_deref().filter(|id| is_grave(id, report))?;
+            let finding = report.findings.iter().find(|finding| finding.id == id)?;
+            Some((handoff.task_id.clone(), finding.slug))
+        });
+        let grave = report.findings.iter().filter(|finding| finding.severity < Severity::Note);
+        let by_finding =
+            grave.flat_map(|finding| finding.handoffs.iter().map(|id| (id.clone(), finding.slug)));
+        by_handoff.chain(by_finding).collect()
+    };
+    let said: BTreeSet<_> = named(all).into_iter().map(|(id, _)| id).collect();
+    let is_retracted = |slug: &str| all.retracted.iter().any(|retracted| retracted.slug == slug);
+    let missing = named(part).into_iter().filter(|(id, slug)| !said.contains(id) && !is_retracted(slug));
+    missing.map(|(id, slug)| format!("{slug} of {id}")).collect()
+}

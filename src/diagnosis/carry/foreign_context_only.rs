@@ -2,7 +2,7 @@ use super::reading::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::{instrumentation, propagators};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Format, Severity, Station, key};
+use crate::model::{Format, Place, Severity, Sighting, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -36,7 +36,9 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let Some(first) = message.contexts.first() else { return Verdict::Clean };
-    if !message.contexts.iter().all(|found| found.format.is_vendor()) || handoff.is_whole() {
+    // What travels among the arguments is another rule's.
+    let is_read_here = |found: &Sighting| found.format.is_vendor() && found.place != Place::Body;
+    if !message.contexts.iter().all(is_read_here) || handoff.is_whole() {
         return Verdict::Clean;
     }
     let vendor = first.format.label();

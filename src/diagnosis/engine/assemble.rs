@@ -85,6 +85,7 @@ pub fn report_with(
     report.traces = traces;
     let unproven = unproven(evidence, &judged);
     report.findings = judged.findings;
+    report.retracted = judged.retracted;
     report.verdict = Verdict::of(&report.findings, &report.inputs, unproven);
     report
 }

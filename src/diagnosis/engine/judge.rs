@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::figures::Figures;
 use super::judging::{Explained, JudgedHandoff, Judging};
 use super::ledger::Ledger;
+use super::retraction::Retractions;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::rule::Tally;
 use crate::evidence::{Evidence, Fate, Handoff};
-use crate::model::{Finding, Timestamp, TraceId};
+use crate::model::{Finding, Retracted, Timestamp, TraceId};
 
 /// What a round of judging found.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Judged<'e> {
     pub traces: BTreeMap<TraceId, BTreeSet<String>>,
     /// How many messages of each task each finding speaks for, listed or not.
     pub shares: Shares<'e>,
+    pub retracted: Vec<Retracted>,
     pub figures: Figures,
 }
 
@@ -55,8 +57,14 @@ pub fn judge<'e>(
     }
     let mut tasks: Vec<_> = evidence.tasks.iter().collect();
     tasks.sort_unstable_by_key(|task| &task.id);
+    let mut retractions = Retractions::of(evidence, now);
     for task in tasks {
-        judging.task(task, &mut |judged| listed.push(judged));
+        judging.task(task, &mut |judged| {
+            if let Some(retractions) = retractions.as_mut().filter(|_| !judged.is_faulty) {
+                retractions.saw(&judged.handoff, &known);
+            }
+            listed.push(judged);
+        });
     }
     let mut classes: Vec<_> = evidence.census.classes().filter_map(Handoff::of_class).collect();
     classes.sort_by_key(|handoff| {
@@ -75,6 +83,7 @@ pub fn judge<'e>(
         total: listed.total,
         traces: judging.traces,
         shares: listed.shares,
+        retracted: retractions.map(Retractions::into_list).unwrap_or_default(),
         figures: judging.figures,
     }
 }

@@ -23,6 +23,8 @@ pub struct JudgedHandoff<'e> {
     pub finding: Option<String>,
     /// The ids of the findings that say something besides.
     pub remarks: Vec<String>,
+    /// Whether anything at warning or above speaks for it.
+    pub is_faulty: bool,
 }
 
 /// A judge at work.
@@ -132,35 +134,12 @@ impl<'k, 'e> Judging<'k, 'e> {
         }
     }
 
-    /// The first of the hand-off diagnoses that sees something; where none does, or
-    /// only as a hint, the first that foretells something.
-    fn speaker(&self, handoff: &Handoff<'e>) -> Option<(&'static Diagnosis, Occurrence)> {
-        let mut predicted = None;
-        for diagnosis in SPEAKING_ORDER {
-            let Check::Handoff(check) = diagnosis.check else { continue };
-            match check(handoff, self.known) {
-                Verdict::Clean => {}
-                Verdict::Wait => break,
-                Verdict::Finding(occurrence) if occurrence.is_prediction => {
-                    predicted.get_or_insert((*diagnosis, *occurrence));
-                }
-                Verdict::Finding(occurrence) => {
-                    let severity = occurrence.severity.unwrap_or(diagnosis.severity);
-                    let is_hint = severity == Severity::Note && occurrence.confidence == Confidence::Possible;
-                    let seen = Some((*diagnosis, *occurrence));
-                    return if is_hint { predicted.or(seen) } else { seen };
-                }
-            }
-        }
-        predicted
-    }
-
     /// Judges one hand-off.
     pub fn handoff(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
         let mut finding = None;
         let mut broken = None;
         let mut is_faulty = false;
-        if let Some((diagnosis, occurrence)) = self.speaker(&handoff) {
+        if let Some((diagnosis, occurrence)) = speaker(&handoff, self.known) {
             let severity = occurrence.severity.unwrap_or(diagnosis.severity);
             broken = diagnosis.station.filter(|_| severity == Severity::Error);
             is_faulty = severity <= Severity::Warning;
@@ -197,7 +176,8 @@ impl<'k, 'e> Judging<'k, 'e> {
                 remarks.push(self.findings.add(diagnosis, *occurrence));
             }
         }
-        JudgedHandoff { stations: stations::of(&handoff, self.known, broken), handoff, finding, remarks }
+        let stations = stations::of(&handoff, self.known, broken);
+        JudgedHandoff { handoff, stations, finding, remarks, is_faulty }
     }
 
     /// Judges the hand-made consumer roots for which no hand-off speaks, now or
@@ -247,4 +227,27 @@ impl<'k, 'e> Judging<'k, 'e> {
             }
         }
     }
+}
+
+/// The first of the hand-off diagnoses that sees something; where none does, or
+/// only as a hint, the first that foretells something.
+pub(super) fn speaker(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<(&'static Diagnosis, Occurrence)> {
+    let mut predicted = None;
+    for diagnosis in SPEAKING_ORDER {
+        let Check::Handoff(check) = diagnosis.check else { continue };
+        match check(handoff, known) {
+            Verdict::Clean => {}
+            Verdict::Wait => break,
+            Verdict::Finding(occurrence) if occurrence.is_prediction => {
+                predicted.get_or_insert((*diagnosis, *occurrence));
+            }
+            Verdict::Finding(occurrence) => {
+                let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+                let is_hint = severity == Severity::Note && occurrence.confidence == Confidence::Possible;
+                let seen = Some((*diagnosis, *occurrence));
+                return if is_hint { predicted.or(seen) } else { seen };
+            }
+        }
+    }
+    predicted
 }

@@ -11,6 +11,7 @@ mod judge;
 mod judging;
 mod ledger;
 mod proof;
+mod retraction;
 mod stations;
 mod watch;
 

@@ -49,6 +49,8 @@ pub struct Known<'e> {
     pub now: Timestamp,
     /// Whether evidence still comes in: what is absent may be on its way.
     pub is_live: bool,
+    /// Whether spans are left out of the account.
+    is_of_broker: bool,
     pub services: BTreeMap<&'e str, Service<'e>>,
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
@@ -85,6 +87,7 @@ impl<'e> Known<'e> {
             evidence,
             now,
             is_live: false,
+            is_of_broker: false,
             services: evidence.processes.services(),
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
@@ -103,6 +106,11 @@ impl<'e> Known<'e> {
         }
     }
 
+    /// The same, as what a broker holds shows it by itself.
+    pub fn of_broker(evidence: &'e Evidence, now: Timestamp) -> Self {
+        Self { is_of_broker: true, services: BTreeMap::new(), ..Self::of(evidence, now) }
+    }
+
     /// The same, while evidence still comes in.
     pub fn live(evidence: &'e Evidence, now: Timestamp) -> Self {
         Self { is_live: true, ..Self::of(evidence, now) }
@@ -116,7 +124,7 @@ impl<'e> Known<'e> {
     /// Whether the runs of a task, of all or of those that the same process
     /// published, look like those of a scheduler, which has no context to hand over.
     pub fn is_scheduled(&self, handoff: &Handoff<'_>) -> bool {
-        self.schedules.get_or_init(|| Schedules::of(self.evidence)).has(handoff)
+        !self.is_of_broker && self.schedules.get_or_init(|| Schedules::of(self.evidence)).has(handoff)
     }
 
     /// Whether a PRODUCER root pairs up with a request that published nothing,
@@ -310,7 +318,7 @@ impl<'e> Known<'e> {
 
     /// Whether any span was received at all.
     pub fn has_spans(&self) -> bool {
-        self.evidence.spans.span_count() > 0
+        !self.is_of_broker && self.evidence.spans.span_count() > 0
     }
 
     /// The services that publish or serve: those that do either, and those
