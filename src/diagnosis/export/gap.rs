@@ -14,8 +14,8 @@ pub fn missing_local_parents<'t>(
     trace: &'t Trace,
     known: &Known<'_>,
 ) -> BTreeMap<(&'t str, Option<&'t str>), LocalGap<'t>> {
-    let came_in =
-        FxHashSet::from_iter(trace.spans.iter().filter(|span| is_entry(span)).filter_map(|span| span.parent));
+    let entries = trace.spans.iter().filter(|span| is_entry(span));
+    let came_in: FxHashSet<_> = entries.filter_map(|span| span.parent).collect();
     let is_of_another = |parent: SpanId| {
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         came_in.contains(&parent) || !known.evidence.tasks.carrying(key).is_empty()

@@ -82,7 +82,7 @@ impl<'e> InsideRuns<'e> {
     }
 }
 
-fn task_of<'e>(run: SpanRef<'e>) -> &'e str {
+fn task_of(run: SpanRef<'_>) -> &str {
     run.span.detail().task.as_deref().unwrap_or(&run.span.name)
 }
 
