@@ -47,6 +47,9 @@ struct Unrun<'e> {
     task_id: &'e str,
     /// What says that it is finished by now; `None` where it may still run.
     finished: Option<&'static str>,
+    /// Whether it was ended from outside: its process was killed, or it was
+    /// revoked, and another diagnosis says so.
+    was_ended: bool,
     /// When it was seen to wait last: what began before then is no part of its run.
     waited: Timestamp,
     /// The missing spans below which it was published: none of them is its run.
@@ -81,6 +84,11 @@ impl<'e> Tasks<'e> {
         self.above(gap).any(|task| task.finished.is_none())
     }
 
+    /// Whether one of them was ended from outside: what it lost is known.
+    pub fn were_ended(&self, gap: &LocalGap<'_>) -> bool {
+        self.above(gap).any(|task| task.was_ended)
+    }
+
     /// One that is finished by its result, or was tried again: its id, and what
     /// says so.
     pub fn finished(&self, gap: &LocalGap<'_>) -> Option<(&'e str, &'static str)> {
@@ -95,21 +103,22 @@ impl<'e> Unrun<'e> {
         }
         let waits = matches!(handoff.fate, Fate::Waiting(MessageState::Ready | MessageState::Scheduled));
         let waited = handoff.delivery.filter(|_| waits).map(|delivery| delivery.last().at);
-        let finished = match handoff.result.map(|result| &result.status) {
-            // Whoever killed the process is named by another diagnosis.
-            Some(TaskStatus::Failure) if handoff.was_killed() => return None,
+        let status = handoff.result.map(|result| &result.status);
+        let finished = match status {
             Some(TaskStatus::Success) => Some("SUCCESS"),
             Some(TaskStatus::Failure) => Some("FAILURE"),
-            Some(TaskStatus::Revoked) => return None,
+            Some(TaskStatus::Revoked) => Some("REVOKED"),
             _ if handoff.was_retried => Some("the task was tried again"),
             _ => None,
         };
+        let was_ended = handoff.was_killed() || status == Some(&TaskStatus::Revoked);
         let senders = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
         let in_trace = senders.filter(|sender| sender.trace_id == trace.id);
         let missing = in_trace.filter_map(|sender| missing_above(trace, sender.span_id));
         Some(Self {
             task_id: handoff.task_id,
             finished,
+            was_ended,
             waited: waited.unwrap_or_default(),
             published_below: missing.collect(),
         })

@@ -90,7 +90,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
     let tasks = Tasks::of(trace, known);
     for gap in gaps.into_values() {
-        if gap.is_overflow(known) {
+        if gap.is_overflow(known) || tasks.were_ended(&gap) {
             continue;
         }
         let may_run = tasks.may_run(&gap);
