@@ -146,6 +146,11 @@ fn tl308_fabricated_parent() {
     says(sent().span(run(0xaa, 0xb2).under(0xfa).remote()), "fabricated-parent", Error);
     let by_hand = span("worker", "work", "consumer", 0xaa, 0xb2).at(2_000, 2_900).under(0xfa).without_flags();
     says(sent().span(by_hand), "fabricated-parent", Error);
+    // Inside of the instrumentor's run, by the same process.
+    let inside = sent()
+        .span(run(0xaa, 0xb2).under(0xb1).remote())
+        .span(step(0xfa).at(2_100, 2_200).remote().numbered(0xb5));
+    says(inside, "fabricated-parent", Error);
     // A step that the worker lost is its own.
     is_silent(sent().span(step(0xfa).local()), "fabricated-parent");
     // What the sender did not export may be anybody's.

@@ -13,7 +13,8 @@ diagnosis! {
     /// ## What shows it
     /// The parent of a CONSUMER span, or of one whose flags say that its parent is
     /// remote, is in no message and was never exported, while the span that the
-    /// message of the trace names was; and no other run of the message is there.
+    /// message of the trace names was; and no other run of the message is there, or
+    /// the span lies in that run.
     ///
     /// ## How to fix it
     /// Let the propagator make the context out of what the message carries:

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::evidence::{Evidence, SpanKey, StoredSpan, Task, Trace};
+use crate::evidence::{Evidence, SpanKey, SpanRef, StoredSpan, Task, Trace};
 use crate::model::{Message, ParentOrigin, Sighting, SpanId, SpanKind};
 
 /// How far the clocks of two machines may differ: a run begins after its task
@@ -95,8 +95,9 @@ fn came_in(span: &StoredSpan) -> bool {
     is_said && !span.detail().is_foreign
 }
 
-/// The message that the span should have followed: that of its own task, or one
-/// of which no run is there, and that was taken before the span began.
+/// The message that the span should have followed: that of its own task, that of
+/// the run in which it lies, or one of which no run is there, and that was taken
+/// before the span began.
 fn message_of<'t>(
     child: &StoredSpan,
     sender: &StoredSpan,
@@ -115,6 +116,11 @@ fn message_of<'t>(
     handoffs.find_map(|handoff| {
         let is_the_run = handoff.consumers.iter().any(|run| std::ptr::eq(run.span, child));
         let has_no_run = named.is_none() && handoff.consumers.is_empty() && handoff.was_consumed();
-        handoff.message().filter(names_sender).filter(|_| is_the_run || has_no_run)
+        // Beside the run, of its own process and in its time.
+        let is_inside = |run: &SpanRef<'_>| {
+            run.span.process == child.process && run.span.start <= child.start && child.end <= run.span.end
+        };
+        let is_of_the_run = named.is_none() && handoff.consumers.iter().any(is_inside);
+        handoff.message().filter(names_sender).filter(|_| is_the_run || has_no_run || is_of_the_run)
     })
 }
