@@ -334,6 +334,12 @@ impl Broker {
         self.looks.last()
     }
 
+    /// Whether any look found a queue here, or where messages are routed.
+    pub fn holds_anything(&self) -> bool {
+        let Routes { exchanges, queues, .. } = &self.routes;
+        !exchanges.is_empty() || !queues.is_empty()
+    }
+
     /// Until when no look had found a worker. `None` where the first one did, or
     /// did not look for any.
     pub fn without_worker_until(&self) -> Option<Timestamp> {

@@ -17,6 +17,9 @@ pub enum Notice {
     BrokerAway(BrokerError),
     /// It answers again.
     BrokerBack,
+    /// A database that holds nothing of Celery's, by its name, and those of the same
+    /// server that do.
+    WrongDatabase { broker: String, elsewhere: Vec<u32> },
     /// Results cannot be read, and why.
     ResultsFailed(String),
     /// The connection that says `MONITOR` is lost. It is not made again.
@@ -36,6 +39,15 @@ impl fmt::Display for Notice {
                 write!(f, "{error}\n  it is tried again; what is received goes on being judged")
             }
             Self::BrokerBack => f.write_str("the broker is back"),
+            Self::WrongDatabase { broker, elsewhere } => {
+                let others: Vec<_> = elsewhere.iter().map(u32::to_string).collect();
+                write!(
+                    f,
+                    "{broker} holds nothing of Celery; its keys are in database {} of the same server\n  \
+                     write that number at the end of --broker, as Celery's broker_url has it",
+                    others.join(" and ")
+                )
+            }
             Self::ResultsFailed(why) => write!(f, "results cannot be read: {why}"),
             Self::MonitorLost(error) => {
                 write!(f, "{error}\n  from now on messages are seen only where they wait")

@@ -221,6 +221,10 @@ impl Feed {
         if glimpse.is_back {
             self.session.notice(&Notice::BrokerBack);
         }
+        if !glimpse.elsewhere.is_empty() {
+            let (broker, elsewhere) = (self.name.clone(), glimpse.elsewhere.clone());
+            self.session.notice(&Notice::WrongDatabase { broker, elsewhere });
+        }
         if let Some(why) = &glimpse.results_failed {
             self.session.notice(&Notice::ResultsFailed(why.clone()));
         }

@@ -132,6 +132,16 @@ fn the_database_is_not_there_or_not_celerys() {
     let (error, message) = refused(look(&server.url(0), &[]));
     assert!(matches!(error, BrokerError::NotCelery { keys: 1, .. }), "{error:?}");
     assert!(message.contains("broker_url"), "{message}");
+    // Another one of the same server does; a third holds another program's keys.
+    let mut redis = server.connection();
+    redis::cmd("SELECT").arg(3).exec(&mut redis).expect("a database");
+    redis.sadd::<_, _, ()>("tags", "new").expect("a set");
+    redis::cmd("SELECT").arg(1).exec(&mut redis).expect("a database");
+    let binding = "celery\u{6}\u{16}\u{6}\u{16}celery";
+    redis.sadd::<_, _, ()>("shop:_kombu.binding.celery", binding).expect("a set");
+    let (error, message) = refused(look(&server.url(0), &[]));
+    assert!(matches!(&error, BrokerError::NotCelery { elsewhere, .. } if *elsewhere == [1]), "{error:?}");
+    assert!(message.contains("in database 1 of the same server"), "{message}");
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::time::Duration;
 use crate::server::RedisServer;
 use redis::{Commands, cmd};
 use tracelink::broker::redis::{
-    BrokerUrl, Connection, Found, Plan, READ_COMMANDS, Summary, Survey, read, read_results, survey,
+    BrokerUrl, Connection, Found, Plan, READ_COMMANDS, Summary, Survey, WHERE_ALLOWED, read, read_results,
+    survey,
 };
 use tracelink::wire::snapshot::{Content, KeyLine};
 
@@ -167,6 +168,13 @@ fn an_acl_without_writing_suffices() {
 fn no_command_of_the_list_may_write() {
     let server = RedisServer::start(&[]);
     let mut redis = server.connection();
+    let in_category = |category: &str, redis: &mut redis::Connection| -> BTreeSet<String> {
+        let commands: Vec<String> = cmd("ACL").arg(&["CAT", category]).query(redis).expect("a category");
+        commands.iter().map(|command| command.to_ascii_uppercase()).collect()
+    };
+    for category in ["write", "admin", "blocking", "scripting"] {
+        assert!(!in_category(category, &mut redis).contains(WHERE_ALLOWED[0]), "it is in @{category}");
+    }
     for category in ["write", "dangerous", "admin", "blocking", "scripting"] {
         let commands: Vec<String> = cmd("ACL").arg(&["CAT", category]).query(&mut redis).expect("a category");
         let commands: BTreeSet<_> = commands.iter().map(|command| command.to_ascii_uppercase()).collect();

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
-use tracelink::broker::redis::{BrokerUrl, Glimpse, Watch, WatchOptions};
+use tracelink::broker::redis::{BrokerUrl, Glimpse, READ_COMMANDS, WHERE_ALLOWED, Watch, WatchOptions};
 use tracelink::bundle::{LiveBroker, Reading};
 use tracelink::evidence::{Evidence, Fate};
 use tracelink::model::MessageState;
@@ -243,4 +243,62 @@ fn foreign_keys_do_not_slow_a_look() {
         assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_watch_of_the_wrong_database_names_the_right_one() {
+    let server = RedisServer::start(&[]);
+    let mut redis = server.connection();
+    cmd("SELECT").arg(1).exec(&mut redis).expect("a database");
+    let binding = format!("celery{SEPARATOR}{SEPARATOR}celery");
+    redis.sadd::<_, _, ()>("_kombu.binding.celery", binding).expect("a set");
+    let mut seen = Vec::new();
+    let said = monitored(&server, || {
+        let mut watch = watch(&server, WatchOptions::default());
+        seen.push(look(&mut watch, &[]).elsewhere);
+        seen.push(look(&mut watch, &[]).elsewhere);
+    });
+    assert_eq!(seen, [vec![1], vec![]], "it is told once");
+    let allowed = READ_COMMANDS.into_iter().chain(WHERE_ALLOWED).chain(["SELECT"]);
+    let allowed: BTreeSet<_> = allowed.map(str::to_owned).collect();
+    assert!(said.contains("INFO") && said.is_subset(&allowed), "{said:?}");
+    // A user who may not say INFO is told less, and sees the rest all the same.
+    cmd("ACL")
+        .arg(&["SETUSER", "reader", "on", ">pw", "~*", "-@all", "+@read", "+time", "+select"])
+        .exec(&mut redis)
+        .expect("rules");
+    let url = format!("redis://reader:pw@127.0.0.1:{}/0", server.port);
+    let url = BrokerUrl::parse(&url).expect("a URL of Celery's");
+    let mut watch =
+        Watch::open(&url, None, WatchOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(look(&mut watch, &[]).elsewhere.is_empty());
+}
+
+#[test]
+fn nothing_was_taken_from_a_database_that_holds_nothing_of_celerys() {
+    let server = RedisServer::start(&[]);
+    let mut watch = watch(&server, WatchOptions::default());
+    let (mut live, mut evidence) =
+        (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
+    evidence.saw_result(
+        tracelink::wire::celery::read_result("t1", br#"{"status": "SUCCESS"}"#).expect("a result"),
+    );
+    take(&mut watch, &mut live, &mut evidence);
+    let report = |evidence: &Evidence| {
+        tracelink::diagnosis::report(evidence, evidence.clock(), tracelink::diagnosis::Listing::default())
+    };
+    let wrong = report(&evidence);
+    assert_eq!(wrong.limits.messages_not_seen, 0);
+    assert!(
+        wrong.verdict.unproven.iter().any(|gap| gap.needs.contains("holds nothing of Celery")),
+        "{:?}",
+        wrong.verdict
+    );
+    let mut redis = server.connection();
+    redis
+        .sadd::<_, _, ()>("_kombu.binding.celery", format!("celery{SEPARATOR}{SEPARATOR}celery"))
+        .expect("a set");
+    watch.walk_again();
+    take(&mut watch, &mut live, &mut evidence);
+    assert_eq!(report(&evidence).limits.messages_not_seen, 1);
 }

@@ -71,9 +71,15 @@ pub enum BrokerError {
     NoDatabase { broker: String, says: String },
     #[error(
         "{broker} holds nothing of a Celery broker among its {keys} keys: no binding, no queue, no `unacked`. \
-         Is it the database of Celery's broker_url? Its number is the end of the URL: redis://host:6379/<number>"
+         {}",
+        the_right_one(.elsewhere)
     )]
-    NotCelery { broker: String, keys: u64 },
+    NotCelery {
+        broker: String,
+        keys: u64,
+        /// The databases of the same server that hold something of Celery's.
+        elsewhere: Vec<u32>,
+    },
     #[error("{broker} is loading its data into memory. Try again when it has started")]
     Loading { broker: String },
     #[error(
@@ -98,6 +104,27 @@ pub enum BrokerError {
     TooMuch { broker: String, command: &'static str },
     #[error("{broker} answers {command} as no Redis does. Is a proxy in between?")]
     Unreadable { broker: String, command: &'static str },
+}
+
+/// Which database to name instead.
+fn the_right_one(elsewhere: &[u32]) -> String {
+    match elsewhere {
+        [] => "Is it the database of Celery's broker_url? Its number is the end of the URL: redis://host:6379/<number>"
+            .to_owned(),
+        found => format!(
+            "{} of the same server: write that number at the end of the URL, as Celery's broker_url has it",
+            told(found)
+        ),
+    }
+}
+
+/// That these databases hold what another does not.
+fn told(databases: &[u32]) -> String {
+    let numbers: Vec<_> = databases.iter().map(u32::to_string).collect();
+    match databases {
+        [_] => format!("Celery's keys are in database {}", numbers.join("")),
+        _ => format!("Celery's keys are in the databases {}", numbers.join(", ")),
+    }
 }
 
 impl BrokerError {

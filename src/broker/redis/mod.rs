@@ -4,7 +4,7 @@
 //! broker. [`survey`] says what lies in a database, [`read`] streams it as the
 //! lines of a broker snapshot, and [`read_results`] looks up the results of
 //! known tasks. All of it goes through a [`Connection`], which can say no other
-//! command than those of [`READ_COMMANDS`]: what its private command type does
+//! command than those of [`READ_COMMANDS`] and [`WHERE_ALLOWED`]: what its private command type does
 //! not have cannot be sent, and no other module names the Redis driver.
 //!
 //! A [`Watch`] looks again and again at a cost that stays, over such a connection.
@@ -14,6 +14,7 @@
 //! Nothing here knows what a message means.
 
 mod connection;
+mod elsewhere;
 mod error;
 mod list;
 mod monitor;
@@ -28,7 +29,7 @@ pub use connection::Connection;
 pub use error::BrokerError;
 pub use monitor::{Monitor, Overheard};
 pub use read::{Plan, Summary, read};
-pub use read_commands::READ_COMMANDS;
+pub use read_commands::{READ_COMMANDS, WHERE_ALLOWED};
 pub use results::read_results;
 pub use survey::{Found, Survey, survey};
 pub use url::{BrokerUrl, UrlError};

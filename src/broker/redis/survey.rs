@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::connection::{Answer, Connection, KeyKind, ReadCommand, SCAN_STEP};
+use super::elsewhere::elsewhere;
 use super::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
@@ -91,7 +92,9 @@ pub fn survey(
 
     let complete = walk.is_whole;
     if complete && bindings.is_empty() && lists.is_empty() && held.is_empty() {
-        return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys });
+        let url = connection.url().clone();
+        let elsewhere = elsewhere(&url, connection);
+        return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys, elsewhere });
     }
     Ok(Survey { at, keys, bindings, lists, foreign_lists, held, held_since, complete })
 }

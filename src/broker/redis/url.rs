@@ -159,6 +159,12 @@ impl BrokerUrl {
         self.db
     }
 
+    /// Another database of the same server.
+    #[must_use]
+    pub(super) fn with_database(&self, db: u32) -> Self {
+        Self { db, ..self.clone() }
+    }
+
     /// `host:port/db`: what tells one broker from another in a report.
     pub fn name(&self) -> String {
         let db = self.db;

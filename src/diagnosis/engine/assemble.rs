@@ -7,7 +7,8 @@ use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
 use super::proof::nothing_handed_over;
-use crate::evidence::{Evidence, Look, Service, SpanRef, StoredSpan, Trace};
+use crate::diagnosis::known::WRONG_DATABASE;
+use crate::evidence::{Broker, Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
     ContextReport, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics, ParentOrigin, QueueReport,
     Report, ShareReport, SpanKind, SpanReport, TaskStatus, Timestamp, TraceId, TraceReport, Unproven,
@@ -99,7 +100,11 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
         let serves = evidence.processes.services().values().any(Service::serves);
         return vec![nothing_handed_over(saw_broker, serves)];
     }
-    judged.figures.proof.unproven(saw_broker)
+    let mut unproven = judged.figures.proof.unproven(saw_broker);
+    if saw_broker && !evidence.brokers.iter().any(Broker::holds_anything) {
+        unproven.iter_mut().for_each(|gap| gap.needs = WRONG_DATABASE);
+    }
+    unproven
 }
 
 /// What was let go or refused, so far.

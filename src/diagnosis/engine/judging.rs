@@ -11,7 +11,7 @@ use crate::diagnosis::known::Known;
 use crate::diagnosis::occurrence::Occurrence;
 use crate::diagnosis::registry::{OTHERS, SPEAKING_ORDER, of_orphan};
 use crate::diagnosis::rule::{Check, Diagnosis, Tally, Verdict};
-use crate::evidence::{Continuity, Handoff, Task, Trace};
+use crate::evidence::{Broker, Continuity, Handoff, Task, Trace};
 use crate::model::{Confidence, Severity, Station, Stations, TraceId};
 
 /// One hand-off, and what is said of it.
@@ -108,7 +108,9 @@ impl<'k, 'e> Judging<'k, 'e> {
             return Vec::new();
         }
         self.figures.saw_task(&handoffs);
-        if !self.known.evidence.brokers.is_empty() {
+        // A database without anything of Celery's is the wrong one: nothing was
+        // taken from it before a look.
+        if self.known.evidence.brokers.iter().any(Broker::holds_anything) {
             let unseen = handoffs.iter().filter(|handoff| handoff.delivery.is_none());
             self.figures.unseen_messages += unseen.count() as u64;
         }

@@ -78,6 +78,9 @@ struct Filed<'e> {
     by_hand: Vec<SpanRef<'e>>,
 }
 
+/// What is needed where no database that was looked at holds anything of Celery's.
+pub const WRONG_DATABASE: &str = "the database of Celery's broker_url: the one that was looked at holds nothing of Celery (its number is the end of --broker)";
+
 impl<'e> Known<'e> {
     /// How many of the roots that may be a hand-off's are looked at.
     const LOOKALIKES: usize = 10;
@@ -311,6 +314,8 @@ impl<'e> Known<'e> {
     pub fn to_see_the_message(&self) -> &'static str {
         if self.evidence.brokers.is_empty() {
             "--broker, or a broker snapshot, to see the message"
+        } else if !self.evidence.brokers.iter().any(Broker::holds_anything) {
+            WRONG_DATABASE
         } else {
             "--broker-monitor, to see a message that is taken between two looks at the broker"
         }

@@ -14,6 +14,8 @@ pub enum ReadCommand<'a> {
     Time,
     /// The number of keys in the database.
     KeyCount,
+    /// The databases that hold keys, in `INFO keyspace`.
+    Keyspace,
     /// A step through the names of all keys of a type.
     Scan {
         cursor: u64,
@@ -65,6 +67,7 @@ impl<'a> ReadCommand<'a> {
         match self {
             Self::Time => "TIME",
             Self::KeyCount => "DBSIZE",
+            Self::Keyspace => "INFO",
             Self::Scan { .. } => "SCAN",
             Self::TimeToLive(_) => "PTTL",
             Self::ListLength(_) => "LLEN",
@@ -83,7 +86,7 @@ impl<'a> ReadCommand<'a> {
     /// The key that it reads, where it is one.
     pub const fn key(&self) -> Option<&'a [u8]> {
         match self {
-            Self::Time | Self::KeyCount | Self::Scan { .. } | Self::Strings(_) => None,
+            Self::Time | Self::KeyCount | Self::Keyspace | Self::Scan { .. } | Self::Strings(_) => None,
             Self::TimeToLive(key)
             | Self::ListLength(key)
             | Self::ListRange { key, .. }
@@ -137,6 +140,9 @@ impl<'a> ReadCommand<'a> {
             Self::SortedRange { first, last, .. } => {
                 command.arg(first).arg(last).arg("WITHSCORES");
             }
+            Self::Keyspace => {
+                command.arg("keyspace");
+            }
             Self::ListEntry { index, .. } => {
                 command.arg(index);
             }
@@ -162,6 +168,7 @@ mod tests {
             words.join(" ").trim_end().to_owned()
         };
         assert_eq!(words(ReadCommand::Time), "TIME");
+        assert_eq!(words(ReadCommand::Keyspace), "INFO keyspace");
         assert_eq!(words(ReadCommand::Scan { cursor: 7, kind: KeyKind::Set }), "SCAN 7 COUNT 1000 TYPE set");
         assert_eq!(words(ReadCommand::ListRange { key: b"q", first: -9, last: -1 }), "LRANGE q -9 -1");
         assert_eq!(words(ReadCommand::HashScan { key: b"h", cursor: 0 }), "HSCAN h 0 COUNT 250");

@@ -36,7 +36,7 @@ pub struct Connection {
     wire: Wire,
     /// The URL with its password masked, for messages.
     shown: String,
-    db: u32,
+    url: BrokerUrl,
 }
 
 impl Connection {
@@ -47,7 +47,7 @@ impl Connection {
     /// [`BrokerError`], which names the broker, what is wrong and the remedy.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let opened = dial::dial(url).and_then(|wire| {
-            let mut connection = Self { wire, shown: url.to_string(), db: url.database() };
+            let mut connection = Self { wire, shown: url.to_string(), url: url.clone() };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
             connection.wire.set_patience(timeout::ANSWER);
@@ -90,8 +90,12 @@ impl Connection {
         &self.shown
     }
 
+    pub(super) const fn url(&self) -> &BrokerUrl {
+        &self.url
+    }
+
     pub(super) fn database(&self) -> i64 {
-        i64::from(self.db)
+        i64::from(self.url.database())
     }
 
     /// Says one command and reads its answer.

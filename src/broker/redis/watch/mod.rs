@@ -55,6 +55,9 @@ pub struct Glimpse {
     pub long_results: u64,
     /// What kept results from being read: said once for as long as it lasts.
     pub results_failed: Option<String>,
+    /// The databases of the same server that hold something of Celery's, where this
+    /// one held nothing when the watch began: told once.
+    pub elsewhere: Vec<u32>,
     /// Whether anything differs from what the look before saw.
     pub is_news: bool,
     /// Whether the broker had been away, and this is the first look since.
@@ -78,6 +81,8 @@ pub struct Watch {
     last: Option<u64>,
     /// Whether it was said that results cannot be read.
     told_of_results: bool,
+    /// Databases that hold what this one does not, to be told at the next look.
+    elsewhere: Vec<u32>,
 }
 
 impl Watch {
@@ -98,12 +103,16 @@ impl Watch {
         let mut connection = Connection::open(url)?;
         let mut known = Known::new(options.key_prefix.clone(), options.keys);
         let mut walk = Walk::first();
+        let mut elsewhere = Vec::new();
         match survey(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
             Ok(survey) => {
                 known.learn(&survey);
                 walk.began_with(survey.complete.then_some(survey.at), survey.keys);
             }
-            Err(BrokerError::NotCelery { keys, .. }) => walk.began_with(Some(connection.clock()?), keys),
+            Err(BrokerError::NotCelery { keys, elsewhere: found, .. }) => {
+                elsewhere = found;
+                walk.began_with(Some(connection.clock()?), keys);
+            }
             Err(error) => return Err(error),
         }
         Ok(Self {
@@ -115,6 +124,7 @@ impl Watch {
             turn: VecDeque::new(),
             last: None,
             told_of_results: false,
+            elsewhere,
         })
     }
 
@@ -163,6 +173,7 @@ impl Watch {
             unread: seen.unread,
             long_results: 0,
             results_failed: None,
+            elsewhere: std::mem::take(&mut self.elsewhere),
             is_news: false,
             is_back,
         };
