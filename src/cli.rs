@@ -356,7 +356,8 @@ pub struct Listen {
     /// How long nothing may come for a hand-off before what it lacks is said to be absent
     ///
     /// Python's batch exporter holds spans for five seconds. A hand-off of which
-    /// nothing is missing does not wait.
+    /// nothing is missing does not wait. What has not settled at the end is not
+    /// judged; at a terminal the first Ctrl-C waits for it.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "6s")]
     pub settle: Duration,
     /// Fail where fewer whole hand-offs than this were seen

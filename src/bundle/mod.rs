@@ -17,7 +17,7 @@ pub use live::{Change, LiveBroker};
 pub use notice::Notice;
 pub use read::{BundleError, read_evidence};
 pub use reading::Reading;
-pub use receiver_log::{RequestEnd, receiver_line, request_line};
+pub use receiver_log::{RequestEnd, receiver_line, request_line, unsettled_line};
 pub use snapshot_writer::SnapshotWriter;
 pub use spans::Export;
 pub use write::{BundleWriter, WriteError};

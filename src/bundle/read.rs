@@ -202,7 +202,7 @@ impl Reader<'_> {
             ),
             Kind::OtlpJson => spans::read_json(&mut file, evidence, &mut notices),
             Kind::OtlpProtobuf => spans::read_protobuf(&mut file, evidence, &mut notices),
-            Kind::Receiver => receiver_log::read(&mut file, &mut evidence.receiver, &mut notices),
+            Kind::Receiver => receiver_log::read(&mut file, evidence, &mut notices),
             Kind::Compressed | Kind::Utf16 | Kind::OtherJson | Kind::Unknown => Ok(()),
         }
         .map_err(failed)?;

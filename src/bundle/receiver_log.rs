@@ -1,4 +1,5 @@
-//! `receiver.jsonl`: how requests ended at a receiver, and how long it was up.
+//! `receiver.jsonl`: how requests ended at a receiver, how long it was up, and what
+//! it ended too early for.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
@@ -9,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::lines;
 use super::notice::Notices;
-use crate::evidence::{Endpoints, Outcome, ReceiverLog};
+use crate::evidence::{Endpoints, Evidence, Outcome, ReceiverLog, Unit};
+use crate::model::TraceId;
 
 /// A line of `receiver.jsonl`, as it is written and read: how a request ended,
-/// or, at the end, what is to be said of the receiver itself. One struct for
-/// both, because serde keeps a copy of each value of a line to try another shape
+/// or, at the end, what is to be said of the receiver itself, and each trace and
+/// task that had not settled. One struct for all, because serde keeps a copy of each value of a line to try another shape
 /// with.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -40,6 +42,14 @@ struct ReceiverLine<'l> {
     http: Option<Cow<'l, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     are_told: Option<bool>,
+    /// Seconds for which nothing may come before a hand-off has settled. It is for
+    /// people.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    settle: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsettled_trace: Option<Cow<'l, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsettled_task: Option<Cow<'l, str>>,
 }
 
 /// How a request ended, as it is kept.
@@ -71,7 +81,7 @@ impl<'l> ReceiverLine<'l> {
     }
 
     /// `None` where the receiver never listened.
-    fn of_receiver(receiver: &'l ReceiverLog) -> Option<Self> {
+    fn of_receiver(receiver: &'l ReceiverLog, settle: Duration) -> Option<Self> {
         let (listened, Endpoints { grpc, http, are_told }) =
             receiver.listened.zip(receiver.endpoints.as_ref())?;
         Some(Self {
@@ -79,15 +89,24 @@ impl<'l> ReceiverLine<'l> {
             grpc: Some(grpc.into()),
             http: Some(http.into()),
             are_told: Some(*are_told),
+            settle: Some(settle.as_secs_f64()),
             ..Self::default()
         })
+    }
+
+    fn of_unsettled(unit: &'l Unit) -> Self {
+        match unit {
+            Unit::Trace(id) => Self { unsettled_trace: Some(id.to_string().into()), ..Self::default() },
+            Unit::Task(id) => Self { unsettled_task: Some((&**id).into()), ..Self::default() },
+        }
     }
 
     fn text(&self) -> String {
         serde_json::to_string(self).expect("a line of texts and numbers")
     }
 
-    fn file(self, receiver: &mut ReceiverLog) -> Result<(), &'static str> {
+    fn file(self, evidence: &mut Evidence) -> Result<(), &'static str> {
+        let Evidence { receiver, unsettled, .. } = evidence;
         match self {
             Self { outcome: Some(outcome), agent, target, .. } => {
                 let outcome = Outcome::parse(&outcome).ok_or("an unknown outcome")?;
@@ -100,7 +119,13 @@ impl<'l> ReceiverLine<'l> {
                 let are_told = are_told.unwrap_or_default();
                 receiver.endpoints = Some(Endpoints { grpc, http, are_told });
             }
-            _ => return Err("neither an `outcome`, nor `listened`, `grpc` and `http`"),
+            Self { unsettled_trace: Some(id), .. } => {
+                unsettled.insert(Unit::Trace(TraceId::parse_hex(id.as_bytes()).ok_or("no trace id")?));
+            }
+            Self { unsettled_task: Some(id), .. } => unsettled.insert(Unit::Task((&*id).into())),
+            _ => {
+                return Err("neither an `outcome`, nor `listened`, `grpc` and `http`, nor what is unsettled");
+            }
         }
         Ok(())
     }
@@ -111,23 +136,25 @@ pub fn request_line(end: &RequestEnd<'_>) -> String {
     ReceiverLine::of_request(end).text()
 }
 
-/// The line on the receiver itself; `None` where it never listened.
-pub fn receiver_line(receiver: &ReceiverLog) -> Option<String> {
-    ReceiverLine::of_receiver(receiver).map(|line| line.text())
+/// The line on the receiver itself, and for how long it waited for what lacks
+/// something; `None` where it never listened.
+pub fn receiver_line(receiver: &ReceiverLog, settle: Duration) -> Option<String> {
+    ReceiverLine::of_receiver(receiver, settle).map(|line| line.text())
+}
+
+/// The line on a trace or task that had not settled when the watch ended.
+pub fn unsettled_line(unit: &Unit) -> String {
+    ReceiverLine::of_unsettled(unit).text()
 }
 
 /// Reads a log whole; what is wrong with a line is told with its number, and
 /// the other lines are read all the same.
-pub fn read(
-    file: &mut impl BufRead,
-    receiver: &mut ReceiverLog,
-    notices: &mut Notices<'_>,
-) -> io::Result<()> {
-    receiver.is_kept = true;
+pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, notices: &mut Notices<'_>) -> io::Result<()> {
+    evidence.receiver.is_kept = true;
     lines::each(file, |number, line| {
         let Some(line) = line else { return notices.line(number, lines::too_long()) };
         let read = serde_json::from_slice::<ReceiverLine<'_>>(line).map_err(|error| error.to_string());
-        let filed = read.and_then(|line| line.file(receiver).map_err(str::to_owned));
+        let filed = read.and_then(|line| line.file(evidence).map_err(str::to_owned));
         if let Err(what) = filed {
             notices.line(number, what);
         }

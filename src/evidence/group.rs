@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::age::{Age, Ages, Moment, Unit};
-use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace};
+use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace, Unsettled};
 use crate::model::{ParentOrigin, SpanKind, TraceId};
 
 /// Traces and tasks that hang together, those that are here.
@@ -160,12 +160,45 @@ impl Evidence {
             + self.invalid.values().map(super::InvalidSpans::bytes).sum::<usize>()
     }
 
-    /// Whether everything that came has settled.
-    pub fn is_at_rest(&self) -> bool {
-        self.ages.open().all(|unit| match unit {
+    /// Whether nothing more is awaited of a task, as far as can be told; `is_live`
+    /// tells whether evidence still comes in.
+    pub fn has_task_settled(&self, task: &Task, is_live: bool) -> bool {
+        (!is_live || task.age.has_settled()) && !self.unsettled.has_task(&task.id)
+    }
+
+    /// The same of a trace.
+    pub fn has_trace_settled(&self, trace: &Trace, is_live: bool) -> bool {
+        (!is_live || trace.age.has_settled()) && !self.unsettled.has_trace(trace.id)
+    }
+
+    /// Every group that is not whole, and for which something came after `limit`
+    /// (`None`: at any time): more may be on its way.
+    pub fn unsettled_since(&self, limit: Option<Moment>) -> Unsettled {
+        let mut unsettled = Unsettled::default();
+        for unit in self.ages.open().filter(|unit| !self.is_settled(unit)) {
+            if unsettled.has(unit) {
+                continue;
+            }
+            let group = self.group_of(unit);
+            let is_moving = limit.is_none_or(|limit| self.touched(&group) > limit);
+            if is_moving && !self.is_whole(&group) {
+                group.units().for_each(|unit| unsettled.insert(unit));
+            }
+        }
+        unsettled
+    }
+
+    /// Whether nothing new came for a unit since it was judged, or it is not here.
+    fn is_settled(&self, unit: &Unit) -> bool {
+        match unit {
             Unit::Trace(id) => self.spans.trace(*id).is_none_or(|trace| trace.age.has_settled()),
             Unit::Task(id) => self.tasks.get(id).is_none_or(|task| task.age.has_settled()),
-        })
+        }
+    }
+
+    /// Whether everything that came has settled.
+    pub fn is_at_rest(&self) -> bool {
+        self.ages.open().all(|unit| self.is_settled(unit))
     }
 
     /// Files a unit as settled.

@@ -26,6 +26,7 @@ mod receiver;
 mod spans;
 mod task_names;
 mod tasks;
+mod unsettled;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub use receiver::{Endpoints, Outcome, ReceiverLog};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use task_names::TaskNames;
 pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};
+pub use unsettled::Unsettled;
 
 use crate::model::weight::{allocation, in_tree};
 use crate::model::{Invalid, Message, ParentOrigin, Resource, Span, SpanKind, TaskResult, Timestamp};
@@ -74,6 +76,8 @@ pub struct Evidence {
     /// is built on it. Nothing where the evidence is from files: whoever saved
     /// it has waited.
     pub patience: std::time::Duration,
+    /// What the watch of it ended too early for.
+    pub unsettled: Unsettled,
     /// Traces that were let go for want of memory.
     pub evicted_traces: u64,
     /// Messages of tasks that were let go.

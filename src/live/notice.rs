@@ -5,6 +5,7 @@
 //! shows at the moment.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::broker::redis::BrokerError;
 use crate::receiver::Sent;
@@ -26,6 +27,8 @@ pub enum Notice {
     MonitorLost(BrokerError),
     /// The broker did not answer the last look in time.
     LastLookMissed,
+    /// It was asked to end, and waits for as long as `settle` for what is open.
+    Waits { settle: Duration, handoffs: usize },
     /// What became of everything that was to be sent on.
     Forwarded(Sent),
     /// Something could not be written to the bundle.
@@ -54,6 +57,14 @@ impl fmt::Display for Notice {
             }
             Self::LastLookMissed => {
                 f.write_str("the broker did not answer in time: its last look is not in the report")
+            }
+            Self::Waits { settle, handoffs } => {
+                let many = if *handoffs == 1 { "hand-off" } else { "hand-offs" };
+                write!(
+                    f,
+                    "waiting up to {} s for {handoffs} {many}; Ctrl-C again ends now",
+                    settle.as_secs_f64().ceil()
+                )
             }
             Self::Forwarded(sent) => write!(f, "{sent}"),
             Self::NotSaved(what) => f.write_str(what),

@@ -52,11 +52,20 @@ pub trait Audience {
     fn progress(&self, session: &Session);
 }
 
+/// How a session was asked to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// By somebody who can see what it waits for, and may ask again.
+    Patiently,
+    /// At once.
+    Now,
+}
+
 /// What is outside of a session and may end it: signals, and a command that is
 /// watched.
 pub trait Outside {
-    /// Whether it is asked to end.
-    fn is_told_to_end(&mut self) -> bool;
+    /// Whether it is asked to end, since this was called last.
+    fn told_to_end(&mut self) -> Option<Told>;
 
     /// How long ago the command that is watched has ended; `None` where it runs
     /// on or there is none.
@@ -67,7 +76,7 @@ pub trait Outside {
     fn command_ended_for(&mut self) -> anyhow::Result<Option<Duration>>;
 }
 
-/// Judges and tells, until there is a reason to end.
+/// Judges and tells, until there is a reason to end. The watch ends with it.
 ///
 /// # Errors
 ///
@@ -78,13 +87,38 @@ pub fn attend(
     audience: &mut dyn Audience,
     outside: &mut dyn Outside,
 ) -> anyhow::Result<End> {
+    let end = rounds(session, ending, audience, outside);
+    session.ends();
+    end
+}
+
+fn rounds(
+    session: &Session,
+    ending: &Ending,
+    audience: &mut dyn Audience,
+    outside: &mut dyn Outside,
+) -> anyhow::Result<End> {
+    // Until when it waits for what is open, once it was asked to end.
+    let mut last_moment = None;
     loop {
         thread::sleep(TICK);
         let events = session.round(audience.traces_a_round());
         let not_shown = session.watch().take_not_shown();
         audience.events(&events, not_shown)?;
         audience.progress(session);
-        if outside.is_told_to_end() {
+        match (outside.told_to_end(), last_moment) {
+            (Some(Told::Patiently), None) => {
+                last_moment = Some(session.age() + ending.settle);
+                let handoffs = session.watch().unsettled_handoffs();
+                if handoffs > 0 {
+                    session.notice(&Notice::Waits { settle: ending.settle, handoffs });
+                }
+            }
+            (Some(_), _) => return Ok(End::Signal),
+            (None, _) => {}
+        }
+        if last_moment.is_some_and(|last| session.age() >= last || session.watch().unsettled_handoffs() == 0)
+        {
             return Ok(End::Signal);
         }
         if ending.time.is_some_and(|time| session.age() >= time) {
@@ -120,7 +154,8 @@ pub fn close(session: &Session) -> Result<(), WriteError> {
         session.notice(&Notice::Forwarded(forwarder.close(PATIENCE)));
     }
     if let Some(saving) = session.saving() {
-        saving.receiver(&session.watch().evidence.receiver);
+        let evidence = &session.watch().evidence;
+        saving.receiver(&evidence.receiver, evidence.patience, &evidence.unsettled);
         for lost in saving.close()? {
             session.notice(&Notice::NotSaved(lost));
         }

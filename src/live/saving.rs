@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use crate::bundle::{BundleWriter, Export, RequestEnd, WriteError, receiver_line, request_line};
-use crate::evidence::ReceiverLog;
+use crate::bundle::{
+    BundleWriter, Export, RequestEnd, WriteError, receiver_line, request_line, unsettled_line,
+};
+use crate::evidence::{ReceiverLog, Unsettled};
 use crate::model::Timestamp;
 use crate::wire::snapshot::KeyLine;
 
@@ -127,11 +130,14 @@ impl Saving {
     }
 
     /// Saves how long the receiver was up, and where, so that what it did not
-    /// hear can be judged again.
-    pub fn receiver(&self, receiver: &ReceiverLog) {
-        if let Some(line) = receiver_line(receiver) {
-            self.offer(Job::Receiver(line));
-        }
+    /// hear can be judged again; and what it ended too early for after waiting for
+    /// `settle`.
+    pub fn receiver(&self, receiver: &ReceiverLog, settle: Duration, unsettled: &Unsettled) {
+        let Some(line) = receiver_line(receiver, settle) else { return };
+        self.offer(Job::Receiver(line));
+        let mut units: Vec<_> = unsettled.units().collect();
+        units.sort_unstable();
+        units.iter().for_each(|unit| self.offer(Job::Receiver(unsettled_line(unit))));
     }
 
     /// Saves a look at the broker.

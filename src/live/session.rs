@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -28,6 +28,8 @@ use crate::wire::otlp::{
 pub struct Session {
     watch: Mutex<Watch>,
     started: Instant,
+    /// From the start to the end of the watch, once it has ended.
+    ended: OnceLock<Duration>,
     /// Milliseconds from the start to the last request; 0 before the first.
     last_arrival: AtomicU64,
     /// Until when rounds are not thorough, in milliseconds from the start.
@@ -57,6 +59,7 @@ impl Session {
         Self {
             watch: Mutex::new(Watch::new(settle, plan.evidence)),
             started: Instant::now(),
+            ended: OnceLock::new(),
             last_arrival: AtomicU64::new(0),
             next_thorough: AtomicU64::new(0),
             forwarder,
@@ -76,6 +79,20 @@ impl Session {
     /// How long the session has been running.
     pub fn age(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Says that the watch ends now: what comes from here on is still taken in, and
+    /// nothing is waited for any more.
+    pub fn ends(&self) {
+        self.ended.get_or_init(|| self.started.elapsed());
+    }
+
+    /// Ends the judging: to be called when all that came is in, before the last
+    /// round and the report.
+    pub fn conclude(&self) {
+        self.ends();
+        let ended = self.ended.get().copied().unwrap_or_default();
+        self.watch().end(Moment::at(ended));
     }
 
     /// How long ago the last request came; since the start where none did.
@@ -143,7 +160,7 @@ impl Session {
     /// The report on all that came.
     pub fn report(&self, listing: Listing) -> Report {
         let mut watch = self.watch();
-        watch.evidence.receiver.listened = Some(self.age());
+        watch.evidence.receiver.listened = Some(self.ended.get().copied().unwrap_or_else(|| self.age()));
         let mut report = watch.report(listing);
         report.limits.not_saved = self.saving.as_ref().map_or(0, Saving::not_saved);
         report

@@ -229,15 +229,19 @@ impl Feed {
             self.session.notice(&Notice::ResultsFailed(why.clone()));
         }
         if glimpse.is_news {
-            self.session.arrived();
             self.keep(glimpse);
         }
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watch = self.session.watch();
         self.session.set_time(&mut watch);
         let Glimpse { at, complete_since, left_out, lines, .. } = glimpse;
-        live.look(&mut watch.evidence, *at, *complete_since, *left_out, lines);
+        let change = live.look(&mut watch.evidence, *at, *complete_since, *left_out, lines);
         watch.make_room();
+        drop((live, watch));
+        // Not before it is filed: it is waited for from then on.
+        if glimpse.is_news || !change.gone.is_empty() {
+            self.session.arrived();
+        }
     }
 
     fn overhear(&self, mut monitor: Monitor) {
@@ -250,7 +254,6 @@ impl Feed {
                     return;
                 }
             };
-            self.session.arrived();
             let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
             let mut watch = self.session.watch();
             self.session.set_time(&mut watch);
@@ -259,6 +262,7 @@ impl Feed {
             }
             watch.make_room();
             drop((live, watch));
+            self.session.arrived();
             if let Some(saving) = self.session.saving() {
                 heard.into_iter().for_each(|Overheard { at, line }| saving.overheard(&self.name, at, line));
             }

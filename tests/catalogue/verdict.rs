@@ -81,3 +81,68 @@ fn a_warning_alone_is_damage() {
     let nameless = Scene::default().span(server().of("unknown_service:python3"));
     assert_eq!(verdict(nameless).0, Damaged);
 }
+
+/// What may have been on its way when the watch ended is not told for lost.
+#[test]
+fn the_end_of_a_watch_is_no_evidence_of_absence() {
+    let published = || Scene::watched().span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    let taken = || {
+        published()
+            .look(1_000, |look| look.worker().ready(with_context()))
+            .look(2_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+    };
+    let orphan = || taken().span(run(0xcc, 0xc2));
+    let lost = || Scene::watched().span(run(0xaa, 0xb2).under(0xb1).remote());
+    let manual = || {
+        Scene::watched().span(server()).span(span("worker", "work", "consumer", 0xdd, 0xd1).at(2_000, 3_000))
+    };
+    let said = |scene: Scene, seconds: u64| {
+        let verdict = scene.report_after(seconds).verdict;
+        let reasons: Vec<_> = verdict.unproven.iter().map(|reason| (reason.reason, reason.count)).collect();
+        (verdict.status, reasons)
+    };
+    let unsettled = (Unproven, vec![("not-settled", 1)]);
+    for scene in [&taken as &dyn Fn() -> Scene, &orphan, &lost] {
+        assert_eq!(said(scene(), 2), unsettled);
+        assert_eq!(said(scene(), 7).0, Broken);
+    }
+    assert_eq!(said(published(), 2), unsettled);
+    assert_eq!(said(published(), 7), (Unproven, vec![("run-not-seen", 1)]));
+    // A hand-made root, for which no hand-off speaks.
+    assert_eq!(said(manual(), 2).0, Unproven);
+    assert!(manual().report_after(2).findings.is_empty());
+    assert!(!manual().report_after(7).findings.is_empty());
+}
+
+#[test]
+fn what_is_whole_does_not_wait_for_the_end() {
+    let whole = Scene::watched()
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+        .span(run(0xaa, 0xb2).under(0xb1).remote());
+    let report = whole.report_after(1);
+    assert_eq!((report.verdict.status, report.inputs.handoffs_whole), (Healthy, 1));
+    // Beside a step of its trace whose parent is still to come.
+    let growing = Scene::watched()
+        .span(server())
+        .span(producer(0xaa, 0xb1).under(0xb0))
+        .span(run(0xaa, 0xb2).under(0xb1).remote())
+        .span(span("worker", "step", "internal", 0xaa, 0xb5).at(2_100, 2_200).under(0xb9).local());
+    let report = growing.report_after(1);
+    assert_eq!((report.verdict.status, report.inputs.handoffs_whole), (Healthy, 1), "{:?}", report.findings);
+    let nothing = Scene::watched().listened(2).report_after(2);
+    assert_eq!((nothing.verdict.status, nothing.verdict.slug), (NoEvidence, Some("nothing-received")));
+}
+
+#[test]
+fn a_service_whose_request_has_not_ended_is_not_told_for_one_without() {
+    let called = || {
+        Scene::watched()
+            .span(span("shop", "POST", "client", 0xcc, 0xc1).at(0, 600).text("peer.service", "api"))
+            .span(producer(0xaa, 0xb1))
+    };
+    let says = |seconds: u64| {
+        called().report_after(seconds).findings.iter().any(|found| found.slug == "request-not-instrumented")
+    };
+    assert!(!says(2) && says(7));
+}

@@ -21,8 +21,9 @@ use crate::support::redis::RedisServer;
 #[test]
 fn a_signal_ends_it_with_the_report_and_the_verdict() {
     for signal in [Signal::INT, Signal::TERM] {
-        let listener = Listener::start(&[]);
+        let listener = Listener::start(&["--settle", "300ms"]);
         listener.send_json(&requests(&case("propagator_api_b3multi_worker_w3c")));
+        std::thread::sleep(Duration::from_millis(500));
         listener.signal(signal);
         let ended = listener.wait();
         assert_eq!(ended.code, Some(1), "{}", ended.stderr);

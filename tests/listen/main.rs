@@ -11,4 +11,5 @@ mod outputs;
 mod real;
 mod replay;
 mod stages;
+mod unsettled;
 mod wrapped;

@@ -79,7 +79,8 @@ fn over_grpc_in_the_order_of_the_capture() {
                 ExportTraceServiceRequest::decode(&*fs::read(file).expect("readable")).expect("captured")
             })
             .collect();
-        let listener = Listener::start(&[]);
+        // What was captured is over: nothing more is on its way.
+        let listener = Listener::start(&["--settle", "0"]);
         listener.send_grpc(&requests);
         let ended = listener.end();
         assert_eq!(said(&ended.report()), said(&diagnosed(case)), "{}", case.display());
@@ -93,7 +94,8 @@ fn over_http_as_json_shuffled() {
         // A fixed way to put them out of order, other for each case.
         let seed = case.as_os_str().len();
         requests.sort_by_cached_key(|request| (request.len() * 31 + seed).wrapping_mul(0x9e37_79b9) % 1009);
-        let listener = Listener::start(&[]);
+        // What was captured is over: nothing more is on its way.
+        let listener = Listener::start(&["--settle", "0"]);
         listener.send_json(&requests);
         let ended = listener.end();
         assert_eq!(said(&ended.report()), said(&diagnosed(case)), "{}", case.display());
@@ -109,7 +111,7 @@ fn what_is_kept_is_diagnosed_alike() {
         let file = fs::read(case.join(format!("spans.{number}.binpb"))).expect("captured");
         ExportTraceServiceRequest::decode(&*file).expect("captured")
     };
-    let listener = Listener::start(&["--save", bundle.to_str().expect("UTF-8")]);
+    let listener = Listener::start(&["--settle", "0", "--save", bundle.to_str().expect("UTF-8")]);
     listener.send_grpc(&[request("000"), request("001")]);
     let lines = requests(&case);
     listener.send_json(&lines[2..]);

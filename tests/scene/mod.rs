@@ -149,6 +149,17 @@ impl Scene {
         findings
     }
 
+    /// The report of a watch that ended so many seconds after all of it came.
+    pub fn report_after(self, seconds: u64) -> Report {
+        let mut watch = Watch::new(Duration::from_secs(6), 1 << 30);
+        watch.evidence = self.evidence;
+        watch.evidence.patience = Duration::from_secs(6);
+        watch.end(Moment::at(Duration::from_secs(seconds)));
+        let report = watch.report(Listing::default());
+        sentence::assert_made_of_contexts(&report.findings);
+        report
+    }
+
     /// Asks for so many whole hand-offs.
     pub fn expecting(mut self, handoffs: u64) -> Self {
         self.expected = Some(handoffs);

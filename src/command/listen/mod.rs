@@ -3,6 +3,7 @@
 mod printer;
 mod wrapped;
 
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,9 @@ use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
-use crate::live::{self, Audience, End, Ending, Outside, Plan, Saving, Session, Target, Uses, Watching};
+use crate::live::{
+    self, Audience, End, Ending, Outside, Plan, Saving, Session, Target, Told, Uses, Watching,
+};
 use crate::receiver::{Doors, Forwarder, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
 
@@ -58,6 +61,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     if let Some(watching) = watching {
         watching.stop();
     }
+    session.conclude();
     let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), output));
     let closed = live::close(&session).map_err(anyhow::Error::from);
     let exit = told?;
@@ -184,10 +188,19 @@ struct World<'w> {
 }
 
 impl Outside for World<'_> {
-    fn is_told_to_end(&mut self) -> bool {
+    fn told_to_end(&mut self) -> Option<Told> {
         let Self { signals, wrapped } = self;
+        let is_alone = wrapped.is_none();
         // The first one is the command's affair, where there is one.
-        signals.pending().any(|signal| !wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(signal)))
+        let mut ours = signals
+            .pending()
+            .filter(|signal| !wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(*signal)));
+        let first = ours.next()?;
+        // Who presses Ctrl-C reads what is waited for, and can press it again. A
+        // script cannot.
+        let is_pressed = first == SIGINT && is_alone && ours.next().is_none();
+        let is_read = io::stdin().is_terminal() && io::stderr().is_terminal();
+        Some(if is_pressed && is_read { Told::Patiently } else { Told::Now })
     }
 
     fn command_ended_for(&mut self) -> anyhow::Result<Option<Duration>> {

@@ -59,8 +59,10 @@ pub fn judge<'e>(
     tasks.sort_unstable_by_key(|task| &task.id);
     let mut retractions = Retractions::of(evidence, now);
     for task in tasks {
+        // Of what was not judged nothing is taken back.
+        let was_judged = !evidence.unsettled.has_task(&task.id);
         judging.task(task, &mut |judged| {
-            if let Some(retractions) = retractions.as_mut().filter(|_| !judged.is_faulty) {
+            if let Some(retractions) = retractions.as_mut().filter(|_| was_judged && !judged.is_faulty) {
                 retractions.saw(&judged.handoff, &known);
             }
             listed.push(judged);
@@ -74,7 +76,7 @@ pub fn judge<'e>(
         listed.push(judging.handoff(handoff));
     }
     let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
-    judging.orphans(&before, |_| true);
+    judging.orphans(&before, |trace| known.has_settled(trace));
     judging.populations();
     judging.tally(&Tally { seen: listed.total, whole: judging.figures.proof.whole, expected });
     Judged {

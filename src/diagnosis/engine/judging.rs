@@ -74,7 +74,7 @@ impl<'k, 'e> Judging<'k, 'e> {
     pub fn trace(&mut self, trace: &'e Trace) -> BTreeSet<String> {
         let mut said = BTreeSet::new();
         self.count_trace(trace);
-        if trace.age.is_remnant {
+        if trace.age.is_remnant || self.known.evidence.unsettled.has_trace(trace.id) {
             return said;
         }
         for diagnosis in OTHERS {
@@ -122,7 +122,11 @@ impl<'k, 'e> Judging<'k, 'e> {
     pub fn pass(&mut self, task: &'e Task, has_settled: bool) -> u64 {
         let handoffs = self.count_task(task);
         for handoff in &handoffs {
-            let gap = if has_settled { Gap::of(handoff, self.known) } else { Some(Gap::LetGo) };
+            let gap = if has_settled {
+                Gap::of(handoff, self.known)
+            } else {
+                Gap::LetGo.unless_whole(handoff, self.known)
+            };
             self.figures.proof.saw(gap, handoff.alike);
         }
         handoffs.len() as u64
@@ -130,10 +134,18 @@ impl<'k, 'e> Judging<'k, 'e> {
 
     /// Judges each hand-off of a task.
     pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
+        let has_settled = !self.known.evidence.unsettled.has_task(&task.id);
         for mut handoff in self.count_task(task) {
             handoff.lookalikes = self.known.lookalikes(&handoff);
-            each(self.handoff(handoff));
+            each(if has_settled { self.handoff(handoff) } else { self.unsettled(handoff) });
         }
+    }
+
+    /// Counts one for which more may have been on its way: nothing is said of it.
+    fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
+        self.figures.proof.saw(Gap::NotSettled.unless_whole(&handoff, self.known), handoff.alike);
+        let stations = stations::of(&handoff, self.known, None);
+        JudgedHandoff { handoff, stations, finding: None, is_faulty: false, remarks: Vec::new() }
     }
 
     /// Judges one hand-off.

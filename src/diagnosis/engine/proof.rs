@@ -86,6 +86,11 @@ impl Gap {
         }
     }
 
+    /// This gap, unless `handoff` is whole all the same.
+    pub fn unless_whole(self, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Self> {
+        Self::of(handoff, known).map(|_| self)
+    }
+
     /// What `handoff`, for which no finding speaks, lacks; `None` where it is whole.
     pub fn of(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Self> {
         if !known.has_spans() {

@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::instrumentation;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::Service;
-use crate::model::{Severity, Station};
+use crate::evidence::{Service, StoredSpan};
+use crate::model::{Severity, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -36,6 +36,12 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             continue;
         }
         let caller = known.services.iter().find(|(_, caller)| calls(caller, name));
+        // The request around what it publishes may not have ended yet.
+        let is_of_it = |span: &StoredSpan| span.kind == SpanKind::Producer && span.service() == *name;
+        let mut traces = known.evidence.spans.traces();
+        if !traces.any(|trace| known.has_settled(trace) && trace.spans.iter().any(is_of_it)) {
+            continue;
+        }
         // A script publishes and does nothing else; nobody calls one.
         if work == 0 && caller.is_none() {
             continue;

@@ -86,7 +86,7 @@ fn routes<'e>(known: &Known<'e>, publishing: &BTreeSet<TraceId>) -> BTreeMap<(&'
             let route = routes.entry((span.service(), &*span.name)).or_default();
             if publishing.contains(&trace.id) {
                 route.publishing.push(span.start);
-            } else if span.http_status.is_none_or(|status| status < 400) {
+            } else if known.has_settled(trace) && span.http_status.is_none_or(|status| status < 400) {
                 route.silent.push(SpanRef { trace, span });
             }
         }

@@ -64,7 +64,7 @@ pub struct RatioSplit {
 }
 
 impl<'e> Flow<'e> {
-    pub(super) fn of(evidence: &'e Evidence) -> Self {
+    pub(super) fn of(evidence: &'e Evidence, is_live: bool) -> Self {
         let mut flow = Self::default();
         let (mut kept, mut dropped) = (Vec::new(), Vec::new());
         for task in evidence.tasks.iter().filter(|task| task.is_celerys(evidence)) {
@@ -103,7 +103,7 @@ impl<'e> Flow<'e> {
                 .is_some_and(|result| matches!(result.status, TaskStatus::Success | TaskStatus::Failure));
             if !task.consumers.is_empty() {
                 kept.push(trace.low64());
-            } else if has_run || is_gone {
+            } else if (has_run || is_gone) && evidence.has_task_settled(task, is_live) {
                 dropped.push(trace.low64());
             }
         }

@@ -136,8 +136,14 @@ impl<'e> Known<'e> {
         self.paired.get_or_init(|| paired::paired(self.evidence)).contains(&root)
     }
 
+    /// Whether nothing more is awaited of a trace, as far as can be told: only then
+    /// is anything built on what it lacks.
+    pub fn has_settled(&self, trace: &Trace) -> bool {
+        self.evidence.has_trace_settled(trace, self.is_live)
+    }
+
     fn flow(&self) -> &Flow<'e> {
-        self.flow.get_or_init(|| Flow::of(self.evidence))
+        self.flow.get_or_init(|| Flow::of(self.evidence, self.is_live))
     }
 
     /// Whether a run of this service was seen to continue a message that carries

@@ -6,6 +6,7 @@
 //! full, whole groups go, oldest settled first, and what was concluded of them
 //! stays in a [`Ledger`].
 
+mod end;
 mod room;
 mod standing;
 
@@ -33,6 +34,8 @@ pub struct Watch {
     standing: Standing,
     settle: Duration,
     bounds: Bounds,
+    /// When it ended: what comes from then on is not waited for.
+    ended: Option<Moment>,
     /// How many whole hand-offs there should be at the end.
     expected: Option<u64>,
     /// What of the limits was told.
@@ -85,6 +88,7 @@ impl Watch {
             standing: Standing::new(bounds.findings),
             settle,
             bounds,
+            ended: None,
             expected: None,
             told_limits: [false; 5],
             not_shown: 0,
@@ -105,8 +109,13 @@ impl Watch {
     /// what there is to tell.
     pub fn round(&mut self, now: Moment, pace: Pace) -> Vec<Event> {
         self.set_time(now);
-        let mut due = self.due(now.before(self.settle));
-        let again = self.standing.restless(pace.again);
+        let limit = self.ended.unwrap_or(now).before(self.settle);
+        let mut due = self.due(limit);
+        // For what changed since it was judged, more may be on its way again.
+        let mut again = self.standing.restless(pace.again);
+        again.retain(|unit| {
+            limit.is_some_and(|limit| self.evidence.touched(&self.evidence.group_of(unit)) <= limit)
+        });
         due.extend(again.into_iter().map(|unit| Due { group: Group::alone(unit), is_news: false }));
         let (opinions, examples, shown) = self.judge(due, pace);
         for Opinion { group, said } in opinions {
@@ -197,7 +206,7 @@ impl Watch {
             let mut judging = Judging::new(&known, Findings::default(), Figures::default());
             let standing = &self.standing;
             let before = Explained { task: &|task| standing.explains(task), any: standing.explains_any() };
-            judging.orphans(&before, |trace| trace.age.has_settled());
+            judging.orphans(&before, |trace| known.has_settled(trace));
             judging.populations();
             judging.findings.iter().for_each(|finding| self.standing.word(finding));
             self.standing.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));

@@ -121,6 +121,12 @@ impl Standing {
         self.restless.get(unit).is_some_and(|ids| !ids.is_empty())
     }
 
+    /// Whether this, which is not nothing, is all said of a unit already.
+    pub fn says(&self, unit: &Unit, ids: &BTreeSet<String>) -> bool {
+        let said = self.restless.get(unit);
+        !ids.is_empty() && ids.iter().all(|id| said.is_some_and(|said| said.contains(id.as_str())))
+    }
+
     /// Whether a finding was told and still stands.
     pub fn was_told(&self, id: &str) -> bool {
         self.known.get(id).is_some_and(|said| said.is_told)

@@ -1,0 +1,51 @@
+//! The end of a watch: it comes when it comes, so that what is absent then may have
+//! been on its way.
+
+use std::collections::BTreeSet;
+
+use super::{Watch, opinion};
+use crate::diagnosis::engine::figures::Figures;
+use crate::diagnosis::engine::findings::Findings;
+use crate::diagnosis::engine::judging::Judging;
+use crate::diagnosis::engine::proof::Gap;
+use crate::diagnosis::known::Known;
+use crate::evidence::{Group, Moment, Unit, Unsettled};
+
+impl Watch {
+    /// Ends the watch at this moment, the last before the report. What has not
+    /// settled by then is not judged any more, unless nothing else is to be said of
+    /// it than stands already.
+    pub fn end(&mut self, ended: Moment) {
+        self.ended = Some(ended);
+        let mut unsettled = self.evidence.unsettled_since(ended.before(self.settle));
+        for unit in self.still_said(&unsettled) {
+            unsettled.remove(&unit);
+            self.evidence.settle(unit);
+        }
+        unsettled.units().for_each(|unit| self.standing.say(unit, BTreeSet::new(), false));
+        self.evidence.unsettled = unsettled;
+    }
+
+    /// The units of which exactly that may be said which is said already.
+    fn still_said(&self, units: &Unsettled) -> Vec<Unit> {
+        let evidence = &self.evidence;
+        let known = Known::of(evidence, evidence.clock());
+        let mut judging = Judging::new(&known, Findings::default(), Figures::default());
+        let spoken_of = units.units().filter(|unit| self.standing.speaks_of(unit));
+        let still = spoken_of.filter(|unit| {
+            let (said, _) = opinion(&Group::alone(unit.clone()), &mut judging, evidence);
+            said.iter().all(|(unit, ids, _)| self.standing.says(unit, ids))
+        });
+        still.collect()
+    }
+
+    /// How many hand-offs have not settled by now, and are not whole.
+    pub fn unsettled_handoffs(&self) -> usize {
+        let evidence = &self.evidence;
+        let known = Known::live(evidence, evidence.clock());
+        let unsettled = evidence.unsettled_since(evidence.ages.now.before(self.settle));
+        let handoffs = unsettled.tasks().filter_map(|id| evidence.tasks.get(id));
+        let handoffs = handoffs.flat_map(|task| task.handoffs(evidence));
+        handoffs.filter(|handoff| Gap::of(handoff, &known).is_some()).count()
+    }
+}

@@ -1,0 +1,59 @@
+//! What had not settled when the watch of it ended: more may have been on its way,
+//! so that nothing may be built on what it lacks.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use super::age::Unit;
+use crate::model::TraceId;
+
+/// Traces and tasks that a watch ended too early for. Empty while evidence comes
+/// in, and of files that no watch has left: those are over.
+#[derive(Default, Debug)]
+pub struct Unsettled {
+    traces: HashSet<TraceId>,
+    tasks: HashSet<Arc<str>>,
+}
+
+impl Unsettled {
+    pub fn has_trace(&self, id: TraceId) -> bool {
+        self.traces.contains(&id)
+    }
+
+    pub fn has_task(&self, id: &str) -> bool {
+        self.tasks.contains(id)
+    }
+
+    pub fn has(&self, unit: &Unit) -> bool {
+        match unit {
+            Unit::Trace(id) => self.has_trace(*id),
+            Unit::Task(id) => self.has_task(id),
+        }
+    }
+
+    pub fn insert(&mut self, unit: Unit) {
+        match unit {
+            Unit::Trace(id) => self.traces.insert(id),
+            Unit::Task(id) => self.tasks.insert(id),
+        };
+    }
+
+    pub fn remove(&mut self, unit: &Unit) {
+        match unit {
+            Unit::Trace(id) => self.traces.remove(id),
+            Unit::Task(id) => self.tasks.remove(id),
+        };
+    }
+
+    /// In no order that means anything.
+    pub fn tasks(&self) -> impl Iterator<Item = &str> {
+        self.tasks.iter().map(|id| &**id)
+    }
+
+    /// In no order that means anything.
+    pub fn units(&self) -> impl Iterator<Item = Unit> {
+        let traces = self.traces.iter().map(|id| Unit::Trace(*id));
+        traces.chain(self.tasks.iter().map(|id| Unit::Task(Arc::clone(id))))
+    }
+}
