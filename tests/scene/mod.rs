@@ -151,7 +151,7 @@ impl Scene {
 
     /// The report of a watch that ended so many seconds after all of it came.
     pub fn report_after(self, seconds: u64) -> Report {
-        let mut watch = Watch::new(Duration::from_secs(6), 1 << 30);
+        let mut watch = Watch::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
         watch.evidence.patience = Duration::from_secs(6);
         watch.end(Moment::at(Duration::from_secs(seconds)));
