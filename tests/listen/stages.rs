@@ -173,7 +173,8 @@ fn said(report: &Value) -> Value {
     ];
     let findings = list("findings").map(|finding| parts.map(|part| finding[part].clone()).to_vec());
     // Hand-offs stand in the order of their tasks' first sight.
-    let handoffs: BTreeSet<_> = list("handoffs").filter(|handoff| is_heard_of(handoff)).map(Value::to_string).collect();
+    let handoffs: BTreeSet<_> =
+        list("handoffs").filter(|handoff| is_heard_of(handoff)).map(Value::to_string).collect();
     serde_json::json!({
         "verdict": report["verdict"],
         "findings": findings.collect::<Vec<_>>(),
