@@ -71,7 +71,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(first) = message.missing.iter().next() else { return Verdict::Clean };
     let at = quote::place(message);
     let found = message.missing.iter().fold(Occurrence::likely().about(handoff), |found, part| {
-        found.quote(quote::fact(format!("{at}.{}", part.path()), "missing"))
+        // Where it would be: a place that is there.
+        let (parent, name) = part.path().rsplit_once('.').unwrap_or(("", part.path()));
+        let parent = if parent.is_empty() { at.clone() } else { format!("{at}.{parent}") };
+        found.quote(quote::fact(parent, format!("no {name}")))
     });
     let found = found.variant(variant(message.missing)).fix(envelope::with(message.missing));
     if handoff.fate == Fate::Gone {
