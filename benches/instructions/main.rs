@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         println!("no instructions: valgrind is missing (Debian: apt-get install valgrind)");
     }
     let folder = tempfile::tempdir().expect("a folder");
+    let binaries = stripped(&binaries, folder.path());
     let mut is_kept = true;
     for (name, run) in runs(folder.path()) {
         println!("{name}");
@@ -76,6 +77,22 @@ fn runs(folder: &Path) -> [(&'static str, Run); 4] {
         ),
         ("listen fed 300,000 spans", Run::Listen(FED)),
     ]
+}
+
+/// Copies of the binaries without their symbols, which take a megabyte of memory
+/// where one has them and the other has not, and with paths of one length, as
+/// arguments cost instructions too.
+fn stripped(binaries: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
+    let strip = |(number, binary): (usize, &PathBuf)| {
+        let copy = folder.join(format!("binary.{number}"));
+        let status = Command::new("strip").arg("-o").arg(&copy).arg(binary).status();
+        if !status.is_ok_and(|status| status.success()) {
+            println!("{} keeps its symbols: strip is missing (Debian: binutils)", binary.display());
+            std::fs::copy(binary, &copy).expect("a binary to copy");
+        }
+        copy
+    };
+    binaries.iter().enumerate().map(strip).collect()
 }
 
 fn has_valgrind() -> bool {
