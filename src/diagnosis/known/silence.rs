@@ -45,9 +45,10 @@ pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &
 }
 
 /// Whether the evidence is over: from files, which were saved when they were
-/// complete, and not from a watch, in which a span may still be open.
+/// complete. Where a watch ended, also one that left a bundle with its receiver's
+/// log, a span may still have been open.
 pub(super) fn is_over(evidence: &Evidence) -> bool {
-    evidence.patience.is_zero()
+    evidence.patience.is_zero() && !evidence.receiver.is_kept
 }
 
 /// Of the other processes in a trace, the start of their part in it and that
