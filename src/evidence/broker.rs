@@ -385,6 +385,7 @@ impl Broker {
 /// All brokers that were looked at.
 #[derive(Default, Debug)]
 pub struct Brokers {
+    /// In the order of their names, whichever was looked at first.
     brokers: Vec<Broker>,
     /// How many bytes they may take; `None` where there is no bound.
     bound: Option<usize>,
@@ -423,11 +424,11 @@ impl Brokers {
     }
 
     fn index(&mut self, name: &str) -> usize {
-        if let Some(index) = self.brokers.iter().position(|broker| &*broker.name == name) {
-            return index;
+        let index = self.brokers.partition_point(|broker| &*broker.name < name);
+        if self.brokers.get(index).is_none_or(|broker| &*broker.name != name) {
+            self.brokers.insert(index, Broker { name: name.into(), ..Broker::default() });
         }
-        self.brokers.push(Broker { name: name.into(), ..Broker::default() });
-        self.brokers.len() - 1
+        index
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Broker> {

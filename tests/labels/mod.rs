@@ -19,8 +19,11 @@ pub fn texts(list: &Value) -> Vec<String> {
     list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
 }
 
-/// What is wrong with a report, by what is expected of the case in this view.
-pub fn complaint(report: &Report, expected: &Value) -> Option<String> {
+/// What is wrong with a report, by what is expected of the case in this view: its
+/// causes, the first of which is named first (`beside` lists true ones that may
+/// come before it), what else may be said, and the status where one is wanted.
+pub fn complaint(report: &Report, labels: &Value, view: &str) -> Option<String> {
+    let expected = &labels["expect"][view];
     assert!(expected["causes"].is_array() && expected["may"].is_array(), "no labels for this view");
     let (causes, may) = (texts(&expected["causes"]), texts(&expected["may"]));
     let got: Vec<&str> = report
@@ -30,9 +33,17 @@ pub fn complaint(report: &Report, expected: &Value) -> Option<String> {
         .map(|finding| finding.slug)
         .collect();
     let named: BTreeSet<&str> = causes.iter().flat_map(|cause| cause.split('|')).collect();
+    let beside = texts(&expected["beside"]);
     let is_missing = causes.iter().any(|cause| !cause.split('|').any(|slug| got.contains(&slug)));
     let is_false = got.iter().any(|slug| !named.contains(slug) && !may.iter().any(|allowed| allowed == slug));
-    let is_late = !causes.is_empty() && !got.first().is_some_and(|first| named.contains(first));
+    let is_late = !causes.is_empty()
+        && !got
+            .first()
+            .is_some_and(|first| named.contains(first) || beside.iter().any(|true_too| true_too == first));
+    let status = report.verdict.status.label();
+    if let Some(wanted) = labels["status"][view].as_str().filter(|wanted| *wanted != status) {
+        return Some(format!("want the status {wanted}, got {status}"));
+    }
     (is_missing || is_false || is_late).then(|| format!("want {causes:?}, may {may:?}, got {got:?}"))
 }
 

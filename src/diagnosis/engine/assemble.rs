@@ -367,16 +367,20 @@ fn span_report(trace: &Trace, span: &StoredSpan, finding: Option<&String>) -> Sp
     }
 }
 
+/// Ready messages by the queue's name. Two brokers may have a queue of one name.
+fn queue_depth(evidence: &Evidence) -> BTreeMap<String, u64> {
+    let mut depth = BTreeMap::<_, u64>::new();
+    for (queue, seen) in evidence.brokers.last_looks().flat_map(|look| &look.queues) {
+        *depth.entry(queue.to_string()).or_default() += seen.ready;
+    }
+    depth
+}
+
 fn metrics(evidence: &Evidence, judged: &Judged<'_>) -> Metrics {
     Metrics {
         end_to_end_ms: judged.figures.end_to_end_ms.distribution(),
         queue_wait_ms: judged.figures.queue_wait_ms.distribution(),
-        queue_depth: evidence
-            .brokers
-            .last_looks()
-            .flat_map(|look| &look.queues)
-            .map(|(queue, seen)| (queue.to_string(), seen.ready))
-            .collect(),
+        queue_depth: queue_depth(evidence),
         retries: judged.figures.retries,
         broken_handoffs: judged.figures.broken,
         orphaned_roots: judged.figures.orphaned_roots,
