@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
 use tracelink::evidence::{Evidence, Intake, Moment};
 use tracelink::live::Plan;
-use tracelink::model::{Event, Severity};
+use tracelink::model::{Event, Severity, Status};
 use tracelink::wire::otlp::decode_json_documents;
 
 const SETTLE: Duration = Duration::from_secs(6);
@@ -87,6 +87,47 @@ fn the_stream_and_the_last_report_say_what_diagnose_says() {
             requests.reverse();
         }
     }
+}
+
+/// More of the same, a moment before the end, takes back nothing of what stands; and
+/// what had not settled is not told at the end.
+#[test]
+fn what_stands_at_the_end_stays_and_nothing_is_added() {
+    let case =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/propagator_api_b3multi_worker_w3c");
+    let requests = requests(&case);
+    let take_all = |watch: &mut Watch| requests.iter().for_each(|request| take(&mut watch.evidence, request));
+    let late = {
+        let request: serde_json::Value = serde_json::from_str(&requests[requests.len() - 1]).expect("JSON");
+        let mut text = request.to_string();
+        let spans = request["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().expect("spans");
+        for (number, span) in spans.iter().enumerate() {
+            let id = span["spanId"].as_str().expect("an id");
+            // Another span of the trace, and the same of it in all else.
+            text = text.replace(&format!("\"spanId\":\"{id}\""), &format!("\"spanId\":\"{number:016x}\""));
+        }
+        text
+    };
+    let ended = |seconds: u64| {
+        let mut watch = Watch::new(SETTLE, Plan::for_evidence(ROOMY));
+        let mut told = BTreeSet::new();
+        take_all(&mut watch);
+        apply(&mut told, watch.round(at(seconds), PACE));
+        let before = told.clone();
+        watch.set_time(at(seconds + 1));
+        take(&mut watch.evidence, &late);
+        watch.end(at(seconds + 2));
+        apply(&mut told, watch.round(at(seconds + 3), PACE));
+        let report = watch.report(Listing::default());
+        let said: BTreeSet<_> = report.findings.iter().map(|finding| finding.id.clone()).collect();
+        assert_eq!(said, told, "the stream says what the report says");
+        (before, told, report.verdict.status)
+    };
+    let (before, told, status) = ended(20);
+    assert!(before.iter().any(|id| id.starts_with("propagator-mismatch")) && told == before, "{before:?}");
+    assert_eq!(status, Status::Broken);
+    let (before, told, status) = ended(3);
+    assert_eq!((before.len(), told.len(), status), (0, 0, Status::Unproven));
 }
 
 #[test]

@@ -42,9 +42,8 @@ struct ReceiverLine<'l> {
     http: Option<Cow<'l, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     are_told: Option<bool>,
-    /// Seconds for which nothing may come before a hand-off has settled. It is for
-    /// people.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    /// Seconds for which nothing may come before a hand-off has settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
     settle: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unsettled_trace: Option<Cow<'l, str>>,
@@ -106,14 +105,18 @@ impl<'l> ReceiverLine<'l> {
     }
 
     fn file(self, evidence: &mut Evidence) -> Result<(), &'static str> {
-        let Evidence { receiver, unsettled, .. } = evidence;
+        let Evidence { receiver, unsettled, patience, .. } = evidence;
         match self {
             Self { outcome: Some(outcome), agent, target, .. } => {
                 let outcome = Outcome::parse(&outcome).ok_or("an unknown outcome")?;
                 receiver.saw(outcome, &agent.unwrap_or_default(), &target.unwrap_or_default());
             }
-            Self { listened: Some(listened), grpc: Some(grpc), http: Some(http), are_told, .. } => {
-                let listened = Duration::try_from_secs_f64(listened).map_err(|_| "no duration")?;
+            Self {
+                listened: Some(listened), grpc: Some(grpc), http: Some(http), are_told, settle, ..
+            } => {
+                let duration = |seconds| Duration::try_from_secs_f64(seconds).map_err(|_| "no duration");
+                let listened = duration(listened)?;
+                *patience = duration(settle.unwrap_or_default())?.max(*patience);
                 receiver.listened = Some(listened);
                 let (grpc, http) = (grpc.into_owned(), http.into_owned());
                 let are_told = are_told.unwrap_or_default();

@@ -73,8 +73,8 @@ pub struct Evidence {
     pub names: Names,
     pub ages: Ages,
     /// How long a message must be seen to wait, or to be gone, before anything
-    /// is built on it. Nothing where the evidence is from files: whoever saved
-    /// it has waited.
+    /// is built on it. Nothing where the evidence is from files that no watch has
+    /// left: whoever saved it has waited.
     pub patience: std::time::Duration,
     /// What the watch of it ended too early for.
     pub unsettled: Unsettled,

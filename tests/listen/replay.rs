@@ -13,7 +13,7 @@ use tracelink::evidence::Evidence;
 
 use super::listener::Listener;
 
-fn cases() -> Vec<PathBuf> {
+pub fn cases() -> Vec<PathBuf> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus");
     let folders = fs::read_dir(corpus).expect("fixtures/corpus is part of the project");
     let mut cases: Vec<_> = folders

@@ -30,6 +30,11 @@ pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &
     if let Some(silent_for) = evidence.ages.since(activity.heard) {
         return silent_for > SILENCE;
     }
+    // What a watch left shows no silence that is longer than the watch.
+    let watched_for = evidence.receiver.listened.filter(|_| !evidence.patience.is_zero());
+    if watched_for.is_some_and(|watched_for| watched_for <= SILENCE) {
+        return false;
+    }
     let part = trace.spans.iter().filter(|span| *span.process == *process).map(|span| span.start).min();
     let Some(part) = part else { return false };
     let is_witness = |near: Timestamp, last: Timestamp| {
