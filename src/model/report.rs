@@ -123,6 +123,8 @@ pub struct Unproven {
     pub count: u64,
     /// The evidence that would tell.
     pub needs: &'static str,
+    /// The command that shows it, where that is a matter of tracelink's options.
+    pub command: Option<&'static str>,
 }
 
 impl Verdict {
@@ -246,6 +248,8 @@ pub struct HandoffReport {
     pub queue_wait_ms: Option<f64>,
     /// The id of the finding that speaks for it.
     pub finding: Option<String>,
+    /// The reason of `verdict.unproven` for which it is not called whole.
+    pub unproven: Option<&'static str>,
     /// What joined the two sides: `task-id`, `traceparent`, `link`, `attributes`, `timing`.
     pub joined_by: Option<&'static str>,
     /// The span on the producing side: the PRODUCER's, else the one that the

@@ -102,14 +102,6 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// The first and the last characters of an id: `7e092b79…28f1cd67`.
-pub fn short_id(id: &str) -> String {
-    match (id.get(..8), id.get(id.len().saturating_sub(8)..)) {
-        (Some(first), Some(last)) if id.len() > 20 => format!("{first}…{last}"),
-        _ => id.to_owned(),
-    }
-}
-
 /// A duration that a tired person reads at a glance: `20 µs`, `3 ms`, `1.25 s`,
 /// `2 m 5 s`, `3 h 20 m`, `2 d 4 h`.
 pub fn duration(millis: f64) -> String {

@@ -10,8 +10,20 @@ pub const SEE_EVERY_MESSAGE: [&str; 1] = [
     "tracelink listen --broker \"$TRACELINK_BROKER\" --broker-monitor   # sees every message; for development",
 ];
 
+/// Shows what lies between both sides of a hand-off, where no broker was looked at.
+pub const LOOK_AT_THE_BROKER: &str = "tracelink listen --broker \"$TRACELINK_BROKER\"";
+
+/// Shows messages that are gone before a look.
+pub const HEAR_THE_BROKER: &str = "tracelink listen --broker \"$TRACELINK_BROKER\" --broker-monitor";
+
+/// Shows what was on its way when a watch ended.
+pub const WATCH_LONGER: &str = "tracelink listen --idle 10s";
+
+/// Holds more before anything is let go.
+pub const HOLD_MORE: &str = "tracelink listen --max-memory 1GiB";
+
 /// Mends TL903.
-pub const MORE_MEMORY: [&str; 1] = ["tracelink listen --max-memory 1GiB"];
+pub const MORE_MEMORY: [&str; 1] = [HOLD_MORE];
 
 /// Tells the cause of TL904: what was on its way when the watch ended comes in a longer one.
 pub const LOOK_LONGER: [&str; 1] =

@@ -6,7 +6,7 @@ use super::excerpt::excerpt;
 use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
-use super::proof::nothing_handed_over;
+use super::proof::{Gap, nothing_handed_over};
 use crate::diagnosis::known::WRONG_DATABASE;
 use crate::evidence::{Broker, Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
@@ -273,6 +273,7 @@ fn handoff_report(judged: &JudgedHandoff<'_>) -> HandoffReport {
         stations: judged.stations,
         queue_wait_ms: handoff.queue_wait_ms(),
         finding: judged.finding.clone(),
+        unproven: judged.gap.map(Gap::reason),
         joined_by: handoff.joined_by.map(crate::evidence::JoinedBy::label),
         producer: handoff.producer.as_ref().map(pair).or_else(sender),
         consumers: handoff

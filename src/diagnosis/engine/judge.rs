@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::figures::Figures;
 use super::judging::{Explained, JudgedHandoff, Judging};
 use super::ledger::Ledger;
+use super::proof::Gap;
 use super::retraction::Retractions;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::rule::Tally;
@@ -90,13 +91,13 @@ pub fn judge<'e>(
     }
 }
 
-/// The hand-offs that a report lists: a bounded number of each finding, and of
-/// the healthy ones. What is counted is counted of all.
+/// The hand-offs that a report lists: a bounded number of each finding, of each
+/// kind that cannot be called whole, and of the healthy ones. What is counted is counted of all.
 #[derive(Default)]
 struct Listed<'e> {
     handoffs: Vec<JudgedHandoff<'e>>,
     most: usize,
-    of_finding: rustc_hash::FxHashMap<Option<String>, usize>,
+    of_kind: rustc_hash::FxHashMap<(Option<String>, Option<Gap>), usize>,
     shares: Shares<'e>,
     total: u64,
 }
@@ -105,10 +106,7 @@ impl<'e> Listed<'e> {
     fn push(&mut self, judged: JudgedHandoff<'e>) {
         self.total += judged.handoff.alike;
         self.count(&judged);
-        let listed = match self.of_finding.get_mut(&judged.finding) {
-            Some(listed) => listed,
-            None => self.of_finding.entry(judged.finding.clone()).or_default(),
-        };
+        let listed = self.of_kind.entry((judged.finding.clone(), judged.gap)).or_default();
         if *listed < self.most {
             *listed += 1;
             self.handoffs.push(judged);

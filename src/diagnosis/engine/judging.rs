@@ -21,6 +21,9 @@ pub struct JudgedHandoff<'e> {
     pub stations: Stations,
     /// The id of the finding that speaks for it.
     pub finding: Option<String>,
+    /// What it lacks to be called whole, where no finding at warning or above speaks
+    /// for it.
+    pub gap: Option<Gap>,
     /// The ids of the findings that say something besides.
     pub remarks: Vec<String>,
     /// Whether anything at warning or above speaks for it.
@@ -143,9 +146,10 @@ impl<'k, 'e> Judging<'k, 'e> {
 
     /// Counts one for which more may have been on its way: nothing is said of it.
     fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
-        self.figures.proof.saw(Gap::NotSettled.unless_whole(&handoff, self.known), handoff.alike);
+        let gap = Gap::NotSettled.unless_whole(&handoff, self.known);
+        self.figures.proof.saw(gap, handoff.alike);
         let stations = stations::of(&handoff, self.known, None);
-        JudgedHandoff { handoff, stations, finding: None, is_faulty: false, remarks: Vec::new() }
+        JudgedHandoff { handoff, stations, finding: None, gap, is_faulty: false, remarks: Vec::new() }
     }
 
     /// Judges one hand-off.
@@ -180,8 +184,10 @@ impl<'k, 'e> Judging<'k, 'e> {
             broken = *station;
             is_faulty = true;
         }
+        let mut gap = None;
         if !is_faulty {
-            self.figures.proof.saw(Gap::of(&handoff, self.known), handoff.alike);
+            gap = Gap::of(&handoff, self.known);
+            self.figures.proof.saw(gap, handoff.alike);
         }
         let mut remarks = Vec::new();
         for diagnosis in OTHERS {
@@ -191,7 +197,7 @@ impl<'k, 'e> Judging<'k, 'e> {
             }
         }
         let stations = stations::of(&handoff, self.known, broken);
-        JudgedHandoff { handoff, stations, finding, remarks, is_faulty }
+        JudgedHandoff { handoff, stations, finding, gap, remarks, is_faulty }
     }
 
     /// Judges the hand-made consumer roots for which no hand-off speaks, now or

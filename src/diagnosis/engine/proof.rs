@@ -7,13 +7,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::parts;
 use crate::evidence::{Continuity, Fate, Handoff};
 use crate::model::{Message, Place, Sampling, Sighting, TaskStatus, Unproven};
 
 /// Why a hand-off cannot be called whole. In the order in which they are told.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Gap {
     /// It was published, and neither a run nor a reason for its absence was seen.
     RunNotSeen,
@@ -35,7 +36,8 @@ pub enum Gap {
 }
 
 impl Gap {
-    const fn reason(self) -> &'static str {
+    /// Its stable name.
+    pub const fn reason(self) -> &'static str {
         match self {
             Self::RunNotSeen => "run-not-seen",
             Self::SenderNotSeen => "sender-not-seen",
@@ -71,18 +73,33 @@ impl Gap {
             Self::RunNotSeen if saw_broker => {
                 "the worker's spans, or a result backend that says whether it ran"
             }
-            Self::RunNotSeen => "--broker, or a broker snapshot, to see whether a worker took the message",
+            Self::RunNotSeen => "the broker, live or as a snapshot, to see whether a worker took the message",
             Self::SenderNotSeen => "the spans of the process that publishes",
-            Self::NotJoined if saw_broker => "--broker-monitor, to see the message that lies between them",
-            Self::NotJoined => "--broker, or a broker snapshot, to see the message that lies between them",
+            Self::NotJoined if saw_broker => {
+                "each message as it is sent, to see the one that lies between them"
+            }
+            Self::NotJoined => "the broker, live or as a snapshot, to see the message that lies between them",
             Self::ContextNotReadable => {
                 "the worker's spans, to see whether its own code takes the context up"
             }
             Self::MessageNotSeen | Self::PublisherNotSeen => {
-                "a look at the broker while the message waits, or --broker-monitor"
+                "a look at the broker while the message waits, or each message as it is sent"
             }
             Self::NotSettled => "a longer watch: spans are held back for seconds before they are sent",
-            Self::LetGo => "a larger --max-memory",
+            Self::LetGo => "more memory to hold them in",
+        }
+    }
+
+    /// What to run so that tracelink sees it, where that is a matter of its options.
+    const fn command(self, saw_broker: bool) -> Option<&'static str> {
+        match self {
+            Self::RunNotSeen | Self::NotJoined if !saw_broker => Some(tracelink::LOOK_AT_THE_BROKER),
+            Self::NotJoined | Self::MessageNotSeen | Self::PublisherNotSeen => {
+                Some(tracelink::HEAR_THE_BROKER)
+            }
+            Self::NotSettled => Some(tracelink::WATCH_LONGER),
+            Self::LetGo => Some(tracelink::HOLD_MORE),
+            Self::RunNotSeen | Self::SenderNotSeen | Self::ContextNotReadable => None,
         }
     }
 
@@ -187,6 +204,7 @@ impl Proof {
             what: gap.what(),
             count: *count,
             needs: gap.needs(saw_broker),
+            command: gap.command(saw_broker),
         };
         self.gaps.iter().map(told).collect()
     }
@@ -204,9 +222,14 @@ pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {
         },
         count: 0,
         needs: match (saw_broker, serves) {
-            (true, true) => "--broker-monitor, to see a message that is taken before a look",
+            (true, true) => "each message as it is sent, to see one that is taken before a look",
             (true, false) => "a task that is published while tracelink listens, and the worker's spans",
-            (false, _) => "--broker, or a broker snapshot, and a task that is published meanwhile",
+            (false, _) => "the broker, live or as a snapshot, and a task that is published meanwhile",
+        },
+        command: match (saw_broker, serves) {
+            (true, true) => Some(tracelink::HEAR_THE_BROKER),
+            (true, false) => None,
+            (false, _) => Some(tracelink::LOOK_AT_THE_BROKER),
         },
     }
 }

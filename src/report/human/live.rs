@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use super::ids::Ids;
 use super::paint::Paint;
 use super::{findings, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
@@ -18,6 +19,8 @@ pub struct Live {
     /// The traces that the last finding was shown with.
     just_shown: BTreeSet<TraceId>,
     has_shown: bool,
+    /// The traces that were shown, so that no two of them look alike.
+    ids: Ids,
 }
 
 impl Live {
@@ -40,12 +43,13 @@ impl Live {
                 let cause = known.into_iter().find(|id| self.told.contains(*id)).cloned();
                 let report =
                     Report { handoffs: handoffs.clone(), traces: traces.clone(), ..Report::default() };
+                self.ids.learn(trees::trace_ids(&report));
                 match cause {
                     // Its tree looks like that of the first, which was shown.
-                    Some(id) => trees::one_line(&report, &id, view, out),
+                    Some(id) => trees::one_line(&report, &id, &self.ids, view, out),
                     None => {
                         self.has_shown = true;
-                        trees::group(&report, view, out)
+                        trees::group(&report, &self.ids, view, out)
                     }
                 }
             }
@@ -61,11 +65,14 @@ impl Live {
                     let (handoffs, traces) = (handoffs.clone(), traces.clone());
                     let findings = vec![Finding::clone(finding)];
                     let report = Report { findings, handoffs, traces, ..Report::default() };
-                    trees::of_finding(&report, &report.findings[0], view, out)?;
+                    self.ids.learn(trees::trace_ids(&report));
+                    trees::of_finding(&report, &report.findings[0], &self.ids, view, out)?;
                 }
                 findings::one(finding, view, out)
             }
             Event::Resolved(finding) => {
+                // The traces that showed it are shown again, mended.
+                self.just_shown.clear();
                 if self.told.remove(&finding.id) {
                     resolved(finding, out)?;
                 }
@@ -103,18 +110,20 @@ impl Live {
     ///
     /// What the writer says.
     pub fn finish(&self, report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+        let mut ids = self.ids.clone();
+        ids.learn(trees::trace_ids(report));
         let is_loud = |finding: &&Finding| finding.severity < Severity::Note;
         for finding in
             report.findings.iter().filter(is_loud).filter(|finding| !self.told.contains(&finding.id))
         {
             if view.verbosity > Verbosity::Quiet {
-                trees::of_finding(report, finding, view, out)?;
+                trees::of_finding(report, finding, &ids, view, out)?;
             }
             findings::one(finding, view, out)?;
         }
         let is_healthy = !report.findings.iter().any(|finding| is_loud(&finding));
         if is_healthy && !self.has_shown && view.verbosity > Verbosity::Quiet {
-            trees::healthy(report, view, out)?;
+            trees::untold(report, &ids, view, out)?;
         }
         findings::notes(report, view, out)?;
         summary::listened(report, view, out)

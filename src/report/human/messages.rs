@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table};
 
+use super::ids::Ids;
 use super::paint::mark;
 use super::queues::{print, table};
 use crate::model::{MessageReport, Report, Severity};
 use crate::report::format::{Verbosity, View};
-use crate::report::text::{count, fit, safe, short_id, width};
+use crate::report::text::{count, fit, safe, width};
 
 /// How many messages are shown unless more were asked for.
 const SHOWN: usize = 10;
@@ -21,10 +22,17 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     if rows == 0 {
         return Ok(());
     }
-    print(&laid_out(&report.messages[..rows], report, view.width), out)?;
+    let shown = &report.messages[..rows];
+    let ids = Shown {
+        messages: Ids::of(shown.iter().map(|message| &message.id)),
+        traces: Ids::of(
+            shown.iter().flat_map(|message| &message.contexts).filter_map(|context| context.trace_id),
+        ),
+    };
+    print(&laid_out(shown, report, &ids, view.width), out)?;
     for message in report.messages[..rows].iter().filter(|message| message.args.is_some()) {
         let args = message.args.as_deref().unwrap_or_default();
-        writeln!(out, "  {}  {}", safe(&short_id(&message.id)), safe(args))?;
+        writeln!(out, "  {}  {}", ids.messages.cut(&message.id), safe(args))?;
     }
     let left_out = (report.messages.len() - rows) as u64 + report.limits.messages_not_listed;
     if left_out > 0 {
@@ -33,9 +41,15 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     writeln!(out)
 }
 
+/// The ids of what is shown.
+struct Shown {
+    messages: Ids,
+    traces: Ids,
+}
+
 /// The widest of the tables that fits: everything in a column of its own, the
 /// ids cut, or without the origins.
-fn laid_out(messages: &[MessageReport], report: &Report, columns: usize) -> Table {
+fn laid_out(messages: &[MessageReport], report: &Report, ids: &Shown, columns: usize) -> Table {
     const WIDE: [&str; 10] =
         ["message", "state", "task", "id", "try", "origin", "context", "trace", "span", "verdict"];
     const NARROW: [&str; 6] = ["message", "task", "id", "origin", "context", "verdict"];
@@ -52,21 +66,29 @@ fn laid_out(messages: &[MessageReport], report: &Report, columns: usize) -> Tabl
         table
     };
     let fits = |table: &Table| table.lines().all(|line| width(line.trim_end()) < columns);
-    let wide = table(&WIDE, &|message| wide(message, report));
-    if fits(&wide) {
-        return wide;
+    for ids in [None, Some(ids)] {
+        let wide = table(&WIDE, &|message| wide(message, report, ids));
+        if fits(&wide) {
+            return wide;
+        }
     }
-    let cut = table(&NARROW, &|message| narrow(message, report));
+    let cut = table(&NARROW, &|message| narrow(message, report, ids));
     if fits(&cut) {
         return cut;
     }
     let mut header = NARROW.to_vec();
     header.remove(ORIGIN);
-    table(&header, &|message| {
-        let mut cells = narrow(message, report);
+    let mut without_origin = table(&header, &|message| {
+        let mut cells = narrow(message, report, ids);
         cells.remove(ORIGIN);
         cells
-    })
+    });
+    if !fits(&without_origin) {
+        for column in without_origin.column_iter_mut() {
+            column.set_padding((0, 1));
+        }
+    }
+    without_origin
 }
 
 /// `celery[3]`, `celery:6[3]` at priority 6, and the state where it is not waiting in its list.
@@ -81,32 +103,34 @@ fn place(message: &MessageReport) -> String {
 }
 
 /// What fits 80 columns: the ids are cut, and the attempt stands by the id.
-fn narrow(message: &MessageReport, report: &Report) -> Vec<String> {
+fn narrow(message: &MessageReport, report: &Report, ids: &Shown) -> Vec<String> {
     let attempt = if message.attempt > 0 { format!(" try {}", message.attempt + 1) } else { String::new() };
     let trace = message
         .contexts
         .iter()
         .find_map(|context| context.trace_id)
-        .map(|id| format!(" {:.8}", id.to_string()));
+        .map(|id| format!(" {}", ids.traces.cut(&id)));
     vec![
         place(message),
         fit(&safe(&message.task), 17),
-        format!("{:.8}{attempt}", safe(&message.id)),
+        format!("{}{attempt}", ids.messages.cut(&message.id)),
         fit(&message.origin.as_deref().map(safe).unwrap_or_default(), 12),
-        fit(&format!("{}{}", formats(message), trace.unwrap_or_default()), 18),
+        format!("{}{}", fit(&formats(message), 10), trace.unwrap_or_default()),
         verdict(message, report),
     ]
 }
 
-fn wide(message: &MessageReport, report: &Report) -> Vec<String> {
+/// Everything in a column of its own, the ids whole or cut.
+fn wide(message: &MessageReport, report: &Report, ids: Option<&Shown>) -> Vec<String> {
     let named = message.contexts.iter().find(|context| context.trace_id.is_some());
-    let trace = named.and_then(|context| context.trace_id).map(|id| short_id(&id.to_string()));
+    let trace = named.and_then(|context| context.trace_id);
+    let trace = trace.map(|id| ids.map_or_else(|| id.to_string(), |ids| ids.traces.cut(&id)));
     let span = named.and_then(|context| context.span_id).map(|id| id.to_string());
     vec![
         place(message),
         message.state.to_owned(),
         fit(&safe(&message.task), 24),
-        safe(&short_id(&message.id)),
+        ids.map_or_else(|| safe(&message.id), |ids| ids.messages.cut(&message.id)),
         (message.attempt + 1).to_string(),
         fit(&message.origin.as_deref().map(safe).unwrap_or_default(), 16),
         fit(&formats(message), 16),

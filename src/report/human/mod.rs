@@ -5,6 +5,7 @@
 //! text from outside goes through [`super::text`].
 
 mod findings;
+mod ids;
 mod live;
 mod messages;
 mod paint;
@@ -19,6 +20,7 @@ use super::format::{Form, Format, Subject, Verbosity, View};
 use super::text::safe_lines;
 use crate::model::{Event, Report, Severity};
 
+use ids::Ids;
 use live::Live;
 
 pub use paint::Paint;
@@ -71,8 +73,10 @@ impl Format for Human {
     ) -> io::Result<()> {
         let is_trace = |event: &Event| matches!(event, Event::Traces { .. });
         let traces = events.iter().filter(|event| is_trace(event)).count();
-        let mut shown = traces.min(self.room);
-        self.room -= shown;
+        // What is mended is drawn whatever else is.
+        let mended = events.iter().filter(|event| matches!(event, Event::Resolved(_))).count();
+        let mut shown = traces.min(self.room.max(mended));
+        self.room = self.room.saturating_sub(shown);
         self.not_shown += not_shown + (traces - shown) as u64;
         if traces - shown == events.len() {
             return Ok(());
@@ -145,16 +149,17 @@ pub fn waiting(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
 /// Writes what is known of hand-offs: for each kind that is broken, the tree
 /// as it should have been; for healthy evidence, a short all-clear with a tree.
 fn diagnosis(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let ids = Ids::of(trees::trace_ids(report));
     let mut told = Vec::new();
     for finding in report.findings.iter().filter(|finding| finding.severity < Severity::Note) {
         if view.verbosity > Verbosity::Quiet {
-            trees::of_finding(report, finding, view, out)?;
+            trees::of_finding(report, finding, &ids, view, out)?;
         }
         findings::one(finding, view, out)?;
         told.push(&finding.id);
     }
     if told.is_empty() && view.verbosity > Verbosity::Quiet {
-        trees::healthy(report, view, out)?;
+        trees::untold(report, &ids, view, out)?;
     }
     findings::notes(report, view, out)?;
     summary::diagnosed(report, view, out)

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use super::paint::Paint;
+use super::trees;
 use crate::model::{Distribution, Inputs, Report, Severity, Status};
-use crate::report::format::View;
-use crate::report::text::{count, duration, safe, wrap};
+use crate::report::format::{Verbosity, View};
+use crate::report::text::{count, duration, safe, width, wrap};
 
 /// The end of an inspection.
 pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -13,7 +14,7 @@ pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
     let messages = report.inputs.messages;
     if messages == 0 && report.queues.is_empty() {
         let text = "no such queue is there";
-        return writeln!(out, "{} {text}{}", "no evidence:".strong(), exit(view));
+        return last(Status::NoEvidence, text, view, out);
     }
     if messages == 0 {
         let text = "no messages are queued: nothing waits, and no worker holds any";
@@ -28,18 +29,12 @@ pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
         count(messages)
     );
     match report.verdict.status {
-        Status::Broken => writeln!(out, "{} {figures}{}", "✗ broken:".broken(), exit(view)),
-        Status::Damaged => {
-            writeln!(out, "{} {figures}{}", "! damaged:".by_severity(Severity::Warning), exit(view))
+        Status::Unproven => unproven(report, false, view, out),
+        Status::Healthy | Status::NoEvidence => {
+            let text = format!("each of {} carries a context that can be read", plural(messages, "message"));
+            last(Status::Healthy, &text, view, out)
         }
-        Status::Unproven => unproven(report, view, out),
-        Status::Healthy | Status::NoEvidence => writeln!(
-            out,
-            "{} each of {} carries a context that can be read{}",
-            "✓ healthy:".intact(),
-            plural(messages, "message"),
-            exit(view)
-        ),
+        status => last(status, &figures, view, out),
     }
 }
 
@@ -65,7 +60,7 @@ pub fn diagnosed(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
     writeln!(out, "{}", parts.join("   "))?;
     figures(report, out)?;
     left_out(report, out)?;
-    verdict(report, view, out)
+    verdict(report, true, view, out)
 }
 
 /// The end of listening: how many traces are whole, the figures, the verdict.
@@ -101,7 +96,7 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
         writeln!(out, "{}", text.faint())?;
     }
     left_out(report, out)?;
-    verdict(report, view, out)
+    verdict(report, false, view, out)
 }
 
 /// What else was looked at.
@@ -150,33 +145,44 @@ fn figures(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn verdict(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+fn verdict(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let causes: Vec<_> = report
         .findings
         .iter()
         .filter(|finding| finding.severity < Severity::Note)
         .map(|finding| format!("{} ({})", finding.slug, count(finding.count)))
         .collect();
-    match report.verdict.status {
-        Status::Broken => writeln!(out, "{} {}{}", "✗ broken:".broken(), causes.join(", "), exit(view)),
-        Status::Damaged => writeln!(
-            out,
-            "{} {}{}",
-            "! damaged:".by_severity(Severity::Warning),
-            causes.join(", "),
-            exit(view)
-        ),
-        Status::Unproven => unproven(report, view, out),
-        Status::Healthy => {
-            writeln!(out, "{} {}{}", "✓ healthy:".intact(), in_words(report), exit(view))
+    let status = report.verdict.status;
+    match status {
+        Status::Unproven => unproven(report, with_trees, view, out),
+        Status::Broken | Status::Damaged => last(status, &causes.join(", "), view, out),
+        Status::Healthy => last(status, in_words(report), view, out),
+        Status::NoEvidence => {
+            last(status, "there is nothing to judge: no messages, no spans, no results", view, out)
         }
-        Status::NoEvidence => writeln!(
-            out,
-            "{} there is nothing to judge: no messages, no spans, no results{}",
-            "no evidence:".strong(),
-            exit(view)
-        ),
     }
+}
+
+/// Writes the verdict, with the exit code behind it or, where there is no room,
+/// below it.
+fn last(status: Status, text: &str, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let (mark, painted) = match status {
+        Status::Broken => ("✗ broken:", "✗ broken:".broken()),
+        Status::Damaged => ("! damaged:", "! damaged:".by_severity(Severity::Warning)),
+        Status::Unproven => ("? unproven:", "? unproven:".by_severity(Severity::Warning)),
+        Status::Healthy => ("✓ healthy:", "✓ healthy:".intact()),
+        Status::NoEvidence => ("no evidence:", "no evidence:".strong()),
+    };
+    let indent = width(mark) + 1;
+    write!(out, "{painted} ")?;
+    let lines = wrap(text, view.width.saturating_sub(indent));
+    write!(out, "{}", lines.join(&format!("\n{:indent$}", "")))?;
+    let exit = exit(view);
+    let taken = indent + lines.last().map_or(0, |line| width(line));
+    if taken + width(&exit) > view.width {
+        return writeln!(out, "\n{:indent$}{}", "", exit.trim_start());
+    }
+    writeln!(out, "{exit}")
 }
 
 /// What was found healthy: of what was not seen nothing is said.
@@ -189,33 +195,36 @@ fn in_words(report: &Report) -> &'static str {
 }
 
 /// Writes what could not be told, with what would tell it, and the verdict.
-fn unproven(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    const HANGING: usize = 11;
-    let columns = view.width.saturating_sub(HANGING);
+fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    const LABEL: usize = 11;
     for gap in &report.verdict.unproven {
+        if view.verbosity > Verbosity::Quiet {
+            trees::unproven(report, gap.reason, with_trees, view, out)?;
+        }
         let what = match gap.count {
             0 => gap.what.to_owned(),
             number => format!("{} {}", plural(number, "hand-off"), gap.what),
         };
-        for (mark, text) in [("? ", what.as_str()), ("  to know  ", gap.needs)] {
-            for (line, text) in wrap(text, columns).into_iter().enumerate() {
-                let mark = if line == 0 { mark } else { "" };
-                let indent = if mark.is_empty() { HANGING } else { mark.len() };
-                writeln!(out, "{mark:<indent$}{text}")?;
-            }
+        for line in wrap(&what, view.width.saturating_sub(2)) {
+            writeln!(out, "  {line}")?;
+        }
+        let mut label = "to know";
+        if let Some(command) = gap.command {
+            writeln!(out, "  {label:<LABEL$}{}", command.code())?;
+            label = "";
+        }
+        for line in wrap(gap.needs, view.width.saturating_sub(2 + LABEL)) {
+            writeln!(out, "  {label:<LABEL$}{line}")?;
+            label = "";
         }
     }
     let Inputs { handoffs, handoffs_whole: whole, .. } = report.inputs;
     let text = if handoffs == 0 {
-        "nothing is wrong in what was seen".to_owned()
+        "nothing wrong was seen".to_owned()
     } else {
-        format!(
-            "nothing is wrong in what was seen, and {} of {} hand-offs were seen whole",
-            count(whole),
-            count(handoffs)
-        )
+        format!("nothing wrong was seen, and {} of {} hand-offs whole", count(whole), count(handoffs))
     };
-    writeln!(out, "{} {text}{}", "? unproven:".by_severity(Severity::Warning), exit(view))
+    last(Status::Unproven, &text, view, out)
 }
 
 /// What the report could not look at, which limits what it says.
