@@ -76,7 +76,7 @@ fn a_report_that_breaks_the_schema_is_told() {
 fn exit_codes_are_those_of_the_promise() {
     let code = |args: &[&str]| tracelink(args).status.code();
     let (broken, damaged, whole) =
-        (case("no_producer_instrumentation"), case("service_name_collision"), case("healthy_auto"));
+        (case("no_producer_instrumentation"), case("zero_code_same_service_name_env"), case("healthy_auto"));
     assert_eq!(code(&["diagnose", &whole]), Some(0));
     assert_eq!(code(&["diagnose", &broken]), Some(1));
     assert_eq!(code(&["diagnose", &broken, "--fail-on", "never"]), Some(0));

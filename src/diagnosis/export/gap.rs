@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::FxHashSet;
-
 use crate::diagnosis::rule::Known;
 use crate::evidence::{Process, SpanKey, StoredSpan, Trace};
 use crate::model::{ParentOrigin, SpanId, SpanKind};
@@ -15,7 +13,7 @@ pub fn missing_local_parents<'t>(
     known: &Known<'_>,
 ) -> BTreeMap<(&'t str, Option<&'t str>), LocalGap<'t>> {
     let entries = trace.spans.iter().filter(|span| is_entry(span));
-    let came_in: FxHashSet<_> = entries.filter_map(|span| span.parent).collect();
+    let came_in: BTreeSet<_> = entries.filter_map(|span| span.parent).collect();
     let is_of_another = |parent: SpanId| {
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         came_in.contains(&parent) || !known.evidence.tasks.carrying(key).is_empty()

@@ -54,6 +54,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let mut did_not_sample =
         |sender: SpanKey| *unsampled.entry(sender).or_insert_with(|| sender_did_not_sample(sender, known));
     let made_up = known.made_up_parents(trace.id);
+    let mut over = BTreeMap::new();
+    let mut is_over = |sender: SpanKey| *over.entry(sender).or_insert_with(|| has_ended(sender, known));
     for span in &trace.spans {
         let Some(parent) = span.parent else { continue };
         if made_up.iter().any(|made_up| made_up.child.parent == Some(parent)) {
@@ -73,8 +75,9 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let is_said = span.parent_origin == ParentOrigin::Remote;
         // Without the message, the sender may have chosen not to export it.
         let is_sampled = sampling_of(key, known).any(|sampling| sampling == Sampling::Sampled);
-        let mut occurrence = if may_be_open(trace, span, key, known) { open() } else { Occurrence::likely() };
-        if !has_ended(key, known) {
+        let mut occurrence =
+            if !is_over(key) && may_be_open(trace, span, key, known) { open() } else { Occurrence::likely() };
+        if !is_over(key) {
             occurrence = occurrence.unless(
                 slug::PARENT_NOT_ENDED,
                 "a request or a task that hands its own context over may still be open, or never ended",
@@ -128,7 +131,7 @@ fn may_be_open(trace: &Trace, span: &StoredSpan, sender: SpanKey, known: &Known<
             || contexts.any(|found| !found.is_flat_header())
             || known.hands_over_entries()
     };
-    is_recent && by_hand() && !has_ended(sender, known)
+    is_recent && by_hand()
 }
 
 /// Whether a task handed the context over that is known to be done.

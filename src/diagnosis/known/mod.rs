@@ -64,9 +64,9 @@ pub struct Known<'e> {
     paired: OnceCell<FxHashSet<SpanKey>>,
     readers: OnceCell<BTreeSet<(&'e str, Format)>>,
     inside_runs: OnceCell<Vec<InsideRuns<'e>>>,
-    made_up: RefCell<FxHashMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,
+    made_up: RefCell<BTreeMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,
     /// What was filed of the traces that were looked at.
-    filed: RefCell<FxHashMap<TraceId, Rc<Filed<'e>>>>,
+    filed: RefCell<BTreeMap<TraceId, Rc<Filed<'e>>>>,
 }
 
 /// The spans of one trace that diagnoses look for.
