@@ -2,12 +2,15 @@
 //! `INSTA_UPDATE=always cargo test --test human`, and look at them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tracelink::bundle::{Reading, read_evidence};
-use tracelink::diagnosis::{Listing, report};
-use tracelink::evidence::Evidence;
+use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::evidence::{Evidence, Intake, Moment};
+use tracelink::live::Plan;
 use tracelink::report::text::count;
 use tracelink::report::{FormatName, Subject, Verbosity, View};
+use tracelink::wire::otlp::decode_json;
 
 fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
@@ -316,4 +319,37 @@ fn a_long_note_is_told_to_its_end() {
     fits(&text, 60);
     let notes: Vec<_> = text.lines().filter(|line| line.starts_with("note[")).collect();
     assert!(notes.iter().all(|line| !line.ends_with('…')), "{text}");
+}
+
+/// A sender whose spans come late: what was said is taken back, and the hand-off is
+/// drawn as it is.
+#[test]
+fn what_is_mended_is_drawn() {
+    let seconds = |seconds| Moment::at(Duration::from_secs(seconds));
+    let mut watch = Watch::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
+    let mut writer = FormatName::Human.writer();
+    let mut hear = |watch: &mut Watch, spans: serde_json::Value, at: u64| {
+        watch.set_time(seconds(at));
+        let mut intake = Intake::new(&mut watch.evidence);
+        intake.next_request();
+        decode_json(spans.to_string().as_bytes(), &mut intake).expect("a request");
+        let events = watch.round(seconds(at + 9), Pace { shown: 10, again: 100, thorough: true });
+        let view = View { width: 80, verbosity: Verbosity::Normal, broker: None, exit_code: 0 };
+        let mut out = Vec::new();
+        writer.traces_a_round();
+        writer.events(&events, 0, &view, &mut out).expect("writes to memory");
+        String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).expect("UTF-8")
+    };
+    let run = of(API, (3, 2), RUN, 9, Some(("d580ee63-5e29-49b3-aef9-d4937b4c5aea", "run")));
+    let before = hear(&mut watch, request("order-worker", &[run]), 1);
+    assert!(before.contains("error[TL502]"), "{before}");
+    let after = hear(&mut watch, published(), 11);
+    let (_, mended) =
+        after.split_once("✓ resolved: parent-not-exported[TL502]").unwrap_or_else(|| panic!("{after}"));
+    assert!(
+        mended.contains("✓ POST /orders → process_order") && mended.contains("run/process_order"),
+        "{after}"
+    );
+    fits(&after, 80);
+    insta::assert_snapshot!(after);
 }

@@ -9,7 +9,7 @@ use super::paint::Paint;
 use super::{findings, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
 use crate::report::format::{Verbosity, View};
-use crate::report::text::{count, safe};
+use crate::report::text::{count, safe, wrap};
 
 /// Writes events for people, and remembers what was told.
 #[derive(Debug, Default)]
@@ -74,7 +74,7 @@ impl Live {
                 // The traces that showed it are shown again, mended.
                 self.just_shown.clear();
                 if self.told.remove(&finding.id) {
-                    resolved(finding, out)?;
+                    resolved(finding, view, out)?;
                 }
                 Ok(())
             }
@@ -130,13 +130,13 @@ impl Live {
     }
 }
 
-fn resolved(finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+fn resolved(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let mark = "✓ resolved:";
     let what = format!("{}[{}]", finding.slug, finding.code);
-    writeln!(
-        out,
-        "{} {} {}\n",
-        "✓ resolved:".intact(),
-        what.strong(),
-        format!("does not hold any more: {}", safe(&finding.message)).faint()
-    )
+    writeln!(out, "{} {}", mark.intact(), what.strong())?;
+    let text = format!("does not hold any more: {}", safe(&finding.message));
+    for line in wrap(&text, view.width.saturating_sub(2)) {
+        writeln!(out, "  {}", line.faint())?;
+    }
+    writeln!(out)
 }
