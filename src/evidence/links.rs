@@ -31,15 +31,18 @@ impl Evidence {
         own.clone().any(is_unknown) || own.chain(below).any(|link| self.is_senders(link))
     }
 
-    /// Whether a message carries this context, or something was published in its
-    /// trace.
+    /// Whether a message carries this context, or its trace is one of a request, a
+    /// publish or a run.
     fn is_senders(&self, link: &SpanContext) -> bool {
         let key = ContextKey { trace_id: link.trace_id, span_id: link.span_id };
-        let publishes = |trace: &Trace| {
+        let may_send = |trace: &Trace| {
             let is_large = trace.spans.len() > LOOKED_THROUGH;
-            is_large || trace.spans.iter().any(|span| span.kind == SpanKind::Producer)
+            let is_on_the_way = |span: &StoredSpan| {
+                matches!(span.kind, SpanKind::Producer | SpanKind::Server | SpanKind::Consumer)
+            };
+            is_large || trace.spans.iter().any(is_on_the_way)
         };
-        !self.tasks.carrying(key).is_empty() || self.spans.trace(link.trace_id).is_some_and(publishes)
+        !self.tasks.carrying(key).is_empty() || self.spans.trace(link.trace_id).is_some_and(may_send)
     }
 
     /// Whether a span that continues a context is another task's: it names that
