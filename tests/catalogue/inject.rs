@@ -160,6 +160,10 @@ fn tl104_context_lost_just_outside_of_the_request() {
     let after = || beside(&uneven, |start| start + 70);
     says(after(), "context-lost-before-publish", (Error, Likely));
     says(beside(&uneven.map(|start| start + 500), |start| start - 4), "context-lost-before-publish", Error);
+    // The first publish of a process imports and connects, and comes late.
+    let cold = |others: u64| beside(&uneven, move |start| start + if start == 0 { 1_000 } else { others });
+    says(cold(70), "context-lost-before-publish", (Error, Likely));
+    is_silent(cold(700), "context-lost-before-publish");
     // The hand-off's trace has no request in it.
     let stations = after().report().handoffs.into_iter().next().expect("a hand-off").stations;
     assert_eq!(stations.get(tracelink::model::Station::Request), tracelink::model::StationState::NotSeen);

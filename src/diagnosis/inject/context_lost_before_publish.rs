@@ -25,7 +25,9 @@ diagnosis! {
     /// Or it is a root just outside of a request, a little before the SERVER span
     /// begins or after it ends, and so are all others of the task, each beside a
     /// request of its own, closer than chance would put them: a streaming
-    /// response, a middleware outside the instrumentation, a listener.
+    /// response, a middleware outside the instrumentation, a listener. The first
+    /// of them may be late, since a process imports and connects when it first
+    /// publishes.
     ///
     /// ## How to fix it
     /// Carry the context over:
@@ -106,15 +108,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 /// A publish beside its request: the request's span began later, or is over.
 fn outside(producer: SpanRef<'_>, beside: Beside<'_>) -> Occurrence {
-    let Beside { side, within, requests, publishes, route } = beside;
+    let Beside { side, within, late_first, requests, publishes, route } = beside;
     let when = match side {
         Side::Before => "before the start",
         Side::After => "after the end",
     };
     let paired = format!(
-        "{requests} requests{}, {publishes} publishes of this task, each a root within {} ms {when} of one",
+        "{requests} requests{}, {publishes} publishes of this task, each a root within {} ms {when} of one{}",
         route.map(|route| format!(" to {route}")).unwrap_or_default(),
         within.as_millis().max(1),
+        late_first
+            .map(|late| format!(", but for the first, which came after {} ms", late.as_millis()))
+            .unwrap_or_default(),
     );
     Occurrence::likely()
         .variant("outside")

@@ -21,6 +21,8 @@ use crate::model::{SpanKind, Timestamp, TraceId};
 const PAIRS: usize = 3;
 /// What comes later than this is not just outside of the request.
 const CLOSE: Duration = Duration::from_secs(2);
+/// The first publish of a process imports and connects, and may come this late.
+const COLD: Duration = Duration::from_secs(10);
 /// So many publishes of one task by each request, at most.
 const EACH: usize = 4;
 /// So many routes of a process are looked at, and so many tasks that are published.
@@ -45,8 +47,10 @@ pub enum Side {
 #[derive(Clone, Copy, Debug)]
 pub struct Beside<'e> {
     pub side: Side,
-    /// How far the farthest of them lies.
+    /// How far the farthest of them lies, a late first one aside.
     pub within: Duration,
+    /// How far the first one lies, where it came later than all others.
+    pub late_first: Option<Duration>,
     pub requests: usize,
     pub publishes: usize,
     /// The route, where all of these requests are of one.
@@ -147,8 +151,9 @@ fn beside_which<'e>(
         let well: Vec<_> = requests.iter().filter(|request| request.answered_well).copied().collect();
         let sets = if well.len() < requests.len() { vec![well, requests] } else { vec![requests] };
         sets.into_iter().find_map(|requests| {
-            let (side, within) = fit(&published, requests.clone())?;
-            Some(Beside { side, within, requests: requests.len(), publishes: published.len(), route })
+            let Fit { side, within, late_first } = fit(&published, requests.clone())?;
+            let (requests, publishes) = (requests.len(), published.len());
+            Some(Beside { side, within, late_first, requests, publishes, route })
         })
     })
 }
@@ -160,9 +165,17 @@ fn first_run(evidence: &Evidence, producer: SpanKey) -> Option<Timestamp> {
     runs.iter().filter_map(|key| evidence.spans.get(*key)).map(|run| run.span.start).min()
 }
 
+/// On which side of its requests a task's roots lie, and how close.
+#[derive(Clone, Copy)]
+struct Fit {
+    side: Side,
+    within: Duration,
+    late_first: Option<Duration>,
+}
+
 /// On which side of these requests the roots lie, and how close, where chance
 /// would not put them so.
-fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<(Side, Duration)> {
+fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<Fit> {
     if requests.len() < PAIRS {
         return None;
     }
@@ -171,11 +184,46 @@ fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<(Side, Duration
             Side::After => (request.end, request.start),
             Side::Before => (request.start, request.end),
         });
-        let distances = distances(roots, &requests, side)?;
+        let all = Pairing { roots, requests: &requests, side };
+        let found = all.closeness(all, ACCIDENT).map(|within| Fit { side, within, late_first: None });
+        found.or_else(|| all.fit_but_for_the_first())
+    })
+}
+
+/// Roots and the requests beside which they may lie.
+#[derive(Clone, Copy)]
+struct Pairing<'a, 'e> {
+    roots: &'a [Root],
+    requests: &'a [Request<'e>],
+    side: Side,
+}
+
+impl Pairing<'_, '_> {
+    /// The fit of all but the first publish, where that is late.
+    fn fit_but_for_the_first(self) -> Option<Fit> {
+        let (first, caller) = (self.roots.first()?, self.requests.first()?);
+        let is_after = self.side == Side::After && first.start > caller.end;
+        let late = is_after.then(|| first.start.since(caller.end))?;
+        let each = self.roots.len() / self.requests.len();
+        let roots = self.roots.get(each.max(1)..)?;
+        let requests = if each == 0 { self.requests } else { &self.requests[1..] };
+        // It is a second look at the same evidence.
+        let within = Self { roots, requests, side: self.side }.closeness(self, ACCIDENT / 2.0)?;
+        (late > within && late <= COLD).then_some(Fit { side: self.side, within, late_first: Some(late) })
+    }
+
+    /// How far the farthest of the roots lies from its request, where each is close
+    /// to one and chance would not put so many of `all` there.
+    fn closeness(self, all: Pairing<'_, '_>, accident: f64) -> Option<Duration> {
+        if self.roots.is_empty() || self.requests.is_empty() {
+            return None;
+        }
+        let distances = distances(self.roots, self.requests, self.side)?;
         let within = *distances.last()?;
         let is_close = !within.is_zero() && within <= CLOSE;
-        (is_close && !is_by_chance(roots, &requests, side, &distances)).then_some((side, within))
-    })
+        let alone = self.roots.len().min(self.requests.len());
+        (is_close && !is_by_chance(all, &distances, alone, accident)).then_some(within)
+    }
 }
 
 /// How far each root lies from its request, the closest first: as many for each,
@@ -222,8 +270,9 @@ fn distances(roots: &[Root], requests: &[Request<'_>], side: Side) -> Option<Vec
 }
 
 /// Whether roots that have nothing to do with the requests may lie so: the chance
-/// that each falls as close to one as the farthest does.
-fn is_by_chance(roots: &[Root], requests: &[Request<'_>], side: Side, distances: &[Duration]) -> bool {
+/// that each of so many falls as close to one as the farthest does.
+fn is_by_chance(all: Pairing<'_, '_>, distances: &[Duration], alone: usize, accident: f64) -> bool {
+    let Pairing { roots, requests, side } = all;
     let mut of_roots: Vec<_> = roots.iter().map(|root| root.start).collect();
     let mut of_requests: Vec<_> = requests.iter().map(|request| request.start).collect();
     if is_even(&mut of_roots) && is_even(&mut of_requests) {
@@ -254,8 +303,7 @@ fn is_by_chance(roots: &[Root], requests: &[Request<'_>], side: Side, distances:
     }
     let total = last.millis_since(first);
     let share = if total > 0.0 { covered / total } else { 1.0 };
-    let alone = i32::try_from(roots.len().min(requests.len())).unwrap_or(i32::MAX);
-    share.powi(alone) > ACCIDENT
+    share.powi(i32::try_from(alone).unwrap_or(i32::MAX)) > accident
 }
 
 #[cfg(test)]
@@ -275,7 +323,7 @@ mod tests {
             trace: TraceId::default(),
         };
         let roots: Vec<_> = roots.iter().map(|start| Root { start: at(*start), run: None }).collect();
-        fit(&roots, requests.iter().map(request).collect()).map(|(side, _)| side)
+        fit(&roots, requests.iter().map(request).collect()).map(|fit| fit.side)
     }
 
     #[test]
@@ -287,6 +335,10 @@ mod tests {
         assert_eq!(fits(&requests[..3], &[20, 30, 1_320, 1_330, 2_020, 2_040]), Some(Side::After));
         // One of four published nothing.
         assert_eq!(fits(&requests, &[60, 2_050, 4_080]), Some(Side::After));
+        // The first publish of a process imports and connects.
+        assert_eq!(fits(&requests, &[1_250, 1_360, 2_050, 4_080]), Some(Side::After));
+        assert_eq!(fits(&requests[1..], &[1_990, 2_030, 4_040]), Some(Side::After));
+        assert_eq!(fits(&requests[1..], &[1_990, 2_550, 5_080]), None);
         // One that lies far from all.
         assert_eq!(fits(&requests, &[60, 1_360, 2_050, 3_500]), None);
         // Inside of the requests it is another matter.
