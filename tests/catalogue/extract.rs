@@ -151,6 +151,18 @@ fn tl308_fabricated_parent() {
         .span(run(0xaa, 0xb2).under(0xb1).remote())
         .span(step(0xfa).at(2_100, 2_200).remote().numbered(0xb5));
     says(inside, "fabricated-parent", Error);
+    // The same, where the message was taken before a look saw it.
+    let unseen = |request: bool| {
+        let scene = if request { Scene::default().span(server()) } else { Scene::default() };
+        scene
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(run(0xaa, 0xb2).under(0xb1).remote())
+            .span(step(0xfa).at(2_100, 2_200).remote().numbered(0xb5))
+    };
+    says(unseen(true), "fabricated-parent", Error);
+    is_silent(unseen(true), "parent-not-exported");
+    // The request has not ended: the task may follow what is above it.
+    is_silent(unseen(false), "fabricated-parent");
     // A step that the worker lost is its own.
     is_silent(sent().span(step(0xfa).local()), "fabricated-parent");
     // What the sender did not export may be anybody's.

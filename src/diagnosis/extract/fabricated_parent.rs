@@ -14,7 +14,8 @@ diagnosis! {
     /// The parent of a CONSUMER span, or of one whose flags say that its parent is
     /// remote, is in no message and was never exported, while the span that the
     /// message of the trace names was; and no other run of the message is there, or
-    /// the span lies in that run.
+    /// the span lies in that run. Where the message was not seen, it lies in the run
+    /// that follows the PRODUCER span, above which nothing is missing.
     ///
     /// ## How to fix it
     /// Let the propagator make the context out of what the message carries:
@@ -46,7 +47,11 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .service(made_up.child.service())
             .quote(made_up.sighting().map(|(message, sighting)| quote::sighting(message, sighting)))
             .quote(Quote {
-                note: "the message names it".to_owned(),
+                note: match made_up.sighting() {
+                    Some(_) => "the message names it",
+                    None => "it published the task, and the run follows it",
+                }
+                .to_owned(),
                 ..quote::span(SpanRef { trace, span: made_up.sender })
             })
             .quote(quote::span(SpanRef { trace, span: made_up.child }))

@@ -24,7 +24,10 @@ pub struct MadeUp<'t> {
     /// The span that the message names.
     pub sender: &'t StoredSpan,
     pub task_id: &'t str,
-    message: &'t Message,
+    task: &'t str,
+    /// Nothing, where it was taken before a look saw it, and the run's own parent
+    /// shows what it named.
+    message: Option<&'t Message>,
 }
 
 impl<'t> MadeUp<'t> {
@@ -32,11 +35,12 @@ impl<'t> MadeUp<'t> {
     pub fn sighting(&self) -> Option<(&'t Message, &'t Sighting)> {
         let names_it =
             |found: &&Sighting| found.context().is_some_and(|context| context.span_id == self.sender.id);
-        Some((self.message, self.message.contexts.iter().find(names_it)?))
+        let message = self.message?;
+        Some((message, message.contexts.iter().find(names_it)?))
     }
 
     pub fn task(&self) -> Option<&'t str> {
-        Some(&*self.message.task).filter(|task| !task.is_empty())
+        Some(self.task).filter(|task| !task.is_empty())
     }
 }
 
@@ -68,6 +72,9 @@ pub(super) fn made_up_parents<'t>(
         .flat_map(|sender| tasks.carrying(key(sender.id)).iter().map(move |id| (sender, id)))
         .filter_map(|(sender, id)| Some((sender, tasks.get(id)?)))
         .collect();
+    let producers = trace.spans.iter().filter(|span| span.kind == SpanKind::Producer);
+    let of_unseen = producers.filter_map(|sender| Some((sender, tasks.get(sender.task_id()?)?)));
+    senders.extend(of_unseen.filter(|(_, task)| task.messages.is_empty()));
     senders.sort_by_key(|(sender, task)| (sender.start, sender.id, &task.id));
     senders.truncate(SENDERS);
     let mut seen = BTreeSet::new();
@@ -77,8 +84,13 @@ pub(super) fn made_up_parents<'t>(
             continue;
         }
         made_up.extend(senders.iter().find_map(|(sender, task)| {
-            let message = message_of(child, sender, task, evidence)?;
-            Some(MadeUp { child, sender, task_id: &task.id, message })
+            let message = match message_of(child, sender, task, evidence) {
+                Some(message) => Some(message),
+                None => {
+                    is_beside_what_its_run_follows(child, sender, task, trace, evidence).then_some(None)?
+                }
+            };
+            Some(MadeUp { child, sender, task_id: &task.id, task: task.name(evidence), message })
         }));
     }
     made_up
@@ -116,11 +128,43 @@ fn message_of<'t>(
     handoffs.find_map(|handoff| {
         let is_the_run = handoff.consumers.iter().any(|run| std::ptr::eq(run.span, child));
         let has_no_run = named.is_none() && handoff.consumers.is_empty() && handoff.was_consumed();
-        // Beside the run, of its own process and in its time.
-        let is_inside = |run: &SpanRef<'_>| {
-            run.span.process == child.process && run.span.start <= child.start && child.end <= run.span.end
-        };
-        let is_of_the_run = named.is_none() && handoff.consumers.iter().any(is_inside);
+        let is_of_the_run = named.is_none() && handoff.consumers.iter().any(|run| is_inside(child, run));
         handoff.message().filter(names_sender).filter(|_| is_the_run || has_no_run || is_of_the_run)
     })
+}
+
+/// Whether a span lies within a run, of its own process and in its time.
+fn is_inside(child: &StoredSpan, run: &SpanRef<'_>) -> bool {
+    run.span.process == child.process && run.span.start <= child.start && child.end <= run.span.end
+}
+
+/// Whether a span lies in a run whose message was not seen, and which follows the
+/// sender. What the message named is known then, and so is all that is above it:
+/// a span that did not arrive is none of the sender's callers.
+fn is_beside_what_its_run_follows(
+    child: &StoredSpan,
+    sender: &StoredSpan,
+    task: &Task,
+    trace: &Trace,
+    evidence: &Evidence,
+) -> bool {
+    let follows = |run: &SpanRef<'_>| run.span.parent == Some(sender.id) && is_inside(child, run);
+    child.task_id().is_none()
+        && task.messages.is_empty()
+        && task.handoffs(evidence).iter().any(|handoff| handoff.consumers.iter().any(follows))
+        && is_known_to_its_root(sender, trace)
+}
+
+fn is_known_to_its_root(span: &StoredSpan, trace: &Trace) -> bool {
+    /// No request is as deep; a circle of parents ends here.
+    const DEEPEST: usize = 256;
+    let mut above = Some(span);
+    for _ in 0..DEEPEST {
+        match above.map(|span| span.parent) {
+            Some(Some(parent)) => above = trace.get(parent),
+            Some(None) => return true,
+            None => return false,
+        }
+    }
+    false
 }
