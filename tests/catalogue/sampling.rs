@@ -26,6 +26,14 @@ fn tl401_not_sampled() {
     });
     says(ratio, "not-sampled", Note);
     is_silent(healthy(), "not-sampled");
+    // The sampled ones were taken before a look saw them; their spans are there.
+    let taken = |origin: &str| {
+        let run = run(0xcc, 0xc2).under(0xc1).remote().text("messaging.message.id", "t9");
+        let sent = producer(0xcc, 0xc1).text("messaging.message.id", "t9");
+        unsampled(1).span(sent).span(run.text("celery.hostname", origin))
+    };
+    says(taken("gen7@web-1"), "not-sampled", Note);
+    says(taken("gen8@web-1"), "not-sampled", Warning);
 }
 
 /// Twelve tasks, of which the worker kept those that `keeps` says.

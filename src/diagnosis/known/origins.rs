@@ -16,6 +16,9 @@ pub struct Origins<'e> {
     with_context: FxHashSet<(&'e str, &'e str, &'e str)>,
     /// The origins of messages that say that beat sent them.
     beats: FxHashSet<&'e str>,
+    /// By origin: how many of its messages were not seen, and are known to have
+    /// been sampled since the span that published them was exported.
+    exported: FxHashMap<&'e str, u64>,
 }
 
 /// The messages of one origin. Retries, and messages that a task published, do
@@ -37,6 +40,14 @@ impl<'e> Origins<'e> {
         for class in evidence.census.classes() {
             if let Some(example) = class.examples.first() {
                 origins.count(&example.broker, &example.message, class.count);
+            }
+        }
+        for task in evidence.tasks.iter().filter(|task| task.messages.is_empty()) {
+            let is_exported = task.producers.iter().any(|key| evidence.spans.get(*key).is_some());
+            let runs = task.consumers.iter().filter_map(|key| evidence.spans.get(*key));
+            let mut senders = runs.filter_map(|run| run.span.detail().celery_hostname.as_deref());
+            if let Some(origin) = senders.find(|sender| is_exported && is_publisher(sender)) {
+                *origins.exported.entry(origin).or_default() += 1;
             }
         }
         origins
@@ -69,6 +80,12 @@ impl<'e> Origins<'e> {
 
     pub fn tally(&self, broker: &str, origin: &str) -> Tally {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
+    }
+
+    /// How many messages of this origin were not seen, and are known by their
+    /// exported PRODUCER spans to have been sampled.
+    pub fn exported(&self, origin: &str) -> u64 {
+        self.exported.get(origin).copied().unwrap_or_default()
     }
 
     fn prefix(&self, broker: &str, origin: &str) -> &'e str {

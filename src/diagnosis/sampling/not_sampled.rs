@@ -15,8 +15,9 @@ diagnosis! {
     /// trace then. Where all messages of a producer are unsampled
     /// it is a warning: tracing is switched off there, knowingly or not, or a ratio
     /// left them out. How likely that is, is said: one trace in ten leaves three of
-    /// three unsampled in 73 of 100 cases. Where some are sampled it is a ratio by
-    /// choice, and a note that says which.
+    /// three unsampled in 73 of 100 cases. Where some are sampled, by their messages
+    /// or by the exported spans that published them, it is a ratio by choice, and a
+    /// note that says which.
     ///
     /// ## How to fix it
     /// ```sh
@@ -58,7 +59,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     let origin = message.origin.as_deref().unwrap_or_default();
-    let tally = known.origins().tally(&delivery.broker, origin);
+    let mut tally = known.origins().tally(&delivery.broker, origin);
+    // A message that was taken before a look saw it shows in the span that sent it.
+    tally.sampled += known.origins().exported(origin);
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
