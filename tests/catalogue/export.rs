@@ -219,6 +219,13 @@ fn tl505_to_511_the_receivers_doors() {
     says(Scene::default().received("http-on-grpc-port"), "http-on-grpc-port", Error);
     says(Scene::default().received("tls-on-plain-port"), "tls-on-plain-port", (Error, Likely));
     says(Scene::default().listened(30), "nothing-received", Error);
+    // No task ran, as no worker can take the message: that is told, and why.
+    let unreadable = || {
+        let message = message("t1").without("/properties/delivery_info");
+        queued(message).look(9_000, |look| look.worker()).listened(30)
+    };
+    says(unreadable(), "unreadable-message", Error);
+    is_silent(unreadable(), "nothing-received");
     for slug in [
         "grpc-on-http-port",
         "http-endpoint-without-path",

@@ -10,7 +10,8 @@ diagnosis! {
     ///
     /// ## What shows it
     /// Not one request at any of the receiver's ports, while no message says
-    /// that its sender samples nothing. From saved evidence: an empty
+    /// that its sender samples nothing, and some message was one that a worker can
+    /// take. From saved evidence: an empty
     /// `receiver.jsonl` beside the result of a task that ran.
     ///
     /// ## How to fix it
@@ -36,7 +37,8 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let receiver = &known.evidence.receiver;
-    if receiver.total() > 0 || known.has_spans() || known.origins().are_all_unsampled() {
+    let is_explained = || known.origins().are_all_unsampled() || is_nothing_readable(known);
+    if receiver.total() > 0 || known.has_spans() || is_explained() {
         return;
     }
     let occurrence = match receiver.listened {
@@ -59,4 +61,12 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     } else {
         occurrence.fix(export::export_here(endpoint::grpc(known)))
     });
+}
+
+/// Whether no task ran since no worker can take any of the messages: then the
+/// worker had nothing to send.
+fn is_nothing_readable(known: &Known<'_>) -> bool {
+    let mut messages = known.evidence.tasks.iter().flat_map(|task| &task.messages).peekable();
+    let were_seen = messages.peek().is_some();
+    were_seen && messages.all(|delivery| !delivery.message.missing.is_empty()) && known.ran().next().is_none()
 }
