@@ -141,7 +141,8 @@ fn what_is_saved_of_a_message_has_all_that_is_seen_of_it() {
     use tracelink::wire::snapshot::{Content, read_key};
 
     let read = |entry: &[u8]| -> Option<Message> {
-        let seen = Seen { queue: "q".into(), state: MessageState::Ready, index: None, priority: 0 };
+        let seen =
+            Seen { queue: "q".into(), state: MessageState::Ready, list: None, index: None, priority: 0 };
         let envelope = Envelope::decode(entry).ok()?;
         read_message(&envelope, &seen, ReadOptions::default(), &mut |name| name.into()).ok()
     };

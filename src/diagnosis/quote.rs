@@ -6,7 +6,10 @@ use crate::model::{Message, MessageState, Quote, Sighting, TaskResult};
 /// Where a message lies: `celery[3]`, or `unacked` with its task id.
 pub fn place(message: &Message) -> String {
     match (message.state, message.index) {
-        (MessageState::Ready, Some(index)) => format!("{}[{index}]", message.queue),
+        // The key under which it lies: a priority or a prefix may be part of it.
+        (MessageState::Ready, Some(index)) => {
+            format!("{}[{index}]", message.list.as_ref().unwrap_or(&message.queue))
+        }
         (MessageState::Ready, None) => message.queue.to_string(),
         (MessageState::Unacked | MessageState::Scheduled, _) => format!("unacked {}", message.id),
     }

@@ -441,6 +441,7 @@ mod tests {
             protocol: Protocol::Two,
             task: "pay".into(),
             id: "1".into(),
+            list: None,
             root_id: None,
             parent_id: None,
             group: None,

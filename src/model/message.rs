@@ -90,6 +90,8 @@ pub struct Message {
     pub state: MessageState,
     /// The priority step of its list; lower ones are consumed first.
     pub priority: u32,
+    /// The key of its list, where a prefix or a priority is part of it.
+    pub list: Option<Arc<str>>,
     /// Its index in the list, 0 being the newest; `None` in `unacked`.
     pub index: Option<u64>,
 }

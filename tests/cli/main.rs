@@ -425,3 +425,52 @@ fn a_thousand_queues_are_a_summary() {
     assert!(text.contains("1\u{a0}000 queues, 1\u{a0}000 ready"), "{text}");
     assert!(text.contains("… and 990 more queues: 990 ready"), "{text}");
 }
+
+/// A place that a quote names leads to something: a message of a list by its index,
+/// and a key in it.
+#[test]
+fn a_quoted_path_leads_to_a_key_that_is_there() {
+    let mut followed = 0;
+    for entry in std::fs::read_dir(root().join("fixtures/corpus")).expect("the corpus") {
+        let file = entry.expect("readable").path().join("redis.queued.jsonl");
+        let Ok(snapshot) = std::fs::read_to_string(&file) else { continue };
+        let output =
+            tracelink(&["inspect-queue", "--snapshot", file.to_str().expect("UTF-8"), "--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let quotes = report["findings"].as_array().expect("findings").iter();
+        for quote in quotes.flat_map(|finding| finding["evidence"].as_array().expect("quotes")) {
+            let at = quote["at"].as_str().expect("a place");
+            let Some((list, rest)) = at.split_once('[') else { continue };
+            let (index, path) = rest.split_once(']').expect("an index");
+            let message = message_at(&snapshot, list, index.parse().expect("a number"));
+            let mut place = message.unwrap_or_else(|| panic!("{}: no message at {at}", file.display()));
+            let mut names = path.split('.').skip(1);
+            // The body is opened in the test of bodies; its first part is a key.
+            if path.starts_with(".body") {
+                names = ".body".split('.').skip(1);
+            }
+            for name in names {
+                if let Value::String(text) = &place {
+                    let Ok(opened) = serde_json::from_str(text) else {
+                        // Such as the `repr` of a Python dict.
+                        assert!(text.contains(name), "{}: no `{name}` of {at} in {text}", file.display());
+                        break;
+                    };
+                    place = opened;
+                }
+                assert!(place.get(name).is_some(), "{}: `{name}` of {at} is not there", file.display());
+                place = place[name].clone();
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 60, "{followed}");
+}
+
+/// The message of that index in a list of a snapshot.
+fn message_at(snapshot: &str, list: &str, index: usize) -> Option<Value> {
+    let lines = snapshot.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let entries =
+        lines.filter(|line| line["key"] == list).find_map(|line| line["entries"].as_array().cloned())?;
+    serde_json::from_str(entries.get(index)?.as_str()?).ok()
+}

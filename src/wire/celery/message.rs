@@ -21,6 +21,8 @@ use crate::model::{Message, MessageState, NextTask, Part, Protocol};
 pub struct Seen {
     pub queue: Arc<str>,
     pub state: MessageState,
+    /// The key of its list, where that is not the queue's name.
+    pub list: Option<Arc<str>>,
     /// Its index in the list, 0 being the newest.
     pub index: Option<u64>,
     /// The priority step of the list; lower ones are consumed first.
@@ -113,6 +115,7 @@ pub fn read_message(
             state => state,
         },
         queue: Arc::clone(&seen.queue),
+        list: seen.list.clone(),
         index: seen.index,
         priority: seen.priority,
     })

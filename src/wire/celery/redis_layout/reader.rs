@@ -193,9 +193,10 @@ impl RedisReader {
 
     fn list(&mut self, name: &str, line: &KeyLine<'_>, entries: &[Bytes<'_>], sink: &mut impl BrokerSink) {
         let (queue, step) = self.queue_of(name, sink);
+        let list = (*queue != *name).then(|| sink.share(name));
         let mut messages = 0;
         let mut seen =
-            Seen { queue: Arc::clone(&queue), state: MessageState::Ready, index: None, priority: step };
+            Seen { queue: Arc::clone(&queue), state: MessageState::Ready, list, index: None, priority: step };
         for (index, entry) in (line.from..).zip(entries) {
             seen.index = Some(index);
             let digest = self.cache.as_ref().map(|cache| cache.digest((name, &*queue), entry));
@@ -264,7 +265,13 @@ impl RedisReader {
             }
         };
         let queue = self.queue_of_held(envelope, sink);
-        let seen = Seen { queue: Arc::clone(&queue), state: MessageState::Unacked, index: None, priority: 0 };
+        let seen = Seen {
+            queue: Arc::clone(&queue),
+            state: MessageState::Unacked,
+            list: None,
+            index: None,
+            priority: 0,
+        };
         self.message(envelope, &seen, name, digest, sink).then_some(queue)
     }
 
