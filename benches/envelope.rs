@@ -54,7 +54,13 @@ fn glance(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = SHAPES, sample_size = 1000)]
 fn whole(bencher: Bencher<'_, '_>, shape: &str) {
     let entry = message(shape);
-    let seen = Seen { queue: Arc::from("celery"), state: MessageState::Ready, index: Some(0), priority: 0 };
+    let seen = Seen {
+        queue: Arc::from("celery"),
+        state: MessageState::Ready,
+        list: None,
+        index: Some(0),
+        priority: 0,
+    };
     let name: Arc<str> = Arc::from("process_order");
     bencher.counter(BytesCount::of_str(&entry)).bench(|| {
         let envelope = Envelope::decode(black_box(entry.as_bytes())).expect("an envelope");
