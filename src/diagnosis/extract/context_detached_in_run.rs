@@ -16,7 +16,8 @@ diagnosis! {
     /// outside of runs: heartbeats and background threads work beside tasks, too.
     /// Most runs of the task have one, or they are so many that chance would not
     /// put them all inside. CLIENT roots do not count, since a worker's polling
-    /// makes dozens.
+    /// makes dozens. One root alone tells nothing where nothing tells the service's
+    /// processes apart and a task was run whose run was not seen: it may be of that.
     ///
     /// ## How to fix it
     /// Leave `context=` out: the run's span is current already.
@@ -49,6 +50,9 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             continue;
         }
         let Some(first) = group.roots.first() else { continue };
+        if group.in_runs < 2 && !first.span.process.is_identified() && misses_a_run(known) {
+            continue;
+        }
         let mut occurrence = Occurrence::likely();
         if group.in_runs < 2 {
             occurrence.confidence = Confidence::Possible;
@@ -68,6 +72,13 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         occurrence.tasks.extend(group.run.span.detail().task.as_deref().map(str::to_owned));
         found(occurrence);
     }
+}
+
+/// Whether a worker ran a task of which no run was seen: it did that work in a
+/// process that nothing is known of.
+fn misses_a_run(known: &Known<'_>) -> bool {
+    let tasks = known.ran().filter_map(|id| known.evidence.tasks.get(id));
+    tasks.flat_map(|task| task.handoffs(known.evidence)).any(|handoff| handoff.consumers.is_empty())
 }
 
 /// Whether so few of the runs have one that roots which have nothing to do with

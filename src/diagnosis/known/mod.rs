@@ -2,6 +2,7 @@
 
 mod beside;
 mod chance;
+mod filed;
 mod flow;
 mod made_up;
 mod origins;
@@ -10,6 +11,7 @@ mod paired;
 mod pushes;
 mod runs;
 mod schedule;
+mod services;
 mod silence;
 mod strays;
 mod ticks;
@@ -21,12 +23,12 @@ use std::rc::Rc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::evidence::{
-    Activity, Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task,
-    Trace,
+    Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
 };
-use crate::model::{Format, MissingParts, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp, TraceId};
+use crate::model::{Format, ParentOrigin, TaskStatus, Timestamp, TraceId};
 
 pub use beside::{Beside, Side};
+use filed::Filed;
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
 pub use made_up::MadeUp;
@@ -67,15 +69,6 @@ pub struct Known<'e> {
     made_up: RefCell<BTreeMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,
     /// What was filed of the traces that were looked at.
     filed: RefCell<BTreeMap<TraceId, Rc<Filed<'e>>>>,
-}
-
-/// The spans of one trace that diagnoses look for.
-#[derive(Default, Debug)]
-struct Filed<'e> {
-    /// A SERVER span below each span that has one.
-    servers: FxHashMap<SpanId, SpanRef<'e>>,
-    /// The hand-made consumer spans, by start.
-    by_hand: Vec<SpanRef<'e>>,
 }
 
 /// What is needed where no database that was looked at holds anything of Celery's.
@@ -291,21 +284,6 @@ impl<'e> Known<'e> {
         pushes::before(self.bare_pushes.get_or_init(|| pushes::bare_pushes(self.evidence)), taken)
     }
 
-    /// Services that serve requests and publish nothing that is seen, while tasks
-    /// run of which no sender was seen: what an API without an active instrumentor
-    /// of Celery looks like (TL101), and any other API too.
-    pub fn silent_publishers(&self) -> impl Iterator<Item = &'e str> {
-        let silent = self.services.iter().filter(|(_, service)| service.serves() && !service.produces());
-        silent.map(|(name, _)| *name)
-    }
-
-    /// What a message of this service lacks, where every message of it that was
-    /// seen lacks something without which no worker of Celery's can take it.
-    pub fn always_lacks(&self, service: &str) -> Option<MissingParts> {
-        let sent = self.flow().shapes.get(service)?;
-        (sent.whole == 0).then_some(sent.missing).filter(|missing| !missing.is_empty())
-    }
-
     /// The ids of the tasks that a worker ran, by their results.
     pub fn ran(&self) -> impl Iterator<Item = &'e str> + use<'e> {
         let was_run = |task: &&Task| {
@@ -330,63 +308,6 @@ impl<'e> Known<'e> {
     /// Whether any span was received at all.
     pub fn has_spans(&self) -> bool {
         !self.is_of_broker && self.evidence.spans.span_count() > 0
-    }
-
-    /// The services that publish or serve: those that do either, and those
-    /// that run no task while others do.
-    pub fn producer_side(&self) -> Vec<&'e str> {
-        let somebody_consumes = self.services.values().any(Service::consumes);
-        let is_producer = |service: &Service<'_>| {
-            service.serves() || service.produces() || (somebody_consumes && !service.consumes())
-        };
-        self.services.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
-    }
-
-    /// Services that sent a span before the broker of this hand-off had any worker:
-    /// an SDK is at work where tasks are published, not where they are run.
-    pub fn before_any_worker(&self, handoff: &Handoff<'_>) -> Vec<&'e str> {
-        let until = self.broker_of(handoff).and_then(Broker::without_worker_until);
-        let sent = |activity: &Activity| activity.first_end.is_some_and(|end| Some(end) <= until);
-        let services = self.services.iter().filter(|(_, service)| {
-            !service.consumes() && service.processes.iter().any(|(_, activity)| sent(activity))
-        });
-        services.map(|(name, _)| *name).collect()
-    }
-
-    /// Whether a service was seen to publish under the instrumentor.
-    pub fn instruments_celery(&self, service: &str) -> bool {
-        self.services.get(service).is_some_and(Service::produces)
-    }
-
-    /// Services that do work without a consumer span around it, and neither
-    /// serve nor publish: what a worker without an instrumentor looks like.
-    pub fn silent_workers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
-        self.services
-            .iter()
-            .filter(|(_, service)| {
-                !service.consumes()
-                    && !service.serves()
-                    && !service.produces()
-                    && service.total(|activity| activity.work_roots) > 0
-            })
-            .map(|(name, service)| (*name, service))
-    }
-
-    /// Processes like that, of services whose other processes run tasks, serve or
-    /// publish: a name that several programs share tells none of them.
-    pub fn silent_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
-        let does_more = |service: &&Service<'_>| service.consumes() || service.serves() || service.produces();
-        let processes = self.services.values().filter(does_more).flat_map(|service| {
-            let is_silent = |activity: &Activity| {
-                activity.consumers == 0
-                    && activity.servers == 0
-                    && activity.producers == 0
-                    && activity.work_roots > 0
-            };
-            let apart = service.processes.iter().filter(|(process, _)| process.is_identified());
-            apart.filter(move |(_, activity)| is_silent(activity))
-        });
-        processes.map(|(process, activity)| (*process, *activity))
     }
 
     /// The broker in which the message of a hand-off lies.
@@ -443,11 +364,6 @@ impl<'e> Known<'e> {
         self.flow().first_published
     }
 
-    /// Where a service publishes to, as far as its other tasks show it.
-    pub fn sends_of(&self, service: &str) -> Sends {
-        self.flow().sends.get(service).copied().unwrap_or_default()
-    }
-
     /// Whether results are kept of this task, so that one without a result is
     /// not finished.
     pub fn keeps_results_of(&self, task: &str) -> bool {
@@ -457,28 +373,5 @@ impl<'e> Known<'e> {
     /// The split of a ratio sampler in the workers, where there is one.
     pub fn ratio_split(&self) -> Option<RatioSplit> {
         self.flow().split
-    }
-}
-
-impl<'e> Filed<'e> {
-    fn of(evidence: &'e Evidence, id: TraceId) -> Self {
-        let mut filed = Self::default();
-        let Some(trace) = evidence.spans.trace(id) else { return filed };
-        for span in &trace.spans {
-            let found = SpanRef { trace, span };
-            if span.kind == SpanKind::Server
-                && let Some(parent) = span.parent
-            {
-                let below = filed.servers.entry(parent).or_insert(found);
-                if (span.start, span.id) < (below.span.start, below.span.id) {
-                    *below = found;
-                }
-            }
-            if span.kind == SpanKind::Consumer && !span.is_instrumented_run() {
-                filed.by_hand.push(found);
-            }
-        }
-        filed.by_hand.sort_by_key(by_start);
-        filed
     }
 }
