@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-#[allow(dead_code, reason = "other benches need more of it")]
 mod listener;
 
 use listener::Listener;

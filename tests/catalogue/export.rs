@@ -222,7 +222,7 @@ fn tl505_to_511_the_receivers_doors() {
     // No task ran, as no worker can take the message: that is told, and why.
     let unreadable = || {
         let message = message("t1").without("/properties/delivery_info");
-        queued(message).look(9_000, |look| look.worker()).listened(30)
+        queued(message).look(9_000, scene::Look::worker).listened(30)
     };
     says(unreadable(), "unreadable-message", Error);
     is_silent(unreadable(), "nothing-received");

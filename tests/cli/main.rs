@@ -369,9 +369,9 @@ fn a_named_queue_is_shown_alone() {
             tracelink(&[&["inspect-queue", "--snapshot", path, "--format", "json"], queues].concat());
         let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_valid(&schema(), &report, "a named queue");
-        let names: Vec<_> = report["queues"].as_array().expect("queues").iter().cloned().collect();
+        let queues = report["queues"].as_array().expect("queues");
         let names: Vec<_> =
-            names.iter().map(|queue| queue["name"].as_str().unwrap_or_default().to_owned()).collect();
+            queues.iter().map(|queue| queue["name"].as_str().unwrap_or_default().to_owned()).collect();
         (names, report["inputs"]["messages"].as_u64(), output.status.code(), stderr(&output))
     };
     let found = |names: &[&str], messages, code| {

@@ -11,8 +11,8 @@ pub fn assert_names_no_other_broker(report: &Report) {
     const SCHEMES: [&str; 6] =
         ["redis://", "rediss://", "redis+socket://", "sentinel://", "amqp://", "amqps://"];
     for finding in &report.findings {
-        let quoted: String =
-            finding.evidence.iter().map(|quote| format!("{} {}\n", quote.at, quote.text)).collect();
+        let quotes = finding.evidence.iter().map(|quote| format!("{} {}", quote.at, quote.text));
+        let quoted = quotes.collect::<Vec<_>>().join("\n");
         let other = finding.alternatives.iter().map(|other| &other.why);
         for line in finding.fix.iter().chain(&finding.needs).chain(other).chain([&finding.message]) {
             for scheme in SCHEMES.iter().filter(|scheme| line.contains(*scheme)) {
