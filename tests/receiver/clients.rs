@@ -162,7 +162,11 @@ fn an_sdk_that_meets_a_full_receiver_loses_nothing() {
     // What a request takes besides its bytes.
     const HELD: usize = CLIENTS * (EACH + (8 << 10));
     // What is left over is less than any request of the SDK.
-    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(HELD + 500)));
+    let house = House::with(|limits| {
+        limits.bodies = Arc::new(Budget::new(HELD + 500));
+        // The slow are not let go before the SDK has started, which is a minute at worst.
+        limits.patience = Duration::from_secs(120);
+    });
     for (number, (protocol, port)) in
         [("grpc", house.grpc.port()), ("http", house.http.port())].into_iter().enumerate()
     {

@@ -85,8 +85,7 @@ impl House {
 
     /// Waits until bodies in flight hold as many bytes.
     pub fn wait_for_bytes(&self, bytes: usize) {
-        // A Python SDK takes longer than ten seconds to start on a busy machine.
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(10);
         while self.budget.used() < bytes {
             let ended = &self.book.told().ended;
             assert!(Instant::now() < deadline, "{} bytes, {ended:?}", self.budget.used());
