@@ -34,7 +34,7 @@ impl Book {
     /// Waits until as many requests ended in this way.
     pub fn wait(&self, outcome: Outcome, count: usize) {
         // A Python SDK takes longer than ten seconds to start on a busy machine.
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let seen: Vec<Outcome> = self.told().ended.iter().map(|(outcome, _)| *outcome).collect();
             if seen.iter().filter(|seen| **seen == outcome).count() >= count {
