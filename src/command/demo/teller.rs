@@ -115,7 +115,8 @@ impl<'o> Teller<'o> {
 
     fn judge(&mut self, part: &Part, acted: &Acted) -> io::Result<()> {
         let took = format!("in {:.1} s", acted.took.as_secs_f64());
-        let is_unproven = acted.report.verdict.status == Status::Unproven;
+        // A play that publishes nothing has no hand-off to show.
+        let is_unproven = acted.report.verdict.status == Status::Unproven && acted.report.inputs.handoffs > 0;
         match (part.is_right(&acted.report), &part.expects()[..]) {
             // Nothing is wrong with it, and yet not all was seen: no tick for that.
             (true, []) if is_unproven => {
