@@ -143,14 +143,14 @@ impl Evidence {
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() || spans::may_be_celerys(span) => {
+            (SpanKind::Producer, Some(id)) if span.action.is_some() || span.may_be_celerys() => {
                 self.tasks.saw_producer(id, key, &mut self.ages);
                 self.saw_entry(span, key);
             }
             (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
                 self.tasks.saw_consumer(id, key, &mut self.ages);
             }
-            (SpanKind::Consumer, _) if spans::may_be_celerys(span) => self.saw_hand_made_consumer(span, key),
+            (SpanKind::Consumer, _) if span.may_be_celerys() => self.saw_hand_made_consumer(span, key),
             (SpanKind::Internal | SpanKind::Unspecified | SpanKind::Client | SpanKind::Producer, _) => {
                 self.saw_entry(span, key);
             }

@@ -71,7 +71,8 @@ pub struct Activity {
     pub producers: u64,
     pub consumers: u64,
     /// Those of them that are no part of something else in their process: a task
-    /// that is called in the process of its caller is.
+    /// that is called in the process of its caller is. Those of another messaging
+    /// system are no tasks' runs.
     pub runs: u64,
     /// Roots that are INTERNAL, or CLIENT calls of something else than the
     /// broker: a worker without an instrumentor leaves these.
@@ -123,7 +124,7 @@ impl Activity {
             SpanKind::Consumer => {
                 self.consumers += 1;
                 let is_within = span.parent_id.is_some() && span.parent_origin == ParentOrigin::Local;
-                self.runs += u64::from(!is_within);
+                self.runs += u64::from(!is_within && span.may_be_celerys());
             }
             SpanKind::Client => {
                 if let Some(peer) = span.peer.as_deref()

@@ -109,12 +109,6 @@ impl StoredSpan {
     }
 }
 
-/// Whether a consumer span without a task's id, or a producer's that was made by
-/// hand, may be of a Celery task. One that says it speaks to Kafka is not.
-pub(super) fn may_be_celerys(span: &Span<'_>) -> bool {
-    span.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
-}
-
 /// The spans of one trace, in order of arrival.
 #[derive(Debug)]
 pub struct Trace {
@@ -326,7 +320,7 @@ impl SpanStore {
 
 /// The box, where there is anything to keep in it.
 fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
-    let is_foreign = span.kind == SpanKind::Consumer && !may_be_celerys(span);
+    let is_foreign = span.kind == SpanKind::Consumer && !span.may_be_celerys();
     let is_plain = span.action.is_none()
         && !is_foreign
         && span.task.is_none()

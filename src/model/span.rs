@@ -223,3 +223,11 @@ pub struct Span<'a> {
     /// A flaw that does not keep the span out of the tree.
     pub flaw: Option<Invalid>,
 }
+
+impl Span<'_> {
+    /// Whether a consumer span without a task's id, or a producer's that was made by
+    /// hand, may be of a Celery task. One that says it speaks to Kafka is not.
+    pub fn may_be_celerys(&self) -> bool {
+        self.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
+    }
+}

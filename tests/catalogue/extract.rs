@@ -53,6 +53,11 @@ fn tl305_worker_not_instrumented() {
     let polling = sent()
         .span(span("worker", "BRPOP", "client", 0xcc, 0xb3).at(2_000, 2_100).text("db.system", "redis"));
     is_silent(polling, "worker-not-instrumented");
+    // A worker that did something when it began, and lost the span of a run.
+    let boot = || span("worker", "boot", "internal", 0xcc, 0xb3).at(2_000, 2_100);
+    let step = span("worker", "send_mail", "internal", 0xaa, 0xb4).at(2_200, 2_300).under(0xfa).local();
+    says(sent().span(boot()), "worker-not-instrumented", Error);
+    is_silent(sent().span(boot()).span(step), "worker-not-instrumented");
     // Spans alone do not show that a worker took it.
     let sent = || Scene::default().span(server()).span(producer(0xaa, 0xb1).under(0xb0));
     let job = |at: u64| span("report-job", "nightly", "internal", 0xcc, 0xb3).at(at, at + 100);
@@ -163,6 +168,14 @@ fn tl308_fabricated_parent() {
     is_silent(unseen(true), "parent-not-exported");
     // The request has not ended: the task may follow what is above it.
     is_silent(unseen(false), "fabricated-parent");
+    // The last look was before the run.
+    let seen_once = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+    };
+    says(seen_once().span(step(0xfa).remote()), "fabricated-parent", Error);
+    is_silent(seen_once().span(step(0xfa).at(500, 900).remote()), "fabricated-parent");
     // A step that the worker lost is its own.
     is_silent(sent().span(step(0xfa).local()), "fabricated-parent");
     // What the sender did not export may be anybody's.

@@ -16,6 +16,11 @@ fn tl601_602_names_of_services() {
     // Another worker has a name of its own.
     says(of("shop", "b").span(other("shop-worker")), "service-name-collision", Warning);
     says(of("shop", "b").span(other("shop")), "service-name-collision", Note);
+    // That of another application, and one of another messaging system, say nothing of it.
+    let apart = run(0xcc, 0xb5).of("billing-worker").instance("c");
+    says(of("shop", "b").span(apart), "service-name-collision", Note);
+    let kafka = other("feeder").text("messaging.system", "kafka");
+    says(of("shop", "b").span(kafka), "service-name-collision", Note);
     // Told apart by their number or their host.
     for (host, pid) in [("h", 2), ("g", 1)] {
         let by_resource = Scene::default()

@@ -461,6 +461,29 @@ fn tl109_stale_carrier() {
         },
     );
     is_silent(sometimes, "stale-carrier");
+    // Each process of the server keeps a carrier of its own.
+    let carrying = |trace: &str| format!("00-000000000000000000000000000000{trace}-00000000000000b0-01");
+    let in_two = |second: &'static str| {
+        let look = |look: scene::Look| {
+            let send = |look: scene::Look, n: u8, trace: &str| {
+                look.ready(message(&format!("t{n}")).header("traceparent", carrying(trace)))
+            };
+            let look = send(send(look, 1, "aa"), 2, "aa");
+            send(send(look, 3, "dd"), 4, second)
+        };
+        let of = |trace: u8, at: u64, pid: i64| {
+            span("api", "POST /orders", "server", trace, 0xb0).at(at, at + 50).process("web-1", pid)
+        };
+        Scene::default()
+            .look(1_000, look)
+            .span(of(0xaa, 0, 1))
+            .span(of(0xdd, 100, 2))
+            .span(of(0xee, 200, 1))
+            .span(of(0xef, 300, 2))
+    };
+    says(in_two("dd"), "stale-carrier", Error);
+    // In the other process each request sends its own.
+    is_silent(in_two("ef"), "stale-carrier");
     // One request that fans out by hand: nobody else published nothing.
     is_silent(requests(0), "stale-carrier");
     is_silent(healthy(), "stale-carrier");

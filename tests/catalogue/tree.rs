@@ -33,6 +33,16 @@ fn tl000_orphaned_consumer() {
         Error,
     );
     is_silent(healthy(), "orphaned-consumer");
+    // That a message was waiting when it was last seen says nothing of further runs.
+    let waiting = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(run(0xaa, 0xb2).under(0xb1).remote())
+    };
+    let again = span("worker", "work", "consumer", 0xcc, 0xb5).at(4_000, 4_100);
+    says(waiting().span(again), "orphaned-consumer", Error);
+    is_silent(waiting(), "orphaned-consumer");
     // Beat has no trace to continue.
     is_healthy(queued(message("t1").header("celery_beat_task", true)).span(run(0xcc, 0xb2)));
 }

@@ -166,7 +166,10 @@ impl<'k, 'e> Judging<'k, 'e> {
                 self.figures.broken += handoff.alike;
                 self.figures.orphaned_roots += u64::from(is_root);
             }
-            if !handoff.task.is_empty() {
+            // A note of a message that waits says nothing of runs that are there.
+            let is_of_orphan =
+                handoff.continuity() == Some(Continuity::Orphaned) || !handoff.lookalikes.is_empty();
+            if !handoff.task.is_empty() && (is_faulty || is_of_orphan) {
                 self.explained.insert(handoff.task);
             }
             let id = self.findings.add(diagnosis, occurrence);

@@ -1,4 +1,5 @@
 use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::parts;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Activity, Handoff, Service};
@@ -44,6 +45,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         || (handoff.message().is_none() && handoff.producer.is_some() && !others_run)
         || handoff.was_consumed();
     if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || !may_have_run {
+        return Verdict::Clean;
+    }
+    // What continues the context, or hangs below a span that was lost, is the run.
+    if parts::arrived(handoff, known) {
         return Verdict::Clean;
     }
     let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();

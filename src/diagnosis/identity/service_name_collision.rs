@@ -1,8 +1,8 @@
 use super::unset::is_unset;
 use crate::diagnosis::advice::identity;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Activity, Process};
-use crate::model::Severity;
+use crate::evidence::{Activity, Process, Service, StoredSpan};
+use crate::model::{Severity, SpanKind};
 
 diagnosis! {
     /// ## What it means
@@ -15,8 +15,9 @@ diagnosis! {
     /// ## What shows it
     /// SERVER and CONSUMER spans of one `service.name` from processes that
     /// differ in `service.instance.id`, process id or host. A note, since many
-    /// applications choose one name for all; a warning where other workers have
-    /// names of their own, so that it looks like an accident. Tasks that the API
+    /// applications choose one name for all; a warning where other workers that
+    /// run tasks of this service have names of their own, so that it looks like an
+    /// accident. Tasks that the API
     /// calls within itself do not count, and a name that nobody gave is
     /// `service-name-unset`.
     ///
@@ -63,14 +64,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .quote(quote::fact(format!("CONSUMER spans of {name}"), instance(worker)))
             .fix(identity::SERVICE_NAMES);
         // Where workers have names of their own, one that does not was to have one.
-        let other = known.services.iter().find(|(other, service)| {
-            *other != name
-                && !is_unset(other)
-                && !service.serves()
-                && service.total(|activity| activity.runs) > 0
-        });
-        found(match other {
-            Some((other, _)) => occurrence
+        found(match other_worker(name, known) {
+            Some(other) => occurrence
                 .variant("one-of-several")
                 .says("one of several workers calls itself by the API's service.name, and others do not")
                 .quote(quote::fact(format!("CONSUMER spans of {other}"), "a worker with a name of its own"))
@@ -80,4 +75,26 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 .needs("whether one name is meant for all processes: many applications choose it"),
         });
     }
+}
+
+/// A worker with a name of its own that runs what comes from the service `name`.
+/// Workers of another application say nothing of how this one names its own.
+fn other_worker<'e>(name: &str, known: &Known<'e>) -> Option<&'e str> {
+    let is_worker = |other: &str, service: &Service<'_>| {
+        other != name && !is_unset(other) && !service.serves() && service.total(|activity| activity.runs) > 0
+    };
+    if !known.services.iter().any(|(other, service)| is_worker(other, service)) {
+        return None;
+    }
+    let is_run = |span: &StoredSpan| {
+        span.kind == SpanKind::Consumer
+            && !span.detail().is_foreign
+            && known.services.get(span.service()).is_some_and(|service| is_worker(span.service(), service))
+    };
+    let runs = known.evidence.spans.traces().flat_map(|trace| {
+        let comes_from_it = |span: &&StoredSpan| trace.ancestors(span).any(|above| above.service() == name);
+        trace.spans.iter().filter(|span| is_run(span)).filter(comes_from_it)
+    });
+    // By name, so that it is the same in whichever order evidence came.
+    runs.map(StoredSpan::service).min()
 }

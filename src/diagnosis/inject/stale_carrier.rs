@@ -50,9 +50,10 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
     let routes =
         if suspects.is_empty() { BTreeMap::new() } else { routes(known, &publishing_traces(known.evidence)) };
+    let shared: BTreeSet<_> = suspects.keys().map(|context| context.trace_id).collect();
     for (context, ids) in suspects {
         let occurrence = match known.evidence.spans.get(context) {
-            Some(request) => check_request(request, &ids, &routes, known),
+            Some(request) => check_request(request, &ids, &routes, &shared, known),
             _ => Some(hint()),
         };
         if let Some(occurrence) = occurrence {
@@ -72,8 +73,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 /// The SERVER spans of one route of one service.
 #[derive(Default)]
 struct Route<'e> {
-    /// Those that published something of their own, by start.
-    publishing: Vec<Timestamp>,
+    /// Those that published something.
+    publishing: Vec<SpanRef<'e>>,
     /// Those that published nothing and answered well.
     silent: Vec<SpanRef<'e>>,
 }
@@ -85,7 +86,7 @@ fn routes<'e>(known: &Known<'e>, publishing: &BTreeSet<TraceId>) -> BTreeMap<(&'
         for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
             let route = routes.entry((span.service(), &*span.name)).or_default();
             if publishing.contains(&trace.id) {
-                route.publishing.push(span.start);
+                route.publishing.push(SpanRef { trace, span });
             } else if known.has_settled(trace) && span.http_status.is_none_or(|status| status < 400) {
                 route.silent.push(SpanRef { trace, span });
             }
@@ -101,19 +102,23 @@ fn check_request(
     request: SpanRef<'_>,
     ids: &BTreeSet<&str>,
     routes: &BTreeMap<(&str, &str), Route<'_>>,
+    shared: &BTreeSet<TraceId>,
     known: &Known<'_>,
 ) -> Option<Occurrence> {
     let route = routes.get(&(request.span.service(), &*request.span.name))?;
-    let is_later = |start: Timestamp| start > request.span.start;
-    let silent = || route.silent.iter().filter(|other| is_later(other.span.start));
+    let is_later = |other: &SpanRef<'_>| other.span.start > request.span.start;
+    let is_elsewhere = |other: &SpanRef<'_>| other.span.process.differs_from(&request.span.process);
+    let silent = || route.silent.iter().filter(|other| is_later(other) && !is_elsewhere(other));
     let too_many = ids.len() - 1;
-    let others_publish = route.publishing.iter().any(|start| is_later(*start));
+    // Each process of a server keeps a carrier of its own, which may be stale too.
+    let is_stale_too = |other: &SpanRef<'_>| is_elsewhere(other) && shared.contains(&other.trace.id);
+    let others_publish = route.publishing.iter().any(|other| is_later(other) && !is_stale_too(other));
     if request.span.kind != SpanKind::Server || others_publish || silent().count() < too_many {
         return None;
     }
     let example = silent().min_by_key(|other| (other.span.start, other.span.id))?;
     // All that one request sends is there before the next one comes.
-    let mut signs = ids.iter().filter_map(|id| first_sign(id, known));
+    let mut signs = ids.iter().filter_map(|id| first_sign(id, request, known));
     if !signs.any(|sign| sign > example.span.start) {
         return None;
     }
@@ -130,11 +135,13 @@ fn check_request(
 }
 
 /// When a task was first seen to be there: its run began, or else its message
-/// was first seen.
-fn first_sign(id: &str, known: &Known<'_>) -> Option<Timestamp> {
+/// was first seen. A run before the request that it follows is told by a clock
+/// that is behind, and counts for nothing.
+fn first_sign(id: &str, request: SpanRef<'_>, known: &Known<'_>) -> Option<Timestamp> {
     let task = known.evidence.tasks.get(id)?;
     let handoffs = task.handoffs(known.evidence);
     let runs = handoffs.iter().flat_map(|handoff| &handoff.consumers).map(|run| run.span.start);
+    let runs = runs.filter(|start| *start >= request.span.start);
     let sights = task.messages.iter().map(|delivery| delivery.first().at);
     runs.chain(sights).min()
 }

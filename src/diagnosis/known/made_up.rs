@@ -127,7 +127,12 @@ fn message_of<'t>(
     };
     handoffs.find_map(|handoff| {
         let is_the_run = handoff.consumers.iter().any(|run| std::ptr::eq(run.span, child));
-        let has_no_run = named.is_none() && handoff.consumers.is_empty() && handoff.was_consumed();
+        // The last look at the queue says nothing of the time after it.
+        let was_taken = || {
+            handoff.was_consumed()
+                || handoff.delivery.is_some_and(|delivery| delivery.last().at < child.start)
+        };
+        let has_no_run = named.is_none() && handoff.consumers.is_empty() && was_taken();
         let is_of_the_run = named.is_none() && handoff.consumers.iter().any(|run| is_inside(child, run));
         handoff.message().filter(names_sender).filter(|_| is_the_run || has_no_run || is_of_the_run)
     })
