@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::slug::Slug;
 use crate::evidence::Handoff;
-use crate::model::{Alternative, Confidence, Key, Quote, Sentence, Severity, Value};
+use crate::model::{Alternative, Confidence, Fix, Key, Quote, Sentence, Severity, Side, Text, Value};
 
 /// What a diagnosis found, before like is put to like.
 ///
@@ -18,7 +18,8 @@ pub struct Occurrence {
     pub confidence: Confidence,
     /// Where it differs from the diagnosis's summary.
     pub sentence: Option<Sentence>,
-    pub fix: Vec<String>,
+    /// Ways to mend it, the best first.
+    pub fixes: Vec<Fix>,
     pub needs: Vec<String>,
     pub alternatives: Vec<Alternative>,
     pub evidence: Vec<Quote>,
@@ -41,7 +42,7 @@ impl Occurrence {
             severity: None,
             confidence,
             sentence: None,
-            fix: Vec::new(),
+            fixes: Vec::new(),
             needs: Vec::new(),
             alternatives: Vec::new(),
             evidence: Vec::new(),
@@ -101,11 +102,18 @@ impl Occurrence {
         self
     }
 
-    /// Lines to paste, as `advice` has them.
+    /// Ways to mend it, as `advice` has them, the best first.
     #[must_use]
-    pub fn fix(mut self, lines: impl IntoIterator<Item: Into<String>>) -> Self {
-        self.fix.extend(lines.into_iter().map(Into::into));
+    pub fn mend(mut self, fixes: impl IntoIterator<Item = Fix>) -> Self {
+        self.fixes.extend(fixes);
         self
+    }
+
+    /// Lines that are not yet a fix.
+    #[must_use]
+    pub fn fix(self, lines: impl IntoIterator<Item: Into<String>>) -> Self {
+        let lines = lines.into_iter().map(|line| Text::from(line.into()));
+        self.mend([Fix::new("").command(Side::Both, lines)])
     }
 
     /// Says only what will come if the rest is as it mostly is: a note, which

@@ -7,7 +7,7 @@
 //! [slug](super::slug).
 
 use crate::evidence::{Handoff, Trace};
-use crate::model::{Severity, Station};
+use crate::model::{Fix, Severity, Station};
 
 pub use super::known::Known;
 pub use super::occurrence::Occurrence;
@@ -28,6 +28,9 @@ pub struct Diagnosis {
     pub summary: &'static str,
     /// The user's documentation, in Markdown.
     pub doc: &'static str,
+    /// The ways to mend it, as findings have them, for the documentation: with
+    /// examples where a finding has what it saw.
+    pub fixes: fn() -> Vec<Fix>,
     pub check: Check,
 }
 
@@ -82,6 +85,7 @@ macro_rules! diagnosis {
             station: $station:expr,
             severity: $severity:ident,
             summary: $summary:literal,
+            $(fixes: $fixes:expr,)?
             check: $kind:ident($check:path),
         }
     ) => {
@@ -93,8 +97,20 @@ macro_rules! diagnosis {
             severity: $crate::model::Severity::$severity,
             summary: $summary,
             doc: concat!($($doc, "\n"),*),
+            fixes: $crate::diagnosis::rule::fixes_of!($($fixes)?),
             check: $crate::diagnosis::rule::Check::$kind($check),
         };
     };
 }
 pub(crate) use diagnosis;
+
+/// The fixes that a diagnosis declares, or none.
+macro_rules! fixes_of {
+    ($fixes:expr) => {
+        $fixes
+    };
+    () => {
+        Vec::new
+    };
+}
+pub(crate) use fixes_of;

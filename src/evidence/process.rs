@@ -22,6 +22,8 @@ pub struct Process {
     pub language: Option<Box<str>>,
     pub sdk_version: Option<Box<str>>,
     pub distribution: Option<Box<str>>,
+    /// Whether a launcher set OpenTelemetry up, and not the program.
+    pub is_zero_code: bool,
 }
 
 impl Process {
@@ -58,6 +60,7 @@ impl From<&Resource<'_>> for Process {
             language: resource.language.as_deref().map(Into::into),
             sdk_version: resource.sdk_version.as_deref().map(Into::into),
             distribution: resource.distribution.as_deref().map(Into::into),
+            is_zero_code: resource.is_zero_code,
         }
     }
 }

@@ -454,6 +454,7 @@ mod tests {
             redelivered: false,
             from_beat: false,
             hand_made: false,
+            lang: None,
             missing: MissingParts::default(),
             contexts: Vec::new(),
             empty_carriers: Vec::new(),

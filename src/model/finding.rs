@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Mark, Sentence};
+use super::{Fix, Mark, Sentence};
 
 /// How bad it is. Ordered so that the worst comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -168,7 +168,9 @@ pub struct Finding {
     /// What the message is made of. In JSON its parts are `context`.
     #[serde(flatten)]
     pub sentence: Sentence,
-    /// Lines to paste.
+    /// Ways to mend it, the best first.
+    pub fixes: Vec<Fix>,
+    /// The lines of the first of them.
     pub fix: Vec<String>,
     /// What evidence would make it certain.
     pub needs: Vec<String>,

@@ -67,6 +67,8 @@ pub struct Message {
     /// Not published by Celery's own code: another `lang`, or neither that nor
     /// `argsrepr`.
     pub hand_made: bool,
+    /// `lang`: the language of the library that published it, `py` of Celery.
+    pub lang: Option<Arc<str>>,
     /// What Celery's worker cannot do without, and the message lacks.
     pub missing: MissingParts,
     /// Every context found, in the order of [`Place`](super::Place).

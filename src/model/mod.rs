@@ -9,6 +9,7 @@
 mod context;
 mod event;
 mod finding;
+mod fix;
 mod id;
 mod message;
 mod report;
@@ -22,6 +23,7 @@ pub mod weight;
 pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
 pub use event::Event;
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
+pub use fix::{Fix, FixPlace, Language, Side, Step, StepKind, Text};
 pub use id::{SpanId, TraceId};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{

@@ -123,6 +123,9 @@ pub struct Resource<'a> {
     /// A distribution of OpenTelemetry that sets propagators by itself: what its
     /// own attribute, or `telemetry.distro.name`, says.
     pub distribution: Option<Cow<'a, str>>,
+    /// Whether a launcher set OpenTelemetry up, such as `opentelemetry-instrument`:
+    /// `telemetry.auto.version`.
+    pub is_zero_code: bool,
 }
 
 /// The instrumentation scope.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::human::Paint;
 use crate::diagnosis::Diagnosis;
-use crate::model::Station;
+use crate::model::{Fix, Language, Station};
 
 /// Writes all diagnoses, by station.
 ///
@@ -55,6 +55,16 @@ pub fn one(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "{}{line}", if line.is_empty() { "" } else { "  " })?;
         }
     }
+    let fixes = (diagnosis.fixes)();
+    if !fixes.is_empty() {
+        writeln!(out, "\n{}", "What to paste".strong())?;
+    }
+    for (number, fix) in fixes.iter().enumerate() {
+        writeln!(out, "  {}. {}:", number + 1, fix.title)?;
+        for line in fix.lines() {
+            writeln!(out, "    {}", line.code())?;
+        }
+    }
     Ok(())
 }
 
@@ -87,8 +97,29 @@ pub fn page(all: &[&Diagnosis]) -> String {
             let deeper = if line.starts_with("## ") { "#" } else { "" };
             let _ = writeln!(page, "{deeper}{line}");
         }
+        let fixes = (diagnosis.fixes)();
+        if !fixes.is_empty() {
+            page.push_str("\n### What to paste\n");
+        }
+        for (number, fix) in fixes.iter().enumerate() {
+            let _ = writeln!(page, "{}. {}:\n", number + 1, fix.title);
+            let _ = writeln!(page, "   ```{}", language(fix));
+            for line in fix.lines() {
+                let _ = writeln!(page, "   {line}");
+            }
+            page.push_str("   ```\n");
+        }
     }
     page
+}
+
+/// How the lines of a fix are coloured.
+fn language(fix: &Fix) -> &'static str {
+    match fix.steps.first().and_then(|step| step.language) {
+        Some(Language::Python) => "python",
+        Some(Language::JavaScript) => "javascript",
+        None => "sh",
+    }
 }
 
 fn anchor(diagnosis: &Diagnosis) -> String {

@@ -1,10 +1,10 @@
-//! The fixes: lines to paste, by what they change.
+//! The fixes, by what they change.
 //!
-//! Each says which diagnoses it mends, by their codes, and where its lines go:
-//! `grep TL301` in this folder finds the fix for TL301. They are text, one line a
-//! string, with a comment where a line alone would not say enough. A rule takes
-//! its fix from here and writes none of its own, so that two rules which mend
-//! the same thing say the same.
+//! Each says which diagnoses it mends, by their codes: `grep TL301` in this folder
+//! finds the fix for TL301. A rule takes its fixes from here and writes none of its
+//! own, so that two rules which mend the same thing say the same. Every line can be
+//! pasted where its step says: a name in it is imported by the fix, bound at its
+//! place, or taken from the evidence.
 //!
 //! What comes from outside (a key, the name of a queue) is put into a line only
 //! as [`plain`] lets it, since people paste these lines into a shell.
@@ -20,6 +20,61 @@ pub mod instrumentation;
 pub mod propagators;
 pub mod sampling;
 pub mod tracelink;
+
+use super::known::Setting;
+use crate::model::{Fix, FixPlace, Language, Side, Text};
+
+/// A setting that can be made in two ways.
+#[derive(Debug)]
+struct Ways<'w> {
+    /// What making it does, such as `set the same propagators`.
+    does: &'w str,
+    place: FixPlace,
+    /// Lines of Python for that place.
+    python: Vec<Text>,
+    /// The variables that do the same.
+    environment: Vec<Text>,
+    /// The packages of Python that both ways need.
+    installs: Vec<Text>,
+}
+
+impl Ways<'_> {
+    /// The fix that goes where each side makes the setting. A launcher reads the
+    /// environment, and a program that sets OpenTelemetry up in code may override
+    /// it. Of other languages than Python the environment is all that is known.
+    /// Where a side was not seen, the environment is the second choice.
+    fn by(&self, sides: &[(Side, &Setting)]) -> Vec<Fix> {
+        let is_in_environment = |setting: &Setting| {
+            setting.is_zero_code == Some(true) || setting.language.code() != Some(Language::Python)
+        };
+        let seen: Vec<_> = sides.iter().map(|(side, setting)| (*side, is_in_environment(setting))).collect();
+        let mut fixes = vec![self.fix(&seen)];
+        if sides.iter().any(|(_, setting)| setting.is_zero_code.is_none()) && seen.iter().any(|(_, is)| !is) {
+            let environment: Vec<_> = sides.iter().map(|(side, _)| (*side, true)).collect();
+            fixes.push(self.fix(&environment).needing("no code of the program sets it: code wins"));
+        }
+        fixes
+    }
+
+    fn fix(&self, sides: &[(Side, bool)]) -> Fix {
+        let by = match sides {
+            _ if sides.iter().all(|(_, is_in_environment)| *is_in_environment) => "by environment",
+            _ if sides.iter().any(|(_, is_in_environment)| *is_in_environment) => "where each side sets it",
+            _ => "in code",
+        };
+        let is_one = sides.iter().all(|(_, is_in_environment)| *is_in_environment == sides[0].1);
+        let both = [(Side::Both, sides[0].1)];
+        let steps = if sides.len() > 1 && is_one { &both[..] } else { sides };
+        steps.iter().fold(Fix::new(format!("{}, {by}", self.does)), |fix, (side, is_in_environment)| {
+            let fix = if *is_in_environment {
+                fix.environment(*side, self.environment.iter().cloned())
+            } else {
+                fix.python(*side, self.place, self.python.iter().cloned())
+            };
+            fix.installing(self.installs.iter().cloned())
+        })
+    }
+}
 
 /// A name from outside as it may stand in a line to paste: what is longer than 64
 /// bytes, or holds more than letters, digits and these signs, is not repeated.

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::Format;
+use super::Ways;
+use crate::diagnosis::known::Setting;
+use crate::model::{Fix, FixPlace, Format, Side, Text};
 
 /// Mends TL113: in the environment of the process that publishes.
 pub const WRITE_THE_TRACE: [&str; 1] =
@@ -24,27 +26,53 @@ pub fn read_vendor(format: Format) -> Vec<String> {
     [Some(read), package].into_iter().flatten().collect()
 }
 
-/// Mends TL301: in the environment of both sides, with every format that the
-/// producer writes.
-pub fn same_on_both_sides(formats: &BTreeSet<Format>) -> Vec<String> {
-    let propagators: BTreeSet<_> = formats.iter().filter_map(|format| format.propagator()).collect();
-    let listed: Vec<_> = ["tracecontext", "baggage"]
-        .into_iter()
-        .chain(propagators.into_iter().filter(|name| *name != "tracecontext"))
-        .collect();
-    let mut lines = vec![format!("OTEL_PROPAGATORS={}   # the same on both sides", listed.join(","))];
-    let packages: BTreeSet<_> = formats.iter().filter_map(|format| format.package()).collect();
-    if !packages.is_empty() {
-        let packages: Vec<_> = packages.into_iter().collect();
-        lines.push(format!("pip install {}   # on both sides, too", packages.join(" ")));
-    }
-    lines
+/// Mends TL301: every format that the producer writes is read, and written, on both
+/// sides. Where it is not known which format that is, the default of OpenTelemetry.
+pub fn same_on_both_sides(formats: &BTreeSet<Format>, producer: &Setting, worker: &Setting) -> Vec<Fix> {
+    let others = || formats.iter().copied().filter(|format| *format != Format::W3c);
+    let named: BTreeSet<_> = others().filter_map(Format::propagator).collect();
+    let listed: Vec<_> = ["tracecontext", "baggage"].into_iter().chain(named).collect();
+    let packages: BTreeSet<_> = others().filter_map(Format::package).collect();
+    let ways = Ways {
+        does: "set the same propagators on both sides",
+        place: FixPlace::Propagators,
+        python: composite(others()),
+        environment: vec![format!("OTEL_PROPAGATORS={}", listed.join(",")).into()],
+        installs: packages.into_iter().map(Into::into).collect(),
+    };
+    ways.by(&[(Side::Producer, producer), (Side::Worker, worker)])
 }
 
-/// Mends TL301 where it is not known which format is written: in the environment
-/// of both sides.
-pub const DEFAULT_ON_BOTH_SIDES: [&str; 1] =
-    ["OTEL_PROPAGATORS=tracecontext,baggage    # the same on both sides"];
+/// Sets W3C, its baggage and further formats as the global propagator.
+fn composite(others: impl Iterator<Item = Format>) -> Vec<Text> {
+    let (modules, classes): (Vec<_>, Vec<_>) = others.filter_map(class).unzip();
+    let imports = modules.iter().zip(&classes).map(|(module, class)| format!("from {module} import {class}"));
+    let made = ["TraceContextTextMapPropagator", "W3CBaggagePropagator"].iter().chain(&classes);
+    let made: Vec<_> = made.map(|class| format!("    {class}(),")).collect();
+    let first = [
+        "from opentelemetry.baggage.propagation import W3CBaggagePropagator",
+        "from opentelemetry.propagate import set_global_textmap",
+        "from opentelemetry.propagators.composite import CompositePropagator",
+        "from opentelemetry.trace.propagation.tracecontext import (",
+        "    TraceContextTextMapPropagator,",
+        ")",
+    ];
+    let first = first.into_iter().map(Text::from).chain(imports.map(Text::from));
+    let set = std::iter::once("set_global_textmap(CompositePropagator([".into());
+    first.chain(set).chain(made.into_iter().map(Text::from)).chain(["]))".into()]).collect()
+}
+
+/// The module and the name of a propagator's class in Python.
+const fn class(format: Format) -> Option<(&'static str, &'static str)> {
+    match format {
+        Format::B3 => Some(("opentelemetry.propagators.b3", "B3SingleFormat")),
+        Format::B3Multi => Some(("opentelemetry.propagators.b3", "B3MultiFormat")),
+        Format::Jaeger => Some(("opentelemetry.propagators.jaeger", "JaegerPropagator")),
+        Format::OtTrace => Some(("opentelemetry.propagators.ot_trace", "OTTracePropagator")),
+        Format::XRay => Some(("opentelemetry.propagators.aws", "AwsXRayPropagator")),
+        Format::W3c | Format::Datadog | Format::Sentry | Format::Elastic | Format::Ids => None,
+    }
+}
 
 /// Mends TL301 where a distribution sets the propagators: where the worker sets it
 /// up.

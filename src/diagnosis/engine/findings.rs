@@ -4,20 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnosis::occurrence::Occurrence;
 use crate::diagnosis::rule::Diagnosis;
-use crate::model::{Confidence, Finding, Quote, Sentence};
+use crate::model::{Confidence, Finding, Fix, Quote, Sentence};
 
 /// The findings so far, one for each slug and variant.
 #[derive(Clone, Default, Debug)]
 pub struct Findings {
     known: BTreeMap<String, Finding>,
+    /// The fixes of each, by their places among the alternatives of an occurrence.
+    fixes: BTreeMap<String, BTreeSet<(usize, Fix)>>,
 }
 
 impl Findings {
     /// How many names of tasks, services, queues and origins a finding lists.
     const NAMES: usize = 50;
-    /// How many lines a finding has of each: what mends it, what would make it
-    /// certain, what else it may be. Some name a queue or a service.
+    /// How many lines a finding has of each: what would make it certain, what
+    /// else it may be. Some name a queue or a service.
     const LINES: usize = 12;
+    /// How many ways to mend it a finding has.
+    const FIXES: usize = 8;
     /// How many quotes a finding shows.
     const QUOTES: usize = 6;
 
@@ -53,6 +57,7 @@ impl Findings {
             station: diagnosis.station,
             message: message.clone(),
             sentence: sentence.clone(),
+            fixes: Vec::new(),
             fix: Vec::new(),
             needs: Vec::new(),
             count: 0,
@@ -77,7 +82,8 @@ impl Findings {
             (finding.severity, finding.confidence) = rank;
         }
         finding.count += occurrence.count;
-        extend(&mut finding.fix, occurrence.fix);
+        let fixes = self.fixes.entry(id.clone()).or_default();
+        add_fixes(fixes, finding, occurrence.fixes);
         extend(&mut finding.needs, occurrence.needs);
         for (names, more, most) in [
             (&mut finding.tasks, occurrence.tasks, Self::NAMES),
@@ -122,6 +128,23 @@ fn extend<T: PartialEq>(lines: &mut Vec<T>, more: Vec<T>) {
         if lines.len() < Findings::LINES && !lines.contains(&line) {
             lines.push(line);
         }
+    }
+}
+
+/// Adds ways to mend it. Where occurrences differ, what one of them has first
+/// comes before what any has second, in any order of arrival.
+fn add_fixes(known: &mut BTreeSet<(usize, Fix)>, finding: &mut Finding, more: Vec<Fix>) {
+    let mut is_new = false;
+    for (place, fix) in more.into_iter().enumerate() {
+        is_new |= known.insert((place, fix));
+        if known.len() > Findings::FIXES {
+            known.pop_last();
+        }
+    }
+    if is_new {
+        finding.fixes.clear();
+        extend(&mut finding.fixes, known.iter().map(|(_, fix)| fix.clone()).collect());
+        finding.fix = finding.fixes.first().map(Fix::lines).unwrap_or_default();
     }
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::orphan::{Orphan, orphan};
 use crate::diagnosis::advice::propagators;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -25,11 +26,9 @@ diagnosis! {
     /// propagators by itself, as logfire does (`distributed_tracing=False`).
     ///
     /// ## How to fix it
-    /// The same on both sides, with every format that either of them writes:
-    ///
-    /// ```sh
-    /// OTEL_PROPAGATORS=tracecontext,baggage,b3multi
-    /// ```
+    /// The same on both sides, with every format that either of them writes. Code
+    /// that calls `set_global_textmap` wins over `OTEL_PROPAGATORS`, so the fix goes
+    /// where the program makes the setting.
     ///
     /// The B3 and Jaeger propagators are packages of their own
     /// (`opentelemetry-propagator-b3`, `opentelemetry-propagator-jaeger`).
@@ -42,6 +41,10 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "the worker does not read the format that the producer writes",
+        fixes: || {
+            let (b3, unseen) = (BTreeSet::from([Format::B3Multi]), Setting::default());
+            propagators::same_on_both_sides(&b3, &unseen, &unseen)
+        },
         check: Handoff(check),
     }
 }
@@ -99,7 +102,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     for sighting in readable {
         found = found.quote(quote::sighting(message, sighting));
     }
-    found = found.quote(quote::span(orphan.span())).fix(propagators::same_on_both_sides(&formats));
+    found = found.quote(quote::span(orphan.span())).mend(propagators::same_on_both_sides(
+        &formats,
+        &known.producer_setting(handoff),
+        &Setting::of(&orphan.span().span.process),
+    ));
     if let Some(distribution) = orphan.span().span.process.distribution.as_deref() {
         found = found
             .unless(
@@ -125,6 +132,10 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &Orphan<'_>) ->
         .quote(quote::span(*consumer))
         .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
         .needs(known.to_see_the_message())
-        .fix(propagators::DEFAULT_ON_BOTH_SIDES)
+        .mend(propagators::same_on_both_sides(
+            &BTreeSet::new(),
+            &known.producer_setting(handoff),
+            &Setting::of(&consumer.span.process),
+        ))
         .into()
 }

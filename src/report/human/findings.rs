@@ -60,6 +60,14 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
         let label = if number == 0 { "fix" } else { "" };
         writeln!(out, "  {label:<width$}{}", Safe(&line).code(), width = LABEL)?;
     }
+    for fix in finding.fixes.iter().skip(1).filter(|fix| !fix.title.is_empty()) {
+        labelled("or", &fix.title, view, out)?;
+        if view.verbosity == Verbosity::Verbose {
+            for line in fix.lines().iter().flat_map(|line| to_paste(line, room)) {
+                writeln!(out, "  {:width$}{}", "", Safe(&line).code(), width = LABEL)?;
+            }
+        }
+    }
     for other in &finding.alternatives {
         labelled("or else", &format!("{}: {}", other.slug, other.why), view, out)?;
     }

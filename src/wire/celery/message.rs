@@ -102,6 +102,7 @@ pub fn read_message(
         // django-celery-beat names its entry, whatever Celery it runs on.
         from_beat: headers.beat.is_true() || custom.iter().any(|(name, _)| *name == "periodic_task_name"),
         hand_made: protocol == Protocol::Two && !is_by_celery(headers),
+        lang: headers.lang.as_deref().map(|lang| share(cut(lang, NAME))),
         missing,
         contexts: survey.contexts,
         empty_carriers: survey.empty_carriers,

@@ -169,6 +169,7 @@ fn raised<'t>(kind: &'t str, message: &'t str) -> (&'t str, &'t str) {
 pub fn fill_resource<'a>(resource: &mut Resource<'a>, key: &str, value: AttributeValue<'a>) {
     match (key, value) {
         ("process.pid", AttributeValue::Int(pid)) => resource.pid = Some(pid),
+        ("telemetry.auto.version", AttributeValue::Text(_)) => resource.is_zero_code = true,
         (_, AttributeValue::Text(name)) => {
             let place = match key {
                 "service.name" => {
