@@ -1,9 +1,10 @@
 //! Python with pinned packages, made once in `target/` and kept there.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 
 use tracelink::demo::python_app;
@@ -71,12 +72,49 @@ pub fn stack_script(name: &str, args: &[&str]) -> String {
     run_script(&stack(), name, args)
 }
 
+/// The same with what fixes install besides, and a text at its standard input.
+pub fn stack_script_with(name: &str, input: &str) -> String {
+    let mut child = Command::new(stack())
+        .arg(root().join("tests/python").join(name))
+        .env("PYTHONPATH", what_fixes_install())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("Python runs");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("it reads");
+    text(name, &child.wait_with_output().expect("it ends"))
+}
+
+/// A folder with the packages of `tests/python/requirements-fixes.txt`.
+fn what_fixes_install() -> PathBuf {
+    let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let pip = make("current", &root().join("tests/python/requirements-current.txt"));
+    let requirements = root().join("tests/python/requirements-fixes.txt");
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(&requirements).expect("the requirements are part of the project").hash(&mut hasher);
+    let home = root().join(format!("target/python/fixes-{:016x}", hasher.finish()));
+    if !home.join("complete").is_file() {
+        let _ = std::fs::remove_dir_all(&home);
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+        let mut install_all = Command::new(pip);
+        install_all.args(install).arg("--target").arg(&home).arg("-r").arg(requirements);
+        run(&mut install_all, "the Python packages, from PyPI");
+        std::fs::write(home.join("complete"), "").expect("writable");
+    }
+    home
+}
+
 fn run_script(interpreter: &Path, name: &str, args: &[&str]) -> String {
     let output = Command::new(interpreter)
         .arg(root().join("tests/python").join(name))
         .args(args)
         .output()
         .expect("Python runs");
+    text(name, &output)
+}
+
+fn text(name: &str, output: &Output) -> String {
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }

@@ -25,6 +25,7 @@ const ASSETS: &[(&str, &str)] = assets![
     "faults/inject.py",
     "faults/lookalikes.py",
     "faults/sampling.py",
+    "paste.py",
     "publishing.py",
     "redis_server.py",
     "requirements.lock",
