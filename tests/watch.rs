@@ -195,3 +195,56 @@ fn ids(requests: &[String]) -> BTreeSet<String> {
     }
     ids
 }
+
+/// A PRODUCER span and the CONSUMER span below it, for each of so many tasks.
+fn handoffs(tasks: u64, trace_of: impl Fn(u64) -> u64) -> String {
+    let spans: Vec<_> = (0..tasks)
+        .flat_map(|task| {
+            let span = |id: u64, parent: Option<u64>, name: &str, kind: u32, action: &str| {
+                serde_json::json!({
+                    "traceId": format!("{:032x}", trace_of(task) + 1),
+                    "spanId": format!("{id:016x}"),
+                    "parentSpanId": parent.map(|parent| format!("{parent:016x}")).unwrap_or_default(),
+                    "name": name, "kind": kind, "startTimeUnixNano": "1000", "endTimeUnixNano": "2000",
+                    "attributes": [
+                        {"key": "celery.action", "value": {"stringValue": action}},
+                        {"key": "messaging.message.id", "value": {"stringValue": format!("task-{task}")}},
+                        {"key": "celery.task_name", "value": {"stringValue": "process_order"}},
+                    ],
+                })
+            };
+            [
+                span(task * 2 + 1, None, "apply_async/process_order", 4, "apply_async"),
+                span(task * 2 + 2, Some(task * 2 + 1), "run/process_order", 5, "run"),
+            ]
+        })
+        .collect();
+    serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string()
+}
+
+/// Each of its tasks was once judged together with the whole trace again, so that
+/// 20,000 tasks took a minute.
+#[test]
+fn a_trace_that_fans_out_is_judged_once() {
+    let mut watch = Watch::new(SETTLE, Plan::for_evidence(ROOMY));
+    take(&mut watch.evidence, &handoffs(2_500, |_| 0));
+    let events = watch.round(at(0), PACE);
+    let shown = events.iter().filter(|event| matches!(event, Event::Traces { .. })).count();
+    assert_eq!((shown, watch.take_not_shown()), (1, 0), "it is whole, and one trace");
+    assert!(watch.is_at_rest());
+}
+
+/// An export waits while a round judges: so a round judges only so much.
+#[test]
+fn what_finds_no_time_in_a_round_is_judged_in_the_next_one() {
+    let mut watch = Watch::new(SETTLE, Plan::for_evidence(ROOMY));
+    take(&mut watch.evidence, &handoffs(10_000, |task| task));
+    let pace = Pace { shown: usize::MAX, ..PACE };
+    let mut shown = Vec::new();
+    while !watch.is_at_rest() {
+        let events = watch.round(at(0), pace);
+        shown.push(events.iter().filter(|event| matches!(event, Event::Traces { .. })).count());
+        assert!(shown.len() < 100, "it never comes to rest: {shown:?}");
+    }
+    assert!(shown.len() > 1 && shown.iter().sum::<usize>() == 10_000, "{shown:?}");
+}

@@ -9,9 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
-
-use crate::model::TraceId;
+use crate::model::{Set, TraceId};
 
 /// A moment on the receiver's monotonic clock, in milliseconds since its start.
 /// Evidence from files has no other moment than the first.
@@ -146,6 +144,13 @@ impl Ages {
         std::mem::take(&mut self.fresh)
     }
 
+    /// Puts back units that were taken and found no time.
+    pub fn put_back(&mut self, fresh: impl IntoIterator<Item = Unit>) {
+        let since = std::mem::take(&mut self.fresh);
+        self.fresh.extend(fresh);
+        self.fresh.extend(since);
+    }
+
     /// Takes the unit that has waited for longest, if that was before `limit`.
     pub fn pop_open(&mut self, limit: Moment) -> Option<Unit> {
         let (moment, _) = self.open.front()?;
@@ -214,7 +219,7 @@ struct Marks {
     key: RandomState,
     limit: usize,
     order: VecDeque<u64>,
-    known: FxHashSet<u64>,
+    known: Set<u64>,
 }
 
 impl Marks {
@@ -222,7 +227,7 @@ impl Marks {
     const BYTES: usize = 8 + 8 * 3;
 
     fn new(limit: usize) -> Self {
-        Self { key: RandomState::new(), limit, order: VecDeque::new(), known: FxHashSet::default() }
+        Self { key: RandomState::new(), limit, order: VecDeque::new(), known: Set::default() }
     }
 
     fn hash(&self, unit: &Unit) -> u64 {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::age::{Age, Ages, Moment, Unit};
 use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace, Unsettled};
-use crate::model::{ParentOrigin, SpanKind, TraceId};
+use crate::model::{Map, ParentOrigin, Set, SpanKind, TraceId};
 
 /// Traces and tasks that hang together, those that are here.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -29,9 +29,29 @@ impl Group {
     /// everything that there is.
     const LIMIT: usize = 1_000;
 
+    /// Leaves out what is in another group already, and adds the rest to it: each
+    /// unit is judged, and counted, once.
+    pub fn claim(&mut self, taken: &mut Set<Unit>) {
+        self.traces.retain(|id| taken.insert(Unit::Trace(*id)));
+        self.tasks.retain(|id| taken.insert(Unit::Task(Arc::clone(id))));
+    }
+
     pub fn units(&self) -> impl Iterator<Item = Unit> {
         let traces = self.traces.iter().map(|id| Unit::Trace(*id));
         traces.chain(self.tasks.iter().map(|id| Unit::Task(Arc::clone(id))))
+    }
+}
+
+/// Which traces are closed, each looked through once: many tasks may have a part
+/// in one.
+#[derive(Default, Debug)]
+pub struct ClosedTraces {
+    known: Map<TraceId, bool>,
+}
+
+impl ClosedTraces {
+    fn has(&mut self, trace: &Trace) -> bool {
+        *self.known.entry(trace.id).or_insert_with(|| trace.is_closed())
     }
 }
 
@@ -91,14 +111,26 @@ impl Evidence {
     /// Whether nothing of the group is missing: every hand-off of it is whole,
     /// a run was seen of each, and no parent in its traces is unknown. Such a
     /// group needs no settling.
-    pub fn is_whole(&self, group: &Group) -> bool {
+    pub fn is_whole(&self, group: &Group, closed: &mut ClosedTraces) -> bool {
         let tasks = || group.tasks.iter().filter_map(|id| self.tasks.get(id));
         !group.tasks.is_empty()
             && tasks().all(|task| {
                 let handoffs = task.handoffs(self);
                 handoffs.iter().all(|handoff| handoff.is_whole() && !handoff.consumers.is_empty())
             })
-            && group.traces.iter().filter_map(|id| self.spans.trace(*id)).all(Trace::is_closed)
+            && group.traces.iter().filter_map(|id| self.spans.trace(*id)).all(|trace| closed.has(trace))
+    }
+
+    /// Whether a unit is to be looked at before it has settled. A trace that grows
+    /// and grows is not, until it has grown by a part of itself: so all looks at it
+    /// together cost as much as a few.
+    pub fn is_due_early(&self, unit: &Unit) -> bool {
+        let of_trace = |id| self.spans.trace(id).is_none_or(Trace::has_grown);
+        let has_grown = match unit {
+            Unit::Trace(id) => of_trace(*id),
+            Unit::Task(id) => self.tasks.get(id).is_none_or(|task| task.traces().all(of_trace)),
+        };
+        has_grown && !self.is_settled(unit)
     }
 
     /// When something new came last for any part of the group.
@@ -174,14 +206,14 @@ impl Evidence {
     /// Every group that is not whole, and for which something came after `limit`
     /// (`None`: at any time): more may be on its way.
     pub fn unsettled_since(&self, limit: Option<Moment>) -> Unsettled {
-        let mut unsettled = Unsettled::default();
+        let (mut unsettled, mut closed) = (Unsettled::default(), ClosedTraces::default());
         for unit in self.ages.open().filter(|unit| !self.is_settled(unit)) {
             if unsettled.has(unit) {
                 continue;
             }
             let group = self.group_of(unit);
             let is_moving = limit.is_none_or(|limit| self.touched(&group) > limit);
-            if is_moving && !self.is_whole(&group) {
+            if is_moving && !self.is_whole(&group, &mut closed) {
                 group.units().for_each(|unit| unsettled.insert(unit));
             }
         }
@@ -204,6 +236,11 @@ impl Evidence {
     /// Files a unit as settled.
     pub fn settle(&mut self, unit: Unit) {
         let Self { spans, tasks, ages, .. } = self;
+        if let Unit::Trace(id) = unit
+            && let Some(trace) = spans.trace_mut(id)
+        {
+            trace.judged = trace.spans.len();
+        }
         if let Some(age) = age_of(spans, tasks, &unit) {
             ages.settle(age, unit);
         }
@@ -284,6 +321,14 @@ impl Trace {
             };
             may_be_its_own && span.parent.is_some_and(|parent| self.get(parent).is_none())
         })
+    }
+
+    /// Whether it has grown since it was judged, by an eighth of itself where it is
+    /// long.
+    fn has_grown(&self) -> bool {
+        const LONG: usize = 1_000;
+        let least = if self.judged < LONG { 0 } else { self.judged / 8 };
+        self.spans.len() >= self.judged + least
     }
 
     /// Whether no parent is missing that the trace should have: a request's

@@ -7,14 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::Evidence;
 use super::age::Unit;
 use super::fate::Fate;
 use super::spans::{SpanKey, SpanRef};
 use super::tasks::{Delivery, Task};
-use crate::model::{Exception, Message, SpanKind, SpanStatus, TaskResult, TaskStatus, TraceId};
+use crate::model::{Exception, Map, Message, Set, SpanKind, SpanStatus, TaskResult, TaskStatus, TraceId};
 
 /// One attempt of one task, from every side that was seen.
 #[derive(Debug)]
@@ -258,7 +256,7 @@ impl Task {
             let attempt = consumer.0.span.detail().retries.unwrap_or(0);
             attempts.entry(attempt).or_default().consumers.push(consumer);
         }
-        let senders = if producers.is_empty() { FxHashMap::default() } else { self.senders(known) };
+        let senders = if producers.is_empty() { Map::default() } else { self.senders(known) };
         for producer in producers {
             let attempt = attempts.entry(self.attempt_of_producer(producer, &senders)).or_default();
             // One that was made by hand may stand around the instrumentor's.
@@ -337,7 +335,7 @@ impl Task {
             .filter_map(|sighting| sighting.context())
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
         let contexts: BTreeSet<_> = carried.chain(self.producers.iter().copied()).collect();
-        let mut seen: FxHashSet<_> = found.iter().map(|(known, _)| known.key()).collect();
+        let mut seen: Set<_> = found.iter().map(|(known, _)| known.key()).collect();
         for context in contexts {
             let candidates = known.continuations_for(context, self);
             for key in candidates.runs {
@@ -363,8 +361,8 @@ impl Task {
 
     /// The attempt whose message carries each context, the first of several, or
     /// whose run has it as its parent.
-    fn senders(&self, known: &Evidence) -> FxHashMap<SpanKey, u32> {
-        let mut senders = FxHashMap::default();
+    fn senders(&self, known: &Evidence) -> Map<SpanKey, u32> {
+        let mut senders = Map::default();
         for Delivery { message, .. } in &self.messages {
             for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
                 let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
@@ -388,7 +386,7 @@ impl Task {
     /// span's own context says which attempt it is, or the run below it (a task
     /// that is replaced goes on under the same id and attempt); else a retry is
     /// published from inside the run of the attempt before.
-    fn attempt_of_producer(&self, producer: SpanRef<'_>, senders: &FxHashMap<SpanKey, u32>) -> u32 {
+    fn attempt_of_producer(&self, producer: SpanRef<'_>, senders: &Map<SpanKey, u32>) -> u32 {
         if let Some(attempt) = senders.get(&producer.key()) {
             return *attempt;
         }

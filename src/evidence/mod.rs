@@ -38,7 +38,7 @@ pub use broker_intake::{BrokerIntake, Keep};
 pub use exports::{Exports, Repeats};
 pub use failures::Failures;
 pub use fate::Fate;
-pub use group::Group;
+pub use group::{ClosedTraces, Group};
 pub use handoff::{Continuity, Handoff, JoinedBy};
 pub use intake::Intake;
 pub use names::Names;

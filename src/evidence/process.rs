@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-
 use super::age::Moment;
-use crate::model::{ParentOrigin, Resource, Span, SpanKind, Timestamp};
+use crate::model::{Map, ParentOrigin, Resource, Span, SpanKind, Timestamp};
 
 /// One sending process: what its resource says of it.
 ///
@@ -235,7 +233,7 @@ pub struct Sender {
 /// Every process that was heard of, by what its resource says.
 #[derive(Default, Debug)]
 pub struct Processes {
-    numbers: FxHashMap<Arc<Process>, usize>,
+    numbers: Map<Arc<Process>, usize>,
     known: Vec<(Arc<Process>, Activity)>,
     /// Further processes, past [`Processes::LIMIT`], of which only the number is kept.
     pub beyond: u64,

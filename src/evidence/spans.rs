@@ -6,14 +6,13 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use super::age::{Age, Ages, Unit};
 use super::process::Process;
 use crate::model::weight::{allocation, in_map};
 use crate::model::{
-    CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
+    CeleryAction, Exception, Map, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
     TraceId,
 };
 
@@ -115,8 +114,10 @@ pub struct Trace {
     pub id: TraceId,
     pub spans: Vec<StoredSpan>,
     pub age: Age,
+    /// How many spans there were when it was judged last.
+    pub(super) judged: usize,
     /// Where each span lies, once there are too many to look through.
-    places: Option<Box<HashMap<SpanId, u32>>>,
+    places: Option<Box<Map<SpanId, u32>>>,
 }
 
 impl Trace {
@@ -124,7 +125,7 @@ impl Trace {
     const SCANNED: usize = 32;
 
     const fn new(id: TraceId, age: Age) -> Self {
-        Self { id, spans: Vec::new(), age, places: None }
+        Self { id, spans: Vec::new(), age, judged: 0, places: None }
     }
 
     /// About how many bytes it takes, its entry in the store included.
@@ -208,7 +209,7 @@ pub enum Arrival {
 /// hash takes for one would make each look-up as long as the store.
 #[derive(Default, Debug)]
 pub struct SpanStore {
-    traces: HashMap<TraceId, Trace>,
+    traces: Map<TraceId, Trace>,
     /// All that came, whether they are still here or not.
     spans: u64,
     /// All that came, whether they are still here or not.

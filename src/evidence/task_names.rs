@@ -1,8 +1,7 @@
 //! Which task a span made by hand speaks of: it carries no id, and mostly its name.
 
+use crate::model::Map;
 use std::collections::BTreeSet;
-
-use rustc_hash::FxHashMap;
 
 /// The names of tasks, to be found in the names of spans. A span's name speaks
 /// of a task where it holds its full name, or the last part of it, as a word.
@@ -13,7 +12,7 @@ use rustc_hash::FxHashMap;
 pub struct TaskNames<'e> {
     /// The longest name by its last part, where that is one word. A full name
     /// never stands where its last part does not.
-    by_word: FxHashMap<&'e str, &'e str>,
+    by_word: Map<&'e str, &'e str>,
     /// Those whose last part is several words, or none: the first few.
     odd: BTreeSet<&'e str>,
 }

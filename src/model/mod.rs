@@ -11,6 +11,7 @@ mod event;
 mod finding;
 mod fix;
 mod id;
+mod map;
 mod message;
 mod report;
 mod result;
@@ -25,6 +26,7 @@ pub use event::Event;
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
 pub use fix::{Fix, FixPlace, Language, Side, Step, StepKind, Text};
 pub use id::{SpanId, TraceId};
+pub use map::{Map, Set};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
     ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,

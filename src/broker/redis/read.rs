@@ -1,13 +1,12 @@
 //! The content of queues and of `unacked`, page by page.
 
+use crate::model::Set;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 use std::{panic, thread};
-
-use rustc_hash::FxHashSet;
 
 use super::connection::{Connection, ReadCommand};
 use super::error::BrokerError;
@@ -194,7 +193,7 @@ impl Fetch<'_> {
         let len: u64 = self.connection.ask(&ReadCommand::HashLength(key))?;
         let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
         // A scan may show a field twice while the table is resized.
-        let mut seen: FxHashSet<u64> = FxHashSet::default();
+        let mut seen: Set<u64> = Set::default();
         // Seeded, so that nobody can choose fields that are taken for one another.
         let digest = RandomState::new();
         let most = limit.min(len.saturating_mul(2).saturating_add(GROWN)).min(HELD);

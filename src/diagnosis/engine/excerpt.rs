@@ -1,10 +1,8 @@
 //! Which spans of a large trace are listed: those that a hand-off or an error
 //! is seen by, with the way up to their root, and then the first.
 
-use rustc_hash::FxHashSet;
-
 use crate::evidence::{StoredSpan, Trace};
-use crate::model::{SpanId, SpanKind, SpanStatus};
+use crate::model::{Set, SpanId, SpanKind, SpanStatus};
 
 /// The share of the listed spans that those which say something may take.
 const SHARE: usize = 2;
@@ -16,7 +14,7 @@ pub(super) fn excerpt(trace: &Trace, limit: usize) -> Vec<&StoredSpan> {
     if spans.len() <= limit {
         return spans;
     }
-    let mut chosen = FxHashSet::default();
+    let mut chosen = Set::default();
     for span in spans.iter().filter(|span| says_something(span)) {
         let way = way_up(trace, span, &chosen);
         if chosen.len() + way.len() <= limit / SHARE {
@@ -39,7 +37,7 @@ fn says_something(span: &StoredSpan) -> bool {
 
 /// The span and its ancestors that are not chosen yet. The way from the bottom of
 /// a deep chain is no way that anybody follows: it is cut.
-fn way_up(trace: &Trace, span: &StoredSpan, chosen: &FxHashSet<SpanId>) -> Vec<SpanId> {
+fn way_up(trace: &Trace, span: &StoredSpan, chosen: &Set<SpanId>) -> Vec<SpanId> {
     const LONGEST: usize = 16;
     let mut way = Vec::new();
     let mut next = Some(span);

@@ -10,7 +10,7 @@ use super::retraction::Retractions;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::rule::Tally;
 use crate::evidence::{Evidence, Fate, Handoff};
-use crate::model::{Finding, Retracted, Timestamp, TraceId};
+use crate::model::{Finding, Map, Retracted, Timestamp, TraceId};
 
 /// What a round of judging found.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ pub fn judge<'e>(
 struct Listed<'e> {
     handoffs: Vec<JudgedHandoff<'e>>,
     most: usize,
-    of_kind: rustc_hash::FxHashMap<(Option<String>, Option<Gap>), usize>,
+    of_kind: Map<(Option<String>, Option<Gap>), usize>,
     shares: Shares<'e>,
     total: u64,
 }

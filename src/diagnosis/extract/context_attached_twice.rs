@@ -1,9 +1,7 @@
-use rustc_hash::FxHashMap;
-
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
-use crate::model::{ParentOrigin, SpanId, SpanKind, Station};
+use crate::model::{Map, ParentOrigin, SpanId, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -41,7 +39,7 @@ diagnosis! {
 const RUNS: usize = 32;
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let mut runs = FxHashMap::<SpanId, Vec<&StoredSpan>>::default();
+    let mut runs = Map::<SpanId, Vec<&StoredSpan>>::default();
     let handed_over = trace.spans.iter().filter(|span| {
         span.kind == SpanKind::Consumer
             && span.parent_origin != ParentOrigin::Local
@@ -56,7 +54,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         return;
     }
     runs.values_mut().for_each(|runs| runs.sort_by_key(|run| (run.start, run.id)));
-    let mut beside = FxHashMap::<SpanId, Vec<&StoredSpan>>::default();
+    let mut beside = Map::<SpanId, Vec<&StoredSpan>>::default();
     for span in &trace.spans {
         let Some(runs) = span.parent.and_then(|parent| runs.get(&parent)) else { continue };
         if let Some(run) = run_around(span, runs).filter(|_| took_it_up(trace, span, runs, known)) {

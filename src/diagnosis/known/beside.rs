@@ -10,12 +10,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::paired::{Roots, roots_by_publisher};
 use super::ticks::is_even;
 use crate::evidence::{Evidence, Process, SpanKey};
-use crate::model::{SpanKind, Timestamp, TraceId};
+use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
 
 /// Fewer pairs than this may be an accident, however close they are.
 const PAIRS: usize = 3;
@@ -75,7 +73,7 @@ struct Root {
 }
 
 /// The PRODUCER roots that lie beside requests, as all others of their task do.
-pub(super) fn beside(evidence: &Evidence) -> FxHashMap<SpanKey, Beside<'_>> {
+pub(super) fn beside(evidence: &Evidence) -> Map<SpanKey, Beside<'_>> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|(process, _), roots| {
         let activity = evidence.processes.of(process);
@@ -85,14 +83,14 @@ pub(super) fn beside(evidence: &Evidence) -> FxHashMap<SpanKey, Beside<'_>> {
             })
     });
     if roots.is_empty() {
-        return FxHashMap::default();
+        return Map::default();
     }
     let mut roots: Vec<_> = roots.into_iter().collect();
     roots.sort_by_key(|((process, task), _)| (&process.service, &process.instance, process.pid, *task));
     roots.truncate(PUBLISHERS);
-    let processes: FxHashSet<_> = roots.iter().map(|((process, _), _)| *process).collect();
+    let processes: Set<_> = roots.iter().map(|((process, _), _)| *process).collect();
     let requests = requests(evidence, &processes);
-    let mut found = FxHashMap::default();
+    let mut found = Map::default();
     for ((process, task), roots) in roots {
         let Some(requests) = requests.get(process) else { continue };
         if let Some(beside) = beside_which(evidence, task, &roots, requests) {
@@ -102,11 +100,8 @@ pub(super) fn beside(evidence: &Evidence) -> FxHashMap<SpanKey, Beside<'_>> {
     found
 }
 
-fn requests<'e>(
-    evidence: &'e Evidence,
-    processes: &FxHashSet<&'e Process>,
-) -> FxHashMap<&'e Process, Vec<Request<'e>>> {
-    let mut requests = FxHashMap::<&Process, Vec<Request<'_>>>::default();
+fn requests<'e>(evidence: &'e Evidence, processes: &Set<&'e Process>) -> Map<&'e Process, Vec<Request<'e>>> {
+    let mut requests = Map::<&Process, Vec<Request<'_>>>::default();
     for trace in evidence.spans.traces() {
         for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
             if processes.contains(&*span.process) {
@@ -131,7 +126,7 @@ fn beside_which<'e>(
 ) -> Option<Beside<'e>> {
     // A request that publishes the task within its own trace does not lack it, and
     // one that lies in a root's trace was made by what the root began.
-    let mut traces: FxHashSet<TraceId> = roots.iter().map(|(_, key)| key.trace_id).collect();
+    let mut traces: Set<TraceId> = roots.iter().map(|(_, key)| key.trace_id).collect();
     let producers = evidence.tasks.iter().filter(|other| other.name(evidence) == task);
     traces.extend(producers.flat_map(|other| &other.producers).map(|key| key.trace_id));
     let requests: Vec<_> =

@@ -3,11 +3,9 @@
 
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
-
 use super::paired::{Roots, roots_by_publisher};
 use crate::evidence::{Activity, Evidence, Process};
-use crate::model::Timestamp;
+use crate::model::{Set, Timestamp};
 
 /// Fewer publishes than this say little, unless most lie outside of requests.
 const FEW: usize = 4;
@@ -22,7 +20,7 @@ const OTHERS_ACCIDENT: f64 = 0.01;
 /// Tasks, with the process that publishes them as roots, of which some were
 /// published while no request was open, and no more of them in requests than
 /// chance would put there.
-pub(super) fn by_chance(evidence: &Evidence) -> FxHashSet<(&str, &Process)> {
+pub(super) fn by_chance(evidence: &Evidence) -> Set<(&str, &Process)> {
     let roots = roots_by_publisher(evidence).into_iter();
     let found = roots.filter(|((process, _), roots)| {
         evidence.processes.of(process).is_some_and(|activity| falls_by_chance(roots, activity))

@@ -1,16 +1,14 @@
 //! The spans of one trace that several diagnoses look for, filed in one pass.
 
-use rustc_hash::FxHashMap;
-
 use super::orphans::by_start;
 use crate::evidence::{Evidence, SpanRef};
-use crate::model::{SpanId, SpanKind, TraceId};
+use crate::model::{Map, SpanId, SpanKind, TraceId};
 
 /// The spans of one trace that diagnoses look for.
 #[derive(Default, Debug)]
 pub(super) struct Filed<'e> {
     /// A SERVER span below each span that has one.
-    pub servers: FxHashMap<SpanId, SpanRef<'e>>,
+    pub servers: Map<SpanId, SpanRef<'e>>,
     /// The hand-made consumer spans, by start.
     pub by_hand: Vec<SpanRef<'e>>,
 }

@@ -2,22 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::evidence::{Evidence, Fate, SpanKey, SpanRef, Task};
-use crate::model::{Message, MissingParts, Sampling, SpanKind, TaskStatus, Timestamp, TraceId};
+use crate::model::{Map, Message, MissingParts, Sampling, Set, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What moved through the brokers.
 #[derive(Default, Debug)]
 pub(super) struct Flow<'e> {
     /// By broker and queue: when a message that is gone by now was last seen.
-    pub(super) taken: FxHashMap<(&'e str, &'e str), Timestamp>,
+    pub(super) taken: Map<(&'e str, &'e str), Timestamp>,
     /// What is known of where each service publishes to.
-    pub(super) sends: FxHashMap<&'e str, Sends>,
+    pub(super) sends: Map<&'e str, Sends>,
     /// Whether the messages that each service sends can be taken.
-    pub(super) shapes: FxHashMap<&'e str, Shapes>,
+    pub(super) shapes: Map<&'e str, Shapes>,
     /// Tasks, by name, of which results are kept.
-    pub(super) with_results: FxHashSet<&'e str>,
+    pub(super) with_results: Set<&'e str>,
     /// The start of the first PRODUCER span.
     pub(super) first_published: Option<Timestamp>,
     /// Whether a task has started and is not done.

@@ -21,12 +21,10 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::evidence::{
     Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
 };
-use crate::model::{Format, ParentOrigin, TaskStatus, Timestamp, TraceId};
+use crate::model::{Format, Map, ParentOrigin, Set, TaskStatus, Timestamp, TraceId};
 
 pub use beside::{Beside, Side};
 use filed::Filed;
@@ -61,11 +59,11 @@ pub struct Known<'e> {
     strays: OnceCell<Strays<'e>>,
     bare_pushes: OnceCell<Vec<SpanRef<'e>>>,
     flow: OnceCell<Flow<'e>>,
-    by_chance: OnceCell<FxHashSet<(&'e str, &'e Process)>>,
-    beside: OnceCell<FxHashMap<SpanKey, Beside<'e>>>,
+    by_chance: OnceCell<Set<(&'e str, &'e Process)>>,
+    beside: OnceCell<Map<SpanKey, Beside<'e>>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
     schedules: OnceCell<Schedules<'e>>,
-    paired: OnceCell<FxHashSet<SpanKey>>,
+    paired: OnceCell<Set<SpanKey>>,
     readers: OnceCell<BTreeSet<(&'e str, Format)>>,
     inside_runs: OnceCell<Vec<InsideRuns<'e>>>,
     made_up: RefCell<BTreeMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,

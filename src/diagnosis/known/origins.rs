@@ -1,24 +1,22 @@
 //! What each publishing process puts into its messages.
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::evidence::Evidence;
-use crate::model::{Message, Sampling};
+use crate::model::{Map, Message, Sampling, Set};
 
 /// What each publishing process puts into its messages.
 #[derive(Default, Debug)]
 pub struct Origins<'e> {
-    tallies: FxHashMap<(&'e str, &'e str), Tally>,
+    tallies: Map<(&'e str, &'e str), Tally>,
     /// By broker and origin: the `global_keyprefix` of its application, where the
     /// names of its queues show one.
-    prefixes: FxHashMap<(&'e str, &'e str), &'e str>,
+    prefixes: Map<(&'e str, &'e str), &'e str>,
     /// Tasks, by broker and prefix, of which some message carries a context.
-    with_context: FxHashSet<(&'e str, &'e str, &'e str)>,
+    with_context: Set<(&'e str, &'e str, &'e str)>,
     /// The origins of messages that say that beat sent them.
-    beats: FxHashSet<&'e str>,
+    beats: Set<&'e str>,
     /// By origin: how many of its messages were not seen, and are known to have
     /// been sampled since the span that published them was exported.
-    exported: FxHashMap<&'e str, u64>,
+    exported: Map<&'e str, u64>,
 }
 
 /// The messages of one origin. Retries, and messages that a task published, do

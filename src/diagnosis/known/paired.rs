@@ -10,10 +10,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::evidence::{Evidence, Process, SpanKey};
-use crate::model::{SpanKind, Timestamp, TraceId};
+use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
 
 /// Fewer requests than this may pair up by accident, even where they come one
 /// after the other.
@@ -30,15 +28,15 @@ const ROUTES: usize = 20;
 /// When a request was open.
 type Open = (Timestamp, Timestamp);
 /// The requests of each route, by process and number.
-type Routes<'e> = FxHashMap<(&'e Process, usize), Vec<Vec<Open>>>;
+type Routes<'e> = Map<(&'e Process, usize), Vec<Vec<Open>>>;
 
 /// The PRODUCER roots that pair up with requests of their process: all roots of
 /// a task, with all requests of a route that published nothing and answered well.
-pub(super) fn paired(evidence: &Evidence) -> FxHashSet<SpanKey> {
+pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|_, roots| roots.len() >= REQUESTS);
     if roots.is_empty() {
-        return FxHashSet::default();
+        return Set::default();
     }
     let routes = silent_routes(evidence);
     let pairs_up = |process: &Process, roots: &[(Timestamp, SpanKey)]| {
@@ -55,8 +53,8 @@ pub(super) fn paired(evidence: &Evidence) -> FxHashSet<SpanKey> {
 pub(super) type Roots = Vec<(Timestamp, SpanKey)>;
 
 /// Every PRODUCER root, by the process that published it and its task.
-pub(super) fn roots_by_publisher(evidence: &Evidence) -> FxHashMap<(&Process, &str), Roots> {
-    let mut roots = FxHashMap::<(&Process, &str), Roots>::default();
+pub(super) fn roots_by_publisher(evidence: &Evidence) -> Map<(&Process, &str), Roots> {
+    let mut roots = Map::<(&Process, &str), Roots>::default();
     let producers = evidence.tasks.iter().flat_map(|task| {
         let name = task.name(evidence);
         task.producers.iter().map(move |key| (name, *key))
@@ -73,9 +71,9 @@ pub(super) fn roots_by_publisher(evidence: &Evidence) -> FxHashMap<(&Process, &s
 
 /// When the requests of each route of a process that published nothing, and
 /// answered well, were open, in the order of their start.
-pub(super) fn silent_requests(evidence: &Evidence) -> FxHashMap<(&Process, &str), Vec<Open>> {
+pub(super) fn silent_requests(evidence: &Evidence) -> Map<(&Process, &str), Vec<Open>> {
     let publishing = publishing_traces(evidence);
-    let mut requests = FxHashMap::<(&Process, &str), Vec<Open>>::default();
+    let mut requests = Map::<(&Process, &str), Vec<Open>>::default();
     for trace in evidence.spans.traces().filter(|trace| !publishing.contains(&trace.id)) {
         for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
             if span.http_status.is_none_or(|status| status < 400) {
@@ -95,6 +93,8 @@ fn silent_routes(evidence: &Evidence) -> Routes<'_> {
             routes.entry((process, requests.len())).or_default().push(requests);
         }
     }
+    // Only some are looked at: the same ones each time.
+    routes.values_mut().for_each(|alike| alike.sort_unstable());
     routes
 }
 

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::orphans::{ByStart, by_start};
 use crate::evidence::{Evidence, Process, SpanRef, StoredSpan};
-use crate::model::{SpanKind, Timestamp};
+use crate::model::{Map, Set, SpanKind, Timestamp};
 
 /// Roots without a kind, of one process and one name, each of which lies within
 /// a run of that process.
@@ -29,8 +27,8 @@ pub struct InsideRuns<'e> {
 /// Every group of such roots. One of which a root lies outside of any run is
 /// left out: heartbeats and background threads work beside tasks, too.
 pub(super) fn inside_runs(evidence: &Evidence) -> Vec<InsideRuns<'_>> {
-    let mut runs = FxHashMap::<&Process, ByStart<'_>>::default();
-    let mut roots = FxHashMap::<(&Process, &str), Vec<SpanRef<'_>>>::default();
+    let mut runs = Map::<&Process, ByStart<'_>>::default();
+    let mut roots = Map::<(&Process, &str), Vec<SpanRef<'_>>>::default();
     for trace in evidence.spans.traces() {
         for span in &trace.spans {
             let found = SpanRef { trace, span };
@@ -42,7 +40,7 @@ pub(super) fn inside_runs(evidence: &Evidence) -> Vec<InsideRuns<'_>> {
         }
     }
     roots.retain(|(process, _), _| runs.contains_key(process));
-    let workers: FxHashSet<_> = roots.keys().map(|(process, _)| *process).collect();
+    let workers: Set<_> = roots.keys().map(|(process, _)| *process).collect();
     runs.retain(|process, _| workers.contains(process));
     runs.values_mut().for_each(ByStart::sort);
     let mut groups: Vec<_> = roots

@@ -5,13 +5,11 @@
 
 use std::time::Duration;
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use super::origins::is_publisher;
 use super::paired::silent_requests;
 use super::ticks::look_scheduled;
 use crate::evidence::{Continuity, Evidence, Handoff, Process};
-use crate::model::{SpanKind, Timestamp};
+use crate::model::{Map, Set, SpanKind, Timestamp};
 
 /// What follows a request so closely is most likely its work.
 const AFTER_A_REQUEST: Duration = Duration::from_secs(1);
@@ -20,7 +18,7 @@ const AFTER_A_REQUEST: Duration = Duration::from_secs(1);
 /// publish them too, that seem to be a scheduler's.
 #[derive(Default, Debug)]
 pub(super) struct Schedules<'e> {
-    known: FxHashSet<(&'e str, Option<&'e str>)>,
+    known: Set<(&'e str, Option<&'e str>)>,
 }
 
 impl<'e> Schedules<'e> {
@@ -72,11 +70,11 @@ impl<'e> Schedules<'e> {
 #[derive(Default)]
 struct Runs<'e> {
     /// By task and by the process that published it.
-    roots: FxHashMap<&'e str, FxHashMap<Option<&'e str>, Vec<Timestamp>>>,
+    roots: Map<&'e str, Map<Option<&'e str>, Vec<Timestamp>>>,
     /// Tasks that were handed over with their context.
-    handed_over: FxHashSet<&'e str>,
+    handed_over: Set<&'e str>,
     /// The processes that did.
-    senders: FxHashSet<&'e str>,
+    senders: Set<&'e str>,
 }
 
 impl<'e> Runs<'e> {

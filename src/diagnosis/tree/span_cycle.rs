@@ -1,9 +1,7 @@
-use rustc_hash::FxHashMap;
-
 use crate::diagnosis::advice::identity;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, StoredSpan, Trace};
-use crate::model::SpanId;
+use crate::model::{Map, SpanId};
 
 diagnosis! {
     /// ## What it means
@@ -50,7 +48,7 @@ fn goes_back_in_time(trace: &Trace) -> bool {
 ///
 /// Every span is walked over once: a walk stops at what an earlier one has seen.
 fn entries(trace: &Trace) -> Vec<&StoredSpan> {
-    let mut walked: FxHashMap<SpanId, usize> = FxHashMap::default();
+    let mut walked: Map<SpanId, usize> = Map::default();
     let mut entries: Vec<&StoredSpan> = Vec::new();
     for (number, start) in trace.spans.iter().enumerate() {
         let mut path = Vec::new();

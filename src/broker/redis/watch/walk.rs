@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher, BuildHasherDefault};
 use std::time::{Duration, Instant};
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHasher;
 
 use super::known::Known;
 use crate::broker::redis::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
 use crate::broker::redis::error::BrokerError;
-use crate::model::Timestamp;
+use crate::model::{Set, Timestamp};
 use crate::wire::celery::Envelope;
 use crate::wire::celery::redis_layout::keys::{self, Key};
 
@@ -60,7 +60,7 @@ pub struct Walk {
     /// How many keys there were when the last walk began.
     keys: u64,
     /// Hashes of the names of lists that are not Celery's.
-    foreign: FxHashSet<u64>,
+    foreign: Set<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]

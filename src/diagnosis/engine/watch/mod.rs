@@ -14,8 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustc_hash::FxHashSet;
-
 use self::standing::Standing;
 use crate::diagnosis::engine::assemble::{self, Listing};
 use crate::diagnosis::engine::figures::Figures;
@@ -23,8 +21,8 @@ use crate::diagnosis::engine::findings::Findings;
 use crate::diagnosis::engine::judging::{Explained, JudgedHandoff, Judging};
 use crate::diagnosis::engine::ledger::Ledger;
 use crate::diagnosis::known::Known;
-use crate::evidence::{Bounds, Evidence, Group, Moment, Task, Unit};
-use crate::model::{Event, Finding, HandoffReport, Limits, Report, TraceReport};
+use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
+use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceReport};
 
 /// Evidence that is watched as it grows, and what is said of it.
 #[derive(Debug)]
@@ -76,6 +74,10 @@ type UnitSaid = (Unit, BTreeSet<String>, bool);
 type Example = (Vec<HandoffReport>, Vec<TraceReport>);
 
 impl Watch {
+    /// How many traces and tasks one round judges for the first time. What comes in
+    /// waits for a round, and the next round goes on with the rest.
+    const ROUND: usize = 4_000;
+
     /// `settle` is how long nothing may come for a trace or task before what it
     /// lacks is said to be absent; `bounds` how much is held.
     pub fn new(settle: Duration, bounds: Bounds) -> Self {
@@ -133,32 +135,39 @@ impl Watch {
     /// `limit`.
     fn due(&mut self, limit: Option<Moment>) -> Vec<Due> {
         let mut due = Vec::new();
-        let (mut seen, mut settled) = (FxHashSet::default(), FxHashSet::default());
-        for unit in self.evidence.ages.take_fresh() {
-            if seen.contains(&unit) {
+        let (mut seen, mut settled) = (Set::default(), Set::default());
+        let mut closed = ClosedTraces::default();
+        let mut fresh = self.evidence.ages.take_fresh().into_iter();
+        while settled.len() < Self::ROUND
+            && let Some(unit) = fresh.next()
+        {
+            if seen.contains(&unit) || !self.evidence.is_due_early(&unit) {
                 continue;
             }
-            let group = self.evidence.group_of(&unit);
+            let mut group = self.evidence.group_of(&unit);
             seen.extend(group.units());
             seen.insert(unit);
-            if self.evidence.is_whole(&group) {
-                settled.extend(group.units());
+            if self.evidence.is_whole(&group, &mut closed) {
+                group.claim(&mut settled);
                 due.push(Due { group, is_news: true });
             }
         }
+        self.evidence.ages.put_back(fresh);
         let Some(limit) = limit else { return due };
         let mut early = Vec::new();
-        while let Some(unit) = self.evidence.next_settled(limit) {
+        while settled.len() < Self::ROUND
+            && let Some(unit) = self.evidence.next_settled(limit)
+        {
             if settled.contains(&unit) {
                 continue;
             }
-            let group = self.evidence.group_of(&unit);
+            let mut group = self.evidence.group_of(&unit);
             if self.evidence.touched(&group) > limit {
                 // The other side of a hand-off still moves.
                 early.push(unit);
                 continue;
             }
-            settled.extend(group.units());
+            group.claim(&mut settled);
             due.push(Due { group, is_news: true });
         }
         early.into_iter().for_each(|unit| self.evidence.wait(unit));

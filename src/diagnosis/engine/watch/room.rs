@@ -5,6 +5,7 @@ use crate::diagnosis::engine::judging::Judging;
 use crate::diagnosis::engine::ledger::Ledger;
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, Evidence, Group};
+use crate::model::Set;
 
 /// A group that is to go.
 struct Leaving {
@@ -38,22 +39,22 @@ impl Watch {
     /// Groups of so many bytes together.
     fn leaving(&mut self, bytes: usize) -> Vec<Leaving> {
         let mut leaving: Vec<Leaving> = Vec::new();
-        let mut chosen = rustc_hash::FxHashSet::default();
+        let mut chosen = Set::default();
         let (mut freed, mut moving) = (0, Vec::new());
         while freed < bytes {
             let Some((unit, was_settled)) = self.evidence.next_to_go() else { break };
             if chosen.contains(&unit) {
                 continue;
             }
-            let group = self.evidence.group_of(&unit);
+            let mut group = self.evidence.group_of(&unit);
             let has_settled = self.evidence.has_settled(&group);
             if was_settled && !has_settled {
                 // The other side of it moves again.
                 moving.push(unit);
                 continue;
             }
+            group.claim(&mut chosen);
             freed += self.evidence.weight(&group);
-            chosen.extend(group.units());
             leaving.push(Leaving { group, has_settled });
         }
         moving.into_iter().for_each(|unit| self.evidence.stay(unit));

@@ -6,10 +6,10 @@ use std::hash::{BuildHasher, BuildHasherDefault};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use rustc_hash::{FxHashSet, FxHasher};
+use rustc_hash::FxHasher;
 
 use crate::evidence::Unit;
-use crate::model::Finding;
+use crate::model::{Finding, Set};
 
 /// Everything that is said at the moment.
 #[derive(Default, Debug)]
@@ -25,7 +25,7 @@ pub struct Standing {
     most: usize,
     /// Findings that came when there was no room, by a hash of their ids: as many
     /// as may stand.
-    not_kept: FxHashSet<u64>,
+    not_kept: Set<u64>,
 }
 
 /// One cause, by its finding's id.

@@ -1,6 +1,7 @@
 //! The stack machine that a pickle is a program for.
 
-use hashbrown::HashMap;
+use crate::model::Map;
+
 use serde_json::Value;
 
 use super::error::PickleError;
@@ -21,7 +22,7 @@ pub struct Machine<'a> {
     parts: usize,
     stack: Vec<usize>,
     marks: Vec<usize>,
-    memo: HashMap<u64, usize>,
+    memo: Map<u64, usize>,
     /// Whether names of what would be imported are kept.
     keeps_classes: bool,
 }
@@ -37,7 +38,7 @@ impl<'a> Machine<'a> {
             parts: 0,
             stack: Vec::new(),
             marks: Vec::new(),
-            memo: HashMap::new(),
+            memo: Map::default(),
             keeps_classes: false,
         }
     }

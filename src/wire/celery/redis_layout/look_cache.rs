@@ -4,10 +4,8 @@
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use crate::model::weight::{allocation, in_map};
-use crate::model::{Message, MessageState};
+use crate::model::{Map, Message, MessageState};
 
 /// What the entries of the last look were, and those of this one so far.
 ///
@@ -24,7 +22,7 @@ pub struct LookCache {
 
 #[derive(Default, Debug)]
 struct Entries {
-    known: FxHashMap<u64, Cached>,
+    known: Map<u64, Cached>,
     bytes: usize,
 }
 

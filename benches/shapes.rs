@@ -1,0 +1,167 @@
+//! What the shape of a trace costs a receiver: CPU and the longest time for which
+//! an export waits, against the number of spans.
+//!
+//! `cargo bench --bench shapes -- [SHAPE] [NUMBER OF TASKS]...`
+//!
+//! An export waits while a round judges, so the longest round is the longest wait.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+#![allow(clippy::cast_precision_loss, reason = "figures for people")]
+
+use std::time::{Duration, Instant};
+
+use opentelemetry_proto::tonic::trace::v1::Span;
+use tracelink::diagnosis::{Listing, Pace, Watch};
+use tracelink::evidence::{Intake, Moment};
+use tracelink::live::Plan;
+use tracelink::wire::otlp::decode_protobuf;
+
+#[allow(dead_code, reason = "other benches use the rest")]
+mod spans;
+
+use spans::{BATCH, celery, encode, span, trace_id};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long after each other requests come, on the receiver's clock.
+const REQUEST: Duration = Duration::from_millis(5);
+/// A round comes after so many requests: every 50 ms.
+const ROUND: usize = 10;
+const SETTLE: Duration = Duration::from_secs(6);
+
+/// Makes the spans of the API and of the worker for so many tasks.
+type Make = fn(u64) -> (Vec<Span>, Vec<Span>);
+
+const SHAPES: [(&str, Make); 5] = [
+    ("apart", apart),
+    ("fan-out", fan_out),
+    ("one-message", one_message),
+    ("nested", nested),
+    ("broken", broken),
+];
+
+fn task(number: u64) -> String {
+    format!("{number:08x}-0000-4000-8000-{number:012x}")
+}
+
+/// Span ids start here, so that none is 0.
+fn id(number: u64, place: u64) -> u64 {
+    1 + number * 4 + place
+}
+
+/// Each task in a trace of its own: what the others are compared with.
+fn apart(tasks: u64) -> (Vec<Span>, Vec<Span>) {
+    let api = (0..tasks)
+        .map(|n| span(trace_id(n), (id(n, 0), 0), "apply_async/t", 4, 1, celery("apply_async", &task(n))));
+    let worker =
+        (0..tasks).map(|n| span(trace_id(n), (id(n, 1), id(n, 0)), "run/t", 5, 1, celery("run", &task(n))));
+    (api.collect(), worker.collect())
+}
+
+/// One request that publishes all tasks.
+fn fan_out(tasks: u64) -> (Vec<Span>, Vec<Span>) {
+    let trace = trace_id(0);
+    let root = id(tasks, 0);
+    let mut api: Vec<_> = (0..tasks)
+        .map(|n| span(trace, (id(n, 0), root), "apply_async/t", 4, 1, celery("apply_async", &task(n))))
+        .collect();
+    api.push(span(trace, (root, 0), "POST /orders", 2, 1, Vec::new()));
+    let worker =
+        (0..tasks).map(|n| span(trace, (id(n, 1), id(n, 0)), "run/t", 5, 1, celery("run", &task(n))));
+    (api, worker.collect())
+}
+
+/// One message that is run again and again.
+fn one_message(tasks: u64) -> (Vec<Span>, Vec<Span>) {
+    let trace = trace_id(0);
+    let api = vec![span(trace, (id(tasks, 0), 0), "apply_async/t", 4, 1, celery("apply_async", &task(0)))];
+    let worker =
+        (0..tasks).map(|n| span(trace, (id(n, 1), id(tasks, 0)), "run/t", 5, 1, celery("run", &task(0))));
+    (api, worker.collect())
+}
+
+/// Each run publishes the next task.
+fn nested(tasks: u64) -> (Vec<Span>, Vec<Span>) {
+    let trace = trace_id(0);
+    let worker = (0..tasks).flat_map(|n| {
+        let parent = if n == 0 { id(tasks, 0) } else { id(n - 1, 1) };
+        [
+            span(trace, (id(n, 0), parent), "apply_async/t", 4, 1, celery("apply_async", &task(n))),
+            span(trace, (id(n, 1), id(n, 0)), "run/t", 5, 1, celery("run", &task(n))),
+        ]
+    });
+    (vec![span(trace, (id(tasks, 0), 0), "POST /orders", 2, 1, Vec::new())], worker.collect())
+}
+
+/// One request that publishes all tasks, and every run begins a trace of its own.
+fn broken(tasks: u64) -> (Vec<Span>, Vec<Span>) {
+    let (api, _) = fan_out(tasks);
+    let worker =
+        (0..tasks).map(|n| span(trace_id(n + 1), (id(n, 1), 0), "run/t", 5, 1, celery("run", &task(n))));
+    (api, worker.collect())
+}
+
+fn main() {
+    // `cargo test --benches` only asks whether it builds.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let args: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let numbers: Vec<u64> = args.iter().filter_map(|argument| argument.parse().ok()).collect();
+    let numbers = if numbers.is_empty() { vec![1_000, 10_000, 100_000] } else { numbers };
+    let is_chosen = |shape: &str| {
+        let named: Vec<_> = args.iter().filter(|argument| argument.parse::<u64>().is_err()).collect();
+        named.is_empty() || named.iter().any(|name| **name == shape)
+    };
+    for (shape, make) in SHAPES.into_iter().filter(|(shape, _)| is_chosen(shape)) {
+        for tasks in &numbers {
+            measure(shape, *tasks, make);
+        }
+    }
+}
+
+fn measure(shape: &str, tasks: u64, make: Make) {
+    let (api, worker) = make(tasks);
+    let count = api.len() + worker.len();
+    let batches = [(api, "order-api"), (worker, "order-worker")]
+        .map(|(spans, service)| spans.chunks(BATCH).map(|spans| encode(spans.to_vec(), service)).collect());
+    let [api, worker]: [Vec<Vec<u8>>; 2] = batches;
+    let mut watch = Watch::new(SETTLE, Plan::for_evidence(1 << 30));
+    let (mut now, mut longest) = (Duration::ZERO, Duration::ZERO);
+    let mut round = |watch: &mut Watch, now: Duration, number: usize| {
+        let began = Instant::now();
+        // As a session does: populations once a second.
+        watch.round(Moment::at(now), Pace { shown: 50, again: 500, thorough: number.is_multiple_of(20) });
+        longest = longest.max(began.elapsed());
+    };
+    let began = Instant::now();
+    for (number, request) in api.iter().chain(&worker).enumerate() {
+        now += REQUEST;
+        watch.set_time(Moment::at(now));
+        let mut intake = Intake::new(&mut watch.evidence);
+        intake.next_request();
+        decode_protobuf(request, &mut intake).expect("prost wrote it");
+        watch.make_room();
+        if number.is_multiple_of(ROUND) {
+            round(&mut watch, now, number / ROUND);
+        }
+    }
+    let came = began.elapsed();
+    // Until everything has settled.
+    for number in 0..160 {
+        now += Duration::from_millis(50);
+        round(&mut watch, now, number);
+    }
+    let settled = began.elapsed();
+    let report = watch.report(Listing::default());
+    println!(
+        "{shape:12} {tasks:>7} tasks {count:>7} spans: {:>8.3} s until all came, {:>8.3} s until all settled, {:>8.3} s with the report; longest round {:>8.1} ms; {} hand-offs, {} broken",
+        came.as_secs_f64(),
+        settled.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+        longest.as_secs_f64() * 1e3,
+        report.inputs.handoffs,
+        report.metrics.broken_handoffs,
+    );
+}
