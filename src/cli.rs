@@ -541,7 +541,8 @@ pub struct Diagnose {
 
 /// What a diagnosis means, what shows it, how to fix it
 ///
-/// Without a name, lists them all by station.
+/// Without a name, lists them all by station. `--format json` has the fixes as a
+/// report has them.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:

@@ -6,24 +6,26 @@ use anyhow::Context;
 
 use super::suggest::did_you_mean;
 use super::{Exit, STDOUT, usage};
-use crate::cli;
-use crate::diagnosis;
-use crate::report::explanation;
+use crate::cli::{self, Output};
+use crate::diagnosis::{self, Diagnosis};
+use crate::report::{FormatName, explanation};
 
-pub fn run(args: &cli::Explain) -> anyhow::Result<Exit> {
+pub fn run(args: &cli::Explain, output: &Output) -> anyhow::Result<Exit> {
     let mut out = anstream::stdout();
-    let written = match &args.name {
-        None => explanation::list(&diagnosis::all(), &mut out),
-        Some(name) => match diagnosis::find(name) {
-            Some(diagnosis) => explanation::one(diagnosis, &mut out),
-            None => {
-                let hint = did_you_mean(name, diagnosis::all().into_iter().map(|diagnosis| diagnosis.slug));
-                return Err(usage(format!(
-                    "no diagnosis is called `{name}`{hint}\n  tracelink explain lists them all"
-                )));
-            }
-        },
+    let named = args.name.as_deref().map(find).transpose()?;
+    let written = match (output.format, named) {
+        (Some(FormatName::Json), Some(diagnosis)) => explanation::json(&[diagnosis], &mut out),
+        (Some(FormatName::Json), None) => explanation::json(&diagnosis::all(), &mut out),
+        (_, Some(diagnosis)) => explanation::one(diagnosis, &mut out),
+        (_, None) => explanation::list(&diagnosis::all(), &mut out),
     };
     written.and_then(|()| out.flush()).context(STDOUT)?;
     Ok(Exit::Fine)
+}
+
+fn find(name: &str) -> anyhow::Result<&'static Diagnosis> {
+    diagnosis::find(name).ok_or_else(|| {
+        let hint = did_you_mean(name, diagnosis::all().into_iter().map(|diagnosis| diagnosis.slug));
+        usage(format!("no diagnosis is called `{name}`{hint}\n  tracelink explain lists them all"))
+    })
 }

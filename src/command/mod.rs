@@ -40,7 +40,7 @@ pub fn run(cli: Cli) -> anyhow::Result<Exit> {
         Command::Listen(command) => out.open(&args).and_then(|()| listen::run(&command, &args, out)),
         Command::Diagnose(command) => out.open(&args).and_then(|()| diagnose::run(&command, &args, out)),
         Command::Demo(command) => out.open(&args).and_then(|()| demo::run(&command, &args, out)),
-        Command::Explain(command) => explain::run(&command),
+        Command::Explain(command) => explain::run(&command, &args),
         Command::DemoProcess => demo::run_process(),
     };
     if let Err(error) = &done

@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use serde::Serialize;
+
 use super::human::Paint;
 use crate::diagnosis::Diagnosis;
-use crate::model::{Fix, Language, Station};
+use crate::model::{Fix, Language, Severity, Station};
 
 /// Writes all diagnoses, by station.
 ///
@@ -66,6 +68,46 @@ pub fn one(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A diagnosis, for a program.
+#[derive(Serialize)]
+struct Explained {
+    code: &'static str,
+    slug: &'static str,
+    station: Option<Station>,
+    severity: Severity,
+    summary: &'static str,
+    /// Markdown.
+    doc: &'static str,
+    fixes: Vec<Fix>,
+}
+
+#[derive(Serialize)]
+struct Explanation {
+    schema: &'static str,
+    diagnoses: Vec<Explained>,
+}
+
+/// Writes diagnoses as one document of JSON, whose fixes have the shape that they
+/// have in a report.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn json(diagnoses: &[&Diagnosis], out: &mut dyn Write) -> io::Result<()> {
+    let explained = diagnoses.iter().map(|diagnosis| Explained {
+        code: diagnosis.code,
+        slug: diagnosis.slug,
+        station: diagnosis.station,
+        severity: diagnosis.severity,
+        summary: diagnosis.summary,
+        doc: diagnosis.doc,
+        fixes: (diagnosis.fixes)(),
+    });
+    let explanation = Explanation { schema: "tracelink-explain/1", diagnoses: explained.collect() };
+    serde_json::to_writer_pretty(&mut *out, &explanation)?;
+    writeln!(out)
 }
 
 /// All diagnoses as the page `docs/diagnoses.md`.

@@ -215,6 +215,19 @@ fn explain_prints_every_diagnosis_and_suggests() {
 }
 
 #[test]
+fn explain_gives_a_program_the_fixes_as_a_report_has_them() {
+    let read = |args: &[&str]| {
+        let text = stdout(&tracelink(&[&["explain", "--format", "json"], args].concat()));
+        serde_json::from_str::<serde_json::Value>(&text).expect("JSON")["diagnoses"].clone()
+    };
+    let all = read(&[]);
+    assert_eq!(all.as_array().map(Vec::len), Some(tracelink::diagnosis::all().len()));
+    let one = &read(&["TL301"])[0];
+    assert_eq!(one["slug"], "propagator-mismatch");
+    assert_eq!(one["fixes"][0]["steps"][0]["place"], "propagators", "{one:#}");
+}
+
+#[test]
 fn help_has_examples() {
     for command in
         [&["--help"][..], &["inspect-queue", "--help"], &["diagnose", "--help"], &["explain", "--help"]]

@@ -11,7 +11,7 @@ use tracelink::diagnosis;
 const PASTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/demo/python/paste.py");
 
 /// Pastes a fix with these steps into the programs, of which each is a process
-/// with its side, a file and its text.
+/// with its sides, a file and its text.
 fn paste(programs: &[(&str, &str, &str)], steps: &Value) -> (Output, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |process: &str, file: &str| folder.path().join(process).join(file);
@@ -95,7 +95,7 @@ def run(ctx):
         code("worker", "task", &["print(ctx)"]),
         code("worker", "task", &["print(2)"]),
     ]);
-    let (output, texts) = paste(&[("worker=both", "tasks.py", program)], &steps);
+    let (output, texts) = paste(&[("worker=producer,worker", "tasks.py", program)], &steps);
     assert!(output.status.success(), "{output:?}");
     let pasted = "\
 def run(ctx):
@@ -138,7 +138,7 @@ fn what_belongs_in_no_file_is_printed() {
         {"side": "worker", "kind": "command", "place": "worker-command",
          "lines": ["--pool solo"], "installs": [], "needs": []},
     ]);
-    let programs = [("api=producer", "a.py", ""), ("worker=worker", "a.py", ""), ("shop=none", "a.py", "")];
+    let programs = [("api=producer", "a.py", ""), ("worker=worker", "a.py", ""), ("shop=", "a.py", "")];
     let (output, texts) = paste(&programs, &steps);
     assert_eq!(texts, ["", "", ""]);
     let variables = json!({"OTEL_PROPAGATORS": "tracecontext,b3", "OTEL_EXPORTER_OTLP_HEADERS": "a=b c"});

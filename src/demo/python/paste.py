@@ -1,11 +1,11 @@
 """Pastes a fix into a program as a person would: each line at its place.
 
-    python paste.py FIX FOLDER PROCESS=SIDE...
+    python paste.py FIX FOLDER PROCESS=SIDES...
 
 FIX is a file, or `-`, with one alternative of a finding: an element of `fixes` in
 tracelink's JSON report. FOLDER holds a copy of the program for each PROCESS, in a
-folder of that name. SIDE is producer, worker or both; `none` where a process hands
-nothing over. A step for one side goes into the copies of that side alone.
+folder of that name. SIDES are `producer`, `worker`, `producer,worker`, or nothing. A
+step for one side goes into the copies of that side alone.
 
 A place is marked in a copy by a comment, `# tracelink: publish` (`//` in JavaScript).
 Where it stands on a line of its own, the lines go below it; where it stands behind
@@ -28,7 +28,7 @@ from pathlib import Path
 
 #: By language: the files that hold it, and how a comment begins there.
 LANGUAGES = {"python": ("*.py", "#"), "javascript": ("*.js", "//")}
-SIDES = {"producer", "worker", "both", "none"}
+SIDES = {"producer", "worker"}
 #: What a reader would have to fill in.
 PLACEHOLDER = re.compile(r"…|<[A-Za-z][\w .-]*>")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -41,7 +41,7 @@ class NotPasteable(Exception):
 def paste(fix, folder, sides):
     """Pastes all steps of a fix; gives what belongs in no file.
 
-    Nothing is written unless every step can be pasted.
+    `sides` says which sides each process is. Nothing is written unless every step can be pasted.
     """
     besides = {"environment": {}, "arguments": {}, "installs": {}}
     code = {}
@@ -63,11 +63,10 @@ def paste(fix, folder, sides):
 
 def processes_of(step, sides):
     """The processes that a step is for."""
-    side = step["side"]
-    wanted = {"both": {"producer", "worker", "both"}}.get(side, {side, "both"})
-    found = [process for process, known in sides.items() if known in wanted]
+    wanted = SIDES if step["side"] == "both" else {step["side"]}
+    found = [process for process, known in sides.items() if wanted.intersection(known)]
     if not found:
-        raise NotPasteable(f"no process of the program is the {side}")
+        raise NotPasteable(f"no process of the program is the {step['side']}")
     return found
 
 
@@ -141,9 +140,12 @@ def check(path, text):
 
 
 def main(fix, folder, *processes):
-    sides = dict(process.split("=", 1) for process in processes)
-    if unknown := set(sides.values()) - SIDES:
-        raise SystemExit(f"no side is called {', '.join(sorted(unknown))}")
+    sides = {}
+    for process in processes:
+        name, _, known = process.partition("=")
+        sides[name] = {side for side in known.split(",") if side}
+        if unknown := sides[name] - SIDES:
+            raise SystemExit(f"no side is called {', '.join(sorted(unknown))}")
     text = sys.stdin.read() if fix == "-" else Path(fix).read_text(encoding="utf-8")
     try:
         print(json.dumps(paste(json.loads(text), folder, sides)))
