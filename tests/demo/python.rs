@@ -451,3 +451,10 @@ fn no_process_outlives_a_stage_that_was_killed() {
         thread::sleep(Duration::from_millis(50));
     }
 }
+
+#[test]
+fn its_programs_are_what_its_readme_says() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/variant_test.py");
+    let done = Command::new("python3").arg("-B").arg(tests).output().expect("there is Python");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}

@@ -28,7 +28,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 APP = ROOT / "src" / "demo" / "python"
-MANIFEST = json.loads((APP / "faults.json").read_text())
+sys.path.insert(0, str(APP))
+
+import variant
+
+MANIFEST = variant.manifest()
 SAMPLE = {"user_id": "u123", "product_id": "p456", "quantity": 2}
 FINAL = {"SUCCESS", "FAILURE", "REVOKED"}
 
@@ -46,18 +50,6 @@ def environment(folder):
         )
         shutil.copyfile(lock, made)
     return python
-
-
-def check_slugs():
-    """The manifest and the program must know the same faults."""
-    ask = "import faults; faults.read_all(); print(*faults.known())"
-    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    known = subprocess.run(
-        [sys.executable, "-c", ask], cwd=APP, env=env, capture_output=True, text=True, check=True
-    )
-    differ = set(known.stdout.split()) ^ {entry["slug"] for entry in MANIFEST["faults"]}
-    if differ:
-        raise SystemExit(f"only in one of faults.json and faults/: {', '.join(sorted(differ))}")
 
 
 def free_port():
@@ -110,14 +102,17 @@ class Stage:
 
 
 class Run:
-    """One fault, acted out as the manifest says, into a folder of evidence."""
+    """One fault, acted out as the manifest says, into a folder of evidence.
 
-    def __init__(self, stage, entry, folder):
-        self.stage, self.entry, self.folder = stage, entry, folder
+    `programs` is a folder in which each process has its own copy of the program.
+    """
+
+    def __init__(self, stage, entry, folder, programs):
+        self.stage, self.entry, self.folder, self.programs = stage, entry, folder, programs
         self.running = {}
         self.ports = {}
         self.looks = 0
-        self.processes = {**MANIFEST["processes"], **entry.get("processes", {})}
+        self.processes = variant.processes(entry, MANIFEST)
 
     def act(self):
         self.stage.redis.flushall()
@@ -137,7 +132,6 @@ class Run:
         env = {
             # What the developer exports is no part of the fault.
             **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
-            "TRACELINK_DEMO_FAULT": self.entry["slug"],
             "TRACELINK_DEMO_BROKER": f"redis://127.0.0.1:{self.stage.port}/0",
             "TRACELINK_DEMO_WORK_SCALE": "0.1",
             "TRACELINK_DEMO_OTLP_HTTP": f"http://127.0.0.1:{self.stage.receiver.http_port}",
@@ -147,15 +141,22 @@ class Run:
             "UVICORN_PORT": str(port),
             "UVICORN_LOG_LEVEL": "warning",
             "PYTHONDONTWRITEBYTECODE": "1",
-            **self.entry.get("env", {}),
-            **process.get("env", {}),
         }
-        urls = {f"{{{name}}}": f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
-        arguments = [replace_all(argument, urls) for argument in process["args"]]
+        known = {f"{{{name}}}": f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        known["{otlp_http}"] = env["TRACELINK_DEMO_OTLP_HTTP"]
+        known["{bin}"] = str(Path(sys.executable).parent)
+        chosen = {**self.entry.get("env", {}), **process.get("env", {})}
+        env.update({name: replace_all(value, known) for name, value in chosen.items()})
+        arguments = [replace_all(argument, known) for argument in process["args"]]
         log = open(self.folder / f"{name}.log", "ab")
         # A session of its own, so that a worker's children can be ended with it.
         return subprocess.Popen(
-            [sys.executable, *arguments], cwd=APP, env=env, stdout=log, stderr=log, start_new_session=True
+            [sys.executable, *arguments],
+            cwd=self.programs / name,
+            env=env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
 
     def do_start(self, name, _step):
@@ -271,7 +272,9 @@ def play(stage, binary, entry, folder):
     folder.mkdir(parents=True)
     began = time.monotonic()
     try:
-        Run(stage, entry, folder).act()
+        with tempfile.TemporaryDirectory(prefix="tracelink-programs-") as programs:
+            variant.write(entry, MANIFEST, Path(programs))
+            Run(stage, entry, folder, Path(programs)).act()
         said, right = judge(binary, entry, folder)
     except Exception as error:
         said, right = f"{type(error).__name__}: {error}", False
@@ -335,7 +338,6 @@ def main():
     if Path(sys.prefix) != chosen.environment.absolute():
         os.execv(python, [python, *sys.argv])
 
-    check_slugs()
     found = subprocess.run(
         [sys.executable, APP / "redis_server.py", chosen.environment.absolute() / "bin"],
         capture_output=True,

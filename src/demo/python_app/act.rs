@@ -9,7 +9,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::rc::Rc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -20,6 +19,7 @@ use super::ledger::Ledger;
 use super::manifest::{Entry, Program, Step};
 use super::ports;
 use super::process::{Ended, Process, SharedWarden};
+use super::programs::{self, Programs};
 use super::redis_server::RedisServer;
 use super::warden::Warden;
 use crate::demo::clock;
@@ -42,8 +42,6 @@ const EACH: f64 = 3.0;
 const SLOWER: f64 = 1.2;
 /// Celery's own queue.
 const QUEUE: &str = "celery";
-/// Variables of the user's shell that would change what is shown, by their beginnings.
-const FOREIGN: [&str; 5] = ["OTEL_", "PYTHON", "CELERY_", "UVICORN_", "TRACELINK_"];
 const LOOPBACK: &str = "127.0.0.1,localhost";
 
 /// Where an entry is acted out.
@@ -85,6 +83,7 @@ struct Stage<'o> {
     entry: &'o Entry,
     options: &'o Options<'o>,
     warden: SharedWarden,
+    programs: Programs,
     /// The stage's own.
     redis_server: Option<RedisServer>,
     broker: String,
@@ -98,6 +97,8 @@ struct Stage<'o> {
 impl<'o> Stage<'o> {
     fn open(entry: &'o Entry, options: &'o Options<'o>) -> Result<Self, DemoError> {
         let warden = Rc::new(RefCell::new(Warden::start()?));
+        // They are written while Redis starts.
+        let writing = programs::begin(entry, options.environment, &warden)?;
         let (redis_server, broker) = if let Some(url) = &options.broker {
             (None, url.clone())
         } else {
@@ -110,8 +111,20 @@ impl<'o> Stage<'o> {
         if !ledger.is_empty()? {
             return Err(DemoError::NotEmpty);
         }
+        let programs = writing.end()?;
         let (running, ports) = (Vec::new(), BTreeMap::new());
-        Ok(Self { entry, options, warden, redis_server, broker, ledger, running, ports, answers: 0 })
+        Ok(Self {
+            entry,
+            options,
+            warden,
+            programs,
+            redis_server,
+            broker,
+            ledger,
+            running,
+            ports,
+            answers: 0,
+        })
     }
 
     fn run(&mut self, watch: &mut Watch<'_>) -> Result<(), Halt> {
@@ -326,24 +339,13 @@ impl<'o> Stage<'o> {
     }
 
     fn launch(&mut self, name: &str, program: &Program) -> Result<Process, DemoError> {
-        let mut command = Command::new(self.options.environment.python());
         if program.http && !self.ports.contains_key(name) {
             self.ports.insert(name.to_owned(), ports::free()?);
         }
-        for argument in &program.args {
-            let mut argument = argument.clone();
-            for (name, port) in &self.ports {
-                argument = argument.replace(&format!("{{{name}}}"), &format!("http://127.0.0.1:{port}"));
-            }
-            command.arg(argument);
-        }
-        command.current_dir(self.options.environment.app());
-        let foreign = |name: &str| FOREIGN.iter().any(|beginning| name.starts_with(beginning));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(foreign)) {
-            command.env_remove(name);
-        }
+        let mut command = programs::python(self.options.environment);
         command
-            .env("TRACELINK_DEMO_FAULT", &self.entry.slug)
+            .args(program.args.iter().map(|argument| self.filled_in(argument)))
+            .current_dir(self.programs.of(name))
             .env("TRACELINK_DEMO_BROKER", &self.broker)
             .env("TRACELINK_DEMO_WORK_SCALE", self.options.pace.to_string())
             .env("TRACELINK_DEMO_OTLP_HTTP", &self.options.otlp.http)
@@ -352,13 +354,21 @@ impl<'o> Stage<'o> {
             .env("UVICORN_HOST", "127.0.0.1")
             .env("UVICORN_PORT", self.ports.get(name).copied().unwrap_or_default().to_string())
             .env("UVICORN_LOG_LEVEL", "warning")
-            .env("PYTHONDONTWRITEBYTECODE", "1")
             // A proxy for the world is none for the loopback.
             .env("NO_PROXY", LOOPBACK)
-            .env("no_proxy", LOOPBACK)
-            .envs(&self.entry.env)
-            .envs(&program.env);
+            .env("no_proxy", LOOPBACK);
+        for (name, value) in self.entry.env.iter().chain(&program.env) {
+            command.env(name, self.filled_in(value));
+        }
         Ok(Process::start(command, &self.warden, |_| {})?)
+    }
+
+    /// An argument or a value with the addresses that only the stage knows.
+    fn filled_in(&self, text: &str) -> String {
+        let tools = self.options.environment.tools().to_string_lossy().into_owned();
+        let ports = self.ports.iter().map(|(name, port)| (&**name, format!("http://127.0.0.1:{port}")));
+        let known = [("otlp_http", self.options.otlp.http.clone()), ("bin", tools)].into_iter().chain(ports);
+        known.fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
     }
 }
 

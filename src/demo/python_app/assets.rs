@@ -4,38 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-macro_rules! assets {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../python/", $name)))),*]
-    };
-}
-
-/// Each file's path in the application's folder, and its text.
-const ASSETS: &[(&str, &str)] = assets![
-    "README.md",
-    "api.py",
-    "by_hand.py",
-    "faults.json",
-    "faults/__init__.py",
-    "faults/article.py",
-    "faults/carry.py",
-    "faults/delivery.py",
-    "faults/export.py",
-    "faults/extract.py",
-    "faults/inject.py",
-    "faults/lookalikes.py",
-    "faults/sampling.py",
-    "paste.py",
-    "publishing.py",
-    "redis_server.py",
-    "requirements.lock",
-    "script.py",
-    "shop.py",
-    "storefront.py",
-    "tasks.py",
-    "tracing.py",
-    "worker.py",
-];
+/// Each file's path in the application's folder, and its text: all that lie there,
+/// as `build.rs` lists them.
+const ASSETS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/python_assets.rs"));
 
 /// Names every package of the environment.
 pub const LOCK: &str = "requirements.lock";
@@ -100,40 +71,15 @@ pub fn write(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-
-    fn files(folder: &Path, below: &str, found: &mut BTreeSet<String>) {
-        for entry in fs::read_dir(folder).expect("readable") {
-            let path = entry.expect("readable").path();
-            let name = path.file_name().and_then(|name| name.to_str()).expect("UTF-8").to_owned();
-            if name == "__pycache__" {
-                continue;
-            }
-            if path.is_dir() {
-                files(&path, &format!("{below}{name}/"), found);
-            } else {
-                found.insert(format!("{below}{name}"));
-            }
-        }
-    }
-
-    #[test]
-    fn no_file_of_the_application_is_left_out() {
-        let mut found = BTreeSet::new();
-        files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/demo/python"), "", &mut found);
-        let known: BTreeSet<_> = ASSETS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        assert_eq!(known, found);
-    }
 
     #[test]
     fn they_are_written_as_they_are() {
         let folder = tempfile::tempdir().expect("a folder");
         let app = folder.path().join(app_name());
         write(&app).expect("writable");
-        let written = fs::read_to_string(app.join("faults/carry.py")).expect("written");
-        assert_eq!(Some(&*written), text("faults/carry.py"));
+        let written = fs::read_to_string(app.join("changes/by-hand/consume/tasks.py")).expect("written");
+        assert_eq!(Some(&*written), text("changes/by-hand/consume/tasks.py"));
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
     }
 

@@ -39,6 +39,11 @@ impl Environment {
         python(&self.folder)
     }
 
+    /// The folder of the interpreter and of what packages bring to run.
+    pub fn tools(&self) -> PathBuf {
+        self.folder.join("venv/bin")
+    }
+
     /// The folder of the application's files.
     pub fn app(&self) -> &Path {
         &self.app

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::assets;
 use crate::model::{Report, Severity};
@@ -43,7 +44,7 @@ pub struct Entry {
     /// Variables for all processes; they win over the stage's own.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
-    /// With those that every entry has.
+    /// With those that every such entry has.
     #[serde(default)]
     pub(super) processes: BTreeMap<String, Program>,
     #[serde(default)]
@@ -119,9 +120,18 @@ fn sample_quantity() -> i64 {
 
 #[derive(Deserialize)]
 struct Document {
-    processes: BTreeMap<String, Program>,
+    #[serde(flatten)]
+    by_code: Kit,
+    #[serde(rename = "zero-code")]
+    zero_code: Kit,
     steps: Vec<Step>,
-    faults: Vec<Entry>,
+    faults: Vec<Value>,
+}
+
+/// What entries build on.
+#[derive(Deserialize)]
+struct Kit {
+    processes: Map<String, Value>,
 }
 
 /// The manifest of the application that is brought along.
@@ -135,17 +145,20 @@ pub fn manifest() -> &'static Manifest {
 
 impl Manifest {
     fn parse(text: &str) -> serde_json::Result<Self> {
-        let mut document: Document = serde_json::from_str(text)?;
-        for entry in &mut document.faults {
-            for (name, program) in &document.processes {
-                entry.processes.entry(name.clone()).or_insert_with(|| program.clone());
-            }
+        let document: Document = serde_json::from_str(text)?;
+        let entries = document.faults.iter().map(|entry| {
+            let is_zero_code = entry["zero-code"] == true;
+            let kit = if is_zero_code { &document.zero_code } else { &document.by_code };
+            let mut entry = entry.clone();
+            entry["processes"] = merged(&kit.processes, &entry["processes"]);
+            let mut entry: Entry = serde_json::from_value(entry)?;
             entry.is_plain = entry.steps.is_empty();
             if entry.is_plain {
                 entry.steps.clone_from(&document.steps);
             }
-        }
-        Ok(Self { entries: document.faults })
+            Ok(entry)
+        });
+        Ok(Self { entries: entries.collect::<serde_json::Result<_>>()? })
     }
 
     /// The entry of that slug.
@@ -157,6 +170,19 @@ impl Manifest {
     pub fn dozen(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.dozen)
     }
+}
+
+/// The processes of a kit with an entry's own: what it says of one replaces that,
+/// key by key.
+fn merged(kit: &Map<String, Value>, own: &Value) -> Value {
+    let mut processes = kit.clone();
+    for (name, own) in own.as_object().into_iter().flatten() {
+        let process = processes.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
+        if let (Some(process), Some(own)) = (process.as_object_mut(), own.as_object()) {
+            process.extend(own.clone());
+        }
+    }
+    Value::Object(processes)
 }
 
 impl Entry {
@@ -257,6 +283,7 @@ mod tests {
     fn what_is_not_known_is_passed_over() {
         let text = r#"{"manifest": "tracelink-demo/1", "colour": 1,
             "processes": {"api": {"args": ["a"], "http": true, "colour": 1}},
+            "zero-code": {"processes": {}},
             "steps": [{"start": "api", "x": 1}],
             "faults": [{"slug": "s", "expect": null, "what": "w", "seen": "s", "steps": [{"orders": 3, "x": []}]},
                        {"slug": "t", "expect": "u", "what": "w", "seen": "s"}]}"#;

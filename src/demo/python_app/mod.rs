@@ -3,8 +3,8 @@
 //!
 //! The application and what can be broken in it are files beside this folder
 //! (`../python`, whose README is the contract). This room writes them to the
-//! user's cache, makes their environment there once, and acts the manifest's
-//! entries out. It knows no entry by its slug, and judges nothing but whether a
+//! user's cache, makes their environment there once, has the programs of an entry
+//! written, and acts it out. It knows no entry by its slug, and judges nothing but whether a
 //! report says what an entry demands.
 
 mod act;
@@ -16,6 +16,7 @@ mod making;
 mod manifest;
 mod ports;
 mod process;
+mod programs;
 mod redis_server;
 mod warden;
 

@@ -1,0 +1,4 @@
+import tracing
+
+tracing.start("order-worker")
+tracer = trace.get_tracer("shop.tasks")

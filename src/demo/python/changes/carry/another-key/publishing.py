@@ -1,0 +1,2 @@
+def as_headers(carrier):
+    return {"trace-context": json.dumps(carrier)}

@@ -1,0 +1,2 @@
+def as_headers(carrier):
+    return {"trace_context": json.dumps(json.dumps(carrier))}

@@ -1,0 +1,4 @@
+import errors
+
+errors.start()
+tracing.start("order-api")

@@ -1,0 +1,2 @@
+def queue_order(order_id, order):
+    publishing.publish(tasks.process_order, order_id, order, queue="orders")

@@ -1,0 +1,3 @@
+del tasks
+
+__all__ = ["app"]

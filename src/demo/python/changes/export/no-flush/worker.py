@@ -1,0 +1,1 @@
+del stop_tracing

@@ -1,0 +1,2 @@
+def make_resource(_service_name):
+    return Resource.create({})

@@ -1,0 +1,1 @@
+del start_tracing, stop_tracing

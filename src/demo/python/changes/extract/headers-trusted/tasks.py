@@ -1,0 +1,2 @@
+def read_carrier(headers):
+    return json.loads(headers.get("trace_context", "{}"))

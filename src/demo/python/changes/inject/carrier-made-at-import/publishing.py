@@ -1,0 +1,6 @@
+carrier = {}
+propagate.inject(carrier)
+
+
+def make_carrier():
+    return carrier

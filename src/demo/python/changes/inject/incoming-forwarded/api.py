@@ -1,0 +1,5 @@
+from starlette.middleware import Middleware
+
+from incoming import RememberIncoming
+
+app = FastAPI(lifespan=lifespan, middleware=[Middleware(RememberIncoming)])

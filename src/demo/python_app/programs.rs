@@ -1,0 +1,78 @@
+//! The programs of an entry, healthy or broken: `variant.py` writes a copy of the
+//! application for each of its processes.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use super::environment::Environment;
+use super::manifest::Entry;
+use super::process::{Process, SharedWarden};
+use crate::demo::error::DemoError;
+
+/// What writes them, beside the application's files.
+const WRITER: &str = "variant.py";
+/// Variables of the user's shell that would change what is shown, by their beginnings.
+const FOREIGN: [&str; 5] = ["OTEL_", "PYTHON", "CELERY_", "UVICORN_", "TRACELINK_"];
+
+/// A folder for each process. The warden removes them.
+pub struct Programs {
+    folder: PathBuf,
+}
+
+impl Programs {
+    /// The folder of that process.
+    pub fn of(&self, process: &str) -> PathBuf {
+        self.folder.join(process)
+    }
+}
+
+/// Programs that are being written.
+pub struct Writing {
+    process: Process,
+    programs: Programs,
+}
+
+/// Begins to write the programs of an entry.
+///
+/// # Errors
+///
+/// Where Python does not start.
+pub fn begin(entry: &Entry, environment: &Environment, warden: &SharedWarden) -> Result<Writing, DemoError> {
+    let programs = Programs { folder: warden.borrow().folder().join("programs") };
+    let mut command = python(environment);
+    command.arg(WRITER).arg(&entry.slug).arg(&programs.folder).current_dir(environment.app());
+    Ok(Writing { process: Process::start(command, warden, |_| {})?, programs })
+}
+
+impl Writing {
+    /// Waits until they are written.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be, with the reason.
+    pub fn end(self) -> Result<Programs, DemoError> {
+        let ended = loop {
+            if let Some(ended) = self.process.ended()? {
+                break ended;
+            }
+            thread::sleep(Duration::from_millis(5));
+        };
+        if ended.code == Some(0) {
+            return Ok(self.programs);
+        }
+        Err(DemoError::Python { who: WRITER.to_owned(), why: self.process.last_words() })
+    }
+}
+
+/// The environment's Python without what the user's shell would change.
+pub fn python(environment: &Environment) -> Command {
+    let mut command = Command::new(environment.python());
+    let foreign = |name: &str| FOREIGN.iter().any(|beginning| name.starts_with(beginning));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(foreign)) {
+        command.env_remove(name);
+    }
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
