@@ -109,6 +109,52 @@ def run(ctx):
     assert_eq!(texts, [pasted]);
 }
 
+/// An import in a function makes a name local to all of it.
+#[test]
+fn imports_go_to_the_top_where_the_place_is_in_a_function() {
+    let program = "\
+\"\"\"The shop.\"\"\"
+
+from __future__ import annotations
+
+import b3
+
+
+def start():
+    b3.first()
+    # tracelink: propagators
+";
+    let lines = ["import b3", "from w3c import (", "    W3c,", ")", "b3.second(W3c)"];
+    let (output, texts) =
+        paste(&[("api=producer", "tracing.py", program)], &json!([code("both", "propagators", &lines)]));
+    assert!(output.status.success(), "{output:?}");
+    let pasted = "\
+\"\"\"The shop.\"\"\"
+
+from __future__ import annotations
+
+import b3
+from w3c import (
+    W3c,
+)
+import b3
+
+
+def start():
+    b3.first()
+    # tracelink: propagators
+    b3.second(W3c)
+";
+    assert_eq!(texts, [pasted]);
+    let module = "import b3\n# tracelink: before-app\napp = b3.app()\n";
+    let (_, texts) =
+        paste(&[("api=producer", "api.py", module)], &json!([code("producer", "before-app", &lines[..4])]));
+    assert_eq!(
+        texts,
+        ["import b3\n# tracelink: before-app\nimport b3\nfrom w3c import (\n    W3c,\n)\napp = b3.app()\n"]
+    );
+}
+
 #[test]
 fn a_place_may_be_marked_more_than_once() {
     let twice = format!("{PUBLISHING}\n\n{}", PUBLISHING.replace("publish(task)", "again(task)"));

@@ -9,7 +9,9 @@ step for one side goes into the copies of that side alone.
 
 A place is marked in a copy by a comment, `# tracelink: publish` (`//` in JavaScript).
 Where it stands on a line of its own, the lines go below it; where it stands behind
-code, the last line goes in place of that code, and the others above it.
+code, the last line goes in place of that code, and the others above it. Imports go
+to the top of the file where the place is in a function: there, an import makes a
+name local, and what the function did with it before would fail.
 
 What belongs in no file is printed as JSON, by process:
 
@@ -20,6 +22,7 @@ A fix that leaves something to its reader is not pasted at all: that is said, an
 the exit code is 1.
 """
 
+import ast
 import json
 import re
 import shlex
@@ -116,18 +119,47 @@ def put_all(folder, where, lines, texts):
 def put(text, marker, lines):
     """The text with the lines at each marker; None where there is no marker."""
     marked = re.compile(rf"(\s*)(\S.*?)??\s*{re.escape(marker)}\s*")
-    out, is_there = [], False
-    for line in text.splitlines():
-        found = marked.fullmatch(line)
-        if found is None:
+    found = [marked.fullmatch(line) for line in text.splitlines()]
+    if not any(found):
+        return None
+    imports, rest = [], lines
+    if marker.startswith("#") and any(one[1] for one in found if one):
+        imports, rest = without_imports(lines)
+    out = []
+    for line, one in zip(text.splitlines(), found):
+        if one is None:
             out.append(line)
             continue
-        is_there = True
-        indent, replaced = found[1], found[2]
+        indent, replaced = one[1], one[2]
         if not replaced:
             out.append(line)
-        out.extend(indent + pasted if pasted else "" for pasted in lines)
-    return "\n".join(out) + "\n" if is_there else None
+        out.extend(indent + pasted if pasted else "" for pasted in rest)
+    top = first_import(text) if imports else 0
+    return "\n".join([*out[:top], *imports, *out[top:]]) + "\n"
+
+
+def without_imports(lines):
+    """The imports that the lines begin with, and the others."""
+    body = "    pass" if lines[-1].endswith(":") else ""
+    try:
+        statements = ast.parse("\n".join([*lines, body])).body
+    except SyntaxError:
+        return [], lines
+    last = 0
+    for statement in statements:
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            break
+        last = statement.end_lineno
+    return lines[:last], lines[last:]
+
+
+def first_import(text):
+    """Above which line a module may import."""
+    for statement in ast.parse(text).body:
+        is_doc = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        if not is_doc and getattr(statement, "module", "") != "__future__":
+            return statement.lineno - 1
+    return 0
 
 
 def check(path, text):
