@@ -1,10 +1,22 @@
 //! Celery itself: its settings, its workers and queues, its tasks.
 
 use super::plain;
+use crate::diagnosis::known::Setting;
+use crate::model::{Fix, FixPlace, Language, Side};
 
 /// Mends TL105: in the settings of the process that publishes.
-pub const PROTOCOL_2: [&str; 1] =
-    ["app.conf.task_protocol = 2               # in the process that publishes"];
+pub fn protocol_2(producer: &Setting) -> Vec<Fix> {
+    let fix = Fix::new("publish with message protocol 2");
+    vec![match producer.language.code() {
+        Some(Language::Python) => {
+            fix.python(Side::Producer, FixPlace::CelerySettings, ["app.conf.task_protocol = 2"])
+        }
+        _ => fix.by_hand(
+            Side::Producer,
+            "let its client of Celery write messages of protocol 2, and the context into their headers",
+        ),
+    }]
+}
 
 /// Mends TL701: in a shell.
 pub const START_A_WORKER: [&str; 1] =

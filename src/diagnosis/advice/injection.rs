@@ -1,51 +1,198 @@
 //! How the code that publishes hands its context over.
 
-/// Mends TL101 where the message is not published by Celery's own code: where
-/// the application builds the message.
-pub const INTO_OWN_MESSAGE: [&str; 2] =
-    ["headers = {}", "propagate.inject(headers)                # put these beside `task` and `id`"];
+use super::{plain, setup};
+use crate::diagnosis::known::Setting;
+use crate::model::{EmptyCarrier, Encoding, Fix, FixPlace, Language, Place, Side, Sighting, Text};
 
-/// Mends TL103: where the application builds its carrier.
-pub const WHILE_A_SPAN_IS_CURRENT: [&str; 2] = [
-    "propagate.inject(carrier)                # while the request's span is current",
-    "contextvars.copy_context().run(publish)  # where a thread or an executor publishes",
-];
+/// How an application's own carrier lies in the headers of its messages: whoever
+/// reads it looks there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// Each entry under its own name, as the instrumentor has it.
+    Flat,
+    /// An object under this key.
+    Object(String),
+    /// A JSON text under this key.
+    Json(String),
+    /// Somewhere else, or under a key that no line repeats.
+    Other,
+}
 
-/// Mends TL104: where the request starts the thread that publishes.
-pub const INTO_A_THREAD: [&str; 2] = [
-    "ctx = contextvars.copy_context()",
-    "threading.Thread(target=ctx.run, args=(publish,)).start()   # or: await asyncio.to_thread(publish)",
-];
+impl Shape {
+    pub fn of(found: &Sighting) -> Self {
+        match (&found.place, found.encoding) {
+            (Place::Header, _) => Self::Flat,
+            (Place::NestedHeaders, Encoding::Object) => Self::under("headers", Self::Object),
+            (Place::Carrier(key), Encoding::Object) => Self::under(key, Self::Object),
+            (Place::Carrier(key), Encoding::JsonText) => Self::under(key, Self::Json),
+            _ => Self::Other,
+        }
+    }
 
-/// Mends TL104 where the request's span is over, or has not begun: in the handler,
-/// where the publish happens, and where the application is set up.
-pub const OUTSIDE_THE_REQUEST: [&str; 3] = [
-    "ctx = context.get_current()              # opentelemetry.context, in the handler, while the request's span is current",
-    "token = context.attach(ctx)              # where it publishes: the generator, the listener; detach(token) after it",
-    "FastAPIInstrumentor.instrument_app(app)  # or yours: last, so that no middleware lies outside",
-];
+    pub fn of_empty(found: &EmptyCarrier) -> Self {
+        let key = found.at.strip_prefix("headers.").unwrap_or_default();
+        if &*found.text == "{}" { Self::under(key, Self::Object) } else { Self::under(key, Self::Json) }
+    }
 
-/// Mends TL106: in the worker's environment, or in the task that retries.
-pub const ON_RETRY: [&str; 3] = [
-    "pip install 'celery>=5.3'",
-    "headers = {}; propagate.inject(headers)   # or by hand, in the run's own span",
-    "raise self.retry(exc=exc, headers=headers)",
-];
+    fn under(key: &str, shape: fn(String) -> Self) -> Self {
+        let key = plain(key, b"-_", "");
+        if key.is_empty() { Self::Other } else { shape(key.to_owned()) }
+    }
 
-/// Mends TL109: in the handler of the request.
-pub const FOR_EACH_CALL: [&str; 2] = [
-    "headers = {}                             # inside the handler, for each call",
-    "propagate.inject(headers)",
-];
+    /// Lines of Python that put the current context into the headers, and what they
+    /// import. `None` where no line can.
+    fn python(&self) -> Option<(Vec<Text>, Vec<Text>)> {
+        let propagate = Text::from("from opentelemetry import propagate");
+        let filled = || ["carrier = {}".into(), "propagate.inject(carrier)".into()];
+        let (imports, put) = match self {
+            Self::Flat => (vec![propagate], vec!["propagate.inject(headers)".into()]),
+            Self::Object(key) => {
+                let put = format!("headers[\"{key}\"] = carrier").into();
+                (vec![propagate], filled().into_iter().chain([put]).collect())
+            }
+            Self::Json(key) => {
+                let put = format!("headers[\"{key}\"] = json.dumps(carrier)").into();
+                let imports = vec!["import json".into(), "".into(), propagate];
+                (imports, filled().into_iter().chain([put]).collect())
+            }
+            Self::Other => return None,
+        };
+        Some((imports, put))
+    }
 
-/// Mends TL111 where a task publishes: in the task.
-pub const OWN_CONTEXT_IN_THE_TASK: [&str; 2] = [
-    "headers = {}",
-    "propagate.inject(headers)                # in the run's own span, instead of copying self.request's headers",
-];
+    /// The same in JavaScript.
+    fn javascript(&self) -> Option<Vec<Text>> {
+        let import = "const { context, propagation } = require('@opentelemetry/api');";
+        let carried = |put: String| {
+            let lines = ["", "const carrier = {};", "propagation.inject(context.active(), carrier);"];
+            [import].into_iter().chain(lines).map(Text::from).chain([put.into()]).collect()
+        };
+        match self {
+            Self::Flat => {
+                Some([import, "", "propagation.inject(context.active(), headers);"].map(Text::from).to_vec())
+            }
+            Self::Object(key) => Some(carried(format!("headers['{key}'] = carrier;"))),
+            Self::Json(key) => Some(carried(format!("headers['{key}'] = JSON.stringify(carrier);"))),
+            Self::Other => None,
+        }
+    }
+}
 
-/// Mends TL111: in the handler of the request.
-pub const OWN_CONTEXT: [&str; 2] = [
-    "headers = {}",
-    "propagate.inject(headers)                # instead of copying request.headers[\"traceparent\"]",
-];
+/// Mends TL101 where the message is not published by Celery's own code: where the
+/// application builds it.
+pub fn in_own_message(setting: &Setting) -> Vec<Fix> {
+    let title = "put the current context into the headers of the message";
+    vec![at(Fix::new(title), Side::Producer, FixPlace::Publish, &Shape::Flat, setting, false)]
+}
+
+/// Mends TL101 and TL108 without spans of the publishing itself.
+pub fn each_message() -> Fix {
+    Fix::new("put the current context into each message by a signal of Celery").python(
+        Side::Producer,
+        FixPlace::BeforeApp,
+        by_signal(&Shape::Flat),
+    )
+}
+
+/// Mends TL103: where the application publishes, and in whatever thread.
+pub fn while_a_span_is_current(shape: &Shape, setting: &Setting, is_hand_made: bool) -> Fix {
+    let fix = Fix::new("fill the carrier with the context of the request");
+    let fix = if setting.language.code() == Some(Language::Python) { threads(fix) } else { fix };
+    at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)
+}
+
+/// Mends TL104 where a thread or an executor publishes.
+pub fn into_threads() -> Fix {
+    threads(Fix::new("carry the context into threads and executors"))
+}
+
+/// Mends TL104 where what publishes was there before the request.
+pub fn beside_the_work() -> Fix {
+    Fix::new("carry the context beside the work, to a listener or a loop that publishes for the request")
+        .by_hand(
+            Side::Producer,
+            "put context.get_current() of opentelemetry beside the work while the request's span is current, and call context.attach() with it before the task is published, context.detach() after it",
+        )
+}
+
+fn threads(fix: Fix) -> Fix {
+    let lines = [
+        "from opentelemetry.instrumentation.threading import (",
+        "    ThreadingInstrumentor,",
+        ")",
+        "",
+        "ThreadingInstrumentor().instrument()",
+    ];
+    fix.python(Side::Producer, FixPlace::BeforeApp, lines)
+        .installing(["opentelemetry-instrumentation-threading"])
+}
+
+/// Mends TL106: where the task is retried, and by Celery itself.
+pub fn on_retry(shape: &Shape, setting: &Setting) -> Vec<Fix> {
+    let by_hand = Fix::new("hand the context of the run on with the retry");
+    let by_celery = Fix::new("let Celery keep the headers on a retry")
+        .install(Side::Worker, Language::Python, ["celery>=5.3"])
+        .needing("the task calls self.retry(): from this version on it sends the headers again");
+    vec![at(by_hand, Side::Worker, FixPlace::Retry, shape, setting, true), by_celery]
+}
+
+/// Mends TL109: where the application publishes.
+pub fn for_each_call(shape: &Shape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
+    let fix = Fix::new("make a carrier of its own for each message");
+    vec![at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)]
+}
+
+/// Mends TL111: where the application publishes, or the task does.
+pub fn own_context(side: Side, shape: &Shape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
+    let fix = Fix::new("put the context of the sender's own span into the message");
+    vec![at(fix, side, FixPlace::Publish, shape, setting, !is_hand_made)]
+}
+
+/// Mends TL107: in the worker, for whatever its tasks publish.
+pub fn from_a_task(shape: &Shape, setting: &Setting) -> Vec<Fix> {
+    let fix = Fix::new("put the context of the run into each message that its task publishes");
+    let by_hand = match setting.language.code() {
+        Some(Language::Python) if *shape != Shape::Other => {
+            fix.python(Side::Worker, FixPlace::WorkerModule, by_signal(shape))
+        }
+        _ => in_words(fix, Side::Worker),
+    };
+    let is_unseen = setting.is_zero_code.is_none() && setting.language.code() == Some(Language::Python);
+    let set_up = is_unseen.then(setup::worker).into_iter().flatten();
+    set_up.chain([by_hand]).collect()
+}
+
+/// Adds the lines that put the current context into the headers at this place, in
+/// headers of their own where the program makes them for the context alone.
+fn at(fix: Fix, side: Side, place: FixPlace, shape: &Shape, setting: &Setting, is_anew: bool) -> Fix {
+    match setting.language.code() {
+        Some(Language::Python) => {
+            let Some((imports, put)) = shape.python() else { return in_words(fix, side) };
+            let anew = is_anew.then(|| Text::from("headers = {}"));
+            fix.python(side, place, imports.into_iter().chain(["".into()]).chain(anew).chain(put))
+        }
+        Some(Language::JavaScript) => match shape.javascript() {
+            Some(lines) => fix.javascript(side, place, lines).installing(["@opentelemetry/api"]),
+            None => in_words(fix, side),
+        },
+        None => in_words(fix, side),
+    }
+}
+
+fn in_words(fix: Fix, side: Side) -> Fix {
+    fix.by_hand(
+        side,
+        "inject the current context, by the global propagator, right before each message is sent, and put what it wrote where the reader looks",
+    )
+}
+
+/// A receiver of the signal that Celery sends before it publishes, with the headers.
+pub fn by_signal(shape: &Shape) -> Vec<Text> {
+    let (imports, put) = shape.python().or_else(|| Shape::Flat.python()).unwrap_or_default();
+    let (first, last): (Vec<_>, Vec<_>) =
+        imports.into_iter().partition(|import| !import.starts_with("from opentelemetry"));
+    let signal = ["from celery.signals import before_task_publish".into()].into_iter();
+    let head = ["", "", "@before_task_publish.connect(weak=False)", "def inject_context(headers=None, **_):"];
+    let body = put.into_iter().map(|line| Text::from(format!("    {line}")));
+    first.into_iter().chain(signal).chain(last).chain(head.map(Text::from)).chain(body).collect()
+}

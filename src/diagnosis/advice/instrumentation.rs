@@ -1,25 +1,154 @@
 //! Who makes spans, and who is to: instrumentors, and the SDK behind them.
 
-/// Mends TL101 and TL108: in the process that publishes.
-pub const PUBLISHER: [&str; 2] = [
+use super::injection;
+use super::setup::{self, Program};
+use crate::diagnosis::known::Setting;
+use crate::model::{Fix, FixPlace, Language, Side};
+
+/// What was seen of the process that publishes without a context.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Publisher {
+    /// It sends spans, and none is of Celery's instrumentor: an SDK is there.
+    SendsSpans,
+    /// Some service does so, and nothing ties the message to it; or no spans at all
+    /// were looked at.
+    MaySendSpans,
+    /// Celery's instrumentor at work in it: it passes over this message.
+    Instrumented,
+    /// Nothing: it may lack the SDK, the instrumentor, or both.
+    Unseen,
+}
+
+const PACKAGE: [&str; 1] = ["opentelemetry-instrumentation-celery"];
+
+const INSTRUMENT: [&str; 3] = [
     "from opentelemetry.instrumentation.celery import CeleryInstrumentor",
-    "CeleryInstrumentor().instrument()        # in the process that publishes, too",
+    "",
+    "CeleryInstrumentor().instrument()",
 ];
+
+/// Since this version of the SDK a program can call what the launcher does.
+const CAN_LAUNCH: (u32, u32) = (1, 31);
+
+/// Mends TL101 and TL108, and TL102 together with the SDK's switch: in the process
+/// that publishes. `others` are processes that were seen, of the same application.
+pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting) -> Vec<Fix> {
+    match (setting.language.code(), seen) {
+        (Some(Language::Python), Publisher::SendsSpans) => vec![instrument(), injection::each_message()],
+        (Some(Language::Python), Publisher::MaySendSpans) => {
+            let unseen = "the process that the message's origin names has no SDK of its own";
+            vec![instrument(), whole_set_up().needing(unseen), injection::each_message()]
+        }
+        (Some(Language::Python), Publisher::Instrumented) => {
+            vec![injection::each_message(), newer(Side::Producer)]
+        }
+        (Some(Language::Python), Publisher::Unseen) => {
+            let sdk = "that process has a tracer provider, and its spans go elsewhere";
+            let launched = others.is_zero_code == Some(true);
+            let launched = launched.then(|| launch(others)).into_iter().flatten();
+            launched.chain([whole_set_up(), instrument().needing(sdk)]).collect()
+        }
+        (_, Publisher::SendsSpans | Publisher::MaySendSpans | Publisher::Instrumented) => {
+            injection::in_own_message(setting)
+        }
+        (_, Publisher::Unseen) => {
+            vec![Fix::new("set up OpenTelemetry where the task is published").by_hand(
+                Side::Producer,
+                "set up the SDK of its language, and inject the current context into the message's headers",
+            )]
+        }
+    }
+}
 
 /// Mends TL102: in the process that publishes, and its environment.
-pub const PUBLISHER_SDK: [&str; 2] = [
-    "trace.set_tracer_provider(provider)      # in the producing process, before the first request",
-    "OTEL_SDK_DISABLED=false",
-];
+pub fn sdk_of_publisher(setting: &Setting, others: &Setting) -> Vec<Fix> {
+    let fixes = publisher(Publisher::Unseen, setting, others).into_iter();
+    let with_switch = |fix: Fix| {
+        let is_code = fix.steps.iter().any(|step| step.place == FixPlace::BeforeApp);
+        if is_code { fix.environment(Side::Producer, ["OTEL_SDK_DISABLED=false"]) } else { fix }
+    };
+    fixes.map(with_switch).collect()
+}
 
-/// Mends TL107: in the worker, or where the chain is made.
-pub const PUBLISHING_WORKER: [&str; 2] = [
-    "CeleryInstrumentor().instrument()        # in the worker, which publishes too",
-    "chain(a.s().set(headers=carrier), b.s().set(headers=carrier))   # or by hand, to each task",
-];
+fn instrument() -> Fix {
+    Fix::new("instrument Celery where the task is published")
+        .python(Side::Producer, FixPlace::BeforeApp, INSTRUMENT)
+        .installing(PACKAGE)
+}
 
-/// Mends TL110: in the web application.
-pub const WEB_FRAMEWORK: [&str; 1] = ["FastAPIInstrumentor.instrument_app(app)  # where it is a web API"];
+/// Before this version the instrumentor passes over a task that its process does not
+/// know, which is published by its name alone (`send_task`).
+fn newer(side: Side) -> Fix {
+    Fix::new("install an instrumentor that knows tasks by their names")
+        .install(side, Language::Python, ["opentelemetry-instrumentation-celery>=0.39b0"])
+        .needing("the SDK and the other instrumentors are of the same release")
+}
+
+fn whole_set_up() -> Fix {
+    let fix = Fix::new("set up the SDK and Celery's instrumentor where the task is published");
+    setup::in_code(fix, Program::Publisher)
+}
+
+/// What reaches a process that `opentelemetry-instrument` did not: one that a
+/// server spawned, or that was started without it.
+fn launch(others: &Setting) -> Vec<Fix> {
+    let by_launcher = Fix::new("start every process under the launcher").by_hand(
+        Side::Producer,
+        "put opentelemetry-instrument before the command, with the OTEL_ variables of the other processes; a server that spawns its workers (uvicorn --workers) loses it on the way: let gunicorn fork them",
+    );
+    let in_code = Fix::new("do what the launcher does in the process that publishes")
+        .python(
+            Side::Producer,
+            FixPlace::BeforeApp,
+            [
+                "from opentelemetry.instrumentation import auto_instrumentation",
+                "",
+                "auto_instrumentation.initialize()",
+            ],
+        )
+        .installing(["opentelemetry-distro", "opentelemetry-exporter-otlp-proto-grpc"])
+        .installing(PACKAGE);
+    if others.is_older_than(CAN_LAUNCH) { Vec::new() } else { vec![in_code, by_launcher] }
+}
+
+/// Shows the scheduler that TL000 and TL108 cannot tell from another publisher: its
+/// messages have a context then, of a trace that begins with them.
+pub fn scheduler() -> Fix {
+    let fix = Fix::new("set up the SDK and Celery's instrumentor in the scheduler, to see it too");
+    setup::in_code(fix, Program::Beat).needing("Celery's beat publishes the task")
+}
+
+/// Mends TL110: in the web application. Which framework it is, nothing shows.
+pub fn web_framework() -> Vec<Fix> {
+    let fix = |framework: &str, package: &str, lines: [&'static str; 3]| {
+        Fix::new(format!("instrument {framework}"))
+            .python(Side::Producer, FixPlace::AfterApp, lines)
+            .installing([package.to_owned()])
+            .needing(format!(
+                "the service is a web application of {framework}: a script has no request to show"
+            ))
+    };
+    vec![
+        fix(
+            "FastAPI",
+            "opentelemetry-instrumentation-fastapi",
+            [
+                "from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor",
+                "",
+                "FastAPIInstrumentor.instrument_app(app)",
+            ],
+        ),
+        fix(
+            "Flask",
+            "opentelemetry-instrumentation-flask",
+            [
+                "from opentelemetry.instrumentation.flask import FlaskInstrumentor",
+                "",
+                "FlaskInstrumentor().instrument_app(app)",
+            ],
+        ),
+    ]
+}
 
 /// Mends TL206 where the vendor's context has no propagator: on both sides.
 pub const BOTH_SIDES: [&str; 1] =
@@ -29,9 +158,4 @@ pub const BOTH_SIDES: [&str; 1] =
 pub const WORKER: [&str; 2] = [
     "CeleryInstrumentor().instrument()        # in the worker, in worker_process_init",
     "with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):   # or by hand",
-];
-
-/// Shows what TL000 cannot tell of a schedule: in the program that runs beat.
-pub const BEAT: [&str; 1] = [
-    "beat_init.connect(lambda **kw: CeleryInstrumentor().instrument(), weak=False)   # to see the scheduler too",
 ];

@@ -19,6 +19,7 @@ pub mod injection;
 pub mod instrumentation;
 pub mod propagators;
 pub mod sampling;
+pub mod setup;
 pub mod tracelink;
 
 use super::known::Setting;
@@ -74,6 +75,17 @@ impl Ways<'_> {
             fix.installing(self.installs.iter().cloned())
         })
     }
+}
+
+/// Fixes of several choices for the documentation, each title once.
+pub fn distinct(fixes: impl IntoIterator<Item = Fix>) -> Vec<Fix> {
+    let mut distinct: Vec<Fix> = Vec::new();
+    for fix in fixes {
+        if distinct.iter().all(|known| known.title != fix.title) {
+            distinct.push(fix);
+        }
+    }
+    distinct
 }
 
 /// A name from outside as it may stand in a line to paste: what is longer than 64

@@ -7,9 +7,18 @@ use super::Ways;
 use crate::diagnosis::known::Setting;
 use crate::model::{Fix, FixPlace, Format, Side, Text};
 
-/// Mends TL113: in the environment of the process that publishes.
-pub const WRITE_THE_TRACE: [&str; 1] =
-    ["OTEL_PROPAGATORS=tracecontext,baggage    # in the process that publishes"];
+/// Mends TL113, and TL102 where the propagators may be the cause: the default of
+/// OpenTelemetry, where the process that publishes makes the setting.
+pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
+    let ways = Ways {
+        does: "let the propagators write the trace",
+        place: FixPlace::Propagators,
+        python: composite(std::iter::empty()),
+        environment: vec!["OTEL_PROPAGATORS=tracecontext,baggage".into()],
+        installs: Vec::new(),
+    };
+    ways.by(&[(Side::Producer, producer)])
+}
 
 /// Mends TL201 where half of an id is written: in the environment of both sides.
 pub const WRITE_WHOLE_IDS: [&str; 1] =

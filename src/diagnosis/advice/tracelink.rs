@@ -1,14 +1,21 @@
 //! What shows more: other ways to run tracelink itself, in a shell.
 
+use crate::model::{Fix, Side};
+
 /// Tells the cause of TL000, where no broker was looked at. Which one it is only
 /// the user knows: no address stands here.
-pub const WATCH_THE_BROKER: [&str; 1] =
-    ["tracelink listen --broker \"$TRACELINK_BROKER\"   # the URL of the broker as Celery has it; read-only"];
+pub fn watch_the_broker() -> Fix {
+    Fix::new("watch the broker too, which says what lies between both sides")
+        .command(Side::Receiver, [LOOK_AT_THE_BROKER])
+        .needing("TRACELINK_BROKER is the URL of the broker as Celery has it; tracelink only reads")
+}
 
 /// Tells the cause of TL000, where the message was gone before a look.
-pub const SEE_EVERY_MESSAGE: [&str; 1] = [
-    "tracelink listen --broker \"$TRACELINK_BROKER\" --broker-monitor   # sees every message; for development",
-];
+pub fn hear_every_message() -> Fix {
+    Fix::new("hear every message that the broker is given")
+        .command(Side::Receiver, [HEAR_THE_BROKER])
+        .needing("it is no production broker: MONITOR slows it down")
+}
 
 /// Shows what lies between both sides of a hand-off, where no broker was looked at.
 pub const LOOK_AT_THE_BROKER: &str = "tracelink listen --broker \"$TRACELINK_BROKER\"";

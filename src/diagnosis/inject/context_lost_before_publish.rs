@@ -30,28 +30,16 @@ diagnosis! {
     /// publishes.
     ///
     /// ## How to fix it
-    /// Carry the context over:
-    ///
-    /// ```python
-    /// ctx = contextvars.copy_context()
-    /// threading.Thread(target=ctx.run, args=(publish, order)).start()
-    /// await asyncio.to_thread(publish, order)  # does it by itself
-    /// ```
-    ///
-    /// into what goes on when the request's span is over:
-    ///
-    /// ```python
-    /// ctx = context.get_current()              # in the handler
-    /// token = context.attach(ctx)              # in the generator or the listener
-    /// ```
-    ///
-    /// and instrument last, so that no middleware lies outside.
+    /// Carry the context over. An instrumentor carries it into the threads and the
+    /// executors that a request starts; `asyncio.to_thread` does so by itself. What was
+    /// there before the request needs it handed over beside the work.
     pub static CONTEXT_LOST_BEFORE_PUBLISH = {
         code: "TL104",
         slug: "context-lost-before-publish",
         station: Some(Station::Inject),
         severity: Error,
         summary: "the task was published outside the request's context, though inside the request's time: a thread, greenlet or executor did not inherit it",
+        fixes: || vec![injection::into_threads(), injection::beside_the_work()],
         check: Handoff(check),
     }
 }
@@ -102,7 +90,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .needs(
             "a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name",
         )
-        .fix(injection::INTO_A_THREAD)
+        .mend([injection::into_threads(), injection::beside_the_work()])
         .into()
 }
 
@@ -126,7 +114,7 @@ fn outside(producer: SpanRef<'_>, beside: Beside<'_>) -> Occurrence {
         .says("the task was published just outside the request's span, and so outside its context: a streaming response, a middleware outside the instrumentation, a listener, or a thread that goes on")
         .quote(quote::span(producer))
         .quote(quote::fact(format!("SERVER spans of {}", producer.span.service()), paired))
-        .fix(injection::OUTSIDE_THE_REQUEST)
+        .mend([injection::into_threads(), injection::beside_the_work()])
 }
 
 /// Whether roots published by a scheduler inside the process would look the

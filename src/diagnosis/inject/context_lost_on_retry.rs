@@ -1,4 +1,5 @@
-use crate::diagnosis::advice::injection;
+use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
@@ -17,19 +18,15 @@ diagnosis! {
     /// attempt of the same task id was in the trace.
     ///
     /// ## How to fix it
-    /// Celery 5.3 or later; or hand them on:
-    ///
-    /// ```python
-    /// headers = {}
-    /// propagate.inject(headers)                # in the run's own span
-    /// raise self.retry(exc=exc, headers=headers)
-    /// ```
+    /// Inject in the run's own span, and hand the headers to the retry. From Celery
+    /// 5.3 on `self.retry()` sends those that came in by itself.
     pub static CONTEXT_LOST_ON_RETRY = {
         code: "TL106",
         slug: "context-lost-on-retry",
         station: Some(Station::Inject),
         severity: Error,
         summary: "the first attempt carried the context and the retry does not: Celery before 5.3 drops custom headers on self.retry()",
+        fixes: || injection::on_retry(&Shape::Flat, &Setting::default()),
         check: Handoff(check),
     }
 }
@@ -49,18 +46,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .find(|earlier| earlier.message.retries < message.retries && !earlier.message.contexts.is_empty())
     });
     let Some(first) = first else { return Verdict::Clean };
-    fixed(Occurrence::certain())
+    let came_in = first.message.contexts.first();
+    let shape = came_in.map_or(Shape::Flat, Shape::of);
+    Occurrence::certain()
         .about(handoff)
-        .quote(first.message.contexts.first().map(|found| quote::sighting(&first.message, found)))
+        .mend(injection::on_retry(&shape, &known.worker_setting(handoff)))
+        .quote(came_in.map(|found| quote::sighting(&first.message, found)))
         .quote(quote::fact(
             format!("{}.headers", quote::place(message)),
             format!("retries {}, no trace context", message.retries),
         ))
         .into()
-}
-
-fn fixed(found: Occurrence) -> Occurrence {
-    found.fix(injection::ON_RETRY)
 }
 
 /// Without the message: the attempt before was in the trace, and this one is not.
@@ -99,7 +95,8 @@ pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
 
 fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     let attempt = retry.span.detail().retries.unwrap_or(0);
-    fixed(Occurrence::likely())
+    Occurrence::likely()
+        .mend(injection::on_retry(&Shape::Flat, &Setting::of(&retry.span.process)))
         .variant("spans")
         .says("the first attempt was in the trace and the retry began one of its own: Celery before 5.3 drops custom headers on self.retry()")
         .quote(quote::span(earlier))

@@ -1,5 +1,6 @@
 use super::message::{is_nested, message_without_context};
-use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -18,18 +19,16 @@ diagnosis! {
     /// instrumentor such an embed is healthy.
     ///
     /// ## How to fix it
-    /// Instrument the worker, which then injects for each task it publishes; or
-    /// give each signature its headers:
-    ///
-    /// ```python
-    /// chain(first.s().set(headers=carrier), second.s().set(headers=carrier))
-    /// ```
+    /// Instrument the worker, which then injects for each task it publishes. Where its
+    /// spans are made by hand, inject in a receiver of Celery's signal that comes
+    /// before each publish.
     pub static CONTEXT_NOT_FORWARDED = {
         code: "TL107",
         slug: "context-not-forwarded",
         station: Some(Station::Inject),
         severity: Error,
         summary: "a task published this message and did not hand its context on",
+        fixes: || injection::from_a_task(&Shape::Flat, &Setting::default()),
         check: Handoff(check),
     }
 }
@@ -47,7 +46,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .about(handoff)
             .quote(quote::fact(format!("{}.headers.parent_id", quote::place(message)), parent))
             .quote(quote::no_context(message))
-            .fix(instrumentation::PUBLISHING_WORKER)
+            .mend(injection::from_a_task(&Shape::Flat, &known.worker_setting(handoff)))
             .into();
     }
     check_chain(handoff, known)
@@ -96,6 +95,6 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             slug::CARRIER_SHAPE_MISMATCH,
             "a worker with the instrumentor would inject for the next task, and not read this carrier",
         )
-        .fix(instrumentation::PUBLISHING_WORKER)
+        .mend(injection::from_a_task(&Shape::Flat, &known.worker_setting(handoff)))
         .into()
 }

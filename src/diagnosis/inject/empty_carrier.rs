@@ -1,4 +1,5 @@
-use crate::diagnosis::advice::injection;
+use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -16,19 +17,20 @@ diagnosis! {
     /// propagators without a trace format, leave the same.
     ///
     /// ## How to fix it
-    /// Inject while the request's span is current. A thread or an executor does
-    /// not inherit it by itself:
-    ///
-    /// ```python
-    /// ctx = contextvars.copy_context()
-    /// executor.submit(ctx.run, publish, order)    # or: await asyncio.to_thread(publish, order)
-    /// ```
+    /// Inject right before the task is published, while the request's span is
+    /// current. A thread or an executor does not inherit it by itself: an
+    /// instrumentor carries it there. Where the process has no SDK, nothing fills the
+    /// carrier until it has one.
     pub static EMPTY_CARRIER = {
         code: "TL103",
         slug: "empty-carrier",
         station: Some(Station::Inject),
         severity: Error,
         summary: "the carrier is there and holds nothing: inject() ran where no span was current, or never ran",
+        fixes: || {
+            let shape = Shape::Json("trace_context".to_owned());
+            vec![injection::while_a_span_is_current(&shape, &Setting::default(), false)]
+        },
         check: Handoff(check),
     }
 }
@@ -62,6 +64,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     found
         .about(handoff)
         .quote(quote::fact(format!("{}.{}", quote::place(message), empty.at), &*empty.text))
-        .fix(injection::WHILE_A_SPAN_IS_CURRENT)
+        .mend([injection::while_a_span_is_current(
+            &Shape::of_empty(empty),
+            &known.producer_setting(handoff),
+            message.hand_made,
+        )])
         .into()
 }

@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
 
 use super::message::is_nested;
-use crate::diagnosis::advice::injection;
+use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
-use crate::model::{Severity, Sighting, SpanContext, SpanKind, Station};
+use crate::model::{Severity, Side, Sighting, SpanContext, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -20,10 +21,8 @@ diagnosis! {
     /// the queue alone that is a note, since no run is seen to be passed over.
     ///
     /// ## How to fix it
-    /// ```python
-    /// headers = {}
-    /// propagate.inject(headers)                # not request.headers["traceparent"]
-    /// ```
+    /// Inject the current context right before the task is published, instead of
+    /// copying `traceparent` out of what came in.
     ///
     /// ## What it is not
     /// A retry, which is the same task; a chain or a callback to whose tasks the
@@ -34,6 +33,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Warning,
         summary: "the message carries the context that came in with the request, not the request's own: the task hangs beside the request instead of under it",
+        fixes: || injection::own_context(Side::Producer, &Shape::Flat, &Setting::default(), false),
         check: Handoff(check),
     }
 }
@@ -57,10 +57,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .service(server.span.service())
         .quote(quote::span(server))
         .quote(quote::span(consumer));
-    if handoff.message().is_none() {
+    let message = handoff.message();
+    if message.is_none() {
         found = found.needs(known.to_see_the_message());
     }
-    found.fix(injection::OWN_CONTEXT).into()
+    let carried = message.and_then(|message| message.contexts.iter().find(|found| found.context().is_some()));
+    let shape = carried.map_or(Shape::Flat, Shape::of);
+    let setting = Setting::of(&server.span.process);
+    let is_hand_made = message.is_some_and(|message| message.hand_made);
+    found.mend(injection::own_context(Side::Producer, &shape, &setting, is_hand_made)).into()
 }
 
 /// A SERVER span with the same parent, which started before the run.
@@ -102,6 +107,7 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         let names = |found: &&Sighting| found.context().is_some_and(|found| key(found) == context);
         Some(quote::sighting(&delivery.message, delivery.message.contexts.iter().find(names)?))
     });
+    let setting = run.map(|run| Setting::of(&run.span.process)).unwrap_or_default().or_of(message);
     let variant = if run.is_some() { "task" } else { "task-unseen" };
     found
         .variant(variant)
@@ -110,6 +116,6 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(theirs)
         .quote(quote::sighting(message, sighting))
         .quote(run.map(quote::span))
-        .fix(injection::OWN_CONTEXT_IN_THE_TASK)
+        .mend(injection::own_context(Side::Worker, &Shape::of(sighting), &setting, message.hand_made))
         .into()
 }

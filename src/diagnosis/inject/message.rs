@@ -1,5 +1,7 @@
 //! Who sent a message, and whether it should have had a context.
 
+use crate::diagnosis::advice::instrumentation::Publisher;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::Known;
 use crate::evidence::{Activity, Handoff, Process};
 use crate::model::{Message, Protocol};
@@ -27,13 +29,31 @@ pub fn is_nested(message: &Message) -> bool {
     message.parent_id.as_ref().is_some_and(|parent| *parent != message.id)
 }
 
-/// Whether the message's `origin`, `gen<pid>@<host>`, is a process of the service.
-pub fn published_by(service: &str, message: &Message, known: &Known<'_>) -> bool {
-    let Some(origin) = message.origin.as_deref() else { return false };
+/// Whether an `origin`, `gen<pid>@<host>`, is a process of the service.
+pub fn published_by(service: &str, origin: Option<&str>, known: &Known<'_>) -> bool {
+    let Some(origin) = origin else { return false };
     known
         .services
         .get(service)
         .is_some_and(|service| service.processes.iter().any(|(process, _)| process.is_origin(origin)))
+}
+
+/// What was seen of the process that publishes without a context, and how it is set
+/// up, where it may be of one of these services.
+pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> (Publisher, Setting) {
+    if let Some((process, activity)) = origin.and_then(|origin| process_at(origin, known)) {
+        let seen = if activity.producers > 0 { Publisher::Instrumented } else { Publisher::SendsSpans };
+        return (seen, Setting::of(process));
+    }
+    let bare = services.iter().copied().find(|service| !known.instruments_celery(service));
+    let Some(service) = bare else {
+        // Where nobody sends spans, that of this process shows nothing.
+        let seen = if known.has_spans() { Publisher::Unseen } else { Publisher::MaySendSpans };
+        return (seen, Setting::default());
+    };
+    let is_its = services.len() == 1 && published_by(service, origin, known);
+    let seen = if is_its { Publisher::SendsSpans } else { Publisher::MaySendSpans };
+    (seen, known.setting_of(Some(service)))
 }
 
 /// Whether the very process that published the message sends spans.

@@ -1,6 +1,8 @@
-use super::message::{is_scheduled, message_without_context, published_by};
+use super::message::{is_scheduled, message_without_context, published_by, publisher};
 use super::unseen::{Unseen, without_instrumentor};
-use crate::diagnosis::advice::{injection, instrumentation};
+use crate::diagnosis::advice::instrumentation::{self, Publisher};
+use crate::diagnosis::advice::{distinct, injection};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -25,24 +27,14 @@ diagnosis! {
     /// without a PRODUCER span between. A request beside a task that ran is no sign.
     ///
     /// ## How to fix it
-    /// The instrumentor is needed on both sides. In the API:
-    ///
-    /// ```python
-    /// from opentelemetry.instrumentation.celery import CeleryInstrumentor
-    /// CeleryInstrumentor().instrument()
-    /// ```
-    ///
-    /// or hand the context over yourself:
-    ///
-    /// ```python
-    /// headers = {}
-    /// propagate.inject(headers)
-    /// task.apply_async(args, headers=headers)
-    /// ```
+    /// The instrumentor is needed on both sides. Where the process that publishes
+    /// sends spans, that is all it lacks; where nothing was seen of it, it needs an
+    /// SDK too. A receiver of Celery's `before_task_publish` that injects does
+    /// without the instrumentor, and what writes its messages itself injects there.
     ///
     /// A development server that reloads runs the application in a child
     /// process: instrument there. `send_task` by name is instrumented from
-    /// version 0.35b0 on.
+    /// version 0.39b0 on.
     ///
     /// ## What it is not
     /// A message of beat, which has no request behind it; a retry; a message
@@ -53,6 +45,12 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "the message carries no trace context: its producer publishes without an active instrumentor",
+        fixes: || {
+            let unseen = Setting::default();
+            let every = [Publisher::MaySendSpans, Publisher::Instrumented, Publisher::Unseen];
+            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen));
+            distinct(every.chain(injection::in_own_message(&unseen)))
+        },
         check: Handoff(check),
     }
 }
@@ -64,10 +62,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = message_without_context(handoff) else {
         if let Some(unseen) = Unseen::of(handoff, known) {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
-            return unseen.finding(handoff, known, says).fix(instrumentation::PUBLISHER).into();
+            let others = known.worker_setting(handoff);
+            let (seen, setting) = publisher(Some(unseen.origin), &known.producer_side(), known);
+            let fixes = instrumentation::publisher(seen, &setting, &others);
+            return unseen.finding(handoff, known, says).mend(fixes).into();
         }
-        let found = without_instrumentor(handoff, known);
-        return found.map_or(Verdict::Clean, |found| found.fix(instrumentation::PUBLISHER).into());
+        let Some(found) = without_instrumentor(handoff, known) else { return Verdict::Clean };
+        let setting = known.setting_of(found.services.first().map(String::as_str));
+        return found.mend(instrumentation::publisher(Publisher::SendsSpans, &setting, &setting)).into();
     };
     let mut producers = known.producer_side();
     if producers.is_empty() {
@@ -77,7 +79,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         // It comes from the very process, and that sends spans, none of which is an
         // instrumentor's.
         [service] if !message.hand_made && !known.instruments_celery(service) => {
-            if published_by(service, message, known) {
+            if published_by(service, message.origin.as_deref(), known) {
                 Occurrence::certain()
             } else {
                 Occurrence::likely().unless(
@@ -93,7 +95,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found.variant("hand-made").says(
             "the message carries no trace context: it was not published by Celery's own code, which instrumentors hook into",
         );
-        return found.fix(injection::INTO_OWN_MESSAGE).into();
+        return found.mend(injection::in_own_message(&known.producer_setting(handoff))).into();
     }
     for service in &producers {
         found = found.service(*service);
@@ -120,5 +122,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             "the service that sends spans publishes with context: another process, perhaps without an SDK, published this one",
         );
     }
-    found.fix(instrumentation::PUBLISHER).into()
+    let (seen, setting) = publisher(message.origin.as_deref(), &producers, known);
+    let setting = setting.or_of(message);
+    found.mend(instrumentation::publisher(seen, &setting, &known.worker_setting(handoff))).into()
 }

@@ -1,5 +1,6 @@
 use super::message::message_without_context;
 use crate::diagnosis::advice::propagators;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -15,11 +16,8 @@ diagnosis! {
     /// else is left.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_PROPAGATORS=tracecontext,baggage    # the default
-    /// ```
-    ///
-    /// Look for `OTEL_PROPAGATORS=none` or `=baggage`, and for a call of
+    /// Set the default, W3C and its baggage, where the producer makes the setting:
+    /// code that calls `set_global_textmap` wins over `OTEL_PROPAGATORS`. Look for `OTEL_PROPAGATORS=none` or `=baggage`, and for a call of
     /// `set_global_textmap` with a propagator that writes nothing.
     pub static PRODUCER_PROPAGATOR_OMITS_TRACE = {
         code: "TL113",
@@ -27,11 +25,12 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "the producer made its span and wrote no trace context: its propagators leave the trace out",
+        fixes: || propagators::write_the_trace(&Setting::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(message), Some(producer)) = (message_without_context(handoff), handoff.instrumented_producer())
     else {
         return Verdict::Clean;
@@ -40,6 +39,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::no_context(message))
-        .fix(propagators::WRITE_THE_TRACE)
+        .mend(propagators::write_the_trace(&known.producer_setting(handoff)))
         .into()
 }

@@ -1,6 +1,7 @@
 use super::message::{is_scheduled, message_without_context, sends_spans};
 use super::unseen::Unseen;
-use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::advice::{distinct, instrumentation, propagators};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -19,17 +20,26 @@ diagnosis! {
     /// propagators ran, and there was no span.
     ///
     /// ## How to fix it
-    /// ```python
-    /// trace.set_tracer_provider(provider)      # before the first request
-    /// ```
+    /// Of such a process neither the SDK nor the instrumentor was seen, and it needs
+    /// both: a provider alone makes no context of Celery's, and an instrumentor alone
+    /// writes none. `OTEL_SDK_DISABLED` must not be `true` in its environment.
     ///
-    /// and check that `OTEL_SDK_DISABLED` is not `true` in the API's environment.
+    /// Where the other processes are started by `opentelemetry-instrument`, this one
+    /// was started without, or a server spawned it (`uvicorn --workers`), whose
+    /// children the launcher of many versions does not reach.
     pub static PRODUCER_SDK_DISABLED = {
         code: "TL102",
         slug: "producer-sdk-disabled",
         station: Some(Station::Inject),
         severity: Error,
         summary: "the message carries no trace context, and the producing process has no OpenTelemetry SDK at work",
+        fixes: || {
+            let unseen = Setting::default();
+            let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
+            let fixes = [unseen.clone(), launched].into_iter();
+            let fixes = fixes.flat_map(|others| instrumentation::sdk_of_publisher(&unseen, &others));
+            distinct(fixes.chain(propagators::write_the_trace(&unseen)))
+        },
         check: Handoff(check),
     }
 }
@@ -44,16 +54,21 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             && known.before_any_worker(handoff).is_empty()
             && !handoff.message().is_some_and(|message| sends_spans(message, known))
     };
+    let mending = || {
+        instrumentation::sdk_of_publisher(&known.producer_setting(handoff), &known.worker_setting(handoff))
+    };
     let Some(message) = message_without_context(handoff) else {
         let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());
         return unseen.map_or(Verdict::Clean, |unseen| {
             let says = "the run began a trace of its own, other messages of the process that published it carry no trace context, and no producing service sent a span";
-            fixed(unseen.finding(handoff, known, says))
+            unseen
+                .finding(handoff, known, says)
+                .mend(mending())
                 .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
                 .into()
         });
     };
-    let found = fixed(Occurrence::likely().about(handoff));
+    let found = Occurrence::likely().about(handoff).mend(mending());
     if !message.baggage.is_empty() && handoff.instrumented_producer().is_none() {
         return found
             .variant("baggage-only")
@@ -64,6 +79,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             ))
             .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS=baggage leaves the same header")
             .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
+            .mend(propagators::write_the_trace(&known.producer_setting(handoff)))
             .into();
     }
     // What no code of Celery published has a reason of its own.
@@ -79,8 +95,4 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
         .needs("the producer's exporter pointed here, to see whether it has an SDK")
         .into()
-}
-
-fn fixed(found: Occurrence) -> Occurrence {
-    found.fix(instrumentation::PUBLISHER_SDK)
 }

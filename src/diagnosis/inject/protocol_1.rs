@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::known::is_publisher;
+use crate::diagnosis::known::{Setting, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff};
@@ -20,21 +20,23 @@ diagnosis! {
     /// is the worker's.
     ///
     /// ## How to fix it
-    /// ```python
-    /// app.conf.task_protocol = 2               # the default since Celery 4
-    /// ```
+    /// Set `task_protocol` to 2, the default since Celery 4, where the publishing
+    /// process configures Celery.
     pub static PROTOCOL_1 = {
         code: "TL105",
         slug: "protocol-1",
         station: Some(Station::Inject),
         severity: Error,
         summary: "the task is published with message protocol 1, on which the instrumentor never propagates",
+        fixes: || celery::protocol_2(&Setting::default()),
         check: Handoff(check),
     }
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let fixed = |found: Occurrence| Verdict::from(found.about(handoff).fix(celery::PROTOCOL_2));
+    let fixed = |found: Occurrence| {
+        Verdict::from(found.about(handoff).mend(celery::protocol_2(&known.producer_setting(handoff))))
+    };
     if let Some(message) = handoff.message() {
         return of_message(message, handoff).map_or(Verdict::Clean, fixed);
     }

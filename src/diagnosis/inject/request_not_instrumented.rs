@@ -15,15 +15,15 @@ diagnosis! {
     /// is a note; a warning where another service's CLIENT span calls it.
     ///
     /// ## How to fix it
-    /// ```python
-    /// FastAPIInstrumentor.instrument_app(app)  # or the instrumentor of your framework
-    /// ```
+    /// Instrument the application with the instrumentor of its framework, once it is
+    /// made. A script needs nothing.
     pub static REQUEST_NOT_INSTRUMENTED = {
         code: "TL110",
         slug: "request-not-instrumented",
         station: Some(Station::Request),
         severity: Note,
         summary: "a service publishes tasks and sends no SERVER span: a script, or a web framework without instrumentation",
+        fixes: instrumentation::web_framework,
         check: Population(check),
     }
 }
@@ -53,7 +53,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 format!("spans of {name}"),
                 format!("{roots} PRODUCER roots, {work} other roots, no SERVER span"),
             ))
-            .fix(instrumentation::WEB_FRAMEWORK);
+            .mend(instrumentation::web_framework());
         if let Some((caller, _)) = caller {
             occurrence = occurrence
                 .variant("called")

@@ -1,6 +1,8 @@
-use super::message::{is_nested, is_scheduled, message_without_context};
+use super::message::{is_nested, is_scheduled, message_without_context, publisher};
 use super::unseen::Unseen;
-use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::advice::distinct;
+use crate::diagnosis::advice::instrumentation::{self, Publisher};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -23,17 +25,22 @@ diagnosis! {
     /// or a key of RedBeat's names the task.
     ///
     /// ## How to fix it
-    /// Deploy the instrumentation to the named processes:
-    ///
-    /// ```python
-    /// CeleryInstrumentor().instrument()
-    /// ```
+    /// Deploy the instrumentation to the named processes: the SDK and Celery's
+    /// instrumentor, or the instrumentor alone where such a process sends spans. Where
+    /// the others are started by `opentelemetry-instrument`, start these so too.
     pub static SOME_PRODUCERS_NOT_INSTRUMENTED = {
         code: "TL108",
         slug: "some-producers-not-instrumented",
         station: Some(Station::Inject),
         severity: Error,
         summary: "some producing processes never send trace context, while others always do",
+        fixes: || {
+            let unseen = Setting::default();
+            let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
+            let every = [Publisher::Unseen, Publisher::MaySendSpans, Publisher::Instrumented];
+            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched));
+            distinct(every.chain([instrumentation::scheduler()]))
+        },
         check: Handoff(check),
     }
 }
@@ -90,7 +97,6 @@ fn finish(
     broker: &str,
     known: &Known<'_>,
 ) -> Occurrence {
-    let found = found.fix(instrumentation::PUBLISHER);
     let by_schedule = known.evidence.scheduler_entry(handoff.task);
     if by_schedule.is_some() || is_scheduled(handoff, known) {
         return Occurrence { confidence: Confidence::Possible, ..found }
@@ -99,13 +105,18 @@ fn finish(
             .says(SCHEDULED)
             .quote(by_schedule.map(|key| quote::fact(key, "names the task")))
             .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
-            .needs("who publishes the task: before Celery 5.7 a message of beat does not say so");
+            .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
+            .mend([instrumentation::scheduler()]);
     }
+    let (seen, setting) = publisher(Some(origin), &known.producer_side(), known);
+    let others = known.services.values().find(|service| service.produces()).map(Setting::of_service);
+    let fixes = instrumentation::publisher(seen, &setting, &others.unwrap_or_default());
     // A task that nobody else publishes may be a scheduler's, which has no request
     // to hand over; before Celery 5.7 beat's messages do not say so.
     let is_shared = known.origins().is_sent_with_context(broker, origin, handoff.task);
     let found = if is_shared { found } else { found.variant("own-tasks") };
     found
+        .mend(fixes)
         .unless(slug::PRODUCER_SDK_DISABLED, "the instrumentor may be there, without an SDK behind it")
         .needs("what that process is: a scheduler has no context to send, and before Celery 5.7 beat's messages do not say that they are its own")
 }

@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::diagnosis::advice::injection;
-use crate::diagnosis::known::publishing_traces;
+use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::known::{Setting, publishing_traces};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef};
-use crate::model::{Quote, Severity, SpanKind, Station, Timestamp, TraceId};
+use crate::model::{Fix, Message, Quote, Severity, Sighting, SpanKind, Station, Timestamp, TraceId};
 
 diagnosis! {
     /// ## What it means
@@ -20,19 +20,14 @@ diagnosis! {
     /// out by hand looks the same.
     ///
     /// ## How to fix it
-    /// Build the carrier for each call:
-    ///
-    /// ```python
-    /// headers = {}                             # inside the handler
-    /// propagate.inject(headers)
-    /// task.apply_async(args, headers=headers)
-    /// ```
+    /// Build the carrier for each call, right before the task is published.
     pub static STALE_CARRIER = {
         code: "TL109",
         slug: "stale-carrier",
         station: Some(Station::Inject),
         severity: Error,
         summary: "one carrier is used for the messages of many requests: all tasks join the first request's trace",
+        fixes: || injection::for_each_call(&Shape::Flat, &Setting::default(), false),
         check: Population(check),
     }
 }
@@ -63,7 +58,9 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for class in known.evidence.census.classes().filter(|class| class.repeated > 0) {
         let Some(example) = class.examples.first() else { continue };
         let quote = example.message.contexts.first().map(|found| quote::sighting(&example.message, found));
-        let mut occurrence = hint().quote(quote).queue(&*example.message.queue).counting(class.repeated + 1);
+        let fixes = mending(None, &example.message, example.message.contexts.first());
+        let mut occurrence =
+            hint().quote(quote).mend(fixes).queue(&*example.message.queue).counting(class.repeated + 1);
         occurrence.tasks.insert(example.message.task.to_string());
         occurrence.origins.extend(example.message.origin.as_deref().map(str::to_owned));
         found(occurrence);
@@ -129,9 +126,15 @@ fn check_request(
             .service(request.span.service())
             .quote(quote::span(request))
             .quote(published_nothing)
-            .needs("the code: a carrier that is built outside the handler (a module, a default argument, a cache)")
-            .fix(injection::FOR_EACH_CALL),
+            .needs("the code: a carrier that is built outside the handler (a module, a default argument, a cache)"),
     )
+}
+
+/// What mends it, by the shape that the carrier has in the message.
+fn mending(request: Option<SpanRef<'_>>, message: &Message, carried: Option<&Sighting>) -> Vec<Fix> {
+    let setting = request.map(|request| Setting::of(&request.span.process)).unwrap_or_default();
+    let shape = carried.map_or(Shape::Flat, Shape::of);
+    injection::for_each_call(&shape, &setting.or_of(message), message.hand_made)
 }
 
 /// When a task was first seen to be there: its run began, or else its message
@@ -152,7 +155,6 @@ fn hint() -> Occurrence {
         .severity(Severity::Note)
         .says("several messages carry the very same context: one request that fans out by hand, or a carrier that is used again")
         .needs("the producer's spans, to see whether other requests published nothing of their own")
-        .fix(injection::FOR_EACH_CALL)
 }
 
 fn finish(
@@ -171,7 +173,7 @@ fn finish(
         occurrence.queues.insert(message.queue.to_string());
         occurrence.origins.extend(message.origin.as_deref().map(str::to_owned));
         occurrence.handoffs.insert((*id).to_owned());
-        let carries = |found: &&crate::model::Sighting| {
+        let carries = |found: &&Sighting| {
             found
                 .context()
                 .is_some_and(|found| found.span_id == context.span_id && found.trace_id == context.trace_id)
@@ -179,6 +181,8 @@ fn finish(
         if let (false, Some(found)) = (quoted, message.contexts.iter().find(carries)) {
             quoted = true;
             let note = format!("in {} messages", ids.len());
+            let request = known.evidence.spans.get(context);
+            occurrence.fixes = mending(request, message, Some(found));
             occurrence.evidence.insert(0, Quote { note, ..quote::sighting(message, found) });
         }
     }

@@ -16,11 +16,7 @@ diagnosis! {
     ///
     /// ## How to fix it
     /// Show tracelink the other half, and it will say which it is:
-    ///
-    /// ```sh
-    /// tracelink listen --broker "$TRACELINK_BROKER"
-    /// tracelink inspect-queue
-    /// ```
+    /// watch the broker too, or look into its queues (`tracelink inspect-queue`).
     ///
     /// ## What it is not
     /// A task of beat, a task that was called directly, a run that links to its
@@ -33,6 +29,13 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "a consumer span began a trace of its own, and the evidence at hand does not say why",
+        fixes: || {
+            vec![
+                tracelink::watch_the_broker(),
+                tracelink::hear_every_message(),
+                instrumentation::scheduler(),
+            ]
+        },
         check: Handoff(check),
     }
 }
@@ -67,7 +70,7 @@ fn scheduled(orphan: SpanRef<'_>) -> Occurrence {
         .quote(quote::span(orphan))
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
         .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
-        .fix(instrumentation::BEAT)
+        .mend([instrumentation::scheduler()])
 }
 
 /// What is said of a consumer root of which nothing else is known.
@@ -85,11 +88,11 @@ pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
         .unless(slug::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
         .needs(known.to_see_the_message())
         .needs("the producer's spans")
-        .fix(if known.evidence.brokers.is_empty() {
-            tracelink::WATCH_THE_BROKER
+        .mend([if known.evidence.brokers.is_empty() {
+            tracelink::watch_the_broker()
         } else {
-            tracelink::SEE_EVERY_MESSAGE
-        });
+            tracelink::hear_every_message()
+        }]);
     occurrence.tasks.extend(orphan.span.detail().task.as_deref().map(str::to_owned));
     occurrence
 }
