@@ -33,9 +33,11 @@ def kit(entry, manifest):
 
 def processes(entry, manifest):
     """The processes of an entry by name; what it says of one replaces that, key by key."""
-    found = {name: dict(process) for name, process in kit(entry, manifest)["processes"].items()}
+    found = dict(kit(entry, manifest)["processes"])
     for name, process in entry.get("processes", {}).items():
-        found.setdefault(name, {}).update(process)
+        known = found.get(name, {})
+        env = {**known.get("env", {}), **process.get("env", {})}
+        found[name] = {**known, **process, "env": env}
     return found
 
 
@@ -206,7 +208,8 @@ def with_imports(text, before, statements, removed, own):
     first, last = block[0].first, block[-1].last
     while not kept and last < len(lines) and not lines[last]:
         last += 1
-    lines[first:last] = import_block(kept, own)
+    space = [""] if kept and last < len(lines) and lines[last] else []
+    lines[first:last] = import_block(kept, own) + space
     return "\n".join(lines) + "\n"
 
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::assets;
 use crate::model::{Report, Severity};
@@ -131,7 +131,7 @@ struct Document {
 /// What entries build on.
 #[derive(Deserialize)]
 struct Kit {
-    processes: Map<String, Value>,
+    processes: Value,
 }
 
 /// The manifest of the application that is brought along.
@@ -146,11 +146,11 @@ pub fn manifest() -> &'static Manifest {
 impl Manifest {
     fn parse(text: &str) -> serde_json::Result<Self> {
         let document: Document = serde_json::from_str(text)?;
-        let entries = document.faults.iter().map(|entry| {
-            let is_zero_code = entry["zero-code"] == true;
-            let kit = if is_zero_code { &document.zero_code } else { &document.by_code };
-            let mut entry = entry.clone();
-            entry["processes"] = merged(&kit.processes, &entry["processes"]);
+        let entries = document.faults.into_iter().map(|mut entry| {
+            let kit = if entry["zero-code"] == true { &document.zero_code } else { &document.by_code };
+            let mut processes = kit.processes.clone();
+            lay_over(&mut processes, &entry["processes"]);
+            entry["processes"] = processes;
             let mut entry: Entry = serde_json::from_value(entry)?;
             entry.is_plain = entry.steps.is_empty();
             if entry.is_plain {
@@ -172,17 +172,17 @@ impl Manifest {
     }
 }
 
-/// The processes of a kit with an entry's own: what it says of one replaces that,
-/// key by key.
-fn merged(kit: &Map<String, Value>, own: &Value) -> Value {
-    let mut processes = kit.clone();
-    for (name, own) in own.as_object().into_iter().flatten() {
-        let process = processes.entry(name.clone()).or_insert_with(|| Value::Object(Map::new()));
-        if let (Some(process), Some(own)) = (process.as_object_mut(), own.as_object()) {
-            process.extend(own.clone());
+/// Lays one value over another: objects key by key, anything else as a whole.
+fn lay_over(base: &mut Value, own: &Value) {
+    match (base, own) {
+        (_, Value::Null) => {}
+        (Value::Object(base), Value::Object(own)) => {
+            for (key, own) in own {
+                lay_over(base.entry(key.clone()).or_insert(Value::Null), own);
+            }
         }
+        (base, own) => *base = own.clone(),
     }
-    Value::Object(processes)
 }
 
 impl Entry {
@@ -258,7 +258,7 @@ mod tests {
                         let program = program.unwrap_or_else(|| panic!("{}: no {name}", entry.slug));
                         for argument in program.args.iter().filter(|argument| argument.starts_with('{')) {
                             let of = argument.trim_start_matches('{').split('}').next().unwrap_or_default();
-                            assert!(started.contains(of), "{}: {argument}", entry.slug);
+                            assert!(of == "bin" || started.contains(of), "{}: {argument}", entry.slug);
                         }
                         started.insert(name.clone());
                     }
@@ -282,16 +282,20 @@ mod tests {
     #[test]
     fn what_is_not_known_is_passed_over() {
         let text = r#"{"manifest": "tracelink-demo/1", "colour": 1,
-            "processes": {"api": {"args": ["a"], "http": true, "colour": 1}},
+            "processes": {"api": {"args": ["a"], "http": true, "colour": 1, "env": {"A": "1", "B": "1"}}},
             "zero-code": {"processes": {}},
             "steps": [{"start": "api", "x": 1}],
-            "faults": [{"slug": "s", "expect": null, "what": "w", "seen": "s", "steps": [{"orders": 3, "x": []}]},
+            "faults": [{"slug": "s", "expect": null, "what": "w", "seen": "s", "steps": [{"orders": 3, "x": []}],
+                        "processes": {"api": {"env": {"B": "2"}}, "script": {"args": []}}},
                        {"slug": "t", "expect": "u", "what": "w", "seen": "s"}]}"#;
         let manifest = Manifest::parse(text).expect("it is a manifest");
         let orders = Step::Orders { orders: 3, to: "api".to_owned(), quantity: 2 };
         assert_eq!(manifest.entries[0].steps, [orders]);
         assert_eq!(manifest.entries[1].steps, [Step::Start { start: "api".to_owned() }]);
         assert!(manifest.entries[0].processes["api"].http);
+        assert_eq!(manifest.entries[0].processes["api"].env.values().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(manifest.entries[0].processes.len(), 2);
+        assert_eq!(manifest.entries[1].processes.len(), 1);
     }
 
     #[test]

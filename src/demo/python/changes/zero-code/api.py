@@ -1,0 +1,7 @@
+del tracing, tracing.start, FastAPIInstrumentor.instrument_app
+
+
+@asynccontextmanager
+async def lifespan(_app):
+    publishing.connect()
+    yield
