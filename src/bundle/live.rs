@@ -76,7 +76,7 @@ impl LiveBroker {
         self.reader.begin_look(&mut intake);
         lines.iter().for_each(|line| self.reader.announce(line, &mut intake));
         lines.iter().for_each(|line| self.reader.take(line, &mut intake));
-        let seen = Completeness { held: true, since: complete_since, left_out };
+        let seen = Completeness { held: true, since: complete_since, left_out, ended_early: false };
         let passed_over = self.reader.end_look(seen, &mut intake);
         self.foreign = self.foreign.max(intake.foreign_entries());
 

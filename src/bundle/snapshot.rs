@@ -66,7 +66,7 @@ pub fn read(
         None => notices.line(number, lines::too_long()),
     })?;
     let since = head.complete.then_some(head.captured_at);
-    let seen = Completeness { held: head.complete, since, left_out: 0 };
+    let seen = Completeness { held: head.complete, since, left_out: 0, ended_early: false };
     for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         let entries = if count == 1 { "entry" } else { "entries" };
         notices.expected(format!("{count} {entries} of `{key}` passed over: {why}"));

@@ -51,7 +51,7 @@ impl Exit {
     }
 
     /// By what a report on queues says. An empty queue is no missing evidence:
-    /// it was looked at, and it is empty.
+    /// it was looked at, and it is empty. A look that ended early and met nothing is.
     pub fn of_queues(report: &Report, fail_on: FailOn) -> Self {
         let least = match fail_on {
             FailOn::Error => Some(Severity::Error),
@@ -61,7 +61,12 @@ impl Exit {
         };
         let fails =
             least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity <= least));
-        if fails { Self::Findings } else { Self::Fine }
+        let is_blind = report.verdict.status == Status::NoEvidence && !report.verdict.unproven.is_empty();
+        match (fails, is_blind) {
+            (true, _) => Self::Findings,
+            (false, true) => Self::NoEvidence,
+            (false, false) => Self::Fine,
+        }
     }
 
     /// By how many faults of the demo were acted out, and how many of them were

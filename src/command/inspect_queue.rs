@@ -206,7 +206,12 @@ fn inspect(
     intake.seen_twice(reading.seen_twice);
     tell_moved(&reading.moved, output);
     let is_whole = complete && !reading.stopped;
-    let seen = Completeness { held: is_whole, since: is_whole.then_some(now), left_out: 0 };
+    let seen = Completeness {
+        held: is_whole,
+        since: is_whole.then_some(now),
+        left_out: 0,
+        ended_early: !survey.complete || reading.stopped,
+    };
     for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         if output.verbose {
             say(&format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));

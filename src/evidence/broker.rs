@@ -36,6 +36,8 @@ pub struct Look {
     pub complete_since: Option<Timestamp>,
     /// The queues that were asked for by name; `None` where all were.
     pub asked: Option<Asked>,
+    /// Whether it ended before all names were met, by no choice of the user.
+    pub ended_early: bool,
 }
 
 impl Look {

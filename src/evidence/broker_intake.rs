@@ -178,6 +178,7 @@ impl BrokerSink for BrokerIntake<'_> {
         let look = Look { at: self.look.at, ..Look::default() };
         let mut look = std::mem::replace(&mut self.look, look);
         look.unacked_complete = completeness.held;
+        look.ended_early = completeness.ended_early || completeness.left_out > 0;
         look.complete_since = completeness.since.map(|since| since.min(look.at));
         if let Some(asked) = &mut look.asked {
             asked.end(|queue| look.queues.contains_key(queue));

@@ -1,7 +1,8 @@
 //! Which task a span made by hand speaks of: it carries no id, and mostly its name.
 
-use crate::model::Map;
 use std::collections::BTreeSet;
+
+use crate::model::Map;
 
 /// The names of tasks, to be found in the names of spans. A span's name speaks
 /// of a task where it holds its full name, or the last part of it, as a word.

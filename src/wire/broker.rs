@@ -133,4 +133,7 @@ pub struct Completeness {
     /// How many names were left out because there is no room for them. Then
     /// nothing is said of what is not in the look.
     pub left_out: u64,
+    /// Whether the look ended before all names were met, by no choice of the user:
+    /// a queue may be there that it did not see.
+    pub ended_early: bool,
 }

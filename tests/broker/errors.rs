@@ -24,6 +24,13 @@ fn look(url: &str, named: &[&str]) -> Result<Survey, BrokerError> {
     survey(&mut open(url)?, &named, &mut |_, _| ControlFlow::Continue(()))
 }
 
+/// The same, which `progress` may break off.
+fn survey_of(url: &str, named: &[&str], progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Survey {
+    let named: Vec<_> = named.iter().map(|&queue| queue.to_owned()).collect();
+    let mut connection = open(url).expect("it answers");
+    survey(&mut connection, &named, progress).expect("it is Celery's")
+}
+
 /// The error and what it says, which holds no password.
 fn refused<T>(result: Result<T, BrokerError>) -> (BrokerError, String) {
     let Err(error) = result else { panic!("it was let in") };
@@ -80,11 +87,67 @@ fn the_user_may_not_read() {
     let (error, message) = refused(look(&url, &[]));
     assert!(matches!(error, BrokerError::NoPermission { command: "SSCAN", .. }), "{error:?}");
     assert!(message.contains("may not say SSCAN. ") && message.contains("+lrange"), "{message}");
-    cmd("ACL").arg("SETUSER").arg("narrow").arg("+sscan").exec(&mut redis).expect("a valid rule");
+    cmd("ACL")
+        .arg("SETUSER")
+        .arg("narrow")
+        .arg(&["+sscan", "+hlen", "+zcard"])
+        .exec(&mut redis)
+        .expect("a valid rule");
     let (_, message) = refused(look(&url, &[]));
     assert!(message.contains("to the key `_kombu.binding.celery`"), "{message}");
     let (error, _) = refused(look(&url, &["orders"]));
     assert!(matches!(error, BrokerError::NoPermission { command: "LLEN", .. }), "{error:?}");
+}
+
+#[test]
+fn a_user_with_narrow_key_patterns_sees_what_they_may() {
+    let server = RedisServer::start(&[]);
+    let mut redis = server.connection();
+    let rules = ["on", ">secret", "~*celery*", "~unacked*", "+@all"];
+    cmd("ACL").arg("SETUSER").arg("narrow").arg(&rules).exec(&mut redis).expect("valid rules");
+    for queue in ["celery", "orders"] {
+        let member = format!("{queue}\u{6}\u{16}\u{6}\u{16}{queue}");
+        redis.sadd::<_, _, ()>(format!("_kombu.binding.{queue}"), member).expect("a set");
+        redis.lpush::<_, _, ()>(queue, "{}").expect("a list");
+    }
+    let url = format!("redis://narrow:secret@127.0.0.1:{}", server.port);
+    let survey = look(&url, &[]).expect("they may read the one");
+    assert_eq!(survey.lists, [Found { key: "celery".to_owned(), len: 1 }]);
+    assert!(!survey.complete, "there may be others");
+}
+
+/// Once the walk gave up at 100,000 lists of other programs, and said that no
+/// messages were queued.
+#[test]
+fn queues_are_met_beside_any_number_of_lists_of_others() {
+    const OTHERS: usize = 120_000;
+    let server = RedisServer::start(&[]);
+    let mut redis = server.connection();
+    for chunk in (0..OTHERS).collect::<Vec<_>>().chunks(10_000) {
+        let mut pipe = redis::pipe();
+        for number in chunk {
+            pipe.lpush(format!("job:{number}"), "x").ignore();
+        }
+        pipe.exec(&mut redis).expect("lists");
+    }
+    for queue in ["alpha", "zeta"] {
+        let member = format!("{queue}\u{6}\u{16}\u{6}\u{16}{queue}");
+        redis.sadd::<_, _, ()>(format!("_kombu.binding.{queue}"), member).expect("a set");
+        redis.lpush::<_, _, ()>(queue, "no message of Celery's").expect("a list");
+    }
+    let survey = look(&server.url(0), &[]).expect("it is Celery's");
+    let found: Vec<_> = survey.lists.iter().map(|list| &*list.key).collect();
+    assert_eq!(found, ["alpha", "zeta"]);
+    assert!(survey.complete && survey.foreign_lists >= OTHERS as u64, "{}", survey.foreign_lists);
+    // However the walk ends, what is bound or named was asked for by its name.
+    redis.lpush::<_, _, ()>("unbound", "x").expect("a list");
+    let mut soon = |passed, all| {
+        if passed * 2 > all + 10_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let broken_off = survey_of(&server.url(0), &["unbound"], &mut soon);
+    let found: Vec<_> = broken_off.lists.iter().map(|list| &*list.key).collect();
+    assert_eq!(found, ["alpha", "unbound", "zeta"]);
+    assert!(!broken_off.complete);
 }
 
 #[test]

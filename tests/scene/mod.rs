@@ -81,7 +81,10 @@ impl Scene {
         reader.begin_look(&mut intake);
         bindings.iter().for_each(|line| reader.announce(line, &mut intake));
         lines.iter().for_each(|line| reader.take(line, &mut intake));
-        reader.end_look(Completeness { held: true, since: Some(at), left_out: 0 }, &mut intake);
+        reader.end_look(
+            Completeness { held: true, since: Some(at), left_out: 0, ended_early: false },
+            &mut intake,
+        );
         self
     }
 

@@ -1,6 +1,5 @@
 //! The content of queues and of `unacked`, page by page.
 
-use crate::model::Set;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -12,6 +11,7 @@ use super::connection::{Connection, ReadCommand};
 use super::error::BrokerError;
 use super::list::{Pager, Turn, Window};
 use super::survey::Found;
+use crate::model::Set;
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// What to read, and how much of it.

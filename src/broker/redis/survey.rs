@@ -11,7 +11,7 @@ use super::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
 use crate::wire::celery::redis_layout::Bound;
-use crate::wire::celery::redis_layout::keys::{self, Key};
+use crate::wire::celery::redis_layout::keys::{self, Key, PRIORITY_STEPS};
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// What a walk over the names in a database found.
@@ -54,8 +54,8 @@ const BATCH: usize = 500;
 const PROBES: usize = 32;
 
 /// Walks over the names in the database: once over its sets, for the bindings,
-/// and once over its lists. `unacked` is looked for by its name, with the
-/// prefixes that the bindings show.
+/// and once over its lists. The lists of bound queues and `unacked` are asked for
+/// by their names too, with the prefixes that the bindings show.
 ///
 /// Redis looks at a thousand keys a step, which holds it up for less than a
 /// millisecond; a million keys of other programs take about half a second.
@@ -65,7 +65,8 @@ const PROBES: usize = 32;
 ///
 /// # Errors
 ///
-/// [`BrokerError`]; [`BrokerError::NotCelery`], where nothing is found, and
+/// [`BrokerError`]; [`BrokerError::NotCelery`], where nothing is found,
+/// [`BrokerError::NoPermission`], where nothing is found that the user may read, and
 /// [`BrokerError::WrongType`], where what is named is no list.
 pub fn survey(
     connection: &mut Connection,
@@ -77,12 +78,22 @@ pub fn survey(
         connection.ask::<u64>(&ReadCommand::ListLength(queue.as_bytes()))?;
     }
     let keys = connection.ask(&ReadCommand::KeyCount)?;
-    let mut walk = Walk { connection, keys, passed: 0, is_whole: true, progress };
+    let mut walk = Walk { connection, keys, passed: 0, is_whole: true, refused: None, progress };
 
-    let sets = walk.over(KeyKind::Set, |key| matches!(key, Key::Binding { .. } | Key::Workers))?;
-    let bindings = sets.into_iter().map(|key| walk.members(key)).collect::<Result<Vec<_>, _>>()?;
-    let others = walk.over(KeyKind::List, |key| *key == Key::Other)?;
-    let (lists, foreign_lists) = walk.queues(others, &Bound::of(&bindings, named))?;
+    let sets = walk.sets(|key| matches!(key, Key::Binding { .. } | Key::Workers))?;
+    let mut bindings = Vec::new();
+    for key in sets {
+        match walk.members(key) {
+            Ok(binding) => bindings.push(binding),
+            Err(error @ BrokerError::NoPermission { key: Some(_), .. }) => walk.pass_over(error),
+            Err(error) => return Err(error),
+        }
+    }
+    let bound = Bound::of(&bindings, named);
+    // By name first: whatever else lies there, and however the walk ends.
+    let mut lists = BTreeSet::from_iter(walk.lengths(&lists_of(&bound), |key| ReadCommand::ListLength(key))?);
+    let foreign_lists = walk.lists(&bound, &mut lists)?;
+    let lists = Vec::from_iter(lists);
 
     let prefixes: BTreeSet<&str> = bindings.iter().filter_map(prefix).chain([""]).collect();
     let unacked: Vec<_> = prefixes.iter().map(|prefix| keys::unacked(prefix)).collect();
@@ -90,8 +101,12 @@ pub fn survey(
     let held = walk.lengths(&unacked, |key| ReadCommand::HashLength(key))?;
     let held_since = walk.lengths(&indexes, |key| ReadCommand::SortedLength(key))?;
 
-    let complete = walk.is_whole;
-    if complete && bindings.is_empty() && lists.is_empty() && held.is_empty() {
+    let (complete, refused) = (walk.is_whole, walk.refused);
+    let is_empty = bindings.is_empty() && lists.is_empty() && held.is_empty();
+    if let Some(refused) = refused.filter(|_| is_empty) {
+        return Err(refused);
+    }
+    if complete && is_empty {
         let url = connection.url().clone();
         let elsewhere = elsewhere(&url, connection);
         return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys, elsewhere });
@@ -103,43 +118,82 @@ fn prefix<'k>(binding: &'k KeyLine<'_>) -> Option<&'k str> {
     std::str::from_utf8(&binding.key).ok().map(keys::prefix_of)
 }
 
+/// The names that the lists of bound and of named queues have.
+fn lists_of(bound: &Bound) -> Vec<String> {
+    let lists = bound.queues().flat_map(|(prefix, queues)| {
+        let of = move |queue: &String| PRIORITY_STEPS.map(|step| keys::list_of(prefix, queue, step));
+        queues.iter().flat_map(of)
+    });
+    lists.take(KEYS).collect()
+}
+
 /// A walk in progress.
 struct Walk<'w> {
     connection: &'w mut Connection,
     keys: u64,
     passed: u64,
     is_whole: bool,
+    /// The first key that the user may not read.
+    refused: Option<BrokerError>,
     progress: &'w mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 }
 
 impl Walk<'_> {
-    /// The names of the keys of a type that are wanted.
+    /// The names of the sets that are wanted.
+    fn sets(&mut self, is_wanted: impl Fn(&Key<'_>) -> bool) -> Result<BTreeSet<String>, BrokerError> {
+        // A scan may show a key twice while the table is resized.
+        let mut found = BTreeSet::new();
+        self.over(KeyKind::Set, &mut |_, names| {
+            found.extend(names.into_iter().filter(|name| is_wanted(&keys::classify(name))));
+            Ok(found.len() < KEYS)
+        })?;
+        Ok(found)
+    }
+
+    /// Adds the lists that are queues, and says how many are not.
+    fn lists(&mut self, bound: &Bound, queues: &mut BTreeSet<Found>) -> Result<u64, BrokerError> {
+        let mut known: BTreeSet<String> = queues.iter().map(|list| list.key.clone()).collect();
+        let mut foreign = 0;
+        self.over(KeyKind::List, &mut |walk, names| {
+            let names: Vec<_> = names
+                .into_iter()
+                .filter(|name| keys::classify(name) == Key::Other && !known.contains(name))
+                .collect();
+            let (found, others) = walk.queues(names, bound)?;
+            foreign += others;
+            known.extend(found.iter().map(|list| list.key.clone()));
+            queues.extend(found);
+            Ok(queues.len() < KEYS)
+        })?;
+        Ok(foreign)
+    }
+
+    /// Hands the names of the keys of a type to `each`, a step's at a time, until
+    /// it has enough.
     fn over(
         &mut self,
         kind: KeyKind,
-        is_wanted: impl Fn(&Key<'_>) -> bool,
-    ) -> Result<BTreeSet<String>, BrokerError> {
+        each: &mut dyn FnMut(&mut Self, Vec<String>) -> Result<bool, BrokerError>,
+    ) -> Result<(), BrokerError> {
         // A server that never ends its scan is no Redis, and shall not hold us.
         let most_steps = self.keys / SCAN_STEP * 4 + 1000;
-        // A scan may show a key twice while the table is resized.
-        let mut found = BTreeSet::new();
         let mut cursor = 0;
         for _ in 0..most_steps {
             let (next, names): (u64, Vec<Vec<u8>>) =
                 self.connection.ask(&ReadCommand::Scan { cursor, kind })?;
-            let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
-            found.extend(names.filter(|name| is_wanted(&keys::classify(name))));
+            let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok()).collect();
+            let goes_on = each(self, names)?;
             self.passed += SCAN_STEP;
             cursor = next;
             if cursor == 0 {
-                return Ok(found);
+                return Ok(());
             }
-            if found.len() >= KEYS || (self.progress)(self.passed, self.keys.saturating_mul(2)).is_break() {
+            if !goes_on || (self.progress)(self.passed, self.keys.saturating_mul(2)).is_break() {
                 break;
             }
         }
         self.is_whole = false;
-        Ok(found)
+        Ok(())
     }
 
     fn members(&mut self, name: String) -> Result<KeyLine<'static>, BrokerError> {
@@ -168,28 +222,27 @@ impl Walk<'_> {
         })
     }
 
-    /// Those of the lists that are queues, and how many are not.
-    fn queues(&mut self, names: BTreeSet<String>, bound: &Bound) -> Result<(Vec<Found>, u64), BrokerError> {
-        let lists = self.lengths(&Vec::from_iter(names), |key| ReadCommand::ListLength(key))?;
+    /// Those of the lists that are queues, and how many are not: what is not bound
+    /// is known by a message at one of its ends.
+    fn queues(&mut self, names: Vec<String>, bound: &Bound) -> Result<(Vec<Found>, u64), BrokerError> {
         let (mut queues, unbound): (Vec<_>, Vec<_>) =
-            lists.into_iter().partition(|list| bound.is_queue(&list.key));
+            names.into_iter().partition(|name| bound.is_queue(name));
         let mut foreign = 0;
-        for lists in unbound.chunks(PROBES) {
-            let keys = lists.iter().map(|list| list.key.as_bytes());
+        for names in unbound.chunks(PROBES) {
+            let keys = names.iter().map(String::as_bytes);
             let ends = keys.flat_map(|key| [-1, 0].map(|index| ReadCommand::ListEntry { key, index }));
             let questions: Vec<_> = ends.collect();
             let answers = self.each::<Option<Vec<u8>>>(&questions)?;
-            for (list, ends) in lists.iter().zip(answers.chunks(2)) {
+            for (name, ends) in names.iter().zip(answers.chunks(2)) {
                 let is_message = |entry: &Vec<u8>| Envelope::decode(entry).is_ok();
                 if ends.iter().flatten().flatten().any(is_message) {
-                    queues.push(list.clone());
+                    queues.push(name.clone());
                 } else {
                     foreign += 1;
                 }
             }
         }
-        queues.sort_unstable();
-        Ok((queues, foreign))
+        Ok((self.lengths(&queues, |key| ReadCommand::ListLength(key))?, foreign))
     }
 
     /// Those of the keys that are there, with their lengths.
@@ -216,13 +269,19 @@ impl Walk<'_> {
             answers.push(match answer {
                 Ok(answer) => Some(answer),
                 Err(BrokerError::WrongType { .. }) => None,
-                Err(BrokerError::NoPermission { key: Some(_), .. }) => {
-                    self.is_whole = false;
+                Err(error @ BrokerError::NoPermission { key: Some(_), .. }) => {
+                    self.pass_over(error);
                     None
                 }
                 Err(error) => return Err(error),
             });
         }
         Ok(answers)
+    }
+
+    /// Goes on without a key that the user may not read.
+    fn pass_over(&mut self, error: BrokerError) {
+        self.is_whole = false;
+        self.refused.get_or_insert(error);
     }
 }

@@ -6,7 +6,7 @@ use super::excerpt::excerpt;
 use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
-use super::proof::{Gap, nothing_handed_over};
+use super::proof::{Gap, LOOK_ENDED_EARLY, nothing_handed_over};
 use crate::diagnosis::known::WRONG_DATABASE;
 use crate::evidence::{Broker, Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
@@ -103,6 +103,9 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     let mut unproven = judged.figures.proof.unproven(saw_broker);
     if saw_broker && !evidence.brokers.iter().any(Broker::holds_anything) {
         unproven.iter_mut().for_each(|gap| gap.needs = WRONG_DATABASE);
+    }
+    if evidence.brokers.last_looks().any(|look| look.ended_early) {
+        unproven.push(LOOK_ENDED_EARLY);
     }
     unproven
 }

@@ -210,6 +210,15 @@ impl Proof {
     }
 }
 
+/// What is said where a look at a broker ended before it had met all names.
+pub const LOOK_ENDED_EARLY: Unproven = Unproven {
+    reason: "look-ended-early",
+    what: "the look ended before all keys of the database were met: queues may be there that it did not see",
+    count: 0,
+    needs: "a look to its end, by a user who may read every key; or the names of the queues, to ask for those alone",
+    command: None,
+};
+
 /// What is said where no hand-off was seen at all; `serves` tells whether requests
 /// were: an API without an instrumentor of Celery publishes nothing that is seen.
 pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {

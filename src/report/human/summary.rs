@@ -12,6 +12,9 @@ use crate::report::text::{count, duration, safe, width, wrap};
 pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     left_out(report, out)?;
     let messages = report.inputs.messages;
+    if messages == 0 && !report.verdict.unproven.is_empty() {
+        return unproven(report, false, view, out);
+    }
     if messages == 0 && report.queues.is_empty() {
         let text = "no such queue is there";
         return last(Status::NoEvidence, text, view, out);
