@@ -205,6 +205,10 @@ fn inspect(
     saved?;
     intake.seen_twice(reading.seen_twice);
     tell_moved(&reading.moved, output);
+    let passed_over = connection.take_passed_over();
+    if passed_over > 0 {
+        say(&format!("tracelink: passed over what is longer than 64 MiB: {} values", count(passed_over)));
+    }
     let is_whole = complete && !reading.stopped;
     let seen = Completeness {
         held: is_whole,

@@ -23,8 +23,10 @@ pub enum Notice {
     WrongDatabase { broker: String, elsewhere: Vec<u32> },
     /// Results cannot be read, and why.
     ResultsFailed(String),
-    /// The connection that says `MONITOR` is lost. It is not made again.
+    /// The connection that says `MONITOR` is lost. It is made again.
     MonitorLost(BrokerError),
+    /// `MONITOR` is listened to again.
+    MonitorBack,
     /// The broker did not answer the last look in time.
     LastLookMissed,
     /// It was asked to end, and waits for as long as `settle` for what is open.
@@ -53,8 +55,9 @@ impl fmt::Display for Notice {
             }
             Self::ResultsFailed(why) => write!(f, "results cannot be read: {why}"),
             Self::MonitorLost(error) => {
-                write!(f, "{error}\n  from now on messages are seen only where they wait")
+                write!(f, "{error}\n  it is tried again; until then messages are seen only where they wait")
             }
+            Self::MonitorBack => f.write_str("every message is seen again"),
             Self::LastLookMissed => {
                 f.write_str("the broker did not answer in time: its last look is not in the report")
             }

@@ -78,10 +78,9 @@ impl Watching {
             ..usual
         };
         let watch = Watch::open(&target.broker, target.result_backend.as_ref(), options)?;
-        let monitor = target
-            .monitor
-            .then(|| Monitor::open(&target.broker, target.result_backend.as_ref()))
-            .transpose()?;
+        let (broker, results) = (target.broker.clone(), target.result_backend.clone());
+        let open = move || Monitor::open(&broker, results.as_ref());
+        let monitor = target.monitor.then(&open).transpose()?;
         let reading = Reading { naming: target.naming.clone(), ..Reading::default() };
         let feed = Arc::new(Feed {
             session: Arc::clone(session),
@@ -99,7 +98,7 @@ impl Watching {
             thread::spawn(move || run(&feed))
         };
         let mut threads = vec![spawn(Box::new(|feed| feed.look_on(watch)))];
-        threads.extend(monitor.map(|monitor| spawn(Box::new(|feed| feed.overhear(monitor)))));
+        threads.extend(monitor.map(|monitor| spawn(Box::new(move |feed| feed.overhear(monitor, &open)))));
         Ok(Self { feed, threads })
     }
 
@@ -244,14 +243,18 @@ impl Feed {
         }
     }
 
-    fn overhear(&self, mut monitor: Monitor) {
+    /// Listens, and again where the connection was lost.
+    fn overhear(&self, mut monitor: Monitor, open: &dyn Fn() -> Result<Monitor, BrokerError>) {
         while !self.stop.load(Ordering::Relaxed) {
             let heard = match monitor.hear(Watching::PATIENCE) {
                 Ok(heard) if heard.is_empty() => continue,
                 Ok(heard) => heard,
                 Err(error) => {
                     self.session.notice(&Notice::MonitorLost(error));
-                    return;
+                    let Some(again) = self.again(open) else { return };
+                    self.session.notice(&Notice::MonitorBack);
+                    monitor = again;
+                    continue;
                 }
             };
             let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
@@ -266,6 +269,26 @@ impl Feed {
             if let Some(saving) = self.session.saving() {
                 heard.into_iter().for_each(|Overheard { at, line }| saving.overheard(&self.name, at, line));
             }
+        }
+    }
+
+    /// Tries for as long as it takes; `None` where it is to stop.
+    fn again(&self, open: &dyn Fn() -> Result<Monitor, BrokerError>) -> Option<Monitor> {
+        /// After how many turns of waiting it is tried again, at first and at last.
+        const FIRST: u32 = 5;
+        const LAST: u32 = 150;
+        let mut turns = FIRST;
+        loop {
+            for _ in 0..turns {
+                if self.stop.load(Ordering::Relaxed) {
+                    return None;
+                }
+                thread::sleep(Watching::PATIENCE);
+            }
+            if let Ok(monitor) = open() {
+                return Some(monitor);
+            }
+            turns = (turns * 2).min(LAST);
         }
     }
 }

@@ -83,6 +83,16 @@ pub enum BrokerError {
     #[error("{broker} is loading its data into memory. Try again when it has started")]
     Loading { broker: String },
     #[error(
+        "{broker} runs a script that does not end, and answers nothing else. Try again when it is done; \
+         SCRIPT KILL ends it, and tracelink never says that"
+    )]
+    Busy { broker: String },
+    #[error(
+        "{broker} is a replica that has lost its master, and refuses to be read. Name the master, as Celery's \
+         broker_url has it; or let the replica answer with what it has (replica-serve-stale-data yes)"
+    )]
+    MasterDown { broker: String },
+    #[error(
         "{broker} belongs to a Redis Cluster, which Celery cannot use as a broker: {says}. Name the Redis of Celery's broker_url"
     )]
     Cluster { broker: String, says: String },
@@ -133,7 +143,12 @@ impl BrokerError {
     pub(super) const fn ends_the_connection(&self) -> bool {
         !matches!(
             self,
-            Self::NoPermission { .. } | Self::WrongType { .. } | Self::Loading { .. } | Self::Refused { .. }
+            Self::NoPermission { .. }
+                | Self::WrongType { .. }
+                | Self::Loading { .. }
+                | Self::Busy { .. }
+                | Self::MasterDown { .. }
+                | Self::Refused { .. }
         )
     }
 
@@ -181,8 +196,10 @@ impl BrokerError {
             "NOAUTH" => Self::PasswordMissing { broker },
             // These come instead of any answer, the one to a login too.
             "LOADING" => Self::Loading { broker },
+            "BUSY" => Self::Busy { broker },
+            "MASTERDOWN" => Self::MasterDown { broker },
             "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => Self::Cluster { broker, says },
-            "BUSY" | "DENIED" | "MASTERDOWN" => Self::Refused { broker, command, says },
+            "DENIED" => Self::Refused { broker, command, says },
             _ if says.starts_with("max number of clients") => Self::Refused { broker, command, says },
             _ if command == "AUTH" => Self::PasswordWrong { broker, says },
             "WRONGTYPE" => Self::WrongType { broker, key: key.unwrap_or_default(), expected },

@@ -90,6 +90,12 @@ impl Connection {
         &self.shown
     }
 
+    /// How many values were longer than 64 MiB, or found no room in their answer, and
+    /// were passed over since this was asked last.
+    pub const fn take_passed_over(&mut self) -> u64 {
+        self.wire.take_passed_over()
+    }
+
     pub(super) const fn url(&self) -> &BrokerUrl {
         &self.url
     }

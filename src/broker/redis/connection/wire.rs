@@ -18,6 +18,12 @@ use crate::broker::redis::error::BrokerError;
 
 /// The most bytes of one answer. A page of a queue has a megabyte.
 const LONGEST: u64 = 256 << 20;
+/// The longest value that is kept: a longer one is passed over, so that one message
+/// hides no other.
+pub const KEPT: u64 = 64 << 20;
+/// The longest value that a Redis holds:
+/// <https://redis.io/docs/latest/develop/data-types/strings/>.
+const HELD: u64 = 512 << 20;
 /// The longest line: what is no bulk is a number, a status or an error.
 const LINE: u64 = 64 << 10;
 /// The most values in one answer.
@@ -151,6 +157,8 @@ pub struct Wire {
     /// Bytes and values that the answer in question may still have.
     room: u64,
     values: usize,
+    /// Values that were passed over since it was asked.
+    passed_over: u64,
 }
 
 impl Wire {
@@ -167,7 +175,13 @@ impl Wire {
     }
 
     fn by(way: Way) -> Self {
-        Self { reader: BufReader::with_capacity(BUFFER, way), room: 0, values: 0 }
+        Self { reader: BufReader::with_capacity(BUFFER, way), room: 0, values: 0, passed_over: 0 }
+    }
+
+    /// How many values were too long to be kept, since this was asked last. An empty
+    /// one stands in the place of each.
+    pub const fn take_passed_over(&mut self) -> u64 {
+        std::mem::replace(&mut self.passed_over, 0)
     }
 
     pub fn set_patience(&mut self, patience: Duration) {
@@ -250,10 +264,19 @@ impl Wire {
     }
 
     fn bulk(&mut self, length: u64) -> Step<Value> {
-        self.spend(length)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(BUFFER).min(BUFFER));
-        let came = (&mut self.reader).take(length).read_to_end(&mut bytes)?;
-        if came as u64 != length {
+        let is_kept = length <= KEPT && length <= self.room;
+        let mut bytes = Vec::new();
+        let came = if is_kept {
+            self.spend(length)?;
+            bytes.reserve(usize::try_from(length).unwrap_or(BUFFER).min(BUFFER));
+            (&mut self.reader).take(length).read_to_end(&mut bytes)? as u64
+        } else if length <= HELD {
+            self.passed_over += 1;
+            io::copy(&mut (&mut self.reader).take(length), &mut io::sink())?
+        } else {
+            return Err(WireError::TooLong);
+        };
+        if came != length {
             return Err(WireError::Io(io::ErrorKind::UnexpectedEof.into()));
         }
         let mut end = [0; 2];
@@ -354,6 +377,24 @@ mod tests {
             let heard = answered(answer);
             assert!(matches!(heard, Err(WireError::Io(_))), "{answer:?}: {heard:?}");
         }
+    }
+
+    /// One message of 500 MB once hid all others.
+    #[test]
+    fn a_value_that_is_too_long_is_passed_over() {
+        let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
+        let server = thread::spawn(move || {
+            let long = vec![b'x'; usize::try_from(KEPT + 1).expect("a size")];
+            theirs.write_all(b"*3\r\n$3\r\none\r\n").expect("it is read");
+            theirs.write_all(format!("${}\r\n", long.len()).as_bytes()).expect("it is read");
+            theirs.write_all(&long).expect("it is read");
+            theirs.write_all(b"\r\n$5\r\nthree\r\n").expect("it is read");
+        });
+        let mut wire = Wire::over(Socket::Unix(ours), Duration::from_secs(30)).expect("it is open");
+        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        assert_eq!(wire.hear().expect("an answer"), Value::Array(vec![text("one"), text(""), text("three")]));
+        assert_eq!((wire.take_passed_over(), wire.take_passed_over()), (1, 0));
+        server.join().expect("it does not panic");
     }
 
     #[test]

@@ -164,13 +164,14 @@ impl Watch {
             Ok(looked) => looked,
             Err(error) => return self.link.lost(error).map_or(Ok(None), Err),
         };
+        let passed_over = connection.take_passed_over();
         self.link.answered();
         let mut glimpse = Glimpse {
             at: seen.at,
             lines: seen.lines,
             complete_since,
             left_out: self.known.left_out(),
-            unread: seen.unread,
+            unread: seen.unread + passed_over,
             long_results: 0,
             results_failed: None,
             elsewhere: std::mem::take(&mut self.elsewhere),
