@@ -58,7 +58,8 @@ fn look(evidence: &mut Evidence, messages: &[Vec<u8>]) {
     let mut reader = RedisReader::new(Naming::default(), ReadOptions::default());
     reader.begin_look(&mut intake);
     reader.take(&queue, &mut intake);
-    reader.end_look(Completeness { held: true, since: Some(at), left_out: 0 }, &mut intake);
+    reader
+        .end_look(Completeness { held: true, since: Some(at), left_out: 0, ended_early: false }, &mut intake);
 }
 
 /// Per span: decoded and filed.

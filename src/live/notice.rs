@@ -21,6 +21,8 @@ pub enum Notice {
     /// A database that holds nothing of Celery's, by its name, and those of the same
     /// server that do.
     WrongDatabase { broker: String, elsewhere: Vec<u32> },
+    /// A look takes so many commands that the next one waits, to spare the broker.
+    LooksSlowly { every: Duration, commands: u64 },
     /// Results cannot be read, and why.
     ResultsFailed(String),
     /// The connection that says `MONITOR` is lost. It is made again.
@@ -53,6 +55,13 @@ impl fmt::Display for Notice {
                     others.join(" and ")
                 )
             }
+            Self::LooksSlowly { every, commands } => write!(
+                f,
+                "a look at this broker takes {commands} commands: it is looked at every {} s, so that it costs a \
+                 hundredth of what a Redis can do\n  --broker-monitor sees what comes and goes between two looks; \
+                 on a development machine only",
+                every.as_secs_f64().ceil()
+            ),
             Self::ResultsFailed(why) => write!(f, "results cannot be read: {why}"),
             Self::MonitorLost(error) => {
                 write!(f, "{error}\n  it is tried again; until then messages are seen only where they wait")

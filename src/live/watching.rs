@@ -154,11 +154,32 @@ impl Watching {
     }
 }
 
+/// What a watch may ask of a broker in a second. A Redis answers 100,000 simple
+/// commands a second and more on one core
+/// (<https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/benchmarks/>):
+/// a hundredth of that.
+const COMMANDS_A_SECOND: u64 = 1_000;
+/// The longest between two looks, whatever they cost.
+const SLOWEST: Duration = Duration::from_mins(1);
+/// From here on the pace is said.
+const TOLD: Duration = Duration::from_secs(2);
+
+/// How long after a look of so many commands the next one begins.
+fn pace(commands: u64) -> Duration {
+    Duration::from_millis(commands.saturating_mul(1_000) / COMMANDS_A_SECOND).min(SLOWEST)
+}
+
 impl Feed {
     fn look_on(&self, mut watch: Watch) {
+        let mut was_told = false;
         while !self.stop.load(Ordering::Relaxed) {
-            self.look(&mut watch);
-            thread::park_timeout(self.every);
+            let commands = self.look(&mut watch).map_or(0, |glimpse| glimpse.commands);
+            let every = self.every.max(pace(commands));
+            if every > TOLD && !was_told {
+                was_told = true;
+                self.session.notice(&Notice::LooksSlowly { every, commands });
+            }
+            thread::park_timeout(every);
         }
         if !self.is_abandoned.load(Ordering::Relaxed) {
             self.look_for_the_last_time(&mut watch);
@@ -290,5 +311,17 @@ impl Feed {
             }
             turns = (turns * 2).min(LAST);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_costs_much_is_rare() {
+        assert_eq!(pace(30), Duration::from_millis(30));
+        assert_eq!(pace(12_000), Duration::from_secs(12));
+        assert_eq!(pace(u64::MAX), SLOWEST);
     }
 }

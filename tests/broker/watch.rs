@@ -302,3 +302,30 @@ fn nothing_was_taken_from_a_database_that_holds_nothing_of_celerys() {
     take(&mut watch, &mut live, &mut evidence);
     assert_eq!(report(&evidence).limits.messages_not_seen, 1);
 }
+
+/// By what a look costs, the next one waits: 10,000 queues once cost a broker 48,754
+/// commands a second.
+#[test]
+fn a_look_says_how_many_commands_it_took() {
+    const QUEUES: usize = 500;
+    let server = RedisServer::start(&[]);
+    let mut redis = server.connection();
+    let mut pipe = redis::pipe();
+    for queue in 0..QUEUES {
+        let member = format!("queue{queue}{SEPARATOR}{SEPARATOR}queue{queue}");
+        pipe.sadd(format!("_kombu.binding.queue{queue}"), member).ignore();
+    }
+    pipe.exec(&mut redis).expect("it listens");
+    let mut watch = watch(&server, WatchOptions::default());
+    look(&mut watch, &[]);
+    let answered = |redis: &mut redis::Connection| {
+        let stats: String = cmd("INFO").arg("stats").query(redis).expect("it listens");
+        let line = stats.lines().find_map(|line| line.strip_prefix("total_commands_processed:"));
+        line.and_then(|count| count.trim().parse::<u64>().ok()).expect("a number")
+    };
+    let before = answered(&mut redis);
+    let glimpse = look(&mut watch, &[]);
+    // Its own question is among them.
+    assert_eq!(answered(&mut redis) - before - 1, glimpse.commands);
+    assert!(glimpse.commands > QUEUES as u64, "{}", glimpse.commands);
+}

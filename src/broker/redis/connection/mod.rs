@@ -37,6 +37,8 @@ pub struct Connection {
     /// The URL with its password masked, for messages.
     shown: String,
     url: BrokerUrl,
+    /// Commands that were said since it was asked.
+    said: u64,
 }
 
 impl Connection {
@@ -47,7 +49,7 @@ impl Connection {
     /// [`BrokerError`], which names the broker, what is wrong and the remedy.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let opened = dial::dial(url).and_then(|wire| {
-            let mut connection = Self { wire, shown: url.to_string(), url: url.clone() };
+            let mut connection = Self { wire, shown: url.to_string(), url: url.clone(), said: 0 };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
             connection.wire.set_patience(timeout::ANSWER);
@@ -96,6 +98,11 @@ impl Connection {
         self.wire.take_passed_over()
     }
 
+    /// How many commands were said since this was asked last.
+    pub(super) const fn take_said(&mut self) -> u64 {
+        std::mem::replace(&mut self.said, 0)
+    }
+
     pub(super) const fn url(&self) -> &BrokerUrl {
         &self.url
     }
@@ -127,6 +134,7 @@ impl Connection {
         for command in commands {
             command.write(&mut wire);
         }
+        self.said += commands.len() as u64;
         let Some(first) = commands.first().map(ReadCommand::name) else { return Ok(()) };
         self.wire.say(&wire).map_err(|error| error.at(&self.shown, first))
     }

@@ -58,6 +58,8 @@ pub struct Glimpse {
     /// The databases of the same server that hold something of Celery's, where this
     /// one held nothing when the watch began: told once.
     pub elsewhere: Vec<u32>,
+    /// How many commands it took, those for results on another server left out.
+    pub commands: u64,
     /// Whether anything differs from what the look before saw.
     pub is_news: bool,
     /// Whether the broker had been away, and this is the first look since.
@@ -175,10 +177,14 @@ impl Watch {
             long_results: 0,
             results_failed: None,
             elsewhere: std::mem::take(&mut self.elsewhere),
+            commands: 0,
             is_news: false,
             is_back,
         };
         self.read_results(unfinished, &mut glimpse);
+        if let Ok(Some(connection)) = self.link.connection() {
+            glimpse.commands = connection.take_said();
+        }
         let digest = digest(&glimpse.lines);
         glimpse.is_news = self.last.replace(digest) != Some(digest);
         Ok(Some(glimpse))
