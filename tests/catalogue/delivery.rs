@@ -21,6 +21,12 @@ fn tl702_no_consumer_for_queue() {
     let waiting = |id: &str| message(id).header("traceparent", TRACEPARENT);
     let stuck = || queued(waiting("t1")).look(5_000, |look| look.worker().ready(waiting("t1")));
     says(stuck(), "no-consumer-for-queue", Warning);
+    // The list holds what the worker takes from now.
+    let other = |look: scene::Look| look.worker().ready_in("low", waiting("t1"));
+    let took = Scene::default()
+        .look(1_000, |look| other(look.ready(message("t9").header("traceparent", TRACEPARENT))))
+        .look(900_000, other);
+    pastes(took, "no-consumer-for-queue", "-Q celery,low");
     // A busy worker's backlog moves.
     let moving = Scene::default()
         .look(1_000, |look| look.worker().ready(waiting("t1")).ready(waiting("t2")))
@@ -64,6 +70,9 @@ fn tl703_unroutable_message() {
         )
     };
     says(sent("shop"), "unroutable-message", Error);
+    pastes(sent("shop"), "unroutable-message", "Exchange(\"shop\"),");
+    // Which exchange it was nothing says.
+    mends(sent(""), "unroutable-message", &["publish to a queue that a worker takes from"]);
     is_silent(sent("celery"), "unroutable-message");
     // Without an exchange kombu would have made a list: a hint, where the broker
     // is known to be the producer's.
@@ -129,6 +138,24 @@ fn tl704_to_707_what_the_result_says() {
         is_silent(healthy(), slug);
     }
     is_silent(ended("REVOKED", "TaskRevokedError", "expired"), "worker-silent");
+    // Which module defines the task only the user knows, unless its name says it.
+    let unknown = |task: &str| {
+        Scene::default()
+            .look(1_000, |look| {
+                look.ready(message("t1").header("task", task).header("traceparent", TRACEPARENT))
+            })
+            .look(9_000, |look| {
+                let result = json!({"exc_type": "NotRegistered", "exc_message": [task]});
+                look.worker().result("t1", json!({"status": "FAILURE", "result": result}))
+            })
+    };
+    let by_hand = "let the worker know the task by this name";
+    mends(unknown("work"), "task-not-registered", &[by_hand]);
+    mends(
+        unknown("shop.tasks.work"),
+        "task-not-registered",
+        &[by_hand, "let the worker import the task's module"],
+    );
     // Ended while it ran.
     let terminated = ended("REVOKED", "TaskRevokedError", "terminated").report();
     let found = terminated.findings.iter().find(|finding| finding.slug == "task-revoked");
@@ -151,6 +178,7 @@ fn tl708_duplicate_execution() {
         )
     };
     says(again("{'redelivered': True}"), "duplicate-execution", Warning);
+    pastes(again("{'redelivered': True}"), "duplicate-execution", "\"visibility_timeout\": 14400,");
     is_silent(again("{'redelivered': False}"), "duplicate-execution");
 }
 

@@ -21,6 +21,10 @@ fn tl601_602_names_of_services() {
     says(of("shop", "b").span(apart), "service-name-collision", Note);
     let kafka = other("feeder").text("messaging.system", "kafka");
     says(of("shop", "b").span(kafka), "service-name-collision", Note);
+    mends(of("shop", "b"), "service-name-collision", &["give the worker a name of its own, in code"]);
+    pastes(of("shop-api", "b"), "service-name-collision", "name = Resource({SERVICE_NAME: \"shop-worker\"})");
+    // The API took the name of a worker, whose module it imports.
+    mends(of("shop-worker", "b"), "service-name-collision", &["give the API a name of its own, in code"]);
     // Told apart by their number or their host.
     for (host, pid) in [("h", 2), ("g", 1)] {
         let by_resource = Scene::default()
@@ -39,6 +43,19 @@ fn tl601_602_names_of_services() {
         .span(other("shop-worker"));
     is_silent(scene, "service-name-collision");
     says(Scene::default().span(server().of("unknown_service:python3")), "service-name-unset", Warning);
+    let launched = |name: &str| {
+        Scene::default()
+            .span(server().of(name).instance("a").zero_code())
+            .span(run(0xaa, 0xb2).under(0xb0).remote().of(name).instance("b").zero_code())
+    };
+    pastes(launched("shop"), "service-name-collision", "OTEL_SERVICE_NAME=shop-worker");
+    // Each program has a name by what it does.
+    let both = ["give each program a name, by environment", "give each program a name, in code"];
+    mends(of("unknown_service", "b"), "service-name-unset", &both);
+    mends(launched("unknown_service"), "service-name-unset", &both[..1]);
+    for name in ["api", "worker"] {
+        pastes(launched("unknown_service"), "service-name-unset", &format!("OTEL_SERVICE_NAME={name}"));
+    }
     // One cause, not two.
     says(of("unknown_service", "b"), "service-name-unset", Warning);
     is_silent(of("unknown_service", "b"), "service-name-collision");

@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use scene::{Scene, message, span};
 use serde_json::json;
 use tracelink::model::Confidence::{self, Certain, Likely, Possible};
+use tracelink::model::Fix;
 use tracelink::model::Severity::{self, Error, Note, Warning};
 
 const TRACEPARENT: &str = "00-000000000000000000000000000000aa-00000000000000b1-01";
@@ -104,6 +105,27 @@ fn says(scene: Scene, slug: &str, wanted: impl Into<Wanted>) {
     let found = found.expect("checked above");
     assert!(!found.evidence.is_empty(), "{slug} quotes nothing");
     assert!(!found.fix.is_empty() || severity == Note, "{slug} has no fix");
+}
+
+/// The ways to mend what a scene shows, the best first.
+fn fixes_of(scene: Scene, slug: &str) -> Vec<Fix> {
+    let report = scene.report();
+    let found = report.findings.into_iter().find(|finding| finding.slug == slug);
+    found.unwrap_or_else(|| panic!("{slug} does not speak")).fixes
+}
+
+/// What is done first, and what besides, by their titles.
+fn mends(scene: Scene, slug: &str, titles: &[&str]) {
+    let fixes = fixes_of(scene, slug);
+    let said: Vec<_> = fixes.iter().map(|fix| &*fix.title).collect();
+    assert_eq!(said, titles, "{slug}");
+}
+
+/// Whether the first fix has this line.
+fn pastes(scene: Scene, slug: &str, line: &str) {
+    let fixes = fixes_of(scene, slug);
+    let lines: Vec<_> = fixes[0].steps.iter().flat_map(|step| &step.lines).collect();
+    assert!(lines.iter().any(|pasted| pasted.trim() == line), "{slug} pastes {lines:#?}");
 }
 
 fn is_silent(scene: Scene, slug: &str) {

@@ -15,6 +15,18 @@ fn tl401_not_sampled() {
     says(unsampled(3), "not-sampled", (Warning, Possible));
     says(unsampled(40), "not-sampled", (Warning, Likely));
     says(unsampled(500), "not-sampled", (Warning, Certain));
+    // Nothing shows how the API is set up: code wins over the environment.
+    let ways = [
+        "keep every trace, in code",
+        "keep every trace, by environment",
+        "keep every trace, whatever its caller decided, in code",
+        "keep every trace, whatever its caller decided, by environment",
+    ];
+    mends(unsampled(3), "not-sampled", &ways);
+    // In another language it is known by environment alone.
+    let js = Scene::default()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", off).header("lang", "js")));
+    pastes(js, "not-sampled", "OTEL_TRACES_SAMPLER=parentbased_always_on");
     let report = unsampled(3).report();
     let found = report.findings.iter().find(|finding| finding.slug == "not-sampled").expect("said");
     assert!(
@@ -38,6 +50,10 @@ fn tl401_not_sampled() {
 
 /// Twelve tasks, of which the worker kept those that `keeps` says.
 fn sampled(keeps: impl Fn(u8) -> bool) -> Scene {
+    sampled_by(keeps, |run| run)
+}
+
+fn sampled_by(keeps: impl Fn(u8) -> bool, worker: fn(scene::SpanBuilder) -> scene::SpanBuilder) -> Scene {
     let mut scene = Scene::default().look(1_000, |look| {
         (1..=12_u8).fold(look, |look, n| {
             look.ready(message(&format!("t{n}")).header("traceparent", format!("00-{n:032x}-{n:016x}-01")))
@@ -49,9 +65,9 @@ fn sampled(keeps: impl Fn(u8) -> bool) -> Scene {
     for n in 1..=12_u8 {
         scene = scene.span(span("api", "POST /", "server", n, n).at(0, 10));
         if keeps(n) {
-            scene = scene.span(
-                run(n, n + 100).under(u64::from(n)).remote().text("messaging.message.id", &format!("t{n}")),
-            );
+            let run =
+                run(n, n + 100).under(u64::from(n)).remote().text("messaging.message.id", &format!("t{n}"));
+            scene = scene.span(worker(run));
         }
     }
     scene
@@ -60,6 +76,17 @@ fn sampled(keeps: impl Fn(u8) -> bool) -> Scene {
 #[test]
 fn tl402_sampler_ignores_parent() {
     says(sampled(|n| n <= 6), "sampler-ignores-parent", Error);
+    // The workers whose spans came are set up in code, or by a launcher.
+    mends(
+        sampled(|n| n <= 6),
+        "sampler-ignores-parent",
+        &["let the worker keep what its sender kept, in code"],
+    );
+    mends(
+        sampled_by(|n| n <= 6, scene::SpanBuilder::zero_code),
+        "sampler-ignores-parent",
+        &["let the worker keep what its sender kept, by environment"],
+    );
     // One silent worker of two does not split by the id.
     is_silent(sampled(|n| n % 2 == 0), "sampler-ignores-parent");
     says(sampled(|n| n % 2 == 0), "worker-silent", Error);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tracelink::diagnosis::{Listing, Pace, Watch, report_expecting};
-use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep, Moment, Outcome};
+use tracelink::evidence::{BrokerIntake, Endpoints, Evidence, Intake, Keep, Moment, Outcome};
 use tracelink::live::Plan;
 use tracelink::model::{Finding, Report, Timestamp};
 use tracelink::wire::broker::Completeness;
@@ -110,6 +110,21 @@ impl Scene {
     pub fn received(mut self, outcome: &str) -> Self {
         let outcome = Outcome::parse(outcome).expect("an outcome");
         self.evidence.receiver.saw(outcome, "OTel-OTLP-Exporter-Python/1.45.2", "POST /");
+        self
+    }
+
+    /// It listens at the usual ports of 10.0.0.5.
+    pub fn listening(mut self) -> Self {
+        let url = |port: u16| format!("http://10.0.0.5:{port}");
+        let endpoints = Endpoints { grpc: url(4317), http: url(4318), are_told: false };
+        self.evidence.receiver.endpoints = Some(endpoints);
+        self
+    }
+
+    /// What it listens to was started under it, so that its environment says where.
+    pub fn told(mut self) -> Self {
+        self = self.listening();
+        self.evidence.receiver.endpoints.as_mut().expect("set above").are_told = true;
         self
     }
 
@@ -442,6 +457,11 @@ impl SpanBuilder {
     pub fn of(mut self, service: &str) -> Self {
         service.clone_into(&mut self.service);
         self
+    }
+
+    /// A launcher set OpenTelemetry up, and no code of its program.
+    pub fn zero_code(self) -> Self {
+        self.of_distribution("telemetry.auto.version", "0.66b2")
     }
 
     pub fn instance(mut self, instance: &str) -> Self {

@@ -1,18 +1,88 @@
 //! What a process says of itself: its name, the ids that it makes, its clock.
 
-/// Mends TL602: in the environment of each program.
-pub const SERVICE_NAME: [&str; 1] =
-    ["OTEL_SERVICE_NAME=<name>                 # one for the API, another for the worker"];
+use std::fmt::Display;
 
-/// Mends TL601: in the environment of each program.
-pub const SERVICE_NAMES: [&str; 2] = [
-    "OTEL_SERVICE_NAME=<api>                  # in the API's environment",
-    "OTEL_SERVICE_NAME=<worker>               # in the worker's; and one set_tracer_provider a program",
-];
+use super::plain;
+use crate::diagnosis::known::Setting;
+use crate::model::{Fix, FixPlace, Language, Side};
 
-/// Mends TL901: in the program that makes the ids.
-pub const NO_SEED_BEFORE_A_FORK: [&str; 1] =
-    ["grep -rnE 'random\\.seed|IdGenerator' .   # a seed before a fork: ids come again"];
+/// A side, how it is set up, and the name that it is to have.
+pub type Named = (Side, Setting, &'static str);
 
-/// Mends TL902: on both machines.
-pub const SET_THE_CLOCKS: [&str; 1] = ["chronyc tracking                         # on both machines"];
+/// Mends TL601: the worker has a name of its own, or the API where the name that
+/// both have is a worker's. `name` is that name.
+pub fn apart(name: &str, api: &Setting, worker: &Setting) -> [Fix; 1] {
+    let name = plain(name, b"-_.", "");
+    let (base, is_workers) = match ["-worker", "_worker"].into_iter().find_map(|end| name.strip_suffix(end)) {
+        Some(base) => (base, true),
+        None => (name.strip_suffix("-api").or(name.strip_suffix("_api")).unwrap_or(name), false),
+    };
+    let of = |role: &str| if base.is_empty() { role.to_owned() } else { format!("{base}-{role}") };
+    let (does, side, setting, role) = if is_workers {
+        ("give the API a name of its own", Side::Producer, api, "api")
+    } else {
+        ("give the worker a name of its own", Side::Worker, worker, "worker")
+    };
+    let named = [(side, of(role))];
+    let fix = if is_code(setting) { in_code(does, &named) } else { by_environment(does, &named) };
+    [fix.needing(
+        "a module that the API and the worker both import sets no provider: the first one in a process stays",
+    )]
+}
+
+/// Mends TL602. `is_read` tells whether the resource was made by what reads the
+/// environment, so that this is enough, however the rest is set up.
+pub fn named(sides: &[Named], is_read: bool) -> Vec<Fix> {
+    const DOES: &str = "give each program a name";
+    let named: Vec<_> = sides.iter().map(|(side, _, name)| (*side, *name)).collect();
+    let environment = by_environment(DOES, &named);
+    if !sides.iter().all(|(_, setting, _)| is_code(setting)) {
+        return vec![environment];
+    }
+    let code = in_code(DOES, &named);
+    if is_read { vec![environment, code] } else { vec![code] }
+}
+
+fn is_code(setting: &Setting) -> bool {
+    setting.is_zero_code != Some(true) && setting.language.code() == Some(Language::Python)
+}
+
+fn by_environment<N: Display>(does: &str, names: &[(Side, N)]) -> Fix {
+    names.iter().fold(Fix::new(format!("{does}, by environment")), |fix, (side, name)| {
+        fix.environment(*side, [format!("OTEL_SERVICE_NAME={name}")])
+    })
+}
+
+fn in_code<N: Display>(does: &str, names: &[(Side, N)]) -> Fix {
+    names.iter().fold(Fix::new(format!("{does}, in code")), |fix, (side, name)| {
+        fix.python(
+            *side,
+            FixPlace::Provider,
+            [
+                "from opentelemetry.sdk.resources import SERVICE_NAME, Resource".to_owned(),
+                "from opentelemetry.sdk.trace import TracerProvider".to_owned(),
+                format!("name = Resource({{SERVICE_NAME: \"{name}\"}})"),
+                "provider = TracerProvider(".to_owned(),
+                "    resource=provider.resource.merge(name),".to_owned(),
+                "    sampler=provider.sampler,".to_owned(),
+                ")".to_owned(),
+            ],
+        )
+    })
+}
+
+/// Mends TL901: only the user can find it.
+pub fn ids_of_the_sdk() -> [Fix; 1] {
+    [Fix::new("let the SDK make the ids").by_hand(
+        Side::Both,
+        "look for what sets span ids or parents by hand, for an `id_generator=`, and for a `random.seed()` that runs in each child: ids that come again make a circle",
+    )]
+}
+
+/// Mends TL902.
+pub fn set_the_clocks() -> [Fix; 1] {
+    [Fix::new("set the clocks of both machines").by_hand(
+        Side::Both,
+        "let the machine keep its time by NTP; `chronyc tracking` or `timedatectl` says whether it does",
+    )]
+}

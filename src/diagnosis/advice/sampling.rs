@@ -1,8 +1,55 @@
-//! `OTEL_TRACES_SAMPLER`: which traces a process keeps.
+//! Which traces a process keeps: its sampler.
 
-/// Mends TL401: in the environment of the API, or of whoever calls it.
-pub const KEEP_IN_THE_API: [&str; 1] =
-    ["OTEL_TRACES_SAMPLER=parentbased_always_on   # in the API, or in whoever calls it"];
+use super::Ways;
+use crate::diagnosis::known::Setting;
+use crate::model::{Fix, FixPlace, Side, Text};
 
-/// Mends TL402: in the worker's environment.
-pub const ASK_THE_PARENT: [&str; 1] = ["OTEL_TRACES_SAMPLER=parentbased_traceidratio   # in the worker"];
+/// Mends TL401 in the process that publishes: first where it decides by itself,
+/// then where it follows a caller that keeps nothing.
+pub fn keep_every_trace(publisher: &Setting) -> Vec<Fix> {
+    let own = sampler(
+        "keep every trace",
+        "ParentBased(ALWAYS_ON)",
+        "from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased",
+        "parentbased_always_on",
+    );
+    let callers = sampler(
+        "keep every trace, whatever its caller decided",
+        "ALWAYS_ON",
+        "from opentelemetry.sdk.trace.sampling import ALWAYS_ON",
+        "always_on",
+    );
+    let sides = [(Side::Producer, publisher)];
+    let of_a_caller = |fix: Fix| fix.needing("whoever calls it sends a context that is not sampled");
+    own.by(&sides).into_iter().chain(callers.by(&sides).into_iter().map(of_a_caller)).collect()
+}
+
+/// Mends TL402 in the worker: what comes with a message is kept where its sender
+/// kept it. Of the worker's own traces it keeps as many as before.
+pub fn ask_the_parent(worker: &Setting) -> Vec<Fix> {
+    sampler(
+        "let the worker keep what its sender kept",
+        "ParentBased(provider.sampler)",
+        "from opentelemetry.sdk.trace.sampling import ParentBased",
+        "parentbased_traceidratio",
+    )
+    .by(&[(Side::Worker, worker)])
+}
+
+fn sampler<'w>(does: &'w str, made: &str, import: &'static str, variable: &str) -> Ways<'w> {
+    let python: [Text; 6] = [
+        "from opentelemetry.sdk.trace import TracerProvider".into(),
+        import.into(),
+        "provider = TracerProvider(".into(),
+        "    resource=provider.resource,".into(),
+        format!("    sampler={made},").into(),
+        ")".into(),
+    ];
+    Ways {
+        does,
+        place: FixPlace::Provider,
+        python: python.into(),
+        environment: vec![format!("OTEL_TRACES_SAMPLER={variable}").into()],
+        installs: Vec::new(),
+    }
+}

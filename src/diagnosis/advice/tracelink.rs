@@ -30,8 +30,11 @@ pub const WATCH_LONGER: &str = "tracelink listen --idle 10s";
 pub const HOLD_MORE: &str = "tracelink listen --max-memory 1GiB";
 
 /// Mends TL903.
-pub const MORE_MEMORY: [&str; 1] = [HOLD_MORE];
+pub fn more_memory() -> [Fix; 1] {
+    [Fix::new("let tracelink hold more").command(Side::Receiver, [HOLD_MORE])]
+}
 
 /// Tells the cause of TL904: what was on its way when the watch ended comes in a longer one.
-pub const LOOK_LONGER: [&str; 1] =
-    ["tracelink listen --idle 10s   # ends when nothing has come for so long, so that nothing is on its way"];
+pub fn look_longer() -> [Fix; 1] {
+    [Fix::new("watch until nothing is on its way").command(Side::Receiver, [WATCH_LONGER])]
+}

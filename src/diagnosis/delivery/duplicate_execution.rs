@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, StoredSpan};
@@ -14,15 +16,16 @@ diagnosis! {
     /// (`Reject(requeue=True)`).
     ///
     /// ## How to fix it
-    /// ```python
-    /// app.conf.broker_transport_options = {"visibility_timeout": 4 * 3600}   # longer than the longest task or ETA
-    /// ```
+    /// A visibility timeout that is longer than the longest task, and than the
+    /// latest `eta` or `countdown`: a worker holds such a message all the while. The
+    /// same on both sides.
     pub static DUPLICATE_EXECUTION = {
         code: "TL708",
         slug: "duplicate-execution",
         station: None,
         severity: Warning,
         summary: "one message was run twice: it was delivered again before the first run acknowledged it",
+        fixes: || celery::longer_visibility(Duration::ZERO).into(),
         check: Handoff(check),
     }
 }
@@ -33,11 +36,13 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let mut runs = handoff.consumers.iter().filter(|consumer| is_run(consumer.span));
     let Some(first) = runs.next() else { return Verdict::Clean };
     let Some(again) = runs.find(|run| run.span.detail().redelivered) else { return Verdict::Clean };
+    let sent = handoff.producer.map_or(first.span.start, |producer| producer.span.end);
+    let held = first.span.end.since(sent);
     Occurrence::certain()
         .about(handoff)
         .quote(quote::span(*first))
         .quote(quote::span(*again))
         .quote(quote::fact("celery.delivery_info", "'redelivered': True"))
-        .fix(celery::LONGER_VISIBILITY)
+        .mend(celery::longer_visibility(held))
         .into()
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::diagnosis::advice::celery;
@@ -19,17 +20,15 @@ diagnosis! {
     /// lie less apart, it is a hint.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// celery -A app worker -Q celery,orders
-    /// ```
-    ///
-    /// or look at `task_routes` and `task_default_queue`.
+    /// Let a worker take from the queue too, beside those that it takes from now. Or
+    /// look at `task_routes` and `task_default_queue` where the task is published.
     pub static NO_CONSUMER_FOR_QUEUE = {
         code: "TL702",
         slug: "no-consumer-for-queue",
         station: None,
         severity: Warning,
         summary: "a worker is connected, and none takes from this queue",
+        fixes: || celery::consume_from("orders", &BTreeSet::from(["celery"])),
         check: Handoff(check),
     }
 }
@@ -82,7 +81,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         ))
         .quote(quote::fact("_kombu.binding.celery.pidbox", "a worker is bound"))
         .needs("a later look: a busy worker's backlog moves")
-        .fix(celery::consume_from(queue))
+        .mend(celery::consume_from(queue, &known.taken_queues(broker)))
         .into()
 }
 

@@ -16,17 +16,15 @@ diagnosis! {
     /// known to have waited.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// celery -A app worker --loglevel=info
-    /// ```
-    ///
-    /// and check that it uses the same broker URL and the same database number.
+    /// Start a worker, and check that it uses the same broker URL and the same
+    /// database number.
     pub static NO_WORKER = {
         code: "TL701",
         slug: "no-worker",
         station: None,
         severity: Warning,
         summary: "messages wait, and no worker is connected to the broker",
+        fixes: || celery::start_a_worker("celery", "127.0.0.1:6379/0").into(),
         check: Handoff(check),
     }
 }
@@ -58,7 +56,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "waits"))
         .quote(quote::fact("_kombu.binding.celery.pidbox", format!("no worker is bound at {}", look.at)))
-        .fix(celery::START_A_WORKER);
+        .mend(celery::start_a_worker(&delivery.message.queue, &delivery.broker));
     if has_waited {
         return found.into();
     }

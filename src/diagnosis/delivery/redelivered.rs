@@ -19,6 +19,7 @@ diagnosis! {
         station: None,
         severity: Note,
         summary: "a worker had the message and gave it back",
+        fixes: || celery::fetch_less_ahead().into(),
         check: Remark(check),
     }
 }
@@ -29,6 +30,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "redelivered: true"))
-        .fix(celery::FETCH_LESS_AHEAD)
+        .mend(celery::fetch_less_ahead())
         .into()
 }

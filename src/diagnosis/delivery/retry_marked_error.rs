@@ -1,7 +1,8 @@
 use crate::diagnosis::advice::celery;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::SpanStatus;
+use crate::model::{SpanKind, SpanStatus};
 
 diagnosis! {
     /// ## What it means
@@ -14,27 +15,22 @@ diagnosis! {
     /// another, or with an exception `Retry`.
     ///
     /// ## How to fix it
-    /// In a span that is made by hand:
-    ///
-    /// ```python
-    /// with tracer.start_as_current_span(name, set_status_on_exception=False, record_exception=False):
-    /// ```
-    ///
     /// The instrumentor leaves the `run/…` span of a retry as it is; there the
-    /// task's own code marks it, and has to let `Retry` pass:
-    ///
-    /// ```python
-    /// except Retry:                            # celery.exceptions.Retry
-    ///     raise
-    /// except Exception as exc:
-    ///     trace.get_current_span().set_status(StatusCode.ERROR)
-    /// ```
+    /// task's own code marks it, and has to let `Retry` pass. Where that code cannot
+    /// be changed, the worker marks the run of a retry as OK, which is final. A span
+    /// that is made by hand marks what is raised itself, a retry too, unless it is
+    /// told not to.
     pub static RETRY_MARKED_ERROR = {
         code: "TL710",
         slug: "retry-marked-error",
         station: None,
         severity: Note,
         summary: "an attempt that is only retried is marked as an error",
+        fixes: || {
+            let by_code = Setting::default();
+            let by_hand = celery::retry_is_no_error("process_order", SpanKind::Consumer, &by_code);
+            celery::retry_is_ok(&by_code).into_iter().chain(by_hand).collect()
+        },
         check: Remark(check),
     }
 }
@@ -56,10 +52,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         return found
             .variant("run")
             .says("an attempt that is only retried is marked as an error, by the task's own code: the instrumentor does not mark it")
-            .fix(celery::LET_RETRY_PASS)
+            .mend(celery::retry_is_ok(&Setting::of(&consumer.span.process)))
             .into();
     }
-    found.fix(celery::RETRY_IS_NO_ERROR).into()
+    let span = consumer.span;
+    found.mend(celery::retry_is_no_error(&span.name, span.kind, &Setting::of(&span.process))).into()
 }
 
 fn first_line(text: &str) -> &str {

@@ -22,6 +22,7 @@ diagnosis! {
         station: None,
         severity: Note,
         summary: "the task expired before a worker took it: no run of it exists",
+        fixes: || celery::expire_later().into(),
         check: Handoff(check),
     }
 }
@@ -30,7 +31,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !handoff.consumers.is_empty() {
         return Verdict::Clean;
     }
-    let found = Occurrence::certain().about(handoff).fix(celery::EXPIRE_LATER);
+    let found = Occurrence::certain().about(handoff).mend(celery::expire_later());
     if let Some(result) = handoff.result {
         let expired = result.status == TaskStatus::Revoked
             && result.exception.as_ref().is_some_and(|exception| exception.message.contains("expired"));

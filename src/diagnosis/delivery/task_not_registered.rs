@@ -13,18 +13,18 @@ diagnosis! {
     /// task that asks for another one which is not registered fails by itself.
     ///
     /// ## How to fix it
-    /// ```python
-    /// app = Celery("shop", broker=…, include=["shop.tasks"])
-    /// ```
-    ///
-    /// or `app.autodiscover_tasks([...])`; or start the worker with the module
-    /// that has the tasks: `celery -A shop.tasks worker`.
+    /// Let the worker import the module that defines the task: by an `import` in the
+    /// module that it starts with, by `imports` or `include` in the settings, or by
+    /// `app.autodiscover_tasks([...])`. Or start it with the module that has the
+    /// tasks: `celery -A shop.tasks worker`. Where the task has another name in the
+    /// worker, publish it by that one.
     pub static TASK_NOT_REGISTERED = {
         code: "TL704",
         slug: "task-not-registered",
         station: None,
         severity: Error,
         summary: "the worker knows no task of this name and threw the message away",
+        fixes: || celery::import_the_task("shop.tasks.send_email"),
         check: Handoff(check),
     }
 }
@@ -40,5 +40,9 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     if &*failure.kind != "NotRegistered" || has_begun || is_of_another {
         return Verdict::Clean;
     }
-    Occurrence::certain().about(handoff).quote(quote::result(result)).fix(celery::IMPORT_THE_TASK).into()
+    Occurrence::certain()
+        .about(handoff)
+        .quote(quote::result(result))
+        .mend(celery::import_the_task(handoff.task))
+        .into()
 }

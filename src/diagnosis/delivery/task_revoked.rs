@@ -19,6 +19,7 @@ diagnosis! {
         station: None,
         severity: Note,
         summary: "the task was revoked: it never ran, or was ended while it ran",
+        fixes: || celery::list_what_is_revoked().into(),
         check: Handoff(check),
     }
 }
@@ -36,5 +37,5 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             "the task was revoked while it ran: its process was ended, and the spans that were open with it",
         );
     }
-    found.about(handoff).quote(quote::result(result)).fix(celery::LIST_WHAT_IS_REVOKED).into()
+    found.about(handoff).quote(quote::result(result)).mend(celery::list_what_is_revoked()).into()
 }

@@ -24,12 +24,9 @@ diagnosis! {
     /// a hint at most.
     ///
     /// ## How to fix it
-    /// ```python
-    /// app.conf.task_queues = [Queue("orders", Exchange("shop", type="topic"), routing_key="orders.#")]
-    /// ```
-    ///
-    /// A worker declares its queues when it starts: publish after it did, or
-    /// let the producer declare them too.
+    /// Bind a queue to the exchange, by the key that the message has. A worker
+    /// declares its queues when it starts: publish after it did, or let the producer
+    /// declare them too.
     ///
     /// ## What it is not
     /// A producer of which another task ran, though its queue is in no broker
@@ -40,6 +37,7 @@ diagnosis! {
         station: None,
         severity: Error,
         summary: "the task was published to a destination to which no queue is bound: kombu dropped the message",
+        fixes: || celery::bind_a_queue(Some("shop"), "orders.new"),
         check: Handoff(check),
     }
 }
@@ -63,7 +61,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::fact("messaging.destination", destination))
-        .fix(celery::BIND_A_QUEUE);
+        .mend(celery::bind_a_queue(exchange, destination));
     let hint = |found: Occurrence| {
         Occurrence { confidence: Confidence::Possible, ..found }.severity(Severity::Warning)
     };

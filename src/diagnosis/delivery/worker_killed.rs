@@ -13,17 +13,14 @@ diagnosis! {
     ///
     /// ## How to fix it
     /// Look for the OOM killer in the kernel's log; give the worker more memory
-    /// or fewer tasks a child:
-    ///
-    /// ```sh
-    /// celery -A app worker --max-tasks-per-child=100 --max-memory-per-child=200000
-    /// ```
+    /// or fewer tasks a child (`--max-tasks-per-child`, `--max-memory-per-child`).
     pub static WORKER_KILLED = {
         code: "TL705",
         slug: "worker-killed",
         station: None,
         severity: Error,
         summary: "the worker's process died in the middle of the task, and its spans with it",
+        fixes: celery::keep_it_alive,
         check: Handoff(check),
     }
 }
@@ -32,5 +29,5 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let Some(result) = handoff.result.filter(|_| handoff.was_killed() && handoff.consumers.is_empty()) else {
         return Verdict::Clean;
     };
-    Occurrence::certain().about(handoff).quote(quote::result(result)).fix(celery::LESS_MEMORY).into()
+    Occurrence::certain().about(handoff).quote(quote::result(result)).mend(celery::keep_it_alive()).into()
 }

@@ -1,5 +1,6 @@
 use super::unset::is_unset;
 use crate::diagnosis::advice::identity;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Activity, Process, Service, StoredSpan};
 use crate::model::{Severity, SpanKind};
@@ -22,19 +23,21 @@ diagnosis! {
     /// `service-name-unset`.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_SERVICE_NAME=order-api              # in the API
-    /// OTEL_SERVICE_NAME=order-worker           # in the worker
-    /// ```
-    ///
-    /// and set the provider in each program's entry point, not in a module
-    /// that both import.
+    /// A name of its own for the worker, or for the API where both are called a
+    /// worker: where code makes the provider, or by environment where a launcher
+    /// does. Set the provider in each program's entry point, not in a module that
+    /// both import.
     pub static SERVICE_NAME_COLLISION = {
         code: "TL601",
         slug: "service-name-collision",
         station: None,
         severity: Warning,
         summary: "the API and the worker call themselves by one service.name",
+        fixes: || {
+            let by_code = Setting::default();
+            let of = |name| identity::apart(name, &by_code, &by_code);
+            of("order-api").into_iter().chain(of("order-worker")).collect()
+        },
         check: Population(check),
     }
 }
@@ -62,7 +65,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .service(*name)
             .quote(quote::fact(format!("SERVER spans of {name}"), instance(server)))
             .quote(quote::fact(format!("CONSUMER spans of {name}"), instance(worker)))
-            .fix(identity::SERVICE_NAMES);
+            .mend(identity::apart(name, &Setting::of(server), &Setting::of(worker)));
         // Where workers have names of their own, one that does not was to have one.
         found(match other_worker(name, known) {
             Some(other) => occurrence

@@ -1,6 +1,9 @@
 use super::unset::is_unset;
 use crate::diagnosis::advice::identity;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::evidence::{Activity, Service};
+use crate::model::Side;
 
 diagnosis! {
     /// ## What it means
@@ -11,17 +14,48 @@ diagnosis! {
     /// A `service.name` that starts with `unknown_service`.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_SERVICE_NAME=order-api
-    /// ```
+    /// A name for each program. The environment is read by code too, where that
+    /// names no service.
     pub static SERVICE_NAME_UNSET = {
         code: "TL602",
         slug: "service-name-unset",
         station: None,
         severity: Warning,
         summary: "a service has no name of its own",
+        fixes: || {
+            let names = [(Side::Producer, Setting::default(), "api"), (Side::Worker, Setting::default(), "worker")];
+            identity::named(&names, true)
+        },
         check: Population(check),
     }
+}
+
+/// A name for each of its processes, by what they do.
+fn names(service: &Service<'_>) -> Vec<identity::Named> {
+    let of = |is_one: fn(&Activity) -> bool| {
+        service
+            .processes
+            .iter()
+            .find(|(_, activity)| is_one(activity))
+            .map(|(process, _)| Setting::of(process))
+    };
+    let worker = of(|activity| activity.consumers > 0 && activity.servers == 0);
+    let api = of(|activity| activity.servers > 0);
+    let publisher = of(|activity| activity.producers > 0 && activity.consumers == 0);
+    let publisher = publisher.filter(|_| api.is_none());
+    let named = [
+        (Side::Producer, api, "api"),
+        (Side::Producer, publisher, "publisher"),
+        (Side::Worker, worker, "worker"),
+    ];
+    let named: Vec<_> =
+        named.into_iter().filter_map(|(side, setting, name)| Some((side, setting?, name))).collect();
+    if named.is_empty() {
+        // It does neither that is seen.
+        let setting = service.processes.first().map(|(process, _)| Setting::of(process));
+        return vec![(Side::Both, setting.unwrap_or_default(), "service")];
+    }
+    named
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
@@ -33,7 +67,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     .service(*name)
                     .counting(spans)
                     .quote(quote::fact("resource service.name", *name))
-                    .fix(identity::SERVICE_NAME),
+                    .mend(identity::named(&names(service), !name.is_empty())),
             );
         }
     }

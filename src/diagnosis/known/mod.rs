@@ -331,6 +331,12 @@ impl<'e> Known<'e> {
         self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
     }
 
+    /// The queues of this broker from which messages were taken.
+    pub fn taken_queues(&self, broker: &Broker) -> BTreeSet<&'e str> {
+        let taken = self.flow().taken.keys();
+        taken.filter(|(name, _)| *name == &*broker.name).map(|(_, queue)| *queue).collect()
+    }
+
     /// Whether some program is seen to hand over the context of a request or of
     /// a run itself, which is open for as long as that is.
     pub fn hands_over_entries(&self) -> bool {

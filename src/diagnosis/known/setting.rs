@@ -3,7 +3,7 @@
 
 use super::Known;
 use crate::evidence::{Handoff, Process, Service};
-use crate::model::{Language, Message};
+use crate::model::{Language, Message, Side};
 
 /// How a process is set up, as far as it was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -40,9 +40,9 @@ impl Setting {
         }
     }
 
-    /// Of any process of a service: they are mostly set up alike.
+    /// How the processes of a service are set up, as far as they agree.
     pub fn of_service(service: &Service<'_>) -> Self {
-        service.processes.first().map(|(process, _)| Self::of(process)).unwrap_or_default()
+        Self::of_all(service.processes.iter().map(|(process, _)| *process))
     }
 
     /// The same, with the language that a message of it says, where no span does.
@@ -61,6 +61,36 @@ impl Setting {
             (Some(Ok(its_major)), Some(Ok(its_minor))) => (its_major, its_minor) < (major, minor),
             _ => false,
         }
+    }
+
+    /// What the `user-agent`s of exporters tell, where they agree: that of Python's
+    /// says so over HTTP and gRPC, and so does JavaScript's.
+    pub fn of_client<'a>(agents: impl Iterator<Item = &'a str>) -> Self {
+        let named = |agent: &str| {
+            let agent = agent.to_ascii_lowercase();
+            let languages = [
+                ("python", "python"),
+                ("javascript", "js"),
+                ("node", "js"),
+                ("grpc-go", "go"),
+                ("java", "java"),
+            ];
+            let known = languages.iter().find(|(word, _)| agent.contains(word));
+            known.map_or(Spoken::Unseen, |(_, language)| Spoken::named(language))
+        };
+        let common = |one: Spoken, other: Spoken| if one == other { one } else { Spoken::Unseen };
+        Self { language: agents.map(named).reduce(common).unwrap_or_default(), ..Self::default() }
+    }
+
+    /// How several processes are set up, as far as they agree.
+    fn of_all<'p>(processes: impl Iterator<Item = &'p Process>) -> Self {
+        let common = |one: Self, other: Self| Self {
+            is_zero_code: one.is_zero_code.filter(|_| one.is_zero_code == other.is_zero_code),
+            language: if one.language == other.language { one.language } else { Spoken::Unseen },
+            distribution: one.distribution.filter(|known| Some(known) == other.distribution.as_ref()),
+            sdk_version: one.sdk_version.filter(|known| Some(known) == other.sdk_version.as_ref()),
+        };
+        processes.map(Self::of).reduce(common).unwrap_or_default()
     }
 }
 
@@ -103,5 +133,39 @@ impl Known<'_> {
     /// How the side that runs the task is set up, by the span of its run.
     pub fn worker_setting(&self, handoff: &Handoff<'_>) -> Setting {
         handoff.consumer().map(|found| Setting::of(&found.span.process)).unwrap_or_default()
+    }
+
+    /// How a service is set up.
+    pub fn setting_of(&self, service: &str) -> Setting {
+        self.services.get(service).map(Setting::of_service).unwrap_or_default()
+    }
+
+    /// On which side a service stands: one that does both stands where it publishes.
+    pub fn side_of(&self, service: &str) -> Side {
+        let runs = self.services.get(service).is_some_and(|of| of.consumes() && !of.serves());
+        if runs || self.silent_workers().any(|(name, _)| name == service) {
+            Side::Worker
+        } else {
+            Side::Producer
+        }
+    }
+
+    /// How the workers that were seen are set up.
+    pub fn workers_setting(&self) -> Setting {
+        let workers = self.services.values().flat_map(|service| &service.processes);
+        Setting::of_all(workers.filter(|(_, seen)| seen.consumers > 0).map(|(process, _)| *process))
+    }
+
+    /// The sides of which no span came, for what was refused at the receiver's doors
+    /// may be theirs. Both, where either was seen: then it is somebody else's.
+    pub fn unheard(&self) -> Vec<(Side, Setting)> {
+        let publishes = self.services.values().any(|service| service.serves() || service.produces());
+        let runs = self.services.values().any(Service::consumes);
+        let sides: &[Side] = match (publishes, runs) {
+            (true, false) => &[Side::Worker],
+            (false, true) => &[Side::Producer],
+            _ => &[Side::Producer, Side::Worker],
+        };
+        sides.iter().map(|side| (*side, Setting::default())).collect()
     }
 }

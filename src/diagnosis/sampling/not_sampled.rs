@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::sampling;
-use crate::diagnosis::known::Tally;
+use crate::diagnosis::known::{Setting, Tally};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -20,11 +20,9 @@ diagnosis! {
     /// note that says which.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_TRACES_SAMPLER=parentbased_always_on
-    /// ```
-    ///
-    /// in the API; or look at whoever calls the API, whose decision it follows.
+    /// Another sampler in the API: where code makes the provider, or by environment.
+    /// Or look at whoever calls the API, whose decision it follows; the API may keep
+    /// its traces all the same.
     ///
     /// ## What it is not
     /// Flags `02` and `03` are of W3C level 2: the second bit says that the
@@ -35,6 +33,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the producer does not sample: its messages say so, and a parent-based worker sends nothing",
+        fixes: || sampling::keep_every_trace(&Setting::default()),
         check: Handoff(check),
     }
 }
@@ -65,7 +64,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .fix(sampling::KEEP_IN_THE_API);
+        .mend(sampling::keep_every_trace(&known.producer_setting(handoff)));
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: Confidence::Certain, ..found }
             .severity(Severity::Note)

@@ -1,4 +1,5 @@
 use crate::diagnosis::advice::sampling;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -16,15 +17,16 @@ diagnosis! {
     /// fewer than 1 of 100 cases. One silent worker of two does not split so.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_TRACES_SAMPLER=parentbased_traceidratio   # in the worker
-    /// ```
+    /// A sampler that asks the parent first, around the worker's own: where code
+    /// makes the provider, or by environment. The ratio stays, for traces that the
+    /// worker begins.
     pub static SAMPLER_IGNORES_PARENT = {
         code: "TL402",
         slug: "sampler-ignores-parent",
         station: Some(Station::Export),
         severity: Error,
         summary: "the worker samples by a ratio of its own and ignores the decision that came with the message",
+        fixes: || sampling::ask_the_parent(&Setting::default()),
         check: Handoff(check),
     }
 }
@@ -44,6 +46,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             ),
         ))
         .unless(slug::WORKER_SILENT, "chance splits so many ids this way in fewer than 1 of 100 cases")
-        .fix(sampling::ASK_THE_PARENT)
+        .mend(sampling::ask_the_parent(&known.workers_setting()))
         .into()
 }

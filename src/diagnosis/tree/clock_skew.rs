@@ -21,6 +21,7 @@ diagnosis! {
         station: None,
         severity: Note,
         summary: "the clocks of two processes differ: a run starts before its task was published",
+        fixes: || identity::set_the_clocks().into(),
         check: Remark(check),
     }
 }
@@ -46,6 +47,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             format!("{sender} and {runner}"),
             format!("the run starts {} ms before its task was published", ahead.as_millis()),
         ))
-        .fix(identity::SET_THE_CLOCKS)
+        .mend(identity::set_the_clocks())
         .into()
 }

@@ -19,6 +19,7 @@ diagnosis! {
         station: None,
         severity: Note,
         summary: "tracelink let evidence go for want of memory: nothing is said of its absence",
+        fixes: || tracelink::more_memory().into(),
         check: Population(check),
     }
 }
@@ -30,7 +31,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Occurrence::certain()
                 .counting(evicted)
                 .quote(quote::fact("tracelink", format!("{evicted} traces let go")))
-                .fix(tracelink::MORE_MEMORY),
+                .mend(tracelink::more_memory()),
         );
     }
 }

@@ -20,6 +20,7 @@ diagnosis! {
         station: None,
         severity: Warning,
         summary: "a span is its own ancestor",
+        fixes: || identity::ids_of_the_sdk().into(),
         check: Trace(check),
     }
 }
@@ -33,7 +34,7 @@ fn check(trace: &Trace, _known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Occurrence::certain()
                 .service(span.service())
                 .quote(quote::span(SpanRef { trace, span }))
-                .fix(identity::NO_SEED_BEFORE_A_FORK),
+                .mend(identity::ids_of_the_sdk()),
         );
     }
 }

@@ -25,6 +25,7 @@ diagnosis! {
         station: None,
         severity: Error,
         summary: "fewer whole hand-offs were seen than were asked for",
+        fixes: || tracelink::look_longer().into(),
         check: Tally(check),
     }
 }
@@ -40,6 +41,6 @@ fn check(tally: &Tally) -> Option<Occurrence> {
                 parts.map(|(key, number)| (key, Value::Number(number))),
             )
             .quote(quote::fact("tracelink", format!("--expect-handoffs {expected}")))
-            .fix(tracelink::LOOK_LONGER),
+            .mend(tracelink::look_longer()),
     )
 }
