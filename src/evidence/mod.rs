@@ -44,7 +44,7 @@ pub use intake::Intake;
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
-pub use receiver::{Endpoints, Outcome, ReceiverLog};
+pub use receiver::{Endpoints, Outcome, ReceiverLog, Requests};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use task_names::TaskNames;
 pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};

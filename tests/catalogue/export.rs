@@ -1,6 +1,7 @@
 //! 5xx: what never left its process, and the doors of the receiver.
 
 use super::*;
+use tracelink::model::{Side, StepKind};
 
 #[test]
 fn tl501_worker_silent() {
@@ -249,6 +250,64 @@ fn tl505_to_511_the_receivers_doors() {
 }
 
 #[test]
+fn the_receivers_doors_are_told_to_whoever_missed_them() {
+    let missed = |outcome: &str| Scene::default().received(outcome).listening();
+    for (outcome, slug, endpoint) in [
+        ("grpc-on-http-port", "grpc-on-http-port", "http://10.0.0.5:4317"),
+        ("http-on-grpc-port", "http-on-grpc-port", "http://10.0.0.5:4318/v1/traces"),
+        ("without-path", "http-endpoint-without-path", "http://10.0.0.5:4318/v1/traces"),
+        ("tls-on-plain-port", "tls-on-plain-port", "http://10.0.0.5:4317"),
+    ] {
+        pastes(missed(outcome), slug, &format!("endpoint=\"{endpoint}\","));
+        // Where nobody knows the door, the environment does.
+        pastes(Scene::default().received(outcome), slug, "exporter = trace_exporter.OTLPSpanExporter()");
+    }
+    mends(
+        missed("grpc-on-http-port"),
+        "grpc-on-http-port",
+        &[
+            "send gRPC to its port, in code",
+            "send gRPC to its port, by environment",
+            "speak HTTP to this port, in code",
+            "speak HTTP to this port, by environment",
+        ],
+    );
+    // It is the worker's, where everything of the API came.
+    let sides = |scene: Scene| {
+        let fixes = fixes_of(scene.received("grpc-on-http-port").listening(), "grpc-on-http-port");
+        fixes[0].steps.iter().map(|step| step.side).collect::<Vec<_>>()
+    };
+    assert_eq!(sides(healthy_without_run()), [Side::Worker]);
+    assert_eq!(sides(Scene::default().span(run(0xaa, 0xb2).under(0xb1).remote())), [Side::Producer]);
+    assert_eq!(sides(healthy()), [Side::Both]);
+}
+
+#[test]
+fn tl504_exported_twice_by_a_launcher_and_by_code() {
+    let twice = |of: fn(scene::SpanBuilder) -> scene::SpanBuilder| {
+        let span = || of(span("api", "a", "server", 1, 1).at(0, 5));
+        Scene::default().request([span(), span()]).listening()
+    };
+    mends(twice(|span| span), "exported-twice", &["export once"]);
+    pastes(twice(|span| span), "exported-twice", "endpoint=\"http://10.0.0.5:4317\",");
+    let launched = twice(scene::SpanBuilder::zero_code);
+    pastes(launched, "exported-twice", "OTEL_TRACES_EXPORTER=none");
+    let go = twice(|span| span.of_distribution("telemetry.sdk.language", "go"));
+    assert_eq!(fixes_of(go, "exported-twice")[0].steps[0].kind, StepKind::Manual);
+}
+
+#[test]
+fn tl507_nothing_received_of_programs_that_were_told_the_endpoint() {
+    let quiet = || Scene::default().listened(30);
+    pastes(quiet().listening(), "nothing-received", "endpoint=\"http://10.0.0.5:4317\",");
+    pastes(quiet().told(), "nothing-received", "exporter = trace_exporter.OTLPSpanExporter()");
+    let titles = ["send to where tracelink listens, in code", "switch the export on, by environment"];
+    mends(quiet().listening(), "nothing-received", &titles);
+    let switched = &fixes_of(quiet().told(), "nothing-received")[1];
+    assert!(switched.steps[0].lines.iter().all(|line| !line.contains("ENDPOINT")), "{switched:?}");
+}
+
+#[test]
 fn what_holds_nothing_to_judge_is_no_evidence() {
     use tracelink::model::Status;
     let status = |scene: Scene| scene.report().verdict.status;
@@ -265,6 +324,14 @@ fn what_holds_nothing_to_judge_is_no_evidence() {
 fn tl508_invalid_span() {
     says(Scene::default().span(span("api", "a", "internal", 0, 1).at(0, 5)), "invalid-span", Warning);
     says(Scene::default().span(span("api", "a", "internal", 1, 1).at(9, 5)), "invalid-span", Warning);
+    // Another generator makes other ids, and no other times.
+    let of_no_trace = || Scene::default().span(span("api", "a", "internal", 0, 1).at(0, 5));
+    mends(of_no_trace(), "invalid-span", &["send valid spans", "let the SDK make the ids"]);
+    mends(
+        Scene::default().span(span("api", "a", "internal", 1, 1).at(9, 5)),
+        "invalid-span",
+        &["send valid spans"],
+    );
     is_silent(healthy(), "invalid-span");
 }
 
@@ -279,6 +346,8 @@ fn tl509_spans_dropped() {
         Scene::default().request(many)
     };
     says(flood(40, 2_100), "spans-dropped", Warning);
+    // The environment is read by code too.
+    pastes(flood(40, 2_100), "spans-dropped", "OTEL_BSP_MAX_QUEUE_SIZE=16384");
     is_silent(flood(2, 2_100), "spans-dropped");
     is_silent(flood(40, 100), "spans-dropped");
     // A process that sends little has no full queue.

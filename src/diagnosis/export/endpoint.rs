@@ -1,20 +1,25 @@
-//! Where exporters should send to, for a fix: the receiver's own doors where one
-//! listens at ports that stay, else a place to fill in.
+//! Where exporters should send to, for a fix, and who they are.
 
+use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::Known;
-use crate::evidence::Endpoints;
+use crate::evidence::Requests;
+use crate::model::Side;
 
-/// The endpoint of OTLP over gRPC.
-pub fn grpc<'k>(known: &'k Known<'_>) -> &'k str {
-    lasting(known).map_or("http://<collector>:4317", |endpoints| &endpoints.grpc)
+/// The receiver's own doors, where one listens at ports that stay: a command that
+/// runs under it is told a port of this one time.
+pub fn receiver<'k>(known: &'k Known<'_>) -> Receiver<'k> {
+    match &known.evidence.receiver.endpoints {
+        Some(endpoints) if endpoints.are_told => Receiver::Told,
+        Some(endpoints) => Receiver::At(endpoints),
+        None => Receiver::Unseen,
+    }
 }
 
-/// The endpoint of OTLP over HTTP.
-pub fn http<'k>(known: &'k Known<'_>) -> &'k str {
-    lasting(known).map_or("http://<collector>:4318", |endpoints| &endpoints.http)
-}
-
-/// A command that runs under the receiver is told a port of this one time.
-fn lasting<'k>(known: &'k Known<'_>) -> Option<&'k Endpoints> {
-    known.evidence.receiver.endpoints.as_ref().filter(|endpoints| !endpoints.are_told)
+/// Who may have sent these requests: the sides of which nothing else came, in the
+/// language that the clients name.
+pub fn senders(known: &Known<'_>, requests: &Requests) -> Vec<(Side, Setting)> {
+    let language = Setting::of_client(requests.agents.iter().map(|agent| &**agent)).language;
+    let with_language = |(side, setting)| (side, Setting { language: language.clone(), ..setting });
+    known.unheard().into_iter().map(with_language).collect()
 }

@@ -1,6 +1,8 @@
-use crate::diagnosis::advice::export;
+use super::endpoint;
+use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::model::Station;
+use crate::model::{Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -17,9 +19,10 @@ diagnosis! {
     /// is given a seed.
     ///
     /// ## How to fix it
-    /// One exporter: look for a second `add_span_processor`, for
-    /// `opentelemetry-instrument` around a program that sets up the SDK itself,
-    /// and for `FASTAPI_OTEL_AUTO_CONFIGURE`.
+    /// One exporter: take the second `add_span_processor` out, or make the provider
+    /// anew right before it is set. Where `opentelemetry-instrument` is around a
+    /// program that adds a processor itself, one of the two exports; so it is with
+    /// `FASTAPI_OTEL_AUTO_CONFIGURE`.
     ///
     /// ## What it is not
     /// One request that comes again as it was: the client got no answer, and
@@ -30,6 +33,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the service sends its spans twice: two exporters or two span processors",
+        fixes: || export::one_exporter(Receiver::Unseen, Side::Producer, &Setting::default()),
         check: Population(check),
     }
 }
@@ -62,6 +66,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 occurrence.quote(quote::fact(format!("spans of {service}"), format!("{count} {what}")));
         }
         let example = repeats.examples.iter().find_map(|key| known.evidence.spans.get(*key));
-        found(occurrence.quote(example.map(quote::span)).fix(export::ONE_EXPORTER));
+        let (side, setting) = (known.side_of(service), known.setting_of(Some(service)));
+        let fixes = export::one_exporter(endpoint::receiver(known), side, &setting);
+        found(occurrence.quote(example.map(quote::span)).mend(fixes));
     }
 }

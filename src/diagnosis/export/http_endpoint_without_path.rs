@@ -1,8 +1,9 @@
 use super::endpoint;
-use crate::diagnosis::advice::export;
+use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
-use crate::model::Station;
+use crate::model::{Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -14,25 +15,24 @@ diagnosis! {
     /// `POST /` with OTLP content.
     ///
     /// ## How to fix it
-    /// ```python
-    /// OTLPSpanExporter(endpoint="http://<host>:4318/v1/traces")
-    /// ```
-    ///
-    /// or leave the argument away and set `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// Give the exporter the whole address, `/v1/traces` included. Or leave the
+    /// argument away, and let the environment name the endpoint: it is read only
+    /// where code names none.
     pub static HTTP_ENDPOINT_WITHOUT_PATH = {
         code: "TL506",
         slug: "http-endpoint-without-path",
         station: Some(Station::Export),
         severity: Error,
         summary: "an HTTP exporter posts to `/` instead of `/v1/traces`: none of its spans arrive",
+        fixes: || export::traces_path(Receiver::Unseen, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::WithoutPath) else { return };
-    let mut occurrence =
-        Occurrence::certain().counting(requests.count).fix(export::traces_path(endpoint::http(known)));
+    let fixes = export::traces_path(endpoint::receiver(known), &endpoint::senders(known, requests));
+    let mut occurrence = Occurrence::certain().counting(requests.count).mend(fixes);
     for target in &requests.targets {
         occurrence = occurrence.quote(quote::fact("receiver, HTTP port", target.to_string()));
     }

@@ -1,8 +1,9 @@
 use super::endpoint;
-use crate::diagnosis::advice::export;
+use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
-use crate::model::Station;
+use crate::model::{Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -14,27 +15,24 @@ diagnosis! {
     /// browser or a health check that looks at the port is neither.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_EXPORTER_OTLP_ENDPOINT=http://<host>:4318      # HTTP is on 4318
-    /// ```
-    ///
-    /// or `OTEL_EXPORTER_OTLP_PROTOCOL=grpc` and port 4317. The variable for
-    /// traces alone, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, needs the path too:
-    /// `http://<host>:4318/v1/traces`.
+    /// HTTP goes to port 4318. Or the exporter stays at this port, 4317, and speaks
+    /// gRPC. An endpoint in code and the variable for traces alone,
+    /// `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, both need the path too: `/v1/traces`.
     pub static HTTP_ON_GRPC_PORT = {
         code: "TL510",
         slug: "http-on-grpc-port",
         station: Some(Station::Export),
         severity: Error,
         summary: "an HTTP exporter is pointed at the OTLP/gRPC port: none of its spans arrive",
+        fixes: || export::http_port(Receiver::Unseen, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::HttpOnGrpcPort) else { return };
-    let mut occurrence =
-        Occurrence::certain().counting(requests.count).fix(export::http_port(endpoint::http(known)));
+    let fixes = export::http_port(endpoint::receiver(known), &endpoint::senders(known, requests));
+    let mut occurrence = Occurrence::certain().counting(requests.count).mend(fixes);
     for target in &requests.targets {
         occurrence = occurrence.quote(quote::fact("receiver, gRPC port", target.to_string()));
     }

@@ -1,6 +1,7 @@
 use crate::diagnosis::advice::export;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::model::{Invalid, Station};
+use crate::model::{Fix, Invalid, Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -14,14 +15,28 @@ diagnosis! {
     ///
     /// ## How to fix it
     /// It is the exporter's fault, or that of whatever rewrites spans on the
-    /// way: update it, or look at the processor that sets ids or times by hand.
+    /// way: update it, or look at the processor that sets ids or times by hand. A
+    /// program with an `id_generator` of its own may take the SDK's.
     pub static INVALID_SPAN = {
         code: "TL508",
         slug: "invalid-span",
         station: Some(Station::Export),
         severity: Warning,
         summary: "spans arrived with ids or times that OTLP does not allow",
+        fixes: || export::ids_of_the_sdk(Side::Both, &Setting::default()),
         check: Population(check),
+    }
+}
+
+/// Ids that a generator made are mended by another one.
+fn fixes<'s>(why: Invalid, services: impl Iterator<Item = &'s str>, known: &Known<'_>) -> Vec<Fix> {
+    let senders = services.map(|service| (known.side_of(service), known.setting_of(Some(service))));
+    let unseen = (Side::Both, Setting::default());
+    let common = senders.reduce(|one, other| if one == other { one } else { unseen.clone() });
+    let (side, setting) = common.unwrap_or(unseen);
+    match why {
+        Invalid::TraceId | Invalid::SpanId => export::ids_of_the_sdk(side, &setting),
+        Invalid::ParentId | Invalid::Times | Invalid::Shape => export::valid_spans(side).into(),
     }
 }
 
@@ -38,7 +53,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .variant(why.label())
             .says(says)
             .counting(spans.count)
-            .fix(export::UPDATE_THE_SDK);
+            .mend(fixes(*why, spans.services.iter().map(|service| &**service), known));
         for example in &spans.examples {
             occurrence = occurrence.quote(quote::fact("OTLP", &**example));
         }

@@ -1,7 +1,8 @@
 use super::endpoint;
-use crate::diagnosis::advice::export;
+use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::model::Station;
+use crate::model::{Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -15,13 +16,9 @@ diagnosis! {
     /// `receiver.jsonl` beside the result of a task that ran.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317
-    /// OTEL_TRACES_EXPORTER=otlp
-    /// OTEL_SDK_DISABLED=false
-    /// ```
-    ///
-    /// and remember that Python's batch processor holds spans for 5 seconds.
+    /// Point the exporter of every program at the receiver: where code makes it, or
+    /// by environment. And remember that Python's batch processor holds spans for
+    /// 5 seconds.
     /// Under `tracelink listen -- COMMAND` the environment is set already: then
     /// an endpoint in code overrides it, or something in between (tox, docker,
     /// sudo) does not pass it on.
@@ -31,6 +28,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "no telemetry arrived at all in the time given",
+        fixes: || export::send_here(Receiver::Unseen, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }
@@ -55,12 +53,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         None => return,
     };
-    let is_told = receiver.endpoints.as_ref().is_some_and(|endpoints| endpoints.are_told);
-    found(if is_told {
-        occurrence.fix(export::PASS_THE_ENVIRONMENT_ON)
-    } else {
-        occurrence.fix(export::export_here(endpoint::grpc(known)))
-    });
+    found(occurrence.mend(export::send_here(endpoint::receiver(known), &known.unheard())));
 }
 
 /// Whether no task ran since no worker can take any of the messages: then the

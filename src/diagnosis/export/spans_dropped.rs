@@ -1,9 +1,11 @@
 use super::ending::{Tasks, entry_around};
+use super::endpoint;
 use super::gap::{LocalGap, missing_local_parents};
-use crate::diagnosis::advice::export;
+use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, Trace};
-use crate::model::Station;
+use crate::model::{Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -20,18 +22,16 @@ diagnosis! {
     /// `parent-not-ended`.
     ///
     /// ## How to fix it
-    /// ```sh
-    /// OTEL_BSP_MAX_QUEUE_SIZE=16384
-    /// OTEL_BSP_SCHEDULE_DELAY=1000
-    /// ```
-    ///
-    /// or fewer spans: one for a batch instead of one for an item.
+    /// A longer queue, which is emptied more often. The environment is enough where
+    /// code makes the span processor too, unless it names sizes of its own. Or fewer
+    /// spans: one for a batch instead of one for an item.
     pub static SPANS_DROPPED = {
         code: "TL509",
         slug: "spans-dropped",
         station: Some(Station::Export),
         severity: Warning,
         summary: "the exporter's queue overflowed: many spans miss a parent of their own process",
+        fixes: || export::larger_queue(Receiver::Unseen, Side::Worker, &Setting::default()),
         check: Trace(check),
     }
 }
@@ -63,7 +63,11 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     format!("{} miss a parent of their own process, {sent} arrived", gap.children.len()),
                 ))
                 .needs("the process's log: `Queue full, dropping span`")
-                .fix(export::LARGER_QUEUE),
+                .mend(export::larger_queue(
+                    endpoint::receiver(known),
+                    known.side_of(child.service()),
+                    &Setting::of(gap.process),
+                )),
         );
     }
 }

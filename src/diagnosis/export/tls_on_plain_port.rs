@@ -1,8 +1,9 @@
 use super::endpoint;
-use crate::diagnosis::advice::export;
+use crate::diagnosis::advice::export::{self, Protocol, Receiver};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
-use crate::model::Station;
+use crate::model::{Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -15,11 +16,7 @@ diagnosis! {
     /// that was given `https://` sends the same.
     ///
     /// ## How to fix it
-    /// Write `http://`, not `https://`:
-    ///
-    /// ```sh
-    /// OTEL_EXPORTER_OTLP_ENDPOINT=http://<host>:4317
-    /// ```
+    /// Write `http://`, not `https://`.
     ///
     /// A gRPC exporter takes an endpoint without a scheme, such as
     /// `localhost:4317`, for one with TLS, unless `insecure=True` is given or
@@ -30,15 +27,28 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "an exporter wants TLS from a port that speaks none: none of its spans arrive",
+        fixes: || {
+            let both = [(Side::Both, Setting::default())];
+            export::without_tls(Receiver::Unseen, &[Protocol::Grpc, Protocol::Http], &both)
+        },
         check: Population(check),
     }
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::TlsOnPlainPort) else { return };
+    // Where the port does not say what its clients speak, gRPC is what most do.
+    let asked = |port: &str| requests.targets.iter().any(|target| target.contains(port));
+    let protocols: &[Protocol] = match (asked("gRPC"), asked("HTTP")) {
+        (true, false) => &[Protocol::Grpc],
+        (false, true) => &[Protocol::Http],
+        _ => &[Protocol::Grpc, Protocol::Http],
+    };
+    let fixes =
+        export::without_tls(endpoint::receiver(known), protocols, &endpoint::senders(known, requests));
     let mut occurrence = Occurrence::likely()
         .counting(requests.count)
-        .fix(export::without_tls(endpoint::grpc(known), endpoint::http(known)))
+        .mend(fixes)
         .needs("the exporter's own log: it says `wrong version number`, or that the handshake failed");
     for target in &requests.targets {
         occurrence = occurrence.quote(quote::fact("receiver", target.to_string()));

@@ -135,11 +135,6 @@ impl Known<'_> {
         handoff.consumer().map(|found| Setting::of(&found.span.process)).unwrap_or_default()
     }
 
-    /// How a service is set up.
-    pub fn setting_of(&self, service: &str) -> Setting {
-        self.services.get(service).map(Setting::of_service).unwrap_or_default()
-    }
-
     /// On which side a service stands: one that does both stands where it publishes.
     pub fn side_of(&self, service: &str) -> Side {
         let runs = self.services.get(service).is_some_and(|of| of.consumes() && !of.serves());
