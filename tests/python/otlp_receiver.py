@@ -112,7 +112,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = self.read_body()
         if self.path == "/":
             return self.refuse("without-path")
         if self.path in ("/v1/metrics", "/v1/logs"):
@@ -124,6 +124,18 @@ class Handler(BaseHTTPRequestHandler):
         request = trace_service_pb2.ExportTraceServiceRequest.FromString(body)
         self.note("accepted", request)
         self.answer(200, b"")
+
+    def read_body(self):
+        """The body, which the exporters of JavaScript send in chunks."""
+        if self.headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # a trailer
+        return body
 
     def refuse(self, outcome="unknown-path"):
         self.note(outcome)
