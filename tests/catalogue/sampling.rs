@@ -32,6 +32,20 @@ fn tl401_not_sampled() {
     assert!(
         found.alternatives[0].why.contains("a ratio of 1 in 10 leaves 3 of 3 unsampled in 73 of 100 cases")
     );
+    // Written by hand: they name no origin, and are counted all the same.
+    let by_hand = || {
+        Scene::default()
+            .look(1_000, |look| {
+                (1..=40).fold(look, |look, n| {
+                    look.ready(
+                        message(&format!("t{n}")).header("traceparent", off).without("/headers/origin"),
+                    )
+                })
+            })
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+    };
+    is_silent(by_hand().kept_log(), "nothing-received");
+    says(by_hand().kept_log(), "not-sampled", (Warning, Likely));
     let ratio = Scene::default().look(1_000, |look| {
         look.ready(message("t1").header("traceparent", off))
             .ready(message("t2").header("traceparent", TRACEPARENT))

@@ -7,6 +7,9 @@ use crate::model::{Map, Message, Sampling, Set};
 #[derive(Default, Debug)]
 pub struct Origins<'e> {
     tallies: Map<(&'e str, &'e str), Tally>,
+    /// By broker: the messages that name no origin, such as those that a program
+    /// writes by hand.
+    nameless: Map<&'e str, Tally>,
     /// By broker and origin: the `global_keyprefix` of its application, where the
     /// names of its queues show one.
     prefixes: Map<(&'e str, &'e str), &'e str>,
@@ -27,6 +30,22 @@ pub struct Tally {
     pub without: u64,
     pub sampled: u64,
     pub unsampled: u64,
+}
+
+impl Tally {
+    fn add(&mut self, message: &Message, times: u64) {
+        if message.contexts.is_empty() && message.empty_carriers.is_empty() {
+            self.without += times;
+        } else {
+            self.with_context += times;
+        }
+        let mut contexts = message.contexts.iter().filter_map(|sighting| sighting.context());
+        match contexts.next().map(|context| context.sampling) {
+            Some(Sampling::Sampled) => self.sampled += times,
+            Some(Sampling::NotSampled) => self.unsampled += times,
+            Some(Sampling::Deferred) | None => {}
+        }
+    }
 }
 
 impl<'e> Origins<'e> {
@@ -52,32 +71,34 @@ impl<'e> Origins<'e> {
     }
 
     fn count(&mut self, broker: &'e str, message: &'e Message, times: u64) {
-        let Some(origin) = message.origin.as_deref() else { return };
+        let is_published_anew = message.retries > 0 || message.parent_id.is_some() || message.from_beat;
+        let Some(origin) = message.origin.as_deref() else {
+            if !is_published_anew {
+                self.nameless.entry(broker).or_default().add(message, times);
+            }
+            return;
+        };
         let prefix = self.prefixes.entry((broker, origin)).or_default();
         *prefix = (*prefix).max(prefix_of(message));
         if message.from_beat {
             self.beats.insert(origin);
         }
-        if message.retries > 0 || message.parent_id.is_some() || message.from_beat {
+        if is_published_anew {
             return;
         }
-        let tally = self.tallies.entry((broker, origin)).or_default();
-        if message.contexts.is_empty() && message.empty_carriers.is_empty() {
-            tally.without += times;
-        } else {
-            tally.with_context += times;
+        self.tallies.entry((broker, origin)).or_default().add(message, times);
+        if !(message.contexts.is_empty() && message.empty_carriers.is_empty()) {
             self.with_context.insert((broker, *prefix, &message.task));
-        }
-        match message.contexts.iter().find_map(|sighting| sighting.context()).map(|context| context.sampling)
-        {
-            Some(Sampling::Sampled) => tally.sampled += times,
-            Some(Sampling::NotSampled) => tally.unsampled += times,
-            Some(Sampling::Deferred) | None => {}
         }
     }
 
     pub fn tally(&self, broker: &str, origin: &str) -> Tally {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
+    }
+
+    /// What the messages of this broker hold that name no origin.
+    pub fn nameless(&self, broker: &str) -> Tally {
+        self.nameless.get(broker).copied().unwrap_or_default()
     }
 
     /// How many messages of this origin were not seen, and are known by their
@@ -126,7 +147,7 @@ impl<'e> Origins<'e> {
     /// Whether every message that says so says that its sender did not sample:
     /// then no span is missed.
     pub fn are_all_unsampled(&self) -> bool {
-        let all = || self.tallies.values();
+        let all = || self.tallies.values().chain(self.nameless.values());
         all().any(|tally| tally.unsampled > 0) && all().all(|tally| tally.sampled == 0)
     }
 

@@ -57,10 +57,16 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if runs_alone && handoff.contexts().any(|sender| known.evidence.spans.get(sender).is_some()) {
         return Verdict::Clean;
     }
-    let origin = message.origin.as_deref().unwrap_or_default();
-    let mut tally = known.origins().tally(&delivery.broker, origin);
+    let mut tally = message.origin.as_deref().map_or_else(
+        || known.origins().nameless(&delivery.broker),
+        |origin| known.origins().tally(&delivery.broker, origin),
+    );
     // A message that was taken before a look saw it shows in the span that sent it.
-    tally.sampled += known.origins().exported(origin);
+    tally.sampled += message.origin.as_deref().map_or(0, |origin| known.origins().exported(origin));
+    let sender = message
+        .origin
+        .as_deref()
+        .map_or_else(|| "messages without an origin".to_owned(), |origin| format!("origin {origin}"));
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
@@ -71,7 +77,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .variant(if runs_alone { "ratio-and-worker" } else { "ratio" })
             .says("some messages of this producer are sampled and this one is not: a ratio, by choice")
             .quote(quote::fact(
-                format!("origin {origin}"),
+                sender,
                 format!("{} of {} sampled", tally.sampled, (tally.sampled + tally.unsampled).max(1)),
             ))
             .into();
@@ -85,7 +91,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found
     };
     let unsampled = tally.unsampled.max(1);
-    let says = |text: String| quote::fact(format!("origin {origin}"), text);
+    let says = |text: String| quote::fact(sender, text);
     let Some((one_in, chance)) = likely_ratio(unsampled) else {
         return Occurrence { confidence: Confidence::Certain, ..found }
             .quote(says(format!("0 of {unsampled} sampled")))
