@@ -29,6 +29,8 @@ pub enum Notice {
     MonitorLost(BrokerError),
     /// `MONITOR` is listened to again.
     MonitorBack,
+    /// The broker does not answer the last look yet.
+    WaitsForBroker,
     /// The broker did not answer the last look in time.
     LastLookMissed,
     /// It was asked to end, and waits for as long as `settle` for what is open.
@@ -67,6 +69,9 @@ impl fmt::Display for Notice {
                 write!(f, "{error}\n  it is tried again; until then messages are seen only where they wait")
             }
             Self::MonitorBack => f.write_str("every message is seen again"),
+            Self::WaitsForBroker => {
+                f.write_str("waiting for the broker's last answer; Ctrl-C again ends now")
+            }
             Self::LastLookMissed => {
                 f.write_str("the broker did not answer in time: its last look is not in the report")
             }

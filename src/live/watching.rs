@@ -128,22 +128,30 @@ impl Watching {
     /// Ends without a last look: the broker is about to go.
     pub fn abandon(self) {
         self.feed.is_abandoned.store(true, Ordering::Relaxed);
-        self.stop();
+        self.stop(&mut || false);
     }
 
-    /// Looks once more, and ends; after ten seconds without that look, where the
-    /// broker drips its answers, say.
+    /// Looks once more, and ends; without that look after ten seconds, where the
+    /// broker drips its answers, say, or once `is_told_again`: that is said when a
+    /// second is over.
     #[allow(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
-    pub fn stop(self) {
+    pub fn stop(self, is_told_again: &mut dyn FnMut() -> bool) {
         const PATIENCE: Duration = Duration::from_secs(10);
+        const SAID: Duration = Duration::from_secs(1);
         const TICK: Duration = Duration::from_millis(5);
         let begun = Instant::now();
+        let (mut was_said, mut is_over) = (false, false);
         self.feed.stop.store(true, Ordering::Relaxed);
         self.threads.iter().for_each(|thread| thread.thread().unpark());
         for thread in self.threads {
-            while !thread.is_finished() && begun.elapsed() < PATIENCE {
+            while !thread.is_finished() && !is_over {
                 thread.thread().unpark();
                 thread::sleep(TICK);
+                is_over = begun.elapsed() >= PATIENCE || is_told_again();
+                if begun.elapsed() >= SAID && !is_over && !was_said {
+                    was_said = true;
+                    self.feed.session.notice(&Notice::WaitsForBroker);
+                }
             }
             if thread.is_finished() {
                 thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));

@@ -334,7 +334,8 @@ impl Step {
         if let (Some(language), false) = (self.language.or(Some(Language::Python)), self.installs.is_empty())
         {
             let side = self.side.label();
-            lines.push(format!("{} {}  # for {side}", language.installer(), self.installs.join(" ")));
+            let packages: Vec<_> = self.installs.iter().map(|package| in_a_shell(package)).collect();
+            lines.push(format!("{} {}  # for {side}", language.installer(), packages.join(" ")));
         }
         lines.extend(self.needs.iter().map(|need| format!("{comment} {need}")));
         lines
@@ -350,5 +351,22 @@ impl Step {
             FixPlace::Shell => "in a shell".to_owned(),
             place => format!("{}: {}", self.side.label(), place.is_where()),
         }
+    }
+}
+
+/// A package as a shell takes it: `celery>=5.3` without quotes writes a file `=5.3`.
+fn in_a_shell(package: &str) -> String {
+    let is_plain = package.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.@/=[]".contains(&byte));
+    if is_plain { package.to_owned() } else { format!("'{package}'") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_no_redirection() {
+        let fix = Fix::new("upgrade").install(Side::Worker, Language::Python, ["celery>=5.3", "redis"]);
+        assert_eq!(fix.lines(), ["pip install 'celery>=5.3' redis  # for the worker"]);
     }
 }

@@ -69,6 +69,12 @@ impl RedisServer {
         }
     }
 
+    /// From now on it answers nobody, as a machine that is suspended.
+    pub fn pause(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it runs");
+    }
+
     /// Its URL, as Celery writes it.
     pub fn url(&self, db: u32) -> String {
         format!("redis://127.0.0.1:{}/{db}", self.port)

@@ -127,14 +127,16 @@ fn heed(
             };
             *watching = Some(Watching::start(session, &target)?);
         }
-        Event::Done if part.leaves_early() => watching.take().into_iter().for_each(Watching::stop),
+        Event::Done if part.leaves_early() => {
+            watching.take().into_iter().for_each(|watching| watching.stop(&mut || false))
+        }
         // A queue of any name may be new.
         Event::Queued { .. } | Event::Look => watching.iter().for_each(Watching::look_everywhere_now),
         Event::Done => watching.iter().for_each(Watching::look_now),
         // The broker goes with the stage.
         Event::Failed => watching.take().into_iter().for_each(Watching::abandon),
         // After this the broker itself goes.
-        Event::Closed => watching.take().into_iter().for_each(Watching::stop),
+        Event::Closed => watching.take().into_iter().for_each(|watching| watching.stop(&mut || false)),
         _ => {}
     }
     Ok(())

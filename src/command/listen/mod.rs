@@ -59,7 +59,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     });
     receiver.close(GRACE);
     if let Some(watching) = watching {
-        watching.stop();
+        watching.stop(&mut || signals.pending().next().is_some());
     }
     session.conclude();
     let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), output));
