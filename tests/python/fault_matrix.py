@@ -8,246 +8,15 @@ keeps the evidence as a bundle folder and has `tracelink diagnose` judge it. It
 ends with 1 where a row is not right. Everything that it starts it stops.
 """
 
-import argparse
-import contextlib
 import json
-import os
-import queue
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-APP = ROOT / "src" / "demo" / "python"
-sys.path.insert(0, str(APP))
-
-import variant
-
-MANIFEST = variant.manifest()
-SAMPLE = {"user_id": "u123", "product_id": "p456", "quantity": 2}
-FINAL = {"SUCCESS", "FAILURE", "REVOKED"}
-
-
-def environment(folder):
-    """The Python of the demo's environment, which is made where it is not there."""
-    python = folder / "bin" / "python"
-    lock = APP / "requirements.lock"
-    made = folder / "requirements.lock"
-    if not (made.exists() and made.read_text() == lock.read_text()):
-        print(f"making the environment in {folder}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock], check=True
-        )
-        shutil.copyfile(lock, made)
-    return python
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until(true, within, step=0.03):
-    """Whether it became true in so many seconds."""
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(step)
-    return true()
-
-
-def answers(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 0.2).close()
-    except OSError:
-        return False
-    return True
-
-
-class Stage:
-    """A broker and a receiver, on which one fault after the other is acted out."""
-
-    def __init__(self, binary):
-        from otlp_receiver import Receiver
-        from redis import Redis
-
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="tracelink-matrix-"))
-        settings = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--dir", self.folder]
-        self.server = subprocess.Popen(
-            [binary, "--port", str(self.port), *settings], stdout=subprocess.DEVNULL
-        )
-        assert wait_until(lambda: answers(self.port), 10), "redis-server does not answer"
-        self.redis = Redis(port=self.port)
-        self.receiver = Receiver()
-
-    def close(self):
-        self.redis.close()
-        self.receiver.stop()
-        self.server.terminate()
-        self.server.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class Run:
-    """One fault, acted out as the manifest says, into a folder of evidence.
-
-    `programs` is a folder in which each process has its own copy of the program.
-    """
-
-    def __init__(self, stage, entry, folder, programs):
-        self.stage, self.entry, self.folder, self.programs = stage, entry, folder, programs
-        self.running = {}
-        self.ports = {}
-        self.looks = 0
-        self.processes = variant.processes(entry, MANIFEST)
-
-    def act(self):
-        self.stage.redis.flushall()
-        self.stage.receiver.forget()
-        try:
-            for step in self.entry.get("steps", MANIFEST["steps"]):
-                verb = next(iter(step))
-                getattr(self, f"do_{verb}")(step[verb], step)
-        finally:
-            for name in reversed(list(self.running)):
-                self.do_stop(name, {})
-        self.stage.receiver.save(self.folder)
-
-    def launch(self, name):
-        process = self.processes[name]
-        port = self.ports.setdefault(name, free_port()) if process.get("http") else 0
-        env = {
-            # What the developer exports is no part of the fault.
-            **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
-            "TRACELINK_DEMO_BROKER": f"redis://127.0.0.1:{self.stage.port}/0",
-            "TRACELINK_DEMO_WORK_SCALE": "0.1",
-            "TRACELINK_DEMO_OTLP_HTTP": f"http://127.0.0.1:{self.stage.receiver.http_port}",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.stage.receiver.grpc_port}",
-            "OTEL_BSP_SCHEDULE_DELAY": "200",
-            "UVICORN_HOST": "127.0.0.1",
-            "UVICORN_PORT": str(port),
-            "UVICORN_LOG_LEVEL": "warning",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        known = {f"{{{name}}}": f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
-        known["{otlp_http}"] = env["TRACELINK_DEMO_OTLP_HTTP"]
-        known["{bin}"] = str(Path(sys.executable).parent)
-        chosen = {**self.entry.get("env", {}), **process.get("env", {})}
-        env.update({name: replace_all(value, known) for name, value in chosen.items()})
-        arguments = [replace_all(argument, known) for argument in process["args"]]
-        log = open(self.folder / f"{name}.log", "ab")
-        # A session of its own, so that a worker's children can be ended with it.
-        return subprocess.Popen(
-            [sys.executable, *arguments],
-            cwd=self.programs / name,
-            env=env,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-    def do_start(self, name, _step):
-        process = self.processes[name]
-        self.running[name] = child = self.launch(name)
-
-        def ready():
-            answered = (
-                answers(self.ports[name])
-                if process.get("http")
-                else self.stage.redis.exists(process["ready"])
-            )
-            return answered or child.poll() is not None
-
-        if process.get("http") or "ready" in process:
-            if not wait_until(ready, 20) or child.poll() is not None:
-                raise RuntimeError(f"{name} did not start: see {name}.log")
-
-    def do_run(self, name, _step):
-        child = self.launch(name)
-        if child.wait(20) != 0:
-            raise RuntimeError(f"{name} ended with {child.returncode}: see {name}.log")
-
-    def do_orders(self, count, step):
-        url = f"http://127.0.0.1:{self.ports[step.get('to', 'api')]}/orders"
-        order = {**SAMPLE, "quantity": step.get("quantity", SAMPLE["quantity"])}
-        for _ in range(count):
-            request = urllib.request.Request(
-                url, json.dumps(order).encode(), {"content-type": "application/json"}
-            )
-            try:
-                urllib.request.urlopen(request, timeout=10).close()
-            except urllib.error.HTTPError as refused:
-                if (refused.code, order["quantity"]) != (400, 0):
-                    raise
-
-    def do_look(self, stage, _step):
-        from broker_snapshot import look
-
-        look(self.stage.redis, self.folder / f"redis.{self.looks}.{stage}.jsonl", stage)
-        self.looks += 1
-
-    def do_results(self, count, step):
-        wait_until(lambda: self.final_results() >= count or self.ended_early(), step["within"])
-        if self.ended_early():
-            raise RuntimeError(f"{self.ended_early()} ended by itself: see its log")
-
-    def ended_early(self):
-        """The process that is not there any more and should be, if any."""
-        for name, child in self.running.items():
-            if child.poll() is not None and not self.processes[name].get("may_fail"):
-                return name
-        return None
-
-    def final_results(self):
-        keys = self.stage.redis.keys("celery-task-meta-*")
-        values = self.stage.redis.mget(keys) if keys else []
-        return sum(json.loads(value)["status"] in FINAL for value in values if value)
-
-    def do_key(self, key, step):
-        wait_until(lambda: self.stage.redis.exists(key), step["within"])
-
-    def do_sleep(self, seconds, _step):
-        time.sleep(seconds)
-
-    def do_stop(self, name, _step):
-        child = self.running.pop(name)
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            print(f"{self.entry['slug']}: {name} did not stop within 10 s", file=sys.stderr)
-        end_session(child)
-
-    def do_kill(self, name, _step):
-        end_session(self.running.pop(name))
-
-
-def replace_all(text, pairs):
-    for old, new in pairs.items():
-        text = text.replace(old, new)
-    return text
-
-
-def end_session(child):
-    """Ends a process that we started, with its children."""
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    child.wait()
+import acting
+from acting import MANIFEST, variant
 
 
 def judge(binary, entry, folder):
@@ -274,94 +43,29 @@ def play(stage, binary, entry, folder):
     try:
         with tempfile.TemporaryDirectory(prefix="tracelink-programs-") as programs:
             variant.write(entry, MANIFEST, Path(programs))
-            Run(stage, entry, folder, Path(programs)).act()
+            acting.Run(stage, entry, folder, Path(programs)).act()
         said, right = judge(binary, entry, folder)
     except Exception as error:
         said, right = f"{type(error).__name__}: {error}", False
     return entry, said, right, time.monotonic() - began
 
 
-def play_all(entries, binary, redis_server, evidence, jobs):
-    """Plays the entries on so many stages; each result is yielded as it comes."""
-    todo, results = queue.SimpleQueue(), queue.SimpleQueue()
-    for entry in entries:
-        todo.put(entry)
-
-    def work():
-        stage = Stage(redis_server)
-        try:
-            while True:
-                entry = todo.get_nowait()
-                results.put(play(stage, binary, entry, evidence / entry["slug"]))
-        except queue.Empty:
-            pass
-        finally:
-            stage.close()
-
-    threads = [threading.Thread(target=work) for _ in range(jobs)]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in entries:
-            yield next_result(results, threads)
-    finally:
-        # Interrupted or not: what was begun ends in order, and nothing new begins.
-        with contextlib.suppress(queue.Empty):
-            while True:
-                todo.get_nowait()
-        for thread in threads:
-            thread.join()
-
-
-def next_result(results, threads):
-    while True:
-        try:
-            return results.get(timeout=1)
-        except queue.Empty:
-            if not any(thread.is_alive() for thread in threads) and results.empty():
-                raise SystemExit("the stages ended early") from None
-
-
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument(
-        "slugs", nargs="*", metavar="SLUG", help="the faults to act out; all of them by default"
-    )
-    arguments.add_argument("--dozen", action="store_true", help="only the dozen that CI acts out")
-    arguments.add_argument("--tracelink", type=Path, default=ROOT / "target" / "debug" / "tracelink")
-    arguments.add_argument("--environment", type=Path, default=ROOT / "target" / "python-demo")
-    arguments.add_argument("--evidence", type=Path, help="keep the evidence in this folder")
-    arguments.add_argument("--jobs", metavar="N", type=int, default=1, help="how many stages at a time")
-    chosen = arguments.parse_args()
-
-    python = environment(chosen.environment.absolute())
-    if Path(sys.prefix) != chosen.environment.absolute():
-        os.execv(python, [python, *sys.argv])
-
-    found = subprocess.run(
-        [sys.executable, APP / "redis_server.py", chosen.environment.absolute() / "bin"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    redis_server = found.stdout.strip()
-    unknown = set(chosen.slugs) - {entry["slug"] for entry in MANIFEST["faults"]}
-    if unknown:
-        raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
+    chosen = acting.command(__doc__).parse_args()
+    redis_server = acting.get_ready(chosen)
     # Files do not say how long a receiver listened in vain.
     entries = [entry for entry in MANIFEST["faults"] if not entry.get("live")]
     entries = [entry for entry in entries if not chosen.dozen or entry.get("dozen")]
     entries = [entry for entry in entries if not chosen.slugs or entry["slug"] in chosen.slugs]
-    evidence = chosen.evidence or Path(tempfile.mkdtemp(prefix="tracelink-evidence-"))
-    for entry in entries:
-        shutil.rmtree(evidence / entry["slug"], ignore_errors=True)
     try:
-        wrong = report(play_all(entries, chosen.tracelink, redis_server, evidence, chosen.jobs))
+        with acting.evidence_folder(chosen, entries) as evidence:
+
+            def played(stage, entry):
+                return play(stage, chosen.tracelink, entry, evidence / entry["slug"])
+
+            wrong = report(acting.each(entries, redis_server, chosen.jobs, played))
     except KeyboardInterrupt:
         return 130
-    finally:
-        if not chosen.evidence:
-            shutil.rmtree(evidence, ignore_errors=True)
     print(f"{len(entries) - wrong} of {len(entries)} right")
     return 1 if wrong else 0
 
