@@ -456,8 +456,11 @@ Examples:
   tracelink demo --list-faults
   tracelink demo --orders 100 --rate 20       many orders, and the figures at the end
   tracelink demo --app python                 the same with the real FastAPI, Celery and OpenTelemetry
+  tracelink demo --app python --fault propagator-mismatch --mend
+                                              break it, paste the fix that is printed, see it whole
 
-With several faults, or all, the exit code is 0 where each was named and 1 where not.")]
+With several faults, or all, the exit code is 0 where each was named and 1 where not.
+With --mend it is 1 too where a fix was pasted and the trace is not whole.")]
 pub struct Demo {
     /// Which application to run
     #[arg(long, value_enum, default_value_t = App::Native, value_name = "APP")]
@@ -483,6 +486,12 @@ pub struct Demo {
     /// How long work takes: 1 is an email of 0.8 s and an inventory of 0.4 s
     #[arg(long, value_name = "FACTOR", value_parser = pace, default_value_t = 1.0)]
     pub pace: f64,
+    /// Paste the fix of what was found into the program, and run that: 0 where it is whole then
+    ///
+    /// Of the Python application, whose programs are copied for it. The report is
+    /// that of the second run.
+    #[arg(long, conflicts_with_all = ["keep", "list_faults"])]
+    pub mend: bool,
     /// Leave it running, for orders of your own, until Ctrl-C
     #[arg(long)]
     pub keep: bool,

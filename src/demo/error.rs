@@ -26,6 +26,9 @@ pub enum DemoError {
     Slow { who: &'static str, seconds: u64 },
     #[error("the {who} of the Python demo: {why}")]
     Python { who: String, why: String },
+    /// A fix that leaves something to its reader.
+    #[error("the fix cannot be pasted: {why}")]
+    NotPasteable { why: String },
     #[error(
         "the Python demo needs an empty database on a broker of yours: real workers would take what waits there\n  \
          name another database, such as redis://127.0.0.1:6379/15, or let the demo bring its own Redis"

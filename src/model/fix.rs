@@ -304,6 +304,11 @@ impl Fix {
         self
     }
 
+    /// Whether nothing of it can be pasted.
+    pub fn is_by_hand(&self) -> bool {
+        self.steps.iter().all(|step| step.kind == StepKind::Manual)
+    }
+
     /// All of it as lines for a person: a comment says where those below it go.
     pub fn lines(&self) -> Vec<String> {
         if self.title.is_empty() {

@@ -8,6 +8,7 @@ mod cleaning;
 mod command;
 mod environment;
 mod matrix;
+mod mend;
 mod python;
 #[path = "../support/mod.rs"]
 mod support;

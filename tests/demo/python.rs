@@ -32,7 +32,7 @@ fn cache() -> PathBuf {
 }
 
 /// The command, with the environment that the tests make.
-fn demo(args: &[&str]) -> Command {
+pub fn demo(args: &[&str]) -> Command {
     environment();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracelink"));
     command.args(["demo", "--app", "python"]).args(args).env("XDG_CACHE_HOME", cache());
@@ -50,7 +50,7 @@ fn environment() -> &'static Environment {
 
 fn options(otlp: Otlp) -> Options<'static> {
     let environment = environment();
-    Options { environment, broker: None, otlp, orders: None, rate: None, pace: 0.1, keep: false }
+    Options { environment, broker: None, otlp, orders: None, rate: None, pace: 0.1, keep: false, fix: None }
 }
 
 /// Room for so many stages on the machine: each starts three processes that take
@@ -63,9 +63,9 @@ struct Room {
 static ROOM: Room = Room { free: Mutex::new(4), freed: Condvar::new() };
 
 /// Room that is taken by so many stages.
-struct Taken(usize);
+pub struct Taken(usize);
 
-fn take_room(stages: usize) -> Taken {
+pub fn take_room(stages: usize) -> Taken {
     let free = ROOM.free.lock().unwrap_or_else(PoisonError::into_inner);
     let mut free = ROOM.freed.wait_while(free, |free| *free < stages).unwrap_or_else(PoisonError::into_inner);
     *free -= stages;

@@ -12,7 +12,7 @@ use crate::command::SaidAloud;
 use crate::demo::{Event, Otlp};
 use crate::diagnosis::Listing;
 use crate::live::{Plan, Session, Target, Uses, Watching};
-use crate::model::{Report, Severity};
+use crate::model::{Fix, Report, Severity};
 use crate::receiver::{Doors, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
 
@@ -21,6 +21,8 @@ pub struct Act<'a> {
     pub args: &'a cli::Demo,
     pub stage: &'a Stage,
     pub interrupted: &'a AtomicBool,
+    /// What is pasted into the programs before.
+    pub fix: Option<&'a Fix>,
 }
 
 /// What became of one.
@@ -72,7 +74,7 @@ pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::R
     let mut watching = None;
     let mut failed: Option<anyhow::Error> = None;
     let (mut is_whole, mut is_kept, mut was_left) = (false, false, false);
-    let given = part.give(how.stage, how.args, otlp, &mut |event| {
+    let given = part.give(how.stage, how.args, how.fix, otlp, &mut |event| {
         is_whole |= event == Event::Closed;
         is_kept |= how.args.keep && event == Event::Done;
         let heard =

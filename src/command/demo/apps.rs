@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::{self, App, Output};
 use crate::demo::python_app::{self, Entry, Environment, Making};
 use crate::demo::{self, DemoError, Fault, Options, Otlp, Watch};
-use crate::model::Report;
+use crate::model::{Fix, Report};
 use crate::report::text::safe;
 
 /// What is acted out: an application, healthy or with a fault.
@@ -182,11 +182,12 @@ impl Part {
         matches!(self, Self::Python(_))
     }
 
-    /// Acts it out.
+    /// Acts it out, with a fix pasted into its programs before.
     pub fn give(
         &self,
         stage: &Stage,
         args: &cli::Demo,
+        fix: Option<&Fix>,
         otlp: Otlp,
         watch: &mut Watch<'_>,
     ) -> Result<(), DemoError> {
@@ -198,7 +199,8 @@ impl Part {
                 demo::give(&fault.play(), &Options { program, broker, otlp, orders, rate, pace, keep }, watch)
             }
             (Self::Python(entry), Stage::Python(environment)) => {
-                let options = python_app::Options { environment, broker, otlp, orders, rate, pace, keep };
+                let options =
+                    python_app::Options { environment, broker, otlp, orders, rate, pace, keep, fix };
                 python_app::give(entry, &options, watch)
             }
             _ => unreachable!("a part is acted on the stage of its own application"),

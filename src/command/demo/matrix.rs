@@ -11,8 +11,10 @@ use serde::Serialize;
 use super::act::{Act, Nobody, act};
 use super::apps::Part;
 use super::lines::indented;
+use super::mend::{self, Again};
 use crate::cli::{App, Output};
 use crate::command::{Exit, Outputs};
+use crate::model::Report;
 use crate::report::Form;
 use crate::report::human::Paint;
 use crate::report::text::{self, pad, safe};
@@ -28,10 +30,32 @@ struct Row<'p> {
     expected: Vec<String>,
     said: Vec<String>,
     right: bool,
+    /// What became of the first fix of the first finding, with `--mend`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mending: Option<Mending>,
     seconds: f64,
     /// Why it could not be acted out.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+/// What a fix did.
+#[derive(Serialize)]
+struct Mending {
+    fix: String,
+    result: Mended,
+    /// What is left to do, or what is still said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+enum Mended {
+    Mended,
+    NotMended,
+    /// No line of it can be pasted.
+    ByHand,
 }
 
 /// The whole table, in `--format json`.
@@ -82,7 +106,7 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output, outputs: &mut Outputs
     });
     rows.sort_by_key(|(place, _)| *place);
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-    let right = rows.iter().filter(|row| row.right).count();
+    let right = rows.iter().filter(|row| row.is_right()).count();
     table.into_inner().unwrap_or_else(PoisonError::into_inner).end(&rows, right)?;
     let is_interrupted = how.interrupted.load(Ordering::Relaxed);
     Ok(Exit::of_faults(rows.len(), right).unless_interrupted(is_interrupted))
@@ -97,6 +121,7 @@ fn row<'p>(part: &'p Part, how: &Act<'_>) -> Option<Row<'p>> {
         expected: part.expects(),
         said: Vec::new(),
         right: false,
+        mending: None,
         seconds: 0.0,
         error: None,
     };
@@ -106,11 +131,32 @@ fn row<'p>(part: &'p Part, how: &Act<'_>) -> Option<Row<'p>> {
             row.said = acted.said().into_iter().map(str::to_owned).collect();
             row.right = part.is_right(&acted.report);
             row.seconds = rounded(acted.took);
+            if how.args.mend && !row.expected.is_empty() {
+                match mending(part, how, &acted.report) {
+                    Ok(mending) => row.mending = mending,
+                    Err(error) => row.error = Some(format!("{error:#}")),
+                }
+                if how.interrupted.load(Ordering::Relaxed) {
+                    return None;
+                }
+            }
         }
         Err(_) if how.interrupted.load(Ordering::Relaxed) => return None,
         Err(error) => row.error = Some(format!("{error:#}")),
     }
     Some(row)
+}
+
+/// Pastes the fix of what was found, and sees what it does; `None` where there is
+/// none.
+fn mending(part: &Part, how: &Act<'_>, report: &Report) -> anyhow::Result<Option<Mending>> {
+    let Some((_, fix)) = mend::first_fix(report) else { return Ok(None) };
+    let (result, why) = match mend::again(part, how, fix)? {
+        Again::ByHand(why) => (Mended::ByHand, Some(why)),
+        Again::Acted(acted) if mend::is_whole(&acted.report) => (Mended::Mended, None),
+        Again::Acted(acted) => (Mended::NotMended, Some(acted.said().join(", "))),
+    };
+    Ok(Some(Mending { fix: fix.title.to_string(), result, why }))
 }
 
 /// Seconds to the hundredth.
@@ -145,7 +191,7 @@ impl<'o> Table<'o> {
                 serde_json::to_writer(&mut *out, row)?;
                 writeln!(out)
             }
-            Form::Prose if *is_quiet && row.right => Ok(()),
+            Form::Prose if *is_quiet && row.is_right() => Ok(()),
             Form::Prose => row.for_people(*slugs, width, out),
         })
     }
@@ -162,7 +208,7 @@ impl<'o> Table<'o> {
                 let left = self.total - rows.len();
                 let left = if left > 0 { format!(", {left} not acted out") } else { String::new() };
                 writeln!(out, "\n{right} of {} right{left}", rows.len())?;
-                let wrong = rows.iter().filter(|row| !row.right);
+                let wrong = rows.iter().filter(|row| !row.is_right());
                 wrong.into_iter().try_for_each(|row| writeln!(out, "{} {}", "✗".broken(), row.slug))
             }
         })
@@ -170,9 +216,15 @@ impl<'o> Table<'o> {
 }
 
 impl Row<'_> {
+    /// Whether it was named, and its fix did not fail.
+    fn is_right(&self) -> bool {
+        let has_failed = self.mending.as_ref().is_some_and(|mending| mending.result == Mended::NotMended);
+        self.right && !has_failed && self.error.is_none()
+    }
+
     /// Writes the row, with a column of so many letters for the slug.
     fn for_people(&self, slugs: usize, width: usize, out: &mut dyn Write) -> io::Result<()> {
-        let mark = if self.right { "✓".intact() } else { "✗".broken() };
+        let mark = if self.is_right() { "✓".intact() } else { "✗".broken() };
         let said = match (&self.error, self.said.is_empty()) {
             (Some(_), _) => "not acted out".to_owned(),
             (None, true) => "nothing: healthy".to_owned(),
@@ -193,6 +245,14 @@ impl Row<'_> {
             let expected =
                 if self.expected.is_empty() { "nothing".to_owned() } else { self.expected.join(" or ") };
             line("expected", &expected, out)?;
+        }
+        if let Some(Mending { fix, result, why }) = &self.mending {
+            let why = why.as_deref().map(|why| format!(": {}", safe(why))).unwrap_or_default();
+            match result {
+                Mended::Mended => line("mended", &safe(fix), out)?,
+                Mended::NotMended => line("unmended", &format!("{}{why}", safe(fix)), out)?,
+                Mended::ByHand => line("by hand", &format!("{}{why}", safe(fix)), out)?,
+            }
         }
         for cause in self.error.iter().flat_map(|error| error.lines()) {
             line("error", &safe(cause), out)?;

@@ -5,6 +5,7 @@ mod apps;
 mod lines;
 mod list;
 mod matrix;
+mod mend;
 mod teller;
 
 use std::sync::Arc;
@@ -52,9 +53,13 @@ pub fn run(args: &cli::Demo, output: &Output, outputs: &mut Outputs) -> anyhow::
     if args.keep && parts.len() > 1 {
         return Err(usage("--keep leaves one application running: name one fault, or none"));
     }
+    if args.mend {
+        mend::check(&parts)?;
+    }
     let Some(stage) = Stage::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
-    let act = Act { args, stage: &stage, interrupted: &interrupted };
+    let act = Act { args, stage: &stage, interrupted: &interrupted, fix: None };
     match &parts[..] {
+        [part] if args.mend => mend::one(part, &act, output, outputs),
         [part] => one(part, &act, output, outputs),
         parts => matrix::run(parts, &act, output, outputs),
     }

@@ -15,7 +15,7 @@ use crate::command::{Exit, STDOUT};
 use crate::demo::{self, Event};
 use crate::diagnosis::Listing;
 use crate::live::Session;
-use crate::model::{Report, Severity, Status};
+use crate::model::{Finding, Fix, Report, Severity, Status};
 use crate::report::human::{self, Paint};
 use crate::report::text::{fit, pad, safe};
 use crate::report::{Subject, View};
@@ -97,6 +97,42 @@ impl<'o> Teller<'o> {
         self.outputs.report(&acted.report, Subject::Demo, None, exit)?;
         if self.is_talkative() && !acted.was_interrupted {
             let told = self.judge(part, acted).and_then(|()| self.say_what_is_next(part));
+            told.and_then(|()| self.out.flush()).context(STDOUT)?;
+        }
+        Ok(())
+    }
+
+    /// Says what was found of a fault, and the fix that is pasted now.
+    pub fn fix(&mut self, finding: &Finding, fix: &Fix) -> io::Result<()> {
+        if !self.is_talkative() {
+            return Ok(());
+        }
+        let Finding { code, confidence, message, .. } = finding;
+        let head = format!("{}[{code}] {}", finding.severity.label(), confidence.label());
+        self.line("named", &format!("{head}: {}", safe(message)))?;
+        self.line("fix", &safe(&fix.title))?;
+        for line in fix.lines() {
+            writeln!(self.out, "{}{}", " ".repeat(LABEL), safe(&line).code())?;
+        }
+        let again =
+            if fix.is_by_hand() { "nothing of it can be pasted" } else { "the same, with the fix pasted" };
+        self.line("again", again)?;
+        self.out.flush()
+    }
+
+    /// Ends with what the report shows once the fix was pasted: whole, unless it
+    /// says why not.
+    pub fn mended(&mut self, report: &Report, why_not: &str, exit: Exit) -> anyhow::Result<()> {
+        if self.is_talkative() {
+            writeln!(self.out).and_then(|()| self.out.flush()).context(STDOUT)?;
+        }
+        self.outputs.report(report, Subject::Demo, None, exit)?;
+        if self.is_talkative() {
+            let told = if why_not.is_empty() {
+                writeln!(self.out, "{}", "✓ mended".intact())
+            } else {
+                writeln!(self.out, "{} {}", "✗ not mended:".broken(), safe(why_not))
+            };
             told.and_then(|()| self.out.flush()).context(STDOUT)?;
         }
         Ok(())

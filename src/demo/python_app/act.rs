@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::environment::Environment;
 use super::ledger::Ledger;
 use super::manifest::{Entry, Program, Step};
+use super::mending::{self, Besides};
 use super::ports;
 use super::process::{Ended, Process, SharedWarden};
 use super::programs::{self, Programs};
@@ -27,6 +28,7 @@ use crate::demo::error::DemoError;
 use crate::demo::event::{Event, Halt, Watch, ended, keep_on, tell};
 use crate::demo::orders::{self, Answer};
 use crate::demo::play::{Otlp, Play};
+use crate::model::Fix;
 
 /// How long a process may take to come up, to run, and to end when it is asked to.
 const START: Duration = Duration::from_secs(30);
@@ -63,6 +65,8 @@ pub struct Options<'e> {
     pub pace: f64,
     /// Goes on until the watcher breaks it off.
     pub keep: bool,
+    /// What is pasted into the programs before.
+    pub fix: Option<&'e Fix>,
 }
 
 /// Acts an entry out. Returns once everything has ended, by itself or broken off.
@@ -84,6 +88,8 @@ struct Stage<'o> {
     options: &'o Options<'o>,
     warden: SharedWarden,
     programs: Programs,
+    /// What a fix adds to them.
+    besides: Besides,
     /// The stage's own.
     redis_server: Option<RedisServer>,
     broker: String,
@@ -112,12 +118,17 @@ impl<'o> Stage<'o> {
             return Err(DemoError::NotEmpty);
         }
         let programs = writing.end()?;
+        let besides = match options.fix {
+            Some(fix) => mending::paste(fix, entry, &programs, options.environment, &warden)?,
+            None => Besides::default(),
+        };
         let (running, ports) = (Vec::new(), BTreeMap::new());
         Ok(Self {
             entry,
             options,
             warden,
             programs,
+            besides,
             redis_server,
             broker,
             ledger,
@@ -345,6 +356,7 @@ impl<'o> Stage<'o> {
         let mut command = programs::python(self.options.environment);
         command
             .args(program.args.iter().map(|argument| self.filled_in(argument)))
+            .args(self.besides.arguments(name))
             .current_dir(self.programs.of(name))
             .env("TRACELINK_DEMO_BROKER", &self.broker)
             .env("TRACELINK_DEMO_WORK_SCALE", self.options.pace.to_string())
@@ -360,6 +372,7 @@ impl<'o> Stage<'o> {
         for (name, value) in self.entry.env.iter().chain(&program.env) {
             command.env(name, self.filled_in(value));
         }
+        command.envs(self.besides.environment(name));
         Ok(Process::start(command, &self.warden, |_| {})?)
     }
 

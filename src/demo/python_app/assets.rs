@@ -16,6 +16,12 @@ pub fn text(name: &str) -> Option<&'static str> {
     ASSETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
+/// Whether the environment has that package.
+pub fn locks(package: &str) -> bool {
+    let lock = text(LOCK).unwrap_or_default();
+    lock.lines().any(|line| line.strip_prefix(package).is_some_and(|rest| rest.starts_with("==")))
+}
+
 /// The name of the environment's folder: another one for each lock file, so that
 /// two versions of tracelink share it as long as they need the same packages.
 pub fn environment_name() -> String {

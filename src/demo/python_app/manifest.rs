@@ -47,11 +47,31 @@ pub struct Entry {
     /// With those that every such entry has.
     #[serde(default)]
     pub(super) processes: BTreeMap<String, Program>,
+    /// By process, with those that every entry has.
+    #[serde(default)]
+    sides: BTreeMap<String, Vec<Side>>,
     #[serde(default)]
     pub(super) steps: Vec<Step>,
     /// Its steps are those of every entry that has none of its own.
     #[serde(skip)]
     is_plain: bool,
+}
+
+/// A side of a hand-off.
+#[derive(Deserialize, Clone, Copy, PartialEq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Side {
+    Producer,
+    Worker,
+}
+
+impl Side {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Worker => "worker",
+        }
+    }
 }
 
 /// A process of an entry.
@@ -124,6 +144,8 @@ struct Document {
     by_code: Kit,
     #[serde(rename = "zero-code")]
     zero_code: Kit,
+    #[serde(default)]
+    sides: BTreeMap<String, Vec<Side>>,
     steps: Vec<Step>,
     faults: Vec<Value>,
 }
@@ -152,6 +174,9 @@ impl Manifest {
             lay_over(&mut processes, &entry["processes"]);
             entry["processes"] = processes;
             let mut entry: Entry = serde_json::from_value(entry)?;
+            for (process, sides) in &document.sides {
+                entry.sides.entry(process.clone()).or_insert_with(|| sides.clone());
+            }
             entry.is_plain = entry.steps.is_empty();
             if entry.is_plain {
                 entry.steps.clone_from(&document.steps);
@@ -200,6 +225,11 @@ impl Entry {
             && self.notes.iter().all(|slug| notes.contains(&**slug))
     }
 
+    /// Which sides of a hand-off a process is.
+    pub(super) fn sides_of(&self, process: &str) -> &[Side] {
+        self.sides.get(process).map_or(&[], Vec::as_slice)
+    }
+
     /// Whether it is acted out with as many orders as anybody likes.
     pub const fn takes_orders(&self) -> bool {
         self.is_plain
@@ -245,6 +275,18 @@ mod tests {
         }
         assert_eq!(manifest().dozen().count(), 12);
         assert!(manifest().find("healthy").is_some_and(|entry| entry.expect.is_none() && entry.is_plain));
+    }
+
+    /// A fix goes to the processes of its side.
+    #[test]
+    fn every_process_has_its_sides() {
+        for entry in &manifest().entries {
+            for name in entry.processes.keys() {
+                assert!(entry.sides.contains_key(name), "{}: which side is {name}?", entry.slug);
+            }
+        }
+        let chained = manifest().entries.iter().find(|entry| entry.sides_of("worker").len() == 2);
+        assert!(chained.is_some(), "a worker that publishes is both sides");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod error;
 mod ledger;
 mod making;
 mod manifest;
+mod mending;
 mod ports;
 mod process;
 mod programs;

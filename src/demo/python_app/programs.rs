@@ -1,7 +1,7 @@
 //! The programs of an entry, healthy or broken: `variant.py` writes a copy of the
 //! application for each of its processes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -22,6 +22,11 @@ pub struct Programs {
 }
 
 impl Programs {
+    /// The folder that holds those of all processes.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder of that process.
     pub fn of(&self, process: &str) -> PathBuf {
         self.folder.join(process)
@@ -53,16 +58,32 @@ impl Writing {
     ///
     /// Where they cannot be, with the reason.
     pub fn end(self) -> Result<Programs, DemoError> {
-        let ended = loop {
-            if let Some(ended) = self.process.ended()? {
-                break ended;
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        if ended.code == Some(0) {
-            return Ok(self.programs);
+        last_words(&self.process, WRITER)?;
+        Ok(self.programs)
+    }
+}
+
+/// Runs one of the application's own scripts; what it says.
+///
+/// # Errors
+///
+/// Where it does not start, or ends with an error: what it says of that.
+pub fn run_to_its_end(command: Command, script: &str, warden: &SharedWarden) -> Result<String, DemoError> {
+    last_words(&Process::start(command, warden, |_| {})?, script)
+}
+
+fn last_words(process: &Process, script: &str) -> Result<String, DemoError> {
+    let ended = loop {
+        if let Some(ended) = process.ended()? {
+            break ended;
         }
-        Err(DemoError::Python { who: WRITER.to_owned(), why: self.process.last_words() })
+        thread::sleep(Duration::from_millis(5));
+    };
+    let said = process.last_words();
+    if ended.code == Some(0) {
+        Ok(said)
+    } else {
+        Err(DemoError::Python { who: script.to_owned(), why: said })
     }
 }
 
