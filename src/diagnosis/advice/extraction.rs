@@ -1,66 +1,188 @@
 //! How the task takes its context up: in the worker's code.
 
-use super::plain;
+use super::carrier::Keyed;
+use super::{carrier, plain};
+use crate::diagnosis::known::{Setting, Sides};
+use crate::model::{Fix, FixPlace, Language, Side, Text};
 
-/// Mends TL302: in the task. `key` is the one under which the API hands its
-/// carrier over; `is_json` says whether that is JSON text.
-pub fn by_key(key: &str, is_json: bool) -> [String; 2] {
-    let key = plain(key, b"-_.", "…");
-    let read = if is_json { "json.loads(raw)" } else { "raw" };
-    [
-        format!(
-            "raw = (self.request.headers or vars(self.request)).get(\"{key}\")   # the key that the API writes"
-        ),
-        format!("with tracer.start_as_current_span(name, context=propagate.extract({read})):"),
-    ]
+/// The headers of the task's message, of any Celery: before 5.3 `headers` is None, and
+/// they lie in the request itself.
+const HEADERS: &str = "running.request.headers or vars(running.request)";
+
+const IMPORTS: [&str; 2] = [
+    "from celery import current_task as running",
+    "from opentelemetry.propagate import extract as read_context",
+];
+
+/// Adds that the task reads flat headers, whatever it has read before.
+pub fn read_flat(fix: Fix, worker: &Setting) -> Fix {
+    if worker.language.code() != Some(Language::Python) {
+        return fix.by_hand(
+            Side::Worker,
+            "extract the context from the headers of the message, and open the task's span in it",
+        );
+    }
+    fix.python(Side::Worker, FixPlace::TaskContext, lines([&IMPORTS[..], &[""], &reading()[..]]))
 }
 
-/// Mends TL304: in the task.
-pub const USE_WHAT_WAS_READ: [&str; 2] = [
-    "ctx = propagate.extract(self.request.headers or vars(self.request))   # of any Celery",
-    "with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):",
+/// Adds that the task opens its span below the run's, which is current.
+pub fn keep_the_run(fix: Fix, worker: &Setting) -> Fix {
+    if worker.language.code() != Some(Language::Python) {
+        return fix.by_hand(Side::Worker, "open the task's span in the context that is current");
+    }
+    fix.python(Side::Worker, FixPlace::TaskContext, CURRENT)
+}
+
+const CURRENT: [&str; 3] =
+    ["from opentelemetry.context import get_current as current_context", "", "ctx = current_context()"];
+
+const fn reading() -> [&'static str; 3] {
+    ["ctx = read_context(", "    running.request.headers or vars(running.request)", ")"]
+}
+
+fn lines<const N: usize>(parts: [&[&'static str]; N]) -> Vec<Text> {
+    parts.into_iter().flatten().copied().map(Text::from).collect()
+}
+
+/// Mends TL302: the task reads the key, and the shape, that the message has.
+pub fn by_key(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fix> {
+    let flat = carrier::flat(sides);
+    let Some(Keyed { key, is_json }) = carried else { return flat };
+    let fix = Fix::new(format!("read the key that is written, {key}"));
+    if sides.worker.language.code() != Some(Language::Python) {
+        let what = format!("extract the context from the header {key}, and open the task's span in it");
+        return vec![fix.by_hand(Side::Worker, what)];
+    }
+    let mut code: Vec<Text> = vec![IMPORTS[0].into()];
+    code.extend(is_json.then_some("from json import loads as from_json".into()));
+    code.extend([IMPORTS[1], ""].map(Text::from));
+    code.push(format!("carried = ({HEADERS})").into());
+    code.push(format!("carried = carried.get(\"{key}\")").into());
+    let read = if is_json { "from_json(carried)" } else { "carried" };
+    code.push(format!("ctx = read_context({read} if carried else {{}})").into());
+    std::iter::once(fix.python(Side::Worker, FixPlace::TaskContext, code)).chain(flat).collect()
+}
+
+/// Mends TL304, where the task opens its span in another context than the one it
+/// read, or reads what is not there. `span` is the span's name.
+pub fn use_what_was_read(span: &str, worker: &Setting) -> Vec<Fix> {
+    let read = "read the headers of the message, and open the task's span in that";
+    if worker.language.code() != Some(Language::Python) {
+        return vec![read_flat(Fix::new(read), worker)];
+    }
+    let span = named(span);
+    let mut code = lines([
+        &IMPORTS[..],
+        &["from opentelemetry.trace import SpanKind as Kind", ""],
+        &reading()[..],
+        &["opened = tracer.start_as_current_span("],
+    ]);
+    code.push(format!("    \"{span}\", context=ctx, kind=Kind.CONSUMER").into());
+    code.extend([")", "with opened as span:"].map(Text::from));
+    let in_place = Fix::new(read).python(Side::Worker, FixPlace::TaskSpan, code);
+    let rebound = read_flat(Fix::new("read the headers of the message"), worker)
+        .needing("the task opens its span with context=ctx");
+    vec![in_place, rebound]
+}
+
+/// Mends TL306, TL309 and TL310: the task's span nests in the run's, which is
+/// current. `span` is its name.
+pub fn nest_in_the_run(span: &str, worker: &Setting) -> Fix {
+    let fix = Fix::new("open the task's span below the run's, which is current");
+    if worker.language.code() != Some(Language::Python) {
+        return fix.by_hand(
+            Side::Worker,
+            "open the span inside of the run without a context and a kind of its own",
+        );
+    }
+    let line = format!("with tracer.start_as_current_span(\"{}\") as span:", named(span));
+    fix.python(Side::Worker, FixPlace::TaskSpan, [line])
+}
+
+/// A span's name in a line of Python.
+fn named(span: &str) -> &str {
+    plain(span, b"-_./: ", "task")
+}
+
+/// Mends TL309 where a hook of the worker's takes the context up.
+pub fn attach_once(span: &str, worker: &Setting) -> Vec<Fix> {
+    let nested = nest_in_the_run(span, worker).needing("no task_prerun hook attaches a context");
+    let hook = Fix::new("attach no context in a task_prerun hook").by_hand(
+        Side::Worker,
+        "take context.attach(…) out of the task_prerun hook: the instrumentor has made the run current",
+    );
+    vec![nested, hook]
+}
+
+/// Mends TL310: work inside the run begins below it, in a thread too. `is_threaded`
+/// says whether several such spans were open at a time, as in threads.
+pub fn keep_the_current_context(span: &str, is_threaded: bool, worker: &Setting) -> Vec<Fix> {
+    let nested = nest_in_the_run(span, worker);
+    if worker.language.code() != Some(Language::Python) {
+        return vec![nested];
+    }
+    let threads = Fix::new("carry the context into the threads that a task starts")
+        .python(Side::Worker, FixPlace::WorkerModule, THREADS)
+        .installing(["opentelemetry-instrumentation-threading"])
+        .needing("the work is begun in a thread or an executor");
+    if is_threaded { vec![threads, nested] } else { vec![nested, threads] }
+}
+
+const THREADS: [&str; 5] = [
+    "from opentelemetry.instrumentation.threading import (",
+    "    ThreadingInstrumentor,",
+    ")",
+    "",
+    "ThreadingInstrumentor().instrument()",
 ];
 
-/// Mends TL306: in the task.
-pub const ONE_CONSUMER_SPAN: [&str; 1] = [
-    "with tracer.start_as_current_span(name):  # no context=, no kind=CONSUMER: it nests in the instrumentor's",
+/// Mends TL308 where the worker's code makes the parent: inside of an instrumentor's
+/// run, or in a run that it opens by hand.
+pub fn no_parent_of_its_own(is_in_run: bool, worker: &Setting) -> Vec<Fix> {
+    let fix = if is_in_run {
+        keep_the_run(Fix::new("open the span below the run's, which is current"), worker)
+    } else {
+        read_flat(Fix::new("take the context that the message carries, and no other"), worker)
+    };
+    vec![fix]
+}
+
+/// Mends TL311. What a batch's task calls its messages only its author knows.
+pub fn link_the_batch() -> Vec<Fix> {
+    vec![Fix::new("link the batch's span to each message").by_hand(
+        Side::Worker,
+        "in the task, for each request of the batch: make Link(get_current_span(propagate.extract(request.request_dict)).get_span_context()), and open a span of kind CONSUMER around the work with all of them as links=",
+    )]
+}
+
+/// Mends TL307 where the task asked for headers that are not there: a context comes,
+/// and none is no crash.
+pub fn headers_may_be_none(sides: &Sides) -> Vec<Fix> {
+    let sides = Sides { reader: crate::diagnosis::known::Reader::ByHand, ..sides.clone() };
+    let guard = |fix: Fix| match sides.worker.language.code() {
+        Some(Language::Python) => fix.python(Side::Worker, FixPlace::Task, NO_NONE),
+        _ => fix.by_hand(Side::Worker, "read the headers only where there are any"),
+    };
+    carrier::flat(&sides).into_iter().map(guard).collect()
+}
+
+const NO_NONE: [&str; 4] = [
+    "from celery import current_task as running",
+    "",
+    "if running.request.headers is None:",
+    "    running.request.headers = {}",
 ];
 
-/// Mends TL308: in the task.
-pub const OF_THE_MESSAGE: [&str; 2] = [
-    "ctx = propagate.extract(self.request.headers or vars(self.request))   # no SpanContext of your own making",
-    "with tracer.start_as_current_span(name, context=ctx):",
-];
-
-/// Mends TL309: in the worker's hooks and in the task.
-pub const ATTACH_ONCE: [&str; 2] = [
-    "grep -rnE 'attach\\(|extract\\(|context=' .   # in the worker: take the second one out",
-    "with tracer.start_as_current_span(name):  # no context=: it nests in the run's span, which is current",
-];
-
-/// Mends TL310: in the task, and where it starts a thread.
-pub const KEEP_THE_CURRENT_CONTEXT: [&str; 2] = [
-    "with tracer.start_as_current_span(name):  # no context=: the run's span is current",
-    "executor.submit(contextvars.copy_context().run, work)   # where a thread does the work",
-];
-
-/// Mends TL311: in the task, whose `requests` are those of the batch.
-pub const LINK_THE_BATCH: [&str; 2] = [
-    "links = [Link(trace.get_current_span(propagate.extract(r.request_dict)).get_span_context()) for r in requests]",
-    "with tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links):",
-];
-
-/// Mends TL307 where the task asked for headers that are not there: in the task,
-/// and where the API publishes.
-pub const HEADERS_MAY_BE_NONE: [&str; 2] = [
-    "headers = self.request.headers or vars(self.request)   # in the task, of any Celery",
-    "task.apply_async(args, headers=carrier)  # in the API, so that there is one",
-];
-
-/// Mends TL307 where the task could not parse its carrier: in the task, and where
-/// the API publishes.
-pub const READ_WHAT_IS_WRITTEN: [&str; 1] =
-    ["headers = self.request.headers or vars(self.request)   # and json.dumps(carrier) once, in the API"];
+/// Mends TL307 where the task could not parse its carrier.
+pub fn write_what_is_parsed(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fix> {
+    match carried {
+        Some(keyed) => vec![carrier::under_key(Keyed { is_json: true, ..keyed }, sides)],
+        None => vec![Fix::new("write the header that the task parses").by_hand(
+            Side::Producer,
+            "write json.dumps(carrier) once, under the header that the task passes to json.loads; where there is no such header, the task is to read none",
+        )],
+    }
+}
 
 /// Mends TL501 where the run may have begun a trace of its own: in the task.
 pub const CONTINUE_IN_THE_TASK: [&str; 1] = [

@@ -8,6 +8,10 @@
 //!
 //! What comes from outside (a key, the name of a queue) is put into a line only
 //! as [`plain`] lets it, since people paste these lines into a shell.
+//!
+//! What is pasted inside of a function imports under names that no program has
+//! (`inject as write_context`): an import makes its name local to the whole function,
+//! and a line above it that uses `propagate` would fail.
 
 pub mod carrier;
 pub mod celery;

@@ -20,10 +20,6 @@ pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
     ways.by(&[(Side::Producer, producer)])
 }
 
-/// Mends TL201 where half of an id is written: in the environment of both sides.
-pub const WRITE_WHOLE_IDS: [&str; 1] =
-    ["OTEL_PROPAGATORS=tracecontext,baggage    # on both sides: ottrace writes half of an id"];
-
 /// Mends TL206: in the worker's environment. Empty where the vendor's format has
 /// no propagator.
 pub fn read_vendor(format: Format) -> Vec<String> {
@@ -35,21 +31,32 @@ pub fn read_vendor(format: Format) -> Vec<String> {
     [Some(read), package].into_iter().flatten().collect()
 }
 
-/// Mends TL301: every format that the producer writes is read, and written, on both
+/// Mends TL201 where half of an id is written, and TL301: every format that the producer writes is read, and written, on both
 /// sides. Where it is not known which format that is, the default of OpenTelemetry.
 pub fn same_on_both_sides(formats: &BTreeSet<Format>, producer: &Setting, worker: &Setting) -> Vec<Fix> {
+    all_of("set the same propagators on both sides", formats)
+        .by(&[(Side::Producer, producer), (Side::Worker, worker)])
+}
+
+/// Mends TL308 where a propagator makes the parent up: those of OpenTelemetry, in the
+/// worker.
+pub fn in_the_worker(formats: &BTreeSet<Format>, worker: &Setting) -> Vec<Fix> {
+    all_of("set OpenTelemetry's propagators in the worker", formats).by(&[(Side::Worker, worker)])
+}
+
+/// W3C, its baggage and these formats besides.
+fn all_of<'w>(does: &'w str, formats: &BTreeSet<Format>) -> Ways<'w> {
     let others = || formats.iter().copied().filter(|format| *format != Format::W3c);
     let named: BTreeSet<_> = others().filter_map(Format::propagator).collect();
     let listed: Vec<_> = ["tracecontext", "baggage"].into_iter().chain(named).collect();
     let packages: BTreeSet<_> = others().filter_map(Format::package).collect();
-    let ways = Ways {
-        does: "set the same propagators on both sides",
+    Ways {
+        does,
         place: FixPlace::Propagators,
         python: composite(others()),
         environment: vec![format!("OTEL_PROPAGATORS={}", listed.join(",")).into()],
         installs: packages.into_iter().map(Into::into).collect(),
-    };
-    ways.by(&[(Side::Producer, producer), (Side::Worker, worker)])
+    }
 }
 
 /// Sets W3C, its baggage and further formats as the global propagator.

@@ -1,5 +1,6 @@
 use super::reading::{is_readable, unread_message};
-use crate::diagnosis::advice::carrier;
+use crate::diagnosis::advice::carrier::{self, Keyed};
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Encoding, Exception, Place, Protocol, Sighting, Station};
@@ -16,22 +17,23 @@ diagnosis! {
     /// bytearray, not dict`): a reader that takes a dict is right too.
     ///
     /// ## How to fix it
-    /// ```python
-    /// headers = {"trace_context": json.dumps(carrier)}   # once
-    /// ```
-    ///
-    /// or drop the wrapping: `headers=carrier`.
+    /// Encode the carrier once: `json.dumps(carrier)` for a reader that calls
+    /// `json.loads`. Or drop the wrapping, and have the task read flat headers.
     pub static CARRIER_ENCODING = {
         code: "TL205",
         slug: "carrier-encoding",
         station: Some(Station::Carry),
         severity: Error,
         summary: "the carrier is written in a way that its reader cannot parse",
+        fixes: || {
+            let carried = Keyed { key: "trace_context", is_json: true };
+            vec![carrier::under_key(carried, &Sides::default())]
+        },
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     // On protocol 1 another shape is no remedy, unless a task fails over this one.
     if message.protocol == Protocol::One && handoff.failure().is_none() {
@@ -55,7 +57,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .says(says)
         .quote(quote::sighting(message, sighting))
         .quote(handoff.result.filter(|_| handoff.failure().is_some()).map(quote::result))
-        .fix(carrier::ENCODED_ONCE)
+        .mend(carrier::encoded_once(sighting, &known.sides(handoff)))
         .into()
 }
 

@@ -1,7 +1,8 @@
-use crate::diagnosis::advice::carrier;
+use crate::diagnosis::advice::carrier::{self, Keyed};
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::Handoff;
-use crate::model::{Place, Severity, Sighting, Station};
+use crate::evidence::{Handoff, SpanRef};
+use crate::model::{Fix, Format, Place, Severity, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -15,8 +16,9 @@ diagnosis! {
     /// while it is not known which one it follows.
     ///
     /// ## How to fix it
-    /// One owner for propagation: either the instrumentor or the hand-made
-    /// header, either B3 or W3C.
+    /// One owner for propagation. The context that names the sender's span stays, as an
+    /// instrumentor writes it; the other goes. Where neither does, both go, and the
+    /// context of the span that publishes is written.
     ///
     /// ## What it is not
     /// One vendor's headers beside W3C, a nested context of another agent, or
@@ -27,13 +29,14 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Note,
         summary: "the message carries contexts of two different traces, and its reader could take either",
+        fixes: || carrier::one_owner(&[Format::B3], Some(Format::W3c), &Sides::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message() else { return Verdict::Clean };
-    if let Some(verdict) = followed_another(handoff) {
+    if let Some(verdict) = followed_another(handoff, known) {
         return verdict;
     }
     let mut readable = message.contexts.iter().filter(|found| is_flat_and_open(found));
@@ -48,7 +51,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .variant(format!("{}-and-{}", first.format.label(), other.format.label()))
         .quote(quote::sighting(message, first))
         .quote(quote::sighting(message, other))
-        .fix(carrier::ONE_OWNER);
+        .mend(one_owner(handoff, known, first, other));
     if handoff.consumer().is_some() {
         return Verdict::Clean;
     }
@@ -57,7 +60,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
 
 /// The worker is seen to have followed a context of the message, and it is of
 /// another trace than the producer's.
-fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
+fn followed_another(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Verdict> {
     let (message, producer, consumer) = (handoff.message()?, handoff.producer?, handoff.consumer()?);
     if consumer.trace.id == producer.trace.id {
         return None;
@@ -68,10 +71,12 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
         })
     };
     let followed = message.contexts.iter().find(is_followed)?;
-    let own = message
-        .contexts
-        .iter()
-        .find(|found| found.context().is_some_and(|context| context.span_id == producer.span.id));
+    let own = message.contexts.iter().find(|found| names(found, producer));
+    let fixes = match Keyed::of(followed) {
+        // Whoever reads a carrier by hand needs one there.
+        Some(keyed) => vec![carrier::under_key(keyed, &known.sides(handoff))],
+        None => carrier::one_owner(&[followed.format], own.map(|own| own.format), &known.sides(handoff)),
+    };
     Some(
         Occurrence::certain()
             .about(handoff)
@@ -81,7 +86,7 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
             .quote(own.map(|found| quote::sighting(message, found)))
             .quote(quote::sighting(message, followed))
             .quote(quote::span(consumer))
-            .fix(carrier::ONE_OWNER)
+            .mend(fixes)
             .into(),
     )
 }
@@ -89,4 +94,20 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
 /// Whether an OpenTelemetry reader of flat headers could take it.
 fn is_flat_and_open(sighting: &Sighting) -> bool {
     sighting.context().is_some() && sighting.place == Place::Header && !sighting.format.is_vendor()
+}
+
+/// Whether the context names a span.
+fn names(sighting: &Sighting, span: SpanRef<'_>) -> bool {
+    sighting.context().is_some_and(|context| context.span_id == span.span.id)
+}
+
+/// The context that names the sender's span stays, where one does.
+fn one_owner(handoff: &Handoff<'_>, known: &Known<'_>, one: &Sighting, other: &Sighting) -> Vec<Fix> {
+    let sides = known.sides(handoff);
+    let is_own = |found: &Sighting| handoff.producer.is_some_and(|producer| names(found, producer));
+    match (is_own(one), is_own(other)) {
+        (true, _) => carrier::one_owner(&[other.format], Some(one.format), &sides),
+        (_, true) => carrier::one_owner(&[one.format], Some(other.format), &sides),
+        _ => carrier::one_owner(&[one.format, other.format], None, &sides),
+    }
 }

@@ -1,9 +1,10 @@
 use super::reading::{began_anew, is_readable, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::carrier;
+use crate::diagnosis::known::{Reader, Sides};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Confidence, Format, Place, Station};
+use crate::model::{Confidence, Format, Place, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -17,9 +18,10 @@ diagnosis! {
     /// it is a prediction, and a note: a task may read its arguments.
     ///
     /// ## How to fix it
-    /// ```python
-    /// task.apply_async(args, headers=carrier)  # not kwargs={"trace_context": carrier}
-    /// ```
+    /// Write the context into the headers, where it is published. A task that takes
+    /// it up from its arguments has two contexts then: under an instrumentor its spans
+    /// belong below the run, which is current. Without one the task has to read the
+    /// headers.
     ///
     /// ## What it is not
     /// A run, or the first spans of the task where nothing makes one, that
@@ -30,6 +32,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the context travels in the task's arguments, where no instrumentor looks, and not in the headers",
+        fixes: || carrier::not_in_arguments(true, &Sides { reader: Reader::Instrumentor, ..Sides::default() }),
         check: Handoff(check),
     }
 }
@@ -41,9 +44,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(sighting) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };
-    let quoted = |found: Occurrence| {
-        found.about(handoff).quote(quote::sighting(message, sighting)).fix(carrier::NOT_IN_ARGUMENTS)
-    };
+    let fixes =
+        carrier::not_in_arguments(is_followed_inside(handoff, known, sighting), &known.sides(handoff));
+    let quoted =
+        |found: Occurrence| found.about(handoff).quote(quote::sighting(message, sighting)).mend(fixes);
     let Some(confidence) = began_anew(handoff) else {
         // A run that should have been seen by now has a diagnosis of its own.
         if is_run_missed(handoff, known) {
@@ -70,4 +74,16 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the ids may be there for the task's logs alone");
     }
     found.into()
+}
+
+/// Whether the task takes the context up from its arguments, inside of the run.
+fn is_followed_inside(handoff: &Handoff<'_>, known: &Known<'_>, sighting: &Sighting) -> bool {
+    let (Some(run), Some(context)) = (handoff.consumer(), sighting.context()) else { return false };
+    let Some(trace) = known.evidence.spans.trace(context.trace_id) else { return false };
+    trace.spans.iter().any(|span| {
+        span.parent == Some(context.span_id)
+            && span.process == run.span.process
+            && span.start >= run.span.start
+            && span.end <= run.span.end
+    })
 }

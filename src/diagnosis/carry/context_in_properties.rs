@@ -1,5 +1,6 @@
 use super::reading::{is_readable, unread_message};
 use crate::diagnosis::advice::carrier;
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
@@ -13,20 +14,20 @@ diagnosis! {
     /// `properties.traceparent`, and no context in the headers.
     ///
     /// ## How to fix it
-    /// ```python
-    /// task.apply_async(args, headers=carrier)  # not **carrier
-    /// ```
+    /// Write the context into `headers=`, not into `**carrier`: right before the
+    /// publish, or in each message that Celery publishes.
     pub static CONTEXT_IN_PROPERTIES = {
         code: "TL204",
         slug: "context-in-properties",
         station: Some(Station::Carry),
         severity: Error,
         summary: "the context lies in the message's properties, which no worker reads",
+        fixes: || carrier::flat(&Sides::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let misplaced =
         message.contexts.iter().find(|found| found.place == Place::Property && found.context().is_some());
@@ -36,6 +37,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     Occurrence::certain()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .fix(carrier::NOT_IN_PROPERTIES)
+        .mend(carrier::flat(&known.sides(handoff)))
         .into()
 }

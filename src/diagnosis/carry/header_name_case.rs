@@ -1,5 +1,6 @@
 use super::reading::{is_readable, unread_message};
 use crate::diagnosis::advice::carrier;
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
@@ -15,22 +16,20 @@ diagnosis! {
     /// name in lower case.
     ///
     /// ## How to fix it
-    /// ```python
-    /// headers = {name.lower(): value for name, value in headers.items()}
-    /// ```
-    ///
-    /// or `propagate.inject(headers)`, which writes lower case.
+    /// Let a propagator write it, which writes lower case: right before the publish,
+    /// or in each message that Celery publishes.
     pub static HEADER_NAME_CASE = {
         code: "TL202",
         slug: "header-name-case",
         station: Some(Station::Carry),
         severity: Error,
         summary: "the context lies under a header name in another case, and a Python dict is not case-insensitive",
+        fixes: || carrier::flat(&Sides::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let misnamed = message
         .contexts
@@ -45,6 +44,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             format!("{}.headers", quote::place(message)),
             format!("{}: {}", sighting.at.trim_start_matches("headers."), sighting.text),
         ))
-        .fix(carrier::NAMES_IN_LOWER_CASE)
+        .mend(carrier::flat(&known.sides(handoff)))
         .into()
 }

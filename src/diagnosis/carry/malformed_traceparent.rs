@@ -1,5 +1,6 @@
 use super::reading::{is_readable, unread_message};
 use crate::diagnosis::advice::{carrier, propagators};
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{FlawKind, Format, Place, Station, key};
@@ -18,11 +19,12 @@ diagnosis! {
     /// asks for `00-<32 hex>-<16 hex>-<2 hex>` in lower case.
     ///
     /// ## How to fix it
-    /// ```python
-    /// propagate.inject(headers)                # instead of an f-string
-    /// format(ctx.trace_id, "032x")             # where you must: lower case, padded
-    /// format(ctx.span_id, "016x")
-    /// ```
+    /// Let a propagator write it, right before the publish, where the headers are at
+    /// hand; or in each message that Celery publishes. It writes over a header of the
+    /// same name that the program has made. Who must put ids together by hand pads
+    /// them, in lower case: `format(trace_id, "032x")` and `format(span_id, "016x")`.
+    ///
+    /// Half an id comes from the propagator `ottrace`: it has to go on both sides.
     ///
     /// ## What it is not
     /// Flags `03` or `02` (W3C level 2), a version above `00`, or a null
@@ -33,12 +35,13 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the trace context is malformed: no conforming reader accepts it",
+        fixes: || carrier::flat(&Sides::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
-    if let Some(verdict) = cut_in_half(handoff) {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    if let Some(verdict) = cut_in_half(handoff, known) {
         return verdict;
     }
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
@@ -58,7 +61,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         Format::W3c => ("traceparent", kind.label().to_owned()),
         other => (other.label(), format!("{}-{}", other.label(), kind.label())),
     };
-    let mut found = Occurrence::certain()
+    Occurrence::certain()
         .about(handoff)
         .variant(variant)
         .says_with(
@@ -66,24 +69,21 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             [(key::HEADER, what), (key::FLAW, why(kind))],
         )
         .quote(quote::sighting(message, sighting))
-        .fix(carrier::NO_HEADER_BY_HAND);
-    if matches!(
-        kind,
-        FlawKind::UpperCase | FlawKind::DecimalIds | FlawKind::HexPrefix | FlawKind::WrongLength
-    ) {
-        found = found.fix(carrier::IDS_IN_HEXADECIMAL);
-    }
-    found.into()
+        .mend(carrier::well_formed(sighting, &known.sides(handoff)))
+        .into()
 }
 
 /// The run hangs below the producer's span in a trace that has only the low
 /// half of the producer's trace id: the OT trace propagator writes no more.
-fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
+fn cut_in_half(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Verdict> {
     let (producer, consumer) = (handoff.producer?, handoff.consumer()?);
     let (whole, half) = (producer.trace.id, consumer.trace.id);
     if consumer.span.parent != Some(producer.span.id) || whole == half || whole.low64() != half.low64() {
         return None;
     }
+    let sides = known.sides(handoff);
+    let others = handoff.message().into_iter().flat_map(|message| &message.contexts);
+    let others = others.map(|found| found.format).filter(|format| *format != Format::OtTrace).collect();
     let sighting = handoff.message().and_then(|message| {
         let carried = message
             .contexts
@@ -99,7 +99,7 @@ fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
             .quote(sighting)
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
-            .fix(propagators::WRITE_WHOLE_IDS)
+            .mend(propagators::same_on_both_sides(&others, &sides.producer, &sides.worker))
             .into(),
     )
 }

@@ -1,5 +1,6 @@
 use super::reading::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::carrier;
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Confidence, Place, Severity, Station};
@@ -16,15 +17,15 @@ diagnosis! {
     /// span is seen to begin a trace of its own.
     ///
     /// ## How to fix it
-    /// ```python
-    /// task.apply_async(args, headers=carrier)  # not headers={"headers": carrier}
-    /// ```
+    /// Write the context flat too: `headers=carrier`, not `headers={"headers": carrier}`.
+    /// A reader of nested headers still finds its own.
     pub static NESTED_CONTEXT_ONLY = {
         code: "TL207",
         slug: "nested-context-only",
         station: Some(Station::Carry),
         severity: Note,
         summary: "the context lies in headers.headers only, which the OpenTelemetry instrumentor does not read",
+        fixes: || carrier::flat(&Sides::default()),
         check: Handoff(check),
     }
 }
@@ -46,7 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::certain()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .fix(carrier::NOT_NESTED);
+        .mend(carrier::flat(&known.sides(handoff)));
     if let Some(confidence) = began_anew(handoff) {
         let found = Occurrence { confidence, ..found }.severity(Severity::Error);
         return found.quote(root_of(handoff).map(quote::span)).into();

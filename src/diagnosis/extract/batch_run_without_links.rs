@@ -18,7 +18,8 @@ diagnosis! {
     /// any of them, on the run or on the spans below it.
     ///
     /// ## How to fix it
-    /// Link the batch's span to each message's context:
+    /// Link the batch's span to each message's context. What the task calls its
+    /// messages only its author knows, so there is nothing to paste:
     ///
     /// ```python
     /// @app.task(base=Batches, flush_every=100)
@@ -36,6 +37,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Warning,
         summary: "one run took several messages and links to none of them",
+        fixes: extraction::link_the_batch,
         check: Handoff(check),
     }
 }
@@ -71,5 +73,8 @@ pub fn of_batch(run: SpanRef<'_>) -> Occurrence {
 }
 
 fn of_run(run: SpanRef<'_>) -> Occurrence {
-    Occurrence::likely().quote(quote::span(run)).service(run.span.service()).fix(extraction::LINK_THE_BATCH)
+    Occurrence::likely()
+        .quote(quote::span(run))
+        .service(run.span.service())
+        .mend(extraction::link_the_batch())
 }

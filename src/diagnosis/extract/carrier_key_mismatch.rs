@@ -1,9 +1,11 @@
 use super::orphan::{Orphan, orphan};
+use crate::diagnosis::advice::carrier::Keyed;
 use crate::diagnosis::advice::extraction;
+use crate::diagnosis::known::{Reader, Sides};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Encoding, Place, Station};
+use crate::model::{Place, Station};
 
 diagnosis! {
     /// ## What it means
@@ -17,31 +19,31 @@ diagnosis! {
     /// this is likely at most.
     ///
     /// ## How to fix it
-    /// One key on both sides; or none, which is what every reader understands:
-    ///
-    /// ```python
-    /// task.apply_async(args, headers=carrier)             # in the API
-    /// ctx = propagate.extract(self.request.headers or vars(self.request)) # in the worker
-    /// ```
+    /// One key on both sides: the task reads the one that the message has. Or none,
+    /// which is what every reader understands: flat headers.
     pub static CARRIER_KEY_MISMATCH = {
         code: "TL302",
         slug: "carrier-key-mismatch",
         station: Some(Station::Extract),
         severity: Error,
         summary: "the context lies under a key that the worker does not read",
+        fixes: || {
+            let carried = Keyed { key: "trace_context", is_json: true };
+            extraction::by_key(Some(carried), &Sides { reader: Reader::ByHand, ..Sides::default() })
+        },
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
     let carrier = message.contexts.iter().find_map(|found| match &found.place {
-        Place::Carrier(key) if found.context().is_some() => Some((found, key)),
+        Place::Carrier(_) if found.context().is_some() => Some(found),
         _ => None,
     });
-    let Some((sighting, key)) = carrier else { return Verdict::Clean };
+    let Some(sighting) = carrier else { return Verdict::Clean };
     Occurrence::likely()
         .about(handoff)
         .service(consumer.span.service())
@@ -50,6 +52,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
         .unless(slug::EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
-        .fix(extraction::by_key(key, sighting.encoding == Encoding::JsonText))
+        .mend(extraction::by_key(Keyed::of(sighting), &known.sides(handoff)))
         .into()
 }

@@ -1,5 +1,6 @@
 use super::orphan::{Orphan, orphan};
 use crate::diagnosis::advice::carrier;
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
@@ -15,24 +16,20 @@ diagnosis! {
     /// instrumentor's `run/…` span of this very task is a root.
     ///
     /// ## How to fix it
-    /// Drop one of the two ways. Flat, which the instrumentor reads:
-    ///
-    /// ```python
-    /// headers = {}
-    /// propagate.inject(headers)
-    /// task.apply_async(args, headers=headers)
-    /// ```
+    /// Write the context flat, which the instrumentor reads: right before the publish,
+    /// or in each message that Celery publishes.
     pub static CARRIER_SHAPE_MISMATCH = {
         code: "TL303",
         slug: "carrier-shape-mismatch",
         station: Some(Station::Extract),
         severity: Error,
         summary: "the context lies in a carrier of the application's own, and the worker's instrumentor reads flat headers only",
+        fixes: || carrier::flat(&Sides::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(message), Some(Orphan::Instrumented(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
@@ -53,6 +50,6 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::sighting(message, sighting))
         .quote(quote::span(consumer))
-        .fix(carrier::FLAT)
+        .mend(carrier::flat(&known.sides(handoff)))
         .into()
 }

@@ -1,4 +1,5 @@
 use crate::diagnosis::advice::extraction;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{Map, ParentOrigin, SpanId, SpanKind, Station};
@@ -15,13 +16,9 @@ diagnosis! {
     /// span that is the run's parent too, and came in from outside.
     ///
     /// ## How to fix it
-    /// Take the second one out: a `task_prerun` hook that calls
-    /// `context.attach(propagate.extract(…))`, or a `context=` in the task. Under
-    /// the instrumentor the run's span is current already:
-    ///
-    /// ```python
-    /// with tracer.start_as_current_span("charge"):   # no context=, no attach()
-    /// ```
+    /// Take the second one out: a `context=` in the task, or a `task_prerun` hook that
+    /// calls `context.attach(propagate.extract(…))`. Under the instrumentor the run's
+    /// span is current already.
     ///
     /// ## What it is not
     /// A second CONSUMER span for the run (`duplicate-consumer-spans`).
@@ -31,6 +28,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Warning,
         summary: "the message's context is taken up a second time inside the run: what the task does hangs beside the run instead of below it",
+        fixes: || extraction::attach_once("charge", &Setting::default()),
         check: Trace(check),
     }
 }
@@ -74,7 +72,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .service(run.service())
             .quote(quote::span(SpanRef { trace, span: run }))
             .quote(quote::span(SpanRef { trace, span: first }))
-            .fix(extraction::ATTACH_ONCE);
+            .mend(extraction::attach_once(&first.name, &Setting::of(&first.process)));
         occurrence.tasks.extend(run.detail().task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(run.task_id().map(str::to_owned));
         found(occurrence);

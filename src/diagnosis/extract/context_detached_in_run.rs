@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::extraction;
-use crate::diagnosis::known::{InsideRuns, is_even};
+use crate::diagnosis::known::{InsideRuns, Setting, is_even};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Confidence, Station};
 
@@ -20,23 +20,16 @@ diagnosis! {
     /// processes apart and a task was run whose run was not seen: it may be of that.
     ///
     /// ## How to fix it
-    /// Leave `context=` out: the run's span is current already.
-    ///
-    /// ```python
-    /// with tracer.start_as_current_span("resize"):    # no context=
-    /// ```
-    ///
-    /// and carry the context over into a thread:
-    ///
-    /// ```python
-    /// executor.submit(contextvars.copy_context().run, resize, image)
-    /// ```
+    /// Leave `context=` out: the run's span is current already. Into threads and
+    /// executors an instrumentor carries the context; by hand,
+    /// `executor.submit(contextvars.copy_context().run, resize, image)` does.
     pub static CONTEXT_DETACHED_IN_RUN = {
         code: "TL310",
         slug: "context-detached-in-run",
         station: Some(Station::Extract),
         severity: Warning,
         summary: "work inside the run begins traces of its own: a span is started from an empty context, or in a thread that did not inherit the run's",
+        fixes: || extraction::keep_the_current_context("resize", false, &Setting::default()),
         check: Population(check),
     }
 }
@@ -68,7 +61,11 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 format!("roots {} of {}", first.span.name, first.span.service()),
                 format!("{} of {} runs have one, none lies outside of a run", group.in_runs, group.of_runs),
             ))
-            .fix(extraction::KEEP_THE_CURRENT_CONTEXT);
+            .mend(extraction::keep_the_current_context(
+                &first.span.name,
+                is_at_a_time(group),
+                &Setting::of(&first.span.process),
+            ));
         occurrence.tasks.extend(group.run.span.detail().task.as_deref().map(str::to_owned));
         found(occurrence);
     }
@@ -93,4 +90,9 @@ fn is_by_chance(group: &InsideRuns<'_>) -> bool {
 fn is_a_heartbeat(group: &InsideRuns<'_>) -> bool {
     let mut starts: Vec<_> = group.roots.iter().map(|root| root.span.start).collect();
     group.roots.len() > group.in_runs && is_even(&mut starts)
+}
+
+/// Whether two of them were open at one time, as in threads. They are sorted by start.
+fn is_at_a_time(group: &InsideRuns<'_>) -> bool {
+    group.roots.windows(2).any(|two| two[1].span.start < two[0].span.end)
 }

@@ -1,7 +1,8 @@
 use crate::diagnosis::advice::extraction;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef, StoredSpan};
-use crate::model::{Place, Quote, SpanKind, Station};
+use crate::model::{Fix, Place, Quote, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -25,19 +26,15 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Warning,
         summary: "two consumer spans are made for one run of the task: the instrumentor's and one by hand",
+        fixes: || vec![extraction::nest_in_the_run("process_order", &Setting::default())],
         check: Handoff(check),
     }
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run()) {
-        let Some(twin) = twin_of(*run, handoff, known) else { return Verdict::Clean };
-        return Occurrence::certain()
-            .about(handoff)
-            .quote(quote::span(*run))
-            .quote(twin)
-            .fix(extraction::ONE_CONSUMER_SPAN)
-            .into();
+        let Some((twin, fix)) = twin_of(*run, handoff, known) else { return Verdict::Clean };
+        return Occurrence::certain().about(handoff).quote(quote::span(*run)).quote(twin).mend([fix]).into();
     }
     predict(handoff)
 }
@@ -45,7 +42,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 /// A hand-made consumer of the same process that overlaps the run, and neither
 /// hangs under it nor above it. Below another parent it must lie within the run;
 /// beside it, it may begin first, as one that is made in `task_prerun` does.
-fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Quote> {
+fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<(Quote, Fix)> {
     let is_twin = |other: &SpanRef<'_>| {
         let is_within = other.span.start >= run.span.start && other.span.end <= run.span.end;
         let is_beside = other.trace.id == run.trace.id
@@ -60,10 +57,14 @@ fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option
             && !is_inside_a_run(*other)
             && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
     };
-    let in_trace = known.hand_made_consumers(run.trace.id).into_iter().find(is_twin).map(quote::span);
-    let of_handoff = || handoff.consumers.iter().copied().find(is_twin).map(quote::span);
+    let told = |twin: SpanRef<'_>| {
+        let setting = Setting::of(&twin.span.process);
+        (quote::span(twin), extraction::nest_in_the_run(&twin.span.name, &setting))
+    };
+    let in_trace = known.hand_made_consumers(run.trace.id).into_iter().find(is_twin).map(told);
+    let of_handoff = || handoff.consumers.iter().copied().find(is_twin).map(told);
     let roots = || known.orphans_within(handoff.task, run.span.start, run.span.end);
-    in_trace.or_else(of_handoff).or_else(|| roots().iter().copied().find(is_twin).map(quote::span))
+    in_trace.or_else(of_handoff).or_else(|| roots().iter().copied().find(is_twin).map(told))
 }
 
 /// Whether a hand-made span hangs in an instrumentor's run, this one or that of
@@ -103,6 +104,6 @@ fn predict(handoff: &Handoff<'_>) -> Verdict {
         .quote(quote::sighting(message, flat))
         .quote(quote::sighting(message, carried))
         .needs("the worker's spans, to see whether it makes two")
-        .fix(extraction::ONE_CONSUMER_SPAN)
+        .mend([extraction::nest_in_the_run(handoff.task, &Setting::default())])
         .into()
 }

@@ -1,5 +1,6 @@
 use super::orphan::{Orphan, orphan};
 use crate::diagnosis::advice::extraction;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -19,17 +20,16 @@ diagnosis! {
     /// `headers["trace_context"]`.
     ///
     /// ## How to fix it
-    /// ```python
-    /// # before Celery 5.3 `headers` is None, and they lie in the request itself
-    /// ctx = propagate.extract(self.request.headers or vars(self.request))
-    /// with tracer.start_as_current_span(name, context=ctx, kind=SpanKind.CONSUMER):
-    /// ```
+    /// Read the headers of the message, and open the task's span in what was read:
+    /// `context=ctx`. Before Celery 5.3 `headers` is `None`, and they lie in the
+    /// request itself.
     pub static EXTRACT_RESULT_IGNORED = {
         code: "TL304",
         slug: "extract-result-ignored",
         station: Some(Station::Extract),
         severity: Error,
         summary: "the message carries a standard context, and the worker's hand-made span does not continue it",
+        fixes: || extraction::use_what_was_read("process_order", &Setting::default()),
         check: Handoff(check),
     }
 }
@@ -51,6 +51,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
         .unless(slug::CARRIER_KEY_MISMATCH, "it may read a header of another name")
-        .fix(extraction::USE_WHAT_WAS_READ)
+        .mend(extraction::use_what_was_read(&consumer.span.name, &Setting::of(&consumer.span.process)))
         .into()
 }

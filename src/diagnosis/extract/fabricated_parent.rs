@@ -1,8 +1,9 @@
-use crate::diagnosis::advice::extraction;
+use crate::diagnosis::advice::{extraction, propagators};
+use crate::diagnosis::known::{MadeUp, Setting};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{SpanRef, Trace};
-use crate::model::{Quote, Station};
+use crate::evidence::{SpanRef, StoredSpan, Trace};
+use crate::model::{Fix, Quote, Station};
 
 diagnosis! {
     /// ## What it means
@@ -18,12 +19,10 @@ diagnosis! {
     /// that follows the PRODUCER span, above which nothing is missing.
     ///
     /// ## How to fix it
-    /// Let the propagator make the context out of what the message carries:
-    ///
-    /// ```python
-    /// ctx = propagate.extract(self.request.headers or vars(self.request))
-    /// with tracer.start_as_current_span(name, context=ctx):
-    /// ```
+    /// Let the propagator make the context out of what the message carries. Inside of
+    /// an instrumentor's run that was done: a span belongs below the run, which is
+    /// current. Where it is the instrumentor's own run that hangs below a made-up span,
+    /// a propagator of the program's makes it: set those of OpenTelemetry.
     ///
     /// Where only ids travel, both have to: `SpanContext(trace_id, span_id, …)`
     /// with the span id of the sender.
@@ -37,6 +36,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "the worker's parent is in no message and was never exported, though the span that the message names was: the worker makes up a span id",
+        fixes: || extraction::no_parent_of_its_own(false, &Setting::default()),
         check: Trace(check),
     }
 }
@@ -59,9 +59,27 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 slug::PARENT_NOT_EXPORTED,
                 "a context may have come another way, from a process that sends no spans",
             )
-            .fix(extraction::OF_THE_MESSAGE);
+            .mend(fixes(trace, made_up));
         occurrence.tasks.extend(made_up.task().map(str::to_owned));
         occurrence.handoffs.insert(made_up.task_id.to_owned());
         found(occurrence);
     }
+}
+
+/// By whoever opened the span: the instrumentor by a propagator, the task inside of
+/// its run, or the task that is a run by itself.
+fn fixes(trace: &Trace, made_up: &MadeUp<'_>) -> Vec<Fix> {
+    let child = made_up.child;
+    let worker = Setting::of(&child.process);
+    if child.is_instrumented_run() {
+        let format = made_up.sighting().map(|(_, sighting)| sighting.format);
+        return propagators::in_the_worker(&format.into_iter().collect(), &worker);
+    }
+    let is_around = |run: &StoredSpan| {
+        run.is_instrumented_run()
+            && run.process == child.process
+            && run.start <= child.start
+            && run.end >= child.end
+    };
+    extraction::no_parent_of_its_own(trace.spans.iter().any(is_around), &worker)
 }

@@ -1,4 +1,6 @@
+use crate::diagnosis::advice::carrier::Keyed;
 use crate::diagnosis::advice::extraction;
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -19,22 +21,21 @@ diagnosis! {
     /// over something else.
     ///
     /// ## How to fix it
-    /// ```python
-    /// headers = self.request.headers or vars(self.request)   # the latter before Celery 5.3
-    /// ```
-    ///
-    /// and hand a context over in the first place.
+    /// Hand a context over in the first place, and read headers so that none are no
+    /// crash: `self.request.headers or vars(self.request)`, the latter before Celery
+    /// 5.3. What is parsed as JSON has to be written as JSON text, once.
     pub static WORKER_CRASHED_READING_CONTEXT = {
         code: "TL307",
         slug: "worker-crashed-reading-context",
         station: Some(Station::Extract),
         severity: Error,
         summary: "the task failed while it read the trace context, before it did any work",
+        fixes: || extraction::headers_may_be_none(&Sides::default()),
         check: Handoff(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
         return Verdict::Clean;
     };
@@ -65,10 +66,12 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             .variant("headers-none")
             .says("the task failed on self.request.headers, which is None where no custom header was sent")
             .quote(handoff.message().map(quote::no_context))
-            .fix(extraction::HEADERS_MAY_BE_NONE)
+            .mend(extraction::headers_may_be_none(&known.sides(handoff)))
             .into();
     }
-    found.variant("unreadable").fix(extraction::READ_WHAT_IS_WRITTEN).into()
+    let carried = handoff.message().and_then(|message| message.contexts.iter().find_map(Keyed::of));
+    let fixes = extraction::write_what_is_parsed(carried, &known.sides(handoff));
+    found.variant("unreadable").mend(fixes).into()
 }
 
 fn is_parse_failure(failure: &Exception) -> bool {

@@ -36,7 +36,7 @@ use orphans::{Orphans, by_start};
 pub use paired::publishing_traces;
 pub use runs::InsideRuns;
 use schedule::Schedules;
-pub use setting::Setting;
+pub use setting::{Reader, Setting, Sides};
 pub use silence::SILENCE;
 use strays::Strays;
 pub use ticks::is_even;

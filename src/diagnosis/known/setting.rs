@@ -2,7 +2,7 @@
 //! itself shows it: a fix must go where the setting is made.
 
 use super::Known;
-use crate::evidence::{Handoff, Process, Service};
+use crate::evidence::{Handoff, Process, Service, SpanRef};
 use crate::model::{Language, Message, Side};
 
 /// How a process is set up, as far as it was seen.
@@ -16,6 +16,37 @@ pub struct Setting {
     pub distribution: Option<Box<str>>,
     /// `telemetry.sdk.version`.
     pub sdk_version: Option<Box<str>>,
+}
+
+/// Both sides of a hand-off, as far as they show how they are set up.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Sides {
+    pub producer: Setting,
+    pub worker: Setting,
+    pub reader: Reader,
+    /// Whether Celery's own code published the message, so that its signals come.
+    pub is_celery: bool,
+}
+
+/// Who takes the context up in the worker, as far as a span of it shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reader {
+    /// Of flat headers.
+    Instrumentor,
+    /// The task, or the worker's hooks: of what, only their author knows.
+    ByHand,
+    #[default]
+    Unseen,
+}
+
+impl Reader {
+    pub fn of(run: Option<SpanRef<'_>>) -> Self {
+        match run {
+            Some(run) if run.span.is_instrumented_run() => Self::Instrumentor,
+            Some(_) => Self::ByHand,
+            None => Self::Unseen,
+        }
+    }
 }
 
 /// The language of a process.
@@ -162,5 +193,16 @@ impl Known<'_> {
             _ => &[Side::Producer, Side::Worker],
         };
         sides.iter().map(|side| (*side, Setting::default())).collect()
+    }
+
+    /// Both sides. A hand-made root that may be the run stands for it.
+    pub fn sides(&self, handoff: &Handoff<'_>) -> Sides {
+        let run = handoff.consumer().or_else(|| handoff.lookalikes.first().copied());
+        Sides {
+            producer: self.producer_setting(handoff),
+            worker: run.map(|run| Setting::of(&run.span.process)).unwrap_or_default(),
+            reader: Reader::of(run),
+            is_celery: handoff.message().is_none_or(|message| !message.hand_made),
+        }
     }
 }
