@@ -1,5 +1,6 @@
 //! Where in the message the context lies, and in which form: where it is published.
 
+use super::injection::{Shape, by_signal};
 use super::{extraction, plain};
 use crate::diagnosis::known::{Reader, Sides};
 use crate::model::{Encoding, Fix, FixPlace, Format, Language, Place, Side, Sighting, Text};
@@ -65,7 +66,7 @@ pub fn flat(sides: &Sides) -> Vec<Fix> {
         Some(Language::Python) => {
             let at_publish = fix.python(Side::Producer, FixPlace::Publish, INJECT);
             let by_signal = Fix::new("write the context flat into each message that Celery publishes")
-                .python(Side::Producer, FixPlace::BeforeApp, BY_SIGNAL);
+                .python(Side::Producer, FixPlace::BeforeApp, by_signal(&Shape::Flat));
             std::iter::once(at_publish).chain(sides.is_celery.then_some(by_signal)).map(read).collect()
         }
         Some(Language::JavaScript) => {
@@ -149,18 +150,6 @@ const fn headers_of(format: Format) -> &'static [&'static str] {
 
 const INJECT: [&str; 3] =
     ["from opentelemetry.propagate import inject as write_context", "", "write_context(headers)"];
-
-/// What Celery publishes by itself is told of before it is sent, with the headers of
-/// the call in it. An instrumentor that is there writes the same headers.
-const BY_SIGNAL: [&str; 7] = [
-    "from celery.signals import before_task_publish",
-    "from opentelemetry import propagate",
-    "",
-    "",
-    "@before_task_publish.connect(weak=False)",
-    "def inject_context(headers=None, **_):",
-    "    propagate.inject(headers)",
-];
 
 /// Adds JavaScript that writes the context of the active span in W3C's format, which
 /// needs no propagator that the program has registered. A block keeps its names apart.
