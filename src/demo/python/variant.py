@@ -148,15 +148,16 @@ def splice(before, change, own):
     new_lines, statements = read(change)
     places = {}
     for statement in known:
-        places.setdefault(statement.name, []).append(statement)
+        if statement.name:
+            places.setdefault(statement.name, []).append(statement)
     edits, removed = [], set()
     begin, pending, replaced = 0, None, None
     for statement in statements:
-        is_new = not is_import(statement.node) and not isinstance(statement.node, ast.Delete)
-        if is_new and statement.name not in places:
+        is_code = not is_import(statement.node) and not isinstance(statement.node, ast.Delete)
+        if is_code and statement.name not in places:
             pending = statement
             continue
-        if is_new:
+        if is_code:
             replaced = new_lines[begin : statement.last]
             edits.append((only(places, statement.name), replaced))
         elif pending:
@@ -268,7 +269,7 @@ def main():
         raise SystemExit(f"faults.json has no entry {slug!r}")
     try:
         write(entry, known, out)
-    except Refused as reason:
+    except (Refused, FileExistsError) as reason:
         raise SystemExit(str(reason)) from None
 
 
