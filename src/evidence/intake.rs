@@ -1,6 +1,7 @@
 //! Where spans come in: each request's spans, with the process that sent them.
 
 use super::Evidence;
+use super::instrumentors::Instrumentor;
 use super::process::Sender;
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
@@ -30,7 +31,12 @@ impl Sink for Intake<'_> {
         self.sender = Some(self.evidence.sender(resource));
     }
 
-    fn scope(&mut self, _: &Scope<'_>) {}
+    fn scope(&mut self, scope: &Scope<'_>) {
+        if let Some(found) = Instrumentor::of(scope) {
+            let sender = self.sender.get_or_insert_with(|| self.evidence.sender(&Resource::default()));
+            self.evidence.processes.has_instrumentor(sender, found);
+        }
+    }
 
     fn span(&mut self, span: &Span<'_>) {
         let sender = self.sender.get_or_insert_with(|| self.evidence.sender(&Resource::default()));

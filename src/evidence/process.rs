@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::age::Moment;
+use super::instrumentors::{Instrumentor, Library};
 use crate::model::{Map, ParentOrigin, Resource, Span, SpanKind, Timestamp};
 
 /// One sending process: what its resource says of it.
@@ -90,6 +91,8 @@ pub struct Activity {
     pub heard: Moment,
     /// When requests were open, by start: the latest [`Activity::INTERVALS`].
     requests: Vec<(Timestamp, Timestamp)>,
+    /// The instrumentors that sent spans of it, one for each library.
+    instrumentors: Vec<Instrumentor>,
     /// Services that this one calls, by `peer.service` or address.
     pub peers: BTreeSet<Box<str>>,
 }
@@ -143,6 +146,11 @@ impl Activity {
                 Some(self.first_work_root.map_or(span.start, |first| first.min(span.start)));
             self.last_work_root = self.last_work_root.max(span.start);
         }
+    }
+
+    /// The instrumentor of a library, where it sent a span.
+    pub fn instrumentor(&self, library: Library) -> Option<Instrumentor> {
+        self.instrumentors.iter().find(|found| found.library == library).copied()
     }
 
     /// Whether a request was open at `time`, as far as requests are remembered.
@@ -297,6 +305,17 @@ impl Processes {
         let intervals = self.intervals();
         if let Some((_, activity)) = sender.number.and_then(|number| self.known.get_mut(number)) {
             activity.saw(span, now, intervals);
+        }
+    }
+
+    /// Takes that an instrumentor is at work in the sender.
+    pub fn has_instrumentor(&mut self, sender: &Sender, found: Instrumentor) {
+        let known = sender.number.and_then(|number| self.known.get_mut(number));
+        let Some((_, activity)) = known else { return };
+        match activity.instrumentors.iter_mut().find(|known| known.library == found.library) {
+            // Processes that cannot be told apart may differ: the oldest speaks.
+            Some(known) => known.release = known.release.min(found.release),
+            None => activity.instrumentors.push(found),
         }
     }
 

@@ -1,6 +1,6 @@
 //! How the code that publishes hands its context over.
 
-use super::{plain, setup};
+use super::{plain, request, setup};
 use crate::diagnosis::known::Setting;
 use crate::model::{EmptyCarrier, Encoding, Fix, FixPlace, Language, Place, Side, Sighting, Text};
 
@@ -97,34 +97,8 @@ pub fn each_message() -> Fix {
 /// Mends TL103: where the application publishes, and in whatever thread.
 pub fn while_a_span_is_current(shape: &Shape, setting: &Setting, is_hand_made: bool) -> Fix {
     let fix = Fix::new("fill the carrier with the context of the request");
-    let fix = if setting.language.code() == Some(Language::Python) { threads(fix) } else { fix };
+    let fix = if setting.language.code() == Some(Language::Python) { request::threads(fix) } else { fix };
     at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)
-}
-
-/// Mends TL104 where a thread or an executor publishes.
-pub fn into_threads() -> Fix {
-    threads(Fix::new("carry the context into threads and executors"))
-}
-
-/// Mends TL104 where what publishes was there before the request.
-pub fn beside_the_work() -> Fix {
-    Fix::new("carry the context beside the work, to a listener or a loop that publishes for the request")
-        .by_hand(
-            Side::Producer,
-            "put context.get_current() of opentelemetry beside the work while the request's span is current, and call context.attach() with it before the task is published, context.detach() after it",
-        )
-}
-
-fn threads(fix: Fix) -> Fix {
-    let lines = [
-        "from opentelemetry.instrumentation.threading import (",
-        "    ThreadingInstrumentor,",
-        ")",
-        "",
-        "ThreadingInstrumentor().instrument()",
-    ];
-    fix.python(Side::Producer, FixPlace::BeforeApp, lines)
-        .installing(["opentelemetry-instrumentation-threading"])
 }
 
 /// Mends TL106: where the task is retried, and by Celery itself.

@@ -22,6 +22,7 @@ pub mod identity;
 pub mod injection;
 pub mod instrumentation;
 pub mod propagators;
+pub mod request;
 pub mod sampling;
 pub mod setup;
 pub mod tracelink;

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use crate::diagnosis::advice::injection;
-use crate::diagnosis::known::{Beside, Side};
+use crate::diagnosis::advice::distinct;
+use crate::diagnosis::advice::request::{When, context_lost};
+use crate::diagnosis::known::{Beside, Setting, Side};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::{Activity, Handoff, SpanRef};
+use crate::evidence::{Activity, Handoff, Library, SpanRef};
 use crate::model::{Station, Timestamp};
 
 diagnosis! {
@@ -30,16 +31,22 @@ diagnosis! {
     /// publishes.
     ///
     /// ## How to fix it
-    /// Carry the context over. An instrumentor carries it into the threads and the
+    /// Carry the context over, by where the task is published. An instrumentor carries it into the threads and the
     /// executors that a request starts; `asyncio.to_thread` does so by itself. What was
-    /// there before the request needs it handed over beside the work.
+    /// there before the request needs it handed over beside the work. A middleware lies
+    /// inside the request's span where the application is instrumented last; and a
+    /// streamed response takes the context along in its generator.
     pub static CONTEXT_LOST_BEFORE_PUBLISH = {
         code: "TL104",
         slug: "context-lost-before-publish",
         station: Some(Station::Inject),
         severity: Error,
         summary: "the task was published outside the request's context, though inside the request's time: a thread, greenlet or executor did not inherit it",
-        fixes: || vec![injection::into_threads(), injection::beside_the_work()],
+        fixes: || {
+            let fixes = |when, server| context_lost(when, Some(server), &Setting::default());
+            let flask = fixes(When::RightAfter, Library::Flask);
+            distinct(flask.into_iter().chain(fixes(When::Before, Library::Asgi)))
+        },
         check: Handoff(check),
     }
 }
@@ -64,7 +71,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let start = producer.span.start;
     if let Some(beside) = known.beside_requests(producer.key()) {
-        return outside(producer, beside).about(handoff).into();
+        let when = when(beside);
+        let found = outside(producer, beside).about(handoff);
+        return found.mend(context_lost(when, server(activity), &Setting::of(&producer.span.process))).into();
     }
     if !activity.has_open_request(start)
         || known.falls_into_requests_by_chance(handoff.task, &producer.span.process)
@@ -79,6 +88,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         let says = "as many as this task has roots published nothing, and one root began in each";
         quote::fact(format!("SERVER spans of {}", producer.span.service()), says)
     });
+    let is_answering = known.had_begun_to_answer(&producer.span.process, start);
+    let within = if is_answering { When::WhileAnswering } else { When::Within };
     Occurrence::likely()
         .about(handoff)
         .quote(quote::span(producer))
@@ -90,7 +101,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .needs(
             "a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name",
         )
-        .mend([injection::into_threads(), injection::beside_the_work()])
+        .mend(context_lost(within, server(activity), &Setting::of(&producer.span.process)))
         .into()
 }
 
@@ -114,7 +125,23 @@ fn outside(producer: SpanRef<'_>, beside: Beside<'_>) -> Occurrence {
         .says("the task was published just outside the request's span, and so outside its context: a streaming response, a middleware outside the instrumentation, a listener, or a thread that goes on")
         .quote(quote::span(producer))
         .quote(quote::fact(format!("SERVER spans of {}", producer.span.service()), paired))
-        .mend([injection::into_threads(), injection::beside_the_work()])
+}
+
+/// What runs on in the thread of the request publishes this soon after its end.
+const SOON: Duration = Duration::from_millis(100);
+
+fn when(beside: Beside<'_>) -> When {
+    match beside.side {
+        Side::Before => When::Before,
+        Side::After if beside.within <= SOON => When::RightAfter,
+        Side::After => When::After,
+    }
+}
+
+/// What instruments the requests of the process: a framework before what it stands on.
+fn server(activity: &Activity) -> Option<Library> {
+    let libraries = [Library::Flask, Library::Django, Library::Wsgi, Library::Asgi];
+    libraries.into_iter().find(|library| activity.instrumentor(*library).is_some())
 }
 
 /// Whether roots published by a scheduler inside the process would look the

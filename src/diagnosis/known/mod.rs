@@ -1,5 +1,6 @@
 //! Evidence, with the populations that diagnoses compare a hand-off against.
 
+mod answers;
 mod beside;
 mod chance;
 mod filed;
@@ -26,6 +27,7 @@ use crate::evidence::{
 };
 use crate::model::{Format, Map, ParentOrigin, Set, TaskStatus, Timestamp, TraceId};
 
+use answers::Answers;
 pub use beside::{Beside, Side};
 use filed::Filed;
 use flow::Flow;
@@ -59,6 +61,7 @@ pub struct Known<'e> {
     strays: OnceCell<Strays<'e>>,
     bare_pushes: OnceCell<Vec<SpanRef<'e>>>,
     flow: OnceCell<Flow<'e>>,
+    answers: OnceCell<Answers<'e>>,
     by_chance: OnceCell<Set<(&'e str, &'e Process)>>,
     beside: OnceCell<Map<SpanKey, Beside<'e>>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
@@ -90,6 +93,7 @@ impl<'e> Known<'e> {
             strays: OnceCell::new(),
             bare_pushes: OnceCell::new(),
             flow: OnceCell::new(),
+            answers: OnceCell::new(),
             by_chance: OnceCell::new(),
             beside: OnceCell::new(),
             rootless: OnceCell::new(),
@@ -358,6 +362,11 @@ impl<'e> Known<'e> {
     /// requests too, and no more inside of them than chance would put there.
     pub fn falls_into_requests_by_chance(&self, task: &str, process: &Process) -> bool {
         self.by_chance.get_or_init(|| chance::by_chance(self.evidence)).contains(&(task, process))
+    }
+
+    /// Whether each request that was open at `time` had begun to answer, and one was.
+    pub fn had_begun_to_answer(&self, process: &Process, time: Timestamp) -> bool {
+        self.answers.get_or_init(|| Answers::of(self.evidence)).had_begun(process, time)
     }
 
     /// The requests beside which a PRODUCER root lies, as all others of its task do.

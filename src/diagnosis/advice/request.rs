@@ -1,0 +1,133 @@
+//! What publishes beside its request, or outside of it: how it comes by the
+//! request's context. Which of these it is, the times of the spans tell in part, and
+//! each fix says what it is for.
+
+use crate::diagnosis::known::Setting;
+use crate::evidence::Library;
+use crate::model::{Fix, FixPlace, Language, Side};
+
+/// When a task was published, beside the request's span.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// Before it began.
+    Before,
+    /// While it was open, and no answer had begun that was seen.
+    Within,
+    /// While it was open, and the answer had begun.
+    WhileAnswering,
+    /// Right after it had ended, as what ran in its thread does.
+    RightAfter,
+    /// Later than that.
+    After,
+}
+
+/// Mends TL104, by when the task was published and by what instruments the requests.
+pub fn context_lost(when: When, server: Option<Library>, setting: &Setting) -> Vec<Fix> {
+    if setting.language.code() != Some(Language::Python) {
+        return vec![beside_the_work()];
+    }
+    let outermost = outermost(server);
+    let streamed = streamed(server);
+    let middle = outermost.into_iter();
+    match when {
+        When::Before => middle.chain([beside_the_work()]).collect(),
+        When::WhileAnswering => middle.chain([into_threads(), beside_the_work()]).collect(),
+        When::RightAfter => {
+            streamed.into_iter().chain(middle).chain([into_threads(), beside_the_work()]).collect()
+        }
+        When::After => {
+            [into_threads()].into_iter().chain(streamed).chain([beside_the_work()]).chain(middle).collect()
+        }
+        When::Within => [into_threads(), beside_the_work()].into_iter().chain(middle).collect(),
+    }
+}
+
+/// The instrumentor carries the context into each thread and executor that starts.
+pub fn into_threads() -> Fix {
+    threads(Fix::new("carry the context into threads and executors"))
+}
+
+/// Adds that instrumentor.
+pub fn threads(fix: Fix) -> Fix {
+    let lines = [
+        "from opentelemetry.instrumentation.threading import (",
+        "    ThreadingInstrumentor,",
+        ")",
+        "",
+        "ThreadingInstrumentor().instrument()",
+    ];
+    fix.python(Side::Producer, FixPlace::BeforeApp, lines)
+        .installing(["opentelemetry-instrumentation-threading"])
+        .needing("OpenTelemetry is of release 0.46b0 or later, which brought this instrumentor")
+}
+
+/// Where what publishes was there before the request: it inherits nothing from it.
+fn beside_the_work() -> Fix {
+    Fix::new("hand the context over beside the work, to a listener or a loop that was there before").by_hand(
+        Side::Producer,
+        "put the current context beside the work while the request's span is current, attach it before the task is published, and detach it after that",
+    )
+}
+
+/// Where a middleware publishes: the span of the request is to lie around it.
+fn outermost(server: Option<Library>) -> Option<Fix> {
+    const TITLE: &str = "let the request's span lie around a middleware that publishes";
+    const LAST: &str = "or instrument the application below its last middleware, in place of this";
+    let fix = Fix::new(TITLE);
+    let (module, package, last) = match server? {
+        Library::Asgi => {
+            ("asgi", "opentelemetry-instrumentation-asgi", "app.add_middleware(OpenTelemetryMiddleware)")
+        }
+        Library::Flask | Library::Wsgi => (
+            "wsgi",
+            "opentelemetry-instrumentation-wsgi",
+            "app.wsgi_app = OpenTelemetryMiddleware(app.wsgi_app)",
+        ),
+        Library::Django => {
+            return Some(fix.by_hand(
+                Side::Producer,
+                "name opentelemetry.instrumentation.django.middleware.otel_middleware._DjangoMiddleware first in MIDDLEWARE, or move what publishes below it",
+            ));
+        }
+        Library::Celery => return None,
+    };
+    let import = format!("from opentelemetry.instrumentation.{module} import (");
+    let lines = [import, "    OpenTelemetryMiddleware,".into(), ")".into(), String::new(), last.into()];
+    Some(fix.python(Side::Producer, FixPlace::AfterApp, lines).installing([package]).needing(LAST))
+}
+
+/// Where a response is streamed: its generator runs when the request's span is over.
+/// `stream_with_context` brings Flask's own context there, and not this one.
+fn streamed(server: Option<Library>) -> Option<Fix> {
+    let fix = Fix::new("attach the request's context in the generator of a streamed response");
+    match server? {
+        Library::Flask => Some(fix.python(
+            Side::Producer,
+            FixPlace::AfterApp,
+            [
+                "from opentelemetry import context",
+                "",
+                "",
+                "@app.after_request",
+                "def keep_context(response):",
+                "    if response.is_streamed:",
+                "        ctx = context.get_current()",
+                "        response.response = in_context(ctx, response.response)",
+                "    return response",
+                "",
+                "",
+                "def in_context(ctx, chunks):",
+                "    token = context.attach(ctx)",
+                "    try:",
+                "        yield from chunks",
+                "    finally:",
+                "        context.detach(token)",
+            ],
+        )),
+        Library::Wsgi | Library::Django => Some(fix.by_hand(
+            Side::Producer,
+            "take the current context in the handler, attach it first in the generator, and detach it last there",
+        )),
+        Library::Asgi | Library::Celery => None,
+    }
+}
