@@ -1,6 +1,6 @@
 //! How the code that publishes hands its context over.
 
-use super::{plain, request, setup};
+use super::{plain, request};
 use crate::diagnosis::known::Setting;
 use crate::model::{EmptyCarrier, Encoding, Fix, FixPlace, Language, Place, Side, Sighting, Text};
 
@@ -41,7 +41,7 @@ impl Shape {
 
     /// Lines of Python that put the current context into the headers, and what they
     /// import. `None` where no line can.
-    fn python(&self) -> Option<(Vec<Text>, Vec<Text>)> {
+    pub(super) fn python(&self) -> Option<(Vec<Text>, Vec<Text>)> {
         let propagate = Text::from("from opentelemetry import propagate");
         let filled = || ["carrier = {}".into(), "propagate.inject(carrier)".into()];
         let (imports, put) = match self {
@@ -120,20 +120,6 @@ pub fn for_each_call(shape: &Shape, setting: &Setting, is_hand_made: bool) -> Ve
 pub fn own_context(side: Side, shape: &Shape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
     let fix = Fix::new("put the context of the sender's own span into the message");
     vec![at(fix, side, FixPlace::Publish, shape, setting, !is_hand_made)]
-}
-
-/// Mends TL107: in the worker, for whatever its tasks publish.
-pub fn from_a_task(shape: &Shape, setting: &Setting) -> Vec<Fix> {
-    let fix = Fix::new("put the context of the run into each message that its task publishes");
-    let by_hand = match setting.language.code() {
-        Some(Language::Python) if *shape != Shape::Other => {
-            fix.python(Side::Worker, FixPlace::WorkerModule, by_signal(shape))
-        }
-        _ => in_words(fix, Side::Worker),
-    };
-    let is_unseen = setting.is_zero_code.is_none() && setting.language.code() == Some(Language::Python);
-    let set_up = is_unseen.then(setup::worker).into_iter().flatten();
-    set_up.chain([by_hand]).collect()
 }
 
 /// Adds the lines that put the current context into the headers at this place, in

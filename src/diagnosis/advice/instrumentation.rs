@@ -78,7 +78,7 @@ fn instrument() -> Fix {
 
 /// Before this version the instrumentor passes over a task that its process does not
 /// know, which is published by its name alone (`send_task`).
-fn newer(side: Side) -> Fix {
+pub fn newer(side: Side) -> Fix {
     Fix::new("install an instrumentor that knows tasks by their names")
         .install(side, Language::Python, ["opentelemetry-instrumentation-celery>=0.39b0"])
         .needing("the SDK and the other instrumentors are of the same release")

@@ -18,6 +18,7 @@ pub mod celery;
 pub mod envelope;
 pub mod export;
 pub mod extraction;
+pub mod forwarding;
 pub mod identity;
 pub mod injection;
 pub mod instrumentation;

@@ -1,10 +1,12 @@
 use super::message::{is_nested, message_without_context};
-use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::advice::distinct;
+use crate::diagnosis::advice::forwarding::{Run, context_not_forwarded};
+use crate::diagnosis::advice::injection::Shape;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::Handoff;
-use crate::model::{Encoding, Message, Place, Protocol, Sighting, Station};
+use crate::evidence::{Handoff, Library, SpanRef};
+use crate::model::{Encoding, Fix, Message, Place, Protocol, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -22,13 +24,21 @@ diagnosis! {
     /// Instrument the worker, which then injects for each task it publishes. Where its
     /// spans are made by hand, inject in a receiver of Celery's signal that comes
     /// before each publish.
+    ///
+    /// Where the run that published is the instrumentor's, the worker is instrumented.
+    /// An instrumentor before 0.39b0 passes over a task that its process does not know
+    /// (`send_task`): the same receiver, a task of that name, or a newer one mends it.
     pub static CONTEXT_NOT_FORWARDED = {
         code: "TL107",
         slug: "context-not-forwarded",
         station: Some(Station::Inject),
         severity: Error,
         summary: "a task published this message and did not hand its context on",
-        fixes: || injection::from_a_task(&Shape::Flat, &Setting::default()),
+        fixes: || {
+            let every = [Run::ByHand, Run::Instrumented(None), Run::Bare, Run::Unseen].into_iter();
+            let unseen = Setting::default();
+            distinct(every.flat_map(|run| context_not_forwarded(run, false, &Shape::Flat, &unseen)))
+        },
         check: Handoff(check),
     }
 }
@@ -46,7 +56,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .about(handoff)
             .quote(quote::fact(format!("{}.headers.parent_id", quote::place(message)), parent))
             .quote(quote::no_context(message))
-            .mend(injection::from_a_task(&Shape::Flat, &known.worker_setting(handoff)))
+            .mend(mending(parent, message, known))
             .into();
     }
     check_chain(handoff, known)
@@ -61,6 +71,36 @@ fn began_without(message: &Message, known: &Known<'_>) -> bool {
         first
             .is_some_and(|first| first.message.contexts.is_empty() && first.message.protocol == Protocol::Two)
     })
+}
+
+/// What mends it, by the run that published, and by how its own message was read.
+fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
+    let task = known.evidence.tasks.get(parent);
+    let theirs = || task.into_iter().flat_map(|task| &task.messages).map(|delivery| &delivery.message);
+    let came_in = theirs().flat_map(|message| &message.contexts).find(|found| found.context().is_some());
+    let is_chain = theirs().filter_map(|message| message.chain_next.as_ref());
+    let is_chain = is_chain.into_iter().any(|next| *next.task == *message.task);
+    let attempts = task.map(|task| task.handoffs(known.evidence)).unwrap_or_default();
+    let (run, setting) = run_of(attempts.iter().find_map(Handoff::consumer), known);
+    context_not_forwarded(run, is_chain, &came_in.map_or(Shape::Flat, Shape::of), &setting)
+}
+
+/// What was seen of a run, and of its process; where its span tells no task, of any
+/// worker.
+fn run_of(run: Option<SpanRef<'_>>, known: &Known<'_>) -> (Run, Setting) {
+    if let Some(run) = run {
+        let process = &run.span.process;
+        let activity = known.evidence.processes.of(process);
+        let release = activity.and_then(|activity| activity.instrumentor(Library::Celery)?.release);
+        let is_instrumented = run.span.is_instrumented_run();
+        let run = if is_instrumented { Run::Instrumented(release) } else { Run::ByHand };
+        return (run, Setting::of(process));
+    }
+    if let Some(worker) = known.services.values().find(|service| service.consumes()) {
+        return (Run::ByHand, Setting::of_service(worker));
+    }
+    let bare = known.silent_workers().next();
+    bare.map_or((Run::Unseen, Setting::default()), |(_, worker)| (Run::Bare, Setting::of_service(worker)))
 }
 
 /// A chain whose next task will be published without a context.
@@ -82,6 +122,7 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if handoff.was_run() && known.has_spans() {
         return Verdict::Clean;
     }
+    let (run, setting) = run_of(None, known);
     Occurrence::likely()
         .variant("chain")
         .says("the chain hands its context to the first task only: the next one will be published without")
@@ -95,6 +136,6 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             slug::CARRIER_SHAPE_MISMATCH,
             "a worker with the instrumentor would inject for the next task, and not read this carrier",
         )
-        .mend(injection::from_a_task(&Shape::Flat, &known.worker_setting(handoff)))
+        .mend(context_not_forwarded(run, true, &Shape::of(carrier), &setting))
         .into()
 }
