@@ -336,7 +336,7 @@ fn tl108_some_producers_not_instrumented() {
 
 /// An API that hands its task over, and a process that publishes the same without
 /// context, at those times. The first message of each lay in the queue.
-fn beside_an_api(task: &str, starts: &[u64]) -> Scene {
+pub fn beside_an_api(task: &str, starts: &[u64]) -> Scene {
     let mut scene = Scene::default()
         .look(1_000, |look| {
             look.ready(message("a1").header("traceparent", TRACEPARENT).header("origin", "gen1@web-1"))
@@ -362,7 +362,7 @@ fn beside_an_api(task: &str, starts: &[u64]) -> Scene {
     scene
 }
 
-const EVEN: [u64; 6] = [9_990, 11_500, 13_502, 15_501, 17_504, 19_500];
+pub const EVEN: [u64; 6] = [9_990, 11_500, 13_502, 15_501, 17_504, 19_500];
 const UNEVEN: [u64; 6] = [9_990, 11_500, 12_900, 16_501, 17_204, 21_500];
 
 #[test]

@@ -8,6 +8,7 @@ mod export;
 mod extract;
 mod identity;
 mod inject;
+mod inject_fixes;
 mod links;
 mod looks_alike;
 mod privacy;

@@ -97,7 +97,7 @@ impl Scene {
     pub fn request(mut self, spans: impl IntoIterator<Item = SpanBuilder>) -> Self {
         let resource_spans: Vec<_> = spans
             .into_iter()
-            .map(|span| json!({"resource": {"attributes": span.resource()}, "scopeSpans": [{"spans": [span.value]}]}))
+            .map(|span| json!({"resource": {"attributes": span.resource()}, "scopeSpans": [{"scope": span.scope(), "spans": [span.value]}]}))
             .collect();
         let mut intake = Intake::new(&mut self.evidence);
         intake.next_request();
@@ -356,6 +356,7 @@ pub struct SpanBuilder {
     instance: Option<String>,
     host: Option<(String, i64)>,
     distribution: Option<(String, String)>,
+    scope: Option<(String, String)>,
     value: Value,
 }
 
@@ -368,6 +369,7 @@ pub fn span(service: &str, name: &str, kind: &str, trace: u8, id: u8) -> SpanBui
         instance: None,
         host: None,
         distribution: None,
+        scope: None,
         value: json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind, "flags": 256, "attributes": []}),
     }
 }
@@ -479,6 +481,18 @@ impl SpanBuilder {
     pub fn process(mut self, host: &str, pid: i64) -> Self {
         self.host = Some((host.to_owned(), pid));
         self
+    }
+
+    /// The instrumentor that made it, of Python.
+    pub fn by(mut self, instrumentor: &str, version: &str) -> Self {
+        self.scope = Some((format!("opentelemetry.instrumentation.{instrumentor}"), version.to_owned()));
+        self
+    }
+
+    fn scope(&self) -> Value {
+        self.scope
+            .as_ref()
+            .map_or_else(|| json!({}), |(name, version)| json!({"name": name, "version": version}))
     }
 
     fn resource(&self) -> Value {
