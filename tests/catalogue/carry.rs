@@ -231,3 +231,75 @@ fn a_vendors_header_does_not_end_the_search_for_a_context() {
     let followed = queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
     is_healthy(followed.span(run(0xaa, 0xb2).under(0xb1).remote()));
 }
+
+const AT_PUBLISH: &str = "write the context flat into the headers, where it is published";
+const BY_SIGNAL: &str = "write the context flat into each message that Celery publishes";
+
+#[test]
+fn a_fix_writes_where_the_reader_looks() {
+    let flat = [AT_PUBLISH, BY_SIGNAL];
+    let wrong = || message("t1").header("traceparent", "nonsense");
+    mends(queued(wrong()), "malformed-traceparent", &flat);
+    // Celery's signal does not come where Celery does not publish.
+    let by_node = || wrong().header("lang", "js");
+    mends(queued(by_node()), "malformed-traceparent", &flat[..1]);
+    assert!(fixes_of(queued(by_node()), "malformed-traceparent")[0].steps[0].installs.len() == 2);
+    let by_go = wrong().header("lang", "go");
+    assert!(fixes_of(queued(by_go), "malformed-traceparent")[0].steps[0].lines.is_empty());
+    // Whoever reads a carrier by hand finds it there.
+    let carried = message("t1").header("my-trace", json!({"traceparent": "nonsense"}).to_string());
+    pastes(queued(carried), "malformed-traceparent", "headers[\"my-trace\"] = to_json(carrier)");
+    // A key that no line may repeat.
+    let hostile = message("t1").header("a\"]; x", json!({"traceparent": "nonsense"}).to_string());
+    mends(queued(hostile), "malformed-traceparent", &flat);
+    let twice = json!(json!({"traceparent": TRACEPARENT}).to_string()).to_string();
+    let twice = message("t1").header("trace_context", twice);
+    pastes(queued(twice), "carrier-encoding", "headers[\"trace_context\"] = to_json(carrier)");
+}
+
+#[test]
+fn a_task_that_reads_its_arguments_is_told_what_it_needs() {
+    let places = |scene: Scene| {
+        let fixes = fixes_of(scene, "context-in-body");
+        fixes[0].steps.iter().map(|step| step.place.name()).collect::<Vec<_>>()
+    };
+    let sent = || queued(message("t1").kwargs(json!({"ctx": {"traceparent": TRACEPARENT}}))).span(server());
+    assert_eq!(places(sent().span(run(0xcc, 0xb2))), ["publish"]);
+    let inner = span("worker", "step", "internal", 0xaa, 0xb5).at(2_100, 2_900).under(0xb1).remote();
+    let followed = || sent().span(run(0xcc, 0xb2)).span(inner);
+    assert_eq!(places(followed()), ["publish", "task-context"]);
+    let fixes = fixes_of(followed(), "context-in-body");
+    assert!(fixes[0].steps[1].lines.iter().any(|line| line == "ctx = current_context()"));
+}
+
+#[test]
+fn one_vendors_context_is_mended_by_what_was_seen() {
+    let datadog = || message("t1").header("x-datadog-trace-id", "170").header("x-datadog-parent-id", "177");
+    let switch = "DD_TRACE_PROPAGATION_STYLE=datadog,tracecontext";
+    pastes(queued(datadog()), "foreign-context-only", switch);
+    // OpenTelemetry is there too.
+    let traced = || queued(datadog()).span(server());
+    mends(traced().span(run(0xcc, 0xb2)), "foreign-context-only", &[AT_PUBLISH, BY_SIGNAL]);
+    // Its instrumentor made both spans: only the propagators differ.
+    let both = traced().span(producer(0xaa, 0xb1).under(0xb0)).span(run(0xcc, 0xb2));
+    let title = "set the same propagators on both sides, in code";
+    mends(both, "foreign-context-only", &[title]);
+}
+
+#[test]
+fn the_senders_own_context_stays() {
+    let b3 = "000000000000000000000000000000cc-00000000000000c1-1";
+    let both = || message("t1").header("traceparent", TRACEPARENT).header("b3", b3);
+    let sent = || queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    let title = "leave the headers to w3c: drop b3";
+    mends(sent().span(run(0xcc, 0xb2).under(0xc1).remote()), "conflicting-contexts", &[title]);
+    let title = "drop traceparent, tracestate, b3, and write the context of the current span";
+    mends(queued(both()), "conflicting-contexts", &[title]);
+}
+
+#[test]
+fn only_an_id_can_be_pasted_into_a_message() {
+    let lacking = |part| queued(message("t1").header("traceparent", TRACEPARENT).without(part));
+    pastes(lacking("/headers/id"), "unreadable-message", "headers[\"id\"] = str(uuid4())");
+    assert!(fixes_of(lacking("/content-type"), "unreadable-message")[0].steps[0].lines.is_empty());
+}

@@ -150,12 +150,20 @@ pub fn web_framework() -> Vec<Fix> {
     ]
 }
 
-/// Mends TL206 where the vendor's context has no propagator: on both sides.
-pub const BOTH_SIDES: [&str; 1] =
-    ["CeleryInstrumentor().instrument()        # OpenTelemetry on both sides, or one vendor on both"];
-
-/// Mends TL305: in the worker, or in the task.
-pub const WORKER: [&str; 2] = [
-    "CeleryInstrumentor().instrument()        # in the worker, in worker_process_init",
-    "with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):   # or by hand",
-];
+/// Mends TL305: in the worker, whose SDK is there. Nothing is started by it, so that it
+/// need not wait for the fork of a pool's child.
+pub fn worker(setting: &Setting) -> Vec<Fix> {
+    let fix = Fix::new("instrument Celery in the worker");
+    vec![match setting.language.code() {
+        Some(Language::Python) if setting.is_zero_code == Some(true) => {
+            fix.install(Side::Worker, Language::Python, PACKAGE)
+        }
+        Some(Language::Python) => {
+            fix.python(Side::Worker, FixPlace::WorkerModule, INSTRUMENT).installing(PACKAGE)
+        }
+        _ => fix.by_hand(
+            Side::Worker,
+            "extract the context from the headers of each message, and open a span of kind CONSUMER in it around the task",
+        ),
+    }]
+}

@@ -27,6 +27,7 @@ pub mod request;
 pub mod sampling;
 pub mod setup;
 pub mod tracelink;
+pub mod vendors;
 
 use super::known::Setting;
 use crate::model::{Fix, FixPlace, Language, Side, Text};

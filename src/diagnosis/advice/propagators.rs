@@ -20,19 +20,8 @@ pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
     ways.by(&[(Side::Producer, producer)])
 }
 
-/// Mends TL206: in the worker's environment. Empty where the vendor's format has
-/// no propagator.
-pub fn read_vendor(format: Format) -> Vec<String> {
-    let Some(propagator) = format.propagator() else { return Vec::new() };
-    let read = format!(
-        "OTEL_PROPAGATORS=tracecontext,baggage,{propagator}   # in the worker, and best on both sides"
-    );
-    let package = format.package().map(|package| format!("pip install {package}"));
-    [Some(read), package].into_iter().flatten().collect()
-}
-
-/// Mends TL201 where half of an id is written, and TL301: every format that the producer writes is read, and written, on both
-/// sides. Where it is not known which format that is, the default of OpenTelemetry.
+/// Mends TL201 where half of an id is written, TL206 under instrumentors, and TL301:
+/// every format that the producer writes is read, and written, on both sides. Where it is not known which format that is, the default of OpenTelemetry.
 pub fn same_on_both_sides(formats: &BTreeSet<Format>, producer: &Setting, worker: &Setting) -> Vec<Fix> {
     all_of("set the same propagators on both sides", formats)
         .by(&[(Side::Producer, producer), (Side::Worker, worker)])
@@ -90,11 +79,47 @@ const fn class(format: Format) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Mends TL301 where a distribution sets the propagators: where the worker sets it
-/// up.
-pub const LET_A_DISTRIBUTION_FOLLOW: [&str; 1] =
-    ["logfire.configure(distributed_tracing=True)   # logfire; another distribution has a switch of its own"];
+/// Mends TL301 where a distribution keeps the worker from following what comes. Logfire
+/// wraps the propagator that is set when it is configured; one that is set later is as
+/// it is. Of other distributions the switch is not known.
+pub fn of_distribution(name: &str, formats: &BTreeSet<Format>, worker: &Setting) -> Vec<Fix> {
+    if name != "logfire" {
+        let told =
+            "where a distribution of OpenTelemetry sets the propagators by itself, its own switch decides";
+        return all_of("read what is written in the worker", formats)
+            .by(&[(Side::Worker, worker)])
+            .into_iter()
+            .map(|fix| fix.needing(told))
+            .collect();
+    }
+    let ways = all_of("follow the context in the worker, whatever logfire was told", formats);
+    let title = "let logfire follow the context";
+    vec![
+        ways.fix(&[(Side::Worker, false)]).needing(
+            "the lines go after logfire.configure(); distributed_tracing=True in its call does the same",
+        ),
+        Fix::new(format!("{title}, by environment"))
+            .environment(Side::Worker, ["LOGFIRE_DISTRIBUTED_TRACING=true"])
+            .needing("no call of logfire.configure() says distributed_tracing=False: code wins"),
+        Fix::new(format!("{title}, in its own call"))
+            .by_hand(Side::Worker, "call logfire.configure() with distributed_tracing=True"),
+    ]
+}
 
-/// Mends TL801: in the environment of the process that publishes.
-pub const NO_BAGGAGE: [&str; 1] =
-    ["OTEL_PROPAGATORS=tracecontext            # where its values are not for everyone"];
+/// Mends TL801: the trace is written as it is now, and no baggage.
+pub fn without_baggage(formats: &BTreeSet<Format>, producer: &Setting) -> Vec<Fix> {
+    let mut ways = all_of("write no baggage", formats);
+    let is_baggage = |line: &Text| line.contains("W3CBaggagePropagator");
+    ways.python.retain(|line| !is_baggage(line));
+    for line in &mut ways.environment {
+        *line = line.replace(",baggage", "").into();
+    }
+    let lost = "nothing behind this process reads its baggage any more: tasks, services that it calls, span processors that copy baggage into attributes";
+    ways.by(&[(Side::Producer, producer)]).into_iter().map(|fix| fix.needing(lost)).collect()
+}
+
+/// Mends TL206 where OpenTelemetry has a propagator for the vendor's format: in the
+/// worker.
+pub fn read_vendor(format: Format, worker: &Setting) -> Vec<Fix> {
+    all_of("read the vendor's context in the worker", &BTreeSet::from([format])).by(&[(Side::Worker, worker)])
+}

@@ -1,5 +1,6 @@
 use super::reading::{began_anew, is_run_missed, root_of, unread_message};
-use crate::diagnosis::advice::{instrumentation, propagators};
+use crate::diagnosis::advice::vendors::{self, Publisher};
+use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Format, Place, Severity, Sighting, Station, key};
@@ -18,17 +19,18 @@ diagnosis! {
     /// names are read by nobody but the application.
     ///
     /// ## How to fix it
-    /// One vendor on both sides; or OpenTelemetry on both, beside it:
-    ///
-    /// ```python
-    /// CeleryInstrumentor().instrument()
-    /// ```
+    /// Where Celery's instrumentor is on both sides, set the same propagators: W3C, and
+    /// the vendor's where OpenTelemetry has it (AWS X-Ray). Where OpenTelemetry traces
+    /// the process that publishes and writes nothing, write its context beside the
+    /// vendor's. Where the vendor's agent is alone, use its own switch, or set up
+    /// OpenTelemetry beside it: then the sender's spans are in the trace too.
     pub static FOREIGN_CONTEXT_ONLY = {
         code: "TL206",
         slug: "foreign-context-only",
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message carries one vendor's context only, which a worker with OpenTelemetry does not read",
+        fixes: || vendors::beside(Format::Datadog, Publisher::Unseen, &Sides::default()),
         check: Handoff(check),
     }
 }
@@ -52,10 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             [(key::VENDOR, vendor)],
         ),
     };
-    found = match first.format.propagator() {
-        Some(_) => found.fix(propagators::read_vendor(first.format)),
-        None => found.fix(instrumentation::BOTH_SIDES),
-    };
+    found = found.mend(vendors::beside(first.format, publisher(handoff, known), &known.sides(handoff)));
     if let Some(confidence) = began_anew(handoff) {
         return Occurrence { confidence, ..found }
             .variant(vendor)
@@ -80,4 +79,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return found.severity(Severity::Warning).into();
     }
     found.predicted().into()
+}
+
+/// What OpenTelemetry does where tasks are published, by the spans that came.
+fn publisher(handoff: &Handoff<'_>, known: &Known<'_>) -> Publisher {
+    if handoff.instrumented_producer().is_some() {
+        return Publisher::Instrumented;
+    }
+    let publishes = known.services.values().any(|service| service.serves() || service.produces());
+    if publishes { Publisher::Traced } else { Publisher::Unseen }
 }

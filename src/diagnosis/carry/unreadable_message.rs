@@ -1,8 +1,9 @@
 use crate::diagnosis::advice::envelope;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff};
-use crate::model::{MissingParts, Severity, Station, Timestamp, key};
+use crate::model::{MissingParts, Part, Severity, Station, Timestamp, key};
 
 diagnosis! {
     /// ## What it means
@@ -51,6 +52,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message lacks a part without which Celery's worker cannot take it",
+        fixes: || envelope::with(Part::ALL.into_iter().collect(), &Setting::default()),
         check: Handoff(check),
     }
 }
@@ -76,7 +78,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         let parent = if parent.is_empty() { at.clone() } else { format!("{at}.{parent}") };
         found.quote(quote::fact(parent, format!("no {name}")))
     });
-    let found = found.variant(variant(message.missing)).fix(envelope::with(message.missing));
+    let found = found
+        .variant(variant(message.missing))
+        .mend(envelope::with(message.missing, &known.producer_setting(handoff)));
     if handoff.fate == Fate::Gone {
         if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.patience {
             return Verdict::Wait;
@@ -123,7 +127,7 @@ fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             "a worker in another language may read such a message: then it ran, and sent no span",
         )
         .needs(known.to_see_the_message())
-        .fix(envelope::with(missing))
+        .mend(envelope::with(missing, &Setting::of(&producer.span.process)))
         .into()
 }
 

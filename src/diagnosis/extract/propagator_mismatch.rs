@@ -102,11 +102,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     for sighting in readable {
         found = found.quote(quote::sighting(message, sighting));
     }
-    found = found.quote(quote::span(orphan.span())).mend(propagators::same_on_both_sides(
-        &formats,
-        &known.producer_setting(handoff),
-        &Setting::of(&orphan.span().span.process),
-    ));
+    found = found.quote(quote::span(orphan.span()));
+    let (producer, worker) = (known.producer_setting(handoff), Setting::of(&orphan.span().span.process));
     if let Some(distribution) = orphan.span().span.process.distribution.as_deref() {
         found = found
             .unless(
@@ -114,9 +111,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 "a distribution of OpenTelemetry sets the propagators by itself, and may be told to follow nothing",
             )
             .quote(quote::fact(format!("resource of {service}"), distribution))
-            .fix(propagators::LET_A_DISTRIBUTION_FOLLOW);
+            .mend(propagators::of_distribution(distribution, &formats, &worker));
     }
-    found.into()
+    found.mend(propagators::same_on_both_sides(&formats, &producer, &worker)).into()
 }
 
 /// Without the message: both spans of one id, in two traces.

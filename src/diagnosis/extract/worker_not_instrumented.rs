@@ -1,4 +1,5 @@
 use crate::diagnosis::advice::instrumentation;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::parts;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -20,18 +21,15 @@ diagnosis! {
     /// published: what works without tasks runs none.
     ///
     /// ## How to fix it
-    /// ```python
-    /// @worker_process_init.connect(weak=False)
-    /// def init_tracing(**kwargs):
-    ///     trace.set_tracer_provider(provider)
-    ///     CeleryInstrumentor().instrument()
-    /// ```
+    /// The SDK is there, and Celery's instrumentor is not: instrument Celery in the
+    /// worker. A launcher does so by itself where the package is installed.
     pub static WORKER_NOT_INSTRUMENTED = {
         code: "TL305",
         slug: "worker-not-instrumented",
         station: Some(Station::Extract),
         severity: Error,
         summary: "the worker sends spans of its own and none for the task: nothing in it reads Celery's messages",
+        fixes: || instrumentation::worker(&Setting::default()),
         check: Handoff(check),
     }
 }
@@ -61,17 +59,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             service.processes.iter().map(|(_, activity)| activity).filter(|activity| activity.work_roots > 0);
         workers.clone().any(|activity| is_at_work(activity)) && workers.all(|activity| is_after(activity))
     };
-    let worker = known
-        .silent_workers()
-        .find(|(_, service)| is_worker(service))
-        .map(|(name, service)| (name, service.total(|activity| activity.work_roots)));
+    let worker = known.silent_workers().find(|(_, service)| is_worker(service)).map(|(name, service)| {
+        let processes = service.processes.iter().map(|(process, _)| *process);
+        (name, service.total(|activity| activity.work_roots), Setting::of_all(processes))
+    });
     // One of several processes of a service, where they can be told apart.
     let one_of_several = || {
         let mut processes = known.silent_processes().filter(|(_, activity)| is_at_work(activity));
         let (process, activity) = processes.next().filter(|_| was_taken)?;
-        Some((&*process.service, activity.work_roots))
+        Some((&*process.service, activity.work_roots, Setting::of(process)))
     };
-    let Some((name, roots)) = worker.or_else(one_of_several) else { return Verdict::Clean };
+    let Some((name, roots, setting)) = worker.or_else(one_of_several) else { return Verdict::Clean };
     // Its roots may be of a process that runs no tasks: nothing joins them to one.
     let found = if was_taken {
         Occurrence::likely()
@@ -93,6 +91,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(handoff.producer.map(quote::span))
         .quote(handoff.result.map(quote::result))
         .quote(quote::fact(format!("spans of {name}"), format!("{roots} roots of its own, no consumer span")))
-        .fix(instrumentation::WORKER)
+        .mend(instrumentation::worker(&setting))
         .into()
 }

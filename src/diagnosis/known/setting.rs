@@ -114,7 +114,7 @@ impl Setting {
     }
 
     /// How several processes are set up, as far as they agree.
-    fn of_all<'p>(processes: impl Iterator<Item = &'p Process>) -> Self {
+    pub fn of_all<'p>(processes: impl Iterator<Item = &'p Process>) -> Self {
         let common = |one: Self, other: Self| Self {
             is_zero_code: one.is_zero_code.filter(|_| one.is_zero_code == other.is_zero_code),
             language: if one.language == other.language { one.language } else { Spoken::Unseen },

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use crate::diagnosis::advice::propagators;
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
 
@@ -13,32 +16,34 @@ diagnosis! {
     /// unless asked to.
     ///
     /// ## How to fix it
-    /// Nothing, where the values may be seen. Otherwise leave `baggage` out of
-    /// `OTEL_PROPAGATORS`, or clear it before publishing:
-    ///
-    /// ```python
-    /// baggage.clear(context)
-    /// ```
+    /// Nothing, where the values may be seen. Otherwise let the process that publishes
+    /// write no baggage, where it sets its propagators. Then whatever reads baggage
+    /// behind it goes without, behind its HTTP calls too: tasks, services, and span
+    /// processors that copy baggage into attributes. `opentelemetry.baggage.clear()`
+    /// drops it for one publish alone.
     pub static BAGGAGE_AT_REST = {
         code: "TL801",
         slug: "baggage-at-rest",
         station: None,
         severity: Note,
         summary: "baggage lies in clear text in the broker",
+        fixes: || propagators::without_baggage(&BTreeSet::new(), &Setting::default()),
         check: Remark(check),
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message().filter(|message| !message.baggage.is_empty()) else {
         return Verdict::Clean;
     };
+    let formats = message.contexts.iter().filter(|found| found.is_flat_header()).map(|found| found.format);
+    let setting = known.producer_setting(handoff);
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(
             format!("{}.headers.baggage", quote::place(message)),
             format!("keys: {}", message.baggage.join(", ")),
         ))
-        .fix(propagators::NO_BAGGAGE)
+        .mend(propagators::without_baggage(&formats.collect(), &setting))
         .into()
 }
