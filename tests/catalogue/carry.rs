@@ -265,8 +265,8 @@ fn a_task_that_reads_its_arguments_is_told_what_it_needs() {
     };
     let sent = || queued(message("t1").kwargs(json!({"ctx": {"traceparent": TRACEPARENT}}))).span(server());
     assert_eq!(places(sent().span(run(0xcc, 0xb2))), ["publish"]);
-    let inner = span("worker", "step", "internal", 0xaa, 0xb5).at(2_100, 2_900).under(0xb1).remote();
-    let followed = || sent().span(run(0xcc, 0xb2)).span(inner);
+    let inner = || span("worker", "step", "internal", 0xaa, 0xb5).at(2_100, 2_900).under(0xb1).remote();
+    let followed = || sent().span(run(0xcc, 0xb2)).span(inner());
     assert_eq!(places(followed()), ["publish", "task-context"]);
     let fixes = fixes_of(followed(), "context-in-body");
     assert!(fixes[0].steps[1].lines.iter().any(|line| line == "ctx = current_context()"));
@@ -293,7 +293,7 @@ fn the_senders_own_context_stays() {
     let sent = || queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
     let title = "leave the headers to w3c: drop b3";
     mends(sent().span(run(0xcc, 0xb2).under(0xc1).remote()), "conflicting-contexts", &[title]);
-    let title = "drop traceparent, tracestate, b3, and write the context of the current span";
+    let title = "drop b3, traceparent, tracestate, and write the context of the current span";
     mends(queued(both()), "conflicting-contexts", &[title]);
 }
 

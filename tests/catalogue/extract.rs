@@ -354,9 +354,8 @@ fn a_task_is_mended_at_its_own_span() {
 
 #[test]
 fn spans_that_are_open_at_a_time_are_of_threads() {
-    let root = |n: u8, start: u64, end: u64| {
-        span("worker", "resize", "internal", 0xd0 + n, 0xd0 + u64::from(n)).at(start, end)
-    };
+    let root =
+        |n: u8, start: u64, end: u64| span("worker", "resize", "internal", 0xd0 + n, 0xd0 + n).at(start, end);
     let threads = "carry the context into the threads that a task starts";
     let nested = "open the task's span below the run's, which is current";
     let two = |second: u64| healthy().span(root(1, 2_100, 2_300)).span(root(2, second, second + 100));
