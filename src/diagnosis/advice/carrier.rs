@@ -1,7 +1,7 @@
 //! Where in the message the context lies, and in which form: where it is published.
 
 use super::injection::{Shape, by_signal};
-use super::{extraction, plain};
+use super::{plain, task_context};
 use crate::diagnosis::known::{Reader, Sides};
 use crate::model::{Encoding, Fix, FixPlace, Format, Language, Place, Side, Sighting, Text};
 
@@ -51,14 +51,14 @@ pub fn not_in_arguments(is_followed: bool, sides: &Sides) -> Vec<Fix> {
     if !(is_followed && sides.reader == Reader::Instrumentor) {
         return fixes;
     }
-    fixes.into_iter().map(|fix| extraction::keep_the_run(fix, &sides.worker)).collect()
+    fixes.into_iter().map(|fix| task_context::keep_the_run(fix, &sides.worker)).collect()
 }
 
 /// Mends TL202, TL204, TL207 and TL303: the context lies flat in the headers, under the
 /// names that every propagator reads. A task that reads by hand reads it there.
 pub fn flat(sides: &Sides) -> Vec<Fix> {
     let read = |fix: Fix| match sides.reader {
-        Reader::ByHand => extraction::read_flat(fix, &sides.worker),
+        Reader::ByHand => task_context::read_flat(fix, &sides.worker),
         Reader::Instrumentor | Reader::Unseen => fix,
     };
     let fix = Fix::new("write the context flat into the headers, where it is published");

@@ -1,6 +1,7 @@
 //! How the task takes its context up: in the worker's code.
 
 use super::carrier::Keyed;
+use super::task_context::{IMPORTS, keep_the_run, lines, read_flat, reading};
 use super::{carrier, plain};
 use crate::diagnosis::known::{Setting, Sides};
 use crate::model::{Fix, FixPlace, Language, Side, Text};
@@ -8,41 +9,6 @@ use crate::model::{Fix, FixPlace, Language, Side, Text};
 /// The headers of the task's message, of any Celery: before 5.3 `headers` is None, and
 /// they lie in the request itself.
 const HEADERS: &str = "running.request.headers or vars(running.request)";
-
-const IMPORTS: [&str; 2] = [
-    "from celery import current_task as running",
-    "from opentelemetry.propagate import extract as read_context",
-];
-
-/// Adds that the task reads flat headers, whatever it has read before.
-pub fn read_flat(fix: Fix, worker: &Setting) -> Fix {
-    if worker.language.code() != Some(Language::Python) {
-        return fix.by_hand(
-            Side::Worker,
-            "extract the context from the headers of the message, and open the task's span in it",
-        );
-    }
-    fix.python(Side::Worker, FixPlace::TaskContext, lines([&IMPORTS[..], &[""], &reading()[..]]))
-}
-
-/// Adds that the task opens its span below the run's, which is current.
-pub fn keep_the_run(fix: Fix, worker: &Setting) -> Fix {
-    if worker.language.code() != Some(Language::Python) {
-        return fix.by_hand(Side::Worker, "open the task's span in the context that is current");
-    }
-    fix.python(Side::Worker, FixPlace::TaskContext, CURRENT)
-}
-
-const CURRENT: [&str; 3] =
-    ["from opentelemetry.context import get_current as current_context", "", "ctx = current_context()"];
-
-const fn reading() -> [&'static str; 3] {
-    ["ctx = read_context(", "    running.request.headers or vars(running.request)", ")"]
-}
-
-fn lines<const N: usize>(parts: [&[&'static str]; N]) -> Vec<Text> {
-    parts.into_iter().flatten().copied().map(Text::from).collect()
-}
 
 /// Mends TL302: the task reads the key, and the shape, that the message has.
 pub fn by_key(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fix> {

@@ -26,6 +26,7 @@ pub mod propagators;
 pub mod request;
 pub mod sampling;
 pub mod setup;
+mod task_context;
 pub mod tracelink;
 pub mod vendors;
 
