@@ -1,6 +1,9 @@
 //! 3xx: what a worker makes of it.
 
+use tracelink::model::{Side, Step};
+
 use super::*;
+use crate::scene::SpanBuilder;
 
 #[test]
 fn tl301_propagator_mismatch() {
@@ -17,6 +20,17 @@ fn tl301_propagator_mismatch() {
     is_healthy(both_sides());
     // Links instead of parents are right.
     is_healthy(sent(b3()).span(run(0xcc, 0xb2).link(0xaa, 0xb1)));
+    // Node has B3 with its SDK: pip installs for the worker alone.
+    let js = |span: SpanBuilder| span.of_distribution("telemetry.sdk.language", "nodejs");
+    let of_node = queued(b3()).span(js(server())).span(js(producer(0xaa, 0xb1).under(0xb0)));
+    let fixes = fixes_of(of_node.span(run(0xcc, 0xb2)), "propagator-mismatch");
+    for fix in &fixes {
+        let installed = |step: &Step| (step.side, step.installs.clone());
+        let steps: Vec<_> = fix.steps.iter().map(installed).collect();
+        let b3 = vec!["opentelemetry-propagator-b3".into()];
+        assert_eq!(steps, [(Side::Producer, vec![]), (Side::Worker, b3)], "{}", fix.title);
+    }
+    assert!(!fixes.is_empty());
 }
 
 #[test]

@@ -60,22 +60,26 @@ impl Shape {
         Some((imports, put))
     }
 
-    /// The same in JavaScript.
+    /// The same in JavaScript. In a block, since what it declares may be declared,
+    /// and used, around it.
     fn javascript(&self) -> Option<Vec<Text>> {
-        let import = "const { context, propagation } = require('@opentelemetry/api');";
-        let carried = |put: String| {
-            let lines = ["", "const carrier = {};", "propagation.inject(context.active(), carrier);"];
-            [import].into_iter().chain(lines).map(Text::from).chain([put.into()]).collect()
-        };
-        match self {
+        let put = match self {
             Self::Flat => {
-                Some([import, "", "propagation.inject(context.active(), headers);"].map(Text::from).to_vec())
+                return Some(block(["propagation.inject(context.active(), headers);".into()]));
             }
-            Self::Object(key) => Some(carried(format!("headers['{key}'] = carrier;"))),
-            Self::Json(key) => Some(carried(format!("headers['{key}'] = JSON.stringify(carrier);"))),
-            Self::Other => None,
-        }
+            Self::Object(key) => format!("headers['{key}'] = carrier;"),
+            Self::Json(key) => format!("headers['{key}'] = JSON.stringify(carrier);"),
+            Self::Other => return None,
+        };
+        let carried = ["const carrier = {};", "propagation.inject(context.active(), carrier);"];
+        Some(block(carried.map(Text::from).into_iter().chain([put.into()])))
     }
+}
+
+fn block(lines: impl IntoIterator<Item = Text>) -> Vec<Text> {
+    let import = "const { context, propagation } = require('@opentelemetry/api');";
+    let lines = std::iter::once(import.into()).chain(lines).map(|line| format!("  {line}").into());
+    std::iter::once("{".into()).chain(lines).chain(["}".into()]).collect()
 }
 
 /// Mends TL101 where the message is not published by Celery's own code: where the

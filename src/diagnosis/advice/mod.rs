@@ -43,7 +43,8 @@ struct Ways<'w> {
     python: Vec<Text>,
     /// The variables that do the same.
     environment: Vec<Text>,
-    /// The packages of Python that both ways need.
+    /// The packages of Python that both ways need. What reads the environment in
+    /// Node brings its own.
     installs: Vec<Text>,
 }
 
@@ -53,35 +54,53 @@ impl Ways<'_> {
     /// it. Of other languages than Python the environment is all that is known.
     /// Where a side was not seen, the environment is the second choice.
     fn by(&self, sides: &[(Side, &Setting)]) -> Vec<Fix> {
-        let is_in_environment = |setting: &Setting| {
-            setting.is_zero_code == Some(true) || setting.language.code() != Some(Language::Python)
-        };
-        let seen: Vec<_> = sides.iter().map(|(side, setting)| (*side, is_in_environment(setting))).collect();
+        let seen: Vec<_> = sides.iter().map(|(side, setting)| Way::of(*side, setting)).collect();
         let mut fixes = vec![self.fix(&seen)];
-        if sides.iter().any(|(_, setting)| setting.is_zero_code.is_none()) && seen.iter().any(|(_, is)| !is) {
-            let environment: Vec<_> = sides.iter().map(|(side, _)| (*side, true)).collect();
+        if sides.iter().any(|(_, setting)| setting.is_zero_code.is_none())
+            && seen.iter().any(|way| !way.is_in_environment)
+        {
+            let environment: Vec<_> =
+                seen.iter().map(|way| Way { is_in_environment: true, ..*way }).collect();
             fixes.push(self.fix(&environment).needing("no code of the program sets it: code wins"));
         }
         fixes
     }
 
-    fn fix(&self, sides: &[(Side, bool)]) -> Fix {
+    fn fix(&self, sides: &[Way]) -> Fix {
         let by = match sides {
-            _ if sides.iter().all(|(_, is_in_environment)| *is_in_environment) => "by environment",
-            _ if sides.iter().any(|(_, is_in_environment)| *is_in_environment) => "where each side sets it",
+            _ if sides.iter().all(|way| way.is_in_environment) => "by environment",
+            _ if sides.iter().any(|way| way.is_in_environment) => "where each side sets it",
             _ => "in code",
         };
-        let is_one = sides.iter().all(|(_, is_in_environment)| *is_in_environment == sides[0].1);
-        let both = [(Side::Both, sides[0].1)];
+        let is_one = sides.iter().all(|way| {
+            way.is_in_environment == sides[0].is_in_environment
+                && (way.is_python == sides[0].is_python || self.installs.is_empty())
+        });
+        let both = [Way { side: Side::Both, ..sides[0] }];
         let steps = if sides.len() > 1 && is_one { &both[..] } else { sides };
-        steps.iter().fold(Fix::new(format!("{}, {by}", self.does)), |fix, (side, is_in_environment)| {
-            let fix = if *is_in_environment {
-                fix.environment(*side, self.environment.iter().cloned())
+        steps.iter().fold(Fix::new(format!("{}, {by}", self.does)), |fix, way| {
+            let fix = if way.is_in_environment {
+                fix.environment(way.side, self.environment.iter().cloned())
             } else {
-                fix.python(*side, self.place, self.python.iter().cloned())
+                fix.python(way.side, self.place, self.python.iter().cloned())
             };
-            fix.installing(self.installs.iter().cloned())
+            fix.installing(self.installs.iter().filter(|_| way.is_python).cloned())
         })
+    }
+}
+
+/// How one side makes the setting.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    side: Side,
+    is_in_environment: bool,
+    is_python: bool,
+}
+
+impl Way {
+    fn of(side: Side, setting: &Setting) -> Self {
+        let is_python = setting.language.code() == Some(Language::Python);
+        Self { side, is_in_environment: setting.is_zero_code == Some(true) || !is_python, is_python }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Ways;
+use super::{Way, Ways};
 use crate::diagnosis::known::Setting;
 use crate::model::{Fix, FixPlace, Format, Side, Text};
 
@@ -95,7 +95,7 @@ pub fn of_distribution(name: &str, formats: &BTreeSet<Format>, worker: &Setting)
     let ways = all_of("follow the context in the worker, whatever logfire was told", formats);
     let title = "let logfire follow the context";
     vec![
-        ways.fix(&[(Side::Worker, false)]).needing(
+        ways.fix(&[Way { side: Side::Worker, is_in_environment: false, is_python: true }]).needing(
             "the lines go after logfire.configure(); distributed_tracing=True in its call does the same",
         ),
         Fix::new(format!("{title}, by environment"))
