@@ -27,22 +27,24 @@ sys.path.insert(0, str(APP))
 import variant
 
 MANIFEST = variant.manifest()
+LOCK = APP / "requirements.lock"
+#: The oldest versions that tracelink is tried with.
+OLDEST = HERE / "requirements-oldest.txt"
 SAMPLE = {"user_id": "u123", "product_id": "p456", "quantity": 2}
 FINAL = {"SUCCESS", "FAILURE", "REVOKED"}
 
 
-def environment(folder):
-    """The Python of the demo's environment, which is made where it is not there."""
+def environment(folder, locks=(LOCK,)):
+    """The Python of an environment with what is locked, which is made where it is not there."""
     python = folder / "bin" / "python"
-    lock = APP / "requirements.lock"
     made = folder / "requirements.lock"
-    if not (made.exists() and made.read_text() == lock.read_text()):
+    locked = "".join(lock.read_text() for lock in locks)
+    if not (made.exists() and made.read_text() == locked):
         print(f"making the environment in {folder}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--no-deps", "--requirement", lock], check=True
-        )
-        shutil.copyfile(lock, made)
+        files = [f"--requirement={lock}" for lock in locks]
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", *files], check=True)
+        made.write_text(locked)
     return python
 
 
@@ -301,7 +303,10 @@ def command(doc):
     )
     arguments.add_argument("--dozen", action="store_true", help="only the dozen that CI acts out")
     arguments.add_argument("--tracelink", type=Path, default=ROOT / "target" / "debug" / "tracelink")
-    arguments.add_argument("--environment", type=Path, default=ROOT / "target" / "python-demo")
+    arguments.add_argument("--environment", type=Path, help="where the packages are, or are installed")
+    arguments.add_argument(
+        "--oldest", action="store_true", help="with the oldest versions that tracelink is tried with"
+    )
     arguments.add_argument(
         "--here", action="store_true", help="the interpreter that runs this has the demo's packages"
     )
@@ -310,14 +315,18 @@ def command(doc):
     return arguments
 
 
-def get_ready(chosen):
-    """Goes on in the demo's environment, which is made where it is not there; gives its redis-server."""
-    folder = Path(sys.prefix) if chosen.here else chosen.environment.absolute()
-    if Path(sys.prefix) != folder:
-        python = environment(folder)
-        os.execv(python, [python, *sys.argv])
-    if unknown := set(chosen.slugs) - {entry["slug"] for entry in MANIFEST["faults"]}:
+def get_ready(chosen, known, name="python-demo", locks=(LOCK,)):
+    """Goes on in the environment of that name, which is made where it is not there; gives its
+    redis-server. `known` is what may be chosen."""
+    if unknown := set(chosen.slugs) - set(known):
         raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}")
+    if chosen.oldest:
+        name, locks = "python-oldest", (OLDEST,)
+    folder = (chosen.environment or ROOT / "target" / name).absolute()
+    folder = Path(sys.prefix) if chosen.here else folder
+    if Path(sys.prefix) != folder:
+        python = environment(folder, locks)
+        os.execv(python, [python, *sys.argv])
     find = [sys.executable, APP / "redis_server.py", folder / "bin"]
     return subprocess.run(find, capture_output=True, text=True, check=True).stdout.strip()
 

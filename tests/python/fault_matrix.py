@@ -52,7 +52,7 @@ def play(stage, binary, entry, folder):
 
 def main():
     chosen = acting.command(__doc__).parse_args()
-    redis_server = acting.get_ready(chosen)
+    redis_server = acting.get_ready(chosen, [entry["slug"] for entry in MANIFEST["faults"]])
     # Files do not say how long a receiver listened in vain.
     entries = [entry for entry in MANIFEST["faults"] if not entry.get("live")]
     entries = [entry for entry in entries if not chosen.dozen or entry.get("dozen")]

@@ -134,11 +134,16 @@ class Trial:
         """What the processes get besides, once the fix is in their files."""
         more = paste(fix, programs, self.sides)
         for process, installs in more["installs"].items():
-            if others := installs.keys() - {"python"}:
-                raise NotPasteable(f"it installs packages of {', '.join(others)}")
-            folder = overlay(installs["python"])
-            more["environment"].setdefault(process, {})["PYTHONPATH"] = str(folder)
+            for language, packages in installs.items():
+                more["environment"].setdefault(process, {}).update(self.install(language, packages))
         return more
+
+    def install(self, language, packages):
+        """The variables by which a process finds the packages."""
+        if language != "python":
+            raise NotPasteable(f"it installs packages of {language}")
+        pins = [acting.OLDEST] if self.chosen.oldest else [acting.LOCK, HERE / "requirements-fixes.txt"]
+        return {"PYTHONPATH": str(overlay(packages, pins))}
 
     def act(self, name, change=lambda programs: None):
         """Acts it out with the programs changed; the report, and what became of the tasks."""
@@ -146,15 +151,21 @@ class Trial:
         folder.mkdir(parents=True)
         with tempfile.TemporaryDirectory(prefix="tracelink-programs-") as programs:
             variant.write(self.entry, MANIFEST, Path(programs))
+            if self.chosen.oldest:
+                grow_old(Path(programs))
             more = change(Path(programs))
             run = acting.Run(self.stage, self.entry, folder, Path(programs), more)
             run.act()
+        return self.judge(folder), Counter(run.statuses())
+
+    def judge(self, folder):
+        """The report on the evidence in the folder."""
         told = [self.binary, "diagnose", folder, "--format", "json"]
         done = subprocess.run(told, capture_output=True, text=True)
         if not done.stdout:
             raise RuntimeError(f"exit {done.returncode}: {done.stderr.strip()}")
         (folder / "report.out").write_text(done.stdout)
-        return json.loads(done.stdout), Counter(run.statuses())
+        return json.loads(done.stdout)
 
 
 def is_whole(report):
@@ -176,6 +187,12 @@ def all_lines(fix):
     return {line for step in fix["steps"] for line in step["lines"]}
 
 
+def grow_old(programs):
+    """Writes the demo as the oldest versions have it."""
+    for path in programs.rglob("*.py"):
+        path.write_text(acting.replace_all(path.read_text(), LISTS["oldest"]))
+
+
 def touch(programs):
     """Puts a comment at each marked place."""
     for files, comment in LANGUAGES.values():
@@ -193,11 +210,11 @@ def touched_at(text, marker, line):
     return above if above != text else put(text, marker, [line])
 
 
-def overlay(packages):
+def overlay(packages, pins):
     """A folder with the packages, made once beside the environment."""
     folder = Path(sys.prefix) / "fixes" / "+".join(sorted(packages))
     with INSTALLING:
-        install(folder, packages, HERE / "requirements-fixes.txt")
+        install(folder, packages, pins)
     return folder
 
 
@@ -213,9 +230,9 @@ def chosen_entries(chosen):
     return [entry for entry in entries if not chosen.slugs or entry["slug"] in chosen.slugs]
 
 
-def play(stage, entry, chosen, folder):
+def play(make, stage, entry, chosen, folder):
     began = time.monotonic()
-    trial = Trial(stage, chosen.tracelink, entry, folder / entry["slug"], chosen)
+    trial = make(stage, chosen.tracelink, entry, folder / entry["slug"], chosen)
     try:
         result = trial.run()
     except Exception as error:
@@ -238,47 +255,57 @@ def tell(entry, result, wrong, seconds):
         print(f"       ✗ {complaint}", flush=True)
 
 
-def keep(results):
+def keep(results, order, key="faults"):
     """Keeps what was tried with these versions; what was tried before and not now stays."""
     versions = {"python": sys.version.split()[0], **{name: metadata.version(name) for name in VERSIONS}}
     kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"tries": []}
     tries = [one for one in kept["tries"] if one["versions"] != versions]
-    before = [one for one in kept["tries"] if one["versions"] == versions]
-    faults = {one["fault"]: one for old in before for one in old["faults"]}
-    faults.update((one["fault"], one) for one in results)
-    order = [entry["slug"] for entry in MANIFEST["faults"]]
-    now = {
-        "date": datetime.date.today().isoformat(),
-        "versions": versions,
-        "faults": sorted(faults.values(), key=lambda one: order.index(one["fault"])),
-    }
+    now = next((one for one in kept["tries"] if one["versions"] == versions), {})
+    tried = {one["fault"]: one for one in [*now.get(key, []), *results]}
+    now = {**now, "date": datetime.date.today().isoformat(), "versions": versions}
+    now[key] = [tried[slug] for slug in order if slug in tried]
     about = "Written by tests/python/mend.py --write; do not edit."
     text = json.dumps({"about": about, "tries": [*tries, now]}, indent=1, ensure_ascii=False)
     KEPT.write_text(text + "\n")
 
 
-def main():
-    arguments = acting.command(__doc__)
+def command(doc):
+    arguments = acting.command(doc)
     arguments.add_argument("--write", action="store_true", help=f"keep the result in {KEPT.name}")
-    chosen = arguments.parse_args()
-    redis_server = acting.get_ready(chosen)
+    return arguments
+
+
+def prove(make, entries, chosen, redis_server):
+    """Tries what `make` makes of each entry; the results, and how many are not as they should be."""
     chosen.explained = explained(chosen.tracelink)
-    entries = chosen_entries(chosen)
     results, failed = [], 0
+    with acting.evidence_folder(chosen, entries) as evidence:
+        trials = acting.each(
+            entries,
+            redis_server,
+            chosen.jobs,
+            lambda stage, entry: play(make, stage, entry, chosen, evidence),
+        )
+        for played in trials:
+            tell(*played)
+            failed += bool(played[2])
+            results.extend([played[1]] if played[1] else [])
+    mended = sum(one["fixes"][:1] and one["fixes"][0]["result"] == "mended" for one in results)
+    tried = sum(entry["expect"] is not None for entry in entries)
+    print(f"{mended} of {tried} mended by their first fix; {failed} not as they should be")
+    return results, failed
+
+
+def main():
+    chosen = command(__doc__).parse_args()
+    slugs = [entry["slug"] for entry in MANIFEST["faults"]]
+    redis_server = acting.get_ready(chosen, slugs)
     try:
-        with acting.evidence_folder(chosen, entries) as evidence:
-            for played in acting.each(
-                entries, redis_server, chosen.jobs, lambda stage, entry: play(stage, entry, chosen, evidence)
-            ):
-                tell(*played)
-                failed += bool(played[2])
-                results.extend([played[1]] if played[1] else [])
+        results, failed = prove(Trial, chosen_entries(chosen), chosen, redis_server)
     except KeyboardInterrupt:
         return 130
     if chosen.write:
-        keep(results)
-    mended = sum(one["fixes"][:1] and one["fixes"][0]["result"] == "mended" for one in results)
-    print(f"{mended} of {len(entries)} mended by their first fix; {failed} not as they should be")
+        keep(results, slugs)
     return 1 if failed else 0
 
 

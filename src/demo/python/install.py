@@ -15,14 +15,14 @@ from pathlib import Path
 LOCK = Path(__file__).resolve().parent / "requirements.lock"
 
 
-def install(folder, packages, *pins):
-    """Installs them unless they are there; `pins` are further files that name versions."""
+def install(folder, packages, pins=(LOCK,)):
+    """Installs them unless they are there; `pins` are the files that name versions."""
     made = folder / "complete"
     if made.exists():
         return
     # An environment made by uv has no pip.
     pip = [sys.executable, "-m", "pip"] if importlib.util.find_spec("pip") else ["uv", "pip"]
-    versions = [f"--constraint={file}" for file in (LOCK, *pins)]
+    versions = [f"--constraint={file}" for file in pins]
     get = [*pip, "install", "--quiet", "--no-deps", "--target", folder, *versions, *packages]
     done = subprocess.run(get, capture_output=True, text=True)
     if done.returncode != 0:
