@@ -16,6 +16,100 @@ fn tl501_worker_silent() {
 }
 
 #[test]
+fn tl501_worker_silent_by_what_the_workers_sent() {
+    const SET_UP: &str = "set up the SDK and Celery's instrumentor in the worker";
+    const FLUSH: &str = "send what a child of the pool holds when it ends";
+    let endpoint = ["send to the receiver, in code", "send to the receiver, by environment"];
+    let sampler =
+        ["let the worker keep its traces, in code", "let the worker keep its traces, by environment"];
+    // Nothing of any worker: never set up, most likely.
+    mends(
+        healthy_without_run(),
+        "worker-silent",
+        &[SET_UP, endpoint[0], endpoint[1], sampler[0], sampler[1]],
+    );
+    let of_a_launcher = Scene::default()
+        .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+        .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+        .span(producer(0xaa, 0xb1).zero_code());
+    assert_eq!(fixes_of(of_a_launcher, "worker-silent")[1].title, "start the worker under the launcher");
+    // Something came to a wrong door.
+    let misdirected = healthy_without_run().received("without-path").listening();
+    mends(
+        misdirected,
+        "worker-silent",
+        &["send to /v1/traces, in code", "send to /v1/traces, by environment"],
+    );
+    // Other runs came: of other children of the same pool.
+    let other = |pid: i64| {
+        let id = format!("t{pid}");
+        run(0xcc, u8::try_from(pid).expect("small"))
+            .under(0xc1)
+            .remote()
+            .text("messaging.message.id", &id)
+            .process("web-1", pid)
+    };
+    let variant = |scene: Scene| {
+        let report = scene.report();
+        let found = report.findings.iter().find(|finding| finding.slug == "worker-silent").expect("said");
+        (found.variant.clone().unwrap_or_default(), found.fixes[0].title.to_string())
+    };
+    let said = |variant: &str, title: &str| (variant.to_owned(), title.to_owned());
+    assert_eq!(variant(healthy_without_run().span(other(7)).span(other(8))), said("children", FLUSH));
+    // One process may be all of a pool, or another worker.
+    assert_eq!(variant(healthy_without_run().span(other(7))), said("some", SET_UP));
+    // The task was done after all that came.
+    let done = |result: serde_json::Value| {
+        Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+            .look(9_000, |look| look.worker().result("t1", result))
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(other(7))
+    };
+    let late = json!({"status": "SUCCESS", "date_done": "2100-01-01T00:00:00+00:00"});
+    assert_eq!(variant(done(late)), said("children", FLUSH));
+    // The result names the worker: one that was heard, or another one.
+    let by = |worker: &str| json!({"status": "SUCCESS", "worker": worker});
+    let heard =
+        |worker: &str| done(by(worker)).look(9_500, |look| look.worker().result("t7", by("celery@one")));
+    assert_eq!(variant(heard("celery@one")), said("children", FLUSH));
+    assert_eq!(variant(heard("celery@two")), said("one-worker", SET_UP));
+}
+
+#[test]
+fn tl502_parent_not_exported_by_what_its_sender_sent() {
+    let queued = || queued(message("t1").header("traceparent", TRACEPARENT).header("origin", "gen41@web-1"));
+    let run = || run(0xaa, 0xb2).under(0xb1).remote();
+    let told = |scene: Scene| {
+        let report = scene.report();
+        let found =
+            report.findings.iter().find(|finding| finding.slug == "parent-not-exported").expect("said");
+        (found.variant.clone().unwrap_or_default(), found.fixes[0].title.to_string())
+    };
+    let said = |variant: &str, title: &str| (variant.to_owned(), title.to_owned());
+    // Nothing of it: elsewhere first.
+    assert_eq!(told(queued().span(run())), said("", "send to the receiver, in code"));
+    // The request around the publish came: the exporter works.
+    assert_eq!(told(queued().span(run()).span(server())), said("partly", "export without a filter"));
+    let launched = queued().span(run()).span(server().zero_code());
+    assert_eq!(told(launched), said("partly", "let a collector pass these spans"));
+    // One that sends much has a queue that is full now and then.
+    let many = (1..=2_100).map(|n| span("api", "row", "internal", 0xdd, 0).numbered(n).at(0, 5));
+    let busy = queued().span(run()).request(many.chain([server()]));
+    assert_eq!(told(busy), said("partly", "let more spans wait to be sent, by environment"));
+    // It sent other traces.
+    let other = span("api", "GET /", "server", 0xdd, 0xd1).at(0, 5).process("web-1", 41);
+    assert_eq!(told(queued().span(run()).span(other)), said("lost", "send each span when it ends"));
+    // An agent wrote the context, beside one of its own.
+    let vendor = Scene::default().look(1_000, |look| {
+        let message = message("t1").header("traceparent", TRACEPARENT);
+        look.ready(message.header("x-datadog-trace-id", "170").header("x-datadog-parent-id", "177"))
+    });
+    assert_eq!(told(vendor.span(run())), said("vendor", "let one tracer serve both sides"));
+}
+
+#[test]
 fn tl502_parent_not_exported() {
     says(Scene::default().span(run(0xaa, 0xb2).under(0xb1).remote()), "parent-not-exported", Error);
     is_silent(Scene::default().span(server().under(0xf0).remote()), "parent-not-exported");
@@ -51,6 +145,9 @@ fn tl503_parent_not_ended() {
     says(healthy_without_run().span(lost()), "parent-not-ended", Warning);
     // Inside a run that has ended itself, a span leaked.
     says(healthy().span(lost()), "parent-not-ended", Warning);
+    let opened = |rest: &str| format!("with tracer.start_as_current_span(\"work\"{rest}) as span:");
+    pastes(healthy_without_run().span(lost()), "parent-not-ended", &opened(", context=ctx, kind=consumer"));
+    pastes(healthy().span(lost()), "parent-not-ended", &opened(""));
     // The task may still run.
     let running = queued(message("t1").header("traceparent", TRACEPARENT))
         .span(server())
@@ -126,6 +223,11 @@ fn leaked(mut scene: Scene, publishes: u8) -> Scene {
 #[test]
 fn tl503_parent_not_ended_of_a_publish_that_failed() {
     says(leaked(Scene::default(), 3), "parent-not-ended", (Warning, Likely));
+    mends(
+        leaked(Scene::default(), 3),
+        "parent-not-ended",
+        &["publish in a context that ends with the publish"],
+    );
     // One that has not run yet lies below what is missing, and is not what is open.
     let waits =
         producer(0xaa, 9).of("feeder").at(9_000, 9_005).under(0xb9).text("messaging.message.id", "t9");

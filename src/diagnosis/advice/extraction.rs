@@ -149,8 +149,3 @@ pub fn write_what_is_parsed(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fi
         )],
     }
 }
-
-/// Mends TL501 where the run may have begun a trace of its own: in the task.
-pub const CONTINUE_IN_THE_TASK: [&str; 1] = [
-    "with tracer.start_as_current_span(name, context=propagate.extract(self.request.headers or vars(self.request))):",
-];

@@ -36,6 +36,17 @@ pub fn ask_the_parent(worker: &Setting) -> Vec<Fix> {
     .by(&[(Side::Worker, worker)])
 }
 
+/// Mends TL501 where the worker keeps nothing.
+pub fn keep_in_the_worker(worker: &Setting) -> Vec<Fix> {
+    sampler(
+        "let the worker keep its traces",
+        "ParentBased(ALWAYS_ON)",
+        "from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased",
+        "parentbased_always_on",
+    )
+    .by(&[(Side::Worker, worker)])
+}
+
 fn sampler<'w>(does: &'w str, made: &str, import: &'static str, variable: &str) -> Ways<'w> {
     let python: [Text; 6] = [
         "from opentelemetry.sdk.trace import TracerProvider".into(),

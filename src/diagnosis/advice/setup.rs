@@ -8,12 +8,9 @@ use crate::model::{Fix, FixPlace, Side, Text};
 pub enum Program {
     /// What publishes: at once, before its application is made.
     Publisher,
-    /// A worker of the prefork or the solo pool: in each process that runs tasks,
-    /// once it is there. What a thread of the parent held is lost in a fork.
+    /// A worker, of whichever pool: in each process that runs tasks, once it is
+    /// there. What a thread of the parent held is lost in a fork.
     Worker,
-    /// A worker whose tasks run in threads or greenlets of one process, for which
-    /// Celery sends no `worker_process_init`.
-    ThreadedWorker,
     /// Celery beat.
     Beat,
 }
@@ -39,41 +36,75 @@ const IMPORTS: [&str; 5] = [
 pub fn in_code(fix: Fix, program: Program) -> Fix {
     let (side, place) = match program {
         Program::Publisher => (Side::Producer, FixPlace::BeforeApp),
-        Program::Worker | Program::ThreadedWorker => (Side::Worker, FixPlace::WorkerModule),
+        Program::Worker => (Side::Worker, FixPlace::WorkerModule),
         Program::Beat => (Side::Producer, FixPlace::WorkerModule),
     };
     fix.python(side, place, lines(program)).installing(PACKAGES).needing(ENDPOINT)
 }
 
-/// Mends TL107 where nothing was seen of the worker: by the pool that it has.
-pub fn worker() -> Vec<Fix> {
-    let title = |pool: &str| format!("set up the SDK and Celery's instrumentor in the worker ({pool})");
-    let threads = "the worker runs with --pool threads, gevent or eventlet";
-    vec![
-        in_code(Fix::new(title("prefork or solo pool")), Program::Worker),
-        in_code(Fix::new(title("threads or greenlets")), Program::ThreadedWorker).needing(threads),
-    ]
+/// Mends TL107 where nothing was seen of the worker, and TL501 where no run ever
+/// was: also where the worker's own set-up is not called in its pool, or it ends
+/// without sending what it holds.
+pub fn worker() -> [Fix; 1] {
+    [in_code(Fix::new("set up the SDK and Celery's instrumentor in the worker"), Program::Worker)]
 }
+
+/// A child of the pool does not end as Python does, so that it is told to send
+/// what it holds.
+pub const STOP: [&str; 3] = [
+    "@worker_process_shutdown.connect(weak=False)",
+    "def stop_tracing(**_):",
+    "    trace.get_tracer_provider().shutdown()",
+];
 
 fn lines(program: Program) -> Vec<Text> {
     let set_up = set_up(program.service());
-    let Some((starts, ends)) = program.signals() else {
-        let head = ["import os", ""].into_iter().chain(IMPORTS).chain([""]);
-        return head.map(Text::from).chain(set_up).collect();
+    let starting = |signal: &str| {
+        let head = [format!("@{signal}.connect(weak=False)"), "def start_tracing(**_):".to_owned()];
+        head.map(Text::from)
     };
-    let signals: Vec<_> = std::iter::once(starts).chain(ends).collect();
-    let signals = format!("from celery.signals import {}", signals.join(", "));
-    let head = ["import os".into(), "".into(), signals.into()].into_iter();
-    let starting = ["", "", &format!("@{starts}.connect(weak=False)"), "def start_tracing(**_):"]
-        .map(|line| Text::from(line.to_owned()));
-    let body = set_up.into_iter().map(|line| Text::from(format!("    {line}")));
-    let ending = ends.into_iter().flat_map(|ends| {
-        let connected = Text::from(format!("@{ends}.connect(weak=False)"));
-        let stop = ["def stop_tracing(**_):", "    trace.get_tracer_provider().shutdown()"].map(Text::from);
-        ["".into(), "".into(), connected].into_iter().chain(stop)
-    });
-    head.chain(IMPORTS.map(Text::from)).chain(starting).chain(body).chain(ending).collect()
+    let body = set_up.iter().map(|line| Text::from(format!("    {line}")));
+    let apart = || ["", ""].into_iter().map(Text::from);
+    let head = ["import os", ""].into_iter();
+    match program {
+        Program::Publisher => {
+            head.chain(IMPORTS).chain([""]).map(Text::from).chain(set_up.iter().cloned()).collect()
+        }
+        Program::Beat => {
+            let head = head.chain(["from celery.signals import beat_init"]).chain(IMPORTS).map(Text::from);
+            head.chain(apart()).chain(starting("beat_init")).chain(body).collect()
+        }
+        Program::Worker => {
+            let head = head.chain(WORKERS_SIGNALS).chain(IMPORTS).map(Text::from);
+            let started = STARTED_BEFORE.map(Text::from);
+            let start = head.chain(apart()).chain(starting("worker_process_init")).chain(started).chain(body);
+            let rest =
+                OF_ONE_PROCESS.iter().copied().map(Text::from).chain(apart()).chain(STOP.map(Text::from));
+            start.chain(apart()).chain(rest).collect()
+        }
+    }
 }
+
+const WORKERS_SIGNALS: [&str; 5] = [
+    "from celery.signals import (",
+    "    worker_process_init,",
+    "    worker_process_shutdown,",
+    "    worker_ready,",
+    ")",
+];
+
+/// A provider that the process has already stays.
+const STARTED_BEFORE: [&str; 2] =
+    ["    if isinstance(trace.get_tracer_provider(), TracerProvider):", "        return"];
+
+/// Of threads and greenlets Celery sends no `worker_process_init`; and a parent
+/// that forks is not to have what its children make for themselves.
+const OF_ONE_PROCESS: [&str; 4] = [
+    "@worker_ready.connect(weak=False)",
+    "def start_tracing_in_one_process(sender, **_):",
+    "    if not sender.pool.__module__.endswith(\"prefork\"):",
+    "        start_tracing()",
+];
 
 /// What makes the set-up. The provider is there before anything is instrumented.
 fn set_up(service: &str) -> Vec<Text> {
@@ -93,20 +124,8 @@ impl Program {
     const fn service(self) -> &'static str {
         match self {
             Self::Publisher => "publisher",
-            Self::Worker | Self::ThreadedWorker => "worker",
+            Self::Worker => "worker",
             Self::Beat => "beat",
-        }
-    }
-
-    /// The signals of Celery at which it is set up, and sends what it holds. `None`
-    /// where it is set up when its module is imported. A process that ends as
-    /// Python does sends what it holds by itself; a child of the pool does not end so.
-    const fn signals(self) -> Option<(&'static str, Option<&'static str>)> {
-        match self {
-            Self::Publisher => None,
-            Self::Worker => Some(("worker_process_init", Some("worker_process_shutdown"))),
-            Self::ThreadedWorker => Some(("worker_init", None)),
-            Self::Beat => Some(("beat_init", None)),
         }
     }
 }

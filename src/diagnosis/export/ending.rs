@@ -45,6 +45,7 @@ pub struct Tasks<'e> {
 /// One of them.
 struct Unrun<'e> {
     task_id: &'e str,
+    task: &'e str,
     /// What says that it is finished by now; `None` where it may still run.
     finished: Option<&'static str>,
     /// Whether it was ended from outside: its process was killed, or it was
@@ -89,6 +90,21 @@ impl<'e> Tasks<'e> {
         self.above(gap).any(|task| task.was_ended)
     }
 
+    /// The task whose run the children are a part of, or are what arrived of, and
+    /// whether what is missing above them is the run itself.
+    pub fn of_run<'t>(
+        &'t self,
+        trace: &'t Trace,
+        gap: &'t LocalGap<'_>,
+        children: &[&StoredSpan],
+    ) -> (Option<&'t str>, bool) {
+        if let Some(run) = run_around(trace, children) {
+            return (Some(run.detail().task.as_deref().unwrap_or_default()), false);
+        }
+        let unrun = self.above(gap).next();
+        (unrun.map(|task| task.task), unrun.is_some())
+    }
+
     /// One that is finished by its result, or was tried again: its id, and what
     /// says so.
     pub fn finished(&self, gap: &LocalGap<'_>) -> Option<(&'e str, &'static str)> {
@@ -117,6 +133,7 @@ impl<'e> Unrun<'e> {
         let missing = in_trace.filter_map(|sender| missing_above(trace, sender.span_id));
         Some(Self {
             task_id: handoff.task_id,
+            task: handoff.task,
             finished,
             was_ended,
             waited: waited.unwrap_or_default(),

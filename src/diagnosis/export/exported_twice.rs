@@ -1,5 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Side, Station};
@@ -33,7 +34,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the service sends its spans twice: two exporters or two span processors",
-        fixes: || export::one_exporter(Receiver::Unseen, Side::Producer, &Setting::default()),
+        fixes: || processor::one_exporter(Receiver::Unseen, Side::Producer, &Setting::default()),
         check: Population(check),
     }
 }
@@ -67,7 +68,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         let example = repeats.examples.iter().find_map(|key| known.evidence.spans.get(*key));
         let (side, setting) = (known.side_of(service), known.setting_of(Some(service)));
-        let fixes = export::one_exporter(endpoint::receiver(known), side, &setting);
+        let fixes = processor::one_exporter(endpoint::receiver(known), side, &setting);
         found(occurrence.quote(example.map(quote::span)).mend(fixes));
     }
 }

@@ -6,6 +6,9 @@ use crate::diagnosis::rule::Known;
 use crate::evidence::{Process, SpanKey, StoredSpan, Trace};
 use crate::model::{ParentOrigin, SpanId, SpanKind};
 
+/// How many spans the queue of Python's batch span processor holds.
+pub const QUEUE: u64 = 2_048;
+
 /// The spans of a trace whose parent is missing, though it was a span of the
 /// very same process: by process, with the id of each missing parent.
 pub fn missing_local_parents<'t>(
@@ -58,8 +61,6 @@ impl LocalGap<'_> {
     /// Whether so much is missing, of a process that sent so much, that a queue
     /// of its exporter overflowed.
     pub fn is_overflow(&self, known: &Known<'_>) -> bool {
-        /// The queue of Python's batch span processor.
-        const QUEUE: u64 = 2_048;
         /// Fewer missing parents than this are single losses.
         const MANY: usize = 10;
         let sent = known.evidence.processes.of(self.process).map_or(0, |activity| activity.spans);

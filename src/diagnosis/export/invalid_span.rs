@@ -1,4 +1,4 @@
-use crate::diagnosis::advice::export;
+use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Fix, Invalid, Side, Station};
@@ -23,7 +23,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "spans arrived with ids or times that OTLP does not allow",
-        fixes: || export::ids_of_the_sdk(Side::Both, &Setting::default()),
+        fixes: || processor::ids_of_the_sdk(Side::Both, &Setting::default()),
         check: Population(check),
     }
 }
@@ -35,8 +35,8 @@ fn fixes<'s>(why: Invalid, services: impl Iterator<Item = &'s str>, known: &Know
     let common = senders.reduce(|one, other| if one == other { one } else { unseen.clone() });
     let (side, setting) = common.unwrap_or(unseen);
     match why {
-        Invalid::TraceId | Invalid::SpanId => export::ids_of_the_sdk(side, &setting),
-        Invalid::ParentId | Invalid::Times | Invalid::Shape => export::valid_spans(side).into(),
+        Invalid::TraceId | Invalid::SpanId => processor::ids_of_the_sdk(side, &setting),
+        Invalid::ParentId | Invalid::Times | Invalid::Shape => processor::valid_spans(side).into(),
     }
 }
 

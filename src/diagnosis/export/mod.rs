@@ -12,6 +12,7 @@ mod nothing_received;
 mod parent_not_ended;
 mod parent_not_exported;
 
+mod reason;
 mod spans_dropped;
 mod tls_on_plain_port;
 mod worker_silent;

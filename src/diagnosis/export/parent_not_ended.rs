@@ -2,12 +2,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ending::{Tasks, run_around};
 use super::gap::{LocalGap, missing_local_parents};
-use crate::diagnosis::advice::export;
-use crate::diagnosis::known::SILENCE;
+use crate::diagnosis::advice::processor;
+use crate::diagnosis::known::{SILENCE, Setting};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanRef, StoredSpan, Trace};
-use crate::model::{Confidence, ParentOrigin, Severity, SpanId, SpanKind, Station};
+use crate::model::{Confidence, ParentOrigin, Severity, Side, SpanId, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -32,30 +32,25 @@ diagnosis! {
     /// the watch it is a note.
     ///
     /// ## How to fix it
-    /// End each span that is started by hand (`with`, or `finally: span.end()`),
-    /// and flush where the process stops:
+    /// End each span that is started by hand (`with`, or `finally: span.end()`). A
+    /// task's span has its name here by the task; any name will do. And flush where
+    /// the process stops: a span that ended may have waited to be sent.
     ///
-    /// ```python
-    /// @worker_process_shutdown.connect(weak=False)
-    /// def flush(**kwargs):
-    ///     trace.get_tracer_provider().shutdown()
-    /// ```
-    ///
-    /// Where a publish may fail, give it a context of its own, which ends with it:
-    ///
-    /// ```python
-    /// token = context.attach(context.get_current())
-    /// try:
-    ///     task.delay(order)
-    /// finally:
-    ///     context.detach(token)            # with whatever the publish left current
-    /// ```
+    /// Where a publish may fail, give it a context of its own, which ends with it,
+    /// and with it whatever the publish left current.
     pub static PARENT_NOT_ENDED = {
         code: "TL503",
         slug: "parent-not-ended",
         station: Some(Station::Export),
         severity: Warning,
         summary: "spans arrived whose parent, a span of their own process, never ended",
+        fixes: || {
+            let by_code = Setting::default();
+            let ended = processor::ended(Some("process_order"), true, &by_code);
+            let others = processor::ended(None, false, &by_code);
+            let published = processor::publish_in_its_own_context(&by_code, Side::Producer);
+            ended.into_iter().chain(others).chain(published).collect()
+        },
         check: Trace(check),
     }
 }
@@ -131,9 +126,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     format!("spans of {}", child.service()),
                     format!("{} publishes below one span that never came", published.len()),
                 ))
-                .fix(export::PUBLISH_IN_A_CONTEXT_OF_ITS_OWN)
+                .mend(processor::publish_in_its_own_context(
+                    &Setting::of(&child.process),
+                    known.side_of(child.service()),
+                ))
         } else {
-            occurrence.fix(export::SPANS_END)
+            let (task, is_run) = tasks.of_run(trace, &gap, &lost.children);
+            occurrence.mend(processor::ended(task, is_run, &Setting::of(&child.process)))
         };
         if lost.sign == Sign::Run
             && let Some(run) = run_around(trace, &lost.children)

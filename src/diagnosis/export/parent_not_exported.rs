@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
-use crate::diagnosis::advice::export;
-use crate::diagnosis::known::{SILENCE, is_publisher};
+use super::endpoint;
+use super::reason::Reason;
+use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::processor;
+use crate::diagnosis::known::{SILENCE, Setting, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
@@ -21,17 +24,15 @@ diagnosis! {
     /// answer, or a long task, comes last.
     ///
     /// ## How to fix it
-    /// In the process that publishes:
+    /// By what shows of the sender:
     ///
-    /// ```sh
-    /// OTEL_EXPORTER_OTLP_ENDPOINT=http://<collector>:4317
-    /// ```
-    ///
-    /// and, in a script that ends right after it published:
-    ///
-    /// ```python
-    /// trace.get_tracer_provider().shutdown()   # flushes
-    /// ```
+    /// - nothing of it came: its exporter sends elsewhere; or it was killed, or
+    ///   forked without the thread that exports, and then each span is sent when it
+    ///   ends
+    /// - it sent other spans, none of this trace: it ended before its batch left
+    /// - other spans of it in this trace came: a filter drops those that publish, or
+    ///   the queue of its exporter was full
+    /// - a vendor's agent wrote the context: its spans go to the vendor
     ///
     /// ## What it is not
     /// A SERVER span, whose caller may well export elsewhere, and a consumer of
@@ -44,6 +45,12 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "the context arrived, and the span that it names was never exported: the producer's spans are missing",
+        fixes: || {
+            let (receiver, by_code) = (Receiver::Unseen, Setting::default());
+            let silent = processor::publisher_sends(receiver, &by_code);
+            let filtered = processor::without_a_filter(receiver, &by_code);
+            silent.into_iter().chain(filtered).chain(processor::one_tracer()).collect()
+        },
         check: Trace(check),
     }
 }
@@ -92,10 +99,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         if !is_sampled {
             occurrence = occurrence.needs(known.to_see_the_message());
         }
+        let reason = Reason::of(trace, span, messages_of(key, known), known);
+        let occurrence = if occurrence.variant.is_none() { reason.says(occurrence) } else { occurrence };
         let mut occurrence = occurrence
             .service(span.service())
             .quote(quote::span(SpanRef { trace, span }))
-            .fix(export::PUBLISHER_SENDS);
+            .quote(reason.quote(trace))
+            .mend(reason.fixes(endpoint::receiver(known)));
         let detail = span.detail();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));

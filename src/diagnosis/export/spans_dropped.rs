@@ -1,7 +1,8 @@
 use super::ending::{Tasks, entry_around};
 use super::endpoint;
 use super::gap::{LocalGap, missing_local_parents};
-use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, Trace};
@@ -31,7 +32,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the exporter's queue overflowed: many spans miss a parent of their own process",
-        fixes: || export::larger_queue(Receiver::Unseen, Side::Worker, &Setting::default()),
+        fixes: || processor::larger_queue(Receiver::Unseen, Side::Worker, &Setting::default()),
         check: Trace(check),
     }
 }
@@ -63,7 +64,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     format!("{} miss a parent of their own process, {sent} arrived", gap.children.len()),
                 ))
                 .needs("the process's log: `Queue full, dropping span`")
-                .mend(export::larger_queue(
+                .mend(processor::larger_queue(
                     endpoint::receiver(known),
                     known.side_of(child.service()),
                     &Setting::of(gap.process),

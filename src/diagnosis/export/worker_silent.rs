@@ -1,11 +1,14 @@
 use std::time::Duration;
 
-use crate::diagnosis::advice::{export, extraction};
+use super::endpoint;
+use crate::diagnosis::advice::export::{self, Protocol, Receiver};
+use crate::diagnosis::advice::{processor, silence};
+use crate::diagnosis::known::Setting;
 use crate::diagnosis::parts;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Fate, Handoff, Service};
-use crate::model::{Confidence, Severity, Station, TaskStatus};
+use crate::evidence::{Activity, Fate, Handoff, Outcome, Process, Service};
+use crate::model::{Confidence, Fix, Severity, Side, Station, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -21,20 +24,19 @@ diagnosis! {
     /// ## How to fix it
     /// By what is wrong in the worker:
     ///
-    /// - no SDK there: set a `TracerProvider` in `worker_process_init`
-    /// - an exporter that points elsewhere: `OTEL_EXPORTER_OTLP_ENDPOINT` (4317
-    ///   is gRPC, 4318 is HTTP)
-    /// - `worker_process_init` does not fire under threads or gevent: set the
-    ///   provider in `worker_init` or at import there
-    /// - a sampler of its own: `OTEL_TRACES_SAMPLER=parentbased_always_on`
+    /// - no SDK there, or one that is set up in `worker_process_init`, which threads
+    ///   and greenlets do not send: the whole set-up, for whichever pool
     /// - spans lost at exit (`max_tasks_per_child`, a quick stop): the batch
-    ///   processor holds spans for 5 seconds, so flush:
+    ///   processor holds spans for 5 seconds, and `worker_process_shutdown` is the
+    ///   place to flush. `force_flush` in `task_postrun` is none: the run's own span
+    ///   has not ended there
+    /// - an exporter that points elsewhere (4317 is gRPC, 4318 is HTTP), or that was
+    ///   made before the pool forked
+    /// - a sampler of its own
     ///
-    /// ```python
-    /// @worker_process_shutdown.connect(weak=False)
-    /// def flush(**kwargs):
-    ///     trace.get_tracer_provider().shutdown()
-    /// ```
+    /// Where the receiver refused requests at a wrong door, they are the worker's,
+    /// most likely, and the fix is that of their mistake. Where a worker sent other
+    /// runs, its set-up is right, and what is missing was lost at exit.
     ///
     /// ## What it is not
     /// A task that was revoked, expired or never registered; a message that
@@ -50,6 +52,12 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "a worker took the message and sent no span of it",
+        fixes: || {
+            let (receiver, by_code) = (Receiver::Unseen, Setting::default());
+            let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
+            let silent = silence::no_worker_sends(receiver, &by_code, &launched);
+            silent.into_iter().chain([processor::flush_at_exit()]).collect()
+        },
         check: Handoff(check),
     }
 }
@@ -110,8 +118,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .quote(quote::span(loose))
             .unless(slug::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
-            .fix(extraction::CONTINUE_IN_THE_TASK)
-.fix(export::FLUSH_AT_EXIT)
+            .mend(processor::ended(Some(handoff.task), true, &Setting::of(&loose.span.process)))
             .into();
     }
     let ran_others = known
@@ -128,19 +135,95 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 "the service sends roots without a task too: one worker of several may have an SDK and no instrumentor",
             );
         }
-        return found
-            .variant("some")
-            .says("a worker took the message and sent no span of it, while other runs were seen: spans are lost at exit, or one worker of several is silent")
-            .fix(export::EVERY_WORKER_SENDS)
+        return some(found, handoff, known).into();
+    }
+    let found = found.unless(
+        slug::WORKER_NOT_INSTRUMENTED,
+        "the worker may have an SDK and neither an instrumentor nor spans of its own",
+    );
+    let receiver = endpoint::receiver(known);
+    let (outcome, misdirected) = misdirected(known);
+    if let Some(outcome) = outcome {
+        return Occurrence { confidence: Confidence::Likely, ..found }
+            .variant("misdirected")
+            .says("a worker took the message and sent no span of it, and the receiver refused what came to the wrong door: the worker's spans, most likely")
+            .quote(quote::fact("receiver", outcome.label()))
+            .mend(misdirected)
             .into();
     }
     found
-        .unless(
-            slug::WORKER_NOT_INSTRUMENTED,
-            "the worker may have an SDK and neither an instrumentor nor spans of its own",
-        )
-        .fix(export::WORKER_SENDS_NOTHING)
+        .mend(silence::no_worker_sends(receiver, &known.workers_setting(), &known.producer_setting(handoff)))
         .into()
+}
+
+/// What was refused at the receiver's doors, and how to mend that in the worker.
+fn misdirected(known: &Known<'_>) -> (Option<Outcome>, Vec<Fix>) {
+    let receiver = endpoint::receiver(known);
+    let doors =
+        [Outcome::GrpcOnHttpPort, Outcome::HttpOnGrpcPort, Outcome::WithoutPath, Outcome::TlsOnPlainPort];
+    let refused = doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver.of(outcome)?)));
+    let Some((outcome, requests)) = refused else { return (None, Vec::new()) };
+    let sender = Setting::of_client(requests.agents.iter().map(|agent| &**agent));
+    let worker = [(Side::Worker, sender)];
+    let fixes = match outcome {
+        Outcome::GrpcOnHttpPort => export::grpc_port(receiver, &worker),
+        Outcome::HttpOnGrpcPort => export::http_port(receiver, &worker),
+        Outcome::WithoutPath => export::traces_path(receiver, &worker),
+        _ => export::without_tls(receiver, &[Protocol::Grpc, Protocol::Http], &worker),
+    };
+    (Some(outcome), fixes)
+}
+
+/// Where other runs were seen: by what the worker that ran this one sent.
+fn some(found: Occurrence, handoff: &Handoff<'_>, known: &Known<'_>) -> Occurrence {
+    let runs = || {
+        let processes = known.services.values().flat_map(|service| &service.processes);
+        processes.filter(|(_, activity)| activity.consumers > 0).copied()
+    };
+    let worker = handoff.result.and_then(|result| result.worker.as_deref());
+    let setting = known.workers_setting();
+    if worker.is_some_and(|worker| known.is_heard(worker)) {
+        return found
+            .variant("children")
+            .says("a worker took the message and sent no span of it, while it sent other runs: a child of its pool that ends loses what it holds, most likely")
+            .quote(worker.map(|worker| quote::fact("result.worker", worker)))
+            .mend([processor::flush_at_exit()]);
+    }
+    if let Some(worker) = worker {
+        return found
+            .variant("one-worker")
+            .says("a worker took the message and sent no span of it, and nothing else either, while other workers sent their runs")
+            .quote(quote::fact("result.worker", worker))
+            .mend(silence::one_worker_is_silent(endpoint::receiver(known), &setting));
+    }
+    if are_children(runs()) || is_after_all(handoff, runs()) {
+        return found
+            .variant("children")
+            .says("a worker took the message and sent no span of it, while it sent other runs: a child of its pool that ends loses what it holds, most likely")
+            .mend([processor::flush_at_exit()])
+            .mend(silence::one_worker_is_silent(endpoint::receiver(known), &setting));
+    }
+    found
+        .variant("some")
+        .says("a worker took the message and sent no span of it, while other runs were seen: spans are lost at exit, or one worker of several is silent")
+        .mend(silence::one_worker_is_silent(endpoint::receiver(known), &setting))
+        .mend([processor::flush_at_exit()])
+}
+
+/// Whether runs came of several processes of one service on one machine, as those of
+/// a pool are.
+fn are_children<'e>(mut runs: impl Iterator<Item = (&'e Process, &'e Activity)>) -> bool {
+    let Some((first, _)) = runs.next() else { return false };
+    let is_beside = |other: &Process| other.service == first.service && other.host == first.host;
+    first.is_identified() && runs.any(|(other, _)| is_beside(other) && other.differs_from(first))
+}
+
+/// Whether the task was done after the last span of every worker: what was held at
+/// the end is lost.
+fn is_after_all<'e>(handoff: &Handoff<'_>, runs: impl Iterator<Item = (&'e Process, &'e Activity)>) -> bool {
+    let last = runs.map(|(_, activity)| activity.last_end).max();
+    let done = handoff.result.and_then(|result| result.done);
+    done.zip(last).is_some_and(|(done, last)| done > last)
 }
 
 /// How it is known that the message was taken.

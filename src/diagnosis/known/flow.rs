@@ -18,6 +18,8 @@ pub(super) struct Flow<'e> {
     pub(super) with_results: Set<&'e str>,
     /// The start of the first PRODUCER span.
     pub(super) first_published: Option<Timestamp>,
+    /// Workers of which a run was seen, by the name that results give them.
+    pub(super) heard_workers: Set<&'e str>,
     /// Whether a task has started and is not done.
     pub(super) has_started: bool,
     /// Whether a message was seen that carries the context of a request or a
@@ -81,6 +83,8 @@ impl<'e> Flow<'e> {
                     *last = (*last).max(delivery.last().at);
                 }
             }
+            let worker = task.result.as_ref().and_then(|result| result.worker.as_deref());
+            flow.heard_workers.extend(worker.filter(|_| !task.consumers.is_empty()));
             let status = task.result.as_ref().map(|result| &result.status);
             flow.has_started |= status == Some(&TaskStatus::Started);
             if status.is_some_and(TaskStatus::is_final) {

@@ -335,6 +335,11 @@ impl<'e> Known<'e> {
         self.flow().taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
     }
 
+    /// Whether a run of this worker was seen, which a result names.
+    pub fn is_heard(&self, worker: &str) -> bool {
+        self.flow().heard_workers.contains(worker)
+    }
+
     /// The queues of this broker from which messages were taken.
     pub fn taken_queues(&self, broker: &Broker) -> BTreeSet<&'e str> {
         let taken = self.flow().taken.keys();

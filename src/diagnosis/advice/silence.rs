@@ -1,0 +1,32 @@
+//! A worker of which nothing came: by what is most likely.
+
+use super::export::{self, Receiver};
+use super::{sampling, setup};
+use crate::diagnosis::known::Setting;
+use crate::model::{Fix, Side};
+
+/// Mends TL501 where no run of any worker came. `api` is how the other side is set up.
+pub fn no_worker_sends(receiver: Receiver<'_>, worker: &Setting, api: &Setting) -> Vec<Fix> {
+    let elsewhere = export::to_the_receiver(receiver, Side::Worker, worker);
+    let elsewhere =
+        elsewhere.into_iter().map(|fix| fix.needing("the worker has an exporter, which sends elsewhere"));
+    let unsampled = sampling::keep_in_the_worker(worker);
+    let unsampled =
+        unsampled.into_iter().map(|fix| fix.needing("a sampler of the worker's own keeps nothing"));
+    let launched = (api.is_zero_code == Some(true)).then(|| {
+        Fix::new("start the worker under the launcher").by_hand(
+            Side::Worker,
+            "put `opentelemetry-instrument` before `celery` in the command that starts it, as it is before that of the API",
+        )
+    });
+    setup::worker().into_iter().chain(launched).chain(elsewhere).chain(unsampled).collect()
+}
+
+/// Mends TL501 where one worker is silent and another is not, or nothing says which
+/// one ran the task. A worker that is set up sends what it holds, and no more.
+pub fn one_worker_is_silent(receiver: Receiver<'_>, worker: &Setting) -> Vec<Fix> {
+    let elsewhere = export::to_the_receiver(receiver, Side::Worker, worker);
+    let elsewhere =
+        elsewhere.into_iter().map(|fix| fix.needing("the silent worker's exporter sends elsewhere"));
+    setup::worker().into_iter().chain(elsewhere).collect()
+}
