@@ -33,14 +33,24 @@ impl fmt::Display for Safe<'_> {
 }
 
 /// Control characters (C0, C1), what overrides the direction of text
-/// (<https://trojansource.codes>), what has no width, and what stands for
-/// nothing.
+/// (<https://trojansource.codes>), and what is not to be seen: two names that look
+/// alike would be one to a reader.
 pub(super) fn acts_on_a_terminal(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter,
-            '\u{ad}' | '\u{61c}' | '\u{180e}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+        || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{fff9}'..='\u{fffb}')
+        || is_default_ignorable(letter)
+}
+
+/// Unicode's `Default_Ignorable_Code_Point`, which is shown as nothing where a font
+/// does not know it: fillers, joiners, selectors, tags
+/// (<https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>).
+const fn is_default_ignorable(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The safe form of a text.
@@ -153,6 +163,40 @@ mod tests {
         let hostile = "\u{1b}[2Jname\u{202e}gpj\u{9b}31m\n";
         assert_eq!(safe(hostile), "\\u{1b}[2Jname\\u{202e}gpj\\u{9b}31m\\n");
         assert_eq!(safe_lines("one\u{1b}c\n  two\r"), "one\\u{1b}c\n  two\\r");
+    }
+
+    /// The ranges of Unicode 16.0, as `DerivedCoreProperties.txt` has them: 4,174 code
+    /// points. The names of those that stand alone say what each is.
+    #[test]
+    fn nothing_that_is_ignored_by_default_is_shown_raw() {
+        const RANGES: [(u32, u32, &str); 17] = [
+            (0xad, 0xad, "SOFT HYPHEN"),
+            (0x34f, 0x34f, "COMBINING GRAPHEME JOINER"),
+            (0x61c, 0x61c, "ARABIC LETTER MARK"),
+            (0x115f, 0x1160, "HANGUL CHOSEONG FILLER, HANGUL JUNGSEONG FILLER"),
+            (0x17b4, 0x17b5, "KHMER VOWELS INHERENT"),
+            (0x180b, 0x180f, "MONGOLIAN SELECTORS"),
+            (0x200b, 0x200f, "ZERO WIDTH SPACE and on"),
+            (0x202a, 0x202e, "DIRECTIONS"),
+            (0x2060, 0x206f, "WORD JOINER and on"),
+            (0x3164, 0x3164, "HANGUL FILLER"),
+            (0xfe00, 0xfe0f, "VARIATION SELECTORS"),
+            (0xfeff, 0xfeff, "ZERO WIDTH NO-BREAK SPACE"),
+            (0xffa0, 0xffa0, "HALFWIDTH HANGUL FILLER"),
+            (0xfff0, 0xfff8, "not assigned"),
+            (0x1_bca0, 0x1_bca3, "SHORTHAND FORMATS"),
+            (0x1_d173, 0x1_d17a, "MUSICAL FORMATS"),
+            (0xe_0000, 0xe_0fff, "TAGS, VARIATION SELECTORS"),
+        ];
+        let mut seen = 0;
+        for (first, last, name) in RANGES {
+            for letter in (first..=last).filter_map(char::from_u32) {
+                seen += 1;
+                let shown = safe(&format!("pay{letter}ment"));
+                assert_eq!(shown, format!("pay\\u{{{:x}}}ment", u32::from(letter)), "{name}");
+            }
+        }
+        assert_eq!(seen, 4_174);
     }
 
     #[test]
