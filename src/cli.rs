@@ -185,6 +185,12 @@ pub struct Reports {
     /// replaced when the report is whole; human and jsonl are written as events come.
     #[arg(long, value_name = "FORMAT=PATH", value_parser = output())]
     pub output: Vec<OutputTo>,
+    /// Show the messages of exceptions, which may be private
+    ///
+    /// Their types are always shown, and so are the words of libraries by which a
+    /// cause is known. With `listen --save` they are shown, and not saved.
+    #[arg(long)]
+    pub show_messages: bool,
 }
 
 /// An output: a format, and where it goes.

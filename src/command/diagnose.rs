@@ -10,6 +10,7 @@ use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let mut evidence = Evidence::default();
+    evidence.shows_messages = args.reports.show_messages;
     let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
     let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
     tell_notices(&notices, output);

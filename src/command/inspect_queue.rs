@@ -80,6 +80,7 @@ fn inspect_snapshot(
     outputs: &mut Outputs,
 ) -> anyhow::Result<Exit> {
     let mut evidence = Evidence::default();
+    evidence.shows_messages = args.reports.show_messages;
     let reading = Reading {
         keep: Keep::Counted,
         options: ReadOptions { args: args.show_args },
@@ -177,6 +178,7 @@ fn inspect(
     })?;
     let now = survey.at;
     let mut evidence = Evidence::default();
+    evidence.shows_messages = args.reports.show_messages;
     // A limited look keeps each message, so that results can be joined to it;
     // a look at everything counts them.
     let keep = if args.all { Keep::Counted } else { Keep::Each };

@@ -40,7 +40,8 @@ impl Sink for Intake<'_> {
 
     fn span(&mut self, span: &Span<'_>) {
         let sender = self.sender.get_or_insert_with(|| self.evidence.sender(&Resource::default()));
-        self.evidence.saw_span(span, sender, self.request);
+        let told = if self.evidence.shows_messages { None } else { span.told() };
+        self.evidence.saw_span(told.as_ref().unwrap_or(span), sender, self.request);
     }
 
     fn refused(&mut self, why: Invalid, at: &str) {

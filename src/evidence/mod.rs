@@ -85,6 +85,9 @@ pub struct Evidence {
     /// Messages of tasks that were let go.
     pub evicted_messages: u64,
     pub rejected_spans: u64,
+    /// Whether the messages of exceptions and statuses are kept as they came. They
+    /// are the application's own, so somebody must have asked for them.
+    pub shows_messages: bool,
     /// Metric points and log records, accepted and not looked into.
     pub metric_points: u64,
     pub log_records: u64,
@@ -222,6 +225,7 @@ impl Evidence {
     }
 
     pub fn saw_result(&mut self, result: TaskResult) {
+        let result = if self.shows_messages { result } else { result.told() };
         if let Some(exception) = &result.exception {
             self.failures.saw(&exception.kind);
         }

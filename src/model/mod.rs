@@ -8,6 +8,7 @@
 
 mod context;
 mod event;
+mod exception;
 mod finding;
 mod fix;
 mod id;
@@ -23,6 +24,7 @@ pub mod weight;
 
 pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
 pub use event::Event;
+pub use exception::{Exception, HIDDEN, told_status};
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
 pub use fix::{Fix, FixPlace, Language, Side, Step, StepKind, Text};
 pub use id::{SpanId, TraceId};
@@ -32,7 +34,7 @@ pub use report::{
     ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,
     Retracted, RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Unproven, Verdict,
 };
-pub use result::{Exception, TaskResult, TaskStatus};
+pub use result::{FailedAt, TaskResult, TaskStatus};
 pub use sample::Sample;
 pub use sentence::{Context, Key, Sentence, Value, key};
 pub use span::{

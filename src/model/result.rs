@@ -1,6 +1,6 @@
 //! What the result backend says of a task.
 
-use super::Timestamp;
+use super::{Exception, Timestamp};
 
 /// The states that Celery writes: <https://docs.celeryq.dev/en/stable/userguide/tasks.html#built-in-states>.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,9 +29,8 @@ pub struct TaskResult {
     pub status: TaskStatus,
     /// Of a FAILURE, RETRY or REVOKED.
     pub exception: Option<Exception>,
-    /// Whether the traceback names a line that reads a carrier; see
-    /// `worker-crashed-reading-context`.
-    pub traceback_tail: Option<Box<str>>,
+    /// What the code read at which it failed; `None` without a traceback.
+    pub failed_at: Option<FailedAt>,
     pub done: Option<Timestamp>,
     /// The worker that ran it: with STARTED, or with `result_extended`.
     pub worker: Option<Box<str>>,
@@ -41,19 +40,21 @@ pub struct TaskResult {
     pub retries: Option<u32>,
 }
 
-/// An exception as Celery or a span names it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Exception {
-    /// The class name, without its module.
-    pub kind: Box<str>,
-    /// The message, 512 bytes at most.
-    pub message: Box<str>,
+impl TaskResult {
+    /// It without the application's words.
+    #[must_use]
+    pub fn told(self) -> Self {
+        Self { exception: self.exception.as_ref().map(Exception::told), ..self }
+    }
 }
 
-impl Exception {
-    /// Whether it is one of those by which a task tells Celery what to do with
-    /// it, and no failure: `celery.exceptions.Ignore`, `Reject` and `Retry`.
-    pub fn steers_celery(&self) -> bool {
-        matches!(&*self.kind, "Ignore" | "Reject" | "Retry")
-    }
+/// What the code read at which a task failed: all that is kept of a traceback.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FailedAt {
+    /// A trace context, by its name or by OpenTelemetry's functions.
+    Context,
+    /// The message's headers, of whatever is in them.
+    Headers,
+    /// Anything else.
+    Elsewhere,
 }

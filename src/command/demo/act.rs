@@ -61,6 +61,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub fn act(part: &Part, how: &Act<'_>, audience: &mut dyn Audience) -> anyhow::Result<Acted> {
     let plan = Plan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
     let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
+    session.watch().evidence.shows_messages = how.args.reports.show_messages;
     let any = Some(([127, 0, 0, 1], 0).into());
     let doors = Doors { grpc: any, http: any, both: None };
     let receiver =

@@ -38,6 +38,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let saving = args.save.as_deref().map(|folder| Saving::start(folder, plan.saving)).transpose()?;
     let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::new(SaidAloud)));
     session.watch().expect_handoffs(args.expect_handoffs);
+    session.watch().evidence.shows_messages = args.reports.show_messages;
     let mut printer = Printer::new(output, outputs, !args.command.is_empty());
     let Listening { receiver, watching, mut signals, mut wrapped } = match open(args, &session, &mut printer)
     {

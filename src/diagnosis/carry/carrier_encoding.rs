@@ -89,5 +89,5 @@ fn is_reading_failure(failure: &Exception) -> bool {
 
 /// What `json.loads` raises for a dict. Text that is no JSON is another matter.
 fn takes_no_object(failure: &Exception) -> bool {
-    &*failure.kind == "TypeError" && failure.message.contains("JSON object must be")
+    &*failure.kind == "TypeError" && failure.message.contains(Exception::JSON_MUST_BE)
 }

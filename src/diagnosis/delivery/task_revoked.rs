@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::TaskStatus;
+use crate::model::{Exception, TaskStatus};
 
 diagnosis! {
     /// ## What it means
@@ -28,11 +28,11 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
     let revoked =
         handoff.result.filter(|result| result.status == TaskStatus::Revoked && handoff.consumers.is_empty());
     let Some(result) = revoked else { return Verdict::Clean };
-    if result.exception.as_ref().is_some_and(|exception| exception.message.contains("expired")) {
+    if result.exception.as_ref().is_some_and(|exception| exception.message.contains(Exception::EXPIRED)) {
         return Verdict::Clean;
     }
     let mut found = Occurrence::certain();
-    if result.exception.as_ref().is_some_and(|exception| exception.message.contains("terminated")) {
+    if result.exception.as_ref().is_some_and(|exception| exception.message.contains(Exception::TERMINATED)) {
         found = found.variant("terminated").says(
             "the task was revoked while it ran: its process was ended, and the spans that were open with it",
         );

@@ -4,7 +4,7 @@ use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Exception, Station};
+use crate::model::{Exception, FailedAt, Station};
 
 diagnosis! {
     /// ## What it means
@@ -40,25 +40,24 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let is_none = &*failure.kind == "AttributeError"
-        && failure.message.contains("'NoneType' object has no attribute 'get'");
+        && failure.message.contains(Exception::NONE_HAS_NO_GET);
     // A run that continued the trace had read the context.
     if handoff.is_whole() || !(is_none || is_parse_failure(failure)) {
         return Verdict::Clean;
     }
-    let tail = result.traceback_tail.as_deref().unwrap_or_default();
     let has_no_headers = handoff
         .message()
         .is_some_and(|message| message.contexts.is_empty() && message.other_headers.is_empty());
-    let found = match read_at(tail) {
-        Some(Read::Context) => Occurrence::certain(),
-        Some(Read::Headers) => Occurrence::likely().unless(
+    let found = match result.failed_at {
+        Some(FailedAt::Context) => Occurrence::certain(),
+        Some(FailedAt::Headers) => Occurrence::likely().unless(
             slug::PRODUCER_NOT_INSTRUMENTED,
             "the header that was read may have nothing to do with tracing",
         ),
-        None if is_none && has_no_headers && tail.is_empty() => Occurrence::likely()
+        None if is_none && has_no_headers => Occurrence::likely()
             .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the exception may have nothing to do with tracing")
             .needs("the task's traceback"),
-        None => return Verdict::Clean,
+        Some(FailedAt::Elsewhere) | None => return Verdict::Clean,
     };
     let found = found.about(handoff).quote(quote::result(result));
     if is_none {
@@ -76,51 +75,5 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 fn is_parse_failure(failure: &Exception) -> bool {
     &*failure.kind == "JSONDecodeError"
-        || (&*failure.kind == "TypeError" && failure.message.contains("JSON object must be"))
-}
-
-/// What the code read at which a task failed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Read {
-    /// A trace context, by its name or by OpenTelemetry's functions.
-    Context,
-    /// The message's headers, of whatever is in them.
-    Headers,
-}
-
-/// What the last lines of a traceback read. The words of the application's own
-/// business prove nothing: to ship an order takes a carrier too.
-fn read_at(tail: &str) -> Option<Read> {
-    // The frames from the last one on, without those inside of a JSON parser: the
-    // code that called it is what speaks. Their first line is the file's.
-    let mut frames = tail.rsplit("File \"").filter(|frame| !is_json_parsers(frame));
-    let last = read_in(frames.next()?)?;
-    // A function that reads headers is often told by its caller what for.
-    let mut is_for_context = || frames.next().and_then(read_in) == Some(Read::Context);
-    Some(if last == Read::Headers && is_for_context() { Read::Context } else { last })
-}
-
-fn is_json_parsers(frame: &str) -> bool {
-    let file = frame.split('"').next().unwrap_or_default();
-    ["/json/", "\\json\\", "/simplejson/"].iter().any(|folder| file.contains(folder))
-}
-
-fn read_in(frame: &str) -> Option<Read> {
-    let frame = frame.to_ascii_lowercase();
-    let holds = |words: &[&str]| words.iter().any(|word| frame.contains(word));
-    let reads_headers = holds(&["request.headers", "headers.get", "headers["]);
-    let reads_context = holds(&[
-        "traceparent",
-        "trace_context",
-        "trace-context",
-        "tracecontext",
-        "propagate.extract",
-        "propagator",
-        "/opentelemetry/propagate/",
-        "/opentelemetry/trace/propagation/",
-    ]);
-    if reads_context || (holds(&["extract("]) && (reads_headers || holds(&["carrier"]))) {
-        return Some(Read::Context);
-    }
-    reads_headers.then_some(Read::Headers)
+        || (&*failure.kind == "TypeError" && failure.message.contains(Exception::JSON_MUST_BE))
 }

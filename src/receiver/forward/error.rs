@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 /// What is wrong with where to send on, or with how. URLs are shown without
-/// user and password.
+/// user, password, path and query.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError {
     #[error(

@@ -55,7 +55,7 @@ impl fmt::Display for Loss {
 /// What became of everything that was offered.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Sent {
-    /// The endpoint, without user and password.
+    /// The endpoint, without user, password and path.
     pub to: String,
     /// Requests that it took.
     pub requests: u64,

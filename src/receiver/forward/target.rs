@@ -119,23 +119,25 @@ impl fmt::Display for Target {
             (Protocol::Http, false) => "http",
             (Protocol::Http, true) => "https",
         };
-        write!(f, "{scheme}://{}{}", self.authority, self.prefix)
+        // A path may be a key: some vendors' endpoints have it there.
+        let path = if self.prefix.is_empty() { "" } else { "/***" };
+        write!(f, "{scheme}://{}{path}", self.authority)
     }
 }
 
-/// The URL without its user and password, and without the values of its query,
-/// which may be a key. What stands before the last `@` is taken for a password
-/// wherever that is: one with a `/` or `#` in it, not encoded, looks like a path.
+/// The URL without its user and password, and without its path and query, which
+/// may be a key. What stands before the last `@` is taken for a password wherever
+/// that is: one with a `/` or `#` in it, not encoded, looks like a path.
 fn masked(url: &str) -> String {
-    let (url, query) = match url.split_once('?') {
-        // A `?` of the password, too.
-        Some((before, after)) if !after.contains('@') => (before, "?***"),
-        _ => (url, ""),
-    };
     let start = url.find("://").map_or(0, |at| at + "://".len());
-    match url[start..].rfind('@') {
-        Some(at) => format!("{}***{}{query}", &url[..start], &url[start + at..]),
-        None => format!("{url}{query}"),
+    let (scheme, rest) = url.split_at(start);
+    let (user, place) = match rest.rfind('@') {
+        Some(at) => ("***@", &rest[at + 1..]),
+        None => ("", rest),
+    };
+    match place.find(['/', '?', '#']) {
+        Some(end) if end + 1 < place.len() => format!("{scheme}{user}{}***", &place[..=end]),
+        _ => format!("{scheme}{user}{place}"),
     }
 }
 
@@ -158,9 +160,9 @@ mod tests {
             ("http://otel:4318", "http://otel:4318", "http://otel:4318/v1/traces".to_owned()),
             ("http://otel:4318/", "http://otel:4318", "http://otel:4318/v1/traces".to_owned()),
             ("otel:4318", "http://otel:4318", "http://otel:4318/v1/traces".to_owned()),
-            ("https://a.b/otlp/?k=v", "https://a.b/otlp", "https://a.b/otlp/v1/traces?k=v".to_owned()),
+            ("https://a.b/otlp/?k=v", "https://a.b/***", "https://a.b/otlp/v1/traces?k=v".to_owned()),
             ("http://otel:4318/v1/traces", "http://otel:4318", "http://otel:4318/v1/traces".to_owned()),
-            ("http://otel:4318/x/v1/logs/", "http://otel:4318/x", "http://otel:4318/x/v1/traces".to_owned()),
+            ("http://otel:4318/x/v1/logs/", "http://otel:4318/***", "http://otel:4318/x/v1/traces".to_owned()),
             ("http://otel:4317", "grpc://otel:4317", format!("http://otel:4317{grpc}")),
             ("HTTPS://otel:4317/", "grpcs://otel:4317", format!("https://otel:4317{grpc}")),
             ("http://otel:4317/v1/traces", "http://otel:4317", "http://otel:4317/v1/traces".to_owned()),
@@ -185,10 +187,13 @@ mod tests {
             ("http://host:x", "is no URL"),
             ("http://us er:secret@host", "is no URL"),
             ("ftp://user:secret@host/@", "ftp://***@ is no URL"),
+            ("ftp://host/secret", "ftp://host/*** is no URL"),
+            ("http://host:x/secret/v1/traces", "http://host:x/*** is no URL"),
+            ("http://host:99999#secret", "http://host:99999#*** is no URL"),
             ("http://user:se/cret@host", "http://***@host is no URL"),
             ("http://user:se#secret@host", "is no URL"),
             ("http://user:se?secret@host", "is no URL"),
-            ("ftp://host/otlp?api-key=secret", "ftp://host/otlp?*** is no URL"),
+            ("ftp://host/otlp?api-key=secret", "ftp://host/*** is no URL"),
             ("ftp://host/otlp?api-key=secret&mail=a@b", "is no URL"),
             ("grpc://user:secret@host:1/v1/traces", "gRPC has no paths. Write grpc://host:1 without"),
             ("http://host:4317/otlp", "gRPC has no paths. Write http://host:4317 without"),

@@ -8,10 +8,8 @@ use super::bounded;
 use super::carrier::Carrier;
 use super::survey::Survey;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
-use crate::wire::context::ids;
-
-/// What stands for a value that is kept from everybody.
-pub const HIDDEN: &str = "***";
+use crate::model::HIDDEN;
+use crate::wire::context::{baggage, ids, xray};
 
 /// How many carriers within carriers are looked into.
 const DEPTH: usize = 8;
@@ -31,8 +29,8 @@ fn member(name: &str, value: &Value, depth: usize) -> Option<Value> {
     if is_empty(value) {
         return Some(value.clone());
     }
-    if is_baggage(name) {
-        return Some(without_values(value));
+    if let Some(told) = companion(name, value) {
+        return Some(told.into());
     }
     let is_text = |value: &Value| match value {
         Value::String(_) | Value::Number(_) | Value::Null => true,
@@ -156,9 +154,19 @@ fn is_baggage(name: &str) -> bool {
     name.eq_ignore_ascii_case("baggage")
 }
 
-/// Baggage with its keys alone.
-fn without_values(baggage: &Value) -> Value {
-    let Value::String(text) = baggage else { return HIDDEN.into() };
-    let keys = text.split(',').filter_map(|entry| entry.split('=').next());
-    keys.map(|key| format!("{}={HIDDEN}", key.trim())).collect::<Vec<_>>().join(",").into()
+/// What is told of a field beside the ids, which may hold anything; `None` of
+/// another field.
+fn companion(name: &str, value: &Value) -> Option<String> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    let text = value.as_str();
+    let told: fn(&str) -> String = if is("baggage") || is("tracestate") {
+        baggage::without_values
+    } else if is("x-datadog-tags") {
+        |tags| tags.split(',').filter(|tag| tag.trim().starts_with("_dd.p.tid=")).collect::<Vec<_>>().join(",")
+    } else if is("x-amzn-trace-id") {
+        |text| xray::told(text).into_owned()
+    } else {
+        return None;
+    };
+    Some(text.map_or_else(|| HIDDEN.to_owned(), told))
 }

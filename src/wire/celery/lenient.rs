@@ -31,6 +31,12 @@ pub fn text(token: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
+/// A token that is a string or a number, as a text.
+pub fn scalar(token: &RawValue) -> Option<Cow<'_, str>> {
+    let is_number = token.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    if is_number { Some(Cow::Borrowed(token.get())) } else { text(token) }
+}
+
 impl Text<'_> {
     pub fn as_deref(&self) -> Option<&str> {
         self.0.as_deref()

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::body::TaskBody;
 use super::bounded;
 use super::envelope::{Envelope, Headers, NotAMessage};
-use super::lenient::text;
+use super::lenient::{scalar, text};
 use super::missing::missing_parts;
 use super::result::read_time;
 use super::survey::Survey;
@@ -125,8 +125,8 @@ pub fn read_message(
 /// What a message that has no id is known by: what else its author gave it.
 fn stand_in(envelope: &Envelope<'_>) -> Box<str> {
     let Envelope { headers, properties, .. } = envelope;
-    let tag = || properties.delivery_tag.map(|tag| tag.get().trim_matches('"'));
-    let given = [properties.correlation_id.as_deref(), headers.root_id.as_deref(), tag()];
+    let tag = properties.delivery_tag.and_then(scalar);
+    let given = [properties.correlation_id.as_deref(), headers.root_id.as_deref(), tag.as_deref()];
     let given = given.into_iter().flatten().find(|text| !text.is_empty());
     cut(given.unwrap_or("(no id)"), NAME).into()
 }

@@ -19,6 +19,7 @@ pub mod redis_layout;
 mod result;
 mod survey;
 mod text;
+mod traceback;
 mod wrapping;
 
 pub use body::{BodyError, TaskBody};

@@ -1,167 +1,227 @@
-//! Messages and results as they may be saved: reduced to what a diagnosis
-//! needs, without arguments, return values, and values of baggage.
+//! Messages and results as they may be saved: made anew of what a diagnosis reads,
+//! without arguments, return values, the values of baggage, and the words of
+//! exceptions. What is not named here is not saved, whatever stands there.
 
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::body::TaskBody;
 use super::bounded;
-use super::envelope::Envelope;
-use super::kept::{HIDDEN, context_under, contexts_of, ids_of};
+use super::envelope::{Envelope, Headers, Properties};
+use super::kept::{context_under, contexts_of, ids_of};
+use super::lenient;
 use super::missing::missing_parts;
-use super::result::{TRACEBACK, as_json, is_told, read_status};
-use super::text::tail;
-use crate::model::Part;
+use super::result::{as_json, exception, is_told, read_status, read_time};
+use super::text::cut;
+use super::traceback;
+use crate::model::{HIDDEN, MissingParts, Part};
 
 /// What stands for an entry that is no Celery message: its content is nobody's
 /// business, and its place in the list is kept.
 const NOT_A_MESSAGE: &str = "(not a Celery message)";
 
+/// The longest text that is saved of a name or an id, in bytes; as long as is read.
+const NAME: usize = 256;
+
 /// An entry of a queue without what is private.
 pub fn redact_message(entry: &[u8]) -> Vec<u8> {
-    redacted(entry)
-        .map_or_else(|| NOT_A_MESSAGE.as_bytes().to_vec(), |envelope| envelope.to_string().into_bytes())
+    Envelope::decode(entry).map_or_else(
+        |_| NOT_A_MESSAGE.as_bytes().to_vec(),
+        |envelope| redacted(&envelope).to_string().into_bytes(),
+    )
 }
 
-/// A value of `unacked` without what is private.
+/// A value of `unacked` without what is private: the message, and where it goes.
 pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
-    let parts = match bounded::read(value) {
-        Ok(Value::Array(parts)) if !parts.is_empty() => parts,
-        _ => return NOT_A_MESSAGE.as_bytes().to_vec(),
+    let read = || {
+        let parts: Vec<&RawValue> = serde_json::from_slice(value).ok()?;
+        let envelope = Envelope::decode(parts.first()?.get().as_bytes()).ok()?;
+        let Properties { exchange, routing_key, .. } = &envelope.properties;
+        let places = [exchange, routing_key].map(|place| place.as_deref().map(|place| cut(place, NAME)));
+        Some(json!([redacted(&envelope), places[0], places[1]]))
     };
-    let envelope = redacted(parts[0].to_string().as_bytes()).unwrap_or(Value::Null);
-    Value::Array([vec![envelope], parts[1..].to_vec()].concat()).to_string().into_bytes()
+    read().map_or_else(|| NOT_A_MESSAGE.as_bytes().to_vec(), |value| value.to_string().into_bytes())
 }
 
-fn redacted(entry: &[u8]) -> Option<Value> {
-    let read = Envelope::decode(entry).ok()?;
-    let body = redacted_body(&read);
-    let missing = missing_parts(&read);
-    let mut envelope = bounded::read(entry).ok()?;
-    hide_custom(envelope["headers"].as_object_mut()?, read.headers.others.iter().map(|(name, _)| &**name));
-    if let Some(properties) = envelope["properties"].as_object_mut() {
-        hide_custom(properties, read.properties.others.iter().map(|(name, _)| &**name));
-    }
+fn redacted(envelope: &Envelope<'_>) -> Value {
     // What a message lacks is evidence too.
-    if !missing.contains(Part::ContentType) {
-        envelope["content-type"] = "application/json".into();
-    }
-    envelope["content-encoding"] = "utf-8".into();
+    let missing = missing_parts(envelope);
+    let mut told = Map::new();
+    told.insert("headers".to_owned(), redacted_headers(&envelope.headers).into());
     if !missing.contains(Part::Properties) {
-        envelope["properties"]["body_encoding"] = Value::Null;
+        told.insert("properties".to_owned(), redacted_properties(&envelope.properties, missing).into());
     }
-    envelope["body"] = if missing.contains(Part::BodyEncoding) { UNTOLD_BASE64.into() } else { body };
-    Some(envelope)
+    if !missing.contains(Part::ContentType) {
+        told.insert("content-type".to_owned(), "application/json".into());
+    }
+    told.insert("content-encoding".to_owned(), "utf-8".into());
+    // Of a body that nobody can read the reprs in the headers speak.
+    if missing.contains(Part::BodyEncoding) {
+        told.insert("body".to_owned(), UNTOLD_BASE64.into());
+    } else if let Ok(body) = TaskBody::of(envelope) {
+        told.insert("body".to_owned(), redacted_body(&body).to_string().into());
+    }
+    Value::Object(told)
 }
 
 /// An empty body in Base64, for one whose Base64 no `body_encoding` tells of.
 const UNTOLD_BASE64: &str = "W1tdLCB7fSwge31d";
 
-/// Celery's own headers and properties of which no diagnosis needs the value,
-/// and which may hold what is private.
-const PRIVATE: [&str; 5] = ["compression", "shadow", "stamps", "stamped_headers", "user_id"];
+/// Members, and a way to put in what is there.
+#[derive(Default)]
+struct Members(Map<String, Value>);
 
-/// Leaves the names of what an application has put among Celery's own, and the
-/// values only where they are contexts.
-fn hide_custom<'n>(members: &mut Map<String, Value>, custom: impl Iterator<Item = &'n str>) {
-    PRIVATE.iter().for_each(|name| drop(members.remove(*name)));
-    // What is read where the body cannot be.
-    for repr in ["argsrepr", "kwargsrepr"] {
-        if let Some(contexts) = members.remove(repr).as_ref().and_then(contexts_of) {
-            members.insert(repr.to_owned(), contexts);
-        }
+impl Members {
+    fn put(&mut self, name: &str, value: Option<impl Into<Value>>) {
+        self.0.extend(value.map(|value| (name.to_owned(), value.into())));
     }
-    let custom: Vec<_> = custom.collect();
-    let own_ids: Vec<String> = {
-        let values = custom.iter().filter_map(|name| Some((*name, members.get(*name)?)));
-        ids_of(values).into_iter().map(str::to_owned).collect()
-    };
-    for name in custom.into_iter().filter(|name| own_ids.iter().all(|id| id != name)) {
-        if let Some(value) = members.get_mut(name) {
-            *value = context_under(name, value).unwrap_or_else(|| HIDDEN.into());
-        }
+
+    fn name(&mut self, name: &str, text: Option<&str>) {
+        self.put(name, text.map(|text| cut(text, NAME)));
+    }
+
+    /// A time, and of what is none only that it was there.
+    fn time(&mut self, name: &str, text: Option<&str>) {
+        self.put(name, text.map(|text| if read_time(text).is_some() { text } else { HIDDEN }));
+    }
+
+    fn flag(&mut self, name: &str, is_set: bool) {
+        self.put(name, is_set.then_some(true));
     }
 }
 
-/// Headers of Celery's own in what a chain publishes next.
-const CELERYS: [&str; 12] = [
-    "lang",
-    "task",
-    "id",
-    "root_id",
-    "parent_id",
-    "group",
-    "origin",
-    "eta",
-    "expires",
-    "retries",
-    "timelimit",
-    "ignore_result",
-];
+fn redacted_headers(headers: &Headers<'_>) -> Map<String, Value> {
+    let mut told = Members(custom(&parsed(&headers.others)));
+    for (name, text) in [
+        ("task", &headers.task),
+        ("id", &headers.id),
+        ("root_id", &headers.root_id),
+        ("parent_id", &headers.parent_id),
+        ("group", &headers.group),
+        ("origin", &headers.origin),
+        ("lang", &headers.lang),
+    ] {
+        told.name(name, text.as_deref());
+    }
+    told.time("eta", headers.eta.as_deref());
+    told.time("expires", headers.expires.as_deref());
+    told.put("retries", Some(headers.retries.count()).filter(|retries| *retries > 0));
+    told.flag("redelivered", headers.redelivered.is_true());
+    told.flag("celery_beat_task", headers.beat.is_true());
+    // What is read where the body cannot be, and a sign of Celery itself.
+    for (name, repr) in [("argsrepr", headers.args_repr), ("kwargsrepr", headers.kwargs_repr)] {
+        let contexts = |repr: &RawValue| contexts_of(&Value::String(lenient::text(repr)?.into_owned()));
+        told.put(name, repr.map(|repr| contexts(repr).unwrap_or_else(|| HIDDEN.into())));
+    }
+    told.0
+}
+
+fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Map<String, Value> {
+    let mut told = Members(custom(&parsed(&properties.others)));
+    told.name("correlation_id", properties.correlation_id.as_deref());
+    // A tag is a UUID or a number.
+    let tag = properties.delivery_tag.map(|tag| lenient::scalar(tag).unwrap_or(Cow::Borrowed(HIDDEN)));
+    told.name("delivery_tag", tag.as_deref());
+    let mut delivery = Members::default();
+    for (name, text) in [("exchange", &properties.exchange), ("routing_key", &properties.routing_key)] {
+        let text = text.as_deref();
+        delivery.name(name, text.or_else(|| (!missing.contains(Part::DeliveryInfo)).then_some("")));
+    }
+    delivery.flag("redelivered", properties.redelivered.is_true());
+    told.put("delivery_info", Some(delivery.0));
+    told.0
+}
+
+/// Fields of an application's own, as values.
+fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
+    let value = |raw: &RawValue| bounded::read(raw.get().as_bytes()).unwrap_or(Value::Bool(false));
+    fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()
+}
+
+/// What an application has put among Celery's own: the names, and the values only
+/// where they are contexts.
+fn custom(members: &[(&str, Value)]) -> Map<String, Value> {
+    let own_ids = ids_of(members.iter().map(|(name, value)| (*name, value)));
+    let told = members.iter().map(|(name, value)| {
+        let value = if own_ids.contains(name) { Some(value.clone()) } else { context_under(name, value) };
+        ((*name).to_owned(), value.unwrap_or_else(|| HIDDEN.into()))
+    });
+    told.collect()
+}
 
 /// Arguments with nothing left in them but contexts.
 fn only_contexts(arguments: &Value) -> Value {
     contexts_of(arguments).unwrap_or(Value::Null)
 }
 
-/// The body with its carriers and the next task of its chain, and nothing else.
-fn redacted_body(envelope: &Envelope<'_>) -> Value {
-    let Ok(body) = TaskBody::of(envelope) else { return Value::Null };
-    let next = body.next_in_chain().map(|next| {
-        let headers = next["options"]["headers"].as_object().map(|headers| {
-            let kept = |(name, value): (&String, &Value)| {
-                let value = match name.as_str() {
-                    "argsrepr" | "kwargsrepr" => contexts_of(value)?,
-                    name if CELERYS.contains(&name) => value.clone(),
-                    name => context_under(name, value).unwrap_or_else(|| HIDDEN.into()),
-                };
-                Some((name.clone(), value))
-            };
-            headers.iter().filter_map(kept).collect::<Map<_, _>>()
-        });
-        json!({"task": next["task"], "options": {"headers": headers}})
-    });
+/// The body with its carriers and the tasks that travel in it, and nothing else.
+fn redacted_body(body: &TaskBody) -> Value {
+    let (args, kwargs) = (only_contexts(body.args()), only_contexts(body.kwargs()));
     match &body.value {
-        Value::Array(_) => {
-            let text =
-                json!([only_contexts(body.args()), only_contexts(body.kwargs()), {"chain": next.map(|next| vec![next])}])
-                    .to_string();
-            Value::String(text)
+        Value::Array(parts) => {
+            let embed = parts.get(2).unwrap_or(&Value::Null);
+            let list = |name: &str| embed[name].as_array().map(|list| list.iter().map(signature).collect());
+            let lists: [Option<Vec<Value>>; 3] = ["chain", "callbacks", "errbacks"].map(list);
+            let [chain, callbacks, errbacks] = lists;
+            let chord = signature(&embed["chord"]);
+            json!([args, kwargs, {"callbacks": callbacks, "errbacks": errbacks, "chain": chain, "chord": chord}])
         }
         Value::Object(fields) => {
-            let mut kept: Map<_, _> = ["task", "id", "retries", "eta", "expires", "taskset"]
-                .into_iter()
-                .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
-                .collect();
-            kept.insert("args".to_owned(), only_contexts(body.args()));
-            kept.insert("kwargs".to_owned(), only_contexts(body.kwargs()));
-            Value::String(Value::Object(kept).to_string())
+            let text = |name: &str| fields.get(name).and_then(Value::as_str);
+            let mut told = Members::default();
+            ["task", "id", "taskset"].into_iter().for_each(|name| told.name(name, text(name)));
+            ["eta", "expires"].into_iter().for_each(|name| told.time(name, text(name)));
+            told.put("retries", fields.get("retries").and_then(Value::as_u64));
+            told.put("args", Some(args));
+            told.put("kwargs", Some(kwargs));
+            Value::Object(told.0)
         }
         _ => Value::Null,
     }
 }
 
-/// A result without what the task returned.
+/// The signature of a task that is published later: its name, and the contexts of
+/// its headers.
+fn signature(value: &Value) -> Value {
+    let Some(task) = value["task"].as_str() else { return Value::Null };
+    let headers = value["options"]["headers"].as_object().map(|headers| {
+        let members: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let mut told = custom(&members);
+        told.retain(|_, value| value != HIDDEN);
+        told
+    });
+    json!({"task": cut(task, NAME), "options": {"headers": headers}})
+}
+
+/// A result without what the task returned, and without the application's words.
 pub fn redact_result(value: &[u8]) -> Vec<u8> {
     let Ok(Value::Object(fields)) = bounded::read(&as_json(value)) else { return b"{}".to_vec() };
-    let mut kept: Map<_, _> = ["status", "traceback", "date_done", "task_id", "name", "worker", "retries"]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
-        .collect();
-    // The end is what is read of it.
-    if let Some(Value::String(traceback)) = kept.get_mut("traceback") {
-        *traceback = tail(traceback, TRACEBACK).to_owned();
-    }
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    let Some(name) = text("status") else { return b"{}".to_vec() };
+    let status = read_status(name);
+    let mut told = Members::default();
+    told.name("status", Some(name));
+    ["name", "worker"].into_iter().for_each(|name| told.name(name, text(name)));
+    told.time("date_done", text("date_done"));
+    told.put("retries", fields.get("retries").and_then(Value::as_u64));
+    told.put("traceback", text("traceback").and_then(traceback::failed_at).map(traceback::told));
     // What a task returned is private, whatever it looks like.
-    let status = fields.get("status").and_then(Value::as_str).map(read_status);
-    let is_told = status.is_some_and(|status| is_told(&status));
-    let result = &fields.get("result").filter(|_| is_told).cloned().unwrap_or_default();
-    kept.insert("result".to_owned(), json!({"exc_type": result["exc_type"], "exc_message": result["exc_message"], "hostname": result["hostname"]}));
-    Value::Object(kept).to_string().into_bytes()
+    if let Some(result) = fields.get("result").filter(|_| is_told(&status)) {
+        let raised = exception(result).map(|raised| raised.told());
+        let raised = raised.as_ref().map(|raised| (&*raised.kind, &*raised.message)).unzip();
+        let host = result["hostname"].as_str().map(|host| cut(host, NAME));
+        told.put("result", Some(json!({"exc_type": raised.0, "exc_message": raised.1, "hostname": host})));
+    }
+    Value::Object(told.0).to_string().into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::result::read_result;
     use super::*;
+    use crate::model::FailedAt;
 
     #[test]
     fn what_is_private_is_gone_and_the_context_is_not() {
@@ -262,12 +322,15 @@ mod tests {
     }
 
     #[test]
-    fn a_traceback_is_saved_as_far_as_it_is_read() {
+    fn of_a_failure_is_saved_what_is_read() {
         let traceback = format!("{}KeyError: 'traceparent'", "  password = 'bob'\n".repeat(1_000));
-        let value = json!({"status": "FAILURE", "traceback": traceback, "result": {"exc_type": "KeyError"}});
-        let redacted = redact_result(value.to_string().as_bytes());
-        assert!(redacted.len() < 2 * TRACEBACK);
-        assert!(String::from_utf8_lossy(&redacted).contains("KeyError: 'traceparent'"));
+        let result = json!({"exc_type": "TypeError", "exc_message": ["bob: the JSON object must be str"]});
+        let value = json!({"status": "FAILURE", "traceback": traceback, "result": result}).to_string();
+        let redacted = redact_result(value.as_bytes());
+        assert!(!String::from_utf8_lossy(&redacted).contains("bob"));
+        let [live, saved] = [value.as_bytes(), &redacted].map(|value| read_result("1", value).expect("a result"));
+        assert_eq!(live.failed_at, Some(FailedAt::Context));
+        assert_eq!(live.told(), saved);
     }
 
     #[test]

@@ -10,14 +10,13 @@ use serde_json::value::RawValue;
 use super::body::TaskBody;
 use super::bounded;
 use super::lenient::{Number, Text};
-use super::text::{cut, tail};
+use super::text::cut;
+use super::traceback::failed_at;
 use super::{msgpack, pickle};
 use crate::model::{Exception, TaskResult, TaskStatus, Timestamp};
 
 /// The longest exception message that is kept, in bytes.
 const MESSAGE: usize = 512;
-/// How much of a traceback's end is kept, in bytes: the last frames.
-pub(super) const TRACEBACK: usize = 1024;
 
 /// The longest name that is kept of a task or a worker, in bytes.
 const NAME: usize = 256;
@@ -73,7 +72,7 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
     Ok(TaskResult {
         task_id: task_id.into(),
         exception: exception(&told),
-        traceback_tail: meta.traceback.as_deref().map(|text| tail(text, TRACEBACK).into()),
+        failed_at: meta.traceback.as_deref().and_then(failed_at),
         done: meta.date_done.as_deref().and_then(read_time),
         worker: match status {
             TaskStatus::Started => told["hostname"].as_str().map(name),
@@ -103,7 +102,7 @@ pub(super) const fn is_told(status: &TaskStatus) -> bool {
     matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked)
 }
 
-fn exception(told: &Value) -> Option<Exception> {
+pub(super) fn exception(told: &Value) -> Option<Exception> {
     let kind = told["exc_type"].as_str()?;
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let message = match &told["exc_message"] {
@@ -159,7 +158,7 @@ mod tests {
         let extended = read_result("a1", extended).expect("valid");
         assert_eq!(extended.task, Some("process_order".into()));
         assert_eq!(extended.worker, Some("celery@vm".into()));
-        assert_eq!((extended.retries, extended.traceback_tail), (Some(2), None));
+        assert_eq!((extended.retries, extended.failed_at), (Some(2), None));
         assert_eq!(read_result("a1", br#"{"status": "SUCCESS"}"#).expect("valid").retries, None);
     }
 

@@ -9,7 +9,7 @@ use super::carrier::{Carrier, Found};
 use super::text::cut;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
 use crate::model::{EmptyCarrier, Encoding, Flaw, Format, Mark, Place, Sighting, SpanContext};
-use crate::wire::context::{ids, w3c};
+use crate::wire::context::{baggage, ids, w3c};
 
 /// What a survey of a message finds.
 #[derive(Debug)]
@@ -346,8 +346,7 @@ impl Survey {
 
     /// Notes the keys of a `baggage` header; its values are private.
     fn note_baggage(&mut self, text: &str) {
-        let keys = text.split(',').filter_map(|entry| entry.split('=').next());
-        for key in keys.map(str::trim).filter(|key| !key.is_empty()) {
+        for key in baggage::keys(text) {
             // Sentry's own entries are no secret of the application's.
             if !key.starts_with("sentry-") && self.baggage.len() < Self::NAMES {
                 self.baggage.push(cut(key, Self::NAME).into());

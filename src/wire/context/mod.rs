@@ -2,6 +2,7 @@
 //! conforming reader makes of the characters, or why it ignores them.
 
 pub mod b3;
+pub mod baggage;
 pub mod datadog;
 pub mod ids;
 pub mod jaeger;

@@ -4,6 +4,8 @@
 //! Read as the propagator of OpenTelemetry for Python reads it
 //! (`opentelemetry.propagators.aws`).
 
+use std::borrow::Cow;
+
 use super::{flaw, flaw_at, flawed_id, is_hex, is_zero};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
 
@@ -37,6 +39,19 @@ pub fn read(text: &str) -> Result<SpanContext, Flaw> {
         span_id: span_id.ok_or_else(|| flawed_id(text, parent, &[16]))?,
         sampling,
     })
+}
+
+/// The header without members of other names, which may hold anything, where it is
+/// one; as it is where its flaw is to be shown.
+pub fn told(text: &str) -> Cow<'_, str> {
+    let is_known = |member: &&str| {
+        let key = member.split('=').next().unwrap_or_default().trim();
+        matches!(key, "Root" | "Parent" | "Sampled")
+    };
+    if read(text).is_err() || text.split(';').all(|member| is_known(&member)) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.split(';').filter(is_known).collect::<Vec<_>>().join(";"))
 }
 
 /// The trace id of a root: its version, a time stamp and the rest, with dashes between.
