@@ -393,6 +393,14 @@ pub struct Listen {
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
+    /// Save all attributes, events and messages of spans too, which may be private
+    ///
+    /// Without it a span is saved by what diagnoses read, which gives the same report.
+    #[arg(long, requires = "save")]
+    pub save_attributes: bool,
+    /// How much may be saved; what comes then is not, and the bundle says so
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB", requires = "save")]
+    pub save_limit: u64,
     #[command(flatten)]
     pub reports: Reports,
     /// Run this command under the receiver, and end with it
@@ -438,6 +446,11 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `256MiB`, `1GB`; a bare number is bytes.
+fn size(text: &str) -> Result<u64, String> {
+    text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
+}
+
+/// The same, of memory.
 fn memory(text: &str) -> Result<usize, String> {
     /// Below this the receiver's own buffers would not fit.
     const LEAST: u64 = 16 << 20;

@@ -11,6 +11,7 @@ mod receiver_log;
 mod snapshot;
 mod snapshot_writer;
 mod spans;
+mod whole_lines;
 mod write;
 
 pub use live::{Change, LiveBroker};
@@ -19,5 +20,5 @@ pub use read::{BundleError, read_evidence};
 pub use reading::Reading;
 pub use receiver_log::{RequestEnd, receiver_line, request_line, unsettled_line};
 pub use snapshot_writer::SnapshotWriter;
-pub use spans::Export;
-pub use write::{BundleWriter, WriteError};
+pub use spans::{Export, Keep};
+pub use write::{BundleWriter, WriteError, Written};

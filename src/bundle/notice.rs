@@ -20,17 +20,25 @@ pub struct Notices<'n> {
     path: &'n Path,
     all: &'n mut Vec<Notice>,
     lines: usize,
+    /// Whether something of the file is lost.
+    has_loss: bool,
 }
 
 impl<'n> Notices<'n> {
     const LINES: usize = 1_000;
 
     pub fn of(path: &'n Path, all: &'n mut Vec<Notice>) -> Self {
-        Self { path, all, lines: 0 }
+        Self { path, all, lines: 0, has_loss: false }
     }
 
     fn push(&mut self, line: Option<usize>, what: String, is_expected: bool) {
+        self.has_loss |= !is_expected;
         self.all.push(Notice { path: self.path.to_owned(), line, what, is_expected });
+    }
+
+    /// Whether anything was passed over that should not have been.
+    pub const fn has_loss(&self) -> bool {
+        self.has_loss
     }
 
     /// Of the file as a whole.
@@ -46,6 +54,7 @@ impl<'n> Notices<'n> {
     /// Of a line, counted from 1.
     pub fn line(&mut self, number: usize, what: impl Into<String>) {
         self.lines += 1;
+        self.has_loss = true;
         if self.lines <= Self::LINES {
             self.push(Some(number), what.into(), false);
         }

@@ -206,6 +206,9 @@ impl Reader<'_> {
             Kind::Compressed | Kind::Utf16 | Kind::OtherJson | Kind::Unknown => Ok(()),
         }
         .map_err(failed)?;
+        if notices.has_loss() {
+            evidence.found_hole();
+        }
         Ok(kind)
     }
 
@@ -217,6 +220,9 @@ impl Reader<'_> {
             let mut map_of = |broker: &str| known(maps, broker, reading);
             let mut notices = Notices::of(path, notices);
             overheard::read(&mut file, reading, evidence, &mut map_of, &mut notices).map_err(failed)?;
+            if notices.has_loss() {
+                evidence.found_hole();
+            }
         }
         Ok(())
     }
@@ -264,7 +270,7 @@ fn sniff(beginning: &[u8]) -> Kind {
                 Kind::Overheard
             } else if holds(b"\"resourceSpans\"") || holds(b"\"resource_spans\"") {
                 Kind::OtlpJson
-            } else if in_line(b"\"outcome\"") || in_line(b"\"listened\"") {
+            } else if [&b"\"outcome\""[..], b"\"listened\"", b"\"bundle\""].into_iter().any(in_line) {
                 Kind::Receiver
             } else {
                 Kind::OtherJson

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lines;
 use super::notice::Notices;
+use super::spans::Keep;
 use crate::evidence::{Endpoints, Evidence, Outcome, ReceiverLog, Unit};
 use crate::model::TraceId;
 
@@ -49,6 +50,14 @@ struct ReceiverLine<'l> {
     unsettled_trace: Option<Cow<'l, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unsettled_task: Option<Cow<'l, str>>,
+    /// A bundle begins: its version, and what of spans is in it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: Option<u32>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    spans: Option<&'static str>,
+    /// It ends: how many requests and looks were not saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_without: Option<u64>,
 }
 
 /// How a request ended, as it is kept.
@@ -126,12 +135,28 @@ impl<'l> ReceiverLine<'l> {
                 unsettled.insert(Unit::Trace(TraceId::parse_hex(id.as_bytes()).ok_or("no trace id")?));
             }
             Self { unsettled_task: Some(id), .. } => unsettled.insert(Unit::Task((&*id).into())),
+            Self { bundle: Some(_), .. } | Self { ends_without: Some(0), .. } => {}
+            Self { ends_without: Some(lost), .. } => evidence.lost(lost),
             _ => {
                 return Err("neither an `outcome`, nor `listened`, `grpc` and `http`, nor what is unsettled");
             }
         }
         Ok(())
     }
+}
+
+/// The line with which a bundle begins.
+pub fn beginning_line(keep: Keep) -> String {
+    let spans = match keep {
+        Keep::WhatIsRead => "what diagnoses read",
+        Keep::All => "all",
+    };
+    ReceiverLine { bundle: Some(1), spans: Some(spans), ..ReceiverLine::default() }.text()
+}
+
+/// The line with which it ends; so many requests and looks are not in it.
+pub fn end_line(lost: u64) -> String {
+    ReceiverLine { ends_without: Some(lost), ..ReceiverLine::default() }.text()
 }
 
 /// The line on how a request ended.
@@ -154,12 +179,28 @@ pub fn unsettled_line(unit: &Unit) -> String {
 /// the other lines are read all the same.
 pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, notices: &mut Notices<'_>) -> io::Result<()> {
     evidence.receiver.is_kept = true;
+    let mut is_open = false;
+    let mut lost = 0;
     lines::each(file, |number, line| {
         let Some(line) = line else { return notices.line(number, lines::too_long()) };
         let read = serde_json::from_slice::<ReceiverLine<'_>>(line).map_err(|error| error.to_string());
+        if let Ok(line) = &read {
+            is_open = (is_open || line.bundle.is_some()) && line.ends_without.is_none();
+            lost += line.ends_without.unwrap_or_default();
+        }
         let filed = read.and_then(|line| line.file(evidence).map_err(str::to_owned));
         if let Err(what) = filed {
             notices.line(number, what);
         }
-    })
+    })?;
+    if is_open {
+        notices.file(
+            "the bundle has no end: who wrote it was killed, or has no room, or writes on. What came last is not in it",
+        );
+    }
+    if lost > 0 {
+        notices
+            .file(format!("{lost} requests or looks at a broker are not in the bundle: they were not saved"));
+    }
+    Ok(())
 }

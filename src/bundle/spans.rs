@@ -1,15 +1,15 @@
 //! Files of OTLP: protobuf, documents of JSON, and JSON lines.
 
-use std::io::{self, BufRead, Cursor, Read};
-
-use bytes::Bytes;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message;
+use std::hash::BuildHasher;
+use std::io::{self, BufRead, Cursor, Read, Write};
 
 use super::lines::{self, Line};
 use super::notice::Notices;
 use crate::evidence::{Evidence, Intake};
-use crate::wire::otlp::{DecodeError, decode_json_documents, decode_protobuf};
+use crate::wire::otlp::{
+    DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
+};
+use bytes::Bytes;
 
 /// The body of an export request, to be written as a line.
 #[derive(Clone, Debug)]
@@ -25,21 +25,42 @@ impl Export {
         body.len()
     }
 
-    /// It as one line of OTLP/JSON; `None` where that cannot hold it.
-    pub fn line(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Protobuf(body) => {
-                let request = ExportTraceServiceRequest::decode(&**body).ok()?;
-                serde_json::to_vec(&request).ok()
+    /// Writes it as one line of OTLP/JSON, as it is walked: nothing grows with it.
+    ///
+    /// # Errors
+    ///
+    /// What the writer says.
+    pub fn write(&self, keep: Keep, key: &impl BuildHasher, out: &mut dyn Write) -> io::Result<()> {
+        match (keep, self) {
+            (Keep::WhatIsRead, _) => {
+                let mut redacted = Redacted::new(out, key);
+                // Of a request that breaks off, what comes before the break was taken.
+                let _ = match self {
+                    Self::Protobuf(body) => decode_protobuf(body, &mut redacted),
+                    Self::Json(body) => decode_json(body, &mut redacted),
+                };
+                redacted.finish()
             }
-            Self::Json(body) if !body.contains(&b'\n') => Some(body.to_vec()),
-            // Line breaks inside texts are escaped in JSON, so they stand between
-            // tokens only.
-            Self::Json(body) => {
-                Some(body.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect())
+            (Keep::All, Self::Protobuf(body)) => transcode(body, out),
+            (Keep::All, Self::Json(body)) => {
+                // Line breaks inside texts are escaped in JSON, so they stand between
+                // tokens only.
+                let mut parts = body.split(|byte| matches!(byte, b'\n' | b'\r'));
+                parts.try_for_each(|part| out.write_all(part))?;
+                out.write_all(b"\n")
             }
         }
     }
+}
+
+/// What of spans is saved.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Keep {
+    /// What diagnoses read.
+    #[default]
+    WhatIsRead,
+    /// All attributes, events and messages.
+    All,
 }
 
 /// Reads one request in protobuf, which is all of the file.

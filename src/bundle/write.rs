@@ -1,13 +1,16 @@
 //! Writes a bundle, which `tracelink diagnose FOLDER` reads to the same report.
 
+use std::collections::hash_map::RandomState;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::snapshot_writer::{SnapshotWriter, redacted};
-use super::spans::Export;
+use super::receiver_log::{beginning_line, end_line};
+use super::snapshot_writer::redacted;
+use super::spans::{Export, Keep};
+use super::whole_lines::WholeLines;
 use crate::model::Timestamp;
-use crate::wire::snapshot::{KeyLine, write_overheard, write_overheard_head};
+use crate::wire::snapshot::{Head, KeyLine, write_head, write_key, write_overheard, write_overheard_head};
 
 /// What every bundle has: its spans, and how each request ended.
 const FILES: [&str; 2] = ["spans.jsonl", "receiver.jsonl"];
@@ -23,23 +26,40 @@ pub enum WriteError {
     Bundle { folder: PathBuf, source: io::Error },
 }
 
-/// A bundle that is written. Each call may wait for the disk.
+/// Whether something was written: not where it found no room in what may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Written {
+    Whole,
+    NoRoom,
+}
+
+/// A bundle that is written. Each call may wait for the disk, and writes all that it
+/// is given or nothing of it.
+///
+/// It begins with a line that says so, and ends with one: a bundle without its end
+/// was torn off.
 #[derive(Debug)]
 pub struct BundleWriter {
     folder: PathBuf,
-    spans: BufWriter<File>,
-    receiver: BufWriter<File>,
+    spans: WholeLines,
+    receiver: WholeLines,
     /// Where anything was overheard.
-    overheard: Option<BufWriter<File>>,
+    overheard: Option<WholeLines>,
+    keep: Keep,
+    key: RandomState,
+    /// How many bytes may still be written.
+    room: u64,
+    has_begun: bool,
 }
 
 impl BundleWriter {
-    /// Makes the folder, which must hold no bundle yet.
+    /// Makes the folder, which must hold no bundle yet. At most `room` bytes are
+    /// written, and a line at the end.
     ///
     /// # Errors
     ///
     /// [`WriteError`], where the folder cannot be made, or holds one.
-    pub fn open(folder: &Path) -> Result<Self, WriteError> {
+    pub fn open(folder: &Path, keep: Keep, room: u64) -> Result<Self, WriteError> {
         fs::create_dir_all(folder)
             .map_err(|source| WriteError::Folder { folder: folder.to_owned(), source })?;
         let create = |name: &str| {
@@ -47,14 +67,18 @@ impl BundleWriter {
             // An empty one is what a start that was broken off has left.
             let is_empty = path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0);
             let created = if is_empty { File::create(&path) } else { File::create_new(&path) };
-            created.map_err(|source| WriteError::File { path, source })
+            created.map(WholeLines::new).map_err(|source| WriteError::File { path, source })
         };
         let [spans, receiver] = FILES;
         Ok(Self {
-            spans: BufWriter::new(create(spans)?),
-            receiver: BufWriter::new(create(receiver)?),
+            spans: create(spans)?,
+            receiver: create(receiver)?,
             overheard: None,
             folder: folder.to_owned(),
+            keep,
+            key: RandomState::new(),
+            room,
+            has_begun: false,
         })
     }
 
@@ -62,16 +86,37 @@ impl BundleWriter {
         &self.folder
     }
 
-    /// Writes a request's spans. Says `false` where OTLP/JSON cannot hold them.
+    /// Writes the line of the beginning, before anything else is on the disk.
+    fn begin(&mut self) -> io::Result<()> {
+        if !self.has_begun {
+            let line = beginning_line(self.keep);
+            self.receiver.line(u64::MAX, |out| writeln!(out, "{line}"))?;
+            self.receiver.flush()?;
+            self.has_begun = true;
+        }
+        Ok(())
+    }
+
+    fn took(&mut self, bytes: Option<u64>) -> Written {
+        match bytes {
+            Some(bytes) => {
+                self.room = self.room.saturating_sub(bytes);
+                Written::Whole
+            }
+            None => Written::NoRoom,
+        }
+    }
+
+    /// Writes a request's spans.
     ///
     /// # Errors
     ///
     /// What the disk says.
-    pub fn spans(&mut self, export: &Export) -> io::Result<bool> {
-        let Some(line) = export.line() else { return Ok(false) };
-        self.spans.write_all(&line)?;
-        self.spans.write_all(b"\n")?;
-        Ok(true)
+    pub fn spans(&mut self, export: &Export) -> io::Result<Written> {
+        self.begin()?;
+        let Self { spans, keep, key, room, .. } = self;
+        let bytes = spans.line(*room, |out| export.write(*keep, key, out))?;
+        Ok(self.took(bytes))
     }
 
     /// Writes a line of `receiver.jsonl`.
@@ -79,13 +124,14 @@ impl BundleWriter {
     /// # Errors
     ///
     /// What the disk says.
-    pub fn receiver(&mut self, line: &str) -> io::Result<()> {
-        self.receiver.write_all(line.as_bytes())?;
-        self.receiver.write_all(b"\n")
+    pub fn receiver(&mut self, line: &str) -> io::Result<Written> {
+        self.begin()?;
+        let bytes = self.receiver.line(self.room, |out| writeln!(out, "{line}"))?;
+        Ok(self.took(bytes))
     }
 
-    /// Writes a look at a broker, bodies redacted. The number is for the name of
-    /// its file.
+    /// Writes a look at a broker, without what is private. The number is for the name
+    /// of its file.
     ///
     /// # Errors
     ///
@@ -97,40 +143,66 @@ impl BundleWriter {
         at: Timestamp,
         complete: bool,
         lines: &[KeyLine<'_>],
-    ) -> io::Result<()> {
-        let file = File::create(self.folder.join(format!("redis.{number:05}.jsonl")))?;
-        let mut snapshot = SnapshotWriter::new(Box::new(BufWriter::new(file)), broker, at, complete, false)?;
-        lines.iter().try_for_each(|line| snapshot.key(line))?;
-        snapshot.finish()
+    ) -> io::Result<Written> {
+        self.begin()?;
+        let path = self.folder.join(format!("redis.{number:05}.jsonl"));
+        let mut file = WholeLines::new(File::create(&path)?);
+        let head = Head { captured_at: at, stage: None, broker: Some(broker.to_owned()), complete };
+        // A look is written as a whole: a part of it would show an absence.
+        let written = file.line(self.room, |out| {
+            write_head(out, &head)?;
+            lines.iter().try_for_each(|line| write_key(out, &redacted(line)))
+        });
+        let written = written.and_then(|bytes| file.flush().map(|()| bytes));
+        if !matches!(written, Ok(Some(_))) {
+            fs::remove_file(&path)?;
+        }
+        written.map(|bytes| self.took(bytes))
     }
 
-    /// Writes what was overheard at a time, bodies redacted.
+    /// Writes what was overheard at a time, without what is private.
     ///
     /// # Errors
     ///
     /// What the disk says.
-    pub fn overheard(&mut self, broker: &str, at: Timestamp, line: &KeyLine<'_>) -> io::Result<()> {
+    pub fn overheard(&mut self, broker: &str, at: Timestamp, line: &KeyLine<'_>) -> io::Result<Written> {
+        self.begin()?;
         let out = match &mut self.overheard {
             Some(out) => out,
             None => {
                 // After those of the looks, by its name.
                 let file = File::create(self.folder.join("redis.overheard.jsonl"))?;
-                let out = self.overheard.insert(BufWriter::new(file));
-                write_overheard_head(out, broker)?;
-                out
+                let mut lines = WholeLines::new(file);
+                lines.line(u64::MAX, |out| write_overheard_head(out, broker))?;
+                self.overheard.insert(lines)
             }
         };
-        write_overheard(out, at, &redacted(line))
+        let bytes = out.line(self.room, |out| write_overheard(out, at, &redacted(line)))?;
+        Ok(self.took(bytes))
     }
 
-    /// Writes the rest.
+    /// Hands the disk what waits.
     ///
     /// # Errors
     ///
     /// What the disk says.
-    pub fn finish(&mut self) -> io::Result<()> {
-        self.overheard.iter_mut().try_for_each(Write::flush)?;
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.overheard.iter_mut().try_for_each(WholeLines::flush)?;
         self.spans.flush()?;
+        self.receiver.flush()
+    }
+
+    /// Writes the rest, and the line of the end: so many requests and looks are not
+    /// in the bundle.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says. Without its last line the bundle is a torn one.
+    pub fn finish(&mut self, lost: u64) -> io::Result<()> {
+        self.flush()?;
+        if self.has_begun {
+            self.receiver.line(u64::MAX, |out| writeln!(out, "{}", end_line(lost)))?;
+        }
         self.receiver.flush()
     }
 

@@ -85,6 +85,10 @@ pub struct Evidence {
     /// Messages of tasks that were let go.
     pub evicted_messages: u64,
     pub rejected_spans: u64,
+    /// Requests and looks that whoever saved the evidence had no room for.
+    pub not_saved: u64,
+    /// Whether a part of what was saved is missing, or cannot be read.
+    pub has_holes: bool,
     /// Whether the messages of exceptions and statuses are kept as they came. They
     /// are the application's own, so somebody must have asked for them.
     pub shows_messages: bool,
@@ -162,6 +166,19 @@ impl Evidence {
             _ => {}
         }
         arrival
+    }
+
+    /// Says that a part of what was saved is missing: then nothing is built on what
+    /// is not there, and nothing is healthy.
+    pub fn found_hole(&mut self) {
+        self.has_holes = true;
+        self.unsettled.doubt_all();
+    }
+
+    /// Says that so many requests and looks were not saved.
+    pub fn lost(&mut self, requests: u64) {
+        self.not_saved += requests;
+        self.found_hole();
     }
 
     /// The number of a request that begins.

@@ -14,15 +14,17 @@ use crate::model::TraceId;
 pub struct Unsettled {
     traces: HashSet<TraceId>,
     tasks: HashSet<Arc<str>>,
+    /// Whether it may be any of them, because evidence was lost.
+    any: bool,
 }
 
 impl Unsettled {
     pub fn has_trace(&self, id: TraceId) -> bool {
-        self.traces.contains(&id)
+        self.any || self.traces.contains(&id)
     }
 
     pub fn has_task(&self, id: &str) -> bool {
-        self.tasks.contains(id)
+        self.any || self.tasks.contains(id)
     }
 
     pub fn has(&self, unit: &Unit) -> bool {
@@ -30,6 +32,11 @@ impl Unsettled {
             Unit::Trace(id) => self.has_trace(*id),
             Unit::Task(id) => self.has_task(id),
         }
+    }
+
+    /// Says that of any trace and task something may be missing.
+    pub fn doubt_all(&mut self) {
+        self.any = true;
     }
 
     pub fn insert(&mut self, unit: Unit) {

@@ -14,6 +14,6 @@ mod watching;
 pub use memory::{Plan, Uses};
 pub use notice::{Notice, Notices};
 pub use rounds::{Audience, End, Ending, Outside, Told, attend, close};
-pub use saving::Saving;
+pub use saving::{Saving, Scope};
 pub use session::Session;
 pub use watching::{Target, Watching};

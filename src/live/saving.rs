@@ -6,22 +6,33 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use bytesize::ByteSize;
+
+use super::notice::{Notice, Notices};
 use crate::bundle::{
-    BundleWriter, Export, RequestEnd, WriteError, receiver_line, request_line, unsettled_line,
+    BundleWriter, Export, Keep, RequestEnd, WriteError, Written, receiver_line, request_line, unsettled_line,
 };
 use crate::evidence::{ReceiverLog, Unsettled};
 use crate::model::Timestamp;
 use crate::wire::snapshot::KeyLine;
 
+/// What is saved, and how much of it at most, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    pub keep: Keep,
+    pub most: u64,
+}
+
 /// Writes all that comes to a bundle, on a thread of its own.
 #[derive(Debug)]
 pub struct Saving {
     folder: PathBuf,
+    scope: Scope,
     jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
     /// How many bytes may wait for the disk.
@@ -36,25 +47,35 @@ pub struct Saving {
 struct Lost {
     /// More was waiting for the disk than may wait.
     waiting: AtomicU64,
-    /// Requests that are taken, with what is no text in them replaced, and that
-    /// OTLP/JSON cannot hold.
-    unwritable: AtomicU64,
+    /// What may be written was written.
+    room: AtomicU64,
+    /// The disk said no.
+    disk: AtomicU64,
     /// Looks at the broker past the last that is kept.
     looks: AtomicU64,
 }
 
 impl Lost {
+    fn all(&self) -> u64 {
+        let Self { waiting, room, disk, looks } = self;
+        [waiting, room, disk, looks].iter().map(|lost| lost.load(Ordering::Relaxed)).sum()
+    }
+
     /// What there is to say of it, a sentence each.
-    fn told(&self) -> Vec<String> {
+    fn told(&self, most: u64) -> Vec<String> {
         let count = |lost: &AtomicU64| Some(lost.load(Ordering::Relaxed)).filter(|lost| *lost > 0);
         let waiting = count(&self.waiting)
-            .map(|lost| format!("{lost} requests or looks were not kept: the disk was too slow"));
-        let unwritable = count(&self.unwritable)
-            .map(|lost| format!("{lost} requests were not kept: they hold texts that are no UTF-8"));
-        let looks = count(&self.looks).map(|lost| {
-            format!("{lost} looks at the broker were not kept: {} are the most", Saving::SNAPSHOTS)
+            .map(|lost| format!("{lost} requests or looks were not saved: the disk was too slow"));
+        let room = count(&self.room).map(|lost| {
+            let most = ByteSize(most);
+            format!("{lost} requests or looks were not saved: --save-limit {most} was reached")
         });
-        [waiting, unwritable, looks].into_iter().flatten().collect()
+        let disk = count(&self.disk)
+            .map(|lost| format!("{lost} requests or looks were not saved: the disk did not take them"));
+        let looks = count(&self.looks).map(|lost| {
+            format!("{lost} looks at the broker were not saved: {} are the most", Saving::SNAPSHOTS)
+        });
+        [waiting, room, disk, looks].into_iter().flatten().collect()
     }
 }
 
@@ -89,15 +110,29 @@ impl Saving {
     /// # Errors
     ///
     /// [`WriteError`], where the folder cannot be made, or holds one.
-    pub fn start(folder: &Path, limit: usize) -> Result<Self, WriteError> {
-        let bundle = BundleWriter::open(folder)?;
+    pub fn start(
+        folder: &Path,
+        limit: usize,
+        scope: Scope,
+        notices: Arc<dyn Notices>,
+    ) -> Result<Self, WriteError> {
+        let bundle = BundleWriter::open(folder, scope.keep, scope.most)?;
         let (jobs, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let lost = Arc::new(Lost::default());
-        let work = Work { bundle, waiting: Arc::clone(&waiting), lost: Arc::clone(&lost) };
+        let work = Work {
+            bundle,
+            waiting: Arc::clone(&waiting),
+            lost: Arc::clone(&lost),
+            most: scope.most,
+            notices,
+            is_full: false,
+            failed: None,
+        };
         let writer = thread::spawn(move || work.all(&queue));
         Ok(Self {
             folder: folder.to_owned(),
+            scope,
             jobs,
             waiting,
             limit,
@@ -105,6 +140,22 @@ impl Saving {
             snapshots: AtomicU64::new(0),
             writer: Mutex::new(Some(writer)),
         })
+    }
+
+    /// What is saved and what is not, for whoever starts it.
+    pub fn about(&self) -> String {
+        let Scope { keep, most } = self.scope;
+        let what = match keep {
+            Keep::WhatIsRead => {
+                "what diagnoses read, redacted: no other attributes, no messages of exceptions, \
+                 no arguments (--save-attributes keeps attributes and messages of spans)"
+            }
+            Keep::All => {
+                "spans with all their attributes, events and messages, which may be private; \
+                 messages of queues are redacted"
+            }
+        };
+        format!("saving to {}: {what}; at most {}", self.folder.display(), ByteSize(most))
     }
 
     fn offer(&self, job: Job) {
@@ -117,6 +168,19 @@ impl Saving {
         if self.jobs.send(job).is_err() {
             self.lost.waiting.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Waits for the disk rather than to lose it: at the end nothing else comes.
+    fn put(&self, job: Job) {
+        const MOMENT: Duration = Duration::from_millis(1);
+        let bytes = job.weight();
+        while self.waiting.load(Ordering::Relaxed) > 0
+            && self.waiting.load(Ordering::Relaxed).saturating_add(bytes) > self.limit
+        {
+            thread::sleep(MOMENT);
+        }
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let _ = self.jobs.send(job);
     }
 
     /// Saves a request's spans.
@@ -134,10 +198,10 @@ impl Saving {
     /// `settle`.
     pub fn receiver(&self, receiver: &ReceiverLog, settle: Duration, unsettled: &Unsettled) {
         let Some(line) = receiver_line(receiver, settle) else { return };
-        self.offer(Job::Receiver(line));
+        self.put(Job::Receiver(line));
         let mut units: Vec<_> = unsettled.units().collect();
         units.sort_unstable();
-        units.iter().for_each(|unit| self.offer(Job::Receiver(unsettled_line(unit))));
+        units.iter().for_each(|unit| self.put(Job::Receiver(unsettled_line(unit))));
     }
 
     /// Saves a look at the broker.
@@ -157,8 +221,7 @@ impl Saving {
 
     /// How many requests and looks were not saved.
     pub fn not_saved(&self) -> u64 {
-        let Lost { waiting, unwritable, looks } = &*self.lost;
-        [waiting, unwritable, looks].iter().map(|lost| lost.load(Ordering::Relaxed)).sum()
+        self.lost.all()
     }
 
     /// Takes away what [`Saving::start`] made, where nothing was saved.
@@ -180,7 +243,7 @@ impl Saving {
             writer.map(|writer| writer.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
         let failed = |source| WriteError::Bundle { folder: self.folder.clone(), source };
         written.transpose().map_err(failed)?;
-        Ok(self.lost.told())
+        Ok(self.lost.told(self.scope.most))
     }
 }
 
@@ -189,26 +252,140 @@ struct Work {
     bundle: BundleWriter,
     waiting: Arc<AtomicUsize>,
     lost: Arc<Lost>,
+    most: u64,
+    notices: Arc<dyn Notices>,
+    /// Whether something found no room: from then on nothing is written.
+    is_full: bool,
+    /// What the disk said first.
+    failed: Option<io::Error>,
 }
 
 impl Work {
     fn all(mut self, queue: &Receiver<Job>) -> io::Result<()> {
-        for job in queue {
-            self.waiting.fetch_sub(job.weight(), Ordering::Relaxed);
-            match job {
-                Job::Spans(export) => {
-                    if !self.bundle.spans(&export)? {
-                        self.lost.unwritable.fetch_add(1, Ordering::Relaxed);
-                    }
+        loop {
+            let job = match queue.try_recv() {
+                // Nothing waits, so what is written may as well be on the disk.
+                Err(TryRecvError::Empty) => {
+                    let flushed = self.bundle.flush();
+                    self.heed(flushed.map(|()| Written::Whole), None);
+                    queue.recv().unwrap_or(Job::End)
                 }
-                Job::Receiver(line) => self.bundle.receiver(&line)?,
-                Job::Snapshot { number, broker, at, complete, lines } => {
-                    self.bundle.snapshot(number, &broker, at, complete, &lines)?;
-                }
-                Job::Overheard { broker, at, line } => self.bundle.overheard(&broker, at, &line)?,
-                Job::End => break,
+                job => job.unwrap_or(Job::End),
+            };
+            if matches!(job, Job::End) {
+                break;
             }
+            let bytes = job.weight();
+            self.write(job);
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
         }
-        self.bundle.finish()
+        let ended = self.bundle.finish(self.lost.all());
+        self.failed.map_or(ended, Err)
+    }
+
+    fn write(&mut self, job: Job) {
+        if self.is_full {
+            self.lost.room.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let bundle = &mut self.bundle;
+        let written = match job {
+            Job::Spans(export) => bundle.spans(&export),
+            Job::Receiver(line) => bundle.receiver(&line),
+            Job::Snapshot { number, broker, at, complete, lines } => {
+                bundle.snapshot(number, &broker, at, complete, &lines)
+            }
+            Job::Overheard { broker, at, line } => bundle.overheard(&broker, at, &line),
+            Job::End => return,
+        };
+        let lost = Arc::clone(&self.lost);
+        self.heed(written, Some(&lost));
+    }
+
+    /// Counts what was lost, where it is more than a try, and says at once the first
+    /// time that the disk does not take what it is given, or that no room is left.
+    fn heed(&mut self, written: io::Result<Written>, lost: Option<&Lost>) {
+        let what = match written {
+            Ok(Written::Whole) => return,
+            Ok(Written::NoRoom) => {
+                lost.map(|lost| lost.room.fetch_add(1, Ordering::Relaxed));
+                self.is_full = true;
+                format!(
+                    "--save-limit {} is reached: from now on nothing is saved, and what is saved shows no absence",
+                    ByteSize(self.most)
+                )
+            }
+            Err(error) => {
+                lost.map(|lost| lost.disk.fetch_add(1, Ordering::Relaxed));
+                if self.failed.is_some() {
+                    return;
+                }
+                let what = format!(
+                    "{}: {error}. What the disk does not take is lost, and the bundle says so",
+                    self.bundle.folder().display()
+                );
+                self.failed = Some(error);
+                what
+            }
+        };
+        self.notices.notice(&Notice::NotSaved(what));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default, Debug)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Notices for Heard {
+        fn notice(&self, notice: &Notice) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(notice.to_string());
+        }
+    }
+
+    fn spans() -> Export {
+        Export::Json(bytes::Bytes::from_static(
+            br#"{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"GET /","kind":2}]}]}]}"#,
+        ))
+    }
+
+    #[test]
+    fn no_more_is_written_than_may_be_and_it_is_said_once() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let heard = Arc::new(Heard::default());
+        let scope = Scope { keep: Keep::WhatIsRead, most: 10_000 };
+        let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
+        (0..100).for_each(|_| saving.spans(spans()));
+        let told = saving.close().expect("the disk takes it");
+        let size = |name: &str| dir.path().join(name).metadata().expect("it is there").len();
+        let lines = std::fs::read_to_string(dir.path().join("spans.jsonl")).expect("it is there");
+        let kept = lines.lines().count() as u64;
+        assert!(size("spans.jsonl") <= 10_000 && size("receiver.jsonl") < 200, "{kept} lines");
+        assert_eq!((kept + saving.not_saved(), told.len()), (100, 1));
+        let heard = heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        assert!(heard[0].starts_with("--save-limit 9.8 KiB is reached"), "{heard:?}");
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_told_of_when_it_happens() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let heard = Arc::new(Heard::default());
+        let scope = Scope { keep: Keep::WhatIsRead, most: 1 << 20 };
+        let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
+        // No look can be written where its file should be.
+        std::fs::create_dir(dir.path().join("redis.00000.jsonl")).expect("the folder is ours");
+        saving.snapshot("here", Timestamp::UNSET, true, Vec::new());
+        while saving.not_saved() == 0 {
+            thread::sleep(Duration::from_millis(1));
+        }
+        saving.spans(spans());
+        saving.close().expect_err("it did not take the look");
+        let heard = heard.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(heard.len(), 1, "{heard:?}");
+        let end = std::fs::read_to_string(dir.path().join("receiver.jsonl")).expect("it is there");
+        assert!(end.ends_with("{\"ends_without\":1}\n"), "{end}");
     }
 }

@@ -27,8 +27,7 @@ impl Exception {
     pub const JSON_MUST_BE: &str = "JSON object must be";
 
     /// The words of libraries that diagnoses read.
-    const PHRASES: [&str; 4] =
-        [Self::EXPIRED, Self::TERMINATED, Self::NONE_HAS_NO_GET, Self::JSON_MUST_BE];
+    const PHRASES: [&str; 4] = [Self::EXPIRED, Self::TERMINATED, Self::NONE_HAS_NO_GET, Self::JSON_MUST_BE];
 
     /// Whether it is one of those by which a task tells Celery what to do with
     /// it, and no failure: `celery.exceptions.Ignore`, `Reject` and `Retry`.
@@ -117,9 +116,17 @@ mod tests {
             ("ValueError", "", ""),
             ("TaskRevokedError", "expired", "expired"),
             ("CardError", "the card of bob expired", "…expired"),
-            ("AttributeError", "'NoneType' object has no attribute 'get'", "'NoneType' object has no attribute 'get'"),
+            (
+                "AttributeError",
+                "'NoneType' object has no attribute 'get'",
+                "'NoneType' object has no attribute 'get'",
+            ),
             ("AttributeError", "'Customer' object has no attribute 'get'", "***"),
-            ("TypeError", "the JSON object must be str, bytes or bytearray, not dict", "…JSON object must be…"),
+            (
+                "TypeError",
+                "the JSON object must be str, bytes or bytearray, not dict",
+                "…JSON object must be…",
+            ),
             ("NotRegistered", "'orders.process_order'", "'orders.process_order'"),
             ("NotRegistered", "bob@example.org", "***"),
             ("KeyError", "'orders.process_order'", "***"),

@@ -187,6 +187,8 @@ pub struct Span<'a> {
     pub status: SpanStatus,
     pub status_message: Cow<'a, str>,
     pub links: SmallVec<[SpanContext; 1]>,
+    /// `tracestate`, as it was sent on.
+    pub trace_state: Cow<'a, str>,
     /// Exception events, in their order.
     pub exceptions: Vec<Exception>,
 
@@ -213,13 +215,18 @@ pub struct Span<'a> {
     pub rejected: bool,
     /// `messaging.system`, `db.system` or `rpc.system`, first found.
     pub system: Option<Cow<'a, str>>,
+    /// `db.operation.name` or `db.operation`: which command, without its arguments.
+    pub operation: Option<Cow<'a, str>>,
     /// `server.address`, `net.peer.name` or `peer.service` with its port.
     pub peer: Option<Cow<'a, str>>,
     /// `http.response.status_code` or `http.status_code`.
     pub http_status: Option<u16>,
     /// A hash of the span's whole content, to tell a resend from another span
-    /// under the same id.
+    /// under the same id. Saved evidence holds a part of the content, and the hash
+    /// of the whole.
     pub fingerprint: u64,
+    /// The hash that a saved span brings of its whole content.
+    pub whole: Option<u64>,
     /// `logfire.span_type` is `pending_span`: a sign that a span has begun, under
     /// an id of its own, which its exporter sends ahead of the span.
     pub is_pending: bool,

@@ -11,3 +11,4 @@ pub mod celery;
 pub mod context;
 pub mod otlp;
 pub mod snapshot;
+pub mod url;

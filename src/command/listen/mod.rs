@@ -16,10 +16,11 @@ use self::printer::Printer;
 use self::wrapped::Wrapped;
 use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
+use crate::bundle::Keep;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
-    self, Audience, End, Ending, Outside, Plan, Saving, Session, Target, Told, Uses, Watching,
+    self, Audience, End, Ending, Outside, Plan, Saving, Scope, Session, Target, Told, Uses, Watching,
 };
 use crate::receiver::{Doors, Forwarder, Limits, Receiver};
 use crate::wire::celery::redis_layout::Naming;
@@ -35,7 +36,10 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     };
     let plan = Plan::new(args.max_memory, uses);
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
-    let saving = args.save.as_deref().map(|folder| Saving::start(folder, plan.saving)).transpose()?;
+    let keep = if args.save_attributes { Keep::All } else { Keep::WhatIsRead };
+    let scope = Scope { keep, most: args.save_limit };
+    let start = |folder| Saving::start(folder, plan.saving, scope, Arc::new(SaidAloud));
+    let saving = args.save.as_deref().map(start).transpose()?;
     let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::new(SaidAloud)));
     session.watch().expect_handoffs(args.expect_handoffs);
     session.watch().evidence.shows_messages = args.reports.show_messages;
@@ -102,7 +106,7 @@ fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -
     // as there is nothing to report yet.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let broker = target.as_ref().map(|target| &target.broker);
-    printer.listening(&addresses, broker, session.forwarder())?;
+    printer.listening(&addresses, broker, session)?;
     let wrapped = match &args.command[..] {
         [] => None,
         command => {

@@ -11,7 +11,7 @@ use crate::cli::Output;
 use crate::command::{Exit, Outputs, STDOUT, say};
 use crate::live::{Audience, Session};
 use crate::model::{Event, Report};
-use crate::receiver::{Addresses, Forwarder};
+use crate::receiver::Addresses;
 use crate::report::text;
 
 /// Hands the outputs what there is to tell, and tells a person at a terminal
@@ -47,18 +47,20 @@ impl<'o> Printer<'o> {
         &mut self,
         addresses: &Addresses,
         broker: Option<&BrokerUrl>,
-        forwarder: Option<&Forwarder>,
+        session: &Session,
     ) -> anyhow::Result<()> {
         self.outputs.begin()?;
         let broker = broker.map(|broker| format!("   broker {broker} (read-only)")).unwrap_or_default();
-        let to = forwarder.map(|forwarder| format!("   forward {}", forwarder.to())).unwrap_or_default();
-        let line = format!("listening  {}{broker}{to}", ports(addresses));
+        let to =
+            session.forwarder().map(|forwarder| format!("   forward {}", forwarder.to())).unwrap_or_default();
+        let saving = session.saving().map(|saving| format!("\n{}", saving.about())).unwrap_or_default();
+        let line = format!("listening  {}{broker}{to}{saving}", ports(addresses));
         if self.is_quiet {
             return Ok(());
         }
         if self.tells_people() && !self.waits {
             let mut out = anstream::stdout();
-            writeln!(out, "{}\n", text::safe(&line)).and_then(|()| out.flush()).context(STDOUT)
+            writeln!(out, "{}\n", text::safe_lines(&line)).and_then(|()| out.flush()).context(STDOUT)
         } else {
             say(&line);
             Ok(())

@@ -34,7 +34,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::certain().about(handoff).mend(celery::expire_later());
     if let Some(result) = handoff.result {
         let expired = result.status == TaskStatus::Revoked
-            && result.exception.as_ref().is_some_and(|exception| exception.message.contains(Exception::EXPIRED));
+            && result
+                .exception
+                .as_ref()
+                .is_some_and(|exception| exception.message.contains(Exception::EXPIRED));
         return if expired { found.quote(quote::result(result)).into() } else { Verdict::Clean };
     }
     let Some(message) = handoff.message() else { return Verdict::Clean };

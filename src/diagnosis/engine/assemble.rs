@@ -6,7 +6,7 @@ use super::excerpt::excerpt;
 use super::judge::{Judged, judge};
 use super::judging::JudgedHandoff;
 use super::ledger::Ledger;
-use super::proof::{Gap, LOOK_ENDED_EARLY, nothing_handed_over};
+use super::proof::{Gap, HOLES, LOOK_ENDED_EARLY, nothing_handed_over};
 use crate::diagnosis::known::WRONG_DATABASE;
 use crate::evidence::{Broker, Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
@@ -98,7 +98,8 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     let has_spans = evidence.spans.span_count() > 0;
     if judged.total == 0 && has_spans {
         let serves = evidence.processes.services().values().any(Service::serves);
-        return vec![nothing_handed_over(saw_broker, serves)];
+        let holes = evidence.has_holes.then_some(HOLES);
+        return [nothing_handed_over(saw_broker, serves)].into_iter().chain(holes).collect();
     }
     let mut unproven = judged.figures.proof.unproven(saw_broker);
     if saw_broker && !evidence.brokers.iter().any(Broker::holds_anything) {
@@ -107,6 +108,7 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     if evidence.brokers.last_looks().any(|look| look.ended_early) {
         unproven.push(LOOK_ENDED_EARLY);
     }
+    unproven.extend(evidence.has_holes.then_some(HOLES));
     unproven
 }
 
@@ -115,6 +117,7 @@ pub(super) fn limits(evidence: &Evidence) -> Limits {
     Limits {
         evicted_traces: evidence.evicted_traces,
         rejected_spans: evidence.rejected_spans,
+        not_saved: evidence.not_saved,
         messages_seen_twice: evidence.seen_twice,
         evicted_looks: evidence.brokers.looks_let_go(),
         names_not_kept: evidence.brokers.names_left_out() + evidence.processes.beyond,

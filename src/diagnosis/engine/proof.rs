@@ -219,6 +219,15 @@ pub const LOOK_ENDED_EARLY: Unproven = Unproven {
     command: None,
 };
 
+/// What is said of evidence of which a part was not saved, or cannot be read.
+pub const HOLES: Unproven = Unproven {
+    reason: "evidence-missing",
+    what: "seen in part: some of what was saved is missing, or cannot be read",
+    count: 0,
+    needs: "a bundle that is whole: one that its writer ended, on a disk with room for it",
+    command: None,
+};
+
 /// What is said where no hand-off was seen at all; `serves` tells whether requests
 /// were: an API without an instrumentor of Celery publishes nothing that is seen.
 pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {

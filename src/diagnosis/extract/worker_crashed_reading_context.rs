@@ -39,8 +39,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
         return Verdict::Clean;
     };
-    let is_none = &*failure.kind == "AttributeError"
-        && failure.message.contains(Exception::NONE_HAS_NO_GET);
+    let is_none = &*failure.kind == "AttributeError" && failure.message.contains(Exception::NONE_HAS_NO_GET);
     // A run that continued the trace had read the context.
     if handoff.is_whole() || !(is_none || is_parse_failure(failure)) {
         return Verdict::Clean;

@@ -162,7 +162,11 @@ mod tests {
             ("otel:4318", "http://otel:4318", "http://otel:4318/v1/traces".to_owned()),
             ("https://a.b/otlp/?k=v", "https://a.b/***", "https://a.b/otlp/v1/traces?k=v".to_owned()),
             ("http://otel:4318/v1/traces", "http://otel:4318", "http://otel:4318/v1/traces".to_owned()),
-            ("http://otel:4318/x/v1/logs/", "http://otel:4318/***", "http://otel:4318/x/v1/traces".to_owned()),
+            (
+                "http://otel:4318/x/v1/logs/",
+                "http://otel:4318/***",
+                "http://otel:4318/x/v1/traces".to_owned(),
+            ),
             ("http://otel:4317", "grpc://otel:4317", format!("http://otel:4317{grpc}")),
             ("HTTPS://otel:4317/", "grpcs://otel:4317", format!("https://otel:4317{grpc}")),
             ("http://otel:4317/v1/traces", "http://otel:4317", "http://otel:4317/v1/traces".to_owned()),

@@ -162,7 +162,9 @@ fn companion(name: &str, value: &Value) -> Option<String> {
     let told: fn(&str) -> String = if is("baggage") || is("tracestate") {
         baggage::without_values
     } else if is("x-datadog-tags") {
-        |tags| tags.split(',').filter(|tag| tag.trim().starts_with("_dd.p.tid=")).collect::<Vec<_>>().join(",")
+        |tags| {
+            tags.split(',').filter(|tag| tag.trim().starts_with("_dd.p.tid=")).collect::<Vec<_>>().join(",")
+        }
     } else if is("x-amzn-trace-id") {
         |text| xray::told(text).into_owned()
     } else {

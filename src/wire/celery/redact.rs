@@ -4,8 +4,9 @@
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::body::TaskBody;
 use super::bounded;
@@ -27,10 +28,8 @@ const NAME: usize = 256;
 
 /// An entry of a queue without what is private.
 pub fn redact_message(entry: &[u8]) -> Vec<u8> {
-    Envelope::decode(entry).map_or_else(
-        |_| NOT_A_MESSAGE.as_bytes().to_vec(),
-        |envelope| redacted(&envelope).to_string().into_bytes(),
-    )
+    Envelope::decode(entry)
+        .map_or_else(|_| NOT_A_MESSAGE.as_bytes().to_vec(), |envelope| written(&redacted(&envelope)))
 }
 
 /// A value of `unacked` without what is private: the message, and where it goes.
@@ -39,39 +38,68 @@ pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
         let parts: Vec<&RawValue> = serde_json::from_slice(value).ok()?;
         let envelope = Envelope::decode(parts.first()?.get().as_bytes()).ok()?;
         let Properties { exchange, routing_key, .. } = &envelope.properties;
-        let places = [exchange, routing_key].map(|place| place.as_deref().map(|place| cut(place, NAME)));
-        Some(json!([redacted(&envelope), places[0], places[1]]))
+        let [exchange, routing_key] =
+            [exchange, routing_key].map(|place| place.as_deref().map(|place| cut(place, NAME)));
+        Some(written(&(redacted(&envelope), exchange, routing_key)))
     };
-    read().map_or_else(|| NOT_A_MESSAGE.as_bytes().to_vec(), |value| value.to_string().into_bytes())
+    read().unwrap_or_else(|| NOT_A_MESSAGE.as_bytes().to_vec())
 }
 
-fn redacted(envelope: &Envelope<'_>) -> Value {
+fn written(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("texts and numbers are JSON")
+}
+
+/// What is saved of a message.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Redacted {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    content_encoding: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_type: Option<&'static str>,
+    headers: Members,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<Members>,
+}
+
+fn redacted(envelope: &Envelope<'_>) -> Redacted {
     // What a message lacks is evidence too.
     let missing = missing_parts(envelope);
-    let mut told = Map::new();
-    told.insert("headers".to_owned(), redacted_headers(&envelope.headers).into());
-    if !missing.contains(Part::Properties) {
-        told.insert("properties".to_owned(), redacted_properties(&envelope.properties, missing).into());
-    }
-    if !missing.contains(Part::ContentType) {
-        told.insert("content-type".to_owned(), "application/json".into());
-    }
-    told.insert("content-encoding".to_owned(), "utf-8".into());
+    let has = |part| !missing.contains(part);
     // Of a body that nobody can read the reprs in the headers speak.
-    if missing.contains(Part::BodyEncoding) {
-        told.insert("body".to_owned(), UNTOLD_BASE64.into());
-    } else if let Ok(body) = TaskBody::of(envelope) {
-        told.insert("body".to_owned(), redacted_body(&body).to_string().into());
+    let body = match TaskBody::of(envelope) {
+        _ if missing.contains(Part::BodyEncoding) => Some(UNTOLD_BASE64.to_owned()),
+        Ok(body) => Some(redacted_body(&body).to_string()),
+        Err(_) => None,
+    };
+    Redacted {
+        body,
+        content_encoding: "utf-8",
+        content_type: has(Part::ContentType).then_some("application/json"),
+        headers: redacted_headers(&envelope.headers),
+        properties: has(Part::Properties).then(|| redacted_properties(&envelope.properties, missing)),
     }
-    Value::Object(told)
 }
 
 /// An empty body in Base64, for one whose Base64 no `body_encoding` tells of.
 const UNTOLD_BASE64: &str = "W1tdLCB7fSwge31d";
 
-/// Members, and a way to put in what is there.
+/// Members in their order, which is that of the contexts in a report.
 #[derive(Default)]
-struct Members(Map<String, Value>);
+struct Members(Vec<(String, Value)>);
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl From<Members> for Value {
+    fn from(members: Members) -> Self {
+        Self::Object(members.0.into_iter().collect())
+    }
+}
 
 impl Members {
     fn put(&mut self, name: &str, value: Option<impl Into<Value>>) {
@@ -92,7 +120,7 @@ impl Members {
     }
 }
 
-fn redacted_headers(headers: &Headers<'_>) -> Map<String, Value> {
+fn redacted_headers(headers: &Headers<'_>) -> Members {
     let mut told = Members(custom(&parsed(&headers.others)));
     for (name, text) in [
         ("task", &headers.task),
@@ -115,10 +143,10 @@ fn redacted_headers(headers: &Headers<'_>) -> Map<String, Value> {
         let contexts = |repr: &RawValue| contexts_of(&Value::String(lenient::text(repr)?.into_owned()));
         told.put(name, repr.map(|repr| contexts(repr).unwrap_or_else(|| HIDDEN.into())));
     }
-    told.0
+    told
 }
 
-fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Map<String, Value> {
+fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Members {
     let mut told = Members(custom(&parsed(&properties.others)));
     told.name("correlation_id", properties.correlation_id.as_deref());
     // A tag is a UUID or a number.
@@ -130,8 +158,8 @@ fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Ma
         delivery.name(name, text.or_else(|| (!missing.contains(Part::DeliveryInfo)).then_some("")));
     }
     delivery.flag("redelivered", properties.redelivered.is_true());
-    told.put("delivery_info", Some(delivery.0));
-    told.0
+    told.put("delivery_info", Some(delivery));
+    told
 }
 
 /// Fields of an application's own, as values.
@@ -142,7 +170,7 @@ fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value
 
 /// What an application has put among Celery's own: the names, and the values only
 /// where they are contexts.
-fn custom(members: &[(&str, Value)]) -> Map<String, Value> {
+fn custom(members: &[(&str, Value)]) -> Vec<(String, Value)> {
     let own_ids = ids_of(members.iter().map(|(name, value)| (*name, value)));
     let told = members.iter().map(|(name, value)| {
         let value = if own_ids.contains(name) { Some(value.clone()) } else { context_under(name, value) };
@@ -176,7 +204,7 @@ fn redacted_body(body: &TaskBody) -> Value {
             told.put("retries", fields.get("retries").and_then(Value::as_u64));
             told.put("args", Some(args));
             told.put("kwargs", Some(kwargs));
-            Value::Object(told.0)
+            told.into()
         }
         _ => Value::Null,
     }
@@ -189,8 +217,8 @@ fn signature(value: &Value) -> Value {
     let headers = value["options"]["headers"].as_object().map(|headers| {
         let members: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         let mut told = custom(&members);
-        told.retain(|_, value| value != HIDDEN);
-        told
+        told.retain(|(_, value)| value != HIDDEN);
+        Value::from(Members(told))
     });
     json!({"task": cut(task, NAME), "options": {"headers": headers}})
 }
@@ -214,7 +242,7 @@ pub fn redact_result(value: &[u8]) -> Vec<u8> {
         let host = result["hostname"].as_str().map(|host| cut(host, NAME));
         told.put("result", Some(json!({"exc_type": raised.0, "exc_message": raised.1, "hostname": host})));
     }
-    Value::Object(told.0).to_string().into_bytes()
+    written(&told)
 }
 
 #[cfg(test)]
@@ -328,7 +356,8 @@ mod tests {
         let value = json!({"status": "FAILURE", "traceback": traceback, "result": result}).to_string();
         let redacted = redact_result(value.as_bytes());
         assert!(!String::from_utf8_lossy(&redacted).contains("bob"));
-        let [live, saved] = [value.as_bytes(), &redacted].map(|value| read_result("1", value).expect("a result"));
+        let [live, saved] =
+            [value.as_bytes(), &redacted].map(|value| read_result("1", value).expect("a result"));
         assert_eq!(live.failed_at, Some(FailedAt::Context));
         assert_eq!(live.told(), saved);
     }

@@ -69,7 +69,8 @@ mod tests {
         let context = "  File \"/srv/tasks.py\", line 9, in pay\n    ctx = self.request.headers[\"traceparent\"]\nKeyError: 'traceparent'\n";
         let by_caller = "  File \"/srv/otel.py\", line 3, in load\n    extract(carrier)\n  File \"/srv/a.py\", line 1, in get\n    headers.get(key)\n  File \"/usr/lib/json/decoder.py\", line 1\n";
         let headers = "  File \"/srv/tasks.py\", line 9, in pay\n    self.request.headers.get('tenant')\n";
-        let none = "  File \"/srv/tasks.py\", line 9, in pay\n    charge('bob', password='4111')\nValueError: bob";
+        let none =
+            "  File \"/srv/tasks.py\", line 9, in pay\n    charge('bob', password='4111')\nValueError: bob";
         for (traceback, expected) in [
             (context, Some(FailedAt::Context)),
             (by_caller, Some(FailedAt::Context)),

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHasher;
 
 use crate::model::{AttributeValue, CeleryAction, Exception, Invalid, Resource, Span, Timestamp};
+use crate::wire::url::without_secrets;
 
 /// The longest exception message that is kept, in bytes.
 const MESSAGE: usize = 512;
@@ -17,6 +18,9 @@ pub const EXCEPTIONS: usize = 8;
 /// How many links of a span are kept: OpenTelemetry's own `SpanLinkCountLimit`
 /// (<https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits>).
 pub const LINKS: usize = 128;
+
+/// Under this name saved evidence keeps the hash of what a span held as a whole.
+pub const FINGERPRINT: &str = "tracelink.fingerprint";
 
 /// Fills a span from its attributes, one after the other.
 pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
@@ -52,6 +56,8 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
         "messaging.system" | "db.system" | "db.system.name" | "rpc.system" if span.system.is_none() => {
             span.system = text(value);
         }
+        "db.operation" | "db.operation.name" => span.operation = text(value),
+        FINGERPRINT => span.whole = hash_of(&value),
         "logfire.span_type" => span.is_pending = value.as_text() == Some("pending_span"),
         "peer.service" => span.peer = text(value),
         "server.address" | "net.peer.name" if span.peer.is_none() => span.peer = text(value),
@@ -61,7 +67,7 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
 
 fn text(value: AttributeValue<'_>) -> Option<Cow<'_, str>> {
     match value {
-        AttributeValue::Text(text) => Some(first_part(text, NAME)),
+        AttributeValue::Text(text) => Some(without_secrets(first_part(text, NAME))),
         _ => None,
     }
 }
@@ -86,6 +92,14 @@ fn count(value: &AttributeValue<'_>) -> Option<u32> {
     match value {
         AttributeValue::Int(number) => u32::try_from(*number).ok(),
         AttributeValue::Text(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+#[allow(clippy::cast_sign_loss, reason = "a hash is 64 bits, which OTLP has as a signed integer")]
+fn hash_of(value: &AttributeValue<'_>) -> Option<u64> {
+    match value {
+        AttributeValue::Int(hash) => Some(*hash as u64),
         _ => None,
     }
 }
@@ -118,7 +132,8 @@ pub fn finish(span: &mut Span<'_>, events: usize) {
         span.links.len(),
     )
         .hash(&mut hasher);
-    span.fingerprint = span.fingerprint.wrapping_add(hasher.finish());
+    span.fingerprint = span.whole.unwrap_or_else(|| span.fingerprint.wrapping_add(hasher.finish()));
+    span.name = without_secrets(std::mem::take(&mut span.name));
     if span.flaw.is_none() && (span.end < span.start || span.start == Timestamp::UNSET) {
         span.flaw = Some(Invalid::Times);
     }

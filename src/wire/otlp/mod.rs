@@ -8,10 +8,14 @@ mod attributes;
 mod count;
 mod json;
 mod protobuf;
+mod redacted;
+mod transcode;
 
 pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
 pub use json::{decode_json, decode_json_documents};
 pub use protobuf::decode_protobuf;
+pub use redacted::Redacted;
+pub use transcode::transcode;
 
 use crate::model::{Invalid, Resource, Scope, Span};
 
@@ -28,6 +32,8 @@ pub trait Sink {
     /// A span that cannot be kept, and where it stands in the request
     /// (`resourceSpans[0].scopeSpans[1].spans[7]`).
     fn refused(&mut self, why: Invalid, at: &str);
+    /// A span that only announces another, which comes by itself.
+    fn announced(&mut self) {}
 }
 
 /// What a request held.
@@ -69,7 +75,7 @@ fn give(
 ) {
     match read {
         // It repeats a span that comes by itself, as a child of it.
-        Ok(span) if span.is_pending => {}
+        Ok(span) if span.is_pending => sink.announced(),
         Ok(span) => {
             counts.spans += 1;
             sink.span(&span);

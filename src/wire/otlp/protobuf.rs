@@ -99,6 +99,7 @@ fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
         match field? {
             (1, Value::Bytes(id, _)) => trace_id = id,
             (2, Value::Bytes(id, _)) => span_id = id,
+            (3, Value::Bytes(state, _)) => span.trace_state = String::from_utf8_lossy(state),
             (4, Value::Bytes(id, _)) => parent = id,
             (5, Value::Bytes(name, _)) => span.name = String::from_utf8_lossy(name),
             (6, Value::Number(kind)) => span.kind = SpanKind::from_otlp(i32::try_from(kind).unwrap_or(0)),

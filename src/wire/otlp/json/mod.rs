@@ -115,6 +115,7 @@ fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>,
         end: json.end_time_unix_nano.time(),
         flaw: (parent_id.is_none() && parent.bytes().any(|digit| digit != b'0')).then_some(Invalid::ParentId),
         name: json.name.into_text(),
+        trace_state: json.trace_state.into_text(),
         ..Span::default()
     };
     if let Some(status) = json.status {

@@ -54,6 +54,8 @@ pub struct JsonSpan<'a> {
     pub trace_id: Loose<'a>,
     #[serde(borrow, default, alias = "span_id")]
     pub span_id: Loose<'a>,
+    #[serde(borrow, default, alias = "trace_state")]
+    pub trace_state: Loose<'a>,
     #[serde(borrow, default, alias = "parent_span_id")]
     pub parent_span_id: Loose<'a>,
     #[serde(borrow, default)]

@@ -1,0 +1,177 @@
+//! Protobuf to JSON as it goes: each field is written when it is met, so that
+//! nothing grows with the request, and what is empty in the one is in the other.
+
+use std::io::{self, Write};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use super::protobuf::{Fields, Value};
+
+/// What a field holds, and how JSON has it.
+#[derive(Clone, Copy)]
+enum Holds {
+    Text,
+    /// Hexadecimal, which OTLP/JSON has for ids.
+    Id,
+    /// Base64.
+    Bytes,
+    Flag,
+    Number,
+    /// 64 bits, as a text.
+    Long,
+    /// The same with a sign.
+    Signed,
+    Double,
+    One(&'static Shape),
+    Many(&'static Shape),
+}
+
+/// The fields of a message: number, name, and what it holds. The numbers are those of
+/// `opentelemetry/proto/{trace,common,resource}/v1/*.proto`.
+type Shape = [Field];
+type Field = (u32, &'static str, Holds);
+
+static REQUEST: [Field; 1] = [(1, "resourceSpans", Holds::Many(&RESOURCE_SPANS))];
+static RESOURCE_SPANS: [Field; 3] = [
+    (1, "resource", Holds::One(&RESOURCE)),
+    (2, "scopeSpans", Holds::Many(&SCOPE_SPANS)),
+    (3, "schemaUrl", Holds::Text),
+];
+static RESOURCE: [Field; 2] =
+    [(1, "attributes", Holds::Many(&PAIR)), (2, "droppedAttributesCount", Holds::Number)];
+static SCOPE_SPANS: [Field; 3] =
+    [(1, "scope", Holds::One(&SCOPE)), (2, "spans", Holds::Many(&SPAN)), (3, "schemaUrl", Holds::Text)];
+static SCOPE: [Field; 4] = [
+    (1, "name", Holds::Text),
+    (2, "version", Holds::Text),
+    (3, "attributes", Holds::Many(&PAIR)),
+    (4, "droppedAttributesCount", Holds::Number),
+];
+static SPAN: [Field; 16] = [
+    (1, "traceId", Holds::Id),
+    (2, "spanId", Holds::Id),
+    (3, "traceState", Holds::Text),
+    (4, "parentSpanId", Holds::Id),
+    (5, "name", Holds::Text),
+    (6, "kind", Holds::Number),
+    (7, "startTimeUnixNano", Holds::Long),
+    (8, "endTimeUnixNano", Holds::Long),
+    (9, "attributes", Holds::Many(&PAIR)),
+    (10, "droppedAttributesCount", Holds::Number),
+    (11, "events", Holds::Many(&EVENT)),
+    (12, "droppedEventsCount", Holds::Number),
+    (13, "links", Holds::Many(&LINK)),
+    (14, "droppedLinksCount", Holds::Number),
+    (15, "status", Holds::One(&STATUS)),
+    (16, "flags", Holds::Number),
+];
+static EVENT: [Field; 4] = [
+    (1, "timeUnixNano", Holds::Long),
+    (2, "name", Holds::Text),
+    (3, "attributes", Holds::Many(&PAIR)),
+    (4, "droppedAttributesCount", Holds::Number),
+];
+static LINK: [Field; 6] = [
+    (1, "traceId", Holds::Id),
+    (2, "spanId", Holds::Id),
+    (3, "traceState", Holds::Text),
+    (4, "attributes", Holds::Many(&PAIR)),
+    (5, "droppedAttributesCount", Holds::Number),
+    (6, "flags", Holds::Number),
+];
+static STATUS: [Field; 2] = [(2, "message", Holds::Text), (3, "code", Holds::Number)];
+static PAIR: [Field; 2] = [(1, "key", Holds::Text), (2, "value", Holds::One(&ANY))];
+static ANY: [Field; 7] = [
+    (1, "stringValue", Holds::Text),
+    (2, "boolValue", Holds::Flag),
+    (3, "intValue", Holds::Signed),
+    (4, "doubleValue", Holds::Double),
+    (5, "arrayValue", Holds::One(&ARRAY)),
+    (6, "kvlistValue", Holds::One(&LIST)),
+    (7, "bytesValue", Holds::Bytes),
+];
+static ARRAY: [Field; 1] = [(1, "values", Holds::Many(&ANY))];
+static LIST: [Field; 1] = [(1, "values", Holds::Many(&PAIR))];
+
+/// How deep values may lie in values; what is deeper is left out. A request needs
+/// eight levels around them.
+const DEPTH: usize = 64;
+
+/// Writes an `ExportTraceServiceRequest` as one line of OTLP/JSON. What comes after a
+/// break in it is left out.
+///
+/// # Errors
+///
+/// What the writer says.
+pub fn transcode(body: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    message(body, &REQUEST, DEPTH, out)?;
+    out.write_all(b"\n")
+}
+
+fn message(bytes: &[u8], shape: &Shape, depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"{")?;
+    let mut is_first = true;
+    let shape = if depth == 0 { &[] } else { shape };
+    for (number, name, holds) in shape {
+        let mut fields = Fields::of(bytes, 0)
+            .map_while(Result::ok)
+            .filter_map(|(given, value)| (given == *number).then_some(value));
+        let comma = if is_first { "" } else { "," };
+        if let Holds::Many(inner) = *holds {
+            let mut before = "[";
+            for value in fields {
+                let Value::Bytes(bytes, _) = value else { continue };
+                if before == "[" {
+                    write!(out, "{comma}\"{name}\":")?;
+                }
+                out.write_all(before.as_bytes())?;
+                before = ",";
+                message(bytes, inner, depth - 1, out)?;
+            }
+            if before == "," {
+                out.write_all(b"]")?;
+                is_first = false;
+            }
+            continue;
+        }
+        // Of a field that comes again the last one holds.
+        let Some(value) = fields.by_ref().last() else { continue };
+        write!(out, "{comma}\"{name}\":")?;
+        is_first = false;
+        one(&value, *holds, depth, out)?;
+    }
+    out.write_all(b"}")
+}
+
+#[allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
+    reason = "an int64 is a varint of its two's complement"
+)]
+fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut dyn Write) -> io::Result<()> {
+    match (holds, value) {
+        (Holds::Text, Value::Bytes(text, _)) => {
+            Ok(serde_json::to_writer(out, &*String::from_utf8_lossy(text))?)
+        }
+        (Holds::Id, Value::Bytes(id, _)) => {
+            out.write_all(b"\"")?;
+            id.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;
+            out.write_all(b"\"")
+        }
+        (Holds::Bytes, Value::Bytes(bytes, _)) => write!(out, "\"{}\"", BASE64_STANDARD.encode(bytes)),
+        (Holds::Flag, Value::Number(flag)) => write!(out, "{}", *flag != 0),
+        (Holds::Number, Value::Number(number)) => write!(out, "{}", *number as i32),
+        (Holds::Long, Value::Number(number)) => write!(out, "\"{number}\""),
+        (Holds::Signed, Value::Number(number)) => write!(out, "\"{}\"", *number as i64),
+        (Holds::Double, Value::Number(bits)) => match f64::from_bits(*bits) {
+            number if number.is_finite() => write!(out, "{number:?}"),
+            number if number.is_nan() => out.write_all(b"\"NaN\""),
+            number => write!(out, "\"{}Infinity\"", if number > 0.0 { "" } else { "-" }),
+        },
+        (Holds::One(shape) | Holds::Many(shape), Value::Bytes(bytes, _)) => {
+            message(bytes, shape, depth - 1, out)
+        }
+        _ => out.write_all(b"null"),
+    }
+}
