@@ -7,5 +7,8 @@ mod listener;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod fields;
+mod inputs;
 mod redacted;
+mod secrets;
 mod torn;
