@@ -128,6 +128,6 @@ fn what_is_kept_is_diagnosed_alike() {
     let log = fs::read_to_string(bundle.join("receiver.jsonl")).expect("kept");
     let (requests, receiver): (Vec<_>, Vec<_>) = log.lines().partition(|line| line.contains("\"accepted\""));
     assert_eq!(requests.len(), lines.len());
-    assert!(receiver[0].contains("\"listened\""), "{log}");
-    assert_eq!(receiver.len(), 1);
+    assert!(receiver[0].contains("\"bundle\"") && receiver[1].contains("\"listened\""), "{log}");
+    assert_eq!(receiver[2..], ["{\"ends_without\":0}"]);
 }
