@@ -235,7 +235,7 @@ def play(make, stage, entry, chosen, folder):
     trial = make(stage, chosen.tracelink, entry, folder / entry["slug"], chosen)
     try:
         result = trial.run()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         result = None
         trial.wrong.append(f"{type(error).__name__}: {error}")
     return entry, result, trial.wrong, time.monotonic() - began
