@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::human::Paint;
+use super::tried;
 use crate::diagnosis::Diagnosis;
 use crate::model::{Fix, Language, Severity, Station};
 
@@ -65,6 +66,9 @@ pub fn one(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {}. {}:", number + 1, fix.title)?;
         for line in fix.lines() {
             writeln!(out, "    {}", line.code())?;
+        }
+        if let Some(with) = tried::with(diagnosis.code, &fix.title) {
+            writeln!(out, "    {}", with.faint())?;
         }
     }
     Ok(())
@@ -150,6 +154,9 @@ pub fn page(all: &[&Diagnosis]) -> String {
                 let _ = writeln!(page, "   {line}");
             }
             page.push_str("   ```\n");
+            if let Some(with) = tried::with(diagnosis.code, &fix.title) {
+                let _ = writeln!(page, "\n   {}.", capitalised(&with));
+            }
         }
     }
     page

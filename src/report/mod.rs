@@ -4,6 +4,7 @@
 pub mod explanation;
 pub mod human;
 pub mod text;
+pub mod tried;
 
 mod document;
 mod format;

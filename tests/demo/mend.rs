@@ -1,11 +1,11 @@
 //! `--mend`: a fault is broken, its fix pasted as it is printed, and the trace whole.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::command::text;
-use crate::python::{demo, take_room};
+use crate::python::{demo, environment, take_room};
 
 fn mend(args: &[&str]) -> Output {
     demo(&[&["--mend", "--pace", "0.1"], args].concat()).output().expect("tracelink runs")
@@ -52,6 +52,20 @@ fn the_table_says_what_each_fix_did() {
     assert_eq!((mending(0), &mending(1)["result"]), (&Value::Null, &Value::from("mended")), "{table:#}");
 }
 
+/// What CI proves of the fixes; `python tests/python/mend.py` proves the others.
+#[test]
+fn the_first_fixes_of_the_dozen_mend() {
+    let _room = take_room(2);
+    let output = Command::new(environment().python())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/mend.py"))
+        .args(["--here", "--dozen", "--jobs", "2", "--tracelink", env!("CARGO_BIN_EXE_tracelink")])
+        .output()
+        .expect("Python runs");
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{told}{}", text(&output.stderr));
+    assert!(told.ends_with("12 of 12 mended by their first fix; 0 not as they should be\n"), "{told}");
+}
+
 #[test]
 fn what_cannot_be_mended_is_refused() {
     for (args, said) in [
@@ -61,7 +75,7 @@ fn what_cannot_be_mended_is_refused() {
         (&["--app", "native", "--fault", "all"], "add --app python"),
         (&["--fault", "propagator-mismatch", "--keep"], "cannot be used with"),
     ] {
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        let output = Command::new(env!("CARGO_BIN_EXE_tracelink"))
             .args(if args.contains(&"native") {
                 &["demo", "--mend"][..]
             } else {

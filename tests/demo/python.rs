@@ -40,7 +40,7 @@ pub fn demo(args: &[&str]) -> Command {
 }
 
 /// The application's environment, made once in `target/`.
-fn environment() -> &'static Environment {
+pub fn environment() -> &'static Environment {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
         let made = python_app::make(&cache().join("tracelink"), true, &mut |_| ControlFlow::Continue(()));

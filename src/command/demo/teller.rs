@@ -18,7 +18,7 @@ use crate::live::Session;
 use crate::model::{Finding, Fix, Report, Severity, Status};
 use crate::report::human::{self, Paint};
 use crate::report::text::{fit, pad, safe};
-use crate::report::{Subject, View};
+use crate::report::{Subject, View, tried};
 
 /// Tells a person at standard output what happens; the outputs get the report,
 /// at the end.
@@ -111,6 +111,9 @@ impl<'o> Teller<'o> {
         let head = format!("{}[{code}] {}", finding.severity.label(), confidence.label());
         self.line("named", &format!("{head}: {}", safe(message)))?;
         self.line("fix", &safe(&fix.title))?;
+        if let Some(with) = tried::with(code, &fix.title) {
+            self.line("", &with)?;
+        }
         for line in fix.lines() {
             writeln!(self.out, "{}{}", " ".repeat(LABEL), safe(&line).code())?;
         }

@@ -15,6 +15,10 @@ from pathlib import Path
 LOCK = Path(__file__).resolve().parent / "requirements.lock"
 
 
+class NotInstalled(Exception):
+    """Why a package is not to be had."""
+
+
 def install(folder, packages, pins=(LOCK,)):
     """Installs them unless they are there; `pins` are the files that name versions."""
     made = folder / "complete"
@@ -26,11 +30,14 @@ def install(folder, packages, pins=(LOCK,)):
     get = [*pip, "install", "--quiet", "--no-deps", "--target", folder, *versions, *packages]
     done = subprocess.run(get, capture_output=True, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"could not install {' '.join(packages)}: {done.stderr.strip()}")
+        raise NotInstalled(f"could not install {' '.join(packages)}: {done.stderr.strip()}")
     made.touch()
 
 
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         raise SystemExit(__doc__)
-    install(Path(sys.argv[1]).absolute(), sys.argv[2:])
+    try:
+        install(Path(sys.argv[1]).absolute(), sys.argv[2:])
+    except NotInstalled as reason:
+        raise SystemExit(str(reason)) from None

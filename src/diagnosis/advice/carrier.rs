@@ -82,8 +82,7 @@ pub fn flat(sides: &Sides) -> Vec<Fix> {
 /// The context under the key that the message has, in the shape that is read there.
 pub fn under_key(keyed: Keyed<'_>, sides: &Sides) -> Fix {
     let Keyed { key, is_json } = keyed;
-    let fix =
-        Fix::new(format!("write the context of the current span under {key}, as a propagator writes it"));
+    let fix = Fix::new("write the context of the current span under its key, as a propagator writes it");
     match sides.producer.language.code() {
         Some(Language::Python) => {
             let mut lines: Vec<Text> = Vec::new();
@@ -114,8 +113,8 @@ pub fn one_owner(dropped: &[Format], stays: Option<Format>, sides: &Sides) -> Ve
     let names: Vec<_> = dropped.iter().flat_map(|format| headers_of(*format)).copied().collect();
     let listed = names.join(", ");
     let title = match stays {
-        Some(own) => format!("leave the headers to {}: drop {listed}", own.label()),
-        None => format!("drop {listed}, and write the context of the current span"),
+        Some(own) => format!("leave the headers to {}", own.label()),
+        None => "drop the headers of other traces, and write the context of the current span".to_owned(),
     };
     if sides.producer.language.code() != Some(Language::Python) {
         let what = format!(

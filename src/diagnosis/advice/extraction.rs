@@ -14,7 +14,7 @@ const HEADERS: &str = "running.request.headers or vars(running.request)";
 pub fn by_key(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fix> {
     let flat = carrier::flat(sides);
     let Some(Keyed { key, is_json }) = carried else { return flat };
-    let fix = Fix::new(format!("read the key that is written, {key}"));
+    let fix = Fix::new("read the key that is written");
     if sides.worker.language.code() != Some(Language::Python) {
         let what = format!("extract the context from the header {key}, and open the task's span in it");
         return vec![fix.by_hand(Side::Worker, what)];

@@ -27,7 +27,7 @@ diagnosis! {
         summary: "the carrier is written in a way that its reader cannot parse",
         fixes: || {
             let carried = Keyed { key: "trace_context", is_json: true };
-            vec![carrier::under_key(carried, &Sides::default())]
+            vec![carrier::under_key(carried, &Sides::of_celery())]
         },
         check: Handoff(check),
     }

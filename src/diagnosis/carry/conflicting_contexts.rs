@@ -29,7 +29,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Note,
         summary: "the message carries contexts of two different traces, and its reader could take either",
-        fixes: || carrier::one_owner(&[Format::B3], Some(Format::W3c), &Sides::default()),
+        fixes: || carrier::one_owner(&[Format::B3], Some(Format::W3c), &Sides::of_celery()),
         check: Handoff(check),
     }
 }

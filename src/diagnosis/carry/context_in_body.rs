@@ -32,7 +32,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the context travels in the task's arguments, where no instrumentor looks, and not in the headers",
-        fixes: || carrier::not_in_arguments(true, &Sides { reader: Reader::Instrumentor, ..Sides::default() }),
+        fixes: || carrier::not_in_arguments(true, &Sides { reader: Reader::Instrumentor, ..Sides::of_celery() }),
         check: Handoff(check),
     }
 }

@@ -22,7 +22,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the context lies in the message's properties, which no worker reads",
-        fixes: || carrier::flat(&Sides::default()),
+        fixes: || carrier::flat(&Sides::of_celery()),
         check: Handoff(check),
     }
 }

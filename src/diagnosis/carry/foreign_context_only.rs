@@ -30,7 +30,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message carries one vendor's context only, which a worker with OpenTelemetry does not read",
-        fixes: || vendors::beside(Format::Datadog, Publisher::Unseen, &Sides::default()),
+        fixes: || vendors::beside(Format::Datadog, Publisher::Unseen, &Sides::of_celery()),
         check: Handoff(check),
     }
 }

@@ -24,7 +24,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the context lies under a header name in another case, and a Python dict is not case-insensitive",
-        fixes: || carrier::flat(&Sides::default()),
+        fixes: || carrier::flat(&Sides::of_celery()),
         check: Handoff(check),
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::reading::{is_readable, unread_message};
 use crate::diagnosis::advice::{carrier, propagators};
 use crate::diagnosis::known::Sides;
@@ -35,7 +37,12 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the trace context is malformed: no conforming reader accepts it",
-        fixes: || carrier::flat(&Sides::default()),
+        fixes: || {
+            let sides = Sides::of_celery();
+            let whole_ids =
+                propagators::same_on_both_sides(&BTreeSet::new(), &sides.producer, &sides.worker);
+            carrier::flat(&sides).into_iter().chain(whole_ids).collect()
+        },
         check: Handoff(check),
     }
 }

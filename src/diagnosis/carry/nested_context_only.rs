@@ -25,7 +25,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Note,
         summary: "the context lies in headers.headers only, which the OpenTelemetry instrumentor does not read",
-        fixes: || carrier::flat(&Sides::default()),
+        fixes: || carrier::flat(&Sides::of_celery()),
         check: Handoff(check),
     }
 }

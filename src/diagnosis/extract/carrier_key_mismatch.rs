@@ -29,7 +29,7 @@ diagnosis! {
         summary: "the context lies under a key that the worker does not read",
         fixes: || {
             let carried = Keyed { key: "trace_context", is_json: true };
-            extraction::by_key(Some(carried), &Sides { reader: Reader::ByHand, ..Sides::default() })
+            extraction::by_key(Some(carried), &Sides { reader: Reader::ByHand, ..Sides::of_celery() })
         },
         check: Handoff(check),
     }

@@ -24,7 +24,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "the context lies in a carrier of the application's own, and the worker's instrumentor reads flat headers only",
-        fixes: || carrier::flat(&Sides::default()),
+        fixes: || carrier::flat(&Sides::of_celery()),
         check: Handoff(check),
     }
 }

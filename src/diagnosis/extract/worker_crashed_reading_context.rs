@@ -30,7 +30,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "the task failed while it read the trace context, before it did any work",
-        fixes: || extraction::headers_may_be_none(&Sides::default()),
+        fixes: || extraction::headers_may_be_none(&Sides::of_celery()),
         check: Handoff(check),
     }
 }

@@ -28,6 +28,13 @@ pub struct Sides {
     pub is_celery: bool,
 }
 
+impl Sides {
+    /// Sides of which no more is known than that Celery published the message.
+    pub fn of_celery() -> Self {
+        Self { is_celery: true, ..Self::default() }
+    }
+}
+
 /// Who takes the context up in the worker, as far as a span of it shows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Reader {
