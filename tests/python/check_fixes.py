@@ -26,8 +26,9 @@ sys.path.insert(0, str(PASTE))
 
 from paste import PLACEHOLDER, NotPasteable, variable  # noqa: E402
 
-#: What a side that Celery and OpenTelemetry were seen on has.
-KNOWN = {"celery", "kombu", "opentelemetry-api", "opentelemetry-sdk"}
+#: What a side that Celery and OpenTelemetry were seen on has; and one whose context
+#: is Elastic's has Elastic's agent.
+KNOWN = {"celery", "kombu", "opentelemetry-api", "opentelemetry-sdk", "elastic-apm"}
 #: Places within a function.
 BODIES = {"publish", "retry", "task", "task-context", "task-span"}
 
