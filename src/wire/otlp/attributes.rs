@@ -13,6 +13,8 @@ const MESSAGE: usize = 512;
 /// The longest name that is kept (of a service, a task, a host), in bytes: an
 /// attribute may have any length, and what is counted of memory counts names.
 const NAME: usize = 256;
+/// The longest name of a span that is kept, in bytes. It may be a whole statement.
+const SPAN_NAME: usize = 1024;
 /// How many exceptions of a span are kept.
 pub const EXCEPTIONS: usize = 8;
 /// How many links of a span are kept: OpenTelemetry's own `SpanLinkCountLimit`
@@ -139,6 +141,7 @@ pub fn finish(span: &mut Span<'_>, events: usize) {
     }
     // Nothing may be built on times that run backwards.
     span.end = span.end.max(span.start);
+    span.name = first_part(std::mem::take(&mut span.name), SPAN_NAME);
 }
 
 /// The exception of an event, by its attributes.
@@ -223,6 +226,9 @@ mod tests {
         for key in ["celery.task_name", "messaging.message.id", "peer.service"] {
             fill(&mut span, key, long());
         }
+        span.name = "é".repeat(1 << 20).into();
+        finish(&mut span, 0);
+        assert_eq!(span.name.len(), SPAN_NAME);
         let [instance, host, task, id, peer] =
             [resource.instance, resource.host, span.task, span.message_id, span.peer];
         for name in [Some(resource.service), instance, host, task, id, peer] {

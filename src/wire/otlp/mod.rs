@@ -12,7 +12,7 @@ mod redacted;
 mod transcode;
 
 pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
-pub use json::{decode_json, decode_json_documents};
+pub use json::{decode_json, decode_json_documents, has_lone_half, mend};
 pub use protobuf::decode_protobuf;
 pub use redacted::Redacted;
 pub use transcode::transcode;

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
@@ -74,8 +76,8 @@ fn decode_scope_spans(
         if let (1, Value::Bytes(message, at)) = field? {
             for field in Fields::of(message, at) {
                 match field? {
-                    (1, Value::Bytes(name, _)) => scope.name = String::from_utf8_lossy(name),
-                    (2, Value::Bytes(version, _)) => scope.version = String::from_utf8_lossy(version),
+                    (1, Value::Bytes(name, _)) => scope.name = text(name),
+                    (2, Value::Bytes(version, _)) => scope.version = text(version),
                     _ => {}
                 }
             }
@@ -101,7 +103,7 @@ fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
             (2, Value::Bytes(id, _)) => span_id = id,
             (3, Value::Bytes(state, _)) => span.trace_state = String::from_utf8_lossy(state),
             (4, Value::Bytes(id, _)) => parent = id,
-            (5, Value::Bytes(name, _)) => span.name = String::from_utf8_lossy(name),
+            (5, Value::Bytes(name, _)) => span.name = text(name),
             (6, Value::Number(kind)) => span.kind = SpanKind::from_otlp(i32::try_from(kind).unwrap_or(0)),
             (7, Value::Number(time)) => span.start = Timestamp::from_nanos(time),
             (8, Value::Number(time)) => span.end = Timestamp::from_nanos(time),
@@ -192,7 +194,7 @@ fn decode_pair(bytes: &[u8], at: usize) -> Step<(Cow<'_, str>, AttributeValue<'_
     let (mut key, mut value) = (Cow::Borrowed(""), AttributeValue::Other);
     for field in Fields::of(bytes, at) {
         match field? {
-            (1, Value::Bytes(name, _)) => key = String::from_utf8_lossy(name),
+            (1, Value::Bytes(name, _)) => key = text(name),
             (2, Value::Bytes(any, at)) => value = decode_any(any, at)?,
             _ => {}
         }
@@ -205,7 +207,8 @@ fn decode_any(bytes: &[u8], at: usize) -> Step<AttributeValue<'_>> {
     let mut value = AttributeValue::Other;
     for field in Fields::of(bytes, at) {
         value = match field? {
-            (1, Value::Bytes(text, _)) => AttributeValue::Text(String::from_utf8_lossy(text)),
+            (_, Value::Group) => continue,
+            (1, Value::Bytes(bytes, _)) => AttributeValue::Text(text(bytes)),
             (2, Value::Number(flag)) => AttributeValue::Bool(flag != 0),
             #[allow(clippy::cast_possible_wrap, reason = "an int64 is a varint of its two's complement")]
             (3, Value::Number(number)) => AttributeValue::Int(number as i64),
@@ -224,11 +227,24 @@ fn to_span_id(bytes: &[u8]) -> Option<SpanId> {
     bytes.try_into().ok().map(SpanId::new).filter(|id| !id.is_zero())
 }
 
+/// A text. Bytes that are none are replaced, and then only the start of them is
+/// kept: each takes three bytes as what replaces it.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    const LONGEST: usize = 4096;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]),
+    }
+}
+
 /// A field's value as far as its wire type says. Bytes come with their offset
 /// in the request, for errors.
 pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8], usize),
+    /// A group, which was passed over: OTLP has none, and what is unknown is no
+    /// reason to refuse the rest.
+    Group,
 }
 
 /// The fields of a message, one after the other.
@@ -276,13 +292,33 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn field(&mut self) -> Step<(u32, Value<'a>)> {
+    /// A field's number and its wire type.
+    #[inline]
+    fn tag(&mut self) -> Step<(u32, u64)> {
         let tag = self.varint()?;
-        let number = u32::try_from(tag >> 3).unwrap_or(0);
-        if number == 0 {
-            return self.fail("a field of the number 0");
+        match u32::try_from(tag >> 3).unwrap_or(0) {
+            0 => self.fail("a field of the number 0"),
+            number => Ok((number, tag & 7)),
         }
-        let value = match tag & 7 {
+    }
+
+    #[inline]
+    fn field(&mut self) -> Step<(u32, Value<'a>)> {
+        let (number, wire) = self.tag()?;
+        let value = match wire {
+            3 => {
+                self.pass_group(number)?;
+                Value::Group
+            }
+            _ => self.value(wire)?,
+        };
+        Ok((number, value))
+    }
+
+    /// A value of a wire type that is no group.
+    #[inline]
+    fn value(&mut self, wire: u64) -> Step<Value<'a>> {
+        let value = match wire {
             0 => Value::Number(self.varint()?),
             1 => Value::Number(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes were taken"))),
             2 => {
@@ -296,9 +332,32 @@ impl<'a> Fields<'a> {
             5 => Value::Number(u64::from(u32::from_le_bytes(
                 self.take(4)?.try_into().expect("four bytes were taken"),
             ))),
+            4 => return self.fail("a group ends that never began"),
             _ => return self.fail("an unknown wire type"),
         };
-        Ok((number, value))
+        Ok(value)
+    }
+
+    /// Goes on behind the end of a group, and of those within it. Nothing
+    /// recurses, and what is open is bounded as protobuf's own parsers bound it.
+    fn pass_group(&mut self, number: u32) -> Step<()> {
+        const DEEPEST: usize = 100;
+        let mut open: SmallVec<[u32; 8]> = SmallVec::from_slice(&[number]);
+        while let Some(innermost) = open.last().copied() {
+            let (number, wire) = self.tag()?;
+            match wire {
+                3 if open.len() >= DEEPEST => return self.fail("groups are nested too deep"),
+                3 => open.push(number),
+                4 if number == innermost => {
+                    open.pop();
+                }
+                4 => return self.fail("a group ends that never began"),
+                _ => {
+                    self.value(wire)?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -334,6 +393,37 @@ mod tests {
     fn a_break_is_named_by_its_place() {
         let error = decode_protobuf(b"\x0a\x05\x12\x03\x12\x7f", &mut Nothing).expect_err("cut");
         assert_eq!(error.to_string(), "broken protobuf at byte 2: a field is longer than its message");
+    }
+
+    /// Unknown fields are passed over, and so are those of the one kind that
+    /// proto3 has given up: they once lost the batch.
+    #[test]
+    fn groups_are_passed_over() {
+        let span = [
+            b"\x0a\x10aaaaaaaaaaaaaaaa".as_slice(),
+            b"\x12\x08bbbbbbbb",
+            // 15: { 1: 7, 2: "x", 3: { } }
+            b"\x7b\x08\x07\x12\x01x\x1b\x1c\x7c",
+            b"\x2a\x04name",
+        ]
+        .concat();
+        let wrap = |number: u8, content: &[u8]| {
+            let length = u8::try_from(content.len()).expect("short");
+            [&[number << 3 | 2, length], content].concat()
+        };
+        let body = [wrap(1, &wrap(2, &wrap(2, &span))), b"\x4b\x4c".to_vec()].concat();
+        assert_eq!(decode_protobuf(&body, &mut Nothing).expect("whole").spans, 1);
+        let broken = |body: &[u8]| decode_protobuf(body, &mut Nothing).expect_err("broken").to_string();
+        assert!(broken(b"\x4c").contains("never began"));
+        assert!(broken(b"\x4b\x54").contains("never began"), "another's end");
+        assert!(broken(b"\x4b\x08\x07").contains("ends early"));
+        assert!(broken(&[0x4b; 10_000]).contains("too deep"));
+    }
+
+    #[test]
+    fn what_is_no_text_takes_no_more_than_it_came_with() {
+        assert_eq!(text("spän".as_bytes()), "spän");
+        assert!(text(&vec![0xff; 1 << 20]).len() <= 3 * 4096);
     }
 
     proptest! {

@@ -11,10 +11,13 @@
 mod list;
 mod loose;
 mod shape;
+mod surrogates;
 
 use self::list::{List, Step, each};
 use self::loose::Loose;
 use self::shape::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans};
+use self::surrogates::without_lone_halves;
+pub use self::surrogates::{has_lone_half, mend};
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
@@ -30,7 +33,7 @@ use crate::model::{
 /// Where it is JSON and no request, the spans before the place have gone to the
 /// sink.
 pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
-    Ok(visit(&serde_json::from_slice(body)?, sink)?)
+    Ok(visit(&serde_json::from_slice(&without_lone_halves(body))?, sink)?)
 }
 
 /// Decodes requests that stand one after the other, as a file of JSON lines
@@ -46,6 +49,7 @@ pub fn decode_json_documents<S: Sink>(
     mut next: impl FnMut(&mut S),
 ) -> Result<Counts, DecodeError> {
     let mut counts = Counts::default();
+    let text = &*without_lone_halves(text);
     for request in serde_json::Deserializer::from_slice(text).into_iter::<Request<'_>>() {
         let request = request?;
         next(sink);
@@ -214,6 +218,22 @@ mod tests {
         assert_eq!(counts, Counts { spans: 2, refused: 1, lenient: 2 });
         assert_eq!(seen.spans, ["a Server Local", "snake Consumer Remote"]);
         assert_eq!(seen.refused, ["trace-id at resourceSpans[0].scopeSpans[0].spans[1]"]);
+    }
+
+    #[test]
+    fn a_lone_surrogate_loses_its_string_and_not_the_batch() {
+        let span = |id: u8, name: &str| {
+            format!(
+                r#"{{"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b{id}", "name": "{name}"}}"#
+            )
+        };
+        let spans = [span(1, "a"), span(2, r"cut \ud83d"), span(3, r"\ud83d\ude00")].join(",");
+        let body = format!(r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{spans}]}}]}}]}}"#);
+        let mut seen = Seen::default();
+        assert_eq!(decode_json(body.as_bytes(), &mut seen).expect("a batch").spans, 3);
+        let names: Vec<_> = seen.spans.iter().map(|span| span.replace(" Unspecified Unknown", "")).collect();
+        assert_eq!(names, ["a", "cut \u{fffd}", "😀"]);
+        assert_eq!(decode_json_documents(body.as_bytes(), &mut seen, |_| {}).expect("a batch").spans, 3);
     }
 
     #[test]
