@@ -14,7 +14,7 @@ use super::budget::{Full, Reservation};
 pub enum BodyError {
     /// Longer than a request may be, as it came or unpacked.
     TooLarge,
-    /// No room in the budget now.
+    /// No room in the budget now, or another is to have its own.
     Full,
     /// It did not come in time.
     Late,
@@ -25,8 +25,11 @@ pub enum BodyError {
 }
 
 impl From<Full> for BodyError {
-    fn from(_: Full) -> Self {
-        Self::Full
+    fn from(full: Full) -> Self {
+        match full {
+            Full::Now => Self::Full,
+            Full::Ever => Self::TooLarge,
+        }
     }
 }
 
@@ -67,9 +70,14 @@ pub async fn collect(
     patience: Duration,
     place: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
-    tokio::time::timeout(patience, gather(body, announced, limit, place))
-        .await
-        .unwrap_or(Err(BodyError::Late))
+    let is_wanted = place.is_wanted();
+    let gathered = tokio::time::timeout(patience, gather(body, announced, limit, place));
+    let gathered = tokio::select! {
+        gathered = gathered => gathered.unwrap_or(Err(BodyError::Late)),
+        () = is_wanted => Err(BodyError::Full),
+    };
+    place.is_whole();
+    gathered
 }
 
 async fn gather(
@@ -87,7 +95,8 @@ async fn gather(
         // Trailers say nothing to us.
         let Ok(data) = frame.map_err(|_| BodyError::Cut)?.into_data() else { continue };
         if !data.is_empty() {
-            whole.add(data, announced, limit, place)?;
+            place.read(data.len());
+            whole.add(data, announced, limit, place).await?;
         }
     }
     Ok(whole.into_bytes())
@@ -102,7 +111,7 @@ enum Gathered {
 }
 
 impl Gathered {
-    fn add(
+    async fn add(
         &mut self,
         data: Bytes,
         announced: Announced,
@@ -125,7 +134,7 @@ impl Gathered {
             return Err(BodyError::TooLarge);
         }
         if let Self::Nothing = self {
-            place.grow(length)?;
+            place.make(length).await?;
             *self = Self::One(data);
             return Ok(());
         }
@@ -135,8 +144,8 @@ impl Gathered {
             whole.extend_from_slice(&data);
             return Ok(());
         }
-        let wanted = grown(length, expected, limit);
-        place.grow(wanted)?;
+        let wanted = grown(length, expected, limit).min(place.most_more()).max(length);
+        place.make(wanted).await?;
         let mut grown = BytesMut::with_capacity(wanted);
         match std::mem::replace(self, Self::Nothing) {
             Self::Nothing => {}
@@ -194,10 +203,12 @@ mod tests {
 
     fn gathered(parts: &[&[u8]], announced: Announced, limit: usize) -> (Result<Bytes, BodyError>, usize) {
         let budget = Arc::new(Budget::new(1 << 20));
-        let mut place = budget.open();
+        let mut place = budget.share(Duration::MAX).open();
         let mut whole = Gathered::Nothing;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         for part in parts {
-            if let Err(error) = whole.add(Bytes::copy_from_slice(part), announced, limit, &mut place) {
+            let part = Bytes::copy_from_slice(part);
+            if let Err(error) = runtime.block_on(whole.add(part, announced, limit, &mut place)) {
                 return (Err(error), budget.peak());
             }
         }

@@ -1,7 +1,17 @@
 //! The bytes that bodies in flight may hold, all requests together.
+//!
+//! No connection may take all of them, and where they are all taken, a body that
+//! does not get on makes room for one that comes: whoever opens ten thousand and
+//! sends nothing shuts nobody out.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// A limit in bytes, shared by all requests.
 #[derive(Debug)]
@@ -9,16 +19,72 @@ pub struct Budget {
     limit: usize,
     used: AtomicUsize,
     peak: AtomicUsize,
+    guests: Mutex<Guests>,
+    /// How many requests wait for room. What is freed meanwhile is theirs, and not
+    /// of those who come again at once.
+    waiting: AtomicUsize,
+    /// Told when bytes were given back.
+    freed: Notify,
+}
+
+/// The requests that hold bytes, in the order in which they came.
+#[derive(Default, Debug)]
+struct Guests {
+    next: u64,
+    open: BTreeMap<u64, Arc<Guest>>,
+}
+
+/// One request.
+#[derive(Debug)]
+struct Guest {
+    came: Instant,
+    /// How much of its body has come.
+    read: AtomicUsize,
+    held: AtomicUsize,
+    /// Whether its body is whole, so that it ends by itself.
+    is_whole: AtomicBool,
+    is_leaving: AtomicBool,
+    go: Notify,
+}
+
+impl Guest {
+    /// Bytes that came in a second, where it had `hanging` to send its body and has
+    /// not: the least goes first. `None` where it may not be asked to go.
+    fn pace(&self, hanging: Duration) -> Option<u128> {
+        let age = self.came.elapsed();
+        let may_go = !self.is_whole.load(Ordering::Relaxed) && !self.is_leaving.load(Ordering::Relaxed);
+        let read = self.read.load(Ordering::Relaxed) as u128;
+        (may_go && age >= hanging).then(|| read * 1_000 / age.as_millis().max(1))
+    }
 }
 
 impl Budget {
+    /// What one connection, and so one request, may take of all: three quarters.
+    /// Nobody's first request is refused because of another's.
+    const MOST: (usize, usize) = (3, 4);
+    /// The part that is asked back at a time, so that not each request has to look
+    /// for who may go.
+    const AT_ONCE: usize = 8;
+
     /// `limit` is in bytes.
-    pub const fn new(limit: usize) -> Self {
-        Self { limit, used: AtomicUsize::new(0), peak: AtomicUsize::new(0) }
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            used: AtomicUsize::new(0),
+            peak: AtomicUsize::new(0),
+            guests: Mutex::default(),
+            waiting: AtomicUsize::new(0),
+            freed: Notify::new(),
+        }
     }
 
     pub const fn limit(&self) -> usize {
         self.limit
+    }
+
+    /// The most that one request may hold, however idle the rest is.
+    pub const fn most_of_one(&self) -> usize {
+        self.limit / Self::MOST.1 * Self::MOST.0
     }
 
     /// Bytes that are held now.
@@ -31,52 +97,212 @@ impl Budget {
         self.peak.load(Ordering::Relaxed)
     }
 
-    /// A place of no bytes yet.
-    pub(super) fn open(self: &Arc<Self>) -> Reservation {
-        Reservation { budget: Arc::clone(self), bytes: 0 }
+    /// A connection's share. Its bodies make room for others where they take longer
+    /// than `hanging`.
+    pub(super) fn share(self: &Arc<Self>, hanging: Duration) -> Arc<Share> {
+        Arc::new(Share {
+            budget: Arc::clone(self),
+            used: AtomicUsize::new(0),
+            is_waiting: AtomicBool::new(false),
+            hanging,
+        })
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, bytes: usize) -> Result<(), Full> {
-        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.limit);
-        match self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
-            Ok(used) => {
-                self.peak.fetch_max(used + bytes, Ordering::Relaxed);
-                Ok(())
+        let used = add(&self.used, bytes, self.limit)?;
+        self.peak.fetch_max(used, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Asks those that get on the least to give so many bytes back.
+    fn ask_back(&self, bytes: usize, hanging: Duration) {
+        let guests = self.guests();
+        let held = |guest: &Guest| guest.held.load(Ordering::Relaxed);
+        let leaving = guests.open.values().filter(|guest| guest.is_leaving.load(Ordering::Relaxed));
+        let mut coming: usize = leaving.map(|guest| held(guest)).sum();
+        if coming >= bytes {
+            return;
+        }
+        let wanted = bytes.max(self.limit / Self::AT_ONCE);
+        let hanging = guests.open.values().filter_map(|guest| Some((guest.pace(hanging)?, guest)));
+        let mut hanging: Vec<_> = hanging.collect();
+        hanging.sort_by_key(|(pace, _)| *pace);
+        for (_, guest) in hanging {
+            if coming >= wanted {
+                break;
             }
-            Err(_) => Err(Full),
+            coming += held(guest);
+            guest.is_leaving.store(true, Ordering::Relaxed);
+            guest.go.notify_one();
         }
     }
 }
 
-/// There is no room for that many bytes now.
+/// Adds, unless the sum is over a limit; else the sum.
+fn add(used: &AtomicUsize, bytes: usize, limit: usize) -> Result<usize, Full> {
+    let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
+    let before = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+    before.map(|before| before + bytes).map_err(|_| Full::Now)
+}
+
+/// There is no room for that many bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Full;
+pub enum Full {
+    /// Others hold it at the moment.
+    Now,
+    /// There never is: it is more than one request may hold.
+    Ever,
+}
+
+/// What one connection holds.
+#[derive(Debug)]
+pub struct Share {
+    budget: Arc<Budget>,
+    used: AtomicUsize,
+    /// Whether a request of it waits for room. What waits is read ahead and in no
+    /// budget, so it is one.
+    is_waiting: AtomicBool,
+    hanging: Duration,
+}
+
+impl Share {
+    /// A place of no bytes yet, for a request.
+    pub fn open(self: &Arc<Self>) -> Reservation {
+        let guest = Arc::new(Guest {
+            came: Instant::now(),
+            read: AtomicUsize::new(0),
+            held: AtomicUsize::new(0),
+            is_whole: AtomicBool::new(false),
+            is_leaving: AtomicBool::new(false),
+            go: Notify::new(),
+        });
+        let mut guests = self.budget.guests();
+        let number = guests.next;
+        guests.next += 1;
+        guests.open.insert(number, Arc::clone(&guest));
+        drop(guests);
+        Reservation { share: Arc::clone(self), number, guest, bytes: 0 }
+    }
+}
+
+/// That a request of a connection waits, until this is dropped.
+struct Waiting<'s>(&'s Share);
+
+impl<'s> Waiting<'s> {
+    /// `None` where another does.
+    fn of(share: &'s Share) -> Option<Self> {
+        if share.is_waiting.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        share.budget.waiting.fetch_add(1, Ordering::Relaxed);
+        Some(Self(share))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.budget.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.is_waiting.store(false, Ordering::Relaxed);
+    }
+}
 
 /// Bytes that one request holds, given back when it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
-    budget: Arc<Budget>,
+    share: Arc<Share>,
+    number: u64,
+    guest: Arc<Guest>,
     bytes: usize,
 }
 
 impl Reservation {
-    /// Takes this many more.
+    /// Takes this many more, where they are free.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
-        self.budget.take(bytes)?;
+        if bytes > self.most_more() {
+            return Err(Full::Ever);
+        }
+        let Share { budget, used, .. } = &*self.share;
+        add(used, bytes, budget.most_of_one())?;
+        if let Err(full) = budget.take(bytes) {
+            used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(full);
+        }
         self.bytes += bytes;
+        self.guest.held.store(self.bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Takes this many more, and waits for a moment for those who are asked to go.
+    pub async fn make(&mut self, bytes: usize) -> Result<(), Full> {
+        if bytes > self.most_more() {
+            return Err(Full::Ever);
+        }
+        if self.share.budget.waiting.load(Ordering::Relaxed) == 0 && self.grow(bytes).is_ok() {
+            return Ok(());
+        }
+        let share = Arc::clone(&self.share);
+        let Some(_waiting) = Waiting::of(&share) else { return Err(Full::Now) };
+        self.wait_for(bytes).await
+    }
+
+    async fn wait_for(&mut self, bytes: usize) -> Result<(), Full> {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        const AGAIN: Duration = Duration::from_millis(50);
+        let share = Arc::clone(&self.share);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let mut freed = pin!(share.budget.freed.notified());
+            freed.as_mut().enable();
+            match self.grow(bytes) {
+                Err(Full::Now) if Instant::now() < until => {}
+                done => return done,
+            }
+            share.budget.ask_back(bytes, share.hanging);
+            // Others begin to hang in the meantime.
+            let _ = tokio::time::timeout(AGAIN, freed).await;
+        }
+    }
+
+    /// How many more it may ever take.
+    pub fn most_more(&self) -> usize {
+        self.share.budget.most_of_one().saturating_sub(self.bytes)
     }
 
     /// Gives this many back, of those it has.
     pub fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.guest.held.store(self.bytes, Ordering::Relaxed);
+        let Share { budget, used, .. } = &*self.share;
+        used.fetch_sub(bytes, Ordering::Relaxed);
+        budget.used.fetch_sub(bytes, Ordering::Relaxed);
+        budget.freed.notify_waiters();
+    }
+
+    /// Says that so much more of the body has come.
+    pub fn read(&self, bytes: usize) {
+        self.guest.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says that the body is whole: from now on it ends by itself.
+    pub fn is_whole(&self) {
+        self.guest.is_whole.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends when another is to have its room.
+    pub fn is_wanted(&self) -> impl Future<Output = ()> + use<> {
+        let guest = Arc::clone(&self.guest);
+        async move { guest.go.notified().await }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
+        self.share.budget.guests().open.remove(&self.number);
         self.shrink(self.bytes);
     }
 }
@@ -85,18 +311,86 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
+    const NEVER: Duration = Duration::MAX;
+
+    fn budget(limit: usize) -> Arc<Budget> {
+        Arc::new(Budget::new(limit))
+    }
+
+    fn wait(what: impl Future<Output = Result<(), Full>>) -> Result<(), Full> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(what)
+    }
+
     #[test]
     fn what_is_dropped_is_given_back() {
-        let budget = Arc::new(Budget::new(100));
-        let mut first = budget.open();
-        let mut second = budget.open();
+        let budget = budget(100);
+        let (mut first, mut second) = (budget.share(NEVER).open(), budget.share(NEVER).open());
         assert_eq!(first.grow(60), Ok(()));
-        assert_eq!(second.grow(41), Err(Full));
-        assert_eq!(second.grow(usize::MAX), Err(Full));
+        assert_eq!(second.grow(41), Err(Full::Now));
+        assert_eq!(second.grow(usize::MAX), Err(Full::Ever));
         assert_eq!(second.grow(40), Ok(()));
         first.shrink(1000);
         assert_eq!((budget.used(), budget.peak()), (40, 100));
         drop((first, second));
         assert_eq!(budget.used(), 0);
+        assert!(budget.guests().open.is_empty());
+    }
+
+    #[test]
+    fn one_connection_gets_a_share_and_what_is_more_than_that_is_never_taken() {
+        let budget = budget(100);
+        let share = budget.share(NEVER);
+        let (mut first, mut second) = (share.open(), share.open());
+        assert_eq!(first.grow(76), Err(Full::Ever), "idle or not");
+        assert_eq!(first.grow(50), Ok(()));
+        assert_eq!(second.grow(26), Err(Full::Now), "its connection has the rest");
+        assert_eq!(budget.share(NEVER).open().grow(50), Ok(()), "another has not");
+    }
+
+    #[test]
+    fn the_slowest_body_makes_room() {
+        let budget = budget(1_000);
+        let bodies: Vec<_> = [30, 0, 10, 20]
+            .map(|read| {
+                let mut body = budget.share(Duration::ZERO).open();
+                body.grow(250).expect("there is room");
+                body.read(read);
+                body
+            })
+            .into();
+        bodies[1].is_whole();
+        std::thread::sleep(Duration::from_millis(5));
+        let asked = || bodies.iter().map(|body| body.guest.is_leaving.load(Ordering::Relaxed));
+        assert_eq!(wait(async { budget.share(Duration::ZERO).open().make(100).await }), Err(Full::Now));
+        // The second ends by itself. Nobody has gone, so nobody else is asked.
+        assert_eq!(asked().collect::<Vec<_>>(), [false, false, true, false]);
+        let mut next = budget.share(Duration::ZERO).open();
+        let made = wait(async {
+            let go = async {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                drop(bodies);
+            };
+            tokio::join!(next.make(100), go).0
+        });
+        assert_eq!(made, Ok(()));
+    }
+
+    #[test]
+    fn one_request_of_a_connection_waits_at_a_time() {
+        let budget = budget(100);
+        let mut other = budget.share(NEVER).open();
+        other.grow(75).expect("there is room");
+        let share = budget.share(NEVER);
+        let (mut first, mut second) = (share.open(), share.open());
+        let began = Instant::now();
+        let made = wait(async {
+            tokio::select! {
+                made = second.make(50) => made,
+                made = async { tokio::task::yield_now().await; first.make(50).await } => made,
+            }
+        });
+        assert_eq!(made, Err(Full::Now));
+        assert!(began.elapsed() < Duration::from_secs(1), "the second was told at once");
     }
 }

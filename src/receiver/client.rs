@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::budget::Share;
 use super::doors::Addresses;
 use super::inbox::{Door, Ended, Inbox, Transport};
 use super::limits::Limits;
@@ -24,6 +25,8 @@ pub struct Client {
     pub door: Door,
     pub peer: SocketAddr,
     pub pulse: Arc<Pulse>,
+    /// What its bodies hold together.
+    pub share: Arc<Share>,
 }
 
 impl Client {

@@ -33,7 +33,8 @@ pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut 
             continue;
         };
         let pulse = Arc::new(Pulse::new());
-        let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Arc::clone(&pulse) };
+        let share = shared.limits.bodies.share(shared.limits.hanging);
+        let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Arc::clone(&pulse), share };
         let Some(place) = shared.places.take(pulse, Instant::now()) else {
             client.ended(Outcome::Busy);
             continue;
@@ -173,16 +174,16 @@ async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
     // A request of 512 spans costs 55 µs of CPU with these, 106 µs with HTTP/2's own
     // defaults, and no less with larger ones (`benches/doors.rs`).
     const STREAM_WINDOW: u32 = 1 << 20;
-    const CONNECTION_WINDOW: u32 = 4 << 20;
-    const FRAME: u32 = 256 << 10;
+    const FRAME: (u32, u32) = (16 << 10, 256 << 10);
     const HEADERS: u32 = 16 << 10;
     const PING: Duration = Duration::from_mins(1);
+    let ahead = u32::try_from(client.shared.limits.ahead).unwrap_or(u32::MAX);
     let visited = Arc::clone(&client);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
+        .initial_stream_window_size(STREAM_WINDOW.min(ahead))
+        .initial_connection_window_size(ahead)
+        .max_frame_size((ahead / 4).clamp(FRAME.0, FRAME.1))
         .max_header_list_size(HEADERS)
         .keep_alive_interval(PING)
         .timer(TokioTimer::new())

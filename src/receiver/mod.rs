@@ -29,7 +29,7 @@ mod route;
 mod unpack;
 mod visit;
 
-pub use budget::{Budget, Full, Reservation};
+pub use budget::Budget;
 pub use doors::{Addresses, Doors};
 pub use error::ReceiverError;
 pub use forward::{ForwardError, Forwarder, Loss, Sent};

@@ -49,31 +49,56 @@ impl Coding {
 
 /// Unpacks to at most `limit` bytes, each of them within the budget before it is
 /// written.
-pub fn unpack(
+pub async fn unpack(
     coding: Coding,
     packed: &[u8],
     limit: usize,
     place: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
-    // The window of a zstd frame is memory too: the 8 MiB that RFC 8878 (3.1.1.1.2)
-    // wants of a decoder, and what any level below --ultra takes at most.
+    // The window of a zstd frame is memory too: at most the 8 MiB that RFC 8878
+    // (3.1.1.1.2) wants of a decoder, and what any level below --ultra takes.
     const WINDOW_LOG: u32 = 23;
     let broken = |error: std::io::Error| {
         BodyError::Malformed(format!("the body is not {}, though it says so: {error}", coding.label()))
     };
     match coding {
-        Coding::Gzip => read(Members::of(packed), packed.len(), limit, place, broken),
-        Coding::Deflate => read(ZlibDecoder::new(packed), packed.len(), limit, place, broken),
+        Coding::Gzip => read(Members::of(packed), packed.len(), limit, place, broken).await,
+        Coding::Deflate => read(ZlibDecoder::new(packed), packed.len(), limit, place, broken).await,
         Coding::Zstd => {
-            let window = (1 << WINDOW_LOG).min(limit);
-            place.grow(window)?;
+            let log = window_log(packed).min(WINDOW_LOG);
+            place.make(1 << log).await?;
             let mut decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(broken)?;
-            decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
-            let unpacked = read(decoder, packed.len(), limit, place, broken);
-            place.shrink(window);
+            // Further frames may have no larger one.
+            decoder.window_log_max(log).map_err(broken)?;
+            let unpacked = read(decoder, packed.len(), limit, place, broken).await;
+            place.shrink(1 << log);
             unpacked
         }
     }
+}
+
+/// The logarithm of the window that the first frame of a zstd body asks for, rounded
+/// up, by its header: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1>. A
+/// decoder takes 1 KiB at least.
+fn window_log(packed: &[u8]) -> u32 {
+    const LEAST: u32 = 10;
+    const MOST: u32 = 63;
+    let Some([descriptor, rest @ ..]) = packed.get(4..) else { return LEAST };
+    let log = if descriptor & 0b10_0000 == 0 {
+        // An exponent, and eighths of it.
+        let window = rest.first().copied().unwrap_or_default();
+        LEAST + u32::from(window >> 3) + u32::from(window & 0b111 > 0)
+    } else {
+        // A single segment: the window is the content, whose size stands behind the
+        // id of a dictionary.
+        let dictionary = [0, 1, 2, 4][usize::from(descriptor & 0b11)];
+        let bytes = 1 << (descriptor >> 6);
+        let size = rest.get(dictionary..dictionary + bytes).unwrap_or_default();
+        let size = size.iter().rev().fold(0, |size: u64, byte| size << 8 | u64::from(*byte));
+        let size = if bytes == 2 { size + 256 } else { size };
+        size.checked_next_power_of_two().map_or(MOST, u64::ilog2)
+    };
+    log.clamp(LEAST, MOST)
 }
 
 /// The members of a gzip, one after the other as RFC 1952 (2.2) has them.
@@ -110,12 +135,12 @@ impl Read for Members<'_> {
     }
 }
 
-fn read(
-    mut decoder: impl Read,
+async fn read(
+    mut decoder: impl Read + Send,
     packed: usize,
     limit: usize,
     place: &mut Reservation,
-    broken: impl Fn(std::io::Error) -> BodyError,
+    broken: impl Fn(std::io::Error) -> BodyError + Send,
 ) -> Result<Bytes, BodyError> {
     const LEAST: usize = 4 << 10;
     let mut unpacked = Vec::new();
@@ -124,12 +149,12 @@ fn read(
         if length == unpacked.len() {
             // One byte more than the limit shows that there is more.
             let grown = if length == 0 { packed.saturating_mul(8).max(LEAST) } else { length * 2 };
-            let grown = grown.min(limit + 1);
-            if grown == length {
+            // Both stand side by side while the one is copied to the other.
+            let grown = grown.min(limit + 1).min(place.most_more());
+            if grown <= length {
                 return Err(BodyError::TooLarge);
             }
-            // Both stand side by side while the one is copied to the other.
-            place.grow(grown)?;
+            place.make(grown).await?;
             let mut wider = Vec::with_capacity(grown);
             wider.extend_from_slice(&unpacked);
             wider.resize(grown, 0);
@@ -154,6 +179,7 @@ fn read(
 mod tests {
     use std::io::Write;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::super::Budget;
     use super::*;
@@ -174,6 +200,16 @@ mod tests {
         }
     }
 
+    fn unpack(
+        coding: Coding,
+        packed: &[u8],
+        limit: usize,
+        place: &mut Reservation,
+    ) -> Result<Bytes, BodyError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(super::unpack(coding, packed, limit, place))
+    }
+
     const ALL: [Coding; 3] = [Coding::Gzip, Coding::Zstd, Coding::Deflate];
 
     #[test]
@@ -181,7 +217,7 @@ mod tests {
         let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         for coding in ALL {
             let budget = Arc::new(Budget::new(64 << 20));
-            let mut place = budget.open();
+            let mut place = budget.share(Duration::MAX).open();
             let packed = packed(coding, &bytes);
             let whole = unpack(coding, &packed, bytes.len(), &mut place).expect("within the limit");
             assert_eq!(whole, bytes, "{coding:?}");
@@ -197,10 +233,38 @@ mod tests {
         let zeros = vec![0; 40 << 20];
         for coding in ALL {
             let budget = Arc::new(Budget::new(20 << 20));
-            let unpacked = unpack(coding, &packed(coding, &zeros), 64 << 20, &mut budget.open());
-            assert_eq!(unpacked, Err(BodyError::Full), "{coding:?}");
+            let unpacked =
+                unpack(coding, &packed(coding, &zeros), 64 << 20, &mut budget.share(Duration::MAX).open());
+            // It never fits, so that it is not sent again.
+            assert_eq!(unpacked, Err(BodyError::TooLarge), "{coding:?}");
             assert_eq!(budget.used(), 0);
         }
+    }
+
+    /// Each once took the 8 MiB that a frame may ask for: eight requests at a time
+    /// were all that 256 MiB had room for, and none that 16 MiB had.
+    #[test]
+    fn a_zstd_body_takes_the_window_that_it_asks_for() {
+        let bytes: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+        let mut streamed = zstd::stream::write::Encoder::new(Vec::new(), 3).expect("memory");
+        streamed.write_all(&bytes).expect("memory");
+        let streamed = streamed.finish().expect("memory");
+        let whole = zstd::bulk::compress(&bytes, 3).expect("memory");
+        for (packed, most) in [(whole, 18), (streamed, 21)] {
+            let log = window_log(&packed);
+            assert!(log <= most, "{log}");
+            let budget = Arc::new(Budget::new(4 << 20));
+            let unpacked = unpack(Coding::Zstd, &packed, 1 << 20, &mut budget.share(Duration::MAX).open());
+            assert_eq!(unpacked.expect("it fits"), bytes);
+        }
+        let mut wide = zstd::stream::write::Encoder::new(Vec::new(), 3).expect("memory");
+        wide.window_log(25).expect("a window");
+        wide.write_all(&bytes).expect("memory");
+        let wide = wide.finish().expect("memory");
+        assert_eq!(window_log(&wide), 25);
+        let budget = Arc::new(Budget::new(64 << 20));
+        let refused = unpack(Coding::Zstd, &wide, 1 << 20, &mut budget.share(Duration::MAX).open());
+        assert!(matches!(refused, Err(BodyError::Malformed(_))), "{refused:?}");
     }
 
     #[test]
@@ -209,7 +273,8 @@ mod tests {
             let budget = Arc::new(Budget::new(64 << 20));
             let whole = packed(coding, &[7; 1000]);
             for bytes in [&b"resource spans"[..], &whole[..whole.len() - 2]] {
-                let error = unpack(coding, bytes, 10_000, &mut budget.open()).expect_err("broken");
+                let error = unpack(coding, bytes, 10_000, &mut budget.share(Duration::MAX).open())
+                    .expect_err("broken");
                 assert!(matches!(&error, BodyError::Malformed(_)), "{coding:?}: {error:?}");
             }
         }
@@ -219,10 +284,11 @@ mod tests {
     fn a_gzip_of_several_members_is_whole_and_one_of_too_many_is_none() {
         let budget = Arc::new(Budget::new(64 << 20));
         let twice = [packed(Coding::Gzip, b"resource "), packed(Coding::Gzip, b"spans")].concat();
-        let whole = unpack(Coding::Gzip, &twice, 100, &mut budget.open());
+        let whole = unpack(Coding::Gzip, &twice, 100, &mut budget.share(Duration::MAX).open());
         assert_eq!(whole, Ok(Bytes::from_static(b"resource spans")));
         let empty = packed(Coding::Gzip, b"").repeat(1_000);
-        let error = unpack(Coding::Gzip, &empty, 100, &mut budget.open()).expect_err("too many");
+        let error =
+            unpack(Coding::Gzip, &empty, 100, &mut budget.share(Duration::MAX).open()).expect_err("too many");
         assert!(
             matches!(&error, BodyError::Malformed(why) if why.contains("more than 64 members")),
             "{error:?}"

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, EXPECT, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
@@ -19,6 +19,7 @@ use super::inbox::{Encoding, Ended, Refusal, Request, Signal, Transport};
 use super::route::{Route, greeting, route};
 use super::unpack::{CODINGS, Coding, unpack};
 use crate::evidence::Outcome;
+use crate::wire::otlp::{has_lone_half, mend};
 
 /// Answers a request.
 pub async fn visit(
@@ -112,15 +113,19 @@ async fn take(
     };
     let coding = coding(&headers, &header)?;
     drop(headers);
-    let fault = |error| fault(error, limits.request);
-    let mut place = limits.bodies.open();
-    place.grow(REQUEST).map_err(|full| fault(full.into()))?;
+    let fault = |error| fault(error, limits.largest());
+    let mut place = client.share.open();
+    place.make(REQUEST).await.map_err(|full| fault(full.into()))?;
     let came = body::collect(incoming, announced, limit, limits.patience, &mut place).await.map_err(fault)?;
     let (packed, coding) = match form {
         Form::Grpc => message(&came, coding)?,
         Form::Http(_) => (came, coding),
     };
-    let body = unpacked(coding, packed, limits.request, &mut place).map_err(fault)?;
+    let body = unpacked(coding, packed, limits.request, &mut place).await.map_err(fault)?;
+    let body = match encoding {
+        Encoding::Json => mended(body, &mut place).await.map_err(fault)?,
+        Encoding::Protobuf => body,
+    };
     let request = Request {
         signal,
         encoding,
@@ -185,7 +190,23 @@ fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding
     Ok((came.slice(PREFIX..), coding))
 }
 
-fn unpacked(
+/// JSON without halves of surrogate pairs, which lose one string, not the batch.
+async fn mended(body: Bytes, place: &mut Reservation) -> Result<Bytes, BodyError> {
+    if !has_lone_half(&body) {
+        return Ok(body);
+    }
+    let mut own = match body.try_into_mut() {
+        Ok(own) => own,
+        Err(shared) => {
+            place.make(shared.len()).await?;
+            BytesMut::from(&shared[..])
+        }
+    };
+    mend(&mut own);
+    Ok(own.freeze())
+}
+
+async fn unpacked(
     coding: Option<Coding>,
     packed: Bytes,
     limit: usize,
@@ -193,7 +214,7 @@ fn unpacked(
 ) -> Result<Bytes, BodyError> {
     match coding {
         Some(coding) if !packed.is_empty() => {
-            let body = unpack(coding, &packed, limit, place)?;
+            let body = unpack(coding, &packed, limit, place).await?;
             place.shrink(packed.len());
             Ok(body)
         }

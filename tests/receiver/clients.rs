@@ -166,6 +166,7 @@ fn an_sdk_that_meets_a_full_receiver_loses_nothing() {
         limits.bodies = Arc::new(Budget::new(HELD + 500));
         // The slow are not let go before the SDK has started, which is a minute at worst.
         limits.patience = Duration::from_mins(2);
+        limits.hanging = Duration::from_mins(2);
     });
     for (number, (protocol, port)) in
         [("grpc", house.grpc.port()), ("http", house.http.port())].into_iter().enumerate()

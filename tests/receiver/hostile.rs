@@ -65,12 +65,15 @@ fn who_asks_whether_to_send_too_much_is_told_no() {
 
 #[test]
 fn requests_that_wait_for_their_body_are_in_the_budget() {
-    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(400_000)));
+    let house = House::with(|limits| {
+        limits.bodies = Arc::new(Budget::new(400_000));
+        limits.hanging = Duration::from_mins(1);
+    });
     let json = "content-type: application/json\r\n";
     let head = format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\n{json}content-length: 2\r\n\r\n");
     let mut waiting: Vec<_> = (0..48).map(|_| connect(house.http)).collect();
     waiting.iter_mut().for_each(|stream| stream.write_all(head.as_bytes()).expect("it reads"));
-    house.wait_for_bytes(48 * 8_000);
+    house.wait_for_bytes(48 << 13);
     let answer = ask(house.http, "POST /v1/traces", json, b"{}");
     assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
     drop(waiting);
@@ -82,14 +85,17 @@ fn requests_that_wait_for_their_body_are_in_the_budget() {
 
 #[test]
 fn a_full_budget_is_a_matter_of_time() {
-    let house = House::with(|limits| limits.bodies = Arc::new(Budget::new(2_000_000)));
+    let house = House::with(|limits| {
+        limits.bodies = Arc::new(Budget::new(2_400_000));
+        limits.hanging = Duration::from_mins(1);
+    });
     let json = "content-type: application/json\r\n";
     // Somebody else holds most of it.
     let mut slow = connect(house.http);
-    let head = format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\n{json}content-length: 900001\r\n\r\n");
+    let head = format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\n{json}content-length: 1100001\r\n\r\n");
     slow.write_all(head.as_bytes()).expect("it reads");
-    slow.write_all(&vec![b' '; 900_000]).expect("it reads");
-    house.wait_for_bytes(900_000);
+    slow.write_all(&vec![b' '; 1_100_000]).expect("it reads");
+    house.wait_for_bytes(1_100_000);
     let answer = ask(house.http, "POST /v1/traces", json, &vec![b' '; 1_200_000]);
     assert!(answer.starts_with("HTTP/1.1 429 ") && answer.contains("retry-after: 1"), "{answer}");
     let status = call(house.grpc, Signal::Traces.method(), None, vec![0; 1_200_000]).expect_err("full");

@@ -17,6 +17,7 @@
 //! 3. A limit after decompression: `hostile::a_bomb_is_too_large_and_holds_little`
 //!    (G, H), `clients::grpc_s_own_client_reads_every_answer` (without RetryInfo),
 //!    `clients::every_refusal_over_http_…`.
+//!    For good, however idle it is: `shares::what_never_fits_is_refused_for_good`.
 //! 4. Success, the empty request's too: `doors::each_signal_…`,
 //!    `clients::grpc_s_own_client_…`, `clients::every_refusal_over_http_…` (`empty`).
 //! 5. Partial success: `doors::what_the_inbox_says_is_the_answer`,
@@ -44,6 +45,7 @@ mod doors;
 mod forward;
 mod hostile;
 mod inbox;
+mod shares;
 #[path = "../support/mod.rs"]
 mod support;
 mod wire;

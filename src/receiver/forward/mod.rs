@@ -119,7 +119,7 @@ impl Forwarder {
         if is_grpc && encoding == Encoding::Json {
             return ledger(&self.sent).lose(Loss::JsonOverGrpc);
         }
-        let mut place = self.waiting.open();
+        let mut place = self.waiting.share(Duration::MAX).open();
         if place.grow(size_of::<Errand>() + PREFIX + body.len()).is_err() {
             return ledger(&self.sent).lose(Loss::QueueFull);
         }
