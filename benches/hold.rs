@@ -9,7 +9,7 @@
 use std::time::{Duration, Instant};
 
 use tracelink::diagnosis::{Listing, Pace, Watch};
-use tracelink::evidence::{Intake, Moment};
+use tracelink::evidence::Moment;
 use tracelink::live::Plan;
 use tracelink::wire::otlp::decode_protobuf;
 
@@ -51,9 +51,7 @@ fn main() {
         for (number, request) in requests.iter().enumerate() {
             let now = Moment::at(Duration::from_secs_f64(spans as f64 / RATE as f64));
             watch.set_time(now);
-            let mut intake = Intake::new(&mut watch.evidence);
-            intake.next_request();
-            spans += decode_protobuf(request, &mut intake).expect("prost wrote it").spans;
+            spans += decode_protobuf(request, &mut watch.taking()).expect("prost wrote it").spans;
             watch.make_room();
             if number.is_multiple_of(ROUND) {
                 watch.round(now, Pace { shown: 1, again: 500, thorough: false });

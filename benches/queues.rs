@@ -119,7 +119,7 @@ fn main() {
     // An idle one watches the same broker before anything is in it.
     let idle = Listener::start(&options);
     std::thread::sleep(Duration::from_secs(3));
-    let idle_bytes = idle.memory("VmHWM");
+    let idle_bytes = idle.memory("VmHWM").expect("it runs");
     idle.interrupt();
     idle.wait();
 
@@ -128,9 +128,13 @@ fn main() {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(u64::from(seconds)) {
         std::thread::sleep(Duration::from_secs(10));
-        println!("{:4.0} s: {:.1} MiB", began.elapsed().as_secs_f64(), mib(receiver.memory("VmRSS")));
+        println!(
+            "{:4.0} s: {:.1} MiB",
+            began.elapsed().as_secs_f64(),
+            mib(receiver.memory("VmRSS").expect("it runs"))
+        );
     }
-    let peak = receiver.memory("VmHWM");
+    let peak = receiver.memory("VmHWM").expect("it runs");
     receiver.interrupt();
     let mut report = String::new();
     receiver.stdout.read_to_string(&mut report).expect("UTF-8");

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tracelink::diagnosis::{Listing, Pace, Watch};
-use tracelink::evidence::{Intake, Moment};
+use tracelink::evidence::Moment;
 use tracelink::live::Plan;
 use tracelink::wire::otlp::decode_protobuf;
 
@@ -139,9 +139,7 @@ fn measure(shape: &str, tasks: u64, make: Make) {
     for (number, request) in api.iter().chain(&worker).enumerate() {
         now += REQUEST;
         watch.set_time(Moment::at(now));
-        let mut intake = Intake::new(&mut watch.evidence);
-        intake.next_request();
-        decode_protobuf(request, &mut intake).expect("prost wrote it");
+        decode_protobuf(request, &mut watch.taking()).expect("prost wrote it");
         watch.make_room();
         if number.is_multiple_of(ROUND) {
             round(&mut watch, now, number / ROUND);

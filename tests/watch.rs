@@ -89,6 +89,45 @@ fn the_stream_and_the_last_report_say_what_diagnose_says() {
     }
 }
 
+/// Ids come again after `random.seed()`, and a span is sent while it is open and when
+/// it has ended: which of two contents came first once decided the report.
+#[test]
+fn two_contents_under_one_span_id_give_one_report_in_any_order() {
+    let span = |name: &str, kind: u32, end: u32, task: &str| {
+        serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": [{
+            "traceId": format!("{:032x}", 1), "spanId": format!("{:016x}", 2),
+            "parentSpanId": if kind == 5 { format!("{:016x}", 1) } else { String::new() },
+            "name": name, "kind": kind, "startTimeUnixNano": "1000", "endTimeUnixNano": end.to_string(),
+            "attributes": [
+                {"key": "celery.action", "value": {"stringValue": if kind == 5 { "run" } else { "apply_async" }}},
+                {"key": "messaging.message.id", "value": {"stringValue": task}},
+            ],
+        }]}]}]})
+        .to_string()
+    };
+    let contents = [
+        span("run/pay", 5, 2_000, "task-1"),
+        span("apply_async/pay", 4, 3_000, "task-2"),
+        span("run/ship", 5, 3_000, "task-3"),
+        span("run/pay", 5, 2_500, "task-1"),
+    ];
+    let told = |order: &[usize]| {
+        let mut evidence = Evidence::default();
+        order.iter().for_each(|place| take(&mut evidence, &contents[*place]));
+        report(&evidence, evidence.clock(), Listing::default())
+    };
+    let first = told(&[0, 1, 2, 3]);
+    assert_eq!((first.inputs.spans, first.inputs.handoffs), (1, 1), "{:?}", first.inputs);
+    assert_eq!(first.inputs.span_account.duplicates, 3);
+    for order in [[3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [1, 3, 2, 0], [0, 2, 1, 3]] {
+        assert_eq!(told(&order), first, "{order:?}");
+    }
+    // And each of them again.
+    let again = [told(&[0, 1, 2, 3, 0, 1, 2, 3]), told(&[3, 2, 2, 0, 1, 3, 0, 1])];
+    assert_eq!(again[0].findings, again[1].findings);
+    assert_eq!(again[0].traces, first.traces);
+}
+
 /// More of the same, a moment before the end, takes back nothing of what stands; and
 /// what had not settled is not told at the end.
 #[test]

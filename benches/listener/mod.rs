@@ -49,13 +49,8 @@ impl Listener {
     }
 
     /// A figure of `/proc/PID/status` in bytes, such as `VmHWM`.
-    pub fn memory(&self, figure: &str) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("it runs, on Linux");
-        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
-        let kib =
-            line.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok());
-        kib.expect("a figure") * 1024
+    pub fn memory(&self, figure: &str) -> Option<u64> {
+        memory(self.pid(), figure)
     }
 
     /// Interrupts it, as Ctrl-C does.
@@ -68,6 +63,13 @@ impl Listener {
     pub fn wait(mut self) -> Option<i32> {
         self.process.wait().expect("it ends").code()
     }
+}
+
+/// A figure of `/proc/PID/status` in bytes, such as `VmHWM`, for as long as it runs.
+pub fn memory(pid: u32, figure: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 /// A connection over which exports are sent one after the other.

@@ -1,6 +1,8 @@
 //! Requests as FastAPI and Celery make them under their instrumentors: ten
 //! spans a hand-off from two services, 512 spans a request and service.
 
+#![allow(dead_code, reason = "each bench and test uses what it needs")]
+
 use std::ops::Range;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -68,7 +70,7 @@ pub fn celery(action: &str, task: &str) -> Vec<KeyValue> {
 
 /// The spans of one hand-off: the API's, and the worker's. A broken one's
 /// worker starts a trace of its own.
-fn handoff(number: u64, is_broken: bool) -> (Vec<Span>, Vec<Span>) {
+pub fn handoff(number: u64, is_broken: bool) -> (Vec<Span>, Vec<Span>) {
     let trace = trace_id(number);
     let task = format!("{number:08x}-0000-4000-8000-{number:012x}");
     let id = |place: u64| number * 16 + place;
@@ -131,6 +133,18 @@ pub fn encode(spans: Vec<Span>, service: &str) -> Vec<u8> {
 /// The requests of these hand-offs, in the order in which they are exported; of
 /// a hundred hand-offs so many are broken.
 pub fn requests(handoffs: Range<u64>, broken: u64) -> impl Iterator<Item = Vec<u8>> {
+    batches(handoffs, broken).map(|batch| batch.request)
+}
+
+/// One request.
+pub struct Batch {
+    pub request: Vec<u8>,
+    pub spans: u64,
+    pub is_workers: bool,
+}
+
+/// The same, with what they hold.
+pub fn batches(handoffs: Range<u64>, broken: u64) -> impl Iterator<Item = Batch> {
     let (mut api, mut worker) = (Vec::new(), Vec::new());
     let last = handoffs.end - 1;
     handoffs.flat_map(move |number| {
@@ -138,9 +152,11 @@ pub fn requests(handoffs: Range<u64>, broken: u64) -> impl Iterator<Item = Vec<u
         api.extend(of_api);
         worker.extend(of_worker);
         let mut full = Vec::new();
-        for (spans, service) in [(&mut api, "order-api"), (&mut worker, "order-worker")] {
-            if spans.len() >= BATCH || number == last {
-                full.push(encode(std::mem::take(spans), service));
+        for (batch, service) in [(&mut api, "order-api"), (&mut worker, "order-worker")] {
+            if batch.len() >= BATCH || number == last {
+                let spans = batch.len() as u64;
+                let request = encode(std::mem::take(batch), service);
+                full.push(Batch { request, spans, is_workers: service == "order-worker" });
             }
         }
         full

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Set, TraceId};
+use crate::model::TraceId;
 
 /// A moment on the receiver's monotonic clock, in milliseconds since its start.
 /// Evidence from files has no other moment than the first.
@@ -53,6 +53,9 @@ pub struct Age {
     /// Whether a part of it was let go before the rest came: nothing may be
     /// built on what it lacks.
     pub is_remnant: bool,
+    /// Whether it began after marks had been forgotten: it may be such a rest, and
+    /// is taken for one where it lacks anything.
+    pub is_late: bool,
 }
 
 impl Age {
@@ -88,19 +91,19 @@ impl Default for Ages {
             settled: VecDeque::new(),
             fresh: Vec::new(),
             is_watched: false,
-            marks: Marks::new(Self::MARKS),
+            marks: Marks::within(Self::MARKS),
         }
     }
 }
 
 impl Ages {
-    /// How many marks are kept unless another number is set.
-    const MARKS: usize = 1 << 16;
+    /// How many bytes marks take at most unless another number is set.
+    const MARKS: usize = 1 << 20;
 
     /// From now on the lines are kept; evidence from files has none.
     pub fn watch(&mut self, bytes_for_marks: usize) {
         self.is_watched = true;
-        self.marks.limit = (bytes_for_marks / Marks::BYTES).max(1);
+        self.marks = Marks::within(bytes_for_marks);
     }
 
     /// How long ago a moment was; `None` of evidence from files, which has no moments.
@@ -114,6 +117,7 @@ impl Ages {
         if self.is_watched {
             let unit = unit();
             age.is_remnant = self.marks.has(&unit);
+            age.is_late = self.marks.forgotten > 0;
             self.touch(&mut age, || unit);
         }
         age
@@ -199,8 +203,30 @@ impl Ages {
         self.marks.set(unit);
     }
 
-    pub fn was_let_go(&self, unit: &Unit) -> bool {
-        self.marks.has(unit)
+    /// Whether a unit that is not here was let go, as far as it can be told: once
+    /// marks were forgotten, any may have been.
+    pub fn may_have_let_go(&self, unit: &Unit) -> bool {
+        self.marks.forgotten > 0 || self.marks.has(unit)
+    }
+
+    /// How many marks of what was let go were forgotten.
+    pub const fn forgotten_marks(&self) -> u64 {
+        self.marks.forgotten
+    }
+
+    /// Clears the lines of what is not here any more, where they have room for much
+    /// more than the `units` that are.
+    pub fn sweep(&mut self, units: usize, is_here: impl Fn(&Unit) -> bool) {
+        let wide = units * 3 + 4_096;
+        if self.open.capacity().max(self.settled.capacity()).max(self.fresh.capacity()) <= wide {
+            return;
+        }
+        self.open.retain(|(_, unit)| is_here(unit));
+        self.settled.retain(&is_here);
+        self.fresh.retain(is_here);
+        self.open.shrink_to_fit();
+        self.settled.shrink_to_fit();
+        self.fresh.shrink_to_fit();
     }
 
     /// About how many bytes the lines and the marks take.
@@ -212,47 +238,93 @@ impl Ages {
 }
 
 /// A bounded memory of what was let go, so that what comes late is not taken
-/// for an orphan. The oldest marks are forgotten first.
+/// for an orphan. The oldest half is forgotten at a time, and that is told.
+///
+/// A mark is four bytes in one of two rows, so that a great many find room: that
+/// something is taken for marked and is not happens once in tens of millions.
 #[derive(Debug)]
 struct Marks {
     /// Ids come from outside: nobody there knows which of them meet.
     key: RandomState,
-    limit: usize,
-    order: VecDeque<u64>,
-    known: Set<u64>,
+    /// How many rows each half has.
+    rows: usize,
+    young: Vec<Row>,
+    old: Vec<Row>,
+    /// How many marks stand in each half.
+    set: [u64; 2],
+    forgotten: u64,
 }
 
-impl Marks {
-    /// About what one mark takes, in its order and in its set.
-    const BYTES: usize = 8 + 8 * 3;
+/// Marks, with zeros where there is room.
+type Row = [u32; Marks::IN_A_ROW];
 
-    fn new(limit: usize) -> Self {
-        Self { key: RandomState::new(), limit, order: VecDeque::new(), known: Set::default() }
+impl Marks {
+    /// What a processor reads at once.
+    const IN_A_ROW: usize = 16;
+
+    fn within(bytes: usize) -> Self {
+        Self {
+            key: RandomState::new(),
+            rows: (bytes / 2 / size_of::<Row>()).max(1),
+            young: Vec::new(),
+            old: Vec::new(),
+            set: [0; 2],
+            forgotten: 0,
+        }
     }
 
-    fn hash(&self, unit: &Unit) -> u64 {
-        self.key.hash_one(unit)
+    /// A unit's mark, and the rows in which it may stand.
+    fn places(&self, unit: &Unit) -> (u32, [usize; 2]) {
+        let hash = self.key.hash_one(unit);
+        #[allow(clippy::cast_possible_truncation, reason = "a part of the hash is meant")]
+        let half = |hash: u64| (hash >> 32) as u32;
+        let row = |hash: u64| {
+            // Spread over all rows, without a division.
+            let row = (u64::from(half(hash)) * self.rows as u64) >> 32;
+            usize::try_from(row).expect("there are not more rows")
+        };
+        let second = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (half(hash << 32).max(1), [row(hash), row(second)])
     }
 
     fn set(&mut self, unit: &Unit) {
-        let hash = self.hash(unit);
-        if !self.known.insert(hash) {
+        let (mark, rows) = self.places(unit);
+        if self.young.is_empty() {
+            self.young = vec![[0; Self::IN_A_ROW]; self.rows];
+        }
+        if rows.iter().any(|row| self.young[*row].contains(&mark)) {
             return;
         }
-        self.order.push_back(hash);
-        while self.order.len() > self.limit {
-            if let Some(oldest) = self.order.pop_front() {
-                self.known.remove(&oldest);
-            }
-        }
+        let [first, second] = rows.map(|row| self.young[row].iter().filter(|mark| **mark == 0).count());
+        let row = if first >= second { rows[0] } else { rows[1] };
+        let place = self.young[row].iter().position(|mark| *mark == 0).unwrap_or_else(|| {
+            self.forget();
+            0
+        });
+        self.young[row][place] = mark;
+        self.set[0] += 1;
+    }
+
+    /// Makes room by the older half.
+    fn forget(&mut self) {
+        std::mem::swap(&mut self.young, &mut self.old);
+        self.young.clear();
+        self.young.resize(self.rows, [0; Self::IN_A_ROW]);
+        self.forgotten += self.set[1];
+        self.set = [0, self.set[0]];
     }
 
     fn has(&self, unit: &Unit) -> bool {
-        !self.known.is_empty() && self.known.contains(&self.hash(unit))
+        if self.young.is_empty() {
+            return false;
+        }
+        let (mark, rows) = self.places(unit);
+        let has = |half: &[Row]| rows.iter().any(|row| half.get(*row).is_some_and(|row| row.contains(&mark)));
+        has(&self.young) || has(&self.old)
     }
 
     fn bytes(&self) -> usize {
-        self.order.capacity() * 8 + self.known.capacity() * 9 * 8 / 7
+        (self.young.capacity() + self.old.capacity()) * size_of::<Row>()
     }
 }
 
@@ -265,12 +337,49 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_marks_are_forgotten_first() {
+    fn the_oldest_marks_are_forgotten_first_and_that_is_told() {
+        const BYTES: usize = 16 << 10;
         let mut ages = Ages::default();
-        ages.watch(10 * Marks::BYTES);
-        (0..25).for_each(|number| ages.let_go(&task(number)));
-        assert!((0..15).all(|number| !ages.was_let_go(&task(number))));
-        assert!((15..25).all(|number| ages.was_let_go(&task(number))));
+        ages.watch(BYTES);
+        let has = |ages: &Ages, number| ages.marks.has(&task(number));
+        let mut set = 0;
+        while ages.forgotten_marks() == 0 {
+            ages.let_go(&task(set));
+            ages.let_go(&task(set));
+            set += 1;
+            assert!(ages.forgotten_marks() > 0 || has(&ages, 0), "of {set}");
+        }
+        assert!(ages.marks.bytes() <= BYTES);
+        // A mark takes about five bytes.
+        assert!(set * 6 > BYTES, "{set} marks were kept");
+        let kept = (0..set).filter(|number| has(&ages, *number)).count();
+        assert_eq!(ages.forgotten_marks() + kept as u64, set as u64);
+        assert!((set - kept..set).all(|number| has(&ages, number)), "the latest are there");
+        assert!(!has(&ages, 0) && ages.may_have_let_go(&task(0)));
+        assert!((set..set + 10_000).all(|number| !has(&ages, number)));
+    }
+
+    #[test]
+    fn what_begins_after_marks_were_forgotten_may_be_a_rest() {
+        let mut ages = Ages::default();
+        ages.watch(1);
+        let first = ages.begin(|| task(0));
+        (1..100).for_each(|number| ages.let_go(&task(number)));
+        let late = ages.begin(|| task(1));
+        assert!(!first.is_late && late.is_late && ages.forgotten_marks() > 0);
+    }
+
+    #[test]
+    fn the_lines_shrink_with_what_is_here() {
+        let mut ages = Ages::default();
+        ages.watch(1024);
+        for number in 0..100_000 {
+            ages.begin(|| task(number));
+        }
+        let before = ages.bytes();
+        ages.sweep(10, |unit| (0..10).any(|number| *unit == task(number)));
+        assert!(ages.bytes() < before / 100, "{} of {before}", ages.bytes());
+        assert_eq!((ages.open().count(), ages.take_fresh().len()), (10, 10));
     }
 
     #[test]

@@ -7,6 +7,9 @@ pub struct Bounds {
     /// Everything together. Where more is held, traces and tasks are let go,
     /// oldest first.
     pub all: usize,
+    /// Spans of one trace. What comes for it past them is left out, so that others
+    /// keep their room.
+    pub one_trace: usize,
     /// Marks of what was let go. The oldest are forgotten first.
     pub marks: usize,
     /// Looks at brokers, and names of theirs. Looks that are missed the least go

@@ -122,7 +122,7 @@ impl Exports {
     }
 
     /// Takes a span of the service at this place.
-    pub fn saw_span(&mut self, span: &Span<'_>, service: usize, request: u32, arrival: Arrival) {
+    pub fn saw_span(&mut self, span: &Span<'_>, service: usize, request: u32, arrival: &Arrival) {
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         let mark = (span.fingerprint, key.trace_id, key.span_id);
         let digest = BuildHasherDefault::<FxHasher>::default().hash_one(mark);
@@ -140,9 +140,9 @@ impl Exports {
             seen.requests.insert(request);
         }
         match arrival {
-            Arrival::New => return,
+            Arrival::New | Arrival::NoRoom => return,
             Arrival::Again { first_request } => {
-                let pair = (first_request.min(request), first_request.max(request));
+                let pair = ((*first_request).min(request), (*first_request).max(request));
                 let has_room = has_room && seen.pairs.len() < Self::PAIRS;
                 match seen.pairs.get_mut(&pair) {
                     Some(spans) => *spans += 1,

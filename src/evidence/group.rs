@@ -51,7 +51,7 @@ pub struct ClosedTraces {
 
 impl ClosedTraces {
     fn has(&mut self, trace: &Trace) -> bool {
-        *self.known.entry(trace.id).or_insert_with(|| trace.is_closed())
+        *self.known.entry(trace.id).or_insert_with(|| trace.lacks_no_parent())
     }
 }
 
@@ -158,8 +158,9 @@ impl Evidence {
     /// [`Evidence::sweep`].
     pub fn let_go(&mut self, group: &Group) {
         for id in &group.traces {
-            if self.spans.remove(*id).is_some() {
-                self.evicted_traces += 1;
+            if let Some(trace) = self.spans.remove(*id) {
+                // What is left of one was counted when the rest of it went.
+                self.evicted_traces += u64::from(!trace.age.is_remnant);
                 self.ages.let_go(&Unit::Trace(*id));
             }
         }
@@ -175,6 +176,29 @@ impl Evidence {
     /// that is here, so it is called once for many that went.
     pub fn sweep(&mut self) {
         self.tasks.sweep(&self.spans);
+        let Self { spans, tasks, ages, .. } = self;
+        ages.sweep(spans.held_traces() + tasks.len(), |unit| match unit {
+            Unit::Trace(id) => spans.trace(*id).is_some(),
+            Unit::Task(id) => tasks.get(id).is_some(),
+        });
+    }
+
+    /// Clears names that nobody bears any more, which may be most of what is held
+    /// where each span has one of its own.
+    pub fn sweep_names(&mut self) {
+        self.names.sweep();
+    }
+
+    /// Whether anything was let go, or left out, for want of memory.
+    pub const fn has_let_go(&self) -> bool {
+        self.evicted_traces > 0 || self.spans.let_go() > 0
+    }
+
+    /// About how many bytes that takes which grows with each span. It costs nothing
+    /// to ask, unlike [`Evidence::bytes`].
+    #[inline]
+    pub fn growing(&self) -> usize {
+        self.spans.bytes() + self.tasks.bytes() + self.names.bytes() + self.ages.bytes()
     }
 
     /// About how many bytes everything takes.
@@ -333,7 +357,7 @@ impl Trace {
 
     /// Whether no parent is missing that the trace should have: a request's
     /// caller may well be outside.
-    pub fn is_closed(&self) -> bool {
+    pub fn lacks_no_parent(&self) -> bool {
         self.spans.iter().all(|span| {
             span.parent.is_none_or(|parent| span.kind == SpanKind::Server || self.get(parent).is_some())
         })

@@ -274,7 +274,7 @@ impl Task {
         let last = attempts.keys().next_back().copied();
 
         let task = self.name(known);
-        let is_remnant = self.is_remnant(known);
+        let is_remnant = known.has_let_go() && self.is_remnant(known, has_one_side(&attempts));
         attempts
             .into_iter()
             .map(|(attempt, Attempt { deliveries, producer, consumers: mut ours })| {
@@ -308,14 +308,16 @@ impl Task {
             .collect()
     }
 
-    /// Whether a trace that it has a part in, or a part of its own, was let go.
-    fn is_remnant(&self, known: &Evidence) -> bool {
-        known.evicted_traces > 0
-            && (self.age.is_remnant
-                || self.traces().any(|id| match known.spans.trace(id) {
-                    Some(trace) => trace.age.is_remnant,
-                    None => known.ages.was_let_go(&Unit::Trace(id)),
-                }))
+    /// Whether a trace that it has a part in, or a part of its own, was let go, or
+    /// may have been: it began when marks were forgotten, and one side of it is not
+    /// to be seen.
+    fn is_remnant(&self, known: &Evidence, has_one_side: bool) -> bool {
+        self.age.is_remnant
+            || (self.age.is_late && has_one_side)
+            || self.traces().any(|id| match known.spans.trace(id) {
+                Some(trace) => trace.is_remnant(),
+                None => known.spans.span_count() > 0 && known.ages.may_have_let_go(&Unit::Trace(id)),
+            })
     }
 
     /// Consumers with the id, whoever made them, and hand-made ones that
@@ -396,6 +398,14 @@ impl Task {
         // A count from outside may be the largest that there is.
         run.map_or(0, |run| run.detail().retries.unwrap_or(0).saturating_add(1))
     }
+}
+
+/// Whether spans of one side alone were seen: of who ran it, or of who sent it.
+fn has_one_side(attempts: &BTreeMap<u32, Attempt<'_>>) -> bool {
+    let runs = || attempts.values().flat_map(|attempt| &attempt.consumers).map(|(run, _)| run);
+    let was_sent = attempts.values().any(|attempt| attempt.producer.is_some())
+        || runs().any(|run| run.trace.parent_of(run.span).is_some());
+    was_sent != runs().next().is_some()
 }
 
 /// What was seen of one attempt.

@@ -42,7 +42,7 @@ pub use fate::Fate;
 pub use group::{ClosedTraces, Group};
 pub use handoff::{Continuity, Handoff, JoinedBy};
 pub use instrumentors::{Instrumentor, Library};
-pub use intake::Intake;
+pub use intake::{Desk, Intake};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
@@ -53,7 +53,9 @@ pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};
 pub use unsettled::Unsettled;
 
 use crate::model::weight::{allocation, in_tree};
-use crate::model::{Invalid, Message, ParentOrigin, Resource, Span, SpanKind, TaskResult, Timestamp};
+use crate::model::{
+    Invalid, Message, ParentOrigin, Resource, Span, SpanAccount, SpanKind, TaskResult, Timestamp,
+};
 
 /// Everything that is known.
 #[derive(Default, Debug)]
@@ -92,6 +94,8 @@ pub struct Evidence {
     /// Whether the messages of exceptions and statuses are kept as they came. They
     /// are the application's own, so somebody must have asked for them.
     pub shows_messages: bool,
+    /// Spans that came, those that could not be kept included.
+    pub received_spans: u64,
     /// Metric points and log records, accepted and not looked into.
     pub metric_points: u64,
     pub log_records: u64,
@@ -131,6 +135,7 @@ impl Evidence {
     pub fn watch(&mut self, bounds: &Bounds) {
         self.ages.watch(bounds.marks);
         self.brokers.bound(bounds.brokers);
+        self.spans.bound(bounds.one_trace);
         self.processes.bound(bounds.senders / 2);
         self.exports.bound(bounds.senders / 2);
     }
@@ -138,11 +143,13 @@ impl Evidence {
     /// Takes a span that came in the request of number `request`.
     pub fn saw_span(&mut self, span: &Span<'_>, sender: &Sender, request: u32) -> Arrival {
         let process = &sender.process;
+        self.received_spans += 1;
         let arrival = self.spans.insert(span, process, request, &mut self.names, &mut self.ages);
-        self.exports.saw_span(span, sender.service, request, arrival);
-        if arrival != Arrival::New {
+        self.exports.saw_span(span, sender.service, request, &arrival);
+        if matches!(arrival, Arrival::Again { .. }) {
             return arrival;
         }
+        // Sums take every content that came, so that their order is no matter.
         if span.kind == SpanKind::Consumer {
             span.exceptions.iter().for_each(|exception| self.failures.saw(&exception.kind));
         }
@@ -151,6 +158,11 @@ impl Evidence {
             self.saw_invalid(flaw, Some(&process.service), &span.name);
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
+        match &arrival {
+            Arrival::Rewritten { before: Some(before) } => self.tasks.unfile(key, before),
+            Arrival::Rewritten { before: None } | Arrival::NoRoom => return arrival,
+            Arrival::New | Arrival::Again { .. } => {}
+        }
         match (span.kind, span.message_id.as_deref()) {
             (SpanKind::Producer, Some(id)) if span.action.is_some() || span.may_be_celerys() => {
                 self.tasks.saw_producer(id, key, &mut self.ages);
@@ -218,8 +230,26 @@ impl Evidence {
         }
     }
 
+    /// Takes note of a span that could not be kept.
+    pub fn saw_rejected(&mut self, why: Invalid, service: Option<&str>, at: &str) {
+        self.received_spans += 1;
+        self.rejected_spans += 1;
+        self.saw_invalid(why, service, at);
+    }
+
+    /// What became of every span that came.
+    pub const fn span_account(&self) -> SpanAccount {
+        SpanAccount {
+            received: self.received_spans,
+            held: self.spans.held_spans(),
+            evicted: self.spans.let_go(),
+            rejected: self.rejected_spans,
+            duplicates: self.spans.duplicates(),
+        }
+    }
+
     /// Takes note of a span that could not be kept, or has a flaw.
-    pub fn saw_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
+    fn saw_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
         const EXAMPLES: usize = 5;
         const SERVICES: usize = 64;
         let spans = self.invalid.entry(why).or_default();

@@ -37,14 +37,19 @@ impl Names {
             return Arc::clone(known);
         }
         if self.known.len() >= self.sweep_at.max(Self::FIRST_SWEEP) {
-            self.known.retain(|name| Arc::strong_count(name) > 1);
-            self.sweep_at = self.known.len() * 2;
-            self.bytes = self.known.iter().map(|name| Self::weight(name)).sum();
+            self.sweep();
         }
         let name: Arc<str> = name.into();
         self.bytes += Self::weight(&name);
         self.known.insert(Arc::clone(&name));
         name
+    }
+
+    /// Lets go of the names that nobody holds.
+    pub fn sweep(&mut self) {
+        self.known.retain(|name| Arc::strong_count(name) > 1);
+        self.sweep_at = self.known.len() * 2;
+        self.bytes = self.known.iter().map(|name| Self::weight(name)).sum();
     }
 }
 

@@ -4,6 +4,7 @@
 //! let go as a whole and a look-up inside one touches one place in memory.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 
 use hashbrown::hash_map::Entry;
@@ -118,24 +119,56 @@ pub struct Trace {
     pub(super) judged: usize,
     /// Where each span lies, once there are too many to look through.
     places: Option<Box<Map<SpanId, u32>>>,
+    /// Whether spans of it were left out, because it takes as much as one may.
+    is_cut: bool,
+    /// Contents that came under the id of a span and gave way to another.
+    others: Option<Box<Others>>,
+    /// What it takes beside its entry.
+    grown: usize,
+    /// Whether no parent was missing when it had so many spans; 0 where nobody asked.
+    closed: Cell<(u32, bool)>,
+}
+
+/// Contents that gave way, in a box, as hardly any trace has some.
+#[derive(Default, Debug)]
+struct Others {
+    list: Vec<Other>,
+}
+
+/// A content that gave way.
+#[derive(Debug)]
+struct Other {
+    id: SpanId,
+    fingerprint: u64,
+    /// The number of the request that brought it first.
+    request: u32,
 }
 
 impl Trace {
+    /// What its entry takes. It lies in a box, since a map has room for many more
+    /// than it holds, and twice that while it grows.
+    const ENTRY: usize = in_map(size_of::<(TraceId, Box<Self>)>()) + allocation(size_of::<Self>());
+
     /// Up to here a look through the spans beats a map.
     const SCANNED: usize = 32;
 
     const fn new(id: TraceId, age: Age) -> Self {
-        Self { id, spans: Vec::new(), age, judged: 0, places: None }
+        Self {
+            id,
+            spans: Vec::new(),
+            age,
+            judged: 0,
+            places: None,
+            is_cut: false,
+            others: None,
+            grown: 0,
+            closed: Cell::new((0, false)),
+        }
     }
 
     /// About how many bytes it takes, its entry in the store included.
-    pub fn bytes(&self) -> usize {
-        let places =
-            self.places.as_ref().map_or(0, |places| places.len() * in_map(size_of::<(SpanId, u32)>()));
-        in_map(size_of::<(TraceId, Self)>())
-            + self.spans.capacity() * size_of::<StoredSpan>()
-            + self.spans.iter().map(StoredSpan::heap).sum::<usize>()
-            + places
+    pub const fn bytes(&self) -> usize {
+        Self::ENTRY + self.grown
     }
 
     pub fn get(&self, id: SpanId) -> Option<&StoredSpan> {
@@ -143,6 +176,48 @@ impl Trace {
             Some(places) => places.get(&id).map(|place| &self.spans[*place as usize]),
             None => self.spans.iter().find(|span| span.id == id),
         }
+    }
+
+    fn place_of(&self, id: SpanId) -> Option<usize> {
+        match &self.places {
+            Some(places) => places.get(&id).map(|place| *place as usize),
+            None => self.spans.iter().position(|span| span.id == id),
+        }
+    }
+
+    /// Takes note of a content that gave way. Returns how many bytes the trace grew.
+    fn passed_over(&mut self, id: SpanId, fingerprint: u64, request: u32) -> usize {
+        let Others { list } = &mut **self.others.get_or_insert_default();
+        if list.len() >= Self::OTHERS {
+            return 0;
+        }
+        let capacity = list.capacity();
+        list.push(Other { id, fingerprint, request });
+        let grown = (list.capacity() - capacity) * size_of::<Other>();
+        self.grown += grown;
+        grown
+    }
+
+    /// How many contents that gave way are told apart.
+    const OTHERS: usize = 64;
+
+    /// Whether a part of it may have been let go before the rest came: nothing may
+    /// be built on what it lacks.
+    pub fn is_remnant(&self) -> bool {
+        self.age.is_remnant || self.is_cut || (self.age.is_late && !self.is_closed())
+    }
+
+    /// [`Trace::lacks_no_parent`], looked up once for as long as nothing comes: each
+    /// of ten thousand tasks of a trace may ask.
+    fn is_closed(&self) -> bool {
+        let spans = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
+        let (of, was_closed) = self.closed.get();
+        if of == spans {
+            return was_closed;
+        }
+        let is_closed = self.lacks_no_parent();
+        self.closed.set((spans, is_closed));
+        is_closed
     }
 
     /// Adds a span, and returns how many bytes the trace grew.
@@ -164,7 +239,9 @@ impl Trace {
             self.spans.reserve_exact((capacity / 2).max(4));
         }
         self.spans.push(span);
-        grown + (self.spans.capacity() - capacity) * size_of::<StoredSpan>()
+        grown += (self.spans.capacity() - capacity) * size_of::<StoredSpan>();
+        self.grown += grown;
+        grown
     }
 
     /// The span's parent, where the trace holds it.
@@ -190,17 +267,21 @@ impl Trace {
 }
 
 /// What became of a span that came in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Arrival {
     New,
     /// The same span, with the same content, in the request of this number before.
     Again {
         first_request: u32,
     },
-    /// Another content under the id of a span that is here.
+    /// Another content under the id of a span that is here. Of the two the one that
+    /// ended last stays, whichever came first; here is the other, where it had to
+    /// give way.
     Rewritten {
-        first_request: u32,
+        before: Option<Box<StoredSpan>>,
     },
+    /// Its trace takes as much as one may.
+    NoRoom,
 }
 
 /// Every trace that is held.
@@ -209,12 +290,20 @@ pub enum Arrival {
 /// hash takes for one would make each look-up as long as the store.
 #[derive(Default, Debug)]
 pub struct SpanStore {
-    traces: Map<TraceId, Trace>,
+    traces: Map<TraceId, Box<Trace>>,
     /// All that came, whether they are still here or not.
     spans: u64,
     /// All that came, whether they are still here or not.
     seen_traces: u64,
     bytes: usize,
+    /// Spans that are here.
+    held: u64,
+    /// Spans that came with an id that is here, with the same content or another.
+    duplicates: u64,
+    /// Spans for which their trace had no room.
+    left_out: u64,
+    /// How many bytes one trace may take; `None` where there is no bound.
+    most_of_one: Option<usize>,
 }
 
 impl SpanStore {
@@ -232,44 +321,58 @@ impl SpanStore {
             Entry::Vacant(place) => {
                 let age = ages.begin(|| Unit::Trace(span.trace_id));
                 self.seen_traces += u64::from(!age.is_remnant);
-                self.bytes += in_map(size_of::<(TraceId, Trace)>());
-                place.insert(Trace::new(span.trace_id, age))
+                self.bytes += Trace::ENTRY;
+                place.insert(Box::new(Trace::new(span.trace_id, age)))
             }
         };
-        if let Some(known) = trace.get(span.span_id) {
-            let first_request = known.request;
-            return if known.fingerprint == span.fingerprint {
-                Arrival::Again { first_request }
-            } else {
-                Arrival::Rewritten { first_request }
-            };
+        if let Some(place) = trace.place_of(span.span_id) {
+            self.duplicates += 1;
+            let known = &mut trace.spans[place];
+            let is_same = |other: &&Other| other.id == span.span_id && other.fingerprint == span.fingerprint;
+            if known.fingerprint == span.fingerprint {
+                return Arrival::Again { first_request: known.request };
+            }
+            let others = trace.others.iter().flat_map(|others| &others.list);
+            if let Some(other) = others.into_iter().find(is_same) {
+                return Arrival::Again { first_request: other.request };
+            }
+            if (span.end, span.fingerprint) < (known.end, known.fingerprint) {
+                self.bytes += trace.passed_over(span.span_id, span.fingerprint, request);
+                return Arrival::Rewritten { before: None };
+            }
+            let before = std::mem::replace(known, stored(span, process, request, names));
+            let (freed, taken) = (before.heap(), known.heap());
+            trace.grown = trace.grown + taken - freed;
+            self.bytes = self.bytes + taken - freed;
+            self.bytes += trace.passed_over(before.id, before.fingerprint, before.request);
+            trace.closed.set((0, false));
+            ages.touch(&mut trace.age, || Unit::Trace(span.trace_id));
+            return Arrival::Rewritten { before: Some(Box::new(before)) };
         }
-        ages.touch(&mut trace.age, || Unit::Trace(span.trace_id));
-        self.bytes += trace.push(StoredSpan {
-            id: span.span_id,
-            parent: span.parent_id,
-            start: span.start,
-            end: span.end,
-            name: names.share(&span.name),
-            process: Arc::clone(process),
-            fingerprint: span.fingerprint,
-            request,
-            http_status: span.http_status,
-            kind: span.kind,
-            status: span.status,
-            parent_origin: span.parent_origin,
-            detail: detail_of(span, names),
-        });
         self.spans += 1;
+        ages.touch(&mut trace.age, || Unit::Trace(span.trace_id));
+        if self.most_of_one.is_some_and(|most| trace.grown >= most) {
+            trace.is_cut = true;
+            self.left_out += 1;
+            return Arrival::NoRoom;
+        }
+        self.bytes += trace.push(stored(span, process, request, names));
+        self.held += 1;
         Arrival::New
     }
 
+    /// From now on one trace takes at most about so many bytes. What comes for it
+    /// past them is left out, so that one trace without end leaves room for others.
+    pub const fn bound(&mut self, most_of_one: usize) {
+        self.most_of_one = Some(most_of_one);
+    }
+
     pub fn trace(&self, id: TraceId) -> Option<&Trace> {
-        self.traces.get(&id)
+        self.traces.get(&id).map(|trace| &**trace)
     }
 
     pub fn trace_mut(&mut self, id: TraceId) -> Option<&mut Trace> {
-        self.traces.get_mut(&id)
+        self.traces.get_mut(&id).map(|trace| &mut **trace)
     }
 
     pub fn get(&self, key: SpanKey) -> Option<SpanRef<'_>> {
@@ -279,7 +382,7 @@ impl SpanStore {
 
     /// In no order that means anything.
     pub fn traces(&self) -> impl Iterator<Item = &Trace> {
-        self.traces.values()
+        self.traces.values().map(|trace| &**trace)
     }
 
     /// How many traces there were, those that were let go included.
@@ -293,8 +396,23 @@ impl SpanStore {
     }
 
     /// How many spans are here.
-    pub fn held_spans(&self) -> usize {
-        self.traces.values().map(|trace| trace.spans.len()).sum()
+    pub const fn held_spans(&self) -> u64 {
+        self.held
+    }
+
+    /// How many spans came with an id that was here.
+    pub const fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// How many spans were let go, those among them that their trace had no room for.
+    pub const fn let_go(&self) -> u64 {
+        self.spans - self.held
+    }
+
+    /// How many spans their trace had no room for.
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// About how many bytes the spans that are here take.
@@ -304,8 +422,9 @@ impl SpanStore {
 
     /// Lets a trace go.
     pub fn remove(&mut self, id: TraceId) -> Option<Trace> {
-        let trace = self.traces.remove(&id)?;
+        let trace = *self.traces.remove(&id)?;
         self.bytes -= trace.bytes();
+        self.held -= trace.spans.len() as u64;
         Some(trace)
     }
 
@@ -316,6 +435,25 @@ impl SpanStore {
 
     pub fn is_empty(&self) -> bool {
         self.traces.is_empty()
+    }
+}
+
+/// What is kept of a span.
+fn stored(span: &Span<'_>, process: &Arc<Process>, request: u32, names: &mut super::Names) -> StoredSpan {
+    StoredSpan {
+        id: span.span_id,
+        parent: span.parent_id,
+        start: span.start,
+        end: span.end,
+        name: names.share(&span.name),
+        process: Arc::clone(process),
+        fingerprint: span.fingerprint,
+        request,
+        http_status: span.http_status,
+        kind: span.kind,
+        status: span.status,
+        parent_origin: span.parent_origin,
+        detail: detail_of(span, names),
     }
 }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::age::{Age, Ages, Unit};
 use super::broker::Sight;
-use super::spans::{SpanKey, SpanStore};
+use super::spans::{SpanKey, SpanStore, StoredSpan};
 use crate::model::weight::{allocation, in_map};
 use crate::model::{Message, MessageState, SpanId, TaskResult, Timestamp, TraceId};
 
@@ -64,7 +64,7 @@ impl Task {
 }
 
 /// What a task takes without its messages and its result: the entry, the id.
-const ENTRY: usize = in_map(size_of::<(Arc<str>, Task)>()) + 64;
+const ENTRY: usize = in_map(size_of::<(Arc<str>, Box<Task>)>()) + allocation(size_of::<Task>()) + 64;
 /// What a delivery takes beside its message.
 const MESSAGE: usize = size_of::<Delivery>() + size_of::<Message>() + Delivery::SIGHTS * size_of::<Sight>();
 /// What a result takes, with an exception and a traceback as they are kept.
@@ -170,7 +170,7 @@ impl Continuation {
 /// All tasks, with the ways to find them: in seeded maps, as ids come from outside.
 #[derive(Default, Debug)]
 pub struct Tasks {
-    known: HashMap<Arc<str>, Task>,
+    known: HashMap<Arc<str>, Box<Task>>,
     bytes: usize,
     results: u64,
     /// Tasks by each context that one of their messages carries, in the order of
@@ -188,11 +188,11 @@ pub struct Tasks {
 
 impl Tasks {
     pub fn get(&self, id: &str) -> Option<&Task> {
-        self.known.get(id)
+        self.known.get(id).map(|task| &**task)
     }
 
     pub fn get_mut(&mut self, id: &str) -> Option<&mut Task> {
-        self.known.get_mut(id)
+        self.known.get_mut(id).map(|task| &mut **task)
     }
 
     /// What is known under an id.
@@ -201,7 +201,7 @@ impl Tasks {
             let id: Arc<str> = id.into();
             let age = ages.begin(|| Unit::Task(Arc::clone(&id)));
             self.bytes += ENTRY;
-            self.known.insert(Arc::clone(&id), Task::new(id, age));
+            self.known.insert(Arc::clone(&id), Box::new(Task::new(id, age)));
         }
         self.known.get_mut(id).expect("inserted above")
     }
@@ -367,7 +367,7 @@ impl Tasks {
 
     /// In no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = &Task> {
-        self.known.values()
+        self.known.values().map(|task| &**task)
     }
 
     pub fn len(&self) -> usize {
@@ -390,9 +390,59 @@ impl Tasks {
 
     /// Lets a task go. Its entries in the indices stay until [`Tasks::sweep`].
     pub fn remove(&mut self, id: &str) -> Option<Task> {
-        let task = self.known.remove(id)?;
+        let task = *self.known.remove(id)?;
         self.bytes = self.bytes.saturating_sub(task.bytes());
         Some(task)
+    }
+
+    /// Takes a span out of all that it is filed under: another content came with
+    /// its id, and is filed instead.
+    pub fn unfile(&mut self, key: SpanKey, span: &StoredSpan) {
+        if let Some(id) = span.task_id()
+            && let Some(task) = self.known.get_mut(id)
+        {
+            task.producers.retain(|known| *known != key);
+            task.consumers.retain(|known| *known != key);
+            if task.producers.is_empty()
+                && task.consumers.is_empty()
+                && task.messages.is_empty()
+                && task.result.is_none()
+            {
+                self.remove(id);
+            }
+        }
+        let parent = span.parent.map(|parent| SpanKey { trace_id: key.trace_id, span_id: parent });
+        let links = span.detail().links.iter();
+        let links = links.map(|link| SpanKey { trace_id: link.trace_id, span_id: link.span_id });
+        for context in parent.into_iter().chain(links) {
+            if let Some(known) = self.continued.get_mut(&context) {
+                let before = known.len();
+                known.retain(|continuation| continuation.key() != key);
+                self.bytes = self.bytes.saturating_sub((before - known.len()) * INDEXED);
+                if known.is_empty() {
+                    self.continued.remove(&context);
+                }
+            }
+        }
+        if let Some(id) = span.detail().message_id.as_deref()
+            && let Some(known) = self.named.get_mut(id)
+        {
+            let before = known.len();
+            known.retain(|known| *known != key);
+            self.bytes = self.bytes.saturating_sub((before - known.len()) * INDEXED);
+            if known.is_empty() {
+                self.named.remove(id);
+            }
+        }
+        if let Some(known) = self.orphans.get_mut(&span.name) {
+            let before = known.len();
+            known.retain(|known| *known != key);
+            let freed = (before - known.len()) * allocation(size_of::<SpanKey>());
+            self.bytes = self.bytes.saturating_sub(freed);
+            if known.is_empty() {
+                self.orphans.remove(&span.name);
+            }
+        }
     }
 
     /// Clears the indices of what is not here any more. It looks at all of

@@ -30,6 +30,13 @@ const REMEMBERED: usize = 3;
 /// needs comes to it.
 const EVIDENCE: usize = 20;
 
+/// What a round of judging takes while it lasts, and what a map or a list takes twice
+/// while it grows: a round judges four thousand units at most, whatever the limit is.
+/// As measured by `tests/listen/memory.rs`.
+const AT_WORK: usize = 8 << 20;
+/// It is no more than this part of the whole, so that something is left to hold.
+const AT_WORK_AT_MOST: usize = 5;
+
 /// What an allocator loses between allocations that come and go, in eighths of
 /// what they hold: three, as `benches/soak.rs` measures where several threads
 /// file by turns. With one alone it is two (`benches/hold.rs`).
@@ -48,6 +55,10 @@ const SENDERS: usize = 8;
 const FINDINGS: usize = 8;
 /// Of the evidence: the least that is left for traces and tasks.
 const GROUPS: usize = 28;
+/// The part of the evidence that the spans of one trace may take. A third: its
+/// tasks and indices take as much again, and there is room beside one that has no
+/// end.
+const ONE_TRACE: usize = 3;
 /// The part of the evidence that is freed at a time. To let go costs as much as
 /// is held, so it is not done for each span.
 const FREED_AT_ONCE: usize = 12;
@@ -92,7 +103,8 @@ impl Plan {
         let saving = share(SAVING, uses.saves);
         let [keys, look, remembered] =
             [KEYS, LOOK, REMEMBERED].map(|parts| share(parts, uses.watches_broker));
-        let others = bodies + forwarding + saving + keys + look + remembered;
+        let at_work = AT_WORK.min(memory / AT_WORK_AT_MOST);
+        let others = bodies + forwarding + saving + keys + look + remembered + at_work;
         Self {
             bodies,
             forwarding,
@@ -110,6 +122,7 @@ impl Plan {
         let all = memory / (8 + LOST) * 8;
         Bounds {
             all,
+            one_trace: all / ONE_TRACE,
             marks: part(all, MARKS),
             brokers: part(all, BROKERS),
             senders: part(all, SENDERS),
@@ -141,11 +154,12 @@ mod tests {
                     + plan.keys
                     + plan.look * 2
                     + plan.remembered
+                    + AT_WORK.min(memory / AT_WORK_AT_MOST)
                     + all / 8 * (8 + LOST);
                 assert!(sum <= memory, "{sum} of {memory}");
                 assert!(sum >= memory - memory / 1_000, "{sum} of {memory} are shared out");
                 assert!(marks + brokers + senders + findings <= all / 2 + all / 16);
-                assert!(all >= part(memory, EVIDENCE) / (8 + LOST) * 8);
+                assert!(all >= part(memory, EVIDENCE) / (8 + LOST) * 2);
             }
         }
     }

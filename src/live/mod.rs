@@ -4,6 +4,7 @@
 //! Events, reports and notices are handed to whoever shows them. Nothing here
 //! prints, and nothing here knows who reads.
 
+mod filing;
 mod memory;
 mod notice;
 mod rounds;

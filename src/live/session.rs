@@ -8,25 +8,26 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::filing::Filing;
 use super::memory::Plan;
 use super::notice::{Notice, Notices};
 use super::saving::Saving;
 use crate::bundle::{Export, RequestEnd};
 use crate::diagnosis::{Listing, Pace, Watch};
-use crate::evidence::{Endpoints, Intake, Moment};
+use crate::evidence::{Endpoints, Moment};
 use crate::model::{Event, Report};
 use crate::receiver::{
     Addresses, Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal,
 };
 use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
-    decode_json, decode_protobuf,
 };
 
 /// What a receiver feeds.
 #[derive(Debug)]
 pub struct Session {
-    watch: Mutex<Watch>,
+    watch: Arc<Mutex<Watch>>,
+    filing: Filing,
     started: Instant,
     /// From the start to the end of the watch, once it has ended.
     ended: OnceLock<Duration>,
@@ -56,8 +57,10 @@ impl Session {
         saving: Option<Saving>,
         notices: Arc<dyn Notices>,
     ) -> Self {
+        let watch = Arc::new(Mutex::new(Watch::new(settle, plan.evidence)));
         Self {
-            watch: Mutex::new(Watch::new(settle, plan.evidence)),
+            filing: Filing::start(Arc::clone(&watch)),
+            watch,
             started: Instant::now(),
             ended: OnceLock::new(),
             last_arrival: AtomicU64::new(0),
@@ -167,16 +170,8 @@ impl Session {
     }
 
     fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
-        let mut watch = self.watch();
-        self.set_time(&mut watch);
-        let mut intake = Intake::new(&mut watch.evidence);
-        intake.next_request();
-        let decoded = match request.encoding {
-            Encoding::Protobuf => decode_protobuf(request.body, &mut intake),
-            Encoding::Json => decode_json(request.body, &mut intake),
-        };
-        watch.make_room();
-        drop(watch);
+        let now = Moment::at(self.age());
+        let decoded = self.filing.file(request.body.clone(), request.encoding, now);
         decoded.map(receipt).map_err(malformed)
     }
 

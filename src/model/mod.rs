@@ -32,7 +32,8 @@ pub use map::{Map, Set};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
     ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,
-    Retracted, RetryShare, SCHEMA, ShareReport, SpanReport, Status, TraceReport, Unproven, Verdict,
+    Retracted, RetryShare, SCHEMA, ShareReport, SpanAccount, SpanReport, Status, TraceReport, Unproven,
+    Verdict,
 };
 pub use result::{FailedAt, TaskResult, TaskStatus};
 pub use sample::Sample;

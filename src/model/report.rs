@@ -68,6 +68,22 @@ pub struct Inputs {
     pub foreign_entries: u64,
     /// Requests at the receiver's ports, however they ended.
     pub requests: u64,
+    pub span_account: SpanAccount,
+}
+
+/// What became of every span that came: `received` is the sum of the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct SpanAccount {
+    pub received: u64,
+    /// Here at the end.
+    pub held: u64,
+    /// Let go for want of memory.
+    pub evicted: u64,
+    /// Refused for an id that is none.
+    pub rejected: u64,
+    /// With the id of one that was here: sent again, or with another content, of
+    /// which one is kept.
+    pub duplicates: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -346,6 +362,14 @@ pub struct Limits {
     pub messages_not_read: u64,
     /// Messages that were read twice because the list moved.
     pub messages_seen_twice: u64,
+    /// Spans that were let go for want of memory, with their traces or because one
+    /// trace alone had too many.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub evicted_spans: u64,
+    /// Marks of what was let go that were forgotten. Since then nothing is said of
+    /// what begins and lacks its other half, and it is not counted among the hand-offs.
+    #[serde(skip_serializing_if = "is_none_left_out")]
+    pub forgotten_marks: u64,
     /// Looks at brokers that were let go for want of memory.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub evicted_looks: u64,

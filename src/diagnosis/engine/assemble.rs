@@ -116,6 +116,8 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
 pub(super) fn limits(evidence: &Evidence) -> Limits {
     Limits {
         evicted_traces: evidence.evicted_traces,
+        evicted_spans: evidence.spans.let_go(),
+        forgotten_marks: evidence.ages.forgotten_marks(),
         rejected_spans: evidence.rejected_spans,
         not_saved: evidence.not_saved,
         messages_seen_twice: evidence.seen_twice,
@@ -156,6 +158,7 @@ fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
         logs: evidence.log_records,
         foreign_entries: evidence.foreign_entries,
         requests: evidence.receiver.total(),
+        span_account: evidence.span_account(),
     }
 }
 

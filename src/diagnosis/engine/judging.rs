@@ -77,7 +77,7 @@ impl<'k, 'e> Judging<'k, 'e> {
     pub fn trace(&mut self, trace: &'e Trace) -> BTreeSet<String> {
         let mut said = BTreeSet::new();
         self.count_trace(trace);
-        if trace.age.is_remnant || self.known.evidence.unsettled.has_trace(trace.id) {
+        if trace.is_remnant() || self.known.evidence.unsettled.has_trace(trace.id) {
             return said;
         }
         for diagnosis in OTHERS {
@@ -97,7 +97,7 @@ impl<'k, 'e> Judging<'k, 'e> {
 
     /// Takes a trace into the figures, and judges nothing.
     pub fn count_trace(&mut self, trace: &Trace) {
-        if !trace.age.is_remnant {
+        if !trace.is_remnant() {
             self.figures.saw_trace(trace);
         }
     }
@@ -219,8 +219,11 @@ impl<'k, 'e> Judging<'k, 'e> {
         let unexplained = unexplained.chain(batches);
         let is_any_explained = before.any || !self.explained.is_empty();
         let nameless = if is_any_explained { &[] } else { known.nameless_orphans() };
+        // What would explain it may be what was let go.
+        let may_be_a_rest = |trace: &Trace| trace.is_remnant() || trace.age.is_late;
+        let is_judged = |trace: &Trace| is_due(trace) && !may_be_a_rest(trace);
         let all: Vec<_> =
-            unexplained.chain(nameless).filter(|orphan| is_due(orphan.trace)).copied().collect();
+            unexplained.chain(nameless).filter(|orphan| is_judged(orphan.trace)).copied().collect();
         for orphan in all {
             let (diagnosis, occurrence) = of_orphan(orphan, known);
             let id = self.findings.add(diagnosis, occurrence);

@@ -181,7 +181,7 @@ impl<'e> Known<'e> {
             trace.get(parent).is_some()
                 || (span.parent_origin == ParentOrigin::Local && self.evidence.tasks.carrying(key).is_empty())
         };
-        let is_rootless = !trace.age.is_remnant && trace.spans.iter().all(is_loose);
+        let is_rootless = !trace.is_remnant() && trace.spans.iter().all(is_loose);
         let first = trace.spans.iter().filter(|_| is_rootless).min_by_key(|span| (span.start, span.id))?;
         trace.spans.iter().all(|span| span.process == first.process).then_some(SpanRef { trace, span: first })
     }

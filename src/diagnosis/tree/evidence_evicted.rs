@@ -7,7 +7,10 @@ diagnosis! {
     /// diagnosis is built on the absence of what it let go.
     ///
     /// ## What shows it
-    /// The number of traces that were let go.
+    /// The number of traces and of spans that were let go. A trace that takes
+    /// a third of the memory keeps its first spans, and is not judged. What is let
+    /// go leaves a mark; once marks were forgotten too, nothing is said of what
+    /// begins and lacks its other half.
     ///
     /// ## How to fix it
     /// ```sh
@@ -25,13 +28,19 @@ diagnosis! {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let evicted = known.evidence.evicted_traces;
-    if evicted > 0 {
-        found(
-            Occurrence::certain()
-                .counting(evicted)
-                .quote(quote::fact("tracelink", format!("{evicted} traces let go")))
-                .mend(tracelink::more_memory()),
-        );
+    let evidence = known.evidence;
+    if !evidence.has_let_go() {
+        return;
     }
+    let ways = [
+        (evidence.evicted_traces, "traces let go"),
+        (evidence.spans.let_go(), "spans let go"),
+        (evidence.spans.left_out(), "of them past the third of the memory that one trace may have"),
+        (evidence.ages.forgotten_marks(), "marks of what was let go forgotten: counts are partial"),
+    ];
+    let mut occurrence = Occurrence::certain().counting(evidence.evicted_traces.max(1));
+    for (count, what) in ways.into_iter().filter(|(count, _)| *count > 0) {
+        occurrence = occurrence.quote(quote::fact("tracelink", format!("{count} {what}")));
+    }
+    found(occurrence.mend(tracelink::more_memory()));
 }

@@ -78,7 +78,7 @@ impl Live {
                 }
                 Ok(())
             }
-            Event::Limit(limits) if limits.evicted_traces > 0 && !is_quiet => writeln!(
+            Event::Limit(limits) if limits.evicted_spans > 0 && !is_quiet => writeln!(
                 out,
                 "{}\n",
                 "the memory is full: from now on the oldest traces are let go (--max-memory)".faint()

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::paint::Paint;
 use super::trees;
-use crate::model::{Distribution, Inputs, Report, Severity, Status};
+use crate::model::{Distribution, Inputs, Report, Severity, SpanAccount, Status};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, duration, safe, width, wrap};
 
@@ -251,6 +251,22 @@ fn left_out(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         if number > 0 {
             parts.push(format!("{} {what}", count(number)));
         }
+    }
+    let SpanAccount { received, held, evicted, rejected, duplicates } = report.inputs.span_account;
+    if evicted > 0 {
+        let sum: Vec<_> =
+            [(held, "held"), (evicted, "let go"), (rejected, "refused"), (duplicates, "that came twice")]
+                .into_iter()
+                .filter(|(number, _)| *number > 0)
+                .map(|(number, what)| format!("{} {what}", count(number)))
+                .collect();
+        parts.push(format!("{} spans came: {}", count(received), sum.join(", ")));
+    }
+    if limits.forgotten_marks > 0 {
+        parts.push(
+            "counts are partial: what came too long after its other half was let go is in none (--max-memory)"
+                .to_owned(),
+        );
     }
     parts.into_iter().try_for_each(|part| writeln!(out, "{}", part.faint()))
 }

@@ -9,6 +9,7 @@
 mod end;
 mod room;
 mod standing;
+mod taking;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,8 +37,10 @@ pub struct Watch {
     ended: Option<Moment>,
     /// How many whole hand-offs there should be at the end.
     expected: Option<u64>,
+    /// At how many [growing](Evidence::growing) bytes there may be too little room.
+    look_at: usize,
     /// What of the limits was told.
-    told_limits: [bool; 5],
+    told_limits: [bool; 7],
     /// Groups that came up and were not shown, because there were too many.
     not_shown: u64,
 }
@@ -92,7 +95,8 @@ impl Watch {
             bounds,
             ended: None,
             expected: None,
-            told_limits: [false; 5],
+            look_at: 0,
+            told_limits: [false; 7],
             not_shown: 0,
         }
     }
@@ -233,6 +237,8 @@ impl Watch {
         let limits = self.limits();
         let reached = [
             limits.evicted_traces,
+            limits.evicted_spans,
+            limits.forgotten_marks,
             limits.rejected_spans,
             limits.evicted_looks,
             limits.names_not_kept,

@@ -22,18 +22,40 @@ impl Watch {
 
     /// Lets go of what is oldest where more is held than may be.
     pub fn make_room(&mut self) {
-        let held = self.bytes();
         let Bounds { all, freed_at_once, .. } = self.bounds;
-        if held <= all {
-            return;
+        let mut held = self.bytes();
+        if held > all {
+            self.evidence.sweep_names();
+            held = self.bytes();
         }
-        let leaving = self.leaving(held - all + freed_at_once);
-        self.conclude(&leaving);
-        for Leaving { group, .. } in &leaving {
-            group.units().for_each(|unit| self.standing.let_go(&unit));
-            self.evidence.let_go(group);
+        // What a group weighs is only the most of what goes with it, so as much goes as
+        // is too much, and it is weighed again: whatever fits stays.
+        while held > all {
+            let leaving = self.leaving(held - all + freed_at_once);
+            if leaving.is_empty() {
+                break;
+            }
+            self.conclude(&leaving);
+            for Leaving { group, .. } in &leaving {
+                group.units().for_each(|unit| self.standing.let_go(&unit));
+                self.evidence.let_go(group);
+            }
+            self.evidence.sweep();
+            held = self.bytes();
         }
-        self.evidence.sweep();
+        let room = all.saturating_sub(held).max(all / Self::LOOKS);
+        self.look_at = self.evidence.growing() + room;
+    }
+
+    /// Where nothing can go, it is looked again after this part of all has come.
+    const LOOKS: usize = 64;
+
+    /// Makes room where too much may be held: for who looks after each span.
+    #[inline]
+    pub(super) fn keep_room(&mut self) {
+        if self.evidence.growing() > self.look_at {
+            self.make_room();
+        }
     }
 
     /// Groups of so many bytes together.

@@ -1,0 +1,87 @@
+//! Taking spans in while room is made for them.
+
+use super::Watch;
+use crate::evidence::Desk;
+use crate::model::{Invalid, Resource, Scope, Span};
+use crate::wire::otlp::Sink;
+
+/// Takes the spans of one request, and makes room in between: a request of three
+/// MiB may hold a million of them.
+#[derive(Debug)]
+pub struct Taking<'w> {
+    watch: &'w mut Watch,
+    desk: Desk,
+}
+
+impl Watch {
+    /// Takes what follows as one request.
+    pub fn taking(&mut self) -> Taking<'_> {
+        let desk = Desk::of_next_request(&mut self.evidence);
+        Taking { watch: self, desk }
+    }
+}
+
+impl Sink for Taking<'_> {
+    fn resource(&mut self, resource: &Resource<'_>) {
+        self.desk.resource(&mut self.watch.evidence, resource);
+    }
+
+    fn scope(&mut self, scope: &Scope<'_>) {
+        self.desk.scope(&mut self.watch.evidence, scope);
+    }
+
+    #[inline]
+    fn span(&mut self, span: &Span<'_>) {
+        self.desk.span(&mut self.watch.evidence, span);
+        self.watch.keep_room();
+    }
+
+    fn refused(&mut self, why: Invalid, at: &str) {
+        self.desk.refused(&mut self.watch.evidence, why, at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::evidence::Bounds;
+    use crate::model::{SpanId, TraceId};
+
+    /// 900,000 spans in one request of 3 MiB once took three times the memory before
+    /// any room was made.
+    #[test]
+    fn room_is_made_while_a_request_is_read() {
+        const ALL: usize = 4 << 20;
+        let part = ALL / 16;
+        let bounds = Bounds {
+            all: ALL,
+            one_trace: ALL / 3,
+            marks: part,
+            brokers: part,
+            senders: part,
+            findings: part,
+            freed_at_once: ALL / 12,
+        };
+        let mut watch = Watch::new(Duration::from_secs(6), bounds);
+        let mut taking = watch.taking();
+        let mut most = 0;
+        for number in 1..60_000_u64 {
+            let [trace, span] = [number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number].map(u64::to_be_bytes);
+            let trace_id: [u8; 16] = [trace, span].concat().try_into().expect("sixteen bytes");
+            taking.span(&Span {
+                trace_id: TraceId::new(trace_id),
+                span_id: SpanId::new(span),
+                name: format!("GET /orders/{number}").into(),
+                ..Span::default()
+            });
+            if number % 64 == 0 {
+                most = most.max(taking.watch.bytes());
+            }
+        }
+        assert!(most <= ALL + ALL / 32, "{most} bytes were held");
+        let held = watch.evidence.spans.held_traces();
+        assert!(held > 2_000, "{held} traces are held");
+    }
+}
