@@ -31,11 +31,10 @@ const REMEMBERED: usize = 3;
 const EVIDENCE: usize = 20;
 
 /// What a round of judging takes while it lasts, and what a map or a list takes twice
-/// while it grows: a round judges four thousand units at most, whatever the limit is.
-/// As measured by `tests/listen/memory.rs`.
-const AT_WORK: usize = 8 << 20;
-/// It is no more than this part of the whole, so that something is left to hold.
-const AT_WORK_AT_MOST: usize = 5;
+/// while it grows, and what threads keep ready: a round judges four thousand units at
+/// most, whatever the limit is. As measured by `tests/listen/memory.rs`. Half of what
+/// the others leave at most, so that something is held.
+const AT_WORK: usize = 16 << 20;
 
 /// What an allocator loses between allocations that come and go, in eighths of
 /// what they hold: three, as `benches/soak.rs` measures where several threads
@@ -103,8 +102,7 @@ impl Plan {
         let saving = share(SAVING, uses.saves);
         let [keys, look, remembered] =
             [KEYS, LOOK, REMEMBERED].map(|parts| share(parts, uses.watches_broker));
-        let at_work = AT_WORK.min(memory / AT_WORK_AT_MOST);
-        let others = bodies + forwarding + saving + keys + look + remembered + at_work;
+        let others = bodies + forwarding + saving + keys + look + remembered;
         Self {
             bodies,
             forwarding,
@@ -112,7 +110,7 @@ impl Plan {
             keys,
             look: look / 2,
             remembered,
-            evidence: Self::for_evidence(memory - others),
+            evidence: Self::for_evidence(memory - others - at_work(memory - others)),
         }
     }
 
@@ -132,6 +130,11 @@ impl Plan {
     }
 }
 
+/// How much of what the others leave is for work.
+fn at_work(left: usize) -> usize {
+    AT_WORK.min(left / 2)
+}
+
 fn part(whole: usize, parts: usize) -> usize {
     // In this order, so that no size overflows.
     whole / PARTS * parts
@@ -148,18 +151,13 @@ mod tests {
             for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345] {
                 let plan = Plan::new(memory, Uses { forwards, saves, watches_broker });
                 let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
-                let sum = plan.bodies
-                    + plan.forwarding
-                    + plan.saving
-                    + plan.keys
-                    + plan.look * 2
-                    + plan.remembered
-                    + AT_WORK.min(memory / AT_WORK_AT_MOST)
-                    + all / 8 * (8 + LOST);
+                let held =
+                    plan.bodies + plan.forwarding + plan.saving + plan.keys + plan.look * 2 + plan.remembered;
+                let sum = held + at_work(memory - held) + all / 8 * (8 + LOST);
                 assert!(sum <= memory, "{sum} of {memory}");
                 assert!(sum >= memory - memory / 1_000, "{sum} of {memory} are shared out");
                 assert!(marks + brokers + senders + findings <= all / 2 + all / 16);
-                assert!(all >= part(memory, EVIDENCE) / (8 + LOST) * 2);
+                assert!(all >= part(memory, EVIDENCE) / (8 + LOST) * 3);
             }
         }
     }

@@ -143,23 +143,32 @@ async fn read(
     broken: impl Fn(std::io::Error) -> BodyError + Send,
 ) -> Result<Bytes, BodyError> {
     const LEAST: usize = 4 << 10;
+    /// The first guess is no larger than this, or than what came.
+    const GUESS: usize = 1 << 20;
+    /// What is written is made ready in steps: memory that was never touched costs
+    /// nothing.
+    const STEP: usize = 64 << 10;
     let mut unpacked = Vec::new();
-    let mut length = 0;
+    let (mut length, mut room) = (0, 0);
     loop {
-        if length == unpacked.len() {
-            // One byte more than the limit shows that there is more.
-            let grown = if length == 0 { packed.saturating_mul(8).max(LEAST) } else { length * 2 };
-            // Both stand side by side while the one is copied to the other.
+        if length == room {
+            let guess = || packed.saturating_mul(8).min(GUESS.max(packed)).max(LEAST);
+            let grown = if length == 0 { guess() } else { length * 2 };
+            // One byte more than the limit shows that there is more. Both stand side by
+            // side while the one is copied to the other.
             let grown = grown.min(limit + 1).min(place.most_more());
             if grown <= length {
                 return Err(BodyError::TooLarge);
             }
             place.make(grown).await?;
             let mut wider = Vec::with_capacity(grown);
-            wider.extend_from_slice(&unpacked);
-            wider.resize(grown, 0);
-            place.shrink(unpacked.len());
+            wider.extend_from_slice(&unpacked[..length]);
             unpacked = wider;
+            place.shrink(room);
+            room = grown;
+        }
+        if unpacked.len() == length {
+            unpacked.resize((length + STEP).min(room), 0);
         }
         match decoder.read(&mut unpacked[length..]) {
             Ok(0) => break,
