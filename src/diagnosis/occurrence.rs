@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::slug::Slug;
 use crate::evidence::Handoff;
-use crate::model::{Alternative, Confidence, Fix, Key, Quote, Sentence, Severity, Side, Text, Value};
+use crate::model::{Alternative, Confidence, Fix, Key, Quote, Sentence, Severity, Value};
 
 /// What a diagnosis found, before like is put to like.
 ///
@@ -107,13 +107,6 @@ impl Occurrence {
     pub fn mend(mut self, fixes: impl IntoIterator<Item = Fix>) -> Self {
         self.fixes.extend(fixes);
         self
-    }
-
-    /// Lines that are not yet a fix.
-    #[must_use]
-    pub fn fix(self, lines: impl IntoIterator<Item: Into<String>>) -> Self {
-        let lines = lines.into_iter().map(|line| Text::from(line.into()));
-        self.mend([Fix::new("").command(Side::Both, lines)])
     }
 
     /// Says only what will come if the rest is as it mostly is: a note, which

@@ -311,9 +311,6 @@ impl Fix {
 
     /// All of it as lines for a person: a comment says where those below it go.
     pub fn lines(&self) -> Vec<String> {
-        if self.title.is_empty() {
-            return self.steps.iter().flat_map(|step| step.lines.iter().map(ToString::to_string)).collect();
-        }
         self.steps.iter().flat_map(Step::lines).collect()
     }
 }

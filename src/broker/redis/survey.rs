@@ -143,7 +143,7 @@ impl Walk<'_> {
     fn sets(&mut self, is_wanted: impl Fn(&Key<'_>) -> bool) -> Result<BTreeSet<String>, BrokerError> {
         // A scan may show a key twice while the table is resized.
         let mut found = BTreeSet::new();
-        self.over(KeyKind::Set, &mut |_, names| {
+        self.over(KeyKind::Set, |_, names| {
             found.extend(names.into_iter().filter(|name| is_wanted(&keys::classify(name))));
             Ok(found.len() < KEYS)
         })?;
@@ -154,7 +154,7 @@ impl Walk<'_> {
     fn lists(&mut self, bound: &Bound, queues: &mut BTreeSet<Found>) -> Result<u64, BrokerError> {
         let mut known: BTreeSet<String> = queues.iter().map(|list| list.key.clone()).collect();
         let mut foreign = 0;
-        self.over(KeyKind::List, &mut |walk, names| {
+        self.over(KeyKind::List, |walk, names| {
             let names: Vec<_> = names
                 .into_iter()
                 .filter(|name| keys::classify(name) == Key::Other && !known.contains(name))
@@ -173,7 +173,7 @@ impl Walk<'_> {
     fn over(
         &mut self,
         kind: KeyKind,
-        each: &mut dyn FnMut(&mut Self, Vec<String>) -> Result<bool, BrokerError>,
+        mut each: impl FnMut(&mut Self, Vec<String>) -> Result<bool, BrokerError>,
     ) -> Result<(), BrokerError> {
         // A server that never ends its scan is no Redis, and shall not hold us.
         let most_steps = self.keys / SCAN_STEP * 4 + 1000;

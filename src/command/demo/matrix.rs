@@ -43,7 +43,7 @@ struct Row<'p> {
 #[derive(Serialize)]
 struct Mending {
     fix: String,
-    result: Mended,
+    result: Outcome,
     /// What is left to do, or what is still said.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
@@ -51,7 +51,7 @@ struct Mending {
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-enum Mended {
+enum Outcome {
     Mended,
     NotMended,
     /// No line of it can be pasted.
@@ -152,9 +152,9 @@ fn row<'p>(part: &'p Part, how: &Act<'_>) -> Option<Row<'p>> {
 fn mending(part: &Part, how: &Act<'_>, report: &Report) -> anyhow::Result<Option<Mending>> {
     let Some((_, fix)) = mend::first_fix(report) else { return Ok(None) };
     let (result, why) = match mend::again(part, how, fix)? {
-        Again::ByHand(why) => (Mended::ByHand, Some(why)),
-        Again::Acted(acted) if mend::is_whole(&acted.report) => (Mended::Mended, None),
-        Again::Acted(acted) => (Mended::NotMended, Some(acted.said().join(", "))),
+        Again::ByHand(why) => (Outcome::ByHand, Some(why)),
+        Again::Acted(acted) if mend::is_whole(&acted.report) => (Outcome::Mended, None),
+        Again::Acted(acted) => (Outcome::NotMended, Some(acted.said().join(", "))),
     };
     Ok(Some(Mending { fix: fix.title.to_string(), result, why }))
 }
@@ -218,7 +218,7 @@ impl<'o> Table<'o> {
 impl Row<'_> {
     /// Whether it was named, and its fix did not fail.
     fn is_right(&self) -> bool {
-        let has_failed = self.mending.as_ref().is_some_and(|mending| mending.result == Mended::NotMended);
+        let has_failed = self.mending.as_ref().is_some_and(|mending| mending.result == Outcome::NotMended);
         self.right && !has_failed && self.error.is_none()
     }
 
@@ -249,9 +249,9 @@ impl Row<'_> {
         if let Some(Mending { fix, result, why }) = &self.mending {
             let why = why.as_deref().map(|why| format!(": {}", safe(why))).unwrap_or_default();
             match result {
-                Mended::Mended => line("mended", &safe(fix), out)?,
-                Mended::NotMended => line("unmended", &format!("{}{why}", safe(fix)), out)?,
-                Mended::ByHand => line("by hand", &format!("{}{why}", safe(fix)), out)?,
+                Outcome::Mended => line("mended", &safe(fix), out)?,
+                Outcome::NotMended => line("unmended", &format!("{}{why}", safe(fix)), out)?,
+                Outcome::ByHand => line("by hand", &format!("{}{why}", safe(fix)), out)?,
             }
         }
         for cause in self.error.iter().flat_map(|error| error.lines()) {

@@ -33,7 +33,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     // On protocol 1 another shape is no remedy, unless a task fails over this one.
     if message.protocol == Protocol::One && handoff.failure().is_none() {
@@ -57,7 +57,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .says(says)
         .quote(quote::sighting(message, sighting))
         .quote(handoff.result.filter(|_| handoff.failure().is_some()).map(quote::result))
-        .mend(carrier::encoded_once(sighting, &known.sides(handoff)))
+        .mend(carrier::encoded_once(sighting, &Sides::of(handoff)))
         .into()
 }
 

@@ -34,9 +34,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message() else { return Verdict::Clean };
-    if let Some(verdict) = followed_another(handoff, known) {
+    if let Some(verdict) = followed_another(handoff) {
         return verdict;
     }
     let mut readable = message.contexts.iter().filter(|found| is_flat_and_open(found));
@@ -51,7 +51,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .variant(format!("{}-and-{}", first.format.label(), other.format.label()))
         .quote(quote::sighting(message, first))
         .quote(quote::sighting(message, other))
-        .mend(one_owner(handoff, known, first, other));
+        .mend(one_owner(handoff, first, other));
     if handoff.consumer().is_some() {
         return Verdict::Clean;
     }
@@ -60,7 +60,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 /// The worker is seen to have followed a context of the message, and it is of
 /// another trace than the producer's.
-fn followed_another(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Verdict> {
+fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
     let (message, producer, consumer) = (handoff.message()?, handoff.producer?, handoff.consumer()?);
     if consumer.trace.id == producer.trace.id {
         return None;
@@ -74,8 +74,8 @@ fn followed_another(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Verdict>
     let own = message.contexts.iter().find(|found| names(found, producer));
     let fixes = match Keyed::of(followed) {
         // Whoever reads a carrier by hand needs one there.
-        Some(keyed) => vec![carrier::under_key(keyed, &known.sides(handoff))],
-        None => carrier::one_owner(&[followed.format], own.map(|own| own.format), &known.sides(handoff)),
+        Some(keyed) => vec![carrier::under_key(keyed, &Sides::of(handoff))],
+        None => carrier::one_owner(&[followed.format], own.map(|own| own.format), &Sides::of(handoff)),
     };
     Some(
         Occurrence::certain()
@@ -102,8 +102,8 @@ fn names(sighting: &Sighting, span: SpanRef<'_>) -> bool {
 }
 
 /// The context that names the sender's span stays, where one does.
-fn one_owner(handoff: &Handoff<'_>, known: &Known<'_>, one: &Sighting, other: &Sighting) -> Vec<Fix> {
-    let sides = known.sides(handoff);
+fn one_owner(handoff: &Handoff<'_>, one: &Sighting, other: &Sighting) -> Vec<Fix> {
+    let sides = Sides::of(handoff);
     let is_own = |found: &Sighting| handoff.producer.is_some_and(|producer| names(found, producer));
     match (is_own(one), is_own(other)) {
         (true, _) => carrier::one_owner(&[other.format], Some(one.format), &sides),

@@ -44,8 +44,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(sighting) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };
-    let fixes =
-        carrier::not_in_arguments(is_followed_inside(handoff, known, sighting), &known.sides(handoff));
+    let fixes = carrier::not_in_arguments(is_followed_inside(handoff, known, sighting), &Sides::of(handoff));
     let quoted =
         |found: Occurrence| found.about(handoff).quote(quote::sighting(message, sighting)).mend(fixes);
     let Some(confidence) = began_anew(handoff) else {

@@ -27,7 +27,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let misplaced =
         message.contexts.iter().find(|found| found.place == Place::Property && found.context().is_some());
@@ -37,6 +37,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     Occurrence::certain()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .mend(carrier::flat(&known.sides(handoff)))
+        .mend(carrier::flat(&Sides::of(handoff)))
         .into()
 }

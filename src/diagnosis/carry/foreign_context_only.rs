@@ -54,7 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             [(key::VENDOR, vendor)],
         ),
     };
-    found = found.mend(vendors::beside(first.format, publisher(handoff, known), &known.sides(handoff)));
+    found = found.mend(vendors::beside(first.format, publisher(handoff, known), &Sides::of(handoff)));
     if let Some(confidence) = began_anew(handoff) {
         return Occurrence { confidence, ..found }
             .variant(vendor)

@@ -29,7 +29,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let misnamed = message
         .contexts
@@ -44,6 +44,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             format!("{}.headers", quote::place(message)),
             format!("{}: {}", sighting.at.trim_start_matches("headers."), sighting.text),
         ))
-        .mend(carrier::flat(&known.sides(handoff)))
+        .mend(carrier::flat(&Sides::of(handoff)))
         .into()
 }

@@ -47,8 +47,8 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    if let Some(verdict) = cut_in_half(handoff, known) {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
+    if let Some(verdict) = cut_in_half(handoff) {
         return verdict;
     }
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
@@ -76,19 +76,19 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             [(key::HEADER, what), (key::FLAW, why(kind))],
         )
         .quote(quote::sighting(message, sighting))
-        .mend(carrier::well_formed(sighting, &known.sides(handoff)))
+        .mend(carrier::well_formed(sighting, &Sides::of(handoff)))
         .into()
 }
 
 /// The run hangs below the producer's span in a trace that has only the low
 /// half of the producer's trace id: the OT trace propagator writes no more.
-fn cut_in_half(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Verdict> {
+fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
     let (producer, consumer) = (handoff.producer?, handoff.consumer()?);
     let (whole, half) = (producer.trace.id, consumer.trace.id);
     if consumer.span.parent != Some(producer.span.id) || whole == half || whole.low64() != half.low64() {
         return None;
     }
-    let sides = known.sides(handoff);
+    let sides = Sides::of(handoff);
     let others = handoff.message().into_iter().flat_map(|message| &message.contexts);
     let others = others.map(|found| found.format).filter(|format| *format != Format::OtTrace).collect();
     let sighting = handoff.message().and_then(|message| {

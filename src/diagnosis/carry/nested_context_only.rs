@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::certain()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .mend(carrier::flat(&known.sides(handoff)));
+        .mend(carrier::flat(&Sides::of(handoff)));
     if let Some(confidence) = began_anew(handoff) {
         let found = Occurrence { confidence, ..found }.severity(Severity::Error);
         return found.quote(root_of(handoff).map(quote::span)).into();

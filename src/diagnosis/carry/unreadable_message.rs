@@ -80,7 +80,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     });
     let found = found
         .variant(variant(message.missing))
-        .mend(envelope::with(message.missing, &known.producer_setting(handoff)));
+        .mend(envelope::with(message.missing, &Setting::of_producer(handoff)));
     if handoff.fate == Fate::Gone {
         if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.patience {
             return Verdict::Wait;

@@ -152,7 +152,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .into();
     }
     found
-        .mend(silence::no_worker_sends(receiver, &known.workers_setting(), &known.producer_setting(handoff)))
+        .mend(silence::no_worker_sends(receiver, &known.workers_setting(), &Setting::of_producer(handoff)))
         .into()
 }
 

@@ -5,7 +5,7 @@ use crate::diagnosis::known::{Reader, Sides};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Place, Station};
+use crate::model::{Place, Sighting, Station};
 
 diagnosis! {
     /// ## What it means
@@ -35,14 +35,13 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
-    let carrier = message.contexts.iter().find_map(|found| match &found.place {
-        Place::Carrier(_) if found.context().is_some() => Some(found),
-        _ => None,
-    });
+    let is_carrier =
+        |found: &&Sighting| matches!(found.place, Place::Carrier(_)) && found.context().is_some();
+    let carrier = message.contexts.iter().find(is_carrier);
     let Some(sighting) = carrier else { return Verdict::Clean };
     Occurrence::likely()
         .about(handoff)
@@ -52,6 +51,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
         .unless(slug::EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
-        .mend(extraction::by_key(Keyed::of(sighting), &known.sides(handoff)))
+        .mend(extraction::by_key(Keyed::of(sighting), &Sides::of(handoff)))
         .into()
 }

@@ -29,7 +29,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let (Some(message), Some(Orphan::Instrumented(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
@@ -50,6 +50,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::sighting(message, sighting))
         .quote(quote::span(consumer))
-        .mend(carrier::flat(&known.sides(handoff)))
+        .mend(carrier::flat(&Sides::of(handoff)))
         .into()
 }

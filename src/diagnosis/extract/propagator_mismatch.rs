@@ -103,7 +103,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found.quote(quote::sighting(message, sighting));
     }
     found = found.quote(quote::span(orphan.span()));
-    let (producer, worker) = (known.producer_setting(handoff), Setting::of(&orphan.span().span.process));
+    let (producer, worker) = (Setting::of_producer(handoff), Setting::of(&orphan.span().span.process));
     if let Some(distribution) = orphan.span().span.process.distribution.as_deref() {
         found = found
             .unless(
@@ -131,7 +131,7 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &Orphan<'_>) ->
         .needs(known.to_see_the_message())
         .mend(propagators::same_on_both_sides(
             &BTreeSet::new(),
-            &known.producer_setting(handoff),
+            &Setting::of_producer(handoff),
             &Setting::of(&consumer.span.process),
         ))
         .into()

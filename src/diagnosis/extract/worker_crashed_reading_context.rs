@@ -35,7 +35,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
         return Verdict::Clean;
     };
@@ -64,11 +64,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .variant("headers-none")
             .says("the task failed on self.request.headers, which is None where no custom header was sent")
             .quote(handoff.message().map(quote::no_context))
-            .mend(extraction::headers_may_be_none(&known.sides(handoff)))
+            .mend(extraction::headers_may_be_none(&Sides::of(handoff)))
             .into();
     }
     let carried = handoff.message().and_then(|message| message.contexts.iter().find_map(Keyed::of));
-    let fixes = extraction::write_what_is_parsed(carried, &known.sides(handoff));
+    let fixes = extraction::write_what_is_parsed(carried, &Sides::of(handoff));
     found.variant("unreadable").mend(fixes).into()
 }
 

@@ -50,7 +50,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let shape = came_in.map_or(Shape::Flat, Shape::of);
     Occurrence::certain()
         .about(handoff)
-        .mend(injection::on_retry(&shape, &known.worker_setting(handoff)))
+        .mend(injection::on_retry(&shape, &Setting::of_worker(handoff)))
         .quote(came_in.map(|found| quote::sighting(&first.message, found)))
         .quote(quote::fact(
             format!("{}.headers", quote::place(message)),

@@ -66,7 +66,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .quote(quote::fact(format!("{}.{}", quote::place(message), empty.at), &*empty.text))
         .mend([injection::while_a_span_is_current(
             &Shape::of_empty(empty),
-            &known.producer_setting(handoff),
+            &Setting::of_producer(handoff),
             message.hand_made,
         )])
         .into()

@@ -62,7 +62,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = message_without_context(handoff) else {
         if let Some(unseen) = Unseen::of(handoff, known) {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
-            let others = known.worker_setting(handoff);
+            let others = Setting::of_worker(handoff);
             let (seen, setting) = publisher(Some(unseen.origin), &known.producer_side(), known);
             let fixes = instrumentation::publisher(seen, &setting, &others);
             return unseen.finding(handoff, known, says).mend(fixes).into();
@@ -95,7 +95,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         found = found.variant("hand-made").says(
             "the message carries no trace context: it was not published by Celery's own code, which instrumentors hook into",
         );
-        return found.mend(injection::in_own_message(&known.producer_setting(handoff))).into();
+        return found.mend(injection::in_own_message(&Setting::of_producer(handoff))).into();
     }
     for service in &producers {
         found = found.service(*service);
@@ -124,5 +124,5 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let (seen, setting) = publisher(message.origin.as_deref(), &producers, known);
     let setting = setting.or_of(message);
-    found.mend(instrumentation::publisher(seen, &setting, &known.worker_setting(handoff))).into()
+    found.mend(instrumentation::publisher(seen, &setting, &Setting::of_worker(handoff))).into()
 }

@@ -30,7 +30,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let (Some(message), Some(producer)) = (message_without_context(handoff), handoff.instrumented_producer())
     else {
         return Verdict::Clean;
@@ -39,6 +39,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::no_context(message))
-        .mend(propagators::write_the_trace(&known.producer_setting(handoff)))
+        .mend(propagators::write_the_trace(&Setting::of_producer(handoff)))
         .into()
 }

@@ -54,9 +54,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             && known.before_any_worker(handoff).is_empty()
             && !handoff.message().is_some_and(|message| sends_spans(message, known))
     };
-    let mending = || {
-        instrumentation::sdk_of_publisher(&known.producer_setting(handoff), &known.worker_setting(handoff))
-    };
+    let mending =
+        || instrumentation::sdk_of_publisher(&Setting::of_producer(handoff), &Setting::of_worker(handoff));
     let Some(message) = message_without_context(handoff) else {
         let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());
         return unseen.map_or(Verdict::Clean, |unseen| {
@@ -79,7 +78,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             ))
             .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS=baggage leaves the same header")
             .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
-            .mend(propagators::write_the_trace(&known.producer_setting(handoff)))
+            .mend(propagators::write_the_trace(&Setting::of_producer(handoff)))
             .into();
     }
     // What no code of Celery published has a reason of its own.

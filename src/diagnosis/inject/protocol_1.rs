@@ -35,7 +35,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let fixed = |found: Occurrence| {
-        Verdict::from(found.about(handoff).mend(celery::protocol_2(&known.producer_setting(handoff))))
+        Verdict::from(found.about(handoff).mend(celery::protocol_2(&Setting::of_producer(handoff))))
     };
     if let Some(message) = handoff.message() {
         return of_message(message, handoff).map_or(Verdict::Clean, fixed);

@@ -33,6 +33,17 @@ impl Sides {
     pub fn of_celery() -> Self {
         Self { is_celery: true, ..Self::default() }
     }
+
+    /// A hand-made root that may be the run stands for it.
+    pub fn of(handoff: &Handoff<'_>) -> Self {
+        let run = handoff.consumer().or_else(|| handoff.lookalikes.first().copied());
+        Self {
+            producer: Setting::of_producer(handoff),
+            worker: run.map(|run| Setting::of(&run.span.process)).unwrap_or_default(),
+            reader: Reader::of(run),
+            is_celery: handoff.message().is_none_or(|message| !message.hand_made),
+        }
+    }
 }
 
 /// Who takes the context up in the worker, as far as a span of it shows.
@@ -69,6 +80,21 @@ pub enum Spoken {
 }
 
 impl Setting {
+    /// How the side that publishes is set up: by its span, and by what its message
+    /// says of the language.
+    pub fn of_producer(handoff: &Handoff<'_>) -> Self {
+        let setting = handoff.producer.map(|found| Self::of(&found.span.process)).unwrap_or_default();
+        match handoff.message() {
+            Some(message) => setting.or_of(message),
+            None => setting,
+        }
+    }
+
+    /// How the side that runs the task is set up, by the span of its run.
+    pub fn of_worker(handoff: &Handoff<'_>) -> Self {
+        handoff.consumer().map(|found| Self::of(&found.span.process)).unwrap_or_default()
+    }
+
     pub fn of(process: &Process) -> Self {
         Self {
             is_zero_code: Some(process.is_zero_code),
@@ -153,24 +179,9 @@ impl Spoken {
 }
 
 impl Known<'_> {
-    /// How the side that publishes is set up: by its span, and by what its message
-    /// says of the language.
-    pub fn producer_setting(&self, handoff: &Handoff<'_>) -> Setting {
-        let setting = handoff.producer.map(|found| Setting::of(&found.span.process)).unwrap_or_default();
-        match handoff.message() {
-            Some(message) => setting.or_of(message),
-            None => setting,
-        }
-    }
-
     /// How a service is set up.
     pub fn setting_of(&self, service: Option<&str>) -> Setting {
         service.and_then(|service| self.services.get(service)).map(Setting::of_service).unwrap_or_default()
-    }
-
-    /// How the side that runs the task is set up, by the span of its run.
-    pub fn worker_setting(&self, handoff: &Handoff<'_>) -> Setting {
-        handoff.consumer().map(|found| Setting::of(&found.span.process)).unwrap_or_default()
     }
 
     /// On which side a service stands: one that does both stands where it publishes.
@@ -200,16 +211,5 @@ impl Known<'_> {
             _ => &[Side::Producer, Side::Worker],
         };
         sides.iter().map(|side| (*side, Setting::default())).collect()
-    }
-
-    /// Both sides. A hand-made root that may be the run stands for it.
-    pub fn sides(&self, handoff: &Handoff<'_>) -> Sides {
-        let run = handoff.consumer().or_else(|| handoff.lookalikes.first().copied());
-        Sides {
-            producer: self.producer_setting(handoff),
-            worker: run.map(|run| Setting::of(&run.span.process)).unwrap_or_default(),
-            reader: Reader::of(run),
-            is_celery: handoff.message().is_none_or(|message| !message.hand_made),
-        }
     }
 }

@@ -32,12 +32,12 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let Some(message) = handoff.message().filter(|message| !message.baggage.is_empty()) else {
         return Verdict::Clean;
     };
     let formats = message.contexts.iter().filter(|found| found.is_flat_header()).map(|found| found.format);
-    let setting = known.producer_setting(handoff);
+    let setting = Setting::of_producer(handoff);
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(

@@ -70,7 +70,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .mend(sampling::keep_every_trace(&known.producer_setting(handoff)));
+        .mend(sampling::keep_every_trace(&Setting::of_producer(handoff)));
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: Confidence::Certain, ..found }
             .severity(Severity::Note)

@@ -60,7 +60,7 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
         let label = if number == 0 { "fix" } else { "" };
         writeln!(out, "  {label:<width$}{}", Safe(&line).code(), width = LABEL)?;
     }
-    for fix in finding.fixes.iter().skip(1).filter(|fix| !fix.title.is_empty()) {
+    for fix in finding.fixes.iter().skip(1) {
         labelled("or", &fix.title, view, out)?;
         if view.verbosity == Verbosity::Verbose {
             for line in fix.lines().iter().flat_map(|line| to_paste(line, room)) {
