@@ -193,6 +193,14 @@ fn inspect(
     }
     let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
     let complete = survey.complete && !is_part;
+    if let Some(path) = args.save.as_deref().filter(|_| !output.quiet) {
+        let what = if args.show_args {
+            "messages whole, which may be private"
+        } else {
+            "what diagnoses read, redacted: no arguments, results or messages of exceptions (--show-args keeps messages whole)"
+        };
+        say(&format!("saving to {}: {what}", path.display()));
+    }
     let create = |path| create(path, url, now, complete, args.show_args);
     let mut saver = args.save.as_deref().map(create).transpose()?;
     progress.begin(plan.entries());

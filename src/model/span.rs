@@ -234,7 +234,7 @@ pub struct Span<'a> {
     pub flaw: Option<Invalid>,
 }
 
-impl<'a> Span<'a> {
+impl Span<'_> {
     /// It without the application's words: its exceptions and its status as they
     /// are told. `None` where it has none.
     pub fn told(&self) -> Option<Self> {

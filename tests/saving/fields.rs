@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 /// A field of an input.
 pub struct Field {
@@ -202,7 +203,7 @@ pub fn table() -> String {
             Printed::InFinding => "in a finding",
             Printed::Yes => "yes",
         };
-        text.push_str(&format!("| {input} | {name} | {kept} | {saved} | {printed} | {note} |\n"));
+        let _ = writeln!(text, "| {input} | {name} | {kept} | {saved} | {printed} | {note} |");
     }
     text
 }
