@@ -156,9 +156,9 @@ pub fn close(session: &Session) -> Result<(), WriteError> {
     if let Some(saving) = session.saving() {
         let evidence = &session.watch().evidence;
         saving.receiver(&evidence.receiver, evidence.patience, &evidence.unsettled);
-        for lost in saving.close()? {
-            session.notice(&Notice::NotSaved(lost));
-        }
+        let (lost, ended) = saving.close();
+        lost.into_iter().for_each(|lost| session.notice(&Notice::NotSaved(lost)));
+        ended?;
     }
     Ok(())
 }

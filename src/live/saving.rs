@@ -226,24 +226,20 @@ impl Saving {
 
     /// Takes away what [`Saving::start`] made, where nothing was saved.
     pub fn discard(&self) {
-        let _ = self.close();
+        drop(self.close());
         BundleWriter::discard(&self.folder);
     }
 
-    /// Writes what waits, and gives a sentence on each kind of thing that could
-    /// not be saved.
-    ///
-    /// # Errors
-    ///
-    /// [`WriteError::Bundle`], where the disk did not take all of it.
-    pub fn close(&self) -> Result<Vec<String>, WriteError> {
+    /// Writes what waits. Gives a sentence on each kind of thing that could not be
+    /// saved, and [`WriteError::Bundle`] where the disk did not take all of it.
+    pub fn close(&self) -> (Vec<String>, Result<(), WriteError>) {
         let _ = self.jobs.send(Job::End);
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let written =
             writer.map(|writer| writer.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
         let failed = |source| WriteError::Bundle { folder: self.folder.clone(), source };
-        written.transpose().map_err(failed)?;
-        Ok(self.lost.told(self.scope.most))
+        let ended = written.transpose().map(drop).map_err(failed);
+        (self.lost.told(self.scope.most), ended)
     }
 }
 
@@ -358,7 +354,8 @@ mod tests {
         let scope = Scope { keep: Keep::WhatIsRead, most: 10_000 };
         let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
         (0..100).for_each(|_| saving.spans(spans()));
-        let told = saving.close().expect("the disk takes it");
+        let (told, ended) = saving.close();
+        ended.expect("the disk takes it");
         let size = |name: &str| dir.path().join(name).metadata().expect("it is there").len();
         let lines = std::fs::read_to_string(dir.path().join("spans.jsonl")).expect("it is there");
         let kept = lines.lines().count() as u64;
@@ -382,7 +379,9 @@ mod tests {
             thread::sleep(Duration::from_millis(1));
         }
         saving.spans(spans());
-        saving.close().expect_err("it did not take the look");
+        let (told, ended) = saving.close();
+        ended.expect_err("it did not take the look");
+        assert_eq!(told, ["1 requests or looks were not saved: the disk did not take them"]);
         let heard = heard.0.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(heard.len(), 1, "{heard:?}");
         let end = std::fs::read_to_string(dir.path().join("receiver.jsonl")).expect("it is there");
