@@ -120,7 +120,7 @@ pub static FIELDS: &[Field] = &[
     field(RESOURCE, "telemetry.auto.version", "---", "that it is there is kept"),
     field(RESOURCE, "name of another attribute", "---", ""),
     field(RESOURCE, "value of another attribute", "---", ""),
-    field(SPAN, "scope: name", "---", ""),
+    field(SPAN, "scope: name", "---", "that of an instrumentor of OpenTelemetry is kept, with its version"),
     field(SPAN, "scope: value of an attribute", "---", ""),
     field(SPAN, "name", "ksp", ""),
     field(SPAN, "name: user and password of a URL", "---", ""),

@@ -101,13 +101,25 @@ impl<S: BuildHasher> Sink for Redacted<'_, S> {
         });
     }
 
-    fn scope(&mut self, _: &Scope<'_>) {
+    fn scope(&mut self, scope: &Scope<'_>) {
         self.end_scope();
         let count = self.scopes.get_or_insert_default();
         let comma = if *count > 0 { "," } else { "" };
         *count += 1;
         self.spans = Some(0);
-        self.write(|out| write!(out, "{comma}{{\"spans\":["));
+        // Which instrumentors a process has is read of it; others are its own affair.
+        let is_read = scope.name.starts_with("opentelemetry.instrumentation.");
+        self.write(|out| {
+            write!(out, "{comma}{{")?;
+            if is_read {
+                out.write_all(b"\"scope\":{\"name\":")?;
+                serde_json::to_writer(&mut *out, &*scope.name)?;
+                out.write_all(b",\"version\":")?;
+                serde_json::to_writer(&mut *out, &*scope.version)?;
+                out.write_all(b"},")?;
+            }
+            out.write_all(b"\"spans\":[")
+        });
     }
 
     fn span(&mut self, span: &Span<'_>) {
