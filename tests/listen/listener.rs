@@ -109,6 +109,13 @@ impl Listener {
         }
     }
 
+    /// A figure of `/proc/PID/status` in bytes, such as `VmHWM`; `None` once it has ended.
+    pub fn memory(&self, figure: &str) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
+        Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+
     /// Sends it a signal, as a terminal or a supervisor does.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.process.id()).expect("a process id");

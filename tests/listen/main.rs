@@ -7,6 +7,7 @@ mod ending;
 mod forward;
 mod lines;
 mod listener;
+mod memory;
 mod outputs;
 mod real;
 mod replay;
