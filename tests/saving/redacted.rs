@@ -53,7 +53,7 @@ pub fn save(case: &Path, to: &Path, keep: Keep) -> bool {
                 let export = Export::Json(Bytes::copy_from_slice(line));
                 export.write(keep, &key, &mut out).expect("the disk takes it");
             }
-        } else if name.ends_with(".binpb") && !has_lines {
+        } else if file.extension().is_some_and(|extension| extension == "binpb") && !has_lines {
             has_spans = true;
             let export = Export::Protobuf(fs::read(&file).expect("readable").into());
             let mut out = create(&name.replace(".binpb", ".jsonl"));
