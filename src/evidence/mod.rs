@@ -46,7 +46,7 @@ pub use intake::{Desk, Intake};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
 pub use queue::{Census, Class};
-pub use receiver::{Endpoints, Outcome, ReceiverLog, Requests};
+pub use receiver::{Endpoints, Otlp, Outcome, ReceiverLog, Requests};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use task_names::TaskNames;
 pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};

@@ -90,6 +90,13 @@ impl Outcome {
     }
 }
 
+/// What an exporter speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Otlp {
+    Grpc,
+    Http,
+}
+
 /// Requests by how they ended.
 #[derive(Default, Debug)]
 pub struct ReceiverLog {
@@ -146,6 +153,16 @@ impl ReceiverLog {
 
     pub fn of(&self, outcome: Outcome) -> Option<&Requests> {
         self.outcomes.get(&outcome)
+    }
+
+    /// What the exporters that reach it speak: HTTP where nothing but that brought
+    /// traces, and otherwise gRPC, which is the default in Python.
+    pub fn spoken(&self) -> Otlp {
+        let Some(taken) = self.of(Outcome::Accepted) else { return Otlp::Grpc };
+        let is_grpc = taken.agents.iter().any(|agent| agent.to_ascii_lowercase().contains("grpc"))
+            || taken.targets.iter().any(|target| target.contains("TraceService"));
+        let is_http = taken.targets.iter().any(|target| target.ends_with("/v1/traces"));
+        if is_http && !is_grpc { Otlp::Http } else { Otlp::Grpc }
     }
 
     /// All requests, however they ended.

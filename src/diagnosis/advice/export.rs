@@ -2,12 +2,24 @@
 
 use super::{Ways, plain};
 use crate::diagnosis::known::Setting;
-use crate::evidence::Endpoints;
+use crate::evidence::{Endpoints, Otlp};
 use crate::model::{Fix, FixPlace, Side, Text};
 
-/// Where spans are to go, as far as the evidence says it.
+/// Where spans are to go, and what is spoken there, as far as the evidence says it.
 #[derive(Clone, Copy, Debug)]
-pub enum Receiver<'k> {
+pub struct Receiver<'k> {
+    pub place: Place<'k>,
+    /// What the exports that came speak.
+    pub spoken: Otlp,
+}
+
+impl Receiver<'_> {
+    pub const UNSEEN: Self = Self { place: Place::Unseen, spoken: Otlp::Grpc };
+}
+
+/// Where a receiver is.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'k> {
     At(&'k Endpoints),
     /// The environment that the programs were started with names it.
     Told,
@@ -15,42 +27,37 @@ pub enum Receiver<'k> {
     Unseen,
 }
 
-/// What an exporter speaks.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Protocol {
-    Grpc,
-    Http,
-}
-
 /// An exporter that is pointed at the receiver.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exporter<'k> {
     receiver: Receiver<'k>,
-    protocol: Protocol,
+    protocol: Otlp,
 }
 
 impl<'k> Exporter<'k> {
     pub(super) const fn grpc(receiver: Receiver<'k>) -> Self {
-        Self { receiver, protocol: Protocol::Grpc }
+        Self { receiver, protocol: Otlp::Grpc }
     }
 
     pub(super) const fn http(receiver: Receiver<'k>) -> Self {
-        Self { receiver, protocol: Protocol::Http }
+        Self { receiver, protocol: Otlp::Http }
+    }
+
+    /// One that speaks as those do which reach it.
+    pub(super) const fn as_others(receiver: Receiver<'k>) -> Self {
+        Self { receiver, protocol: receiver.spoken }
     }
 
     pub(super) const fn package(self) -> &'static str {
-        match self.protocol {
-            Protocol::Grpc => "opentelemetry-exporter-otlp-proto-grpc",
-            Protocol::Http => "opentelemetry-exporter-otlp-proto-http",
-        }
+        package(self.protocol)
     }
 
     /// The address, without a path; `None` where no door is known.
     fn address(self) -> Option<&'k str> {
-        let Receiver::At(endpoints) = self.receiver else { return None };
+        let Place::At(endpoints) = self.receiver.place else { return None };
         let address = match self.protocol {
-            Protocol::Grpc => &endpoints.grpc,
-            Protocol::Http => &endpoints.http,
+            Otlp::Grpc => &endpoints.grpc,
+            Otlp::Http => &endpoints.http,
         };
         Some(plain(address, b":/.-[]", "")).filter(|address| !address.is_empty())
     }
@@ -58,16 +65,13 @@ impl<'k> Exporter<'k> {
     /// The address as an exporter for traces takes it.
     fn url(self, address: &str) -> String {
         match self.protocol {
-            Protocol::Grpc => address.to_owned(),
-            Protocol::Http => format!("{address}/v1/traces"),
+            Otlp::Grpc => address.to_owned(),
+            Otlp::Http => format!("{address}/v1/traces"),
         }
     }
 
     pub(super) const fn import(self) -> &'static str {
-        match self.protocol {
-            Protocol::Grpc => "from opentelemetry.exporter.otlp.proto.grpc import trace_exporter",
-            Protocol::Http => "from opentelemetry.exporter.otlp.proto.http import trace_exporter",
-        }
+        import(self.protocol)
     }
 
     /// Lines that make it and name it `exporter`. Without an address it reads the
@@ -90,8 +94,8 @@ impl<'k> Exporter<'k> {
     /// The same by environment: the variables for traces, which win over the others.
     fn variables(self) -> Vec<Text> {
         let (port, protocol) = match self.protocol {
-            Protocol::Grpc => (4317, "grpc"),
-            Protocol::Http => (4318, "http/protobuf"),
+            Otlp::Grpc => (4317, "grpc"),
+            Otlp::Http => (4318, "http/protobuf"),
         };
         let address = self.address().map_or_else(|| format!("http://localhost:{port}"), str::to_owned);
         vec![
@@ -115,8 +119,8 @@ impl<'k> Exporter<'k> {
 
     /// Says what only the user can know of the address.
     pub(super) fn located(self, fix: Fix) -> Fix {
-        match (self.receiver, self.address()) {
-            (Receiver::Told, _) => {
+        match (self.receiver.place, self.address()) {
+            (Place::Told, _) => {
                 fix.needing("the environment arrives: tox, docker and sudo pass it on where they are told to")
             }
             (_, None) => fix.needing(
@@ -127,6 +131,22 @@ impl<'k> Exporter<'k> {
             }
             _ => fix,
         }
+    }
+}
+
+/// The package of Python's exporter.
+pub(super) const fn package(protocol: Otlp) -> &'static str {
+    match protocol {
+        Otlp::Grpc => "opentelemetry-exporter-otlp-proto-grpc",
+        Otlp::Http => "opentelemetry-exporter-otlp-proto-http",
+    }
+}
+
+/// The line that imports its module.
+pub(super) const fn import(protocol: Otlp) -> &'static str {
+    match protocol {
+        Otlp::Grpc => "from opentelemetry.exporter.otlp.proto.grpc import trace_exporter",
+        Otlp::Http => "from opentelemetry.exporter.otlp.proto.http import trace_exporter",
     }
 }
 
@@ -150,11 +170,11 @@ pub fn traces_path(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<F
 }
 
 /// Mends TL511: by each protocol that the client may have meant.
-pub fn without_tls(receiver: Receiver<'_>, protocols: &[Protocol], senders: &[(Side, Setting)]) -> Vec<Fix> {
-    let by = |protocol: &Protocol| {
+pub fn without_tls(receiver: Receiver<'_>, protocols: &[Otlp], senders: &[(Side, Setting)]) -> Vec<Fix> {
+    let by = |protocol: &Otlp| {
         let does = match protocol {
-            Protocol::Grpc => "send gRPC without TLS",
-            Protocol::Http => "send HTTP without TLS",
+            Otlp::Grpc => "send gRPC without TLS",
+            Otlp::Http => "send HTTP without TLS",
         };
         Exporter { receiver, protocol: *protocol }.by(does, senders)
     };
@@ -167,7 +187,7 @@ pub fn send_here(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix
     let exporter = Exporter::grpc(receiver);
     let switches =
         ["OTEL_TRACES_EXPORTER=otlp", "OTEL_SDK_DISABLED=false", "OTEL_TRACES_SAMPLER=parentbased_always_on"];
-    let address = if matches!(receiver, Receiver::Told) { Vec::new() } else { exporter.variables() };
+    let address = if matches!(receiver.place, Place::Told) { Vec::new() } else { exporter.variables() };
     let switched = Fix::new("switch the export on, by environment")
         .environment(Side::Both, address.into_iter().chain(switches.map(Text::from)))
         .needing("no code of the program sets any of these: code wins");
@@ -177,5 +197,5 @@ pub fn send_here(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix
 
 /// Mends TL501 and TL502 where an exporter sends elsewhere.
 pub fn to_the_receiver(receiver: Receiver<'_>, side: Side, setting: &Setting) -> Vec<Fix> {
-    Exporter::grpc(receiver).by("send to the receiver", &[(side, setting.clone())])
+    Exporter::as_others(receiver).by("send to the receiver", &[(side, setting.clone())])
 }

@@ -4,6 +4,7 @@ use super::injection::{Shape, by_signal};
 use super::instrumentation::newer;
 use super::setup;
 use crate::diagnosis::known::Setting;
+use crate::evidence::Otlp;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// What was seen of the run that published.
@@ -24,7 +25,13 @@ const KNOWS_NAMES: u32 = 39;
 
 /// Mends TL107: in the worker that publishes. `is_chain` says that Celery publishes
 /// the next task itself, when the run of this one is over.
-pub fn context_not_forwarded(run: Run, is_chain: bool, shape: &Shape, setting: &Setting) -> Vec<Fix> {
+pub fn context_not_forwarded(
+    run: Run,
+    is_chain: bool,
+    shape: &Shape,
+    setting: &Setting,
+    exports: Otlp,
+) -> Vec<Fix> {
     const WORDS: &str = "inject the context of the run into the headers of each task that it publishes, where its reader looks";
     let fix = Fix::new("put the context of the run into each message that its task publishes");
     let lines = if is_chain { after_the_run(shape) } else { Some(by_signal(shape)) };
@@ -44,7 +51,7 @@ pub fn context_not_forwarded(run: Run, is_chain: bool, shape: &Shape, setting: &
         }
         Run::Instrumented(_) | Run::ByHand => vec![by_hand],
         Run::Bare => vec![instrument(), by_hand],
-        Run::Unseen => setup::worker().into_iter().chain([by_hand]).collect(),
+        Run::Unseen => setup::worker(exports).into_iter().chain([by_hand]).collect(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Who makes spans, and who is to: instrumentors, and the SDK behind them.
 
-use super::injection;
 use super::setup::{self, Program};
+use super::{export, injection};
 use crate::diagnosis::known::Setting;
+use crate::evidence::Otlp;
 use crate::model::{Fix, FixPlace, Language, Side};
 
 /// What was seen of the process that publishes without a context.
@@ -32,12 +33,12 @@ const CAN_LAUNCH: (u32, u32) = (1, 31);
 
 /// Mends TL101 and TL108, and TL102 together with the SDK's switch: in the process
 /// that publishes. `others` are processes that were seen, of the same application.
-pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting) -> Vec<Fix> {
+pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting, exports: Otlp) -> Vec<Fix> {
     match (setting.language.code(), seen) {
         (Some(Language::Python), Publisher::SendsSpans) => vec![instrument(), injection::each_message()],
         (Some(Language::Python), Publisher::MaySendSpans) => {
             let unseen = "the process that the message's origin names has no SDK of its own";
-            vec![instrument(), whole_set_up().needing(unseen), injection::each_message()]
+            vec![instrument(), whole_set_up(exports).needing(unseen), injection::each_message()]
         }
         (Some(Language::Python), Publisher::Instrumented) => {
             vec![injection::each_message(), newer(Side::Producer)]
@@ -45,8 +46,8 @@ pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting) -> Vec<Fi
         (Some(Language::Python), Publisher::Unseen) => {
             let sdk = "that process has a tracer provider, and its spans go elsewhere";
             let launched = others.is_zero_code == Some(true);
-            let launched = launched.then(|| launch(others)).into_iter().flatten();
-            launched.chain([whole_set_up(), instrument().needing(sdk)]).collect()
+            let launched = launched.then(|| launch(others, exports)).into_iter().flatten();
+            launched.chain([whole_set_up(exports), instrument().needing(sdk)]).collect()
         }
         (_, Publisher::SendsSpans | Publisher::MaySendSpans | Publisher::Instrumented) => {
             injection::in_own_message(setting)
@@ -61,11 +62,11 @@ pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting) -> Vec<Fi
 }
 
 /// Mends TL102: in the process that publishes, and its environment.
-pub fn sdk_of_publisher(setting: &Setting, others: &Setting) -> Vec<Fix> {
-    let fixes = publisher(Publisher::Unseen, setting, others).into_iter();
+pub fn sdk_of_publisher(setting: &Setting, others: &Setting, exports: Otlp) -> Vec<Fix> {
+    let fixes = publisher(Publisher::Unseen, setting, others, exports).into_iter();
     let with_switch = |fix: Fix| {
         let is_code = fix.steps.iter().any(|step| step.place == FixPlace::BeforeApp);
-        if is_code { fix.environment(Side::Producer, ["OTEL_SDK_DISABLED=false"]) } else { fix }
+        if is_code { fix.environment(Side::Producer, setup::SWITCHED_ON) } else { fix }
     };
     fixes.map(with_switch).collect()
 }
@@ -84,14 +85,14 @@ pub fn newer(side: Side) -> Fix {
         .needing("the SDK and the other instrumentors are of the same release")
 }
 
-fn whole_set_up() -> Fix {
+fn whole_set_up(exports: Otlp) -> Fix {
     let fix = Fix::new("set up the SDK and Celery's instrumentor where the task is published");
-    setup::in_code(fix, Program::Publisher)
+    setup::in_code(fix, Program::Publisher, exports)
 }
 
 /// What reaches a process that `opentelemetry-instrument` did not: one that a
 /// server spawned, or that was started without it.
-fn launch(others: &Setting) -> Vec<Fix> {
+fn launch(others: &Setting, exports: Otlp) -> Vec<Fix> {
     let by_launcher = Fix::new("start every process under the launcher").by_hand(
         Side::Producer,
         "put opentelemetry-instrument before the command, with the OTEL_ variables of the other processes; a server that spawns its workers (uvicorn --workers) loses it on the way: let gunicorn fork them",
@@ -106,16 +107,16 @@ fn launch(others: &Setting) -> Vec<Fix> {
                 "auto_instrumentation.initialize()",
             ],
         )
-        .installing(["opentelemetry-distro", "opentelemetry-exporter-otlp-proto-grpc"])
+        .installing(["opentelemetry-distro", export::package(exports)])
         .installing(PACKAGE);
     if others.is_older_than(CAN_LAUNCH) { Vec::new() } else { vec![in_code, by_launcher] }
 }
 
 /// Shows the scheduler that TL000 and TL108 cannot tell from another publisher: its
 /// messages have a context then, of a trace that begins with them.
-pub fn scheduler() -> Fix {
+pub fn scheduler(exports: Otlp) -> Fix {
     let fix = Fix::new("set up the SDK and Celery's instrumentor in the scheduler, to see it too");
-    setup::in_code(fix, Program::Beat).needing("Celery's beat publishes the task")
+    setup::in_code(fix, Program::Beat, exports).needing("Celery's beat publishes the task")
 }
 
 /// Mends TL110: in the web application. Which framework it is, nothing shows.

@@ -17,7 +17,7 @@ pub fn one_exporter(receiver: Receiver<'_>, side: Side, service: &Setting) -> Ve
                 "no code of the program adds a span processor, and the variable names two exporters",
             ),
         ],
-        Some(Language::Python) => vec![anew("export once", Exporter::grpc(receiver), side, "BatchSpanProcessor", &[])],
+        Some(Language::Python) => vec![anew("export once", Exporter::as_others(receiver), side, "BatchSpanProcessor", &[])],
         _ => vec![Fix::new("export once").by_hand(
             side,
             "look for a second exporter or span processor, and for a launcher around a program that sets up the SDK itself: keep one of them",
@@ -65,7 +65,7 @@ pub fn larger_queue(receiver: Receiver<'_>, side: Side, service: &Setting) -> Ve
     let in_code = is_code(service).then(|| {
         anew(
             "let more spans wait to be sent, in code",
-            Exporter::grpc(receiver),
+            Exporter::as_others(receiver),
             side,
             "BatchSpanProcessor",
             &["max_queue_size=16384", "schedule_delay_millis=1000"],
@@ -146,7 +146,7 @@ pub fn at_once(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
 /// Mends TL502 where other spans of the same sender came.
 pub fn without_a_filter(receiver: Receiver<'_>, sender: &Setting) -> Vec<Fix> {
     let unfiltered = is_code(sender).then(|| {
-        let exporter = Exporter::grpc(receiver);
+        let exporter = Exporter::as_others(receiver);
         anew("export without a filter", exporter, Side::Producer, "BatchSpanProcessor", &[])
             .needing("a span processor or an exporter of the program drops spans: this one takes its place")
     });

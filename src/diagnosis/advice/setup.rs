@@ -1,6 +1,8 @@
 //! OpenTelemetry set up in code: a provider, an exporter and Celery's instrumentor,
 //! in a process that has none of them.
 
+use super::export;
+use crate::evidence::Otlp;
 use crate::model::{Fix, FixPlace, Side, Text};
 
 /// Which process is set up: that says when, and where the lines go.
@@ -16,38 +18,56 @@ pub enum Program {
 }
 
 /// What the lines need.
-const PACKAGES: [&str; 3] =
-    ["opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-grpc", "opentelemetry-instrumentation-celery"];
+const fn packages(exports: Otlp) -> [&'static str; 3] {
+    ["opentelemetry-sdk", export::package(exports), "opentelemetry-instrumentation-celery"]
+}
 
 /// Exporters of both protocols find the endpoint in the environment.
-const ENDPOINT: &str = "the endpoint takes gRPC (port 4317); for HTTP (port 4318) import trace_exporter from opentelemetry.exporter.otlp.proto.http";
+const fn endpoint(exports: Otlp) -> &'static str {
+    match exports {
+        Otlp::Grpc => {
+            "the endpoint takes gRPC (port 4317); for HTTP (port 4318) import trace_exporter from opentelemetry.exporter.otlp.proto.http"
+        }
+        Otlp::Http => {
+            "the endpoint takes HTTP (port 4318); for gRPC (port 4317) import trace_exporter from opentelemetry.exporter.otlp.proto.grpc"
+        }
+    }
+}
 
-const IMPORTS: [&str; 5] = [
-    "from opentelemetry import trace",
-    "from opentelemetry.exporter.otlp.proto.grpc import trace_exporter",
-    "from opentelemetry.instrumentation.celery import CeleryInstrumentor",
-    "from opentelemetry.sdk.trace import TracerProvider",
-    "from opentelemetry.sdk.trace.export import BatchSpanProcessor",
-];
+const fn imports(exports: Otlp) -> [&'static str; 5] {
+    [
+        "from opentelemetry import trace",
+        export::import(exports),
+        "from opentelemetry.instrumentation.celery import CeleryInstrumentor",
+        "from opentelemetry.sdk.trace import TracerProvider",
+        "from opentelemetry.sdk.trace.export import BatchSpanProcessor",
+    ]
+}
 
 /// Mends TL101, TL102 and TL108 where nothing was seen of the process that
 /// publishes, and adds the whole set-up of a program to the fix of another rule. The
-/// environment may name the service and the endpoint.
-pub fn in_code(fix: Fix, program: Program) -> Fix {
+/// environment may name the service and the endpoint; `exports` is what the exports
+/// that came speak.
+pub fn in_code(fix: Fix, program: Program, exports: Otlp) -> Fix {
     let (side, place) = match program {
         Program::Publisher => (Side::Producer, FixPlace::BeforeApp),
         Program::Worker => (Side::Worker, FixPlace::WorkerModule),
         Program::Beat => (Side::Producer, FixPlace::WorkerModule),
     };
-    fix.python(side, place, lines(program)).installing(PACKAGES).needing(ENDPOINT)
+    fix.python(side, place, lines(program, exports)).installing(packages(exports)).needing(endpoint(exports))
 }
 
 /// Mends TL107 where nothing was seen of the worker, and TL501 where no run ever
 /// was: also where the worker's own set-up is not called in its pool, or it ends
 /// without sending what it holds.
-pub fn worker() -> [Fix; 1] {
-    [in_code(Fix::new("set up the SDK and Celery's instrumentor in the worker"), Program::Worker)]
+pub fn worker(exports: Otlp) -> [Fix; 1] {
+    let fix =
+        in_code(Fix::new("set up the SDK and Celery's instrumentor in the worker"), Program::Worker, exports);
+    [fix.environment(Side::Worker, SWITCHED_ON)]
 }
+
+/// What is set up in code is nothing where the environment disables the SDK.
+pub const SWITCHED_ON: [&str; 1] = ["OTEL_SDK_DISABLED=false"];
 
 /// A child of the pool does not end as Python does, so that it is told to send
 /// what it holds.
@@ -57,27 +77,36 @@ pub const STOP: [&str; 3] = [
     "    trace.get_tracer_provider().shutdown()",
 ];
 
-fn lines(program: Program) -> Vec<Text> {
-    let set_up = set_up(program.service());
+fn lines(program: Program, exports: Otlp) -> Vec<Text> {
+    let imports = imports(exports);
+    let made = provider(program.service());
     let starting = |signal: &str| {
         let head = [format!("@{signal}.connect(weak=False)"), "def start_tracing(**_):".to_owned()];
         head.map(Text::from)
     };
-    let body = set_up.iter().map(|line| Text::from(format!("    {line}")));
+    let indented = |by: &str, lines: &[Text]| -> Vec<Text> {
+        lines.iter().map(|line| format!("{by}{line}").into()).collect()
+    };
+    let instrumented: [Text; 1] = [INSTRUMENT.into()];
     let apart = || ["", ""].into_iter().map(Text::from);
     let head = ["import os", ""].into_iter();
     match program {
         Program::Publisher => {
-            head.chain(IMPORTS).chain([""]).map(Text::from).chain(set_up.iter().cloned()).collect()
+            head.chain(imports).chain([""]).map(Text::from).chain(made).chain(instrumented).collect()
         }
         Program::Beat => {
-            let head = head.chain(["from celery.signals import beat_init"]).chain(IMPORTS).map(Text::from);
-            head.chain(apart()).chain(starting("beat_init")).chain(body).collect()
+            let head = head.chain(["from celery.signals import beat_init"]).chain(imports).map(Text::from);
+            head.chain(apart())
+                .chain(starting("beat_init"))
+                .chain(indented("    ", &made))
+                .chain(indented("    ", &instrumented))
+                .collect()
         }
         Program::Worker => {
-            let head = head.chain(WORKERS_SIGNALS).chain(IMPORTS).map(Text::from);
-            let started = STARTED_BEFORE.map(Text::from);
-            let start = head.chain(apart()).chain(starting("worker_process_init")).chain(started).chain(body);
+            let head = head.chain(WORKERS_SIGNALS).chain(imports).map(Text::from);
+            let body = UNLESS_STARTED.map(Text::from).into_iter().chain(indented("        ", &made));
+            let body = body.chain(indented("    ", &instrumented));
+            let start = head.chain(apart()).chain(starting("worker_process_init")).chain(body);
             let rest =
                 OF_ONE_PROCESS.iter().copied().map(Text::from).chain(apart()).chain(STOP.map(Text::from));
             start.chain(apart()).chain(rest).collect()
@@ -93,9 +122,11 @@ const WORKERS_SIGNALS: [&str; 5] = [
     ")",
 ];
 
-/// A provider that the process has already stays.
-const STARTED_BEFORE: [&str; 2] =
-    ["    if isinstance(trace.get_tracer_provider(), TracerProvider):", "        return"];
+/// A provider that the process has already stays. It may still lack the instrumentor.
+const UNLESS_STARTED: [&str; 2] =
+    ["    current = trace.get_tracer_provider()", "    if not isinstance(current, TracerProvider):"];
+
+const INSTRUMENT: &str = "CeleryInstrumentor().instrument()";
 
 /// Of threads and greenlets Celery sends no `worker_process_init`; and a parent
 /// that forks is not to have what its children make for themselves.
@@ -106,15 +137,14 @@ const OF_ONE_PROCESS: [&str; 4] = [
     "        start_tracing()",
 ];
 
-/// What makes the set-up. The provider is there before anything is instrumented.
-fn set_up(service: &str) -> Vec<Text> {
+/// The provider, which is there before anything is instrumented.
+fn provider(service: &str) -> Vec<Text> {
     let named = format!("os.environ.setdefault(\"OTEL_SERVICE_NAME\", \"{service}\")");
     let rest = [
         "provider = TracerProvider()",
         "exporter = trace_exporter.OTLPSpanExporter()",
         "provider.add_span_processor(BatchSpanProcessor(exporter))",
         "trace.set_tracer_provider(provider)",
-        "CeleryInstrumentor().instrument()",
     ];
     std::iter::once(named.into()).chain(rest.map(Text::from)).collect()
 }

@@ -19,7 +19,7 @@ pub fn no_worker_sends(receiver: Receiver<'_>, worker: &Setting, api: &Setting) 
             "put `opentelemetry-instrument` before `celery` in the command that starts it, as it is before that of the API",
         )
     });
-    setup::worker().into_iter().chain(launched).chain(elsewhere).chain(unsampled).collect()
+    setup::worker(receiver.spoken).into_iter().chain(launched).chain(elsewhere).chain(unsampled).collect()
 }
 
 /// Mends TL501 where one worker is silent and another is not, or nothing says which
@@ -28,5 +28,5 @@ pub fn one_worker_is_silent(receiver: Receiver<'_>, worker: &Setting) -> Vec<Fix
     let elsewhere = export::to_the_receiver(receiver, Side::Worker, worker);
     let elsewhere =
         elsewhere.into_iter().map(|fix| fix.needing("the silent worker's exporter sends elsewhere"));
-    setup::worker().into_iter().chain(elsewhere).collect()
+    setup::worker(receiver.spoken).into_iter().chain(elsewhere).collect()
 }

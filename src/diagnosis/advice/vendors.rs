@@ -5,6 +5,7 @@ use super::carrier;
 use super::propagators::{read_vendor, same_on_both_sides};
 use super::setup::{self, Program};
 use crate::diagnosis::known::{Setting, Sides};
+use crate::evidence::Otlp;
 use crate::model::{Fix, FixPlace, Format, Language, Side, Text};
 
 /// What OpenTelemetry was seen to do on the side that publishes.
@@ -19,7 +20,7 @@ pub enum Publisher {
 
 /// Mends TL206. Two instrumentors that speak two formats stay as they are, and get the
 /// same propagators. Where the vendor is alone, its own switch comes first.
-pub fn beside(format: Format, publisher: Publisher, sides: &Sides) -> Vec<Fix> {
+pub fn beside(format: Format, publisher: Publisher, sides: &Sides, exports: Otlp) -> Vec<Fix> {
     let reads = format.propagator().map(|_| read_vendor(format, &sides.worker)).unwrap_or_default();
     match publisher {
         Publisher::Instrumented => {
@@ -29,7 +30,7 @@ pub fn beside(format: Format, publisher: Publisher, sides: &Sides) -> Vec<Fix> {
         Publisher::Traced => reads.into_iter().chain(carrier::flat(sides)).collect(),
         Publisher::Unseen => {
             let own = own_switch(format, sides).map(|fix| fix.needing(ELSEWHERE));
-            reads.into_iter().chain(own).chain([set_up(&sides.producer)]).collect()
+            reads.into_iter().chain(own).chain([set_up(&sides.producer, exports)]).collect()
         }
     }
 }
@@ -100,10 +101,10 @@ const ELASTIC: [&str; 5] = [
 ];
 
 /// OpenTelemetry beside the vendor's agent, where the task is published.
-fn set_up(producer: &Setting) -> Fix {
+fn set_up(producer: &Setting, exports: Otlp) -> Fix {
     let fix = Fix::new("set up OpenTelemetry beside it, where the task is published");
     match producer.language.code() {
-        Some(Language::Python) => setup::in_code(fix, Program::Publisher),
+        Some(Language::Python) => setup::in_code(fix, Program::Publisher, exports),
         _ => fix.by_hand(
             Side::Producer,
             Text::from(

@@ -2,7 +2,7 @@ use super::reading::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::vendors::{self, Publisher};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
-use crate::evidence::Handoff;
+use crate::evidence::{Handoff, Otlp};
 use crate::model::{Format, Place, Severity, Sighting, Station, key};
 
 diagnosis! {
@@ -30,7 +30,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message carries one vendor's context only, which a worker with OpenTelemetry does not read",
-        fixes: || vendors::beside(Format::Datadog, Publisher::Unseen, &Sides::of_celery()),
+        fixes: || vendors::beside(Format::Datadog, Publisher::Unseen, &Sides::of_celery(), Otlp::Grpc),
         check: Handoff(check),
     }
 }
@@ -54,7 +54,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             [(key::VENDOR, vendor)],
         ),
     };
-    found = found.mend(vendors::beside(first.format, publisher(handoff, known), &Sides::of(handoff)));
+    let exports = known.evidence.receiver.spoken();
+    found =
+        found.mend(vendors::beside(first.format, publisher(handoff, known), &Sides::of(handoff), exports));
     if let Some(confidence) = began_anew(handoff) {
         return Occurrence { confidence, ..found }
             .variant(vendor)

@@ -1,6 +1,6 @@
 //! Where exporters should send to, for a fix, and who they are.
 
-use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::export::{Place, Receiver};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::Known;
 use crate::evidence::Requests;
@@ -9,11 +9,13 @@ use crate::model::Side;
 /// The receiver's own doors, where one listens at ports that stay: a command that
 /// runs under it is told a port of this one time.
 pub fn receiver<'k>(known: &'k Known<'_>) -> Receiver<'k> {
-    match &known.evidence.receiver.endpoints {
-        Some(endpoints) if endpoints.are_told => Receiver::Told,
-        Some(endpoints) => Receiver::At(endpoints),
-        None => Receiver::Unseen,
-    }
+    let log = &known.evidence.receiver;
+    let place = match &log.endpoints {
+        Some(endpoints) if endpoints.are_told => Place::Told,
+        Some(endpoints) => Place::At(endpoints),
+        None => Place::Unseen,
+    };
+    Receiver { place, spoken: log.spoken() }
 }
 
 /// Who may have sent these requests: the sides of which nothing else came, in the

@@ -34,7 +34,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the service sends its spans twice: two exporters or two span processors",
-        fixes: || processor::one_exporter(Receiver::Unseen, Side::Producer, &Setting::default()),
+        fixes: || processor::one_exporter(Receiver::UNSEEN, Side::Producer, &Setting::default()),
         check: Population(check),
     }
 }

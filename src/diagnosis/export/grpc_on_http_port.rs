@@ -24,7 +24,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "a gRPC exporter is pointed at the OTLP/HTTP port: none of its spans arrive",
-        fixes: || export::grpc_port(Receiver::Unseen, &[(Side::Both, Setting::default())]),
+        fixes: || export::grpc_port(Receiver::UNSEEN, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }

@@ -24,7 +24,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "an HTTP exporter posts to `/` instead of `/v1/traces`: none of its spans arrive",
-        fixes: || export::traces_path(Receiver::Unseen, &[(Side::Both, Setting::default())]),
+        fixes: || export::traces_path(Receiver::UNSEEN, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }

@@ -24,7 +24,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "an HTTP exporter is pointed at the OTLP/gRPC port: none of its spans arrive",
-        fixes: || export::http_port(Receiver::Unseen, &[(Side::Both, Setting::default())]),
+        fixes: || export::http_port(Receiver::UNSEEN, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }

@@ -28,7 +28,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "no telemetry arrived at all in the time given",
-        fixes: || export::send_here(Receiver::Unseen, &[(Side::Both, Setting::default())]),
+        fixes: || export::send_here(Receiver::UNSEEN, &[(Side::Both, Setting::default())]),
         check: Population(check),
     }
 }

@@ -46,7 +46,7 @@ diagnosis! {
         severity: Error,
         summary: "the context arrived, and the span that it names was never exported: the producer's spans are missing",
         fixes: || {
-            let (receiver, by_code) = (Receiver::Unseen, Setting::default());
+            let (receiver, by_code) = (Receiver::UNSEEN, Setting::default());
             let silent = processor::publisher_sends(receiver, &by_code);
             let filtered = processor::without_a_filter(receiver, &by_code);
             silent.into_iter().chain(filtered).chain(processor::one_tracer()).collect()

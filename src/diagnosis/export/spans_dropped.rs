@@ -32,7 +32,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the exporter's queue overflowed: many spans miss a parent of their own process",
-        fixes: || processor::larger_queue(Receiver::Unseen, Side::Worker, &Setting::default()),
+        fixes: || processor::larger_queue(Receiver::UNSEEN, Side::Worker, &Setting::default()),
         check: Trace(check),
     }
 }

@@ -1,8 +1,8 @@
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Protocol, Receiver};
+use crate::diagnosis::advice::export::{self, Receiver};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::Outcome;
+use crate::evidence::{Otlp, Outcome};
 use crate::model::{Side, Station};
 
 diagnosis! {
@@ -29,7 +29,7 @@ diagnosis! {
         summary: "an exporter wants TLS from a port that speaks none: none of its spans arrive",
         fixes: || {
             let both = [(Side::Both, Setting::default())];
-            export::without_tls(Receiver::Unseen, &[Protocol::Grpc, Protocol::Http], &both)
+            export::without_tls(Receiver::UNSEEN, &[Otlp::Grpc, Otlp::Http], &both)
         },
         check: Population(check),
     }
@@ -39,10 +39,10 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::TlsOnPlainPort) else { return };
     // Where the port does not say what its clients speak, gRPC is what most do.
     let asked = |port: &str| requests.targets.iter().any(|target| target.contains(port));
-    let protocols: &[Protocol] = match (asked("gRPC"), asked("HTTP")) {
-        (true, false) => &[Protocol::Grpc],
-        (false, true) => &[Protocol::Http],
-        _ => &[Protocol::Grpc, Protocol::Http],
+    let protocols: &[Otlp] = match (asked("gRPC"), asked("HTTP")) {
+        (true, false) => &[Otlp::Grpc],
+        (false, true) => &[Otlp::Http],
+        _ => &[Otlp::Grpc, Otlp::Http],
     };
     let fixes =
         export::without_tls(endpoint::receiver(known), protocols, &endpoint::senders(known, requests));

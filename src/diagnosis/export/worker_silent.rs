@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Protocol, Receiver};
+use crate::diagnosis::advice::export::{self, Receiver};
 use crate::diagnosis::advice::{processor, silence};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::parts;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Activity, Fate, Handoff, Outcome, Process, Service};
+use crate::evidence::{Activity, Fate, Handoff, Otlp, Outcome, Process, Service};
 use crate::model::{Confidence, Fix, Severity, Side, Station, TaskStatus};
 
 diagnosis! {
@@ -53,7 +53,7 @@ diagnosis! {
         severity: Error,
         summary: "a worker took the message and sent no span of it",
         fixes: || {
-            let (receiver, by_code) = (Receiver::Unseen, Setting::default());
+            let (receiver, by_code) = (Receiver::UNSEEN, Setting::default());
             let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
             let silent = silence::no_worker_sends(receiver, &by_code, &launched);
             silent.into_iter().chain([processor::flush_at_exit()]).collect()
@@ -169,7 +169,7 @@ fn misdirected(known: &Known<'_>) -> (Option<Outcome>, Vec<Fix>) {
         Outcome::GrpcOnHttpPort => export::grpc_port(receiver, &worker),
         Outcome::HttpOnGrpcPort => export::http_port(receiver, &worker),
         Outcome::WithoutPath => export::traces_path(receiver, &worker),
-        _ => export::without_tls(receiver, &[Protocol::Grpc, Protocol::Http], &worker),
+        _ => export::without_tls(receiver, &[Otlp::Grpc, Otlp::Http], &worker),
     };
     (Some(outcome), fixes)
 }

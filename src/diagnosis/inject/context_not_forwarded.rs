@@ -5,7 +5,7 @@ use crate::diagnosis::advice::injection::Shape;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Handoff, Library, SpanRef};
+use crate::evidence::{Handoff, Library, Otlp, SpanRef};
 use crate::model::{Encoding, Fix, Message, Place, Protocol, Sighting, Station};
 
 diagnosis! {
@@ -37,7 +37,7 @@ diagnosis! {
         fixes: || {
             let every = [Run::ByHand, Run::Instrumented(None), Run::Bare, Run::Unseen].into_iter();
             let unseen = Setting::default();
-            distinct(every.flat_map(|run| context_not_forwarded(run, false, &Shape::Flat, &unseen)))
+            distinct(every.flat_map(|run| context_not_forwarded(run, false, &Shape::Flat, &unseen, Otlp::Grpc)))
         },
         check: Handoff(check),
     }
@@ -82,7 +82,13 @@ fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
     let is_chain = is_chain.into_iter().any(|next| *next.task == *message.task);
     let attempts = task.map(|task| task.handoffs(known.evidence)).unwrap_or_default();
     let (run, setting) = run_of(attempts.iter().find_map(Handoff::consumer), known);
-    context_not_forwarded(run, is_chain, &came_in.map_or(Shape::Flat, Shape::of), &setting)
+    context_not_forwarded(
+        run,
+        is_chain,
+        &came_in.map_or(Shape::Flat, Shape::of),
+        &setting,
+        known.evidence.receiver.spoken(),
+    )
 }
 
 /// What was seen of a run, and of its process; where its span tells no task, of any
@@ -136,6 +142,12 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             slug::CARRIER_SHAPE_MISMATCH,
             "a worker with the instrumentor would inject for the next task, and not read this carrier",
         )
-        .mend(context_not_forwarded(run, true, &Shape::of(carrier), &setting))
+        .mend(context_not_forwarded(
+            run,
+            true,
+            &Shape::of(carrier),
+            &setting,
+            known.evidence.receiver.spoken(),
+        ))
         .into()
 }

@@ -5,7 +5,7 @@ use crate::diagnosis::advice::{distinct, injection};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::Handoff;
+use crate::evidence::{Handoff, Otlp};
 use crate::model::Station;
 
 diagnosis! {
@@ -48,7 +48,7 @@ diagnosis! {
         fixes: || {
             let unseen = Setting::default();
             let every = [Publisher::MaySendSpans, Publisher::Instrumented, Publisher::Unseen];
-            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen));
+            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen, Otlp::Grpc));
             distinct(every.chain(injection::in_own_message(&unseen)))
         },
         check: Handoff(check),
@@ -56,6 +56,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+    let exports = known.evidence.receiver.spoken();
     if is_scheduled(handoff, known) {
         return Verdict::Clean;
     }
@@ -64,12 +65,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
             let others = Setting::of_worker(handoff);
             let (seen, setting) = publisher(Some(unseen.origin), &known.producer_side(), known);
-            let fixes = instrumentation::publisher(seen, &setting, &others);
+            let fixes = instrumentation::publisher(seen, &setting, &others, exports);
             return unseen.finding(handoff, known, says).mend(fixes).into();
         }
         let Some(found) = without_instrumentor(handoff, known) else { return Verdict::Clean };
         let setting = known.setting_of(found.services.first().map(String::as_str));
-        return found.mend(instrumentation::publisher(Publisher::SendsSpans, &setting, &setting)).into();
+        return found
+            .mend(instrumentation::publisher(Publisher::SendsSpans, &setting, &setting, exports))
+            .into();
     };
     let mut producers = known.producer_side();
     if producers.is_empty() {
@@ -124,5 +127,5 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let (seen, setting) = publisher(message.origin.as_deref(), &producers, known);
     let setting = setting.or_of(message);
-    found.mend(instrumentation::publisher(seen, &setting, &Setting::of_worker(handoff))).into()
+    found.mend(instrumentation::publisher(seen, &setting, &Setting::of_worker(handoff), exports)).into()
 }

@@ -4,7 +4,7 @@ use crate::diagnosis::advice::{distinct, instrumentation, propagators};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::Handoff;
+use crate::evidence::{Handoff, Otlp};
 use crate::model::Station;
 
 diagnosis! {
@@ -37,7 +37,7 @@ diagnosis! {
             let unseen = Setting::default();
             let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
             let fixes = [unseen.clone(), launched].into_iter();
-            let fixes = fixes.flat_map(|others| instrumentation::sdk_of_publisher(&unseen, &others));
+            let fixes = fixes.flat_map(|others| instrumentation::sdk_of_publisher(&unseen, &others, Otlp::Grpc));
             distinct(fixes.chain(propagators::write_the_trace(&unseen)))
         },
         check: Handoff(check),
@@ -54,8 +54,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             && known.before_any_worker(handoff).is_empty()
             && !handoff.message().is_some_and(|message| sends_spans(message, known))
     };
-    let mending =
-        || instrumentation::sdk_of_publisher(&Setting::of_producer(handoff), &Setting::of_worker(handoff));
+    let mending = || {
+        let (producer, worker) = (Setting::of_producer(handoff), Setting::of_worker(handoff));
+        instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver.spoken())
+    };
     let Some(message) = message_without_context(handoff) else {
         let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());
         return unseen.map_or(Verdict::Clean, |unseen| {

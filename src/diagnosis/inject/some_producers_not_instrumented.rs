@@ -5,7 +5,7 @@ use crate::diagnosis::advice::instrumentation::{self, Publisher};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::Handoff;
+use crate::evidence::{Handoff, Otlp};
 use crate::model::{Confidence, Quote, Severity, Station};
 
 diagnosis! {
@@ -38,8 +38,8 @@ diagnosis! {
             let unseen = Setting::default();
             let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
             let every = [Publisher::Unseen, Publisher::MaySendSpans, Publisher::Instrumented];
-            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched));
-            distinct(every.chain([instrumentation::scheduler()]))
+            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched, Otlp::Grpc));
+            distinct(every.chain([instrumentation::scheduler(Otlp::Grpc)]))
         },
         check: Handoff(check),
     }
@@ -106,11 +106,16 @@ fn finish(
             .quote(by_schedule.map(|key| quote::fact(key, "names the task")))
             .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
             .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
-            .mend([instrumentation::scheduler()]);
+            .mend([instrumentation::scheduler(known.evidence.receiver.spoken())]);
     }
     let (seen, setting) = publisher(Some(origin), &known.producer_side(), known);
     let others = known.services.values().find(|service| service.produces()).map(Setting::of_service);
-    let fixes = instrumentation::publisher(seen, &setting, &others.unwrap_or_default());
+    let fixes = instrumentation::publisher(
+        seen,
+        &setting,
+        &others.unwrap_or_default(),
+        known.evidence.receiver.spoken(),
+    );
     // A task that nobody else publishes may be a scheduler's, which has no request
     // to hand over; before Celery 5.7 beat's messages do not say so.
     let is_shared = known.origins().is_sent_with_context(broker, origin, handoff.task);

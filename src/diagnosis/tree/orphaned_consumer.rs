@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::{instrumentation, tracelink};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Continuity, Handoff, SpanRef};
+use crate::evidence::{Continuity, Handoff, Otlp, SpanRef};
 use crate::model::{Severity, Station};
 
 diagnosis! {
@@ -33,7 +33,7 @@ diagnosis! {
             vec![
                 tracelink::watch_the_broker(),
                 tracelink::hear_every_message(),
-                instrumentation::scheduler(),
+                instrumentation::scheduler(Otlp::Grpc),
             ]
         },
         check: Handoff(check),
@@ -56,13 +56,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     }
     if known.is_scheduled(handoff) {
-        return scheduled(orphan).about(handoff).into();
+        return scheduled(orphan, known).about(handoff).into();
     }
     of_span(orphan, known).about(handoff).into()
 }
 
 /// What is said of a task whose every run is a root, at even intervals.
-fn scheduled(orphan: SpanRef<'_>) -> Occurrence {
+fn scheduled(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     Occurrence::possible()
         .variant("scheduled")
         .severity(Severity::Note)
@@ -70,7 +70,7 @@ fn scheduled(orphan: SpanRef<'_>) -> Occurrence {
         .quote(quote::span(orphan))
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
         .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
-        .mend([instrumentation::scheduler()])
+        .mend([instrumentation::scheduler(known.evidence.receiver.spoken())])
 }
 
 /// What is said of a consumer root of which nothing else is known.
