@@ -140,12 +140,18 @@ class Run:
             "UVICORN_LOG_LEVEL": "warning",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+        # Where a fix takes the collector to be.
+        collector = {
+            "http://localhost:4317": env["OTEL_EXPORTER_OTLP_ENDPOINT"],
+            "http://localhost:4318": env["TRACELINK_DEMO_OTLP_HTTP"],
+        }
         known = {f"{{{name}}}": f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
         known["{otlp_http}"] = env["TRACELINK_DEMO_OTLP_HTTP"]
         known["{bin}"] = str(Path(sys.executable).parent)
         chosen = {**self.entry.get("env", {}), **process.get("env", {})}
         env.update({name: replace_all(value, known) for name, value in chosen.items()})
-        env.update(self.more["environment"].get(name, {}))
+        mended = self.more["environment"].get(name, {})
+        env.update({name: replace_all(value, collector) for name, value in mended.items()})
         arguments = [*process["args"], *self.more["arguments"].get(name, [])]
         arguments = [replace_all(argument, known) for argument in arguments]
         log = open(self.folder / f"{name}.log", "ab")

@@ -54,7 +54,8 @@ impl Ways<'_> {
     /// The fix that goes where each side makes the setting. A launcher reads the
     /// environment, and a program that sets OpenTelemetry up in code may override
     /// it. Of other languages than Python the environment is all that is known.
-    /// Where a side was not seen, the environment is the second choice.
+    /// Where a side was not seen, the environment is the second choice; beside a side
+    /// that a launcher sets up it is the first.
     fn by(&self, sides: &[(Side, &Setting)]) -> Vec<Fix> {
         let seen: Vec<_> = sides.iter().map(|(side, setting)| Way::of(*side, setting)).collect();
         let mut fixes = vec![self.fix(&seen)];
@@ -64,6 +65,12 @@ impl Ways<'_> {
             let environment: Vec<_> =
                 seen.iter().map(|way| Way { is_in_environment: true, ..*way }).collect();
             fixes.push(self.fix(&environment).needing("no code of the program sets it: code wins"));
+        }
+        if sides.iter().any(|(_, setting)| setting.is_beside_zero_code)
+            && seen.iter().all(|way| way.is_python)
+        {
+            let in_code: Vec<_> = seen.iter().map(|way| Way { is_in_environment: false, ..*way }).collect();
+            fixes.push(self.fix(&in_code).needing("code of the program sets it: no launcher does"));
         }
         fixes
     }
@@ -102,7 +109,8 @@ struct Way {
 impl Way {
     fn of(side: Side, setting: &Setting) -> Self {
         let is_python = setting.language.code() == Some(Language::Python);
-        Self { side, is_in_environment: setting.is_zero_code == Some(true) || !is_python, is_python }
+        let is_launched = setting.is_zero_code == Some(true) || setting.is_beside_zero_code;
+        Self { side, is_in_environment: is_launched || !is_python, is_python }
     }
 }
 

@@ -122,10 +122,14 @@ pub fn flush_at_exit() -> Fix {
     )
 }
 
-/// Mends TL502 where nothing came of the process that publishes.
-pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
+/// Mends TL502 where nothing came of the process that publishes. `is_short` says that
+/// it looks like a script, which most likely ended with what it held.
+pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting, is_short: bool) -> Vec<Fix> {
     let elsewhere = export::to_the_receiver(receiver, Side::Producer, publisher);
-    elsewhere.into_iter().chain(at_once(receiver, publisher)).collect()
+    let mut fixes = at_once(receiver, publisher);
+    let place = usize::from(is_short && is_code(publisher));
+    fixes.splice(place..place, elsewhere);
+    fixes
 }
 
 /// Mends TL502 where its exporter works: it ended, or was forked, with spans that

@@ -33,6 +33,13 @@ pub fn in_the_worker(formats: &BTreeSet<Format>, worker: &Setting) -> Vec<Fix> {
     all_of("set OpenTelemetry's propagators in the worker", formats).by(&[(Side::Worker, worker)])
 }
 
+/// Mends TL304 where the worker's propagators lack the format of the message.
+pub fn read_what_is_written(format: Format, worker: &Setting) -> Vec<Fix> {
+    let ways = all_of("read what is written in the worker", &BTreeSet::from([format]));
+    let lacking = |fix: Fix| fix.needing("the worker's propagators lack the format of the message");
+    ways.by(&[(Side::Worker, worker)]).into_iter().map(lacking).collect()
+}
+
 /// W3C, its baggage and these formats besides.
 fn all_of<'w>(does: &'w str, formats: &BTreeSet<Format>) -> Ways<'w> {
     let others = || formats.iter().copied().filter(|format| *format != Format::W3c);

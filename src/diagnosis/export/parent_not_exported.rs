@@ -28,7 +28,8 @@ diagnosis! {
     ///
     /// - nothing of it came: its exporter sends elsewhere; or it was killed, or
     ///   forked without the thread that exports, and then each span is sent when it
-    ///   ends
+    ///   ends. That comes first where all its messages are of one trace, as those of
+    ///   a script are, which ends right after it published
     /// - it sent other spans, none of this trace: it ended before its batch left
     /// - other spans of it in this trace came: a filter drops those that publish, or
     ///   the queue of its exporter was full
@@ -47,7 +48,7 @@ diagnosis! {
         summary: "the context arrived, and the span that it names was never exported: the producer's spans are missing",
         fixes: || {
             let (receiver, by_code) = (Receiver::UNSEEN, Setting::default());
-            let silent = processor::publisher_sends(receiver, &by_code);
+            let silent = processor::publisher_sends(receiver, &by_code, false);
             let filtered = processor::without_a_filter(receiver, &by_code);
             silent.into_iter().chain(filtered).chain(processor::one_tracer()).collect()
         },

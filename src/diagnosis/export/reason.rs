@@ -18,8 +18,9 @@ pub enum Reason<'t> {
     Lost(Setting),
     /// They go to whoever made the agent that wrote the context in these formats.
     Vendors(BTreeSet<&'static str>),
-    /// None came.
-    Silent(Setting),
+    /// None came. `is_short` says that it looks like a script, which ends with what
+    /// its exporter still holds.
+    Silent { sender: Setting, is_short: bool },
 }
 
 impl<'t> Reason<'t> {
@@ -48,8 +49,13 @@ impl<'t> Reason<'t> {
         if !vendors.is_empty() {
             return Self::Vendors(vendors);
         }
-        let unseen = Setting::default();
-        Self::Silent(messages.first().map_or(unseen.clone(), |message| unseen.or_of(message)))
+        let is_short = origins().any(|origin| known.origins().publishes_in_one_go(origin));
+        let unseen = Setting::default().beside(&Setting::of(&run.process));
+        let sender = match messages.first() {
+            Some(message) => unseen.or_of(message),
+            None => unseen,
+        };
+        Self::Silent { sender, is_short }
     }
 
     pub fn says(&self, found: Occurrence) -> Occurrence {
@@ -64,7 +70,7 @@ impl<'t> Reason<'t> {
                 "the context arrived beside one in {formats} format, and the span that it names did not: the sender's spans go to a vendor, most likely",
                 [(key::FORMATS, formats.iter().copied().collect::<Vec<_>>())],
             ),
-            Self::Silent(_) => found,
+            Self::Silent { .. } => found,
         }
     }
 
@@ -84,7 +90,7 @@ impl<'t> Reason<'t> {
             }
             Self::Lost(setting) => processor::at_once(receiver, setting),
             Self::Vendors(_) => processor::one_tracer().into(),
-            Self::Silent(setting) => processor::publisher_sends(receiver, setting),
+            Self::Silent { sender, is_short } => processor::publisher_sends(receiver, sender, *is_short),
         }
     }
 }

@@ -142,7 +142,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         "the worker may have an SDK and neither an instrumentor nor spans of its own",
     );
     let receiver = endpoint::receiver(known);
-    let (outcome, misdirected) = misdirected(known);
+    let publisher = Setting::of_producer(handoff);
+    let (outcome, misdirected) = misdirected(known, &publisher);
     if let Some(outcome) = outcome {
         return Occurrence { confidence: Confidence::Likely, ..found }
             .variant("misdirected")
@@ -152,18 +153,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .into();
     }
     found
-        .mend(silence::no_worker_sends(receiver, &known.workers_setting(), &Setting::of_producer(handoff)))
+        .mend(silence::no_worker_sends(receiver, &known.workers_setting().beside(&publisher), &publisher))
         .into()
 }
 
 /// What was refused at the receiver's doors, and how to mend that in the worker.
-fn misdirected(known: &Known<'_>) -> (Option<Outcome>, Vec<Fix>) {
+fn misdirected(known: &Known<'_>, publisher: &Setting) -> (Option<Outcome>, Vec<Fix>) {
     let receiver = endpoint::receiver(known);
     let doors =
         [Outcome::GrpcOnHttpPort, Outcome::HttpOnGrpcPort, Outcome::WithoutPath, Outcome::TlsOnPlainPort];
     let refused = doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver.of(outcome)?)));
     let Some((outcome, requests)) = refused else { return (None, Vec::new()) };
-    let sender = Setting::of_client(requests.agents.iter().map(|agent| &**agent));
+    let sender = Setting::of_client(requests.agents.iter().map(|agent| &**agent)).beside(publisher);
     let worker = [(Side::Worker, sender)];
     let fixes = match outcome {
         Outcome::GrpcOnHttpPort => export::grpc_port(receiver, &worker),

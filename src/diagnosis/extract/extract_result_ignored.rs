@@ -1,5 +1,5 @@
 use super::orphan::{Orphan, orphan};
-use crate::diagnosis::advice::extraction;
+use crate::diagnosis::advice::{extraction, propagators};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -22,14 +22,20 @@ diagnosis! {
     /// ## How to fix it
     /// Read the headers of the message, and open the task's span in what was read:
     /// `context=ctx`. Before Celery 5.3 `headers` is `None`, and they lie in the
-    /// request itself.
+    /// request itself. Where no run of the service was seen to read this format, its
+    /// propagators may lack it instead.
     pub static EXTRACT_RESULT_IGNORED = {
         code: "TL304",
         slug: "extract-result-ignored",
         station: Some(Station::Extract),
         severity: Error,
         summary: "the message carries a standard context, and the worker's hand-made span does not continue it",
-        fixes: || extraction::use_what_was_read("process_order", &Setting::default()),
+        fixes: || {
+            let worker = Setting::default();
+            let mut fixes = extraction::use_what_was_read("process_order", &worker);
+            fixes.extend(propagators::read_what_is_written(Format::W3c, &worker));
+            fixes
+        },
         check: Handoff(check),
     }
 }
@@ -44,13 +50,21 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .iter()
         .find(|found| found.is_flat_header() && found.context().is_some() && is_read(found.format));
     let Some(sighting) = flat else { return Verdict::Clean };
-    Occurrence::likely()
-        .about(handoff)
-        .service(consumer.span.service())
+    let worker = Setting::of(&consumer.span.process);
+    let mut fixes = extraction::use_what_was_read(&consumer.span.name, &worker);
+    let mut found = Occurrence::likely().about(handoff).service(consumer.span.service());
+    if !known.reads(consumer.span.service(), sighting.format) {
+        found = found.unless(
+            slug::PROPAGATOR_MISMATCH,
+            "a propagator of the worker that lacks the format leaves the same: no run of its service was seen to read it",
+        );
+        fixes.extend(propagators::read_what_is_written(sighting.format, &worker));
+    }
+    found
         .quote(quote::sighting(message, sighting))
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
         .unless(slug::CARRIER_KEY_MISMATCH, "it may read a header of another name")
-        .mend(extraction::use_what_was_read(&consumer.span.name, &Setting::of(&consumer.span.process)))
+        .mend(fixes)
         .into()
 }

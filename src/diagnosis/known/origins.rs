@@ -1,7 +1,7 @@
 //! What each publishing process puts into its messages.
 
 use crate::evidence::Evidence;
-use crate::model::{Map, Message, Sampling, Set};
+use crate::model::{Map, Message, Sampling, Set, TraceId};
 
 /// What each publishing process puts into its messages.
 #[derive(Default, Debug)]
@@ -20,6 +20,9 @@ pub struct Origins<'e> {
     /// By origin: how many of its messages were not seen, and are known to have
     /// been sampled since the span that published them was exported.
     exported: Map<&'e str, u64>,
+    /// By origin: the trace of all its messages that count; `None` where they are
+    /// of several, or not all are known.
+    traces: Map<&'e str, Option<TraceId>>,
 }
 
 /// The messages of one origin. Retries, and messages that a task published, do
@@ -87,6 +90,10 @@ impl<'e> Origins<'e> {
             return;
         }
         self.tallies.entry((broker, origin)).or_default().add(message, times);
+        let trace = message.contexts.iter().find_map(|sighting| sighting.context());
+        let trace = trace.map(|context| context.trace_id).filter(|_| times == 1);
+        let common = self.traces.entry(origin).or_insert(trace);
+        *common = common.filter(|known| Some(*known) == trace);
         if !(message.contexts.is_empty() && message.empty_carriers.is_empty()) {
             self.with_context.insert((broker, *prefix, &message.task));
         }
@@ -105,6 +112,13 @@ impl<'e> Origins<'e> {
     /// exported PRODUCER spans to have been sampled.
     pub fn exported(&self, origin: &str) -> u64 {
         self.exported.get(origin).copied().unwrap_or_default()
+    }
+
+    /// Whether this origin published several messages, and all in one trace, as a
+    /// script does: each request of an API has a trace of its own.
+    pub fn publishes_in_one_go(&self, origin: &str) -> bool {
+        let is_one = self.traces.get(origin).is_some_and(Option::is_some);
+        is_one && self.of_origin(origin).is_some_and(|(_, tally)| tally.with_context > 1)
     }
 
     fn prefix(&self, broker: &str, origin: &str) -> &'e str {

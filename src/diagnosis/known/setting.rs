@@ -11,6 +11,9 @@ pub struct Setting {
     /// Whether a launcher set OpenTelemetry up by the environment, and no code of
     /// the program. `None` where no span of it was seen.
     pub is_zero_code: Option<bool>,
+    /// Whether no span of it was seen, and the other side of its application is
+    /// zero-code: then it most likely is too.
+    pub is_beside_zero_code: bool,
     pub language: Spoken,
     /// A distribution that owns the settings, by its name.
     pub distribution: Option<Box<str>>,
@@ -98,6 +101,7 @@ impl Setting {
     pub fn of(process: &Process) -> Self {
         Self {
             is_zero_code: Some(process.is_zero_code),
+            is_beside_zero_code: false,
             language: process.language.as_deref().map_or(Spoken::Unseen, Spoken::named),
             distribution: process.distribution.clone(),
             sdk_version: process.sdk_version.clone(),
@@ -107,6 +111,13 @@ impl Setting {
     /// How the processes of a service are set up, as far as they agree.
     pub fn of_service(service: &Service<'_>) -> Self {
         Self::of_all(service.processes.iter().map(|(process, _)| *process))
+    }
+
+    /// The same, with what the other side of the application lets one expect of it.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        let is_beside_zero_code = self.is_zero_code.is_none() && other.is_zero_code == Some(true);
+        Self { is_beside_zero_code, ..self }
     }
 
     /// The same, with the language that a message of it says, where no span does.
@@ -150,6 +161,7 @@ impl Setting {
     pub fn of_all<'p>(processes: impl Iterator<Item = &'p Process>) -> Self {
         let common = |one: Self, other: Self| Self {
             is_zero_code: one.is_zero_code.filter(|_| one.is_zero_code == other.is_zero_code),
+            is_beside_zero_code: false,
             language: if one.language == other.language { one.language } else { Spoken::Unseen },
             distribution: one.distribution.filter(|known| Some(known) == other.distribution.as_ref()),
             sdk_version: one.sdk_version.filter(|known| Some(known) == other.sdk_version.as_ref()),
@@ -210,6 +222,8 @@ impl Known<'_> {
             (false, true) => &[Side::Producer],
             _ => &[Side::Producer, Side::Worker],
         };
-        sides.iter().map(|side| (*side, Setting::default())).collect()
+        let processes = self.services.values().flat_map(|service| &service.processes);
+        let others = Setting::of_all(processes.map(|(process, _)| *process));
+        sides.iter().map(|side| (*side, Setting::default().beside(&others))).collect()
     }
 }

@@ -67,10 +67,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .origin
         .as_deref()
         .map_or_else(|| "messages without an origin".to_owned(), |origin| format!("origin {origin}"));
+    let worker = if runs_alone { Setting::of_worker(handoff) } else { known.workers_setting() };
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::sighting(message, sighting))
-        .mend(sampling::keep_every_trace(&Setting::of_producer(handoff)));
+        .mend(sampling::keep_every_trace(&Setting::of_producer(handoff).beside(&worker)));
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: Confidence::Certain, ..found }
             .severity(Severity::Note)
