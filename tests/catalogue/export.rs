@@ -110,6 +110,24 @@ fn tl502_parent_not_exported_by_what_its_sender_sent() {
 }
 
 #[test]
+fn tl502_parent_not_exported_of_a_script() {
+    let sent = |id: &str, trace: &str, span: u8| {
+        let context = format!("00-000000000000000000000000000000{trace}-00000000000000{span:02x}-01");
+        message(id).header("traceparent", context).header("origin", "gen41@web-1")
+    };
+    let published = |other: &str| {
+        let scene = Scene::default()
+            .look(1_000, |look| look.ready(sent("t1", "aa", 0xb1)).ready(sent("t2", other, 0xb3)));
+        scene.span(run(0xaa, 0xb2).under(0xb1).remote())
+    };
+    let first = |scene: Scene| fixes_of(scene, "parent-not-exported")[0].title.to_string();
+    // All in one trace, and nothing else: it ended, most likely.
+    assert_eq!(first(published("aa")), "send each span when it ends");
+    // Each request of an API has a trace of its own.
+    assert_eq!(first(published("cc")), "send to the receiver, in code");
+}
+
+#[test]
 fn tl502_parent_not_exported() {
     says(Scene::default().span(run(0xaa, 0xb2).under(0xb1).remote()), "parent-not-exported", Error);
     is_silent(Scene::default().span(server().under(0xf0).remote()), "parent-not-exported");
@@ -382,6 +400,49 @@ fn the_receivers_doors_are_told_to_whoever_missed_them() {
     assert_eq!(sides(healthy_without_run()), [Side::Worker]);
     assert_eq!(sides(Scene::default().span(run(0xaa, 0xb2).under(0xb1).remote())), [Side::Producer]);
     assert_eq!(sides(healthy()), [Side::Both]);
+}
+
+/// Of what was not seen the other side is the best sign.
+#[test]
+fn beside_a_launched_side_the_environment_comes_first() {
+    let first = |scene: Scene, slug: &str| {
+        let fixes = fixes_of(scene, slug);
+        fixes.iter().take(2).map(|fix| fix.title.to_string()).collect::<Vec<_>>()
+    };
+    let launched = || {
+        let scene = Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})));
+        scene.span(server().zero_code()).span(producer(0xaa, 0xb1).under(0xb0).zero_code())
+    };
+    let path = ["send to /v1/traces, by environment", "send to /v1/traces, in code"];
+    let missed = || launched().received("without-path").listening();
+    assert_eq!(first(missed(), "http-endpoint-without-path"), path);
+    assert_eq!(first(missed(), "worker-silent"), path);
+    let port = ["send gRPC to its port, by environment", "send gRPC to its port, in code"];
+    assert_eq!(first(launched().received("grpc-on-http-port"), "grpc-on-http-port"), port);
+    let orphan = Scene::default().span(run(0xaa, 0xb2).under(0xb1).remote().zero_code());
+    let receiver = ["send to the receiver, by environment", "send to the receiver, in code"];
+    assert_eq!(first(orphan, "parent-not-exported"), receiver);
+}
+
+#[test]
+fn what_the_exports_speak_is_what_a_set_up_speaks() {
+    let exporter =
+        |protocol: &str| format!("from opentelemetry.exporter.otlp.proto.{protocol} import trace_exporter");
+    let (http, grpc) =
+        ("POST /v1/traces", "POST /opentelemetry.proto.collector.trace.v1.TraceService/Export");
+    let by_http = || healthy_without_run().took("OTel-OTLP-Exporter-Python/1.45.2", http);
+    pastes(by_http(), "worker-silent", &exporter("http"));
+    pastes(by_http().took("grpc-python/1.76.0", grpc), "worker-silent", &exporter("grpc"));
+    pastes(healthy_without_run(), "worker-silent", &exporter("grpc"));
+    // Metrics go by another exporter.
+    let metrics = healthy_without_run().took("OTel-OTLP-Exporter-Python/1.45.2", "POST /v1/metrics");
+    pastes(metrics, "worker-silent", &exporter("grpc"));
+    // What the environment disables no code starts.
+    pastes(by_http(), "worker-silent", "OTEL_SDK_DISABLED=false");
+    let without = queued(message("t1")).span(run(0xaa, 0xb2)).took("", http);
+    pastes(without, "producer-sdk-disabled", &exporter("http"));
 }
 
 #[test]

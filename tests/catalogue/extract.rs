@@ -355,6 +355,23 @@ fn a_task_is_mended_at_its_own_span() {
     let flat = || message("t1").header("traceparent", TRACEPARENT);
     let line = "\"my work\", context=ctx, kind=Kind.CONSUMER";
     pastes(queued(flat()).span(server()).span(by_hand()), "extract-result-ignored", line);
+    // Nothing shows that the worker's propagators read W3C.
+    let unread = queued(flat()).span(server()).span(by_hand());
+    mends(
+        unread,
+        "extract-result-ignored",
+        &[
+            "read the headers of the message, and open the task's span in that",
+            "read the headers of the message",
+            "read what is written in the worker, in code",
+        ],
+    );
+    let read = message("t2").header("traceparent", "00-000000000000000000000000000000dd-00000000000000d1-01");
+    let reads = Scene::default()
+        .look(1_000, |look| look.ready(flat()).ready(read))
+        .span(by_hand())
+        .span(run(0xdd, 0xd2).under(0xd1).remote().text("messaging.message.id", "t2"));
+    assert_eq!(fixes_of(reads, "extract-result-ignored").len(), 2);
     let twin = span("worker", "work", "consumer", 0xaa, 0xb3).at(2_100, 2_900).under(0xb0).remote();
     let line = "with tracer.start_as_current_span(\"work\") as span:";
     pastes(healthy().span(twin), "duplicate-consumer-spans", line);

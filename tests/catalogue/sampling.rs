@@ -23,6 +23,9 @@ fn tl401_not_sampled() {
         "keep every trace, whatever its caller decided, by environment",
     ];
     mends(unsampled(3), "not-sampled", &ways);
+    // Beside a worker that a launcher sets up it is in the environment, most likely.
+    let launched = unsampled(3).span(run(0xcc, 0xb9).text("messaging.message.id", "t9").zero_code());
+    mends(launched, "not-sampled", &[ways[1], ways[0], ways[3], ways[2]]);
     // In another language it is known by environment alone.
     let js = Scene::default()
         .look(1_000, |look| look.ready(message("t1").header("traceparent", off).header("lang", "js")));

@@ -9,8 +9,9 @@ names. The verdict must then be `healthy`, and no task may fail that did not bef
 
 The controls: unmended, the fault is named; it is named too where every marked place
 is touched and nothing pasted; and another cause's fix for the same place does not
-mend. `mend.json` lists what no paste can mend, and which other fix does, each with
-its reason. `--write` keeps the result in `docs/tried-fixes.json`. `--dozen` proves the
+mend. `mend.json` lists what no paste can mend, what a later alternative mends, what a
+run is still said to be once it is mended, and which other fix mends, each with its
+reason. `--write` keeps the result in `docs/tried-fixes.json`. `--dozen` proves the
 first fix alone, of twelve faults, without the last two controls.
 """
 
@@ -83,18 +84,29 @@ class Trial:
                 failure = "a task fails that did not before"
         if failure is None:
             return {**tried, "result": "mended"}
-        if number > 0 and not needs:
+        if number > 0 and not needs and failure != self.short_of()[0]:
             self.wrong.append(f"its fix {number + 1}, {fix['title']}: {failure}")
         return {**tried, "result": "depends" if needs else "not mended", "said": failure, "needs": needs}
 
+    def short_of(self):
+        """What a run is still said to be once it is mended, and why."""
+        return LISTS["short of healthy"].get(self.slug, (None, None))
+
     def complain_of_first(self, tried):
-        listed = LISTS["by hand"].get(self.slug)
         first = tried[0] if tried else {"result": "not pasted", "said": "it has no fix"}
-        if first["result"] == "mended" and listed:
-            self.wrong.append("it is listed as what no paste can mend, and is mended")
-        elif first["result"] == "not pasted" and listed:
-            first["listed"] = listed
-        elif first["result"] != "mended":
+        by_hand, later = LISTS["by hand"].get(self.slug), LISTS["later"].get(self.slug)
+        still, why = self.short_of()
+        if first["result"] == "mended":
+            if by_hand or later or still:
+                self.wrong.append("it is listed as what its first fix does not mend, and is mended")
+            return
+        if first["result"] == "not pasted" and by_hand:
+            first["listed"] = by_hand
+        elif later and (self.chosen.dozen or any(fix["result"] == "mended" for fix in tried[1:])):
+            first["listed"] = later
+        elif still and first["said"] == still:
+            first["listed"] = why
+        else:
             self.wrong.append(f"its first fix is {first['result']}: {first['said']}")
 
     def is_named(self, report):

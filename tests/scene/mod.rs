@@ -113,6 +113,12 @@ impl Scene {
         self
     }
 
+    /// Exports that it took, of such a client at such an address.
+    pub fn took(mut self, agent: &str, target: &str) -> Self {
+        self.evidence.receiver.saw(Outcome::Accepted, agent, target);
+        self
+    }
+
     /// It listens at the usual ports of 10.0.0.5.
     pub fn listening(mut self) -> Self {
         let url = |port: u16| format!("http://10.0.0.5:{port}");
