@@ -291,7 +291,7 @@ fn the_senders_own_context_stays() {
     let b3 = "000000000000000000000000000000cc-00000000000000c1-1";
     let both = || message("t1").header("traceparent", TRACEPARENT).header("b3", b3);
     let sent = || queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
-    let title = "leave the headers to w3c: drop b3";
+    let title = "leave the headers to w3c";
     mends(sent().span(run(0xcc, 0xb2).under(0xc1).remote()), "conflicting-contexts", &[title]);
     let title = "drop b3, traceparent, tracestate, and write the context of the current span";
     mends(queued(both()), "conflicting-contexts", &[title]);
