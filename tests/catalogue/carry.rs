@@ -293,7 +293,7 @@ fn the_senders_own_context_stays() {
     let sent = || queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
     let title = "leave the headers to w3c";
     mends(sent().span(run(0xcc, 0xb2).under(0xc1).remote()), "conflicting-contexts", &[title]);
-    let title = "drop b3, traceparent, tracestate, and write the context of the current span";
+    let title = "drop the headers of other traces, and write the context of the current span";
     mends(queued(both()), "conflicting-contexts", &[title]);
 }
 

@@ -19,7 +19,7 @@ use tracelink::evidence::Evidence;
 use tracelink::model::Timestamp;
 
 use super::listener::Listener;
-use super::replay::{each_in_parallel, requests};
+use super::replay::{each_in_parallel, name_fixes, requests};
 use crate::support::redis::RedisServer;
 
 /// What happened to a capture's receiver and its broker.
@@ -169,9 +169,12 @@ fn said(report: &Value) -> Value {
         "queues",
         "origins",
         "handoffs",
-        "fix",
+        "fixes",
     ];
-    let findings = list("findings").map(|finding| parts.map(|part| finding[part].clone()).to_vec());
+    let findings = list("findings").cloned().map(|mut finding| {
+        name_fixes(&mut finding);
+        parts.map(|part| finding[part].clone()).to_vec()
+    });
     // Hand-offs stand in the order of their tasks' first sight.
     let handoffs: BTreeSet<_> =
         list("handoffs").filter(|handoff| is_heard_of(handoff)).map(Value::to_string).collect();

@@ -48,7 +48,7 @@ fn a_broken_run_ends_with_the_verdict_and_says_why() {
     let output = listen(&["--settle", "1s"], &["sh", "-c", &script]);
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{out}{}", text(&output.stderr));
-    assert!(out.contains("TL301") && out.contains("OTEL_PROPAGATORS="), "{out}");
+    assert!(out.contains("TL301") && out.contains("set_global_textmap("), "{out}");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_command_that_sends_nothing_is_no_evidence() {
     let output = listen(&["--settle", "500ms"], &["true"]);
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{out}");
-    for what in ["no endpoint in code", "passenv", "OTEL_SDK_DISABLED", "shutdown()"] {
+    for what in ["exporter = trace_exporter.OTLPSpanExporter()", "tox, docker and sudo", "by environment"] {
         assert!(out.contains(what), "{what} is to be checked: {out}");
     }
 }
@@ -93,7 +93,7 @@ fn the_environment_points_at_the_receiver_and_nowhere_else() {
 
 #[test]
 fn a_command_that_is_cut_off_is_no_success() {
-    for limit in [["--for", "1s"], ["--idle", "1s"]] {
+    for limit in [["--for", "3s"], ["--idle", "3s"]] {
         let script = format!("{}\nexec sleep 60", export("healthy_auto"));
         let output = listen(&limit, &["sh", "-c", &script]);
         assert_eq!(output.status.code(), Some(128 + 15), "{}", text(&output.stderr));

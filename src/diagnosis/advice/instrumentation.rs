@@ -157,7 +157,10 @@ pub fn worker(setting: &Setting) -> Vec<Fix> {
     let fix = Fix::new("instrument Celery in the worker");
     vec![match setting.language.code() {
         Some(Language::Python) if setting.is_zero_code == Some(true) => {
+            // The launcher takes what is installed, and leaves out what is named here.
             fix.install(Side::Worker, Language::Python, PACKAGE)
+                .environment(Side::Worker, ["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS="])
+                .needing("other names may stay in it; celery may not")
         }
         Some(Language::Python) => {
             fix.python(Side::Worker, FixPlace::WorkerModule, INSTRUMENT).installing(PACKAGE)
