@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use prost::Message;
 use tracelink::model::{Invalid, ParentOrigin, Resource, Scope, Span, SpanKind, SpanStatus};
 use tracelink::wire::otlp::{Sink, count_metrics_json, decode_json, decode_protobuf};
+use tracelink::wire::url::without_secrets;
 
 /// Writes down what it is told.
 #[derive(Default)]
@@ -112,7 +113,7 @@ fn ours(span: &ProtoSpan) -> Result<Span<'static>, Invalid> {
             _ => ParentOrigin::Unknown,
         },
         kind: SpanKind::from_otlp(span.kind),
-        name: span.name.clone().into(),
+        name: without_secrets(span.name.clone().into()),
         start: Timestamp::from_nanos(span.start_time_unix_nano),
         end: Timestamp::from_nanos(span.end_time_unix_nano),
         status: match span.status.as_ref().map_or(0, |status| status.code) {
