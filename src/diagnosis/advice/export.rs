@@ -43,6 +43,15 @@ impl<'k> Exporter<'k> {
         Self { receiver, protocol: Otlp::Http }
     }
 
+    /// One that needs no thread of its process, where a door for HTTP is known: at
+    /// another it waits for each span until it gives up.
+    pub(super) const fn without_threads(receiver: Receiver<'k>) -> Self {
+        match receiver.place {
+            Place::At(_) => Self::http(receiver),
+            Place::Told | Place::Unseen => Self::as_others(receiver),
+        }
+    }
+
     /// One that speaks as those do which reach it.
     pub(super) const fn as_others(receiver: Receiver<'k>) -> Self {
         Self { receiver, protocol: receiver.spoken }

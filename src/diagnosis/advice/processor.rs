@@ -133,10 +133,10 @@ pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting, is_short: bo
 }
 
 /// Mends TL502 where its exporter works: it ended, or was forked, with spans that
-/// waited to be sent. HTTP needs no thread of the process that was forked.
+/// waited to be sent.
 pub fn at_once(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
     let in_code = is_code(publisher).then(|| {
-        let exporter = Exporter::http(receiver);
+        let exporter = Exporter::without_threads(receiver);
         anew("send each span when it ends", exporter, Side::Producer, "SimpleSpanProcessor", &[])
             .needing("the process is short, is killed, or forks after it has made its provider")
     });
