@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::human::Paint;
 use super::tried;
 use crate::diagnosis::Diagnosis;
-use crate::model::{Fix, Language, Severity, Station};
+use crate::model::{Fix, FixPlace, Language, Severity, Station};
 
 /// Writes all diagnoses, by station.
 ///
@@ -131,6 +131,7 @@ pub fn page(all: &[&Diagnosis]) -> String {
             diagnosis.severity.label()
         );
     }
+    page.push_str(&places());
     for diagnosis in all {
         let _ = write!(
             page,
@@ -169,6 +170,20 @@ fn language(fix: &Fix) -> &'static str {
         Some(Language::JavaScript) => "javascript",
         None => "sh",
     }
+}
+
+/// Where the lines of a fix go, and which names of the program they may use there.
+fn places() -> String {
+    let mut table = String::from(
+        "\n## Where a fix goes\n\nAll steps of a fix are pasted together. A step says on which side and where its lines\n\
+         go; they import what they need, and use no other names of the program than these.\n\n\
+         | `place` | where | names that are bound there |\n|---|---|---|\n",
+    );
+    for place in FixPlace::ALL {
+        let names: Vec<_> = place.binds().iter().map(|name| format!("`{name}`")).collect();
+        let _ = writeln!(table, "| `{}` | {} | {} |", place.name(), place.is_where(), names.join(", "));
+    }
+    table
 }
 
 fn anchor(diagnosis: &Diagnosis) -> String {
