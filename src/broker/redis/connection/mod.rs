@@ -8,6 +8,7 @@
 mod command;
 mod dial;
 mod socket;
+mod steady;
 mod tap;
 mod timeout;
 mod tls;
@@ -21,6 +22,7 @@ use redis::Value;
 pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
 /// What an answer can be read as.
 pub(super) use redis::FromRedisValue as Answer;
+pub(super) use steady::SteadyClock;
 pub(super) use tap::{Line, Tap};
 use wire::Wire;
 
@@ -39,6 +41,7 @@ pub struct Connection {
     url: BrokerUrl,
     /// Commands that were said since it was asked.
     said: u64,
+    clock: SteadyClock,
 }
 
 impl Connection {
@@ -49,7 +52,13 @@ impl Connection {
     /// [`BrokerError`], which names the broker, what is wrong and the remedy.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let opened = dial::dial(url).and_then(|wire| {
-            let mut connection = Self { wire, shown: url.to_string(), url: url.clone(), said: 0 };
+            let mut connection = Self {
+                wire,
+                shown: url.to_string(),
+                url: url.clone(),
+                said: 0,
+                clock: SteadyClock::default(),
+            };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
             connection.wire.set_patience(timeout::ANSWER);
@@ -68,7 +77,7 @@ impl Connection {
     }
 
     /// Redis's own clock, or this machine's where the user may not ask for it:
-    /// `TIME` is in neither `@read` nor `@connection`.
+    /// `TIME` is in neither `@read` nor `@connection`. It never runs backwards.
     ///
     /// # Errors
     ///
@@ -84,7 +93,17 @@ impl Connection {
                 .map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)),
             Err(error) => return Err(error),
         };
-        Ok(Timestamp::from_nanos(nanos))
+        Ok(self.clock.read(Timestamp::from_nanos(nanos)))
+    }
+
+    /// The clock as it was read so far, for a connection that takes this one's place.
+    pub(super) const fn steady_clock(&self) -> SteadyClock {
+        self.clock
+    }
+
+    /// Goes on with the clock of a connection that was there before.
+    pub(super) const fn go_on_with(&mut self, clock: SteadyClock) {
+        self.clock = clock;
     }
 
     /// The broker's URL, its password masked.

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::broker::redis::connection::Connection;
+use crate::broker::redis::connection::{Connection, SteadyClock};
 use crate::broker::redis::error::BrokerError;
 use crate::broker::redis::url::BrokerUrl;
 
@@ -17,6 +17,7 @@ pub struct Link {
     url: BrokerUrl,
     shown: String,
     connection: Option<Connection>,
+    clock: SteadyClock,
     /// What went wrong, for as long as nothing has gone right since.
     failure: Option<Failure>,
 }
@@ -29,7 +30,13 @@ struct Failure {
 impl Link {
     /// To a server that was not spoken to yet.
     pub fn to(url: &BrokerUrl) -> Self {
-        Self { url: url.clone(), shown: url.to_string(), connection: None, failure: None }
+        Self {
+            url: url.clone(),
+            shown: url.to_string(),
+            connection: None,
+            clock: SteadyClock::default(),
+            failure: None,
+        }
     }
 
     pub fn made(url: &BrokerUrl, connection: Connection) -> Self {
@@ -53,7 +60,10 @@ impl Link {
                 return Ok(None);
             }
             match Connection::open(&self.url) {
-                Ok(connection) => self.connection = Some(connection),
+                Ok(mut connection) => {
+                    connection.go_on_with(self.clock);
+                    self.connection = Some(connection);
+                }
                 Err(error) => return self.lost(error).map_or(Ok(None), Err),
             }
         }
@@ -68,7 +78,9 @@ impl Link {
     /// Lets the connection go. Returns the error where it is the first since
     /// something went well.
     pub fn lost(&mut self, error: BrokerError) -> Option<BrokerError> {
-        self.connection = None;
+        if let Some(connection) = self.connection.take() {
+            self.clock = connection.steady_clock();
+        }
         let is_first = self.failure.is_none();
         let wait = self.failure.as_ref().map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
         self.failure = Some(Failure { wait, next_try: Instant::now() + wait });
