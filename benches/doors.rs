@@ -23,7 +23,6 @@ use tracelink::receiver::{
 };
 
 #[path = "spans/mod.rs"]
-#[allow(dead_code, reason = "other benches need more of it")]
 mod spans;
 
 #[global_allocator]

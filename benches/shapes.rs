@@ -16,7 +16,6 @@ use tracelink::evidence::Moment;
 use tracelink::live::Plan;
 use tracelink::wire::otlp::decode_protobuf;
 
-#[allow(dead_code, reason = "other benches use the rest")]
 mod spans;
 
 use spans::{BATCH, celery, encode, span, trace_id};

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use opentelemetry_proto::tonic::trace::v1::Span;
 
 mod listener;
-#[allow(dead_code, reason = "other benches need more of it")]
 mod spans;
 
 use listener::{Exporter, Listener};

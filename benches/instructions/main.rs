@@ -12,7 +12,6 @@ use std::process::{Command, ExitCode, Stdio};
 
 #[path = "../messages/mod.rs"]
 mod messages;
-#[allow(dead_code, reason = "other benches need more of it")]
 #[path = "../spans/mod.rs"]
 mod spans;
 
