@@ -159,6 +159,7 @@ pub fn without_a_filter(receiver: Receiver<'_>, sender: &Setting) -> Vec<Fix> {
         "where a collector stands between, look for its `filter` and its `tail_sampling` processor",
     );
     let queue = larger_queue(receiver, Side::Producer, sender).into_iter().take(1);
+    let queue = queue.map(|fix| fix.needing("no filter drops them: the queue was full, which the SDK logs"));
     unfiltered.into_iter().chain([collectors]).chain(queue).collect()
 }
 
