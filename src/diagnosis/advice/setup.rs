@@ -34,11 +34,12 @@ const fn endpoint(exports: Otlp) -> &'static str {
     }
 }
 
-const fn imports(exports: Otlp) -> [&'static str; 5] {
+const fn imports(exports: Otlp) -> [&'static str; 6] {
     [
         "from opentelemetry import trace",
         export::import(exports),
         "from opentelemetry.instrumentation.celery import CeleryInstrumentor",
+        "from opentelemetry.sdk.resources import Resource",
         "from opentelemetry.sdk.trace import TracerProvider",
         "from opentelemetry.sdk.trace.export import BatchSpanProcessor",
     ]
@@ -105,7 +106,8 @@ fn lines(program: Program, exports: Otlp) -> Vec<Text> {
         Program::Worker => {
             let head = head.chain(WORKERS_SIGNALS).chain(imports).map(Text::from);
             let body = UNLESS_STARTED.map(Text::from).into_iter().chain(indented("        ", &made));
-            let body = body.chain(indented("    ", &instrumented));
+            let body = body.chain(indented("        ", &instrumented));
+            let body = body.chain([BY_A_LAUNCHER.into()]).chain(indented("        ", &instrumented));
             let start = head.chain(apart()).chain(starting("worker_process_init")).chain(body);
             let rest =
                 OF_ONE_PROCESS.iter().copied().map(Text::from).chain(apart()).chain(STOP.map(Text::from));
@@ -122,9 +124,13 @@ const WORKERS_SIGNALS: [&str; 5] = [
     ")",
 ];
 
-/// A provider that the process has already stays. It may still lack the instrumentor.
+/// A provider that the process has already stays.
 const UNLESS_STARTED: [&str; 2] =
     ["    current = trace.get_tracer_provider()", "    if not isinstance(current, TracerProvider):"];
+
+/// Where a launcher made it, Celery's instrumentor may have been left out. A program
+/// that makes its own may make its consumer spans by hand too.
+const BY_A_LAUNCHER: &str = "    elif \"telemetry.auto.version\" in current.resource.attributes:";
 
 const INSTRUMENT: &str = "CeleryInstrumentor().instrument()";
 
@@ -141,7 +147,8 @@ const OF_ONE_PROCESS: [&str; 4] = [
 fn provider(service: &str) -> Vec<Text> {
     let named = format!("os.environ.setdefault(\"OTEL_SERVICE_NAME\", \"{service}\")");
     let rest = [
-        "provider = TracerProvider()",
+        // Old SDKs read the environment for the default resource when they are imported.
+        "provider = TracerProvider(resource=Resource.create())",
         "exporter = trace_exporter.OTLPSpanExporter()",
         "provider.add_span_processor(BatchSpanProcessor(exporter))",
         "trace.set_tracer_provider(provider)",
