@@ -7,12 +7,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::listening::Listening;
 use crate::server::{RedisServer, free_port};
 use redis::{Commands, cmd};
+use rustix::process::Signal;
 use tracelink::broker::redis::{BrokerError, BrokerUrl, Connection, Found, Plan, Survey, read, survey};
 
 fn open(url: &str) -> Result<Connection, BrokerError> {
@@ -460,29 +462,13 @@ fn a_second_ctrl_c_ends_what_waits_for_an_answer() {
 #[test]
 fn a_second_ctrl_c_ends_the_wait_for_the_last_look() {
     let server = RedisServer::start(&[]);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tracelink"))
-        .args(["listen", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--format", "json"])
-        .args(["--broker", &server.url(0)])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tracelink runs");
-    let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
-    let mut wait_for = |what: &str| {
-        let heard = said.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.contains(what));
-        assert!(heard.is_some(), "`{what}` is never said");
-    };
-    wait_for("listening");
+    let mut listening = Listening::start(&["--broker", &server.url(0)]);
     server.pause();
-    let pid = rustix::process::Pid::from_child(&child);
-    let interrupt = || rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
-    interrupt();
-    wait_for("Ctrl-C again ends now");
+    listening.signal(Signal::INT);
+    listening.wait_for("Ctrl-C again ends now");
     let began = Instant::now();
-    interrupt();
-    let report = child.wait_with_output().expect("it ends");
+    listening.signal(Signal::INT);
+    let report = listening.report();
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("a report");
     assert_eq!(report["verdict"]["status"], "no-evidence");
 }

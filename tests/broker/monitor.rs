@@ -2,14 +2,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "a test waits for a real server")]
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
+use rustix::process::Signal;
 use tracelink::broker::redis::{BrokerError, BrokerUrl, Monitor, Overheard};
 use tracelink::wire::snapshot::Content;
 
+use crate::listening::Listening;
 use crate::readonly::{SEPARATOR, dump, envelope, fill};
 use crate::server::RedisServer;
 
@@ -157,24 +157,11 @@ fn a_server_that_ends_is_told() {
 fn after_a_restart_every_message_is_seen_again() {
     let server = RedisServer::start(&[]);
     let (url, port) = (server.url(0), server.port);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tracelink"))
-        .args(["listen", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--format", "json"])
-        .args(["--broker", &url, "--broker-monitor"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tracelink runs");
-    let mut said = BufReader::new(child.stderr.take().expect("piped")).lines();
-    let mut wait_for = |what: &str| {
-        let heard = said.by_ref().map(|line| line.expect("UTF-8")).find(|line| line.contains(what));
-        assert!(heard.is_some(), "`{what}` is never said");
-    };
-    wait_for("listening");
+    let mut listening = Listening::start(&["--broker", &url, "--broker-monitor"]);
     drop(server);
-    wait_for("until then messages are seen only where they wait");
+    listening.wait_for("until then messages are seen only where they wait");
     let server = RedisServer::start_at(port, tempfile::tempdir().expect("a folder"), &[]);
-    wait_for("every message is seen again");
+    listening.wait_for("every message is seen again");
     // Pushed and taken in one transaction: no look can see it.
     let mut redis = server.connection();
     redis::pipe()
@@ -184,9 +171,7 @@ fn after_a_restart_every_message_is_seen_again() {
         .exec(&mut redis)
         .expect("it listens");
     std::thread::sleep(Duration::from_millis(500));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
-    let report = child.wait_with_output().expect("it ends");
-    let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("a report");
+    listening.signal(Signal::TERM);
+    let report = listening.report();
     assert_eq!(report["inputs"]["messages"], 1, "{}", report["inputs"]);
 }

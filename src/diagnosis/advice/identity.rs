@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use super::plain;
 use crate::diagnosis::known::Setting;
-use crate::model::{Fix, FixPlace, Language, Side};
+use crate::model::{Fix, FixPlace, Side};
 
 /// A side, how it is set up, and the name that it is to have.
 pub type Named = (Side, Setting, &'static str);
@@ -24,7 +24,7 @@ pub fn apart(name: &str, api: &Setting, worker: &Setting) -> [Fix; 1] {
         ("give the worker a name of its own", Side::Worker, worker, "worker")
     };
     let named = [(side, of(role))];
-    let fix = if is_code(setting) { in_code(does, &named) } else { by_environment(does, &named) };
+    let fix = if setting.may_be_python_code() { in_code(does, &named) } else { by_environment(does, &named) };
     [fix.needing(
         "a module that the API and the worker both import sets no provider: the first one in a process stays",
     )]
@@ -36,15 +36,11 @@ pub fn named(sides: &[Named], is_read: bool) -> Vec<Fix> {
     const DOES: &str = "give each program a name";
     let named: Vec<_> = sides.iter().map(|(side, _, name)| (*side, *name)).collect();
     let environment = by_environment(DOES, &named);
-    if !sides.iter().all(|(_, setting, _)| is_code(setting)) {
+    if !sides.iter().all(|(_, setting, _)| setting.may_be_python_code()) {
         return vec![environment];
     }
     let code = in_code(DOES, &named);
     if is_read { vec![environment, code] } else { vec![code] }
-}
-
-fn is_code(setting: &Setting) -> bool {
-    setting.is_zero_code != Some(true) && setting.language.code() == Some(Language::Python)
 }
 
 fn by_environment<N: Display>(does: &str, names: &[(Side, N)]) -> Fix {

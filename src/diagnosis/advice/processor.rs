@@ -62,7 +62,7 @@ fn anew(
 pub fn larger_queue(receiver: Receiver<'_>, side: Side, service: &Setting) -> Vec<Fix> {
     let environment = Fix::new("let more spans wait to be sent, by environment")
         .environment(side, ["OTEL_BSP_MAX_QUEUE_SIZE=16384", "OTEL_BSP_SCHEDULE_DELAY=1000"]);
-    let in_code = is_code(service).then(|| {
+    let in_code = service.may_be_python_code().then(|| {
         anew(
             "let more spans wait to be sent, in code",
             Exporter::as_others(receiver),
@@ -127,7 +127,7 @@ pub fn flush_at_exit() -> Fix {
 pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting, is_short: bool) -> Vec<Fix> {
     let elsewhere = export::to_the_receiver(receiver, Side::Producer, publisher);
     let mut fixes = at_once(receiver, publisher);
-    let place = usize::from(is_short && is_code(publisher));
+    let place = usize::from(is_short && publisher.may_be_python_code());
     fixes.splice(place..place, elsewhere);
     fixes
 }
@@ -135,7 +135,7 @@ pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting, is_short: bo
 /// Mends TL502 where its exporter works: it ended, or was forked, with spans that
 /// waited to be sent.
 pub fn at_once(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
-    let in_code = is_code(publisher).then(|| {
+    let in_code = publisher.may_be_python_code().then(|| {
         let exporter = Exporter::without_threads(receiver);
         anew("send each span when it ends", exporter, Side::Producer, "SimpleSpanProcessor", &[])
             .needing("the process is short, is killed, or forks after it has made its provider")
@@ -149,7 +149,7 @@ pub fn at_once(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
 
 /// Mends TL502 where other spans of the same sender came.
 pub fn without_a_filter(receiver: Receiver<'_>, sender: &Setting) -> Vec<Fix> {
-    let unfiltered = is_code(sender).then(|| {
+    let unfiltered = sender.may_be_python_code().then(|| {
         let exporter = Exporter::as_others(receiver);
         anew("export without a filter", exporter, Side::Producer, "BatchSpanProcessor", &[])
             .needing("a span processor or an exporter of the program drops spans: this one takes its place")
@@ -221,8 +221,4 @@ pub fn publish_in_its_own_context(publisher: &Setting, side: Side) -> [Fix; 1] {
         _ => fix
             .by_hand(side, "end the span of a publish that fails, and make the one before it current again"),
     }]
-}
-
-fn is_code(setting: &Setting) -> bool {
-    setting.is_zero_code != Some(true) && setting.language.code() == Some(Language::Python)
 }

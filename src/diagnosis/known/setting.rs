@@ -108,6 +108,11 @@ impl Setting {
         }
     }
 
+    /// Whether code of the program may set it up, in which lines of Python can go.
+    pub fn may_be_python_code(&self) -> bool {
+        self.is_zero_code != Some(true) && self.language.code() == Some(Language::Python)
+    }
+
     /// How the processes of a service are set up, as far as they agree.
     pub fn of_service(service: &Service<'_>) -> Self {
         Self::of_all(service.processes.iter().map(|(process, _)| *process))
