@@ -20,7 +20,7 @@ use super::setup::Setup;
 const END: Duration = Duration::from_secs(6);
 const GONE: Duration = Duration::from_secs(1);
 
-/// The hidden subcommand that a process of the demo is started by, as `cli.rs`
+/// The hidden subcommand that a process of the demo is started by, as `cli/mod.rs`
 /// has it.
 pub const SUBCOMMAND: &str = "demo-process";
 

@@ -221,7 +221,7 @@ fn what_only_looks_like_the_world_is_passed() {
     assert_eq!(meets("receiver/mod.rs", "fn f() { println!(\"a\") }"), 1);
     assert_eq!(meets("live/session.rs", "fn f() { eprintln!(\"a\") }"), 1);
     assert_eq!(meets("broker/read.rs", "use std::fs;"), 1);
-    assert_eq!(meets("cli.rs", "use std::env;"), 1);
+    assert_eq!(meets("cli/mod.rs", "use std::env;"), 1);
 }
 
 /// The files of each circle.

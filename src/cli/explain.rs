@@ -1,0 +1,19 @@
+//! `tracelink explain`.
+
+use clap::Args;
+
+/// What a diagnosis means, what shows it, how to fix it
+///
+/// Without a name, lists them all by station. `--format json` has the fixes as a
+/// report has them.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tracelink explain
+  tracelink explain TL301
+  tracelink explain worker-silent")]
+pub struct Explain {
+    /// A code or a slug
+    #[arg(value_name = "CODE|SLUG")]
+    pub name: Option<String>,
+}

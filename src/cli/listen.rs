@@ -1,0 +1,112 @@
+//! `tracelink listen`.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::broker::Naming;
+use super::output::Reports;
+use super::secret::Secret;
+use super::values::{address, duration, memory, path, size};
+
+/// Receive OTLP, rebuild span trees, flag orphaned roots, say why
+///
+/// Takes what any OpenTelemetry SDK sends, over gRPC and HTTP. A hand-off is
+/// judged when it is whole, or when nothing came for it for the time of
+/// --settle; the report comes at the end (Ctrl-C, --for, --idle, or the end of
+/// the command).
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  tracelink listen                                          gRPC on 4317, HTTP on 4318
+  tracelink listen --broker redis://127.0.0.1:6379/0        watch the queue too: read-only
+  tracelink listen --idle 10s --format json                 for a script: until 10 s of silence
+  tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
+  tracelink listen --forward http://collector:4318          stand in front of a collector
+  tracelink listen -- pytest -q                             run a command under a receiver of its own
+
+With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
+OTEL_EXPORTER_OTLP_INSECURE and OTEL_TRACES_EXPORTER for it. It ends by the verdict;
+where that is 0, by the command's own exit code. With a machine format on standard
+output the command's own goes to standard error.")]
+pub struct Listen {
+    /// Where to take OTLP over gRPC: a port, or an address with a port [default: 127.0.0.1:4317]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub grpc: Option<SocketAddr>,
+    /// Where to take OTLP over HTTP [default: 127.0.0.1:4318]
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub http: Option<SocketAddr>,
+    /// Watch this broker too, read-only: redis://, rediss://, redis+socket://, sentinel://
+    #[arg(long, env = "TRACELINK_BROKER", hide_env_values = true, value_name = "URL")]
+    pub broker: Option<Secret>,
+    /// See every message through Redis MONITOR; it can halve what the broker carries, so for development only
+    #[arg(long, requires = "broker")]
+    pub broker_monitor: bool,
+    /// The result backend, where it is not the broker; results are read by known task id only
+    #[arg(long, value_name = "URL", requires = "broker")]
+    pub result_backend: Option<Secret>,
+    /// `global_keyprefix` of the result backend, which has one of its own
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, requires = "broker")]
+    pub result_prefix: String,
+    /// The name of Sentinel's master
+    #[arg(long, value_name = "NAME", requires = "broker")]
+    pub sentinel_master: Option<String>,
+    #[command(flatten)]
+    pub naming: Naming,
+    /// End after this time, such as 30s or 5m
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// End when nothing came for so long
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle: Option<Duration>,
+    /// How long nothing may come for a hand-off before what it lacks is said to be absent
+    ///
+    /// Python's batch exporter holds spans for five seconds. A hand-off of which
+    /// nothing is missing does not wait. What has not settled at the end is not
+    /// judged; at a terminal the first Ctrl-C waits for it.
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "6s")]
+    pub settle: Duration,
+    /// Fail where fewer whole hand-offs than this were seen
+    ///
+    /// For tests: a run that publishes nothing any more does not pass because
+    /// nothing is wrong with nothing.
+    #[arg(long, value_name = "N")]
+    pub expect_handoffs: Option<u64>,
+    /// How much memory evidence and requests may take; what does not fit is let go, oldest first
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "256MiB")]
+    pub max_memory: usize,
+    /// Send everything on to this OTLP endpoint, unchanged: http://host:4318, or grpc://host:4317
+    #[arg(long, value_name = "URL")]
+    pub forward: Option<Secret>,
+    /// Headers for --forward: name=value,name=value
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_HEADERS",
+        hide_env_values = true,
+        value_name = "HEADERS",
+        value_delimiter = ','
+    )]
+    pub forward_headers: Vec<Secret>,
+    /// The certificates to know an https endpoint of --forward by, as PEM
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", hide_env_values = true, value_name = "FILE", value_parser = path())]
+    pub forward_certificate: Option<PathBuf>,
+    /// Keep the evidence in this folder, for `tracelink diagnose DIR`
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Save all attributes, events and messages of spans too, which may be private
+    ///
+    /// Without it a span is saved by what diagnoses read, which gives the same report.
+    #[arg(long, requires = "save")]
+    pub save_attributes: bool,
+    /// How much may be saved; what comes then is not, and the bundle says so
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB", requires = "save")]
+    pub save_limit: u64,
+    #[command(flatten)]
+    pub reports: Reports,
+    /// Run this command under the receiver, and end with it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}

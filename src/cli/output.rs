@@ -1,0 +1,133 @@
+//! How a report is written, and where to.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
+use clap::{Args, ColorChoice, ValueEnum};
+
+use crate::report::FormatName;
+
+/// How the report is written, for every command.
+#[derive(Args, Clone, Debug)]
+pub struct Output {
+    /// How to write the report to standard output; --format F is --output F=- [default: human]
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<FormatName>,
+    /// What [`Reports`] names, of a command that has them.
+    #[arg(skip)]
+    pub outputs: Vec<OutputTo>,
+    /// The least severity that makes the exit code 1
+    #[arg(long, global = true, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+    /// Say the verdict and the findings only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Show every message, and what was passed over and why
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
+    pub color: ColorChoice,
+}
+
+impl Output {
+    /// Where the report goes, and in which formats. Standard output is always
+    /// among them, and comes last.
+    pub fn destinations(&self) -> Vec<OutputTo> {
+        let is_file = |to: &&OutputTo| to.destination != Destination::Stdout;
+        let files = self.outputs.iter().filter(is_file).cloned();
+        files.chain([OutputTo { format: self.on_stdout(), destination: Destination::Stdout }]).collect()
+    }
+
+    fn on_stdout(&self) -> FormatName {
+        let given = self.outputs.iter().find(|to| to.destination == Destination::Stdout);
+        given.map(|to| to.format).or(self.format).unwrap_or(FormatName::Human)
+    }
+
+    /// What is wrong with the outputs together, if anything is.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let on_stdout = self.outputs.iter().filter(|to| to.destination == Destination::Stdout).count();
+        if on_stdout + usize::from(self.format.is_some()) > 1 {
+            return Some("standard output takes one format: give the others a file, FORMAT=PATH".to_owned());
+        }
+        let mut seen = HashSet::new();
+        self.outputs.iter().find_map(|to| match &to.destination {
+            Destination::File(path) if !seen.insert(path) => {
+                Some(format!("two outputs go to `{}`: give each a file of its own", path.display()))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Where reports go besides, for the commands that have one. It is no global
+/// option: of one that stands before the command and again after it, clap would
+/// pass over the first.
+#[derive(Args, Clone, Debug)]
+pub struct Reports {
+    /// Write the report to a file too, in a format of its own; may be given several times
+    ///
+    /// PATH may be `-` for standard output, which takes one format: human, where
+    /// none is named for it. A file has no colour and fits 80 columns. It is
+    /// replaced when the report is whole; human and jsonl are written as events come.
+    #[arg(long, value_name = "FORMAT=PATH", value_parser = output())]
+    pub output: Vec<OutputTo>,
+    /// Show the messages of exceptions, which may be private
+    ///
+    /// Their types are always shown, and so are the words of libraries by which a
+    /// cause is known. With `listen --save` they are shown, and not saved.
+    #[arg(long)]
+    pub show_messages: bool,
+}
+
+/// An output: a format, and where it goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutputTo {
+    pub format: FormatName,
+    pub destination: Destination,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Destination {
+    Stdout,
+    File(PathBuf),
+}
+
+impl ValueEnum for FormatName {
+    fn value_variants<'a>() -> &'a [Self] {
+        Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.about()))
+    }
+}
+
+/// `FORMAT=PATH`, or `FORMAT=-`.
+fn output() -> impl TypedValueParser<Value = OutputTo> {
+    OsStringValueParser::new().try_map(|text| -> Result<OutputTo, String> {
+        let mut parts = text.as_bytes().splitn(2, |byte| *byte == b'=');
+        let name = String::from_utf8_lossy(parts.next().unwrap_or_default());
+        let format = FormatName::find(&name).ok_or_else(|| {
+            let known: Vec<_> = FormatName::ALL.iter().map(|format| format.name()).collect();
+            format!("no format is called `{name}`: there are {}", known.join(", "))
+        })?;
+        let destination = match parts.next().unwrap_or_default() {
+            b"" => return Err(format!("where to? Write {name}=PATH, or {name}=- for standard output")),
+            b"-" => Destination::Stdout,
+            path => Destination::File(PathBuf::from(OsStr::from_bytes(path))),
+        };
+        Ok(OutputTo { format, destination })
+    })
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FailOn {
+    Error,
+    Warning,
+    Note,
+    Never,
+}
