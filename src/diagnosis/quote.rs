@@ -1,7 +1,7 @@
 //! Evidence, quoted the way a reader can find it again.
 
 use crate::evidence::SpanRef;
-use crate::model::{Message, MessageState, Quote, Sighting, TaskResult};
+use crate::model::{CarriedContext, Message, MessageState, Quote, TaskResult};
 
 /// Where a message lies: `celery[3]`, or `unacked` with its task id.
 pub fn place(message: &Message) -> String {
@@ -16,11 +16,11 @@ pub fn place(message: &Message) -> String {
 }
 
 /// A context as it was written, with the wrong characters marked.
-pub fn sighting(message: &Message, sighting: &Sighting) -> Quote {
-    let marks = sighting.reading.as_ref().err().map(|flaw| flaw.marks.clone()).unwrap_or_default();
+pub fn context(message: &Message, carried: &CarriedContext) -> Quote {
+    let marks = carried.reading.as_ref().err().map(|flaw| flaw.marks.clone()).unwrap_or_default();
     Quote {
-        at: format!("{}.{}", place(message), sighting.at),
-        text: sighting.text.to_string(),
+        at: format!("{}.{}", place(message), carried.at),
+        text: carried.text.to_string(),
         marks,
         note: String::new(),
     }

@@ -152,10 +152,10 @@ impl<'e> Handoff<'e> {
 
     /// The valid contexts that the message carries.
     pub fn contexts(&self) -> impl Iterator<Item = SpanKey> + use<'e> {
-        let sightings = self.message().map_or(&[][..], |message| &message.contexts);
-        sightings
+        let carried = self.message().map_or(&[][..], |message| &message.contexts);
+        carried
             .iter()
-            .filter_map(|sighting| sighting.context())
+            .filter_map(|carried| carried.context())
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
     }
 
@@ -334,7 +334,7 @@ impl Task {
             .messages
             .iter()
             .flat_map(|delivery| &delivery.message.contexts)
-            .filter_map(|sighting| sighting.context())
+            .filter_map(|carried| carried.context())
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
         let contexts: BTreeSet<_> = carried.chain(self.producers.iter().copied()).collect();
         let mut seen: Set<_> = found.iter().map(|(known, _)| known.key()).collect();
@@ -366,7 +366,7 @@ impl Task {
     fn senders(&self, known: &Evidence) -> Map<SpanKey, u32> {
         let mut senders = Map::default();
         for Delivery { message, .. } in &self.messages {
-            for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
+            for context in message.contexts.iter().filter_map(|carried| carried.context()) {
                 let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
                 senders.entry(key).or_insert(message.retries);
             }

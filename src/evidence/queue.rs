@@ -13,8 +13,8 @@ use super::broker::Sight;
 use super::tasks::Delivery;
 use crate::model::weight::{allocation, in_map, shared};
 use crate::model::{
-    Encoding, FlawKind, Format, Message, MessageState, MissingParts, Place, Protocol, Sampling, SpanContext,
-    Timestamp,
+    ContextFormat, Encoding, FlawKind, Message, MessageState, MissingParts, Place, Protocol, Sampling,
+    SpanContext, Timestamp,
 };
 use crate::wire::broker::Glance;
 
@@ -56,7 +56,7 @@ struct FullShape {
     hand_made: bool,
     missing: MissingParts,
     redelivered: bool,
-    contexts: Vec<(Place, Encoding, Format, Result<Sampling, FlawKind>)>,
+    contexts: Vec<(Place, Encoding, ContextFormat, Result<Sampling, FlawKind>)>,
     /// Whether all its valid contexts name one trace, and one span.
     one_trace: bool,
     one_span: bool,
@@ -67,7 +67,7 @@ struct FullShape {
 
 impl FullShape {
     fn of(message: &Message) -> Self {
-        let mut valid = message.contexts.iter().filter_map(|sighting| sighting.context());
+        let mut valid = message.contexts.iter().filter_map(|carried| carried.context());
         let first = valid.next();
         let (mut one_trace, mut one_span) = (true, true);
         if let Some(first) = first {
@@ -76,9 +76,9 @@ impl FullShape {
                 one_span &= other.span_id == first.span_id;
             }
         }
-        let contexts = message.contexts.iter().map(|sighting| {
-            let reading = sighting.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
-            (sighting.place.clone(), sighting.encoding, sighting.format, reading)
+        let contexts = message.contexts.iter().map(|carried| {
+            let reading = carried.reading.as_ref().map(|context| context.sampling).map_err(|flaw| flaw.kind);
+            (carried.place.clone(), carried.encoding, carried.format, reading)
         });
         Self {
             state: message.state,
@@ -144,7 +144,7 @@ impl Census {
     pub fn saw(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
         let shape = Shape::Full(Box::new(FullShape::of(&message)));
         let class = self.class(&message.queue, &message.task, message.origin.as_deref(), shape);
-        class.saw_context(message.contexts.iter().find_map(|sighting| sighting.context()).copied());
+        class.saw_context(message.contexts.iter().find_map(|carried| carried.context()).copied());
         if class.examples.len() < Self::EXAMPLES {
             self.bytes += class.keep(message, broker, at);
         }

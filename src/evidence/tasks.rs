@@ -50,9 +50,9 @@ impl Task {
 
     /// The contexts that its messages carry.
     pub fn contexts(&self) -> impl Iterator<Item = ContextKey> {
-        let sightings = self.messages.iter().flat_map(|delivery| &delivery.message.contexts);
-        sightings
-            .filter_map(|sighting| sighting.context())
+        let carried = self.messages.iter().flat_map(|delivery| &delivery.message.contexts);
+        carried
+            .filter_map(|carried| carried.context())
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
     }
 
@@ -215,7 +215,7 @@ impl Tasks {
     /// Takes a sight of a message. One that was seen before touches its task
     /// only where something about it changed.
     pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, sight: Sight, ages: &mut Ages) {
-        for context in message.contexts.iter().filter_map(|sighting| sighting.context()) {
+        for context in message.contexts.iter().filter_map(|carried| carried.context()) {
             let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
             let carriers = self.carried.entry(key).or_default();
             if let Err(place) = carriers.binary_search_by(|id| (**id).cmp(&message.id)) {

@@ -8,7 +8,7 @@ use super::{SpanId, TraceId};
 /// A way of writing trace context down.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
+pub enum ContextFormat {
     /// `traceparent`: <https://www.w3.org/TR/trace-context-2/>.
     W3c,
     /// The single header `b3`: <https://github.com/openzipkin/b3-propagation#single-header>.
@@ -33,7 +33,7 @@ pub enum Format {
     Ids,
 }
 
-impl Format {
+impl ContextFormat {
     /// The name that reports use.
     pub const fn label(self) -> &'static str {
         match self {
@@ -141,20 +141,20 @@ pub enum Encoding {
 
 /// One context found in a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sighting {
+pub struct CarriedContext {
     /// The JSON path, such as `headers.traceparent` or `headers.trace_context.traceparent`.
     pub at: Box<str>,
     pub place: Place,
     pub encoding: Encoding,
-    pub format: Format,
+    pub format: ContextFormat,
     /// The characters as they were written (of a multi-header format, those of
-    /// the trace id header), at most [`Sighting::TEXT_LIMIT`] bytes of them.
+    /// the trace id header), at most [`CarriedContext::TEXT_LIMIT`] bytes of them.
     pub text: Box<str>,
     /// What a conforming reader of the format makes of it.
     pub reading: Result<SpanContext, Flaw>,
 }
 
-impl Sighting {
+impl CarriedContext {
     /// The longest text that is kept of a value, in bytes. A `traceparent` has 55.
     pub const TEXT_LIMIT: usize = 256;
 
@@ -173,7 +173,7 @@ impl Sighting {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Flaw {
     pub kind: FlawKind,
-    /// The wrong characters, as byte ranges of [`Sighting::text`].
+    /// The wrong characters, as byte ranges of [`CarriedContext::text`].
     pub marks: Vec<Mark>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Sighting, Timestamp};
+use super::{CarriedContext, Timestamp};
 
 /// The Celery message protocol: <https://docs.celeryq.dev/en/stable/internals/protocol.html>.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -72,7 +72,7 @@ pub struct Message {
     /// What Celery's worker cannot do without, and the message lacks.
     pub missing: MissingParts,
     /// Every context found, in the order of [`Place`](super::Place).
-    pub contexts: Vec<Sighting>,
+    pub contexts: Vec<CarriedContext>,
     /// Carriers that are there and hold nothing.
     pub empty_carriers: Vec<EmptyCarrier>,
     /// The keys of a W3C `baggage` header. The values are private and not kept.

@@ -22,7 +22,9 @@ mod span;
 mod time;
 pub mod weight;
 
-pub use context::{Encoding, Flaw, FlawKind, Format, Mark, Place, Sampling, Sighting, SpanContext};
+pub use context::{
+    CarriedContext, ContextFormat, Encoding, Flaw, FlawKind, Mark, Place, Sampling, SpanContext,
+};
 pub use event::Event;
 pub use exception::{Exception, HIDDEN, told_status};
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Confidence, Finding, Severity, Sighting, SpanId, Station, Stations, Timestamp, TraceId};
+use super::{CarriedContext, Confidence, Finding, Severity, SpanId, Station, Stations, Timestamp, TraceId};
 
 /// The schema that a report follows.
 pub const SCHEMA: &str = "tracelink/1";
@@ -234,13 +234,13 @@ pub struct ContextReport {
     pub valid: bool,
 }
 
-impl From<&Sighting> for ContextReport {
-    fn from(sighting: &Sighting) -> Self {
+impl From<&CarriedContext> for ContextReport {
+    fn from(carried: &CarriedContext) -> Self {
         use super::Sampling::{Deferred, NotSampled, Sampled};
-        let context = sighting.context();
+        let context = carried.context();
         Self {
-            at: sighting.at.to_string(),
-            format: sighting.format.label(),
+            at: carried.at.to_string(),
+            format: carried.format.label(),
             trace_id: context.map(|context| context.trace_id),
             span_id: context.map(|context| context.span_id),
             sampled: context.and_then(|context| match context.sampling {

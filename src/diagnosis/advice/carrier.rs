@@ -3,7 +3,7 @@
 use super::injection::{Shape, by_signal};
 use super::{plain, task_context};
 use crate::diagnosis::known::{Reader, Sides};
-use crate::model::{Encoding, Fix, FixPlace, Format, Language, Place, Side, Sighting, Text};
+use crate::model::{CarriedContext, ContextFormat, Encoding, Fix, FixPlace, Language, Place, Side, Text};
 
 /// A carrier under a key of the application's own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,28 +15,28 @@ pub struct Keyed<'m> {
 
 impl<'m> Keyed<'m> {
     /// As the message has it. `None` where its key may not stand in a line.
-    pub fn of(sighting: &'m Sighting) -> Option<Self> {
-        let Place::Carrier(key) = &sighting.place else { return None };
-        let is_json = sighting.encoding != Encoding::Object;
+    pub fn of(carried: &'m CarriedContext) -> Option<Self> {
+        let Place::Carrier(key) = &carried.place else { return None };
+        let is_json = carried.encoding != Encoding::Object;
         Some(Self { key: plain(key, b"-_.", "").trim(), is_json }).filter(|keyed| !keyed.key.is_empty())
     }
 }
 
 /// What a hand-made context is wrong for, by its place: an instrumentor reads flat
 /// headers, and whoever reads by hand reads what is there now.
-fn keyed_for<'m>(sighting: &'m Sighting, sides: &Sides) -> Option<Keyed<'m>> {
-    Keyed::of(sighting).filter(|_| sides.reader != Reader::Instrumentor)
+fn keyed_for<'m>(carried: &'m CarriedContext, sides: &Sides) -> Option<Keyed<'m>> {
+    Keyed::of(carried).filter(|_| sides.reader != Reader::Instrumentor)
 }
 
 /// Mends TL201: a context that the propagator writes, in place of the malformed one.
-pub fn well_formed(sighting: &Sighting, sides: &Sides) -> Vec<Fix> {
-    keyed_for(sighting, sides).map_or_else(|| flat(sides), |keyed| vec![under_key(keyed, sides)])
+pub fn well_formed(carried: &CarriedContext, sides: &Sides) -> Vec<Fix> {
+    keyed_for(carried, sides).map_or_else(|| flat(sides), |keyed| vec![under_key(keyed, sides)])
 }
 
 /// Mends TL205: the carrier is encoded once, as JSON text, for a reader that calls
 /// `json.loads`.
-pub fn encoded_once(sighting: &Sighting, sides: &Sides) -> Vec<Fix> {
-    let Some(keyed) = keyed_for(sighting, sides) else { return flat(sides) };
+pub fn encoded_once(carried: &CarriedContext, sides: &Sides) -> Vec<Fix> {
+    let Some(keyed) = keyed_for(carried, sides) else { return flat(sides) };
     let first = under_key(Keyed { is_json: true, ..keyed }, sides);
     // A task that fails over what is there now fails over it still.
     let is_alive = sides.reader == Reader::ByHand;
@@ -109,7 +109,7 @@ pub fn under_key(keyed: Keyed<'_>, sides: &Sides) -> Fix {
 
 /// Mends TL208: the headers of another trace go. Where none that stay are the sender's
 /// own, its context is written.
-pub fn one_owner(dropped: &[Format], stays: Option<Format>, sides: &Sides) -> Vec<Fix> {
+pub fn one_owner(dropped: &[ContextFormat], stays: Option<ContextFormat>, sides: &Sides) -> Vec<Fix> {
     let names: Vec<_> = dropped.iter().flat_map(|format| headers_of(*format)).copied().collect();
     let listed = names.join(", ");
     let title = match stays {
@@ -133,17 +133,17 @@ pub fn one_owner(dropped: &[Format], stays: Option<Format>, sides: &Sides) -> Ve
 }
 
 /// The headers in which a format travels, as propagators write them.
-const fn headers_of(format: Format) -> &'static [&'static str] {
+const fn headers_of(format: ContextFormat) -> &'static [&'static str] {
     match format {
-        Format::W3c => &["traceparent", "tracestate"],
-        Format::B3 => &["b3"],
-        Format::B3Multi => {
+        ContextFormat::W3c => &["traceparent", "tracestate"],
+        ContextFormat::B3 => &["b3"],
+        ContextFormat::B3Multi => {
             &["x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled", "x-b3-flags"]
         }
-        Format::Jaeger => &["uber-trace-id"],
-        Format::OtTrace => &["ot-tracer-traceid", "ot-tracer-spanid", "ot-tracer-sampled"],
-        Format::XRay => &["X-Amzn-Trace-Id"],
-        Format::Datadog | Format::Sentry | Format::Elastic | Format::Ids => &[],
+        ContextFormat::Jaeger => &["uber-trace-id"],
+        ContextFormat::OtTrace => &["ot-tracer-traceid", "ot-tracer-spanid", "ot-tracer-sampled"],
+        ContextFormat::XRay => &["X-Amzn-Trace-Id"],
+        ContextFormat::Datadog | ContextFormat::Sentry | ContextFormat::Elastic | ContextFormat::Ids => &[],
     }
 }
 

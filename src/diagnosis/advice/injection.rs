@@ -2,7 +2,7 @@
 
 use super::{plain, request};
 use crate::diagnosis::known::Setting;
-use crate::model::{EmptyCarrier, Encoding, Fix, FixPlace, Language, Place, Side, Sighting, Text};
+use crate::model::{CarriedContext, EmptyCarrier, Encoding, Fix, FixPlace, Language, Place, Side, Text};
 
 /// How an application's own carrier lies in the headers of its messages: whoever
 /// reads it looks there.
@@ -19,7 +19,7 @@ pub enum Shape {
 }
 
 impl Shape {
-    pub fn of(found: &Sighting) -> Self {
+    pub fn of(found: &CarriedContext) -> Self {
         match (&found.place, found.encoding) {
             (Place::Header, _) => Self::Flat,
             (Place::NestedHeaders, Encoding::Object) => Self::under("headers", Self::Object),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{Way, Ways};
 use crate::diagnosis::known::Setting;
-use crate::model::{Fix, FixPlace, Format, Side, Text};
+use crate::model::{ContextFormat, Fix, FixPlace, Side, Text};
 
 /// Mends TL113, and TL102 where the propagators may be the cause: the default of
 /// OpenTelemetry, where the process that publishes makes the setting.
@@ -22,30 +22,34 @@ pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
 
 /// Mends TL201 where half of an id is written, TL206 under instrumentors, and TL301:
 /// every format that the producer writes is read, and written, on both sides. Where it is not known which format that is, the default of OpenTelemetry.
-pub fn same_on_both_sides(formats: &BTreeSet<Format>, producer: &Setting, worker: &Setting) -> Vec<Fix> {
+pub fn same_on_both_sides(
+    formats: &BTreeSet<ContextFormat>,
+    producer: &Setting,
+    worker: &Setting,
+) -> Vec<Fix> {
     all_of("set the same propagators on both sides", formats)
         .by(&[(Side::Producer, producer), (Side::Worker, worker)])
 }
 
 /// Mends TL308 where a propagator makes the parent up: those of OpenTelemetry, in the
 /// worker.
-pub fn in_the_worker(formats: &BTreeSet<Format>, worker: &Setting) -> Vec<Fix> {
+pub fn in_the_worker(formats: &BTreeSet<ContextFormat>, worker: &Setting) -> Vec<Fix> {
     all_of("set OpenTelemetry's propagators in the worker", formats).by(&[(Side::Worker, worker)])
 }
 
 /// Mends TL304 where the worker's propagators lack the format of the message.
-pub fn read_what_is_written(format: Format, worker: &Setting) -> Vec<Fix> {
+pub fn read_what_is_written(format: ContextFormat, worker: &Setting) -> Vec<Fix> {
     let ways = all_of("read what is written in the worker", &BTreeSet::from([format]));
     let lacking = |fix: Fix| fix.needing("the worker's propagators lack the format of the message");
     ways.by(&[(Side::Worker, worker)]).into_iter().map(lacking).collect()
 }
 
 /// W3C, its baggage and these formats besides.
-fn all_of<'w>(does: &'w str, formats: &BTreeSet<Format>) -> Ways<'w> {
-    let others = || formats.iter().copied().filter(|format| *format != Format::W3c);
-    let named: BTreeSet<_> = others().filter_map(Format::propagator).collect();
+fn all_of<'w>(does: &'w str, formats: &BTreeSet<ContextFormat>) -> Ways<'w> {
+    let others = || formats.iter().copied().filter(|format| *format != ContextFormat::W3c);
+    let named: BTreeSet<_> = others().filter_map(ContextFormat::propagator).collect();
     let listed: Vec<_> = ["tracecontext", "baggage"].into_iter().chain(named).collect();
-    let packages: BTreeSet<_> = others().filter_map(Format::package).collect();
+    let packages: BTreeSet<_> = others().filter_map(ContextFormat::package).collect();
     Ways {
         does,
         place: FixPlace::Propagators,
@@ -56,7 +60,7 @@ fn all_of<'w>(does: &'w str, formats: &BTreeSet<Format>) -> Ways<'w> {
 }
 
 /// Sets W3C, its baggage and further formats as the global propagator.
-fn composite(others: impl Iterator<Item = Format>) -> Vec<Text> {
+fn composite(others: impl Iterator<Item = ContextFormat>) -> Vec<Text> {
     let (modules, classes): (Vec<_>, Vec<_>) = others.filter_map(class).unzip();
     let imports = modules.iter().zip(&classes).map(|(module, class)| format!("from {module} import {class}"));
     let made = ["TraceContextTextMapPropagator", "W3CBaggagePropagator"].iter().chain(&classes);
@@ -75,21 +79,25 @@ fn composite(others: impl Iterator<Item = Format>) -> Vec<Text> {
 }
 
 /// The module and the name of a propagator's class in Python.
-const fn class(format: Format) -> Option<(&'static str, &'static str)> {
+const fn class(format: ContextFormat) -> Option<(&'static str, &'static str)> {
     match format {
-        Format::B3 => Some(("opentelemetry.propagators.b3", "B3SingleFormat")),
-        Format::B3Multi => Some(("opentelemetry.propagators.b3", "B3MultiFormat")),
-        Format::Jaeger => Some(("opentelemetry.propagators.jaeger", "JaegerPropagator")),
-        Format::OtTrace => Some(("opentelemetry.propagators.ot_trace", "OTTracePropagator")),
-        Format::XRay => Some(("opentelemetry.propagators.aws", "AwsXRayPropagator")),
-        Format::W3c | Format::Datadog | Format::Sentry | Format::Elastic | Format::Ids => None,
+        ContextFormat::B3 => Some(("opentelemetry.propagators.b3", "B3SingleFormat")),
+        ContextFormat::B3Multi => Some(("opentelemetry.propagators.b3", "B3MultiFormat")),
+        ContextFormat::Jaeger => Some(("opentelemetry.propagators.jaeger", "JaegerPropagator")),
+        ContextFormat::OtTrace => Some(("opentelemetry.propagators.ot_trace", "OTTracePropagator")),
+        ContextFormat::XRay => Some(("opentelemetry.propagators.aws", "AwsXRayPropagator")),
+        ContextFormat::W3c
+        | ContextFormat::Datadog
+        | ContextFormat::Sentry
+        | ContextFormat::Elastic
+        | ContextFormat::Ids => None,
     }
 }
 
 /// Mends TL301 where a distribution keeps the worker from following what comes. Logfire
 /// wraps the propagator that is set when it is configured; one that is set later is as
 /// it is. Of other distributions the switch is not known.
-pub fn of_distribution(name: &str, formats: &BTreeSet<Format>, worker: &Setting) -> Vec<Fix> {
+pub fn of_distribution(name: &str, formats: &BTreeSet<ContextFormat>, worker: &Setting) -> Vec<Fix> {
     if name != "logfire" {
         let told =
             "where a distribution of OpenTelemetry sets the propagators by itself, its own switch decides";
@@ -114,7 +122,7 @@ pub fn of_distribution(name: &str, formats: &BTreeSet<Format>, worker: &Setting)
 }
 
 /// Mends TL801: the trace is written as it is now, and no baggage.
-pub fn without_baggage(formats: &BTreeSet<Format>, producer: &Setting) -> Vec<Fix> {
+pub fn without_baggage(formats: &BTreeSet<ContextFormat>, producer: &Setting) -> Vec<Fix> {
     let mut ways = all_of("write no baggage", formats);
     let is_baggage = |line: &Text| line.contains("W3CBaggagePropagator");
     ways.python.retain(|line| !is_baggage(line));
@@ -127,6 +135,6 @@ pub fn without_baggage(formats: &BTreeSet<Format>, producer: &Setting) -> Vec<Fi
 
 /// Mends TL206 where OpenTelemetry has a propagator for the vendor's format: in the
 /// worker.
-pub fn read_vendor(format: Format, worker: &Setting) -> Vec<Fix> {
+pub fn read_vendor(format: ContextFormat, worker: &Setting) -> Vec<Fix> {
     all_of("read the vendor's context in the worker", &BTreeSet::from([format])).by(&[(Side::Worker, worker)])
 }

@@ -6,7 +6,7 @@ use super::propagators::{read_vendor, same_on_both_sides};
 use super::setup::{self, Program};
 use crate::diagnosis::known::{Setting, Sides};
 use crate::evidence::Otlp;
-use crate::model::{Fix, FixPlace, Format, Language, Side, Text};
+use crate::model::{ContextFormat, Fix, FixPlace, Language, Side, Text};
 
 /// What OpenTelemetry was seen to do on the side that publishes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,7 +20,7 @@ pub enum Publisher {
 
 /// Mends TL206. Two instrumentors that speak two formats stay as they are, and get the
 /// same propagators. Where the vendor is alone, its own switch comes first.
-pub fn beside(format: Format, publisher: Publisher, sides: &Sides, exports: Otlp) -> Vec<Fix> {
+pub fn beside(format: ContextFormat, publisher: Publisher, sides: &Sides, exports: Otlp) -> Vec<Fix> {
     let reads = format.propagator().map(|_| read_vendor(format, &sides.worker)).unwrap_or_default();
     match publisher {
         Publisher::Instrumented => {
@@ -39,24 +39,24 @@ const ELSEWHERE: &str =
     "the spans of the sender stay with the vendor: here the trace begins with the worker, below one of them";
 
 /// The vendor's agent writes `traceparent` besides, or the worker reads what it writes.
-fn own_switch(format: Format, sides: &Sides) -> Option<Fix> {
+fn own_switch(format: ContextFormat, sides: &Sides) -> Option<Fix> {
     let is_python = |setting: &Setting| setting.language.code() == Some(Language::Python);
     match format {
-        Format::Datadog if is_python(&sides.producer) => Some(
+        ContextFormat::Datadog if is_python(&sides.producer) => Some(
             Fix::new("let ddtrace write traceparent, flat")
                 .environment(Side::Producer, ["DD_TRACE_PROPAGATION_STYLE=datadog,tracecontext"])
                 .python(Side::Producer, FixPlace::BeforeApp, FLAT_OF_NESTED),
         ),
-        Format::Datadog => Some(
+        ContextFormat::Datadog => Some(
             Fix::new("let the agent of Datadog write traceparent")
                 .environment(Side::Producer, ["DD_TRACE_PROPAGATION_STYLE=datadog,tracecontext"]),
         ),
-        Format::Sentry if is_python(&sides.worker) => Some(
+        ContextFormat::Sentry if is_python(&sides.worker) => Some(
             Fix::new("read sentry-trace in the worker")
                 .python(Side::Worker, FixPlace::Propagators, SENTRY)
                 .installing(["sentry-sdk[opentelemetry]"]),
         ),
-        Format::Elastic if is_python(&sides.producer) => Some(
+        ContextFormat::Elastic if is_python(&sides.producer) => Some(
             Fix::new("write the traceparent of Elastic's transaction, flat")
                 .python(Side::Producer, FixPlace::Publish, ELASTIC)
                 .installing(["elastic-apm"]),

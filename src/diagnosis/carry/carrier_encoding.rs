@@ -3,7 +3,7 @@ use crate::diagnosis::advice::carrier::{self, Keyed};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{Encoding, Exception, Place, Protocol, Sighting, Station};
+use crate::model::{CarriedContext, Encoding, Exception, Place, Protocol, Station};
 
 diagnosis! {
     /// ## What it means
@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         .iter()
         .filter(|found| matches!(found.place, Place::Carrier(_) | Place::Header | Place::NestedHeaders))
         .find_map(|found| Some((found, fault_of(found, handoff.failure())?)));
-    let Some((sighting, (variant, says))) = fault else { return Verdict::Clean };
+    let Some((carried, (variant, says))) = fault else { return Verdict::Clean };
     if has_plain && handoff.failure().is_none_or(|failure| !is_reading_failure(failure)) {
         return Verdict::Clean;
     }
@@ -55,15 +55,15 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         .about(handoff)
         .variant(variant)
         .says(says)
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .quote(handoff.result.filter(|_| handoff.failure().is_some()).map(quote::result))
-        .mend(carrier::encoded_once(sighting, &Sides::of(handoff)))
+        .mend(carrier::encoded_once(carried, &Sides::of(handoff)))
         .into()
 }
 
 /// What is wrong with the way in which a carrier is written, where something is.
-fn fault_of(sighting: &Sighting, failure: Option<&Exception>) -> Option<(&'static str, &'static str)> {
-    match sighting.encoding {
+fn fault_of(carried: &CarriedContext, failure: Option<&Exception>) -> Option<(&'static str, &'static str)> {
+    match carried.encoding {
         Encoding::JsonInJson => Some((
             "json-in-json",
             "the carrier is JSON inside JSON: one json.loads gives a string, not a dict",
@@ -71,7 +71,7 @@ fn fault_of(sighting: &Sighting, failure: Option<&Exception>) -> Option<(&'stati
         Encoding::PythonRepr => {
             Some(("python-repr", "the carrier is the str() of a Python dict, which is not JSON"))
         }
-        Encoding::Bytes if sighting.place == Place::Header => {
+        Encoding::Bytes if carried.place == Place::Header => {
             Some(("bytes", "the context is written as bytes, where its reader takes a string"))
         }
         Encoding::Object if failure.is_some_and(takes_no_object) => Some((

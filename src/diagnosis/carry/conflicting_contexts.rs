@@ -2,7 +2,7 @@ use crate::diagnosis::advice::carrier::{self, Keyed};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef};
-use crate::model::{Fix, Format, Place, Severity, Sighting, Station};
+use crate::model::{CarriedContext, ContextFormat, Fix, Place, Severity, Station};
 
 diagnosis! {
     /// ## What it means
@@ -29,7 +29,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Note,
         summary: "the message carries contexts of two different traces, and its reader could take either",
-        fixes: || carrier::one_owner(&[Format::B3], Some(Format::W3c), &Sides::of_celery()),
+        fixes: || carrier::one_owner(&[ContextFormat::B3], Some(ContextFormat::W3c), &Sides::of_celery()),
         check: Handoff(check),
     }
 }
@@ -41,7 +41,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     }
     let mut readable = message.contexts.iter().filter(|found| is_flat_and_open(found));
     let Some(first) = readable.next() else { return Verdict::Clean };
-    let trace_of = |found: &Sighting| found.context().map(|context| context.trace_id);
+    let trace_of = |found: &CarriedContext| found.context().map(|context| context.trace_id);
     let Some(other) = readable.find(|found| trace_of(found) != trace_of(first)) else {
         return Verdict::Clean;
     };
@@ -49,8 +49,8 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let found = Occurrence::certain()
         .about(handoff)
         .variant(format!("{}-and-{}", first.format.label(), other.format.label()))
-        .quote(quote::sighting(message, first))
-        .quote(quote::sighting(message, other))
+        .quote(quote::context(message, first))
+        .quote(quote::context(message, other))
         .mend(one_owner(handoff, first, other));
     if handoff.consumer().is_some() {
         return Verdict::Clean;
@@ -65,7 +65,7 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
     if consumer.trace.id == producer.trace.id {
         return None;
     }
-    let is_followed = |found: &&Sighting| {
+    let is_followed = |found: &&CarriedContext| {
         found.context().is_some_and(|context| {
             context.trace_id == consumer.trace.id && consumer.span.parent == Some(context.span_id)
         })
@@ -83,8 +83,8 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
             .variant("followed")
             .severity(Severity::Error)
             .says("the message carries contexts of two traces, and the worker followed the one that is not the producer's")
-            .quote(own.map(|found| quote::sighting(message, found)))
-            .quote(quote::sighting(message, followed))
+            .quote(own.map(|found| quote::context(message, found)))
+            .quote(quote::context(message, followed))
             .quote(quote::span(consumer))
             .mend(fixes)
             .into(),
@@ -92,19 +92,19 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
 }
 
 /// Whether an OpenTelemetry reader of flat headers could take it.
-fn is_flat_and_open(sighting: &Sighting) -> bool {
-    sighting.context().is_some() && sighting.place == Place::Header && !sighting.format.is_vendor()
+fn is_flat_and_open(carried: &CarriedContext) -> bool {
+    carried.context().is_some() && carried.place == Place::Header && !carried.format.is_vendor()
 }
 
 /// Whether the context names a span.
-fn names(sighting: &Sighting, span: SpanRef<'_>) -> bool {
-    sighting.context().is_some_and(|context| context.span_id == span.span.id)
+fn names(carried: &CarriedContext, span: SpanRef<'_>) -> bool {
+    carried.context().is_some_and(|context| context.span_id == span.span.id)
 }
 
 /// The context that names the sender's span stays, where one does.
-fn one_owner(handoff: &Handoff<'_>, one: &Sighting, other: &Sighting) -> Vec<Fix> {
+fn one_owner(handoff: &Handoff<'_>, one: &CarriedContext, other: &CarriedContext) -> Vec<Fix> {
     let sides = Sides::of(handoff);
-    let is_own = |found: &Sighting| handoff.producer.is_some_and(|producer| names(found, producer));
+    let is_own = |found: &CarriedContext| handoff.producer.is_some_and(|producer| names(found, producer));
     match (is_own(one), is_own(other)) {
         (true, _) => carrier::one_owner(&[other.format], Some(one.format), &sides),
         (_, true) => carrier::one_owner(&[one.format], Some(other.format), &sides),

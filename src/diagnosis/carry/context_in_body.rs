@@ -4,7 +4,7 @@ use crate::diagnosis::known::{Reader, Sides};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Confidence, Format, Place, Sighting, Station};
+use crate::model::{CarriedContext, Confidence, ContextFormat, Place, Station};
 
 diagnosis! {
     /// ## What it means
@@ -41,12 +41,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let in_body =
         message.contexts.iter().find(|found| found.place == Place::Body && found.context().is_some());
-    let Some(sighting) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
+    let Some(carried) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };
-    let fixes = carrier::not_in_arguments(is_followed_inside(handoff, known, sighting), &Sides::of(handoff));
-    let quoted =
-        |found: Occurrence| found.about(handoff).quote(quote::sighting(message, sighting)).mend(fixes);
+    let fixes = carrier::not_in_arguments(is_followed_inside(handoff, known, carried), &Sides::of(handoff));
+    let quoted = |found: Occurrence| found.about(handoff).quote(quote::context(message, carried)).mend(fixes);
     let Some(confidence) = began_anew(handoff) else {
         // A run that should have been seen by now has a diagnosis of its own.
         if is_run_missed(handoff, known) {
@@ -66,7 +65,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 "the task may read it from its arguments: its spans would tell",
             )
             .needs("the worker's spans, to see whether it follows the context");
-    } else if sighting.format == Format::Ids {
+    } else if carried.format == ContextFormat::Ids {
         found.confidence = Confidence::Likely;
         found = found
             .variant("ids")
@@ -76,8 +75,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// Whether the task takes the context up from its arguments, inside of the run.
-fn is_followed_inside(handoff: &Handoff<'_>, known: &Known<'_>, sighting: &Sighting) -> bool {
-    let (Some(run), Some(context)) = (handoff.consumer(), sighting.context()) else { return false };
+fn is_followed_inside(handoff: &Handoff<'_>, known: &Known<'_>, carried: &CarriedContext) -> bool {
+    let (Some(run), Some(context)) = (handoff.consumer(), carried.context()) else { return false };
     let Some(trace) = known.evidence.spans.trace(context.trace_id) else { return false };
     trace.spans.iter().any(|span| {
         span.parent == Some(context.span_id)

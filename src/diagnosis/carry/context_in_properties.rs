@@ -31,12 +31,12 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let misplaced =
         message.contexts.iter().find(|found| found.place == Place::Property && found.context().is_some());
-    let Some(sighting) = misplaced.filter(|_| !message.contexts.iter().any(is_readable)) else {
+    let Some(carried) = misplaced.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };
     Occurrence::certain()
         .about(handoff)
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .mend(carrier::flat(&Sides::of(handoff)))
         .into()
 }

@@ -3,7 +3,7 @@ use crate::diagnosis::advice::vendors::{self, Publisher};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, Otlp};
-use crate::model::{Format, Place, Severity, Sighting, Station, key};
+use crate::model::{CarriedContext, ContextFormat, Place, Severity, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -30,7 +30,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message carries one vendor's context only, which a worker with OpenTelemetry does not read",
-        fixes: || vendors::beside(Format::Datadog, Publisher::Unseen, &Sides::of_celery(), Otlp::Grpc),
+        fixes: || vendors::beside(ContextFormat::Datadog, Publisher::Unseen, &Sides::of_celery(), Otlp::Grpc),
         check: Handoff(check),
     }
 }
@@ -39,14 +39,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let Some(message) = unread_message(handoff) else { return Verdict::Clean };
     let Some(first) = message.contexts.first() else { return Verdict::Clean };
     // What travels among the arguments is another rule's.
-    let is_read_here = |found: &Sighting| found.format.is_vendor() && found.place != Place::Body;
+    let is_read_here = |found: &CarriedContext| found.format.is_vendor() && found.place != Place::Body;
     if !message.contexts.iter().all(is_read_here) || handoff.is_whole() {
         return Verdict::Clean;
     }
     let vendor = first.format.label();
-    let mut found = Occurrence::likely().about(handoff).quote(quote::sighting(message, first));
+    let mut found = Occurrence::likely().about(handoff).quote(quote::context(message, first));
     found = match first.format {
-        Format::Ids => found.says(
+        ContextFormat::Ids => found.says(
             "the message carries a trace id and a span id under names of the application's own, which no propagator reads",
         ),
         _ => found.says_with(

@@ -35,14 +35,14 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         .contexts
         .iter()
         .find(|found| found.place == Place::HeaderInOtherCase && found.context().is_some());
-    let Some(sighting) = misnamed.filter(|_| !message.contexts.iter().any(is_readable)) else {
+    let Some(carried) = misnamed.filter(|_| !message.contexts.iter().any(is_readable)) else {
         return Verdict::Clean;
     };
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(
             format!("{}.headers", quote::place(message)),
-            format!("{}: {}", sighting.at.trim_start_matches("headers."), sighting.text),
+            format!("{}: {}", carried.at.trim_start_matches("headers."), carried.text),
         ))
         .mend(carrier::flat(&Sides::of(handoff)))
         .into()

@@ -5,7 +5,7 @@ use crate::diagnosis::advice::{carrier, propagators};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::Handoff;
-use crate::model::{FlawKind, Format, Place, Station, key};
+use crate::model::{ContextFormat, FlawKind, Place, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -55,17 +55,17 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
     if message.contexts.iter().any(is_readable) {
         return Verdict::Clean;
     }
-    let malformed = message.contexts.iter().find_map(|sighting| {
-        let flaw = sighting.reading.as_ref().err()?;
+    let malformed = message.contexts.iter().find_map(|carried| {
+        let flaw = carried.reading.as_ref().err()?;
         let is_where_readers_look = matches!(
-            sighting.place,
+            carried.place,
             Place::Header | Place::Carrier(_) | Place::NestedHeaders | Place::HeaderInOtherCase
         );
-        (is_where_readers_look && !sighting.format.is_vendor()).then_some((sighting, flaw.kind))
+        (is_where_readers_look && !carried.format.is_vendor()).then_some((carried, flaw.kind))
     });
-    let Some((sighting, kind)) = malformed else { return Verdict::Clean };
-    let (what, variant) = match sighting.format {
-        Format::W3c => ("traceparent", kind.label().to_owned()),
+    let Some((carried, kind)) = malformed else { return Verdict::Clean };
+    let (what, variant) = match carried.format {
+        ContextFormat::W3c => ("traceparent", kind.label().to_owned()),
         other => (other.label(), format!("{}-{}", other.label(), kind.label())),
     };
     Occurrence::certain()
@@ -75,8 +75,8 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
             "the {header} of the message is malformed ({flaw}): every conforming reader ignores it",
             [(key::HEADER, what), (key::FLAW, why(kind))],
         )
-        .quote(quote::sighting(message, sighting))
-        .mend(carrier::well_formed(sighting, &Sides::of(handoff)))
+        .quote(quote::context(message, carried))
+        .mend(carrier::well_formed(carried, &Sides::of(handoff)))
         .into()
 }
 
@@ -90,20 +90,21 @@ fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
     }
     let sides = Sides::of(handoff);
     let others = handoff.message().into_iter().flat_map(|message| &message.contexts);
-    let others = others.map(|found| found.format).filter(|format| *format != Format::OtTrace).collect();
-    let sighting = handoff.message().and_then(|message| {
+    let others =
+        others.map(|found| found.format).filter(|format| *format != ContextFormat::OtTrace).collect();
+    let carried = handoff.message().and_then(|message| {
         let carried = message
             .contexts
             .iter()
             .find(|found| found.context().is_some_and(|context| context.trace_id == half))?;
-        Some(quote::sighting(message, carried))
+        Some(quote::context(message, carried))
     });
     Some(
         Occurrence::certain()
             .about(handoff)
             .variant("half-an-id")
             .says("the message carries only the low 64 bits of the trace id: the worker continues a trace of half an id")
-            .quote(sighting)
+            .quote(carried)
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
             .mend(propagators::same_on_both_sides(&others, &sides.producer, &sides.worker))

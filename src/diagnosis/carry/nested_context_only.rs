@@ -35,7 +35,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let nested = message.contexts.iter().find(|found| {
         found.place == Place::NestedHeaders && found.context().is_some() && !found.format.is_vendor()
     });
-    let Some(sighting) = nested else { return Verdict::Clean };
+    let Some(carried) = nested else { return Verdict::Clean };
     let has_other = message.contexts.iter().any(|found| {
         found.context().is_some()
             && matches!(found.place, Place::Header | Place::Carrier(_))
@@ -46,7 +46,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     let found = Occurrence::certain()
         .about(handoff)
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .mend(carrier::flat(&Sides::of(handoff)));
     if let Some(confidence) = began_anew(handoff) {
         let found = Occurrence { confidence, ..found }.severity(Severity::Error);

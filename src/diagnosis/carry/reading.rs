@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::Known;
 use crate::evidence::{Continuity, Handoff, SpanRef};
-use crate::model::{Confidence, Message, Place, Sighting};
+use crate::model::{CarriedContext, Confidence, Message, Place};
 
 /// The message of a hand-off whose run is not known to have continued the trace.
 ///
@@ -14,10 +14,10 @@ pub fn unread_message<'e>(handoff: &Handoff<'e>) -> Option<&'e Message> {
 }
 
 /// A valid context that an OpenTelemetry reader could find in the headers.
-pub fn is_readable(sighting: &Sighting) -> bool {
-    sighting.context().is_some()
-        && !sighting.format.is_vendor()
-        && matches!(sighting.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
+pub fn is_readable(carried: &CarriedContext) -> bool {
+    carried.context().is_some()
+        && !carried.format.is_vendor()
+        && matches!(carried.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
 }
 
 /// How sure it is that the run began a trace of its own, where it looks so: a

@@ -199,7 +199,7 @@ fn tasks(evidence: &Evidence, judged: &Judged<'_>) -> Vec<ShareReport> {
             .entry(&message.task)
             .or_insert_with(|| ShareReport { task: message.task.to_string(), ..ShareReport::default() });
         share.messages += count;
-        let formats: BTreeSet<_> = message.contexts.iter().map(|sighting| sighting.format.label()).collect();
+        let formats: BTreeSet<_> = message.contexts.iter().map(|carried| carried.format.label()).collect();
         for format in formats.into_iter().chain(message.contexts.is_empty().then_some(NO_CONTEXT)) {
             *share.contexts.entry(format).or_default() += count;
         }

@@ -11,7 +11,7 @@ use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::parts;
 use crate::evidence::{Continuity, Fate, Handoff};
-use crate::model::{Message, Place, Sampling, Sighting, TaskStatus, Unproven};
+use crate::model::{CarriedContext, Message, Place, Sampling, TaskStatus, Unproven};
 
 /// Why a hand-off cannot be called whole. In the order in which they are told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -133,7 +133,7 @@ impl Gap {
 
 /// Of a message whose run is not to be seen, or is still to come.
 fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
-    let is_read = |found: &Sighting| {
+    let is_read = |found: &CarriedContext| {
         let is_where_readers_look =
             matches!(found.place, Place::Header | Place::NestedHeaders | Place::Carrier(_));
         is_where_readers_look && found.context().is_some()

@@ -5,7 +5,7 @@ use crate::diagnosis::known::{Reader, Sides};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Place, Sighting, Station};
+use crate::model::{CarriedContext, Place, Station};
 
 diagnosis! {
     /// ## What it means
@@ -40,17 +40,17 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         return Verdict::Clean;
     };
     let is_carrier =
-        |found: &&Sighting| matches!(found.place, Place::Carrier(_)) && found.context().is_some();
+        |found: &&CarriedContext| matches!(found.place, Place::Carrier(_)) && found.context().is_some();
     let carrier = message.contexts.iter().find(is_carrier);
-    let Some(sighting) = carrier else { return Verdict::Clean };
+    let Some(carried) = carrier else { return Verdict::Clean };
     Occurrence::likely()
         .about(handoff)
         .service(consumer.span.service())
         .says("the context lies under a key of the application's own, and the worker's hand-made span did not take it up: it reads another key")
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
         .unless(slug::EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
-        .mend(extraction::by_key(Keyed::of(sighting), &Sides::of(handoff)))
+        .mend(extraction::by_key(Keyed::of(carried), &Sides::of(handoff)))
         .into()
 }

@@ -45,10 +45,10 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
             && matches!(found.place, Place::Carrier(_) | Place::NestedHeaders)
             && !found.format.is_vendor()
     });
-    let Some(sighting) = carrier else { return Verdict::Clean };
+    let Some(carried) = carrier else { return Verdict::Clean };
     Occurrence::certain()
         .about(handoff)
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .quote(quote::span(consumer))
         .mend(carrier::flat(&Sides::of(handoff)))
         .into()

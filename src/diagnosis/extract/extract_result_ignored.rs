@@ -4,7 +4,7 @@ use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Format, Station};
+use crate::model::{ContextFormat, Station};
 
 diagnosis! {
     /// ## What it means
@@ -33,7 +33,7 @@ diagnosis! {
         fixes: || {
             let worker = Setting::default();
             let mut fixes = extraction::use_what_was_read("process_order", &worker);
-            fixes.extend(propagators::read_what_is_written(Format::W3c, &worker));
+            fixes.extend(propagators::read_what_is_written(ContextFormat::W3c, &worker));
             fixes
         },
         check: Handoff(check),
@@ -44,24 +44,25 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Verdict::Clean;
     };
-    let is_read = |format: Format| format == Format::W3c || known.reads(consumer.span.service(), format);
+    let is_read =
+        |format: ContextFormat| format == ContextFormat::W3c || known.reads(consumer.span.service(), format);
     let flat = message
         .contexts
         .iter()
         .find(|found| found.is_flat_header() && found.context().is_some() && is_read(found.format));
-    let Some(sighting) = flat else { return Verdict::Clean };
+    let Some(carried) = flat else { return Verdict::Clean };
     let worker = Setting::of(&consumer.span.process);
     let mut fixes = extraction::use_what_was_read(&consumer.span.name, &worker);
     let mut found = Occurrence::likely().about(handoff).service(consumer.span.service());
-    if !known.reads(consumer.span.service(), sighting.format) {
+    if !known.reads(consumer.span.service(), carried.format) {
         found = found.unless(
             slug::PROPAGATOR_MISMATCH,
             "a propagator of the worker that lacks the format leaves the same: no run of its service was seen to read it",
         );
-        fixes.extend(propagators::read_what_is_written(sighting.format, &worker));
+        fixes.extend(propagators::read_what_is_written(carried.format, &worker));
     }
     found
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own")
         .unless(slug::CARRIER_KEY_MISMATCH, "it may read a header of another name")

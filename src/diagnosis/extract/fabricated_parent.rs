@@ -45,9 +45,9 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for made_up in known.made_up_parents(trace.id).iter() {
         let mut occurrence = Occurrence::likely()
             .service(made_up.child.service())
-            .quote(made_up.sighting().map(|(message, sighting)| quote::sighting(message, sighting)))
+            .quote(made_up.carried().map(|(message, carried)| quote::context(message, carried)))
             .quote(Quote {
-                note: match made_up.sighting() {
+                note: match made_up.carried() {
                     Some(_) => "the message names it",
                     None => "it published the task, and the run follows it",
                 }
@@ -72,7 +72,7 @@ fn fixes(trace: &Trace, made_up: &MadeUp<'_>) -> Vec<Fix> {
     let child = made_up.child;
     let worker = Setting::of(&child.process);
     if child.is_instrumented_run() {
-        let format = made_up.sighting().map(|(_, sighting)| sighting.format);
+        let format = made_up.carried().map(|(_, carried)| carried.format);
         return propagators::in_the_worker(&format.into_iter().collect(), &worker);
     }
     let is_around = |run: &StoredSpan| {

@@ -6,7 +6,7 @@ use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
-use crate::model::{Format, Place, Sighting, Station, key};
+use crate::model::{CarriedContext, ContextFormat, Place, Station, key};
 
 diagnosis! {
     /// ## What it means
@@ -42,7 +42,7 @@ diagnosis! {
         severity: Error,
         summary: "the worker does not read the format that the producer writes",
         fixes: || {
-            let (b3, unseen) = (BTreeSet::from([Format::B3Multi]), Setting::default());
+            let (b3, unseen) = (BTreeSet::from([ContextFormat::B3Multi]), Setting::default());
             propagators::same_on_both_sides(&b3, &unseen, &unseen)
         },
         check: Handoff(check),
@@ -55,17 +55,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // The instrumentor reads flat headers; what is written by hand may read a
     // carrier of the application's own too.
     let by_hand = matches!(orphan, Orphan::HandMade(_));
-    let may_be_read = |found: &&Sighting| {
+    let may_be_read = |found: &&CarriedContext| {
         found.context().is_some()
             && (found.is_flat_header() || (by_hand && matches!(found.place, Place::Carrier(_))))
     };
     let readable: Vec<_> = message.contexts.iter().filter(may_be_read).collect();
-    let formats: BTreeSet<Format> =
+    let formats: BTreeSet<ContextFormat> =
         readable.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
     let service = orphan.span().span.service();
     // Every hand-made reader knows W3C, and one that took the format up elsewhere
     // knows it too: there it is the key, the shape, or what is made of it.
-    let is_read = |format: &Format| *format == Format::W3c || known.reads(service, *format);
+    let is_read = |format: &ContextFormat| *format == ContextFormat::W3c || known.reads(service, *format);
     if formats.is_empty() || (by_hand && formats.iter().any(is_read)) {
         return Verdict::Clean;
     }
@@ -84,7 +84,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     found = found
         .about(handoff)
-        .variant(if formats.contains(&Format::W3c) {
+        .variant(if formats.contains(&ContextFormat::W3c) {
             "w3c-to-other".to_owned()
         } else {
             format!("{}-to-other", written.join("-"))
@@ -99,8 +99,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             "it may read another key than the one that holds the context",
         );
     }
-    for sighting in readable {
-        found = found.quote(quote::sighting(message, sighting));
+    for carried in readable {
+        found = found.quote(quote::context(message, carried));
     }
     found = found.quote(quote::span(orphan.span()));
     let (producer, worker) = (Setting::of_producer(handoff), Setting::of(&orphan.span().span.process));

@@ -51,7 +51,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     Occurrence::certain()
         .about(handoff)
         .mend(injection::on_retry(&shape, &Setting::of_worker(handoff)))
-        .quote(came_in.map(|found| quote::sighting(&first.message, found)))
+        .quote(came_in.map(|found| quote::context(&first.message, found)))
         .quote(quote::fact(
             format!("{}.headers", quote::place(message)),
             format!("retries {}, no trace context", message.retries),

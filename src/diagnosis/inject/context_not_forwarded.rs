@@ -6,7 +6,7 @@ use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Library, Otlp, SpanRef};
-use crate::model::{Encoding, Fix, Message, Place, Protocol, Sighting, Station};
+use crate::model::{CarriedContext, Encoding, Fix, Message, Place, Protocol, Station};
 
 diagnosis! {
     /// ## What it means
@@ -120,8 +120,8 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             && (matches!(found.place, Place::Carrier(_)) && found.encoding != Encoding::Flat)
     });
     // A flat header beside it is the instrumentor's, which injects for the next task too.
-    let is_instrumented =
-        message.contexts.iter().any(Sighting::is_flat_header) || handoff.instrumented_producer().is_some();
+    let is_instrumented = message.contexts.iter().any(CarriedContext::is_flat_header)
+        || handoff.instrumented_producer().is_some();
     let Some(carrier) = hand_made.filter(|_| !is_instrumented) else { return Verdict::Clean };
     // What was seen to become of the next task is better evidence than the
     // prediction: it speaks for its own hand-off.
@@ -133,7 +133,7 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .variant("chain")
         .says("the chain hands its context to the first task only: the next one will be published without")
         .about(handoff)
-        .quote(quote::sighting(message, carrier))
+        .quote(quote::context(message, carrier))
         .quote(quote::fact(
             format!("{}.body.embed.chain", quote::place(message)),
             format!("{}: no headers", next.task),

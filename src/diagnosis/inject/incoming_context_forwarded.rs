@@ -5,7 +5,7 @@ use crate::diagnosis::advice::injection::{self, Shape};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
-use crate::model::{Severity, Side, Sighting, SpanContext, SpanKind, Station};
+use crate::model::{CarriedContext, Severity, Side, SpanContext, SpanKind, Station};
 
 diagnosis! {
     /// ## What it means
@@ -84,7 +84,7 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let key = |context: &SpanContext| SpanKey { trace_id: context.trace_id, span_id: context.span_id };
     let own = message.contexts.iter().filter(|found| !found.format.is_vendor());
     let own: Vec<_> = own.filter_map(|found| Some((found, key(found.context()?)))).collect();
-    let Some((sighting, context)) = own.first().copied() else { return Verdict::Clean };
+    let Some((carried, context)) = own.first().copied() else { return Verdict::Clean };
     let is_forwarded = own.iter().all(|(_, context)| came_in.contains(context));
     let follows =
         |run: &SpanRef<'_>| run.trace.id == context.trace_id && run.span.parent == Some(context.span_id);
@@ -104,8 +104,8 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             .needs("the worker's spans, to see whether the task that published it has a run to hang below")
     };
     let theirs = publisher.messages.iter().find_map(|delivery| {
-        let names = |found: &&Sighting| found.context().is_some_and(|found| key(found) == context);
-        Some(quote::sighting(&delivery.message, delivery.message.contexts.iter().find(names)?))
+        let names = |found: &&CarriedContext| found.context().is_some_and(|found| key(found) == context);
+        Some(quote::context(&delivery.message, delivery.message.contexts.iter().find(names)?))
     });
     let setting = run.map(|run| Setting::of(&run.span.process)).unwrap_or_default().or_of(message);
     let variant = if run.is_some() { "task" } else { "task-unseen" };
@@ -114,8 +114,8 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .says("a task's message carries the context that came in with the task which published it, not that task's own: it hangs beside that run instead of under it")
         .about(handoff)
         .quote(theirs)
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .quote(run.map(quote::span))
-        .mend(injection::own_context(Side::Worker, &Shape::of(sighting), &setting, message.hand_made))
+        .mend(injection::own_context(Side::Worker, &Shape::of(carried), &setting, message.hand_made))
         .into()
 }

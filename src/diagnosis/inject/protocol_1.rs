@@ -3,7 +3,7 @@ use crate::diagnosis::known::{Setting, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff};
-use crate::model::{Message, Protocol, Sighting, Station};
+use crate::model::{CarriedContext, Message, Protocol, Station};
 
 diagnosis! {
     /// ## What it means
@@ -65,8 +65,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 /// flat header of an application's own is found, since Celery makes the message's
 /// headers those of the request.
 fn of_message(message: &Message, handoff: &Handoff<'_>) -> Option<Occurrence> {
-    let is_found =
-        |found: &Sighting| found.is_flat_header() && found.context().is_some() && !found.format.is_vendor();
+    let is_found = |found: &CarriedContext| {
+        found.is_flat_header() && found.context().is_some() && !found.format.is_vendor()
+    };
     let is_ours = message.protocol == Protocol::One && !message.contexts.iter().any(is_found);
     if !is_ours || handoff.is_whole() {
         return None;
@@ -80,7 +81,7 @@ fn of_message(message: &Message, handoff: &Handoff<'_>) -> Option<Occurrence> {
     let found = Occurrence::likely()
         .variant("carrier")
         .says("the task is published with message protocol 1, on which the instrumentor never propagates, and its context is in a shape that only code of its own reads")
-        .quote(quote::sighting(message, carrier))
+        .quote(quote::context(message, carrier))
         .quote(protocol);
     let began_anew = handoff.continuity().is_some() || !handoff.lookalikes.is_empty();
     Some(if began_anew {

@@ -4,7 +4,7 @@ use crate::diagnosis::advice::injection::{self, Shape};
 use crate::diagnosis::known::{Setting, publishing_traces};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef};
-use crate::model::{Fix, Message, Quote, Severity, Sighting, SpanKind, Station, Timestamp, TraceId};
+use crate::model::{CarriedContext, Fix, Message, Quote, Severity, SpanKind, Station, Timestamp, TraceId};
 
 diagnosis! {
     /// ## What it means
@@ -57,7 +57,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
     for class in known.evidence.census.classes().filter(|class| class.repeated > 0) {
         let Some(example) = class.examples.first() else { continue };
-        let quote = example.message.contexts.first().map(|found| quote::sighting(&example.message, found));
+        let quote = example.message.contexts.first().map(|found| quote::context(&example.message, found));
         let fixes = mending(None, &example.message, example.message.contexts.first());
         let mut occurrence =
             hint().quote(quote).mend(fixes).queue(&*example.message.queue).counting(class.repeated + 1);
@@ -131,7 +131,7 @@ fn check_request(
 }
 
 /// What mends it, by the shape that the carrier has in the message.
-fn mending(request: Option<SpanRef<'_>>, message: &Message, carried: Option<&Sighting>) -> Vec<Fix> {
+fn mending(request: Option<SpanRef<'_>>, message: &Message, carried: Option<&CarriedContext>) -> Vec<Fix> {
     let setting = request.map(|request| Setting::of(&request.span.process)).unwrap_or_default();
     let shape = carried.map_or(Shape::Flat, Shape::of);
     injection::for_each_call(&shape, &setting.or_of(message), message.hand_made)
@@ -173,7 +173,7 @@ fn finish(
         occurrence.queues.insert(message.queue.to_string());
         occurrence.origins.extend(message.origin.as_deref().map(str::to_owned));
         occurrence.handoffs.insert((*id).to_owned());
-        let carries = |found: &&Sighting| {
+        let carries = |found: &&CarriedContext| {
             found
                 .context()
                 .is_some_and(|found| found.span_id == context.span_id && found.trace_id == context.trace_id)
@@ -183,7 +183,7 @@ fn finish(
             let note = format!("in {} messages", ids.len());
             let request = known.evidence.spans.get(context);
             occurrence.fixes = mending(request, message, Some(found));
-            occurrence.evidence.insert(0, Quote { note, ..quote::sighting(message, found) });
+            occurrence.evidence.insert(0, Quote { note, ..quote::context(message, found) });
         }
     }
     occurrence.counting(ids.len() as u64)

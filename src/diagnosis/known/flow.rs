@@ -152,7 +152,7 @@ fn sampled_trace(task: &Task) -> Option<TraceId> {
         return Some(producer.trace_id);
     }
     let contexts = &task.messages.first()?.message.contexts;
-    let context = contexts.iter().find_map(|sighting| sighting.context())?;
+    let context = contexts.iter().find_map(|carried| carried.context())?;
     (context.sampling == Sampling::Sampled).then_some(context.trace_id)
 }
 

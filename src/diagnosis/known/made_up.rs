@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::evidence::{Evidence, SpanKey, SpanRef, StoredSpan, Task, Trace};
-use crate::model::{Message, ParentOrigin, Sighting, SpanId, SpanKind};
+use crate::model::{CarriedContext, Message, ParentOrigin, SpanId, SpanKind};
 
 /// How far the clocks of two machines may differ: a run begins after its task
 /// was published, by a clock that may be behind.
@@ -32,9 +32,10 @@ pub struct MadeUp<'t> {
 
 impl<'t> MadeUp<'t> {
     /// The message, and the context in it.
-    pub fn sighting(&self) -> Option<(&'t Message, &'t Sighting)> {
-        let names_it =
-            |found: &&Sighting| found.context().is_some_and(|context| context.span_id == self.sender.id);
+    pub fn carried(&self) -> Option<(&'t Message, &'t CarriedContext)> {
+        let names_it = |found: &&CarriedContext| {
+            found.context().is_some_and(|context| context.span_id == self.sender.id)
+        };
         let message = self.message?;
         Some((message, message.contexts.iter().find(names_it)?))
     }
@@ -122,7 +123,7 @@ fn message_of<'t>(
     }
     let mut handoffs = task.handoffs(evidence).into_iter();
     let names_sender = |message: &&Message| {
-        let mut contexts = message.contexts.iter().filter_map(Sighting::context);
+        let mut contexts = message.contexts.iter().filter_map(CarriedContext::context);
         contexts.any(|context| context.span_id == sender.id)
     };
     handoffs.find_map(|handoff| {

@@ -25,7 +25,7 @@ use std::rc::Rc;
 use crate::evidence::{
     Broker, Continuity, Evidence, Handoff, Process, Service, SpanKey, SpanRef, StoredSpan, Task, Trace,
 };
-use crate::model::{Format, Map, ParentOrigin, Set, TaskStatus, Timestamp, TraceId};
+use crate::model::{ContextFormat, Map, ParentOrigin, Set, TaskStatus, Timestamp, TraceId};
 
 use answers::Answers;
 pub use beside::{Beside, Side};
@@ -67,7 +67,7 @@ pub struct Known<'e> {
     rootless: OnceCell<Vec<SpanRef<'e>>>,
     schedules: OnceCell<Schedules<'e>>,
     paired: OnceCell<Set<SpanKey>>,
-    readers: OnceCell<BTreeSet<(&'e str, Format)>>,
+    readers: OnceCell<BTreeSet<(&'e str, ContextFormat)>>,
     inside_runs: OnceCell<Vec<InsideRuns<'e>>>,
     made_up: RefCell<BTreeMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,
     /// What was filed of the traces that were looked at.
@@ -145,7 +145,7 @@ impl<'e> Known<'e> {
 
     /// Whether a run of this service was seen to continue a message that carries
     /// its context in this format only: then it does read it.
-    pub fn reads(&self, service: &str, format: Format) -> bool {
+    pub fn reads(&self, service: &str, format: ContextFormat) -> bool {
         let readers = self.readers.get_or_init(|| {
             let handoffs = self.evidence.tasks.iter().flat_map(|task| task.handoffs(self.evidence));
             let whole = handoffs.filter(|handoff| handoff.continuity() == Some(Continuity::Whole));

@@ -42,7 +42,7 @@ impl Tally {
         } else {
             self.with_context += times;
         }
-        let mut contexts = message.contexts.iter().filter_map(|sighting| sighting.context());
+        let mut contexts = message.contexts.iter().filter_map(|carried| carried.context());
         match contexts.next().map(|context| context.sampling) {
             Some(Sampling::Sampled) => self.sampled += times,
             Some(Sampling::NotSampled) => self.unsampled += times,
@@ -90,7 +90,7 @@ impl<'e> Origins<'e> {
             return;
         }
         self.tallies.entry((broker, origin)).or_default().add(message, times);
-        let trace = message.contexts.iter().find_map(|sighting| sighting.context());
+        let trace = message.contexts.iter().find_map(|carried| carried.context());
         let trace = trace.map(|context| context.trace_id).filter(|_| times == 1);
         let common = self.traces.entry(origin).or_insert(trace);
         *common = common.filter(|known| Some(*known) == trace);

@@ -103,7 +103,7 @@ fn silent_routes(evidence: &Evidence) -> Routes<'_> {
 pub fn publishing_traces(evidence: &Evidence) -> BTreeSet<TraceId> {
     let carried = evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
         let contexts = delivery.message.contexts.iter();
-        contexts.filter_map(|sighting| sighting.context()).map(|context| context.trace_id)
+        contexts.filter_map(|carried| carried.context()).map(|context| context.trace_id)
     });
     let produced = evidence.tasks.iter().flat_map(|task| &task.producers).map(|producer| producer.trace_id);
     carried.chain(produced).collect()

@@ -44,11 +44,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let mut contexts =
         message.contexts.iter().filter(|found| !found.format.is_vendor() && found.context().is_some());
-    let Some(sighting) = contexts.next() else { return Verdict::Clean };
-    let is_unsampled = |found: &crate::model::Sighting| {
+    let Some(carried) = contexts.next() else { return Verdict::Clean };
+    let is_unsampled = |found: &crate::model::CarriedContext| {
         found.context().is_some_and(|context| context.sampling == Sampling::NotSampled)
     };
-    if !is_unsampled(sighting) || !contexts.all(is_unsampled) {
+    if !is_unsampled(carried) || !contexts.all(is_unsampled) {
         return Verdict::Clean;
     }
     // A worker that samples by itself sends the other half of the trace; where the
@@ -70,7 +70,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let worker = if runs_alone { Setting::of_worker(handoff) } else { known.workers_setting() };
     let found = Occurrence::likely()
         .about(handoff)
-        .quote(quote::sighting(message, sighting))
+        .quote(quote::context(message, carried))
         .mend(sampling::keep_every_trace(&Setting::of_producer(handoff).beside(&worker)));
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: Confidence::Certain, ..found }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::wrapping::bytes_of;
-use crate::model::{Flaw, FlawKind, Format, Mark, SpanContext};
+use crate::model::{ContextFormat, Flaw, FlawKind, Mark, SpanContext};
 use crate::wire::context::{Reading, b3, datadog, jaeger, ot_trace, sentry, w3c, xray};
 
 /// The names under which contexts travel.
@@ -68,17 +68,17 @@ impl Field {
     }
 
     /// The format whose ids the field holds; `None` of a companion.
-    const fn format(self) -> Option<Format> {
+    const fn format(self) -> Option<ContextFormat> {
         Some(match self {
-            Self::Traceparent => Format::W3c,
-            Self::B3 => Format::B3,
-            Self::B3TraceId => Format::B3Multi,
-            Self::Jaeger => Format::Jaeger,
-            Self::OtTraceId => Format::OtTrace,
-            Self::DatadogTraceId => Format::Datadog,
-            Self::XRay => Format::XRay,
-            Self::Sentry => Format::Sentry,
-            Self::Elastic => Format::Elastic,
+            Self::Traceparent => ContextFormat::W3c,
+            Self::B3 => ContextFormat::B3,
+            Self::B3TraceId => ContextFormat::B3Multi,
+            Self::Jaeger => ContextFormat::Jaeger,
+            Self::OtTraceId => ContextFormat::OtTrace,
+            Self::DatadogTraceId => ContextFormat::Datadog,
+            Self::XRay => ContextFormat::XRay,
+            Self::Sentry => ContextFormat::Sentry,
+            Self::Elastic => ContextFormat::Elastic,
             _ => return None,
         })
     }
@@ -114,7 +114,7 @@ enum Spelling {
 #[derive(Debug)]
 pub struct Found<'c> {
     pub key: &'c str,
-    pub format: Format,
+    pub format: ContextFormat,
     pub text: &'c str,
     pub reading: Result<SpanContext, Flaw>,
     /// Whether a Python dict finds it under the name that its propagator asks for.
@@ -158,7 +158,7 @@ impl<'v> Carrier<'v> {
             Spelling::Several => Err(flawed(FlawKind::Doubled, text)),
             Spelling::NotText => Err(flawed(FlawKind::NotText, text)),
         };
-        let has_misnamed_half = format == Format::B3Multi && self.is_misnamed(Field::B3SpanId);
+        let has_misnamed_half = format == ContextFormat::B3Multi && self.is_misnamed(Field::B3SpanId);
         Some(Found {
             key: entry.key,
             format,
@@ -169,32 +169,32 @@ impl<'v> Carrier<'v> {
         })
     }
 
-    fn read(&self, format: Format, text: &str) -> Reading {
+    fn read(&self, format: ContextFormat, text: &str) -> Reading {
         match format {
-            Format::W3c | Format::Elastic => w3c::read(text).map(Some),
-            Format::B3 => b3::read_single(text),
-            Format::B3Multi => b3::read_multi(b3::Multi {
+            ContextFormat::W3c | ContextFormat::Elastic => w3c::read(text).map(Some),
+            ContextFormat::B3 => b3::read_single(text),
+            ContextFormat::B3Multi => b3::read_multi(b3::Multi {
                 trace_id: Some(text),
                 span_id: self.text(Field::B3SpanId),
                 sampled: self.text(Field::B3Sampled),
                 flags: self.text(Field::B3Flags),
             }),
-            Format::Jaeger => jaeger::read(text).map(Some),
-            Format::OtTrace => ot_trace::read(ot_trace::Headers {
+            ContextFormat::Jaeger => jaeger::read(text).map(Some),
+            ContextFormat::OtTrace => ot_trace::read(ot_trace::Headers {
                 trace_id: text,
                 span_id: self.text(Field::OtSpanId),
                 sampled: self.text(Field::OtSampled),
             }),
-            Format::Datadog => datadog::read(datadog::Headers {
+            ContextFormat::Datadog => datadog::read(datadog::Headers {
                 trace_id: Some(text),
                 parent_id: self.text(Field::DatadogParentId),
                 priority: self.text(Field::DatadogPriority),
                 tags: self.text(Field::DatadogTags),
             }),
-            Format::XRay => xray::read(text).map(Some),
-            Format::Sentry => sentry::read(text).map(Some),
+            ContextFormat::XRay => xray::read(text).map(Some),
+            ContextFormat::Sentry => sentry::read(text).map(Some),
             // No field of a propagator holds them.
-            Format::Ids => Ok(None),
+            ContextFormat::Ids => Ok(None),
         }
     }
 

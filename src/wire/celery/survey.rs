@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use super::carrier::{Carrier, Found};
 use super::text::cut;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
-use crate::model::{EmptyCarrier, Encoding, Flaw, Format, Mark, Place, Sighting, SpanContext};
+use crate::model::{CarriedContext, ContextFormat, EmptyCarrier, Encoding, Flaw, Mark, Place, SpanContext};
 use crate::wire::context::{baggage, ids, w3c};
 
 /// What a survey of a message finds.
 #[derive(Debug)]
 pub struct Survey {
-    pub contexts: Vec<Sighting>,
+    pub contexts: Vec<CarriedContext>,
     pub empty_carriers: Vec<EmptyCarrier>,
     pub baggage: Vec<Box<str>>,
     /// Names that hold no context.
@@ -58,21 +58,21 @@ impl Survey {
     /// Whether there is a valid context that OpenTelemetry reads: one vendor's own
     /// is no reason to look no further.
     pub fn has_open(&self) -> bool {
-        self.contexts.iter().any(|sighting| sighting.reading.is_ok() && !sighting.format.is_vendor())
+        self.contexts.iter().any(|carried| carried.reading.is_ok() && !carried.format.is_vendor())
     }
 
     pub fn has_valid(&self) -> bool {
-        self.contexts.iter().any(|sighting| sighting.reading.is_ok())
+        self.contexts.iter().any(|carried| carried.reading.is_ok())
     }
 
     /// Whether a context lies in a carrier of the application's own.
     pub fn is_hand_carried(&self) -> bool {
-        self.contexts.iter().any(|sighting| matches!(sighting.place, Place::Carrier(_)))
+        self.contexts.iter().any(|carried| matches!(carried.place, Place::Carrier(_)))
     }
 
     /// Puts the contexts into the order of their places.
     pub fn sort(&mut self) {
-        self.contexts.sort_by_key(|sighting| match sighting.place {
+        self.contexts.sort_by_key(|carried| match carried.place {
             Place::Header => 0,
             Place::HeaderInOtherCase => 1,
             Place::NestedHeaders => 2,
@@ -220,7 +220,14 @@ impl Survey {
         let found = pairs.filter_map(|(index, pair)| Some((index, pair, ids::of_two(&pair[0], &pair[1])?)));
         for (index, pair, context) in found {
             let text = format!("{}, {}", plain(&pair[0]), plain(&pair[1]));
-            self.push(&trail.index(index), place.clone(), Encoding::Other, Format::Ids, &text, Ok(context));
+            self.push(
+                &trail.index(index),
+                place.clone(),
+                Encoding::Other,
+                ContextFormat::Ids,
+                &text,
+                Ok(context),
+            );
         }
     }
 
@@ -237,7 +244,14 @@ impl Survey {
         let text_of = |key: &str| own.clone().find(|(name, _)| *name == key).map(|(_, value)| plain(value));
         let (Some(trace), Some(span)) = (text_of(pair.trace), text_of(pair.span)) else { return };
         let text = format!("{trace}, {}: {span}", pair.span);
-        self.push(&trail.key(pair.trace), place.clone(), encoding, Format::Ids, &text, Ok(pair.context));
+        self.push(
+            &trail.key(pair.trace),
+            place.clone(),
+            encoding,
+            ContextFormat::Ids,
+            &text,
+            Ok(pair.context),
+        );
     }
 
     fn mapping<'v>(
@@ -274,15 +288,15 @@ impl Survey {
             }
         } else if let Ok(context) = w3c::read(text) {
             // A `traceparent` under a name of the application's own.
-            self.push(trail, place.clone(), outer, Format::W3c, text, Ok(context));
+            self.push(trail, place.clone(), outer, ContextFormat::W3c, text, Ok(context));
         } else if let Some(context) = ids::of_text(text) {
-            self.push(trail, place.clone(), outer, Format::Ids, text, Ok(context));
+            self.push(trail, place.clone(), outer, ContextFormat::Ids, text, Ok(context));
         }
     }
 
     fn note_context(&mut self, found: &Found<'_>, trail: &Trail<'_>, place: &Place, encoding: Encoding) {
         // Among an application's own values, `b3` may be the cell of a table.
-        let is_ambiguous = found.format == Format::B3 && *place != Place::Header;
+        let is_ambiguous = found.format == ContextFormat::B3 && *place != Place::Header;
         if found.reading.is_err() && is_ambiguous {
             return;
         }
@@ -291,7 +305,7 @@ impl Survey {
         let place = if is_misnamed { Place::HeaderInOtherCase } else { place.clone() };
         let encoding = if found.is_bytes { Encoding::Bytes } else { encoding };
         // Elastic's own agent reads its `traceparent` where it wrote it.
-        let is_elastics = found.format == Format::Elastic && trail.ends_with("elasticapm");
+        let is_elastics = found.format == ContextFormat::Elastic && trail.ends_with("elasticapm");
         let place = if is_elastics { Place::Header } else { place };
         self.push(&trail.key(found.key), place, encoding, found.format, found.text, found.reading.clone());
     }
@@ -301,19 +315,19 @@ impl Survey {
         trail: &Trail<'_>,
         place: Place,
         encoding: Encoding,
-        format: Format,
+        format: ContextFormat,
         text: &str,
         reading: Result<SpanContext, Flaw>,
     ) {
         if self.contexts.len() >= Self::CONTEXTS {
             return;
         }
-        let text = cut(text, Sighting::TEXT_LIMIT);
+        let text = cut(text, CarriedContext::TEXT_LIMIT);
         let within = |mark: Mark| Mark { start: mark.start.min(text.len()), end: mark.end.min(text.len()) };
         let reading =
             reading.map_err(|flaw| Flaw { marks: flaw.marks.into_iter().map(within).collect(), ..flaw });
         let at = trail.to_string().into();
-        self.contexts.push(Sighting { at, place, encoding, format, text: text.into(), reading });
+        self.contexts.push(CarriedContext { at, place, encoding, format, text: text.into(), reading });
     }
 
     fn note_if_empty(&mut self, name: &str, value: &Value, trail: &Trail<'_>) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::{Encoding, Format, Sampling, SpanContext, SpanId, TraceId};
+use crate::model::{ContextFormat, Encoding, Sampling, SpanContext, SpanId, TraceId};
 use crate::wire::celery::unacked_envelope;
 
 /// A message of Celery 5.7 under the instrumentor, as it lay in Redis.
@@ -47,7 +47,7 @@ fn a_message_of_the_instrumentor_is_read_whole_and_at_a_glance() {
     assert!(!message.hand_made && !message.redelivered && !message.from_beat);
     assert_eq!((message.args, message.other_headers, message.baggage), (None, vec![], vec![]));
     let [found] = &message.contexts[..] else { panic!("{:?}", message.contexts) };
-    assert_eq!((&*found.at, found.format), ("headers.traceparent", Format::W3c));
+    assert_eq!((&*found.at, found.format), ("headers.traceparent", ContextFormat::W3c));
 
     let envelope = Envelope::decode(REAL.as_bytes()).expect("an envelope");
     assert_eq!(envelope.plain_context().as_ref(), found.context());

@@ -13,7 +13,7 @@ fn survey(headers: &Value) -> Survey {
 }
 
 /// The path, place, encoding and format of each context that is valid.
-fn valid(headers: &Value) -> Vec<(String, Place, Encoding, Format)> {
+fn valid(headers: &Value) -> Vec<(String, Place, Encoding, ContextFormat)> {
     let contexts = survey(headers).contexts.into_iter().filter(|found| found.reading.is_ok());
     contexts.map(|found| (found.at.into(), found.place, found.encoding, found.format)).collect()
 }
@@ -23,106 +23,112 @@ fn every_writer_is_found_where_it_writes() {
     let carrier = |name: &str| Place::Carrier(name.into());
     let json = json!({"traceparent": VALID}).to_string();
     for (headers, at, place, encoding, format) in [
-        (json!({"traceparent": VALID}), "traceparent", Place::Header, Encoding::Flat, Format::W3c),
+        (json!({"traceparent": VALID}), "traceparent", Place::Header, Encoding::Flat, ContextFormat::W3c),
         (
             json!({"b3": "463ac35c9f6413ad-a2fb4a1d1a96d312-1"}),
             "b3",
             Place::Header,
             Encoding::Flat,
-            Format::B3,
+            ContextFormat::B3,
         ),
         (
             json!({"x-b3-traceid": "463ac35c9f6413ad", "x-b3-spanid": "a2fb4a1d1a96d312"}),
             "x-b3-traceid",
             Place::Header,
             Encoding::Flat,
-            Format::B3Multi,
+            ContextFormat::B3Multi,
         ),
         (
             json!({"uber-trace-id": "3f6a:b1:0:1"}),
             "uber-trace-id",
             Place::Header,
             Encoding::Flat,
-            Format::Jaeger,
+            ContextFormat::Jaeger,
         ),
         (
             json!({"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8"}),
             "X-Amzn-Trace-Id",
             Place::Header,
             Encoding::Flat,
-            Format::XRay,
+            ContextFormat::XRay,
         ),
         (
             json!({"headers": {"x-datadog-trace-id": "7", "x-datadog-parent-id": 8}}),
             "headers.x-datadog-trace-id",
             Place::NestedHeaders,
             Encoding::Flat,
-            Format::Datadog,
+            ContextFormat::Datadog,
         ),
         (
             json!({"sentry-trace": "8161a4da525b46d282cead7556c463b3-9ef87c133f4ed64b-1"}),
             "sentry-trace",
             Place::Header,
             Encoding::Flat,
-            Format::Sentry,
+            ContextFormat::Sentry,
         ),
         (
             json!({"elasticapm": {"trace_parent_string": VALID}}),
             "elasticapm.trace_parent_string",
             Place::Header,
             Encoding::Object,
-            Format::Elastic,
+            ContextFormat::Elastic,
         ),
-        (json!({"ctx": json}), "ctx.traceparent", carrier("ctx"), Encoding::JsonText, Format::W3c),
+        (json!({"ctx": json}), "ctx.traceparent", carrier("ctx"), Encoding::JsonText, ContextFormat::W3c),
         (
             json!({"ctx": {"traceparent": VALID}}),
             "ctx.traceparent",
             carrier("ctx"),
             Encoding::Object,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
         (
             json!({"ctx": format!("{{'traceparent': '{VALID}'}}")}),
             "ctx.traceparent",
             carrier("ctx"),
             Encoding::PythonRepr,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
         (
             json!({"ctx": json!(json).to_string()}),
             "ctx.traceparent",
             carrier("ctx"),
             Encoding::JsonInJson,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
         (
             json!({"ctx": {"__type__": "bytes", "__value__": json}}),
             "ctx.traceparent",
             carrier("ctx"),
             Encoding::Bytes,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
         (
             json!({"ctx": [["traceparent", VALID]]}),
             "ctx.traceparent",
             carrier("ctx"),
             Encoding::Other,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
-        (json!({"parent_span": VALID}), "parent_span", carrier("parent_span"), Encoding::Flat, Format::W3c),
+        (
+            json!({"parent_span": VALID}),
+            "parent_span",
+            carrier("parent_span"),
+            Encoding::Flat,
+            ContextFormat::W3c,
+        ),
         (
             json!({"meta": {"tracing": {"traceparent": VALID}}}),
             "meta.tracing.traceparent",
             carrier("meta"),
             Encoding::Object,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
         (
             json!({"headers": {"trace_context": json}}),
             "headers.trace_context.traceparent",
             Place::NestedHeaders,
             Encoding::JsonText,
-            Format::W3c,
+            ContextFormat::W3c,
         ),
     ] {
         assert_eq!(valid(&headers), [(format!("headers.{at}"), place, encoding, format)], "{headers}");
@@ -237,10 +243,10 @@ fn what_is_kept_is_bounded() {
     assert_eq!(found.contexts.len(), Survey::CONTEXTS);
     assert_eq!(found.empty_carriers.len(), Survey::NAMES);
     assert!(found.others.len() <= Survey::NAMES);
-    for sighting in &found.contexts {
-        assert!(sighting.text.len() <= Sighting::TEXT_LIMIT);
-        for mark in &sighting.reading.as_ref().expect_err("not a traceparent").marks {
-            assert!(sighting.text.is_char_boundary(mark.start) && sighting.text.is_char_boundary(mark.end));
+    for carried in &found.contexts {
+        assert!(carried.text.len() <= CarriedContext::TEXT_LIMIT);
+        for mark in &carried.reading.as_ref().expect_err("not a traceparent").marks {
+            assert!(carried.text.is_char_boundary(mark.start) && carried.text.is_char_boundary(mark.end));
         }
     }
 }
@@ -263,7 +269,7 @@ fn ids_of_an_applications_own_are_found_in_any_shape() {
         let mut survey = Survey::default();
         survey.arguments(&arguments, "kwargs");
         let [found] = &survey.contexts[..] else { panic!("{arguments}: {:?}", survey.contexts) };
-        assert_eq!((found.format, &found.place), (Format::Ids, &Place::Body), "{arguments}");
+        assert_eq!((found.format, &found.place), (ContextFormat::Ids, &Place::Body), "{arguments}");
         let context = found.context().expect("valid");
         assert_eq!(context.trace_id.to_string(), TRACE, "{arguments}");
         assert_eq!(context.span_id.to_string(), SPAN, "{arguments}");
