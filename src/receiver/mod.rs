@@ -23,6 +23,7 @@ mod forward;
 mod inbox;
 mod limits;
 mod listening;
+mod occupant;
 mod places;
 mod pulse;
 mod route;

@@ -59,6 +59,7 @@ const WORLD: &[Part] = &[
             "std::thread",
             "std::process",
             "std::os::unix::process",
+            "listeners",
             "rustix::process",
             "signal_hook",
             "tokio",

@@ -150,6 +150,7 @@ fn a_port_in_use_is_named_with_the_way_out() {
     let limits = Limits::new(Arc::new(Budget::new(1)));
     let error = Receiver::open(&doors, Arc::new(Book::default()), limits).err().expect("in use").to_string();
     assert!(error.contains(&house.grpc.to_string()) && error.contains("--grpc 127.0.0.1:0"), "{error}");
+    assert!(error.contains(&format!("stop process {}", std::process::id())), "{error}");
     house.receiver.close(Duration::from_secs(5));
 }
 
