@@ -4,7 +4,7 @@
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use spans::{SPANS, START, requests};
-use tracelink::diagnosis::{Ledger, judge};
+use tracelink::diagnosis::{Conclusions, judge_all};
 use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep};
 use tracelink::model::Timestamp;
 use tracelink::wire::broker::Completeness;
@@ -85,6 +85,6 @@ fn diagnose(bencher: Bencher<'_, '_>) {
     let mut evidence = file_spans(&requests(0..HANDOFFS, 0).collect::<Vec<_>>());
     look(&mut evidence, &messages());
     bencher.counter(ItemsCount::new(HANDOFFS)).bench_local(|| {
-        judge(black_box(&evidence), &Ledger::default(), evidence.clock(), 100, None).findings.len()
+        judge_all(black_box(&evidence), &Conclusions::default(), evidence.clock(), 100, None).findings.len()
     });
 }

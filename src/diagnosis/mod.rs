@@ -2,12 +2,14 @@
 //!
 //! In layers, the lowest first; each imports from those before it:
 //!
-//! 1. `slug`, `quote`, `known`, `occurrence`, `advice`: the names of rules, evidence as it
-//!    is quoted, what is known besides a hand-off, what one check found, and the fixes
-//! 2. `rule`: what a rule is
-//! 3. `inject`, `carry`, `extract`, `export` and the others: the rules, one a file
-//! 4. `registry`: all rules, and the order in which they speak
-//! 5. `engine`: judges with them, and reports
+//! 1. `slug`, `quote`: the names by which rules speak of each other; evidence as it is quoted
+//! 2. `known`: what is known besides one hand-off
+//! 3. `partial_run`, `occurrence`, `advice`: what arrived of a run whose own span did not;
+//!    what one check found; the fixes
+//! 4. `rule`: what a rule is
+//! 5. `inject`, `carry`, `extract`, `export` and the others: the rules, one a file
+//! 6. `registry`: all rules, and the order in which they speak
+//! 7. `engine`: judges with them, and reports
 //!
 //! This file declares them, and hands on what other rooms use.
 
@@ -15,7 +17,7 @@ mod advice;
 mod engine;
 mod known;
 mod occurrence;
-mod parts;
+mod partial_run;
 mod quote;
 mod registry;
 mod rule;
@@ -31,6 +33,6 @@ mod privacy;
 mod sampling;
 mod tree;
 
-pub use engine::{Ledger, Listing, Pace, Watch, judge, report, report_expecting};
+pub use engine::{Conclusions, Listing, Pace, Watch, judge_all, report, report_expecting};
 pub use registry::{all, find};
 pub use rule::Diagnosis;

@@ -39,9 +39,9 @@ pub struct Diagnosis {
 pub enum Check {
     /// One hand-off. Of all diagnoses of this kind only the first that finds
     /// something speaks, in the order of the registry's `SPEAKING_ORDER`.
-    Handoff(fn(&Handoff<'_>, &Known<'_>) -> Verdict),
+    Handoff(fn(&Handoff<'_>, &Known<'_>) -> Judgment),
     /// One hand-off, besides whatever else is said of it.
-    Remark(fn(&Handoff<'_>, &Known<'_>) -> Verdict),
+    Remark(fn(&Handoff<'_>, &Known<'_>) -> Judgment),
     /// One trace.
     Trace(fn(&Trace, &Known<'_>, &mut dyn FnMut(Occurrence))),
     /// Services, queues, origins or the receiver as a whole.
@@ -61,7 +61,7 @@ pub struct Tally {
 
 /// What a diagnosis says of a hand-off.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Judgment {
     Clean,
     Finding(Box<Occurrence>),
     /// Not to be said yet: a span may be on its way, or the message still
@@ -69,7 +69,7 @@ pub enum Verdict {
     Wait,
 }
 
-impl From<Occurrence> for Verdict {
+impl From<Occurrence> for Judgment {
     fn from(occurrence: Occurrence) -> Self {
         Self::Finding(Box::new(occurrence))
     }

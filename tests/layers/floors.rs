@@ -36,7 +36,9 @@ const STRANGERS: &[(&str, &[&str])] = &[
 const LAYERS: &[(&str, &[&[&str]])] = &[(
     "diagnosis",
     &[
-        &["slug", "quote", "known", "occurrence", "advice"],
+        &["slug", "quote"],
+        &["known"],
+        &["partial_run", "occurrence", "advice"],
         &["rule"],
         &["inject", "carry", "extract", "export", "sampling", "delivery", "identity", "privacy", "tree"],
         &["registry"],

@@ -1,7 +1,7 @@
-use super::reading::{is_readable, unread_message};
+use super::readable::{is_readable, unread_message};
 use crate::diagnosis::advice::carrier::{self, Keyed};
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{CarriedContext, Encoding, Exception, Place, Protocol, Station};
 
@@ -33,11 +33,11 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
-    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
+    let Some(message) = unread_message(handoff) else { return Judgment::Clean };
     // On protocol 1 another shape is no remedy, unless a task fails over this one.
     if message.protocol == Protocol::One && handoff.failure().is_none() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     // Whoever reads another, plain form of it does not care about this one.
     let has_plain =
@@ -47,9 +47,9 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         .iter()
         .filter(|found| matches!(found.place, Place::Carrier(_) | Place::Header | Place::NestedHeaders))
         .find_map(|found| Some((found, fault_of(found, handoff.failure())?)));
-    let Some((carried, (variant, says))) = fault else { return Verdict::Clean };
+    let Some((carried, (variant, says))) = fault else { return Judgment::Clean };
     if has_plain && handoff.failure().is_none_or(|failure| !is_reading_failure(failure)) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     Occurrence::certain()
         .about(handoff)

@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::carrier::{self, Keyed};
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef};
 use crate::model::{CarriedContext, ContextFormat, Fix, Place, Severity, Station};
 
@@ -34,16 +34,16 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
-    let Some(message) = handoff.message() else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
+    let Some(message) = handoff.message() else { return Judgment::Clean };
     if let Some(verdict) = followed_another(handoff) {
         return verdict;
     }
     let mut readable = message.contexts.iter().filter(|found| is_flat_and_open(found));
-    let Some(first) = readable.next() else { return Verdict::Clean };
+    let Some(first) = readable.next() else { return Judgment::Clean };
     let trace_of = |found: &CarriedContext| found.context().map(|context| context.trace_id);
     let Some(other) = readable.find(|found| trace_of(found) != trace_of(first)) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
 
     let found = Occurrence::certain()
@@ -53,14 +53,14 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         .quote(quote::context(message, other))
         .mend(one_owner(handoff, first, other));
     if handoff.consumer().is_some() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     found.needs("the worker's spans, to see which one it follows").into()
 }
 
 /// The worker is seen to have followed a context of the message, and it is of
 /// another trace than the producer's.
-fn followed_another(handoff: &Handoff<'_>) -> Option<Verdict> {
+fn followed_another(handoff: &Handoff<'_>) -> Option<Judgment> {
     let (message, producer, consumer) = (handoff.message()?, handoff.producer?, handoff.consumer()?);
     if consumer.trace.id == producer.trace.id {
         return None;

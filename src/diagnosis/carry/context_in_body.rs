@@ -1,7 +1,7 @@
-use super::reading::{began_anew, is_readable, is_run_missed, root_of, unread_message};
+use super::readable::{began_anew, is_readable, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::carrier;
 use crate::diagnosis::known::{Reader, Sides};
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{CarriedContext, Confidence, ContextFormat, Place, Station};
@@ -37,19 +37,19 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(message) = unread_message(handoff) else { return Judgment::Clean };
     let in_body =
         message.contexts.iter().find(|found| found.place == Place::Body && found.context().is_some());
     let Some(carried) = in_body.filter(|_| !message.contexts.iter().any(is_readable)) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let fixes = carrier::not_in_arguments(is_followed_inside(handoff, known, carried), &Sides::of(handoff));
     let quoted = |found: Occurrence| found.about(handoff).quote(quote::context(message, carried)).mend(fixes);
     let Some(confidence) = began_anew(handoff) else {
         // A run that should have been seen by now has a diagnosis of its own.
         if is_run_missed(handoff, known) {
-            return Verdict::Clean;
+            return Judgment::Clean;
         }
         let found = quoted(Occurrence::possible())
             .variant("predicted")

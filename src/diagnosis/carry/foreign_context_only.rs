@@ -1,7 +1,7 @@
-use super::reading::{began_anew, is_run_missed, root_of, unread_message};
+use super::readable::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::vendors::{self, Publisher};
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, Otlp};
 use crate::model::{CarriedContext, ContextFormat, Place, Severity, Station, key};
 
@@ -35,13 +35,13 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
-    let Some(first) = message.contexts.first() else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(message) = unread_message(handoff) else { return Judgment::Clean };
+    let Some(first) = message.contexts.first() else { return Judgment::Clean };
     // What travels among the arguments is another rule's.
     let is_read_here = |found: &CarriedContext| found.format.is_vendor() && found.place != Place::Body;
     if !message.contexts.iter().all(is_read_here) || handoff.is_whole() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let vendor = first.format.label();
     let mut found = Occurrence::likely().about(handoff).quote(quote::context(message, first));
@@ -66,7 +66,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // With OpenTelemetry on the sending side a run that should have been seen by
     // now has a diagnosis of its own.
     if handoff.producer.is_some() && is_run_missed(handoff, known) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let found = found
         .variant(format!("{vendor}-predicted"))

@@ -1,7 +1,7 @@
-use super::reading::{is_readable, unread_message};
+use super::readable::{is_readable, unread_message};
 use crate::diagnosis::advice::carrier;
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
 
@@ -29,14 +29,14 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
-    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
+    let Some(message) = unread_message(handoff) else { return Judgment::Clean };
     let misnamed = message
         .contexts
         .iter()
         .find(|found| found.place == Place::HeaderInOtherCase && found.context().is_some());
     let Some(carried) = misnamed.filter(|_| !message.contexts.iter().any(is_readable)) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     Occurrence::certain()
         .about(handoff)

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::reading::{is_readable, unread_message};
+use super::readable::{is_readable, unread_message};
 use crate::diagnosis::advice::{carrier, propagators};
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{ContextFormat, FlawKind, Place, Station, key};
 
@@ -47,13 +47,13 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
     if let Some(verdict) = cut_in_half(handoff) {
         return verdict;
     }
-    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+    let Some(message) = unread_message(handoff) else { return Judgment::Clean };
     if message.contexts.iter().any(is_readable) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let malformed = message.contexts.iter().find_map(|carried| {
         let flaw = carried.reading.as_ref().err()?;
@@ -63,7 +63,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         );
         (is_where_readers_look && !carried.format.is_vendor()).then_some((carried, flaw.kind))
     });
-    let Some((carried, kind)) = malformed else { return Verdict::Clean };
+    let Some((carried, kind)) = malformed else { return Judgment::Clean };
     let (what, variant) = match carried.format {
         ContextFormat::W3c => ("traceparent", kind.label().to_owned()),
         other => (other.label(), format!("{}-{}", other.label(), kind.label())),
@@ -82,7 +82,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
 
 /// The run hangs below the producer's span in a trace that has only the low
 /// half of the producer's trace id: the OT trace propagator writes no more.
-fn cut_in_half(handoff: &Handoff<'_>) -> Option<Verdict> {
+fn cut_in_half(handoff: &Handoff<'_>) -> Option<Judgment> {
     let (producer, consumer) = (handoff.producer?, handoff.consumer()?);
     let (whole, half) = (producer.trace.id, consumer.trace.id);
     if consumer.span.parent != Some(producer.span.id) || whole == half || whole.low64() != half.low64() {

@@ -8,7 +8,7 @@ mod foreign_context_only;
 mod header_name_case;
 mod malformed_traceparent;
 mod nested_context_only;
-mod reading;
+mod readable;
 mod unreadable_message;
 
 pub use carrier_encoding::CARRIER_ENCODING;

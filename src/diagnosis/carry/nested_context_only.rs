@@ -1,7 +1,7 @@
-use super::reading::{began_anew, is_run_missed, root_of, unread_message};
+use super::readable::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::carrier;
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Confidence, Place, Severity, Station};
 
@@ -30,19 +30,19 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = unread_message(handoff) else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(message) = unread_message(handoff) else { return Judgment::Clean };
     let nested = message.contexts.iter().find(|found| {
         found.place == Place::NestedHeaders && found.context().is_some() && !found.format.is_vendor()
     });
-    let Some(carried) = nested else { return Verdict::Clean };
+    let Some(carried) = nested else { return Judgment::Clean };
     let has_other = message.contexts.iter().any(|found| {
         found.context().is_some()
             && matches!(found.place, Place::Header | Place::Carrier(_))
             && !found.format.is_vendor()
     });
     if has_other || (handoff.consumer().is_some() && handoff.is_whole()) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let found = Occurrence::certain()
         .about(handoff)
@@ -54,7 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     // A run that should have been seen by now has a diagnosis of its own.
     if is_run_missed(handoff, known) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     Occurrence { confidence: Confidence::Possible, ..found }
         .variant("predicted")

@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::envelope;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff};
 use crate::model::{MissingParts, Part, Severity, Station, Timestamp, key};
@@ -63,14 +63,14 @@ const WILL_BE_LOST: &str =
     "the message lacks {missing}: the worker of Celery that takes it will fail on it, and it will be lost";
 const WILL_STOP: &str = "the message lacks {missing}: each worker of Celery that takes it fails on it and puts it back, and takes nothing else";
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     // Whoever ran it, or a hand-made root that may be its run, has read it.
     let was_read = handoff.was_run() || handoff.result.is_some() || !handoff.lookalikes.is_empty();
     if was_read {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let Some(message) = handoff.message() else { return never_seen(handoff, known) };
-    let Some(first) = message.missing.iter().next() else { return Verdict::Clean };
+    let Some(first) = message.missing.iter().next() else { return Judgment::Clean };
     let at = quote::place(message);
     let found = message.missing.iter().fold(Occurrence::likely().about(handoff), |found, part| {
         // Where it would be: a place that is there.
@@ -83,7 +83,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .mend(envelope::with(message.missing, &Setting::of_producer(handoff)));
     if handoff.fate == Fate::Gone {
         if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.patience {
-            return Verdict::Wait;
+            return Judgment::Wait;
         }
         return found
             .says_with(LOST, [(key::MISSING, first.path())])
@@ -107,12 +107,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 
 /// A message that was taken before a look saw it, of a producer whose messages
 /// cannot be read, as far as any was seen.
-fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(producer) = handoff.producer.filter(|_| handoff.fate == Fate::Gone) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
-    let Some(missing) = known.always_lacks(producer.span.service()) else { return Verdict::Clean };
-    let Some(first) = missing.iter().next() else { return Verdict::Clean };
+    let Some(missing) = known.always_lacks(producer.span.service()) else { return Judgment::Clean };
+    let Some(first) = missing.iter().next() else { return Judgment::Clean };
     Occurrence::likely()
         .about(handoff)
         .variant(variant(missing))

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, StoredSpan};
 
 diagnosis! {
@@ -30,12 +30,12 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     // A run that was rejected is no other's double: its task asked for it again.
     let is_run = |span: &StoredSpan| span.is_instrumented_run() && !span.detail().rejected;
     let mut runs = handoff.consumers.iter().filter(|consumer| is_run(consumer.span));
-    let Some(first) = runs.next() else { return Verdict::Clean };
-    let Some(again) = runs.find(|run| run.span.detail().redelivered) else { return Verdict::Clean };
+    let Some(first) = runs.next() else { return Judgment::Clean };
+    let Some(again) = runs.find(|run| run.span.detail().redelivered) else { return Judgment::Clean };
     let sent = handoff.producer.map_or(first.span.start, |producer| producer.span.end);
     let held = first.span.end.since(sent);
     Occurrence::certain()

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Broker, Fate, Handoff, Look};
 use crate::model::MessageState;
 
@@ -39,17 +39,17 @@ const IDLE: Duration = Duration::from_mins(2);
 /// So has one that works at something else, unless its tasks are long.
 const BUSY: Duration = Duration::from_mins(10);
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(delivery), Some(broker)) = (handoff.delivery, known.broker_of(handoff)) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     if handoff.fate != Fate::Waiting(MessageState::Ready) || delivery.message.redelivered {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
-    let Some(last) = broker.last().filter(|look| look.has_worker()) else { return Verdict::Clean };
+    let Some(last) = broker.last().filter(|look| look.has_worker()) else { return Judgment::Clean };
     let queue = &delivery.message.queue;
     let waited = broker.looks().iter().rev().skip(1).take_while(|look| look.at >= delivery.first().at).last();
-    let Some(first) = waited else { return Verdict::Clean };
+    let Some(first) = waited else { return Judgment::Clean };
     let since = last.at.since(first.at);
     let needed = if is_busy(broker, first, last, known) {
         BUSY
@@ -60,17 +60,17 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         known.evidence.patience
     };
     if since < needed {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let (Some(then), Some(now)) = (first.queues.get(queue), last.queues.get(queue)) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     if now.unacked > 0
         || then.unacked > 0
         || now.ready < then.ready
         || known.took_from(broker, queue, first.at)
     {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let found = if since < IDLE { Occurrence::possible() } else { Occurrence::likely() };
     found

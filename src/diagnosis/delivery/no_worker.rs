@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Fate, Handoff};
 use crate::model::{MessageState, Severity};
 
@@ -32,20 +32,20 @@ diagnosis! {
 /// After so long a worker that is there has taken a message.
 const SETTLED: Duration = Duration::from_secs(6);
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(delivery), Some(broker)) = (handoff.delivery, known.broker_of(handoff)) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let is_ready = handoff.fate == Fate::Waiting(MessageState::Ready);
     let Some(look) = broker.last().filter(|look| is_ready && look.has_no_worker()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let (first, last) = (delivery.first().at, delivery.last().at);
     // A worker without remote control binds no mailbox: what it holds, and what
     // has gone since, shows it.
     let is_held = look.queues.values().any(|queue| queue.unacked > 0);
     if is_held || known.took_from(broker, &delivery.message.queue, first) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     // What is not due has not waited, however long it lies there.
     let is_due = delivery.message.eta.is_none_or(|eta| eta <= known.now);

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -24,9 +24,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let redelivered = handoff.delivery.filter(|delivery| delivery.last().redelivered);
-    let Some(delivery) = redelivered else { return Verdict::Clean };
+    let Some(delivery) = redelivered else { return Judgment::Clean };
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(quote::place(&delivery.message), "redelivered: true"))

@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{SpanKind, SpanStatus};
 
@@ -35,7 +35,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let marked = handoff.consumers.iter().find(|consumer| {
         let detail = consumer.span.detail();
         let is_retry = handoff.was_retried
@@ -43,7 +43,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
             || detail.exceptions.iter().any(|exception| &*exception.kind == "Retry");
         consumer.span.status == SpanStatus::Error && is_retry
     });
-    let Some(consumer) = marked else { return Verdict::Clean };
+    let Some(consumer) = marked else { return Judgment::Clean };
     let found = Occurrence::certain().about_run(handoff).quote(quote::span(*consumer)).quote(quote::fact(
         "status",
         format!("ERROR {}", first_line(&consumer.span.detail().status_message)),

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff};
 use crate::model::{Confidence, Exception, TaskStatus};
@@ -27,9 +27,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if !handoff.consumers.is_empty() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let found = Occurrence::certain().about(handoff).mend(celery::expire_later());
     if let Some(result) = handoff.result {
@@ -38,9 +38,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 .exception
                 .as_ref()
                 .is_some_and(|exception| exception.message.contains(Exception::EXPIRED));
-        return if expired { found.quote(quote::result(result)).into() } else { Verdict::Clean };
+        return if expired { found.quote(quote::result(result)).into() } else { Judgment::Clean };
     }
-    let Some(message) = handoff.message() else { return Verdict::Clean };
+    let Some(message) = handoff.message() else { return Judgment::Clean };
     match message.expires {
         Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => {
             // One that has gone may have been taken in time.
@@ -58,6 +58,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
                 .quote(quote::fact(format!("{}.headers.expires", quote::place(message)), expires.to_string()))
                 .into()
         }
-        _ => Verdict::Clean,
+        _ => Judgment::Clean,
     }
 }

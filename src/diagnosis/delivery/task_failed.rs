@@ -1,4 +1,4 @@
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::key;
 
@@ -27,12 +27,12 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) {
         let found = Occurrence::certain().about(handoff);
         return by_kind(found, &failure.kind, known).quote(quote::result(result)).into();
     }
-    let Some((consumer, exception)) = handoff.failed_run() else { return Verdict::Clean };
+    let Some((consumer, exception)) = handoff.failed_run() else { return Judgment::Clean };
     let found = Occurrence::certain().about_run(handoff);
     by_kind(found, &exception.kind, known)
         .quote(quote::span(consumer))

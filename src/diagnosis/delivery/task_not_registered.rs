@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -29,16 +29,16 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let has_begun = !handoff.consumers.is_empty();
     // Celery names the task that it was asked for.
     let is_of_another =
         !failure.message.is_empty() && !handoff.task.is_empty() && !failure.message.contains(handoff.task);
     if &*failure.kind != "NotRegistered" || has_begun || is_of_another {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     Occurrence::certain()
         .about(handoff)

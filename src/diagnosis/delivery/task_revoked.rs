@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Exception, TaskStatus};
 
@@ -24,12 +24,12 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let revoked =
         handoff.result.filter(|result| result.status == TaskStatus::Revoked && handoff.consumers.is_empty());
-    let Some(result) = revoked else { return Verdict::Clean };
+    let Some(result) = revoked else { return Judgment::Clean };
     if result.exception.as_ref().is_some_and(|exception| exception.message.contains(Exception::EXPIRED)) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let mut found = Occurrence::certain();
     if result.exception.as_ref().is_some_and(|exception| exception.message.contains(Exception::TERMINATED)) {

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Broker, Handoff, Look};
 use crate::model::{Confidence, Severity};
@@ -42,20 +42,20 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(producer) = handoff.instrumented_producer() else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(producer) = handoff.instrumented_producer() else { return Judgment::Clean };
     if handoff.delivery.is_some() || handoff.was_consumed() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let detail = producer.span.detail();
-    let Some(destination) = detail.destination.as_deref() else { return Verdict::Clean };
+    let Some(destination) = detail.destination.as_deref() else { return Judgment::Clean };
     let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
     let brokers = || known.evidence.brokers.iter();
     let looked_after = |broker: &Broker| broker.looked_everywhere_since() >= Some(producer.span.end);
     let is_known = brokers().any(|broker| broker.routes(exchange, destination));
     let sends = known.sends_of(producer.span.service());
     if is_known || !brokers().any(looked_after) || sends.ran_unseen {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let found = Occurrence::likely()
         .about(handoff)
@@ -67,7 +67,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     };
     let Some(exchange) = exchange else {
         if !sends.to_a_seen_broker {
-            return Verdict::Clean;
+            return Judgment::Clean;
         }
         return hint(found)
             .variant("no-exchange")
@@ -88,7 +88,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     let is_only_one = brokers().count() == 1
         && brokers().all(|broker| looked_after(broker) && broker.last().is_some_and(Look::has_worker));
     if !is_only_one {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     hint(found)
         .variant("unconfirmed")

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -25,9 +25,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let Some(result) = handoff.result.filter(|_| handoff.was_killed() && handoff.consumers.is_empty()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     Occurrence::certain().about(handoff).quote(quote::result(result)).mend(celery::keep_it_alive()).into()
 }

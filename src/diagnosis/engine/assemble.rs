@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conclusions::Conclusions;
 use super::excerpt::excerpt;
-use super::judge::{Judged, judge};
-use super::judging::JudgedHandoff;
-use super::ledger::Ledger;
-use super::proof::{Gap, HOLES, LOOK_ENDED_EARLY, nothing_handed_over};
+use super::judge::JudgedHandoff;
+use super::judge_all::{Judged, judge_all};
+use super::unproven::{HOLES, LOOK_ENDED_EARLY, UnprovenReason, nothing_handed_over};
 use crate::diagnosis::known::WRONG_DATABASE;
 use crate::evidence::{Broker, Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
@@ -38,7 +38,7 @@ impl Default for Listing {
 
 /// Judges the evidence and reports on it. `now` is the clock of the evidence.
 pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
-    report_with(evidence, &Ledger::default(), now, listing, None)
+    report_with(evidence, &Conclusions::default(), now, listing, None)
 }
 
 /// The same, where so many whole hand-offs are expected: fewer are a finding.
@@ -48,18 +48,18 @@ pub fn report_expecting(
     listing: Listing,
     expected: Option<u64>,
 ) -> Report {
-    report_with(evidence, &Ledger::default(), now, listing, expected)
+    report_with(evidence, &Conclusions::default(), now, listing, expected)
 }
 
 /// The same, with what was concluded of evidence that was let go.
 pub fn report_with(
     evidence: &Evidence,
-    past: &Ledger,
+    past: &Conclusions,
     now: Timestamp,
     listing: Listing,
     expected: Option<u64>,
 ) -> Report {
-    let judged = judge(evidence, past, now, listing.handoffs, expected);
+    let judged = judge_all(evidence, past, now, listing.handoffs, expected);
     let mut report = Report {
         inputs: inputs(evidence, &judged),
         queues: queues(evidence),
@@ -282,7 +282,7 @@ fn handoff_report(judged: &JudgedHandoff<'_>) -> HandoffReport {
         stations: judged.stations,
         queue_wait_ms: handoff.queue_wait_ms(),
         finding: judged.finding.clone(),
-        unproven: judged.gap.map(Gap::reason),
+        unproven: judged.unproven.map(UnprovenReason::reason),
         joined_by: handoff.joined_by.map(crate::evidence::JoinedBy::label),
         producer: handoff.producer.as_ref().map(pair).or_else(sender),
         consumers: handoff

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::proof::Proof;
+use super::unproven::ProofCounts;
 use crate::evidence::{Handoff, Trace};
 use crate::model::weight::{allocation, in_tree};
 use crate::model::{RetryShare, Sample, SpanKind, Timestamp};
@@ -16,7 +16,7 @@ pub struct Figures {
     pub queue_wait_ms: Sample,
     pub retries: RetryShare,
     /// How many hand-offs are whole, and what the others lack.
-    pub proof: Proof,
+    pub proof: ProofCounts,
     /// Hand-offs for which an error speaks.
     pub broken: u64,
     /// Runs that began a trace of their own and should not have.

@@ -1,153 +1,279 @@
-//! The round of judging everything: each trace, each hand-off, each population.
+//! Judge one thing at a time: a trace, a task's hand-offs, a population. What
+//! is found is put to its like as it comes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::Figures;
-use super::judging::{Explained, JudgedHandoff, Judging};
-use super::ledger::Ledger;
-use super::proof::Gap;
-use super::retraction::Retractions;
+use super::findings::Findings;
+use super::stations;
+use super::unproven::UnprovenReason;
 use crate::diagnosis::known::Known;
-use crate::diagnosis::rule::Tally;
-use crate::evidence::{Evidence, Fate, Handoff};
-use crate::model::{Finding, Map, Retracted, Timestamp, TraceId};
+use crate::diagnosis::occurrence::Occurrence;
+use crate::diagnosis::registry::{OTHERS, SPEAKING_ORDER, of_orphan};
+use crate::diagnosis::rule::{Check, Diagnosis, Judgment, Tally};
+use crate::evidence::{Broker, Continuity, Handoff, Task, Trace};
+use crate::model::{Confidence, Severity, Station, Stations, TraceId};
 
-/// What a round of judging found.
+/// One hand-off, and what is said of it.
 #[derive(Debug)]
-pub struct Judged<'e> {
-    /// In the order of a report.
-    pub findings: Vec<Finding>,
-    /// Hand-offs with a finding, and a sample of the healthy ones.
-    pub handoffs: Vec<JudgedHandoff<'e>>,
-    /// All hand-offs, listed or not.
-    pub total: u64,
+pub struct JudgedHandoff<'e> {
+    pub handoff: Handoff<'e>,
+    pub stations: Stations,
+    /// The id of the finding that speaks for it.
+    pub finding: Option<String>,
+    /// What it lacks to be called whole, where no finding at warning or above speaks
+    /// for it.
+    pub unproven: Option<UnprovenReason>,
+    /// The ids of the findings that say something besides.
+    pub remarks: Vec<String>,
+    /// Whether anything at warning or above speaks for it.
+    pub is_faulty: bool,
+}
+
+/// A judge at work.
+pub(super) struct Judge<'k, 'e> {
+    known: &'k Known<'e>,
+    pub findings: Findings,
+    pub figures: Figures,
     /// Traces that a finding speaks of, with the ids of those findings.
     pub traces: BTreeMap<TraceId, BTreeSet<String>>,
-    /// How many messages of each task each finding speaks for, listed or not.
-    pub shares: Shares<'e>,
-    pub retracted: Vec<Retracted>,
-    pub figures: Figures,
+    /// Tasks whose hand-made consumer roots a finding speaks for.
+    explained: BTreeSet<&'e str>,
+    /// Findings of traces, by the task ids of the runs that they are about.
+    by_trace: BTreeMap<String, (String, Option<Station>)>,
 }
 
-/// Messages by their task and the id of the finding that speaks for them. A task
-/// stands here only where a finding does, and its name lies in the evidence.
-pub type Shares<'e> = BTreeMap<&'e str, BTreeMap<String, u64>>;
+/// What findings of hand-offs speak for by now, beside those of this judge.
+pub(super) struct Explained<'x> {
+    /// Whether one speaks for the hand-offs of a task of this name.
+    pub task: &'x dyn Fn(&str) -> bool,
+    /// Whether one speaks for any.
+    pub any: bool,
+}
 
-/// Judges everything that is known, with what was concluded of what was let go
-/// before. `now` is the clock of the evidence; of the hand-offs of one finding,
-/// or of none, at most `listed` are listed. `expected` is how many whole hand-offs
-/// there should be.
-pub fn judge<'e>(
-    evidence: &'e Evidence,
-    past: &Ledger,
-    now: Timestamp,
-    listed: usize,
-    expected: Option<u64>,
-) -> Judged<'e> {
-    let known = Known::of(evidence, now);
-    let mut judging = Judging::new(&known, past.findings.clone(), past.figures.clone());
-    let mut listed = Listed { most: listed, total: past.handoffs, ..Listed::default() };
+/// How many traces are marked with the findings that speak of them.
+const MARKED: usize = 1_000;
 
-    // In the order of ids, so that what is listed and quoted does not depend
-    // on the order in which evidence came in. Traces first: what is said of
-    // one speaks for its hand-offs too.
-    let mut traces: Vec<_> = evidence.spans.traces().collect();
-    traces.sort_unstable_by_key(|trace| trace.id);
-    for trace in traces {
-        judging.trace(trace);
+impl<'k, 'e> Judge<'k, 'e> {
+    /// Goes on from what was found before.
+    pub fn new(known: &'k Known<'e>, findings: Findings, figures: Figures) -> Self {
+        Self {
+            known,
+            findings,
+            figures,
+            traces: BTreeMap::new(),
+            explained: BTreeSet::new(),
+            by_trace: BTreeMap::new(),
+        }
     }
-    let mut tasks: Vec<_> = evidence.tasks.iter().collect();
-    tasks.sort_unstable_by_key(|task| &task.id);
-    let mut retractions = Retractions::of(evidence, now);
-    for task in tasks {
-        // Of what was not judged nothing is taken back.
-        let was_judged = !evidence.unsettled.has_task(&task.id);
-        judging.task(task, &mut |judged| {
-            if let Some(retractions) = retractions.as_mut().filter(|_| was_judged && !judged.is_faulty) {
-                retractions.saw(&judged.handoff, &known);
+
+    fn mark(&mut self, trace: TraceId, finding: &str) {
+        if self.traces.len() < MARKED || self.traces.contains_key(&trace) {
+            self.traces.entry(trace).or_default().insert(finding.to_owned());
+        }
+    }
+
+    /// Judges a trace, and returns the ids of the findings that speak of it.
+    pub fn trace(&mut self, trace: &'e Trace) -> BTreeSet<String> {
+        let mut said = BTreeSet::new();
+        self.count_trace(trace);
+        if trace.is_remnant() || self.known.evidence.unsettled.has_trace(trace.id) {
+            return said;
+        }
+        for diagnosis in OTHERS {
+            let Check::Trace(check) = diagnosis.check else { continue };
+            check(trace, self.known, &mut |occurrence| {
+                let about: Vec<_> = occurrence.handoffs.iter().cloned().collect();
+                let id = self.findings.add(diagnosis, occurrence);
+                for task in about {
+                    self.by_trace.insert(task, (id.clone(), diagnosis.station));
+                }
+                said.insert(id);
+            });
+        }
+        said.iter().for_each(|id| self.mark(trace.id, id));
+        said
+    }
+
+    /// Takes a trace into the figures, and judges nothing.
+    pub fn count_trace(&mut self, trace: &Trace) {
+        if !trace.is_remnant() {
+            self.figures.saw_trace(trace);
+        }
+    }
+
+    /// Takes a task into the figures, and returns its hand-offs. What is left
+    /// of a task of which a part was let go has none: it says nothing of what
+    /// went, and was counted then.
+    pub fn count_task(&mut self, task: &'e Task) -> Vec<Handoff<'e>> {
+        let handoffs = task.handoffs(self.known.evidence);
+        if handoffs.iter().any(|handoff| handoff.is_remnant) {
+            return Vec::new();
+        }
+        self.figures.saw_task(&handoffs);
+        // A database without anything of Celery's is the wrong one: nothing was
+        // taken from it before a look.
+        if self.known.evidence.brokers.iter().any(Broker::holds_anything) {
+            let unseen = handoffs.iter().filter(|handoff| handoff.delivery.is_none());
+            self.figures.unseen_messages += unseen.count() as u64;
+        }
+        handoffs
+    }
+
+    /// Takes the hand-offs of a task that goes without a word: nothing is wrong
+    /// with them where they have settled.
+    pub fn pass(&mut self, task: &'e Task, has_settled: bool) -> u64 {
+        let handoffs = self.count_task(task);
+        for handoff in &handoffs {
+            let unproven = if has_settled {
+                UnprovenReason::of(handoff, self.known)
+            } else {
+                UnprovenReason::LetGo.unless_whole(handoff, self.known)
+            };
+            self.figures.proof.saw(unproven, handoff.alike);
+        }
+        handoffs.len() as u64
+    }
+
+    /// Judges each hand-off of a task.
+    pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
+        let has_settled = !self.known.evidence.unsettled.has_task(&task.id);
+        for mut handoff in self.count_task(task) {
+            handoff.lookalikes = self.known.lookalikes(&handoff);
+            each(if has_settled { self.handoff(handoff) } else { self.unsettled(handoff) });
+        }
+    }
+
+    /// Counts one for which more may have been on its way: nothing is said of it.
+    fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
+        let unproven = UnprovenReason::NotSettled.unless_whole(&handoff, self.known);
+        self.figures.proof.saw(unproven, handoff.alike);
+        let stations = stations::of(&handoff, self.known, None);
+        JudgedHandoff { handoff, stations, finding: None, unproven, is_faulty: false, remarks: Vec::new() }
+    }
+
+    /// Judges one hand-off.
+    pub fn handoff(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
+        let mut finding = None;
+        let mut broken = None;
+        let mut is_faulty = false;
+        if let Some((diagnosis, occurrence)) = speaker(&handoff, self.known) {
+            let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+            broken = diagnosis.station.filter(|_| severity == Severity::Error);
+            is_faulty = severity <= Severity::Warning;
+            if severity == Severity::Error {
+                let is_root = handoff.continuity() == Some(Continuity::Orphaned);
+                self.figures.broken += handoff.alike;
+                self.figures.orphaned_roots += u64::from(is_root);
             }
-            listed.push(judged);
-        });
+            // A note of a message that waits says nothing of runs that are there.
+            let is_of_orphan =
+                handoff.continuity() == Some(Continuity::Orphaned) || !handoff.lookalikes.is_empty();
+            if !handoff.task.is_empty() && (is_faulty || is_of_orphan) {
+                self.explained.insert(handoff.task);
+            }
+            let id = self.findings.add(diagnosis, occurrence);
+            let spans = handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+            let traces = spans.map(|found| found.trace.id);
+            for trace in traces.chain(handoff.contexts().map(|context| context.trace_id)) {
+                self.mark(trace, &id);
+            }
+            finding = Some(id);
+        }
+        if finding.is_none()
+            && let Some((id, station)) = self.by_trace.get(handoff.task_id)
+        {
+            finding = Some(id.clone());
+            broken = *station;
+            is_faulty = true;
+        }
+        let mut unproven = None;
+        if !is_faulty {
+            unproven = UnprovenReason::of(&handoff, self.known);
+            self.figures.proof.saw(unproven, handoff.alike);
+        }
+        let mut remarks = Vec::new();
+        for diagnosis in OTHERS {
+            let Check::Remark(check) = diagnosis.check else { continue };
+            if let Judgment::Finding(occurrence) = check(&handoff, self.known) {
+                remarks.push(self.findings.add(diagnosis, *occurrence));
+            }
+        }
+        let stations = stations::of(&handoff, self.known, broken);
+        JudgedHandoff { handoff, stations, finding, unproven, remarks, is_faulty }
     }
-    let mut classes: Vec<_> = evidence.census.classes().filter_map(Handoff::of_class).collect();
-    classes.sort_by_key(|handoff| {
-        (handoff.task, handoff.message().map(|message| (&message.queue, &message.origin, &message.id)))
-    });
-    for handoff in classes {
-        listed.push(judging.handoff(handoff));
-    }
-    let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
-    judging.orphans(&before, |trace| known.has_settled(trace));
-    judging.populations();
-    judging.tally(&Tally { seen: listed.total, whole: judging.figures.proof.whole, expected });
-    Judged {
-        findings: judging.findings.ranked(),
-        handoffs: listed.handoffs,
-        total: listed.total,
-        traces: judging.traces,
-        shares: listed.shares,
-        retracted: retractions.map(Retractions::into_list).unwrap_or_default(),
-        figures: judging.figures,
-    }
-}
 
-/// The hand-offs that a report lists: a bounded number of each finding, of each
-/// kind that cannot be called whole, and of the healthy ones. What is counted is counted of all.
-#[derive(Default)]
-struct Listed<'e> {
-    handoffs: Vec<JudgedHandoff<'e>>,
-    most: usize,
-    of_kind: Map<(Option<String>, Option<Gap>), usize>,
-    shares: Shares<'e>,
-    total: u64,
-}
-
-impl<'e> Listed<'e> {
-    fn push(&mut self, judged: JudgedHandoff<'e>) {
-        self.total += judged.handoff.alike;
-        self.count(&judged);
-        let listed = self.of_kind.entry((judged.finding.clone(), judged.gap)).or_default();
-        if *listed < self.most {
-            *listed += 1;
-            self.handoffs.push(judged);
+    /// Judges the hand-made consumer roots for which no hand-off speaks, now or
+    /// before, in the traces that are due.
+    pub fn orphans(&mut self, before: &Explained<'_>, is_due: impl Fn(&Trace) -> bool) {
+        let known = self.known;
+        let tasks: BTreeSet<_> = known.orphaned_tasks().collect();
+        let unexplained = tasks
+            .into_iter()
+            .filter(|task| !self.explained.contains(task) && !(before.task)(task))
+            .flat_map(|task| known.orphans_of(task));
+        let batches = known
+            .unlinked_batches()
+            .filter(|(task, _)| !self.explained.contains(task) && !(before.task)(task))
+            .flat_map(|(_, runs)| runs);
+        let unexplained = unexplained.chain(batches);
+        let is_any_explained = before.any || !self.explained.is_empty();
+        let nameless = if is_any_explained { &[] } else { known.nameless_orphans() };
+        // What would explain it may be what was let go.
+        let may_be_a_rest = |trace: &Trace| trace.is_remnant() || trace.age.is_late;
+        let is_judged = |trace: &Trace| is_due(trace) && !may_be_a_rest(trace);
+        let all: Vec<_> =
+            unexplained.chain(nameless).filter(|orphan| is_judged(orphan.trace)).copied().collect();
+        for orphan in all {
+            let (diagnosis, occurrence) = of_orphan(orphan, known);
+            let id = self.findings.add(diagnosis, occurrence);
+            self.figures.orphaned_roots += 1;
+            self.mark(orphan.trace.id, &id);
         }
     }
 
-    /// Counts the messages of a hand-off with the finding that speaks for it.
-    fn count(&mut self, judged: &JudgedHandoff<'e>) {
-        let JudgedHandoff { handoff, finding: Some(finding), .. } = judged else { return };
-        if handoff.message().is_none() {
-            return;
+    /// Judges how many hand-offs there were.
+    pub fn tally(&mut self, tally: &Tally) {
+        for diagnosis in OTHERS {
+            if let Check::Tally(check) = diagnosis.check
+                && let Some(occurrence) = check(tally)
+            {
+                self.findings.add(diagnosis, occurrence);
+            }
         }
-        let share = self.shares.entry(handoff.task).or_default();
-        match share.get_mut(finding) {
-            Some(messages) => *messages += handoff.alike,
-            None => {
-                share.insert(finding.clone(), handoff.alike);
+    }
+
+    /// Judges services, queues, origins and the receiver as wholes.
+    pub fn populations(&mut self) {
+        for diagnosis in OTHERS {
+            if let Check::Population(check) = diagnosis.check {
+                check(self.known, &mut |occurrence| {
+                    self.findings.add(diagnosis, occurrence);
+                });
             }
         }
     }
 }
 
-impl<'e> Handoff<'e> {
-    /// The hand-offs of one class of a queue that was counted.
-    fn of_class(class: &'e crate::evidence::Class) -> Option<Self> {
-        let delivery = class.examples.first()?;
-        Some(Self {
-            task_id: &delivery.message.id,
-            attempt: delivery.message.retries,
-            task: &delivery.message.task,
-            producer: None,
-            delivery: Some(delivery),
-            consumers: Vec::new(),
-            lookalikes: Vec::new(),
-            linked: None,
-            result: None,
-            fate: Fate::Waiting(delivery.message.state),
-            joined_by: None,
-            was_retried: false,
-            is_remnant: false,
-            alike: class.count,
-        })
+/// The first of the hand-off diagnoses that sees something; where none does, or
+/// only as a hint, the first that foretells something.
+pub(super) fn speaker(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<(&'static Diagnosis, Occurrence)> {
+    let mut predicted = None;
+    for diagnosis in SPEAKING_ORDER {
+        let Check::Handoff(check) = diagnosis.check else { continue };
+        match check(handoff, known) {
+            Judgment::Clean => {}
+            Judgment::Wait => break,
+            Judgment::Finding(occurrence) if occurrence.is_prediction => {
+                predicted.get_or_insert((*diagnosis, *occurrence));
+            }
+            Judgment::Finding(occurrence) => {
+                let severity = occurrence.severity.unwrap_or(diagnosis.severity);
+                let is_hint = severity == Severity::Note && occurrence.confidence == Confidence::Possible;
+                let seen = Some((*diagnosis, *occurrence));
+                return if is_hint { predicted.or(seen) } else { seen };
+            }
+        }
     }
+    predicted
 }

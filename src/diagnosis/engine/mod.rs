@@ -7,15 +7,15 @@ mod excerpt;
 mod figures;
 mod findings;
 
+mod conclusions;
 mod judge;
-mod judging;
-mod ledger;
-mod proof;
+mod judge_all;
 mod retraction;
 mod stations;
+mod unproven;
 mod watch;
 
 pub use assemble::{Listing, report, report_expecting};
-pub use judge::judge;
-pub use ledger::Ledger;
+pub use conclusions::Conclusions;
+pub use judge_all::judge_all;
 pub use watch::{Pace, Watch};

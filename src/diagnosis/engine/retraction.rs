@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judging::speaker;
+use super::judge::speaker;
 use crate::diagnosis::known::Known;
 use crate::evidence::{Continuity, Evidence, Fate, Handoff, JoinedBy};
 use crate::model::{Finding, Retracted, Severity, Timestamp};

@@ -1,18 +1,18 @@
 //! 5xx: the context travelled, and the spans did not leave their process.
 
-mod ending;
 mod endpoint;
 mod exported_twice;
-mod gap;
 mod grpc_on_http_port;
 mod http_endpoint_without_path;
 mod http_on_grpc_port;
 mod invalid_span;
+mod missing_parents;
 mod nothing_received;
 mod parent_not_ended;
 mod parent_not_exported;
+mod unfinished_tasks;
 
-mod reason;
+mod missing_sender;
 mod spans_dropped;
 mod tls_on_plain_port;
 mod worker_silent;

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ending::{Tasks, run_around};
-use super::gap::{LocalGap, missing_local_parents};
+use super::missing_parents::{MissingParents, missing_local_parents};
+use super::unfinished_tasks::{Tasks, run_around};
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::{SILENCE, Setting};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
@@ -79,18 +79,18 @@ struct Lost<'t> {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let gaps = missing_local_parents(trace, known);
-    if gaps.is_empty() {
+    let by_process = missing_local_parents(trace, known);
+    if by_process.is_empty() {
         return;
     }
     let tasks = Tasks::of(trace, known);
-    for gap in gaps.into_values() {
-        if gap.is_overflow(known) || tasks.were_ended(&gap) {
+    for missing in by_process.into_values() {
+        if missing.is_overflow(known) || tasks.were_ended(&missing) {
             continue;
         }
-        let may_run = tasks.may_run(&gap);
-        let finished = tasks.finished(&gap).filter(|_| !may_run);
-        let Some(lost) = first_lost(trace, &gap, known, may_run, finished.is_some()) else { continue };
+        let may_run = tasks.may_run(&missing);
+        let finished = tasks.finished(&missing).filter(|_| !may_run);
+        let Some(lost) = first_lost(trace, &missing, known, may_run, finished.is_some()) else { continue };
         let Some(child) = lost.children.iter().copied().min_by_key(|child| (child.start, child.id)) else {
             continue;
         };
@@ -131,7 +131,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     known.side_of(child.service()),
                 ))
         } else {
-            let (task, is_run) = tasks.of_run(trace, &gap, &lost.children);
+            let (task, is_run) = tasks.of_run(trace, &missing, &lost.children);
             occurrence.mend(processor::ended(task, is_run, &Setting::of(&child.process)))
         };
         if lost.sign == Sign::Run
@@ -168,16 +168,16 @@ fn open(occurrence: Occurrence) -> Occurrence {
 /// Of what is missing of a process that which should have come most surely.
 fn first_lost<'t>(
     trace: &'t Trace,
-    gap: &LocalGap<'t>,
+    missing: &MissingParents<'t>,
     known: &Known<'_>,
     may_run: bool,
     is_finished: bool,
 ) -> Option<Lost<'t>> {
     let mut below = BTreeMap::<SpanId, Vec<&StoredSpan>>::new();
-    for (parent, child) in &gap.children {
+    for (parent, child) in &missing.children {
         below.entry(*parent).or_default().push(child);
     }
-    let is_silent = known.has_fallen_silent(gap.process, trace);
+    let is_silent = known.has_fallen_silent(missing.process, trace);
     let sign_of = |children: &[&StoredSpan]| match () {
         // Where a task may run, a span around these may be another's.
         () if may_run => is_silent.then_some(Sign::Silent),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::endpoint;
-use super::reason::Reason;
+use super::missing_sender::MissingSender;
 use crate::diagnosis::advice::export::Receiver;
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::{SILENCE, Setting, is_publisher};
@@ -61,7 +61,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let mut unsampled = BTreeMap::new();
     let mut did_not_sample =
         |sender: SpanKey| *unsampled.entry(sender).or_insert_with(|| sender_did_not_sample(sender, known));
-    let made_up = known.made_up_parents(trace.id);
+    let made_up = known.fabricated_parents(trace.id);
     let mut over = BTreeMap::new();
     let mut is_over = |sender: SpanKey| *over.entry(sender).or_insert_with(|| has_ended(sender, known));
     for span in &trace.spans {
@@ -100,13 +100,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         if !is_sampled {
             occurrence = occurrence.needs(known.to_see_the_message());
         }
-        let reason = Reason::of(trace, span, messages_of(key, known), known);
-        let occurrence = if occurrence.variant.is_none() { reason.says(occurrence) } else { occurrence };
+        let sender = MissingSender::of(trace, span, messages_of(key, known), known);
+        let occurrence = if occurrence.variant.is_none() { sender.says(occurrence) } else { occurrence };
         let mut occurrence = occurrence
             .service(span.service())
             .quote(quote::span(SpanRef { trace, span }))
-            .quote(reason.quote(trace))
-            .mend(reason.fixes(endpoint::receiver(known)));
+            .quote(sender.quote(trace))
+            .mend(sender.fixes(endpoint::receiver(known)));
         let detail = span.detail();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));

@@ -1,6 +1,6 @@
-use super::ending::{Tasks, entry_around};
 use super::endpoint;
-use super::gap::{LocalGap, missing_local_parents};
+use super::missing_parents::{MissingParents, missing_local_parents};
+use super::unfinished_tasks::{Tasks, entry_around};
 use crate::diagnosis::advice::export::Receiver;
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::Setting;
@@ -38,36 +38,36 @@ diagnosis! {
 }
 
 /// Whether the parents of these spans are known to be open no more.
-fn is_over(trace: &Trace, gap: &LocalGap<'_>, known: &Known<'_>) -> bool {
-    let children: Vec<_> = gap.children.iter().map(|(_, child)| *child).collect();
+fn is_over(trace: &Trace, missing: &MissingParents<'_>, known: &Known<'_>) -> bool {
+    let children: Vec<_> = missing.children.iter().map(|(_, child)| *child).collect();
     let is_done = || {
         let tasks = Tasks::of(trace, known);
-        !tasks.may_run(gap) && (known.is_over() || tasks.finished(gap).is_some())
+        !tasks.may_run(missing) && (known.is_over() || tasks.finished(missing).is_some())
     };
-    entry_around(trace, &children).is_some() || is_done() || known.has_fallen_silent(gap.process, trace)
+    entry_around(trace, &children).is_some() || is_done() || known.has_fallen_silent(missing.process, trace)
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for gap in missing_local_parents(trace, known).into_values() {
-        let Some((_, child)) = gap.children.first() else { continue };
-        if !gap.is_overflow(known) || !is_over(trace, &gap, known) {
+    for missing in missing_local_parents(trace, known).into_values() {
+        let Some((_, child)) = missing.children.first() else { continue };
+        if !missing.is_overflow(known) || !is_over(trace, &missing, known) {
             continue;
         }
-        let sent = known.evidence.processes.of(gap.process).map_or(0, |activity| activity.spans);
+        let sent = known.evidence.processes.of(missing.process).map_or(0, |activity| activity.spans);
         found(
             Occurrence::likely()
                 .service(child.service())
-                .counting(gap.children.len() as u64)
+                .counting(missing.children.len() as u64)
                 .quote(quote::span(SpanRef { trace, span: child }))
                 .quote(quote::fact(
                     format!("spans of {}", child.service()),
-                    format!("{} miss a parent of their own process, {sent} arrived", gap.children.len()),
+                    format!("{} miss a parent of their own process, {sent} arrived", missing.children.len()),
                 ))
                 .needs("the process's log: `Queue full, dropping span`")
                 .mend(processor::larger_queue(
                     endpoint::receiver(known),
                     known.side_of(child.service()),
-                    &Setting::of(gap.process),
+                    &Setting::of(missing.process),
                 )),
         );
     }

@@ -4,8 +4,8 @@ use super::endpoint;
 use crate::diagnosis::advice::export::{self, Receiver};
 use crate::diagnosis::advice::{processor, silence};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::parts;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::partial_run;
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Activity, Fate, Handoff, Otlp, Outcome, Process, Service};
 use crate::model::{Confidence, Fix, Severity, Side, Station, TaskStatus};
@@ -62,34 +62,34 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
     if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     if !known.has_spans() {
         // Nobody sent a span: that says something of the receiver, not of the worker.
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     if !handoff.was_consumed() {
         return unseen(handoff, known);
     }
     // What bears no id may be this one's run: a batch, say, or one that made its
     // parent up.
-    if !handoff.was_run() && known.stray_run(handoff).is_some() {
+    if !handoff.was_run() && known.unclaimed_run(handoff).is_some() {
         return unseen(handoff, known);
     }
-    if parts::arrived(handoff, known) {
+    if partial_run::arrived(handoff, known) {
         // It sent something: where its own span never ended, that is said of the trace.
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let is_final = handoff.result.is_some_and(|result| result.status.is_final());
     if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
         || (!is_final && may_be_running(handoff, known))
     {
-        return Verdict::Wait;
+        return Judgment::Wait;
     }
-    let loose = parts::loose(handoff, known);
+    let loose = partial_run::loose(handoff, known);
     let is_certain = handoff.was_run() && loose.is_none();
     let mut found = if is_certain { Occurrence::certain() } else { Occurrence::likely() };
     found = found
@@ -252,10 +252,10 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
 }
 
 /// Spans alone do not show whether the message still waits.
-fn unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(producer) = handoff.producer else { return Verdict::Clean };
+fn unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(producer) = handoff.producer else { return Judgment::Clean };
     if handoff.delivery.is_some() || handoff.result.is_some() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let was_looked_at = !known.evidence.brokers.is_empty();
     let needs = if was_looked_at {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::advice::extraction;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Fate, Handoff, SpanRef};
 use crate::model::{Severity, Station};
@@ -45,17 +45,17 @@ diagnosis! {
 /// How far the clocks of two machines may differ.
 const SKEW: Duration = Duration::from_secs(5);
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let may_have_run = handoff.was_consumed() || handoff.fate == Fate::Unknown;
     if !handoff.consumers.is_empty() || !may_have_run {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let senders = handoff.contexts().filter_map(|context| known.evidence.spans.get(context));
     let sent = handoff.producer.into_iter().chain(senders).map(|sender| sender.span.start).min();
     // Without the sender's span, from when the message was last seen to wait.
     let seen = || handoff.delivery.map(|delivery| delivery.first().at);
-    let Some(since) = sent.or_else(seen) else { return Verdict::Clean };
-    let Some(run) = known.unlinked_batch(handoff.task, since.before(SKEW)) else { return Verdict::Clean };
+    let Some(since) = sent.or_else(seen) else { return Judgment::Clean };
+    let Some(run) = known.unlinked_batch(handoff.task, since.before(SKEW)) else { return Judgment::Clean };
     of_run(run).about(handoff).quote(handoff.producer.map(quote::span)).into()
 }
 

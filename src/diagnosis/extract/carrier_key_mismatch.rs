@@ -1,8 +1,8 @@
-use super::orphan::{Orphan, orphan};
+use super::orphaned_run::{OrphanedRun, orphan};
 use crate::diagnosis::advice::carrier::Keyed;
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::known::{Reader, Sides};
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{CarriedContext, Place, Station};
@@ -35,14 +35,14 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
-    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
-        return Verdict::Clean;
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
+    let (Some(message), Some(OrphanedRun::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
+        return Judgment::Clean;
     };
     let is_carrier =
         |found: &&CarriedContext| matches!(found.place, Place::Carrier(_)) && found.context().is_some();
     let carrier = message.contexts.iter().find(is_carrier);
-    let Some(carried) = carrier else { return Verdict::Clean };
+    let Some(carried) = carrier else { return Judgment::Clean };
     Occurrence::likely()
         .about(handoff)
         .service(consumer.span.service())

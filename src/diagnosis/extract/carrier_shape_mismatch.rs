@@ -1,7 +1,7 @@
-use super::orphan::{Orphan, orphan};
+use super::orphaned_run::{OrphanedRun, orphan};
 use crate::diagnosis::advice::carrier;
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{Place, Station};
 
@@ -29,23 +29,24 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
-    let (Some(message), Some(Orphan::Instrumented(consumer))) = (handoff.message(), orphan(handoff)) else {
-        return Verdict::Clean;
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
+    let (Some(message), Some(OrphanedRun::Instrumented(consumer))) = (handoff.message(), orphan(handoff))
+    else {
+        return Judgment::Clean;
     };
     if message
         .contexts
         .iter()
         .any(|found| found.is_flat_header() && found.context().is_some() && !found.format.is_vendor())
     {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let carrier = message.contexts.iter().find(|found| {
         found.context().is_some()
             && matches!(found.place, Place::Carrier(_) | Place::NestedHeaders)
             && !found.format.is_vendor()
     });
-    let Some(carried) = carrier else { return Verdict::Clean };
+    let Some(carried) = carrier else { return Judgment::Clean };
     Occurrence::certain()
         .about(handoff)
         .quote(quote::context(message, carried))

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::extraction;
-use crate::diagnosis::known::{InsideRuns, Setting, is_even};
+use crate::diagnosis::known::{RootsInRuns, Setting, is_even};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Confidence, Station};
 
@@ -38,7 +38,7 @@ diagnosis! {
 const ACCIDENT: f64 = 0.05;
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for group in known.roots_inside_runs() {
+    for group in known.roots_in_runs() {
         if is_by_chance(group) || is_a_heartbeat(group) {
             continue;
         }
@@ -80,19 +80,19 @@ fn misses_a_run(known: &Known<'_>) -> bool {
 
 /// Whether so few of the runs have one that roots which have nothing to do with
 /// them may have fallen there.
-fn is_by_chance(group: &InsideRuns<'_>) -> bool {
+fn is_by_chance(group: &RootsInRuns<'_>) -> bool {
     let roots = i32::try_from(group.roots.len()).unwrap_or(i32::MAX);
     group.in_runs * 2 < group.of_runs && group.busy.powi(roots) > ACCIDENT
 }
 
 /// Whether they are as even as a heartbeat, and more than runs: then a run that
 /// takes all of the time has them all.
-fn is_a_heartbeat(group: &InsideRuns<'_>) -> bool {
+fn is_a_heartbeat(group: &RootsInRuns<'_>) -> bool {
     let mut starts: Vec<_> = group.roots.iter().map(|root| root.span.start).collect();
     group.roots.len() > group.in_runs && is_even(&mut starts)
 }
 
 /// Whether two of them were open at one time, as in threads. They are sorted by start.
-fn is_at_a_time(group: &InsideRuns<'_>) -> bool {
+fn is_at_a_time(group: &RootsInRuns<'_>) -> bool {
     group.roots.windows(2).any(|two| two[1].span.start < two[0].span.end)
 }

@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef, StoredSpan};
 use crate::model::{Fix, Place, Quote, SpanKind, Station};
 
@@ -31,9 +31,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(run) = handoff.consumers.iter().find(|consumer| consumer.span.is_instrumented_run()) {
-        let Some((twin, fix)) = twin_of(*run, handoff, known) else { return Verdict::Clean };
+        let Some((twin, fix)) = twin_of(*run, handoff, known) else { return Judgment::Clean };
         return Occurrence::certain().about(handoff).quote(quote::span(*run)).quote(twin).mend([fix]).into();
     }
     predict(handoff)
@@ -76,12 +76,12 @@ fn is_inside_a_run(span: SpanRef<'_>) -> bool {
 }
 
 /// Two carriers of one trace, with the span ids of two senders.
-fn predict(handoff: &Handoff<'_>) -> Verdict {
+fn predict(handoff: &Handoff<'_>) -> Judgment {
     let Some(message) = handoff.message().filter(|_| handoff.consumers.is_empty()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     if handoff.was_run() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let flat = message
         .contexts
@@ -90,12 +90,12 @@ fn predict(handoff: &Handoff<'_>) -> Verdict {
     let carried = message.contexts.iter().find(|found| {
         matches!(found.place, Place::Carrier(_)) && found.context().is_some() && !found.format.is_vendor()
     });
-    let (Some(flat), Some(carried)) = (flat, carried) else { return Verdict::Clean };
+    let (Some(flat), Some(carried)) = (flat, carried) else { return Judgment::Clean };
     let (Some(one), Some(other)) = (flat.context(), carried.context()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     if one.trace_id != other.trace_id || one.span_id == other.span_id {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     Occurrence::likely()
         .about(handoff)

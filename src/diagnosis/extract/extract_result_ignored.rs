@@ -1,7 +1,7 @@
-use super::orphan::{Orphan, orphan};
+use super::orphaned_run::{OrphanedRun, orphan};
 use crate::diagnosis::advice::{extraction, propagators};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{ContextFormat, Station};
@@ -40,9 +40,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let (Some(message), Some(Orphan::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
-        return Verdict::Clean;
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let (Some(message), Some(OrphanedRun::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
+        return Judgment::Clean;
     };
     let is_read =
         |format: ContextFormat| format == ContextFormat::W3c || known.reads(consumer.span.service(), format);
@@ -50,7 +50,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .contexts
         .iter()
         .find(|found| found.is_flat_header() && found.context().is_some() && is_read(found.format));
-    let Some(carried) = flat else { return Verdict::Clean };
+    let Some(carried) = flat else { return Judgment::Clean };
     let worker = Setting::of(&consumer.span.process);
     let mut fixes = extraction::use_what_was_read(&consumer.span.name, &worker);
     let mut found = Occurrence::likely().about(handoff).service(consumer.span.service());

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::{extraction, propagators};
-use crate::diagnosis::known::{MadeUp, Setting};
+use crate::diagnosis::known::{FabricatedParent, Setting};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanRef, StoredSpan, Trace};
@@ -42,7 +42,7 @@ diagnosis! {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for made_up in known.made_up_parents(trace.id).iter() {
+    for made_up in known.fabricated_parents(trace.id).iter() {
         let mut occurrence = Occurrence::likely()
             .service(made_up.child.service())
             .quote(made_up.carried().map(|(message, carried)| quote::context(message, carried)))
@@ -68,7 +68,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 
 /// By whoever opened the span: the instrumentor by a propagator, the task inside of
 /// its run, or the task that is a run by itself.
-fn fixes(trace: &Trace, made_up: &MadeUp<'_>) -> Vec<Fix> {
+fn fixes(trace: &Trace, made_up: &FabricatedParent<'_>) -> Vec<Fix> {
     let child = made_up.child;
     let worker = Setting::of(&child.process);
     if child.is_instrumented_run() {

@@ -8,7 +8,7 @@ mod context_detached_in_run;
 mod duplicate_consumer_spans;
 mod extract_result_ignored;
 mod fabricated_parent;
-mod orphan;
+mod orphaned_run;
 mod propagator_mismatch;
 mod worker_crashed_reading_context;
 mod worker_not_instrumented;

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::orphan::{Orphan, orphan};
+use super::orphaned_run::{OrphanedRun, orphan};
 use crate::diagnosis::advice::propagators;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{CarriedContext, ContextFormat, Place, Station, key};
@@ -49,12 +49,12 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(orphan) = orphan(handoff) else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(orphan) = orphan(handoff) else { return Judgment::Clean };
     let Some(message) = handoff.message() else { return check_spans(handoff, known, &orphan) };
     // The instrumentor reads flat headers; what is written by hand may read a
     // carrier of the application's own too.
-    let by_hand = matches!(orphan, Orphan::HandMade(_));
+    let by_hand = matches!(orphan, OrphanedRun::HandMade(_));
     let may_be_read = |found: &&CarriedContext| {
         found.context().is_some()
             && (found.is_flat_header() || (by_hand && matches!(found.place, Place::Carrier(_))))
@@ -67,10 +67,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // knows it too: there it is the key, the shape, or what is made of it.
     let is_read = |format: &ContextFormat| *format == ContextFormat::W3c || known.reads(service, *format);
     if formats.is_empty() || (by_hand && formats.iter().any(is_read)) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let written: Vec<_> = formats.iter().map(|format| format.label()).collect();
-    let is_instrumented = matches!(orphan, Orphan::Instrumented(_));
+    let is_instrumented = matches!(orphan, OrphanedRun::Instrumented(_));
     let mut found = if is_instrumented { Occurrence::certain() } else { Occurrence::likely() };
     if !is_instrumented {
         found = found.unless(
@@ -117,9 +117,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// Without the message: both spans of one id, in two traces.
-fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &Orphan<'_>) -> Verdict {
-    let (Some(producer), Orphan::Instrumented(consumer)) = (handoff.instrumented_producer(), orphan) else {
-        return Verdict::Clean;
+fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &OrphanedRun<'_>) -> Judgment {
+    let (Some(producer), OrphanedRun::Instrumented(consumer)) = (handoff.instrumented_producer(), orphan)
+    else {
+        return Judgment::Clean;
     };
     Occurrence::likely()
         .about(handoff)

@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::carrier::Keyed;
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::known::Sides;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Exception, FailedAt, Station};
@@ -35,14 +35,14 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
     let (Some(failure), Some(result)) = (handoff.failure(), handoff.result) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let is_none = &*failure.kind == "AttributeError" && failure.message.contains(Exception::NONE_HAS_NO_GET);
     // A run that continued the trace had read the context.
     if handoff.is_whole() || !(is_none || is_parse_failure(failure)) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let has_no_headers = handoff
         .message()
@@ -56,7 +56,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
         None if is_none && has_no_headers => Occurrence::likely()
             .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the exception may have nothing to do with tracing")
             .needs("the task's traceback"),
-        Some(FailedAt::Elsewhere) | None => return Verdict::Clean,
+        Some(FailedAt::Elsewhere) | None => return Judgment::Clean,
     };
     let found = found.about(handoff).quote(quote::result(result));
     if is_none {

@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::instrumentation;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::parts;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::partial_run;
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Activity, Handoff, Service};
 use crate::model::{Severity, Station};
@@ -34,7 +34,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
     // From spans alone it may as well wait; where other workers are instrumented,
     // roots of a service that runs no task are more likely a job's of its own.
@@ -43,11 +43,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         || (handoff.message().is_none() && handoff.producer.is_some() && !others_run)
         || handoff.was_consumed();
     if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || !may_have_run {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     // What continues the context, or hangs below a span that was lost, is the run.
-    if parts::arrived(handoff, known) {
-        return Verdict::Clean;
+    if partial_run::arrived(handoff, known) {
+        return Judgment::Clean;
     }
     let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
     let was_taken = handoff.was_run() || handoff.was_consumed();
@@ -59,17 +59,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
             service.processes.iter().map(|(_, activity)| activity).filter(|activity| activity.work_roots > 0);
         workers.clone().any(|activity| is_at_work(activity)) && workers.all(|activity| is_after(activity))
     };
-    let worker = known.silent_workers().find(|(_, service)| is_worker(service)).map(|(name, service)| {
-        let processes = service.processes.iter().map(|(process, _)| *process);
-        (name, service.total(|activity| activity.work_roots), Setting::of_all(processes))
-    });
+    let worker =
+        known.uninstrumented_workers().find(|(_, service)| is_worker(service)).map(|(name, service)| {
+            let processes = service.processes.iter().map(|(process, _)| *process);
+            (name, service.total(|activity| activity.work_roots), Setting::of_all(processes))
+        });
     // One of several processes of a service, where they can be told apart.
     let one_of_several = || {
-        let mut processes = known.silent_processes().filter(|(_, activity)| is_at_work(activity));
+        let mut processes = known.uninstrumented_processes().filter(|(_, activity)| is_at_work(activity));
         let (process, activity) = processes.next().filter(|_| was_taken)?;
         Some((&*process.service, activity.work_roots, Setting::of(process)))
     };
-    let Some((name, roots, setting)) = worker.or_else(one_of_several) else { return Verdict::Clean };
+    let Some((name, roots, setting)) = worker.or_else(one_of_several) else { return Judgment::Clean };
     // Its roots may be of a process that runs no tasks: nothing joins them to one.
     let found = if was_taken {
         Occurrence::likely()

@@ -2,7 +2,7 @@
 
 mod service_name_collision;
 mod service_name_unset;
-mod unset;
+mod unknown_service;
 
 pub use service_name_collision::SERVICE_NAME_COLLISION;
 pub use service_name_unset::SERVICE_NAME_UNSET;

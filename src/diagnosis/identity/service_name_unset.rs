@@ -1,4 +1,4 @@
-use super::unset::is_unset;
+use super::unknown_service::is_unset;
 use crate::diagnosis::advice::identity;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};

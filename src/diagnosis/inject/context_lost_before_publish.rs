@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::request::{When, context_lost};
-use crate::diagnosis::known::{Beside, Setting, Side};
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::known::{JustOutside, Position, Setting};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Activity, Handoff, Library, SpanRef};
 use crate::model::{Station, Timestamp};
 
@@ -61,13 +61,13 @@ const REQUESTS: usize = 10;
 /// A request that is open for longer waits for something to happen.
 const LONG: Duration = Duration::from_mins(2);
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(producer) = handoff.producer.filter(|producer| known.evidence.is_orphaned_root(*producer))
     else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let Some(activity) = known.evidence.processes.of(&producer.span.process) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let start = producer.span.start;
     if let Some(beside) = known.beside_requests(producer.key()) {
@@ -78,11 +78,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     if !activity.has_open_request(start)
         || known.falls_into_requests_by_chance(handoff.task, &producer.span.process)
     {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let is_paired = could_be_a_scheduler(activity, start);
     if is_paired && !known.has_its_request(producer.key()) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let pair = is_paired.then(|| {
         let says = "as many as this task has roots published nothing, and one root began in each";
@@ -106,11 +106,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// A publish beside its request: the request's span began later, or is over.
-fn outside(producer: SpanRef<'_>, beside: Beside<'_>) -> Occurrence {
-    let Beside { side, within, late_first, requests, publishes, route } = beside;
-    let when = match side {
-        Side::Before => "before the start",
-        Side::After => "after the end",
+fn outside(producer: SpanRef<'_>, beside: JustOutside<'_>) -> Occurrence {
+    let JustOutside { position, within, late_first, requests, publishes, route } = beside;
+    let when = match position {
+        Position::Before => "before the start",
+        Position::After => "after the end",
     };
     let paired = format!(
         "{requests} requests{}, {publishes} publishes of this task, each a root within {} ms {when} of one{}",
@@ -130,11 +130,11 @@ fn outside(producer: SpanRef<'_>, beside: Beside<'_>) -> Occurrence {
 /// What runs on in the thread of the request publishes this soon after its end.
 const SOON: Duration = Duration::from_millis(100);
 
-fn when(beside: Beside<'_>) -> When {
-    match beside.side {
-        Side::Before => When::Before,
-        Side::After if beside.within <= SOON => When::RightAfter,
-        Side::After => When::After,
+fn when(beside: JustOutside<'_>) -> When {
+    match beside.position {
+        Position::Before => When::Before,
+        Position::After if beside.within <= SOON => When::RightAfter,
+        Position::After => When::After,
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::injection::{self, Shape};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 use crate::model::{Protocol, Station};
@@ -31,21 +31,21 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = handoff.message() else { return check_spans(handoff, known) };
     let is_bare_retry =
         message.retries > 0 && message.contexts.is_empty() && message.protocol == Protocol::Two;
     // With a PRODUCER span of the retry an instrumentor was at work, and what it
     // wrote is another matter.
     if !is_bare_retry || handoff.is_whole() || handoff.instrumented_producer().is_some() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let first = known.evidence.tasks.get(handoff.task_id).and_then(|task| {
         task.messages
             .iter()
             .find(|earlier| earlier.message.retries < message.retries && !earlier.message.contexts.is_empty())
     });
-    let Some(first) = first else { return Verdict::Clean };
+    let Some(first) = first else { return Judgment::Clean };
     let came_in = first.message.contexts.first();
     let shape = came_in.map_or(Shape::Flat, Shape::of);
     Occurrence::certain()
@@ -60,12 +60,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
 }
 
 /// Without the message: the attempt before was in the trace, and this one is not.
-fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     // A PRODUCER span of the retry hands its context over: there it got lost later.
     let is_lost =
         handoff.continuity() == Some(Continuity::Orphaned) && handoff.instrumented_producer().is_none();
     let Some(consumer) = handoff.consumer().filter(|_| is_lost && handoff.attempt > 0) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let attempts = known.evidence.tasks.get(handoff.task_id).map(|task| task.handoffs(known.evidence));
     let earlier = attempts
@@ -73,7 +73,7 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         .into_iter()
         .filter(|earlier| earlier.attempt < handoff.attempt && earlier.is_whole())
         .find_map(|earlier| earlier.consumer());
-    earlier.map_or(Verdict::Clean, |earlier| of_spans(earlier, consumer, known).about(handoff).into())
+    earlier.map_or(Judgment::Clean, |earlier| of_spans(earlier, consumer, known).about(handoff).into())
 }
 
 /// What is said of a consumer root of a retry that names its message and whose

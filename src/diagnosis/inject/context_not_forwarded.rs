@@ -1,9 +1,9 @@
-use super::message::{is_nested, message_without_context};
+use super::publisher::{is_nested, message_without_context};
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::forwarding::{Run, context_not_forwarded};
 use crate::diagnosis::advice::injection::Shape;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Library, Otlp, SpanRef};
 use crate::model::{CarriedContext, Encoding, Fix, Message, Place, Protocol, Station};
@@ -43,7 +43,7 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(message) = message_without_context(handoff)
         && is_nested(message)
         && message.retries == 0
@@ -105,15 +105,15 @@ fn run_of(run: Option<SpanRef<'_>>, known: &Known<'_>) -> (Run, Setting) {
     if let Some(worker) = known.services.values().find(|service| service.consumes()) {
         return (Run::ByHand, Setting::of_service(worker));
     }
-    let bare = known.silent_workers().next();
+    let bare = known.uninstrumented_workers().next();
     bare.map_or((Run::Unseen, Setting::default()), |(_, worker)| (Run::Bare, Setting::of_service(worker)))
 }
 
 /// A chain whose next task will be published without a context.
-fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = handoff.message() else { return Verdict::Clean };
+fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(message) = handoff.message() else { return Judgment::Clean };
     let Some(next) = message.chain_next.as_ref().filter(|next| !next.has_context) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let hand_made = message.contexts.iter().find(|found| {
         found.context().is_some()
@@ -122,11 +122,11 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // A flat header beside it is the instrumentor's, which injects for the next task too.
     let is_instrumented = message.contexts.iter().any(CarriedContext::is_flat_header)
         || handoff.instrumented_producer().is_some();
-    let Some(carrier) = hand_made.filter(|_| !is_instrumented) else { return Verdict::Clean };
+    let Some(carrier) = hand_made.filter(|_| !is_instrumented) else { return Judgment::Clean };
     // What was seen to become of the next task is better evidence than the
     // prediction: it speaks for its own hand-off.
     if handoff.was_run() && known.has_spans() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let (run, setting) = run_of(None, known);
     Occurrence::likely()

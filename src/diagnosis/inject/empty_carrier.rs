@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::injection::{self, Shape};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -35,12 +35,12 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = handoff.message() else { return Verdict::Clean };
-    let Some(empty) = message.empty_carriers.first() else { return Verdict::Clean };
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(message) = handoff.message() else { return Judgment::Clean };
+    let Some(empty) = message.empty_carriers.first() else { return Judgment::Clean };
     // Beat has no request behind it, and so nothing to hand over.
     if handoff.contexts().next().is_some() || handoff.is_whole() || message.from_beat {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let origin = message.origin.as_deref().zip(handoff.delivery);
     let tally = origin.map(|(origin, delivery)| known.origins().tally(&delivery.broker, origin));

@@ -1,9 +1,9 @@
 use std::collections::BTreeSet;
 
-use super::message::is_nested;
+use super::publisher::is_nested;
 use crate::diagnosis::advice::injection::{self, Shape};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
 use crate::model::{CarriedContext, Severity, Side, SpanContext, SpanKind, Station};
 
@@ -38,9 +38,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if handoff.producer.is_some() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let Some((consumer, server)) =
         handoff.consumers.iter().find_map(|consumer| Some((*consumer, sibling_server(*consumer, known)?)))
@@ -50,7 +50,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // Where the sender is seen and published by hand, it is the parent by right.
     let parent = consumer.span.parent.and_then(|parent| consumer.trace.get(parent));
     if parent.is_some_and(|parent| parent.kind != SpanKind::Client) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let mut found = Occurrence::likely()
         .about(handoff)
@@ -76,15 +76,17 @@ fn sibling_server<'e>(consumer: SpanRef<'_>, known: &Known<'e>) -> Option<SpanRe
 
 /// Whether the task that published the message handed on what it had itself
 /// been handed.
-fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(message) = handoff.message().filter(|message| is_nested(message)) else { return Verdict::Clean };
+fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(message) = handoff.message().filter(|message| is_nested(message)) else {
+        return Judgment::Clean;
+    };
     let publisher = message.parent_id.as_deref().and_then(|id| known.evidence.tasks.get(id));
-    let Some(publisher) = publisher else { return Verdict::Clean };
+    let Some(publisher) = publisher else { return Judgment::Clean };
     let came_in: BTreeSet<_> = publisher.contexts().collect();
     let key = |context: &SpanContext| SpanKey { trace_id: context.trace_id, span_id: context.span_id };
     let own = message.contexts.iter().filter(|found| !found.format.is_vendor());
     let own: Vec<_> = own.filter_map(|found| Some((found, key(found.context()?)))).collect();
-    let Some((carried, context)) = own.first().copied() else { return Verdict::Clean };
+    let Some((carried, context)) = own.first().copied() else { return Judgment::Clean };
     let is_forwarded = own.iter().all(|(_, context)| came_in.contains(context));
     let follows =
         |run: &SpanRef<'_>| run.trace.id == context.trace_id && run.span.parent == Some(context.span_id);
@@ -92,7 +94,7 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     // Who publishes a chain may give each of its tasks one carrier.
     let was_given = publisher.messages.iter().any(|delivery| delivery.message.hands_on);
     if !is_forwarded || went_elsewhere || was_given {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let attempts = publisher.handoffs(known.evidence);
     let run = attempts.iter().find_map(Handoff::consumer);

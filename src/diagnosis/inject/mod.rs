@@ -5,15 +5,15 @@ mod context_lost_on_retry;
 mod context_not_forwarded;
 mod empty_carrier;
 mod incoming_context_forwarded;
-mod message;
 mod producer_not_instrumented;
 mod producer_propagator_omits_trace;
 mod producer_sdk_disabled;
 mod protocol_1;
+mod publisher;
 mod request_not_instrumented;
 mod some_producers_not_instrumented;
 mod stale_carrier;
-mod unseen;
+mod unseen_message;
 
 pub use context_lost_before_publish::CONTEXT_LOST_BEFORE_PUBLISH;
 pub use context_lost_on_retry::{CONTEXT_LOST_ON_RETRY, of_span as of_retry};

@@ -1,9 +1,9 @@
-use super::message::{is_scheduled, message_without_context, published_by, publisher};
-use super::unseen::{Unseen, without_instrumentor};
+use super::publisher::{is_scheduled, message_without_context, published_by, publisher};
+use super::unseen_message::{UnseenMessage, without_instrumentor};
 use crate::diagnosis::advice::instrumentation::{self, Publisher};
 use crate::diagnosis::advice::{distinct, injection};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Otlp};
 use crate::model::Station;
@@ -55,20 +55,20 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let exports = known.evidence.receiver.spoken();
     if is_scheduled(handoff, known) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let Some(message) = message_without_context(handoff) else {
-        if let Some(unseen) = Unseen::of(handoff, known) {
+        if let Some(unseen) = UnseenMessage::of(handoff, known) {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
             let others = Setting::of_worker(handoff);
             let (seen, setting) = publisher(Some(unseen.origin), &known.producer_side(), known);
             let fixes = instrumentation::publisher(seen, &setting, &others, exports);
             return unseen.finding(handoff, known, says).mend(fixes).into();
         }
-        let Some(found) = without_instrumentor(handoff, known) else { return Verdict::Clean };
+        let Some(found) = without_instrumentor(handoff, known) else { return Judgment::Clean };
         let setting = known.setting_of(found.services.first().map(String::as_str));
         return found
             .mend(instrumentation::publisher(Publisher::SendsSpans, &setting, &setting, exports))

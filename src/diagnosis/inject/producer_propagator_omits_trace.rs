@@ -1,7 +1,7 @@
-use super::message::message_without_context;
+use super::publisher::message_without_context;
 use crate::diagnosis::advice::propagators;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
 
@@ -30,10 +30,10 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
     let (Some(message), Some(producer)) = (message_without_context(handoff), handoff.instrumented_producer())
     else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     Occurrence::certain()
         .about(handoff)

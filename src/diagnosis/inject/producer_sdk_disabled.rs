@@ -1,8 +1,8 @@
-use super::message::{is_scheduled, message_without_context, sends_spans};
-use super::unseen::Unseen;
+use super::publisher::{is_scheduled, message_without_context, sends_spans};
+use super::unseen_message::UnseenMessage;
 use crate::diagnosis::advice::{distinct, instrumentation, propagators};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Otlp};
 use crate::model::Station;
@@ -44,9 +44,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if is_scheduled(handoff, known) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let nobody_produces = || {
         known.has_spans()
@@ -59,8 +59,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
         instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver.spoken())
     };
     let Some(message) = message_without_context(handoff) else {
-        let unseen = Unseen::of(handoff, known).filter(|_| nobody_produces());
-        return unseen.map_or(Verdict::Clean, |unseen| {
+        let unseen = UnseenMessage::of(handoff, known).filter(|_| nobody_produces());
+        return unseen.map_or(Judgment::Clean, |unseen| {
             let says = "the run began a trace of its own, other messages of the process that published it carry no trace context, and no producing service sent a span";
             unseen
                 .finding(handoff, known, says)
@@ -85,7 +85,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     }
     // What no code of Celery published has a reason of its own.
     if !nobody_produces() || message.hand_made {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     found
         .quote(quote::no_context(message))

@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::known::{Setting, is_publisher};
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff};
 use crate::model::{CarriedContext, Message, Protocol, Station};
@@ -33,21 +33,21 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let fixed = |found: Occurrence| {
-        Verdict::from(found.about(handoff).mend(celery::protocol_2(&Setting::of_producer(handoff))))
+        Judgment::from(found.about(handoff).mend(celery::protocol_2(&Setting::of_producer(handoff))))
     };
     if let Some(message) = handoff.message() {
-        return of_message(message, handoff).map_or(Verdict::Clean, fixed);
+        return of_message(message, handoff).map_or(Judgment::Clean, fixed);
     }
     let (Some(producer), Some(consumer)) = (handoff.instrumented_producer(), handoff.consumer()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let hostname = consumer.span.detail().celery_hostname.as_deref().unwrap_or_default();
     let in_two_traces = handoff.continuity() == Some(Continuity::Orphaned);
     if !in_two_traces || !consumer.span.is_instrumented_run() || hostname.is_empty() || is_publisher(hostname)
     {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     fixed(
         Occurrence::likely()

@@ -1,9 +1,9 @@
-use super::message::{is_nested, is_scheduled, message_without_context, publisher};
-use super::unseen::Unseen;
+use super::publisher::{is_nested, is_scheduled, message_without_context, publisher};
+use super::unseen_message::UnseenMessage;
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::instrumentation::{self, Publisher};
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Otlp};
 use crate::model::{Confidence, Quote, Severity, Station};
@@ -48,22 +48,22 @@ diagnosis! {
 /// What is said of an origin that only seems to have no context to send.
 const SCHEDULED: &str = "a process that never sends trace context publishes at even intervals, while others always send it: a scheduler that is not instrumented has none to send";
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = message_without_context(handoff) else { return check_unseen(handoff, known) };
     let (Some(origin), Some(delivery)) = (message.origin.as_deref(), handoff.delivery) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     if is_nested(message)
         || message.retries > 0
         || message.hand_made
         || handoff.instrumented_producer().is_some()
     {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let ours = known.origins().tally(&delivery.broker, origin);
-    let Some(sending) = sending(&delivery.broker, origin, known) else { return Verdict::Clean };
+    let Some(sending) = sending(&delivery.broker, origin, known) else { return Judgment::Clean };
     if ours.with_context > 0 {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let found = Occurrence::likely()
         .about(handoff)
@@ -73,9 +73,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
     finish(found, handoff, origin, &delivery.broker, known).into()
 }
 
-fn check_unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
-    let Some(unseen) = Unseen::of(handoff, known) else { return Verdict::Clean };
-    let Some(sending) = sending(unseen.broker, unseen.origin, known) else { return Verdict::Clean };
+fn check_unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some(unseen) = UnseenMessage::of(handoff, known) else { return Judgment::Clean };
+    let Some(sending) = sending(unseen.broker, unseen.origin, known) else { return Judgment::Clean };
     let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context, while those of others always do";
     let found = unseen.finding(handoff, known, says).quote(sending);
     finish(found, handoff, unseen.origin, unseen.broker, known).into()

@@ -13,7 +13,7 @@ pub(super) struct Flow<'e> {
     /// What is known of where each service publishes to.
     pub(super) sends: Map<&'e str, Sends>,
     /// Whether the messages that each service sends can be taken.
-    pub(super) shapes: Map<&'e str, Shapes>,
+    pub(super) shapes: Map<&'e str, Completeness>,
     /// Tasks, by name, of which results are kept.
     pub(super) with_results: Set<&'e str>,
     /// The start of the first PRODUCER span.
@@ -40,14 +40,14 @@ pub struct Sends {
 
 /// The messages of one service, by whether Celery's worker can take them.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Shapes {
+pub(super) struct Completeness {
     /// How many lack nothing.
     pub(super) whole: u64,
     /// What the others lack.
     pub(super) missing: MissingParts,
 }
 
-impl Shapes {
+impl Completeness {
     fn learn(&mut self, message: &Message) {
         self.whole += u64::from(message.missing.is_empty());
         self.missing = self.missing.iter().chain(message.missing.iter()).collect();

@@ -1,22 +1,17 @@
 //! Evidence, with the populations that diagnoses compare a hand-off against.
 
-mod answers;
-mod beside;
-mod chance;
-mod filed;
+mod even_intervals;
 mod flow;
-mod made_up;
 mod origins;
 mod orphans;
-mod paired;
-mod pushes;
-mod runs;
+mod requests;
+mod roots_in_runs;
 mod schedule;
 mod services;
 mod setting;
 mod silence;
-mod strays;
-mod ticks;
+mod traces;
+mod unclaimed_consumers;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,21 +22,22 @@ use crate::evidence::{
 };
 use crate::model::{ContextFormat, Map, ParentOrigin, Set, TaskStatus, Timestamp, TraceId};
 
-use answers::Answers;
-pub use beside::{Beside, Side};
-use filed::Filed;
+pub use even_intervals::is_even;
 use flow::Flow;
 pub use flow::{RatioSplit, Sends};
-pub use made_up::MadeUp;
-pub use origins::{Origins, Tally, is_publisher};
+pub use origins::{MessageCounts, Origins, is_publisher};
 use orphans::{Orphans, by_start};
-pub use paired::publishing_traces;
-pub use runs::InsideRuns;
+pub use requests::just_outside::{JustOutside, Position};
+pub use requests::one_per_request::publishing_traces;
+use requests::response_start::ResponseStarts;
+use requests::{coincidence, just_outside, one_per_request, redis_pushes};
+pub use roots_in_runs::RootsInRuns;
 use schedule::Schedules;
 pub use setting::{Reader, Setting, Sides};
 pub use silence::SILENCE;
-use strays::Strays;
-pub use ticks::is_even;
+pub use traces::fabricated_parents::FabricatedParent;
+use traces::{fabricated_parents, index::TraceIndex};
+use unclaimed_consumers::UnclaimedConsumers;
 
 /// What diagnoses are given: the evidence, the clock, and the aggregates over
 /// it. Each aggregate is made once for a round of judging, when it is first
@@ -58,20 +54,20 @@ pub struct Known<'e> {
     pub services: BTreeMap<&'e str, Service<'e>>,
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
-    strays: OnceCell<Strays<'e>>,
+    unclaimed: OnceCell<UnclaimedConsumers<'e>>,
     bare_pushes: OnceCell<Vec<SpanRef<'e>>>,
     flow: OnceCell<Flow<'e>>,
-    answers: OnceCell<Answers<'e>>,
+    answers: OnceCell<ResponseStarts<'e>>,
     by_chance: OnceCell<Set<(&'e str, &'e Process)>>,
-    beside: OnceCell<Map<SpanKey, Beside<'e>>>,
+    beside: OnceCell<Map<SpanKey, JustOutside<'e>>>,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
     schedules: OnceCell<Schedules<'e>>,
     paired: OnceCell<Set<SpanKey>>,
     readers: OnceCell<BTreeSet<(&'e str, ContextFormat)>>,
-    inside_runs: OnceCell<Vec<InsideRuns<'e>>>,
-    made_up: RefCell<BTreeMap<TraceId, Rc<Vec<MadeUp<'e>>>>>,
+    roots_in_runs: OnceCell<Vec<RootsInRuns<'e>>>,
+    made_up: RefCell<BTreeMap<TraceId, Rc<Vec<FabricatedParent<'e>>>>>,
     /// What was filed of the traces that were looked at.
-    filed: RefCell<BTreeMap<TraceId, Rc<Filed<'e>>>>,
+    filed: RefCell<BTreeMap<TraceId, Rc<TraceIndex<'e>>>>,
 }
 
 /// What is needed where no database that was looked at holds anything of Celery's.
@@ -90,7 +86,7 @@ impl<'e> Known<'e> {
             services: evidence.processes.services(),
             origins: OnceCell::new(),
             orphans: OnceCell::new(),
-            strays: OnceCell::new(),
+            unclaimed: OnceCell::new(),
             bare_pushes: OnceCell::new(),
             flow: OnceCell::new(),
             answers: OnceCell::new(),
@@ -100,7 +96,7 @@ impl<'e> Known<'e> {
             schedules: OnceCell::new(),
             paired: OnceCell::new(),
             readers: OnceCell::new(),
-            inside_runs: OnceCell::new(),
+            roots_in_runs: OnceCell::new(),
             made_up: RefCell::default(),
             filed: RefCell::default(),
         }
@@ -130,7 +126,7 @@ impl<'e> Known<'e> {
     /// Whether a PRODUCER root pairs up with a request that published nothing,
     /// as do all others of its task.
     pub fn has_its_request(&self, root: SpanKey) -> bool {
-        self.paired.get_or_init(|| paired::paired(self.evidence)).contains(&root)
+        self.paired.get_or_init(|| one_per_request::paired(self.evidence)).contains(&root)
     }
 
     /// Whether nothing more is awaited of a trace, as far as can be told: only then
@@ -192,9 +188,9 @@ impl<'e> Known<'e> {
 
     /// One pass over a trace, so that no diagnosis looks through it for each of
     /// its hand-offs.
-    fn filed(&self, id: TraceId) -> Rc<Filed<'e>> {
+    fn filed(&self, id: TraceId) -> Rc<TraceIndex<'e>> {
         let mut all = self.filed.borrow_mut();
-        Rc::clone(all.entry(id).or_insert_with(|| Rc::new(Filed::of(self.evidence, id))))
+        Rc::clone(all.entry(id).or_insert_with(|| Rc::new(TraceIndex::of(self.evidence, id))))
     }
 
     /// The first SERVER span whose parent is this span.
@@ -254,18 +250,19 @@ impl<'e> Known<'e> {
     }
 
     /// Roots that lie within runs of their process, wherever there are any.
-    pub fn roots_inside_runs(&self) -> &[InsideRuns<'e>] {
-        self.inside_runs.get_or_init(|| runs::inside_runs(self.evidence))
+    pub fn roots_in_runs(&self) -> &[RootsInRuns<'e>] {
+        self.roots_in_runs.get_or_init(|| roots_in_runs::roots_in_runs(self.evidence))
     }
 
     /// The parents in this trace whose ids a worker made up.
-    pub fn made_up_parents(&self, trace: TraceId) -> Rc<Vec<MadeUp<'e>>> {
+    pub fn fabricated_parents(&self, trace: TraceId) -> Rc<Vec<FabricatedParent<'e>>> {
         if let Some(found) = self.made_up.borrow().get(&trace) {
             return Rc::clone(found);
         }
         let is_a_callers = |parent| self.server_below(parent).is_some();
         let found = self.evidence.spans.trace(trace);
-        let found = found.map(|trace| made_up::made_up_parents(trace, self.evidence, is_a_callers));
+        let found =
+            found.map(|trace| fabricated_parents::fabricated_parents(trace, self.evidence, is_a_callers));
         let found = Rc::new(found.unwrap_or_default());
         self.made_up.borrow_mut().insert(trace, Rc::clone(&found));
         found
@@ -278,14 +275,14 @@ impl<'e> Known<'e> {
 
     /// A consumer span that names no message and may be the run of this hand-off,
     /// of which none was seen. Hand-made roots are [`Known::lookalikes`].
-    pub fn stray_run(&self, handoff: &Handoff<'_>) -> Option<SpanRef<'e>> {
-        self.strays.get_or_init(|| Strays::of(self.evidence)).of_handoff(handoff)
+    pub fn unclaimed_run(&self, handoff: &Handoff<'_>) -> Option<SpanRef<'e>> {
+        self.unclaimed.get_or_init(|| UnclaimedConsumers::of(self.evidence)).of_handoff(handoff)
     }
 
     /// The push onto a list of Redis, by a request and without a PRODUCER span
     /// between, that may have published what a worker took at `taken`.
     pub fn bare_push_before(&self, taken: Timestamp) -> Option<SpanRef<'e>> {
-        pushes::before(self.bare_pushes.get_or_init(|| pushes::bare_pushes(self.evidence)), taken)
+        redis_pushes::before(self.bare_pushes.get_or_init(|| redis_pushes::bare_pushes(self.evidence)), taken)
     }
 
     /// The ids of the tasks that a worker ran, by their results.
@@ -366,17 +363,17 @@ impl<'e> Known<'e> {
     /// Whether roots of this task are published by this process outside of
     /// requests too, and no more inside of them than chance would put there.
     pub fn falls_into_requests_by_chance(&self, task: &str, process: &Process) -> bool {
-        self.by_chance.get_or_init(|| chance::by_chance(self.evidence)).contains(&(task, process))
+        self.by_chance.get_or_init(|| coincidence::by_chance(self.evidence)).contains(&(task, process))
     }
 
     /// Whether each request that was open at `time` had begun to answer, and one was.
     pub fn had_begun_to_answer(&self, process: &Process, time: Timestamp) -> bool {
-        self.answers.get_or_init(|| Answers::of(self.evidence)).had_begun(process, time)
+        self.answers.get_or_init(|| ResponseStarts::of(self.evidence)).had_begun(process, time)
     }
 
     /// The requests beside which a PRODUCER root lies, as all others of its task do.
-    pub fn beside_requests(&self, root: SpanKey) -> Option<Beside<'e>> {
-        self.beside.get_or_init(|| beside::beside(self.evidence)).get(&root).copied()
+    pub fn beside_requests(&self, root: SpanKey) -> Option<JustOutside<'e>> {
+        self.beside.get_or_init(|| just_outside::beside(self.evidence)).get(&root).copied()
     }
 
     /// When the first task of all was published, by its PRODUCER span.

@@ -6,10 +6,10 @@ use crate::model::{Map, Message, Sampling, Set, TraceId};
 /// What each publishing process puts into its messages.
 #[derive(Default, Debug)]
 pub struct Origins<'e> {
-    tallies: Map<(&'e str, &'e str), Tally>,
+    tallies: Map<(&'e str, &'e str), MessageCounts>,
     /// By broker: the messages that name no origin, such as those that a program
     /// writes by hand.
-    nameless: Map<&'e str, Tally>,
+    nameless: Map<&'e str, MessageCounts>,
     /// By broker and origin: the `global_keyprefix` of its application, where the
     /// names of its queues show one.
     prefixes: Map<(&'e str, &'e str), &'e str>,
@@ -28,14 +28,14 @@ pub struct Origins<'e> {
 /// The messages of one origin. Retries, and messages that a task published, do
 /// not count: their process is a worker.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct MessageCounts {
     pub with_context: u64,
     pub without: u64,
     pub sampled: u64,
     pub unsampled: u64,
 }
 
-impl Tally {
+impl MessageCounts {
     fn add(&mut self, message: &Message, times: u64) {
         if message.contexts.is_empty() && message.empty_carriers.is_empty() {
             self.without += times;
@@ -99,12 +99,12 @@ impl<'e> Origins<'e> {
         }
     }
 
-    pub fn tally(&self, broker: &str, origin: &str) -> Tally {
+    pub fn tally(&self, broker: &str, origin: &str) -> MessageCounts {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
     /// What the messages of this broker hold that name no origin.
-    pub fn nameless(&self, broker: &str) -> Tally {
+    pub fn nameless(&self, broker: &str) -> MessageCounts {
         self.nameless.get(broker).copied().unwrap_or_default()
     }
 
@@ -133,9 +133,9 @@ impl<'e> Origins<'e> {
 
     /// The broker at which messages of this origin were seen that count, and
     /// what they hold; of several the one with the most.
-    pub fn of_origin(&self, origin: &str) -> Option<(&'e str, Tally)> {
+    pub fn of_origin(&self, origin: &str) -> Option<(&'e str, MessageCounts)> {
         let tallies = self.tallies.iter().filter(|((_, of), _)| *of == origin);
-        let size = |tally: &Tally| tally.with_context + tally.without;
+        let size = |tally: &MessageCounts| tally.with_context + tally.without;
         tallies
             .map(|((broker, _), tally)| (*broker, *tally))
             .max_by_key(|(broker, tally)| (size(tally), *broker))
@@ -148,9 +148,9 @@ impl<'e> Origins<'e> {
     }
 
     /// All origins of this broker together.
-    pub fn of_broker(&self, broker: &str) -> Tally {
+    pub fn of_broker(&self, broker: &str) -> MessageCounts {
         let tallies = self.tallies.iter().filter(|((of, _), _)| *of == broker).map(|(_, tally)| *tally);
-        tallies.fold(Tally::default(), |all, one| Tally {
+        tallies.fold(MessageCounts::default(), |all, one| MessageCounts {
             with_context: all.with_context + one.with_context,
             without: all.without + one.without,
             sampled: all.sampled + one.sampled,
@@ -167,7 +167,7 @@ impl<'e> Origins<'e> {
 
     /// The other origins of the application of this one that always send context,
     /// in order. What has another prefix is another application.
-    pub fn always_sending(&self, broker: &str, origin: &str) -> Vec<(&'e str, Tally)> {
+    pub fn always_sending(&self, broker: &str, origin: &str) -> Vec<(&'e str, MessageCounts)> {
         let prefix = self.prefix(broker, origin);
         let is_its = |of: &str, other: &str| of == broker && self.prefix(of, other) == prefix;
         let mut always: Vec<_> = self

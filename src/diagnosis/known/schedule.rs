@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use super::even_intervals::look_scheduled;
 use super::origins::is_publisher;
-use super::paired::silent_requests;
-use super::ticks::look_scheduled;
+use super::requests::one_per_request::silent_requests;
 use crate::evidence::{Continuity, Evidence, Handoff, Process};
 use crate::model::{Map, Set, SpanKind, Timestamp};
 

@@ -9,7 +9,7 @@ impl<'e> Known<'e> {
     /// Services that serve requests and publish nothing that is seen, while tasks
     /// run of which no sender was seen: what an API without an active instrumentor
     /// of Celery looks like (TL101), and any other API too.
-    pub fn silent_publishers(&self) -> impl Iterator<Item = &'e str> {
+    pub fn uninstrumented_publishers(&self) -> impl Iterator<Item = &'e str> {
         let silent = self.services.iter().filter(|(_, service)| service.serves() && !service.produces());
         silent.map(|(name, _)| *name)
     }
@@ -49,7 +49,7 @@ impl<'e> Known<'e> {
 
     /// Services that do work without a consumer span around it, and neither
     /// serve nor publish: what a worker without an instrumentor looks like.
-    pub fn silent_workers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
+    pub fn uninstrumented_workers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
         self.services
             .iter()
             .filter(|(_, service)| {
@@ -63,7 +63,7 @@ impl<'e> Known<'e> {
 
     /// Processes like that, of services whose other processes run tasks, serve or
     /// publish: a name that several programs share tells none of them.
-    pub fn silent_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
+    pub fn uninstrumented_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
         let does_more = |service: &&Service<'_>| service.consumes() || service.serves() || service.produces();
         let processes = self.services.values().filter(does_more).flat_map(|service| {
             let is_silent = |activity: &Activity| {

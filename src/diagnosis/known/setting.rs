@@ -204,7 +204,7 @@ impl Known<'_> {
     /// On which side a service stands: one that does both stands where it publishes.
     pub fn side_of(&self, service: &str) -> Side {
         let runs = self.services.get(service).is_some_and(|of| of.consumes() && !of.serves());
-        if runs || self.silent_workers().any(|(name, _)| name == service) {
+        if runs || self.uninstrumented_workers().any(|(name, _)| name == service) {
             Side::Worker
         } else {
             Side::Producer

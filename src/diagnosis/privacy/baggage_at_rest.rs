@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnosis::advice::propagators;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 
 diagnosis! {
@@ -32,9 +32,9 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
     let Some(message) = handoff.message().filter(|message| !message.baggage.is_empty()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let formats = message.contexts.iter().filter(|found| found.is_flat_header()).map(|found| found.format);
     let setting = Setting::of_producer(handoff);

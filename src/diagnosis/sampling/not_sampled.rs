@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::sampling;
-use crate::diagnosis::known::{Setting, Tally};
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::known::{MessageCounts, Setting};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::{Confidence, Sampling, Severity, Station};
@@ -38,24 +38,24 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(message), Some(delivery)) = (handoff.message(), handoff.delivery) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let mut contexts =
         message.contexts.iter().filter(|found| !found.format.is_vendor() && found.context().is_some());
-    let Some(carried) = contexts.next() else { return Verdict::Clean };
+    let Some(carried) = contexts.next() else { return Judgment::Clean };
     let is_unsampled = |found: &crate::model::CarriedContext| {
         found.context().is_some_and(|context| context.sampling == Sampling::NotSampled)
     };
     if !is_unsampled(carried) || !contexts.all(is_unsampled) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     // A worker that samples by itself sends the other half of the trace; where the
     // sender's span is there, it was sampled all the same.
     let runs_alone = !handoff.consumers.is_empty();
     if runs_alone && handoff.contexts().any(|sender| known.evidence.spans.get(sender).is_some()) {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let mut tally = message.origin.as_deref().map_or_else(
         || known.origins().nameless(&delivery.broker),
@@ -126,7 +126,7 @@ fn likely_ratio(unsampled: u64) -> Option<(u32, String)> {
 /// Whether some are sampled and this one is not by a ratio: the producer's own
 /// messages say so, or it sent too few to tell it from the other producers of
 /// the broker, among which some are sampled.
-fn is_a_ratio(own: Tally, all: Tally) -> bool {
+fn is_a_ratio(own: MessageCounts, all: MessageCounts) -> bool {
     /// The chance of an accident up to which a silent sampler is named.
     const ACCIDENT: f64 = 0.05;
     if own.sampled > 0 {

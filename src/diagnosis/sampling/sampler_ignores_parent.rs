@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::sampling;
 use crate::diagnosis::known::Setting;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -31,11 +31,11 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if !handoff.consumers.is_empty() || !handoff.was_consumed() {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
-    let Some(split) = known.ratio_split() else { return Verdict::Clean };
+    let Some(split) = known.ratio_split() else { return Judgment::Clean };
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use crate::diagnosis::advice::identity;
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Continuity, Handoff};
 
 diagnosis! {
@@ -29,16 +29,16 @@ diagnosis! {
 /// Less than this is the jitter of two clocks that are kept.
 const TOLERANCE: Duration = Duration::from_millis(50);
 
-fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let (Some(producer), Some(consumer)) = (handoff.producer, handoff.consumer()) else {
-        return Verdict::Clean;
+        return Judgment::Clean;
     };
     let ahead = producer.span.start.since(consumer.span.start);
     if ahead <= TOLERANCE
         || handoff.continuity() != Some(Continuity::Whole)
         || !producer.span.process.differs_from(&consumer.span.process)
     {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     let (sender, runner) = (producer.span.service(), consumer.span.service());
     Occurrence::certain()

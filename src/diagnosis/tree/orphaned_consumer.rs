@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::{instrumentation, tracelink};
-use crate::diagnosis::rule::{Known, Occurrence, Verdict, diagnosis, quote};
+use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, Otlp, SpanRef};
 use crate::model::{Severity, Station};
@@ -40,20 +40,20 @@ diagnosis! {
     }
 }
 
-fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Verdict {
+fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let orphan = match handoff.continuity() {
         Some(Continuity::Orphaned) => handoff.consumer(),
         Some(_) => None,
         None => handoff.lookalikes.first().copied(),
     };
-    let Some(orphan) = orphan else { return Verdict::Clean };
+    let Some(orphan) = orphan else { return Judgment::Clean };
     // Nobody asked for it: beat has no trace to continue.
     let is_beats = match handoff.message() {
         Some(message) => message.from_beat,
         None => orphan.span.detail().celery_hostname.as_deref().is_some_and(|by| known.origins().is_beat(by)),
     };
     if is_beats {
-        return Verdict::Clean;
+        return Judgment::Clean;
     }
     if known.is_scheduled(handoff) {
         return scheduled(orphan, known).about(handoff).into();

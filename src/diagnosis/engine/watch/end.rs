@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::{Watch, opinion};
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
-use crate::diagnosis::engine::judging::Judging;
-use crate::diagnosis::engine::proof::Gap;
+use crate::diagnosis::engine::judge::Judge;
+use crate::diagnosis::engine::unproven::UnprovenReason;
 use crate::diagnosis::known::Known;
 use crate::evidence::{Group, Moment, Unit, Unsettled};
 
@@ -30,7 +30,7 @@ impl Watch {
     fn still_said(&self, units: &Unsettled) -> Vec<Unit> {
         let evidence = &self.evidence;
         let known = Known::of(evidence, evidence.clock());
-        let mut judging = Judging::new(&known, Findings::default(), Figures::default());
+        let mut judging = Judge::new(&known, Findings::default(), Figures::default());
         let spoken_of = units.units().filter(|unit| self.standing.speaks_of(unit));
         let still = spoken_of.filter(|unit| {
             let (said, _) = opinion(&Group::alone(unit.clone()), &mut judging, evidence);
@@ -46,6 +46,6 @@ impl Watch {
         let unsettled = evidence.unsettled_since(evidence.ages.now.before(self.settle));
         let handoffs = unsettled.tasks().filter_map(|id| evidence.tasks.get(id));
         let handoffs = handoffs.flat_map(|task| task.handoffs(evidence));
-        handoffs.filter(|handoff| Gap::of(handoff, &known).is_some()).count()
+        handoffs.filter(|handoff| UnprovenReason::of(handoff, &known).is_some()).count()
     }
 }

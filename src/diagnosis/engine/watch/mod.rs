@@ -1,10 +1,10 @@
-//! Judging while evidence comes in: what has settled is judged, and again when
+//! Judge while evidence comes in: what has settled is judged, and again when
 //! something new comes for it; what was said and no longer holds is taken back.
 //!
 //! A round looks only at what came since the last one and at some of what is
 //! restless, so a span costs the same however many are held. When memory is
 //! full, whole groups go, oldest settled first, and what was concluded of them
-//! stays in a [`Ledger`].
+//! stays in a [`Conclusions`].
 
 mod end;
 mod room;
@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use self::standing::Standing;
 use crate::diagnosis::engine::assemble::{self, Listing};
+use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
-use crate::diagnosis::engine::judging::{Explained, JudgedHandoff, Judging};
-use crate::diagnosis::engine::ledger::Ledger;
+use crate::diagnosis::engine::judge::{Explained, Judge, JudgedHandoff};
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
 use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceReport};
@@ -29,7 +29,7 @@ use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceRepo
 #[derive(Debug)]
 pub struct Watch {
     pub evidence: Evidence,
-    past: Ledger,
+    past: Conclusions,
     standing: Standing,
     settle: Duration,
     bounds: Bounds,
@@ -89,7 +89,7 @@ impl Watch {
         evidence.patience = settle;
         Self {
             evidence,
-            past: Ledger::default(),
+            past: Conclusions::default(),
             standing: Standing::new(bounds.findings),
             settle,
             bounds,
@@ -183,7 +183,7 @@ impl Watch {
     fn judge(&mut self, due: Vec<Due>, pace: Pace) -> (Vec<Opinion>, BTreeMap<String, Example>, Vec<Event>) {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());
-        let mut judging = Judging::new(&known, Findings::default(), Figures::default());
+        let mut judging = Judge::new(&known, Findings::default(), Figures::default());
         let mut opinions = Vec::with_capacity(due.len());
         let mut examples = BTreeMap::new();
         let mut shown = Vec::new();
@@ -216,7 +216,7 @@ impl Watch {
         }
         judging.findings.iter().for_each(|finding| self.standing.word(finding));
         if pace.thorough {
-            let mut judging = Judging::new(&known, Findings::default(), Figures::default());
+            let mut judging = Judge::new(&known, Findings::default(), Figures::default());
             let standing = &self.standing;
             let before = Explained { task: &|task| standing.explains(task), any: standing.explains_any() };
             judging.orphans(&before, |trace| known.has_settled(trace));
@@ -292,7 +292,7 @@ impl Watch {
 /// Judges each part of a group.
 fn opinion<'e>(
     group: &Group,
-    judging: &mut Judging<'_, 'e>,
+    judging: &mut Judge<'_, 'e>,
     evidence: &'e Evidence,
 ) -> (Vec<UnitSaid>, Vec<JudgedHandoff<'e>>) {
     let mut said = Vec::new();

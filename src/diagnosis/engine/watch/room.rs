@@ -1,8 +1,8 @@
 //! Making room: whole groups go, oldest settled first.
 
 use super::Watch;
-use crate::diagnosis::engine::judging::Judging;
-use crate::diagnosis::engine::ledger::Ledger;
+use crate::diagnosis::engine::conclusions::Conclusions;
+use crate::diagnosis::engine::judge::Judge;
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, Evidence, Group};
 use crate::model::Set;
@@ -87,9 +87,9 @@ impl Watch {
     /// is said; of what is clean only the figures are taken.
     fn conclude(&mut self, leaving: &[Leaving]) {
         let Self { evidence, past, standing, .. } = self;
-        let Ledger { findings, figures, handoffs } = std::mem::take(past);
+        let Conclusions { findings, figures, handoffs } = std::mem::take(past);
         let known = Known::of(evidence, evidence.clock());
-        let mut judging = Judging::new(&known, findings, figures);
+        let mut judging = Judge::new(&known, findings, figures);
         let mut went = handoffs;
         for Leaving { group, has_settled } in leaving {
             let is_said = group.units().any(|unit| standing.speaks_of(&unit));
@@ -99,11 +99,11 @@ impl Watch {
                 pass(group, &mut judging, evidence, *has_settled)
             };
         }
-        self.past = Ledger { findings: judging.findings, figures: judging.figures, handoffs: went };
+        self.past = Conclusions { findings: judging.findings, figures: judging.figures, handoffs: went };
     }
 }
 
-fn judge<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidence) -> u64 {
+fn judge<'e>(group: &Group, judging: &mut Judge<'_, 'e>, evidence: &'e Evidence) -> u64 {
     let mut handoffs = 0;
     for trace in group.traces.iter().filter_map(|id| evidence.spans.trace(*id)) {
         judging.trace(trace);
@@ -115,7 +115,7 @@ fn judge<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidenc
 }
 
 /// Counts what goes without a word.
-fn pass<'e>(group: &Group, judging: &mut Judging<'_, 'e>, evidence: &'e Evidence, has_settled: bool) -> u64 {
+fn pass<'e>(group: &Group, judging: &mut Judge<'_, 'e>, evidence: &'e Evidence, has_settled: bool) -> u64 {
     let traces = group.traces.iter().filter_map(|id| evidence.spans.trace(*id));
     traces.for_each(|trace| judging.count_trace(trace));
     let tasks = group.tasks.iter().filter_map(|id| evidence.tasks.get(id));

@@ -18,7 +18,7 @@ const SENDERS: usize = 64;
 /// A parent that is in no message and did not arrive, in the trace of a message
 /// whose sender did.
 #[derive(Debug)]
-pub struct MadeUp<'t> {
+pub struct FabricatedParent<'t> {
     /// The first span below it.
     pub child: &'t StoredSpan,
     /// The span that the message names.
@@ -30,7 +30,7 @@ pub struct MadeUp<'t> {
     message: Option<&'t Message>,
 }
 
-impl<'t> MadeUp<'t> {
+impl<'t> FabricatedParent<'t> {
     /// The message, and the context in it.
     pub fn carried(&self) -> Option<(&'t Message, &'t CarriedContext)> {
         let names_it = |found: &&CarriedContext| {
@@ -47,11 +47,11 @@ impl<'t> MadeUp<'t> {
 
 /// The first of the spans below each such parent. `is_a_callers` says whether a
 /// request came in below a span: who follows that one follows the caller.
-pub(super) fn made_up_parents<'t>(
+pub(in crate::diagnosis::known) fn fabricated_parents<'t>(
     trace: &'t Trace,
     evidence: &'t Evidence,
     is_a_callers: impl Fn(SpanKey) -> bool,
-) -> Vec<MadeUp<'t>> {
+) -> Vec<FabricatedParent<'t>> {
     let tasks = &evidence.tasks;
     let key = |span_id: SpanId| SpanKey { trace_id: trace.id, span_id };
     let is_nobodys = |span: &&StoredSpan| {
@@ -91,7 +91,7 @@ pub(super) fn made_up_parents<'t>(
                     is_beside_what_its_run_follows(child, sender, task, trace, evidence).then_some(None)?
                 }
             };
-            Some(MadeUp { child, sender, task_id: &task.id, task: task.name(evidence), message })
+            Some(FabricatedParent { child, sender, task_id: &task.id, task: task.name(evidence), message })
         }));
     }
     made_up

@@ -3,14 +3,14 @@
 use crate::evidence::{Continuity, Handoff, SpanRef};
 
 /// A run of the hand-off that began a trace of its own.
-pub enum Orphan<'e> {
+pub enum OrphanedRun<'e> {
     /// The instrumentor's: it reads flat headers, and joins by the id.
     Instrumented(SpanRef<'e>),
     /// Made by hand: what it reads only its author knows.
     HandMade(SpanRef<'e>),
 }
 
-impl<'e> Orphan<'e> {
+impl<'e> OrphanedRun<'e> {
     pub const fn span(&self) -> SpanRef<'e> {
         match self {
             Self::Instrumented(span) | Self::HandMade(span) => *span,
@@ -19,17 +19,17 @@ impl<'e> Orphan<'e> {
 }
 
 /// The run that began a trace of its own, or the hand-made span that may be it.
-pub fn orphan<'e>(handoff: &Handoff<'e>) -> Option<Orphan<'e>> {
+pub fn orphan<'e>(handoff: &Handoff<'e>) -> Option<OrphanedRun<'e>> {
     match handoff.continuity() {
         Some(Continuity::Orphaned) => {
             let consumer = handoff.consumer()?;
             Some(if consumer.span.is_instrumented_run() {
-                Orphan::Instrumented(consumer)
+                OrphanedRun::Instrumented(consumer)
             } else {
-                Orphan::HandMade(consumer)
+                OrphanedRun::HandMade(consumer)
             })
         }
         Some(_) => None,
-        None => handoff.lookalikes.first().copied().map(Orphan::HandMade),
+        None => handoff.lookalikes.first().copied().map(OrphanedRun::HandMade),
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::orphans::by_start;
+use crate::diagnosis::known::orphans::by_start;
 use crate::evidence::{Evidence, SpanRef, StoredSpan, Trace};
 use crate::model::{SpanKind, Timestamp};
 
@@ -13,7 +13,7 @@ const WAIT: Duration = Duration::from_mins(10);
 const SKEW: Duration = Duration::from_secs(5);
 
 /// Pushes below a SERVER span without a PRODUCER between, in the order of their start.
-pub(super) fn bare_pushes(evidence: &Evidence) -> Vec<SpanRef<'_>> {
+pub(in crate::diagnosis::known) fn bare_pushes(evidence: &Evidence) -> Vec<SpanRef<'_>> {
     let in_trace = |trace| {
         let spans = |trace: &'_ Trace| trace.spans.iter().filter(|span| is_push(span)).count();
         (spans(trace) > 0).then_some(trace)
@@ -30,7 +30,10 @@ pub(super) fn bare_pushes(evidence: &Evidence) -> Vec<SpanRef<'_>> {
 }
 
 /// The last of these pushes that may have published what was taken at `taken`.
-pub(super) fn before<'e>(pushes: &[SpanRef<'e>], taken: Timestamp) -> Option<SpanRef<'e>> {
+pub(in crate::diagnosis::known) fn before<'e>(
+    pushes: &[SpanRef<'e>],
+    taken: Timestamp,
+) -> Option<SpanRef<'e>> {
     let until = pushes.partition_point(|push| push.span.start.since(taken) <= SKEW);
     let last = pushes[..until].last()?;
     (taken.since(last.span.start) <= WAIT).then_some(*last)

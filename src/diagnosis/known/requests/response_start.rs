@@ -23,10 +23,10 @@ struct Answered {
 
 /// The requests of each process whose answers were seen to begin, by their start.
 #[derive(Debug)]
-pub struct Answers<'e>(FxHashMap<&'e Process, Vec<Answered>>);
+pub struct ResponseStarts<'e>(FxHashMap<&'e Process, Vec<Answered>>);
 
-impl<'e> Answers<'e> {
-    pub(super) fn of(evidence: &'e Evidence) -> Self {
+impl<'e> ResponseStarts<'e> {
+    pub(in crate::diagnosis::known) fn of(evidence: &'e Evidence) -> Self {
         let mut answers = FxHashMap::<&Process, Vec<Answered>>::default();
         for trace in evidence.spans.traces() {
             for (server, first_sent) in answered(trace) {
@@ -44,7 +44,7 @@ impl<'e> Answers<'e> {
     }
 
     /// Whether a request was open at `time`, and each that was had begun to answer.
-    pub(super) fn had_begun(&self, process: &Process, time: Timestamp) -> bool {
+    pub(in crate::diagnosis::known) fn had_begun(&self, process: &Process, time: Timestamp) -> bool {
         let Some(requests) = self.0.get(process) else { return false };
         let started = requests.partition_point(|request| request.start <= time);
         let latest = requests[..started].iter().rev().take(OVERLAPPING);

@@ -2,20 +2,20 @@
 //!
 //! A green tick for what was not seen would be a false all-clear. So a hand-off
 //! counts as whole only where both of its sides were seen and hang together, or
-//! where it was seen why it has no run. Everything else is a gap: counted, and
+//! where it was seen why it has no run. Everything else is unproven: counted, and
 //! said with the evidence that would close it.
 
 use std::collections::BTreeMap;
 
 use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Known;
-use crate::diagnosis::parts;
+use crate::diagnosis::partial_run;
 use crate::evidence::{Continuity, Fate, Handoff};
 use crate::model::{CarriedContext, Message, Place, Sampling, TaskStatus, Unproven};
 
 /// Why a hand-off cannot be called whole. In the order in which they are told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Gap {
+pub enum UnprovenReason {
     /// It was published, and neither a run nor a reason for its absence was seen.
     RunNotSeen,
     /// A run was seen, and nothing of the side that published it.
@@ -35,7 +35,7 @@ pub enum Gap {
     LetGo,
 }
 
-impl Gap {
+impl UnprovenReason {
     /// Its stable name.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -103,7 +103,7 @@ impl Gap {
         }
     }
 
-    /// This gap, unless `handoff` is whole all the same.
+    /// This reason, unless `handoff` is whole all the same.
     pub fn unless_whole(self, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Self> {
         Self::of(handoff, known).map(|_| self)
     }
@@ -132,18 +132,18 @@ impl Gap {
 }
 
 /// Of a message whose run is not to be seen, or is still to come.
-fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
+fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenReason> {
     let is_read = |found: &CarriedContext| {
         let is_where_readers_look =
             matches!(found.place, Place::Header | Place::NestedHeaders | Place::Carrier(_));
         is_where_readers_look && found.context().is_some()
     };
     let is_whole = message.contexts.iter().any(is_read) || is_scheduled(handoff, known);
-    (!is_whole).then_some(Gap::ContextNotReadable)
+    (!is_whole).then_some(UnprovenReason::ContextNotReadable)
 }
 
 /// Of a hand-off without a run: whether it was seen why it has none.
-fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
+fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenReason> {
     if let (Fate::Waiting(_), Some(message)) = (handoff.fate, handoff.message()) {
         return of_message(message, handoff, known);
     }
@@ -152,14 +152,14 @@ fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Gap> {
         .is_some_and(|result| matches!(result.status, TaskStatus::Started | TaskStatus::Revoked));
     let is_expired = handoff.result.is_none()
         && handoff.message().and_then(|message| message.expires).is_some_and(|expires| expires < known.now);
-    if is_answered || is_expired || is_unsampled(handoff) || parts::arrived(handoff, known) {
+    if is_answered || is_expired || is_unsampled(handoff) || partial_run::arrived(handoff, known) {
         return None;
     }
     let is_result_alone = handoff.producer.is_none() && handoff.delivery.is_none() && handoff.was_run();
     Some(match is_result_alone {
-        true if known.silent_publishers().next().is_some() => Gap::PublisherNotSeen,
-        true => Gap::MessageNotSeen,
-        false => Gap::RunNotSeen,
+        true if known.uninstrumented_publishers().next().is_some() => UnprovenReason::PublisherNotSeen,
+        true => UnprovenReason::MessageNotSeen,
+        false => UnprovenReason::RunNotSeen,
     })
 }
 
@@ -183,30 +183,30 @@ fn hangs_below_a_span(handoff: &Handoff<'_>) -> bool {
 
 /// How many hand-offs are whole, and what the others lack.
 #[derive(Clone, Default, Debug)]
-pub struct Proof {
+pub struct ProofCounts {
     pub whole: u64,
-    gaps: BTreeMap<Gap, u64>,
+    unproven: BTreeMap<UnprovenReason, u64>,
 }
 
-impl Proof {
-    /// Takes so many hand-offs with this gap, or with none.
-    pub fn saw(&mut self, gap: Option<Gap>, count: u64) {
-        match gap {
+impl ProofCounts {
+    /// Takes so many hand-offs that are unproven for this reason, or whole.
+    pub fn saw(&mut self, reason: Option<UnprovenReason>, count: u64) {
+        match reason {
             None => self.whole += count,
-            Some(gap) => *self.gaps.entry(gap).or_default() += count,
+            Some(reason) => *self.unproven.entry(reason).or_default() += count,
         }
     }
 
     /// What could not be told; `saw_broker` tells whether a broker was looked at.
     pub fn unproven(&self, saw_broker: bool) -> Vec<Unproven> {
-        let told = |(gap, count): (&Gap, &u64)| Unproven {
-            reason: gap.reason(),
-            what: gap.what(),
+        let told = |(reason, count): (&UnprovenReason, &u64)| Unproven {
+            reason: reason.reason(),
+            what: reason.what(),
             count: *count,
-            needs: gap.needs(saw_broker),
-            command: gap.command(saw_broker),
+            needs: reason.needs(saw_broker),
+            command: reason.command(saw_broker),
         };
-        self.gaps.iter().map(told).collect()
+        self.unproven.iter().map(told).collect()
     }
 }
 

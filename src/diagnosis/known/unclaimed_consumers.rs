@@ -10,7 +10,7 @@ use crate::model::{SpanKind, Timestamp};
 
 /// Such spans, in the order of their start.
 #[derive(Default, Debug)]
-pub(super) struct Strays<'e> {
+pub(super) struct UnclaimedConsumers<'e> {
     /// Each with the task whose name it bears, where it bears one.
     spans: Vec<(SpanRef<'e>, Option<&'e str>)>,
 }
@@ -20,7 +20,7 @@ const SKEW: Duration = Duration::from_secs(5);
 /// How many of them are looked at for one hand-off.
 const LOOKED_AT: usize = 1_000;
 
-impl<'e> Strays<'e> {
+impl<'e> UnclaimedConsumers<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         let uncarried = evidence.tasks.uncarried().filter(|(context, _)| {
             // A producer's run is that producer's, whoever else looks for one.

@@ -1,21 +1,21 @@
 //! A run whose message was not seen, by what its publisher sends otherwise.
 
-use super::message::process_at;
-use crate::diagnosis::known::{Tally, is_publisher};
+use super::publisher::process_at;
+use crate::diagnosis::known::{MessageCounts, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 
 /// A run that began a trace of its own and whose message was not seen, while
 /// those that were seen of the same process carry no context.
-pub struct Unseen<'h, 'k> {
+pub struct UnseenMessage<'h, 'k> {
     run: SpanRef<'h>,
     pub origin: &'h str,
     pub broker: &'k str,
-    tally: Tally,
+    tally: MessageCounts,
 }
 
-impl<'h, 'k> Unseen<'h, 'k> {
+impl<'h, 'k> UnseenMessage<'h, 'k> {
     pub fn of(handoff: &Handoff<'h>, known: &Known<'k>) -> Option<Self> {
         let is_first = handoff.attempt == 0 && handoff.producer.is_none() && handoff.delivery.is_none();
         let is_orphaned = handoff.continuity() == Some(Continuity::Orphaned);

@@ -32,7 +32,7 @@ type Routes<'e> = Map<(&'e Process, usize), Vec<Vec<Open>>>;
 
 /// The PRODUCER roots that pair up with requests of their process: all roots of
 /// a task, with all requests of a route that published nothing and answered well.
-pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
+pub(in crate::diagnosis::known) fn paired(evidence: &Evidence) -> Set<SpanKey> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|_, roots| roots.len() >= REQUESTS);
     if roots.is_empty() {
@@ -50,10 +50,10 @@ pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
 }
 
 /// The PRODUCER roots of one task and one process, by start.
-pub(super) type Roots = Vec<(Timestamp, SpanKey)>;
+pub(in crate::diagnosis::known) type Roots = Vec<(Timestamp, SpanKey)>;
 
 /// Every PRODUCER root, by the process that published it and its task.
-pub(super) fn roots_by_publisher(evidence: &Evidence) -> Map<(&Process, &str), Roots> {
+pub(in crate::diagnosis::known) fn roots_by_publisher(evidence: &Evidence) -> Map<(&Process, &str), Roots> {
     let mut roots = Map::<(&Process, &str), Roots>::default();
     let producers = evidence.tasks.iter().flat_map(|task| {
         let name = task.name(evidence);
@@ -71,7 +71,7 @@ pub(super) fn roots_by_publisher(evidence: &Evidence) -> Map<(&Process, &str), R
 
 /// When the requests of each route of a process that published nothing, and
 /// answered well, were open, in the order of their start.
-pub(super) fn silent_requests(evidence: &Evidence) -> Map<(&Process, &str), Vec<Open>> {
+pub(in crate::diagnosis::known) fn silent_requests(evidence: &Evidence) -> Map<(&Process, &str), Vec<Open>> {
     let publishing = publishing_traces(evidence);
     let mut requests = Map::<(&Process, &str), Vec<Open>>::default();
     for trace in evidence.spans.traces().filter(|trace| !publishing.contains(&trace.id)) {

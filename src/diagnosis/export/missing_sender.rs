@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::gap::QUEUE;
+use super::missing_parents::QUEUE;
 use crate::diagnosis::advice::export::Receiver;
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::Setting;
@@ -11,7 +11,7 @@ use crate::evidence::{Process, SpanRef, StoredSpan, Trace};
 use crate::model::{Fix, Message, ParentOrigin, Quote, SpanKind, key};
 
 /// What became of the sender's spans.
-pub enum Reason<'t> {
+pub enum MissingSender<'t> {
     /// Others of this trace came.
     Partly { other: &'t StoredSpan, sent: u64 },
     /// Others came, none of this trace.
@@ -23,7 +23,7 @@ pub enum Reason<'t> {
     Silent { sender: Setting, is_short: bool },
 }
 
-impl<'t> Reason<'t> {
+impl<'t> MissingSender<'t> {
     /// Of the sender of the messages that `run` may be a run of.
     pub fn of<'m>(
         trace: &'t Trace,

@@ -18,7 +18,7 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     let contexts = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
     contexts.filter_map(|context| Some((context, known.evidence.spans.trace(context.trace_id)?))).any(
         |(context, trace)| {
-            if !known.made_up_parents(trace.id).is_empty() {
+            if !known.fabricated_parents(trace.id).is_empty() {
                 return true;
             }
             let sender = trace.get(context.span_id);

@@ -7,14 +7,14 @@ use crate::model::Finding;
 
 /// The conclusions so far: bounded, however much went.
 #[derive(Clone, Default, Debug)]
-pub struct Ledger {
+pub struct Conclusions {
     pub(super) findings: Findings,
     pub(super) figures: Figures,
     /// Hand-offs that were let go.
     pub(super) handoffs: u64,
 }
 
-impl Ledger {
+impl Conclusions {
     /// About how many bytes the conclusions take.
     pub fn bytes(&self) -> usize {
         self.findings.bytes() + self.figures.bytes()

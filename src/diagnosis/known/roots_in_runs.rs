@@ -10,7 +10,7 @@ use crate::model::{Map, Set, SpanKind, Timestamp};
 /// Roots without a kind, of one process and one name, each of which lies within
 /// a run of that process.
 #[derive(Debug)]
-pub struct InsideRuns<'e> {
+pub struct RootsInRuns<'e> {
     /// By start.
     pub roots: Vec<SpanRef<'e>>,
     /// The run around the first of them.
@@ -26,7 +26,7 @@ pub struct InsideRuns<'e> {
 
 /// Every group of such roots. One of which a root lies outside of any run is
 /// left out: heartbeats and background threads work beside tasks, too.
-pub(super) fn inside_runs(evidence: &Evidence) -> Vec<InsideRuns<'_>> {
+pub(super) fn roots_in_runs(evidence: &Evidence) -> Vec<RootsInRuns<'_>> {
     let mut runs = Map::<&Process, ByStart<'_>>::default();
     let mut roots = Map::<(&Process, &str), Vec<SpanRef<'_>>>::default();
     for trace in evidence.spans.traces() {
@@ -45,7 +45,7 @@ pub(super) fn inside_runs(evidence: &Evidence) -> Vec<InsideRuns<'_>> {
     runs.values_mut().for_each(ByStart::sort);
     let mut groups: Vec<_> = roots
         .into_iter()
-        .filter_map(|((process, _), roots)| InsideRuns::of(roots, runs.get(process)?))
+        .filter_map(|((process, _), roots)| RootsInRuns::of(roots, runs.get(process)?))
         .collect();
     groups.sort_by_key(|group| group.roots.first().map(|root| (root.span.start, root.key())));
     groups
@@ -55,7 +55,7 @@ fn is_without_a_kind(span: &StoredSpan) -> bool {
     matches!(span.kind, SpanKind::Internal | SpanKind::Unspecified)
 }
 
-impl<'e> InsideRuns<'e> {
+impl<'e> RootsInRuns<'e> {
     fn of(mut roots: Vec<SpanRef<'e>>, runs: &ByStart<'e>) -> Option<Self> {
         roots.sort_by_key(by_start);
         let mut around = Vec::with_capacity(roots.len());

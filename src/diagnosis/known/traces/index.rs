@@ -1,19 +1,19 @@
 //! The spans of one trace that several diagnoses look for, filed in one pass.
 
-use super::orphans::by_start;
+use crate::diagnosis::known::orphans::by_start;
 use crate::evidence::{Evidence, SpanRef};
 use crate::model::{Map, SpanId, SpanKind, TraceId};
 
 /// The spans of one trace that diagnoses look for.
 #[derive(Default, Debug)]
-pub(super) struct Filed<'e> {
+pub(in crate::diagnosis::known) struct TraceIndex<'e> {
     /// A SERVER span below each span that has one.
     pub servers: Map<SpanId, SpanRef<'e>>,
     /// The hand-made consumer spans, by start.
     pub by_hand: Vec<SpanRef<'e>>,
 }
 
-impl<'e> Filed<'e> {
+impl<'e> TraceIndex<'e> {
     pub fn of(evidence: &'e Evidence, id: TraceId) -> Self {
         let mut filed = Self::default();
         let Some(trace) = evidence.spans.trace(id) else { return filed };

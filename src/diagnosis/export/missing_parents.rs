@@ -14,14 +14,14 @@ pub const QUEUE: u64 = 2_048;
 pub fn missing_local_parents<'t>(
     trace: &'t Trace,
     known: &Known<'_>,
-) -> BTreeMap<(&'t str, Option<&'t str>), LocalGap<'t>> {
+) -> BTreeMap<(&'t str, Option<&'t str>), MissingParents<'t>> {
     let entries = trace.spans.iter().filter(|span| is_entry(span));
     let came_in: BTreeSet<_> = entries.filter_map(|span| span.parent).collect();
     let is_of_another = |parent: SpanId| {
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         came_in.contains(&parent) || !known.evidence.tasks.carrying(key).is_empty()
     };
-    let mut gaps = BTreeMap::<_, LocalGap<'_>>::new();
+    let mut missing = BTreeMap::<_, MissingParents<'_>>::new();
     for span in &trace.spans {
         let Some(parent) = span.parent.filter(|parent| trace.get(*parent).is_none()) else { continue };
         let is_its_own = match span.parent_origin {
@@ -33,12 +33,12 @@ pub fn missing_local_parents<'t>(
         if !is_its_own {
             continue;
         }
-        let gap = gaps
+        let missing = missing
             .entry((span.service(), span.process.instance.as_deref()))
-            .or_insert_with(|| LocalGap { process: &span.process, children: Vec::new() });
-        gap.children.push((parent, span));
+            .or_insert_with(|| MissingParents { process: &span.process, children: Vec::new() });
+        missing.children.push((parent, span));
     }
-    gaps
+    missing
 }
 
 /// Whether the span is of a kind whose parent comes in with a request or a message.
@@ -47,12 +47,12 @@ fn is_entry(span: &StoredSpan) -> bool {
 }
 
 /// Spans of one process and one trace that miss a parent of their own process.
-pub struct LocalGap<'t> {
+pub struct MissingParents<'t> {
     pub process: &'t Process,
     pub children: Vec<(SpanId, &'t StoredSpan)>,
 }
 
-impl LocalGap<'_> {
+impl MissingParents<'_> {
     /// The parents that are missing.
     pub fn parents(&self) -> BTreeSet<SpanId> {
         self.children.iter().map(|(parent, _)| *parent).collect()

@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::paired::{Roots, roots_by_publisher};
-use super::ticks::is_even;
+use super::one_per_request::{Roots, roots_by_publisher};
+use crate::diagnosis::known::even_intervals::is_even;
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
 
@@ -34,17 +34,17 @@ const ACCIDENT: f64 = 0.01;
 /// is close.
 const ONE_ACCIDENT: f64 = 0.05;
 
-/// On which side of the requests the publishes lie.
+/// On which position of the requests the publishes lie.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Side {
+pub enum Position {
     Before,
     After,
 }
 
 /// Publishes of one task that each lie beside a request of one process.
 #[derive(Clone, Copy, Debug)]
-pub struct Beside<'e> {
-    pub side: Side,
+pub struct JustOutside<'e> {
+    pub position: Position,
     /// How far the farthest of them lies, a late first one aside.
     pub within: Duration,
     /// How far the first one lies, where it came later than all others.
@@ -73,7 +73,7 @@ struct Root {
 }
 
 /// The PRODUCER roots that lie beside requests, as all others of their task do.
-pub(super) fn beside(evidence: &Evidence) -> Map<SpanKey, Beside<'_>> {
+pub(in crate::diagnosis::known) fn beside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|(process, _), roots| {
         let activity = evidence.processes.of(process);
@@ -123,7 +123,7 @@ fn beside_which<'e>(
     task: &str,
     roots: &Roots,
     requests: &[Request<'e>],
-) -> Option<Beside<'e>> {
+) -> Option<JustOutside<'e>> {
     // A request that publishes the task within its own trace does not lack it, and
     // one that lies in a root's trace was made by what the root began.
     let mut traces: Set<TraceId> = roots.iter().map(|(_, key)| key.trace_id).collect();
@@ -146,9 +146,9 @@ fn beside_which<'e>(
         let well: Vec<_> = requests.iter().filter(|request| request.answered_well).copied().collect();
         let sets = if well.len() < requests.len() { vec![well, requests] } else { vec![requests] };
         sets.into_iter().find_map(|requests| {
-            let Fit { side, within, late_first } = fit(&published, requests.clone())?;
+            let Fit { position, within, late_first } = fit(&published, requests.clone())?;
             let (requests, publishes) = (requests.len(), published.len());
-            Some(Beside { side, within, late_first, requests, publishes, route })
+            Some(JustOutside { position, within, late_first, requests, publishes, route })
         })
     })
 }
@@ -160,27 +160,27 @@ fn first_run(evidence: &Evidence, producer: SpanKey) -> Option<Timestamp> {
     runs.iter().filter_map(|key| evidence.spans.get(*key)).map(|run| run.span.start).min()
 }
 
-/// On which side of its requests a task's roots lie, and how close.
+/// On which position of its requests a task's roots lie, and how close.
 #[derive(Clone, Copy)]
 struct Fit {
-    side: Side,
+    position: Position,
     within: Duration,
     late_first: Option<Duration>,
 }
 
-/// On which side of these requests the roots lie, and how close, where chance
+/// On which position of these requests the roots lie, and how close, where chance
 /// would not put them so.
 fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<Fit> {
     if requests.len() < PAIRS {
         return None;
     }
-    [Side::After, Side::Before].into_iter().find_map(|side| {
-        requests.sort_by_key(|request| match side {
-            Side::After => (request.end, request.start),
-            Side::Before => (request.start, request.end),
+    [Position::After, Position::Before].into_iter().find_map(|position| {
+        requests.sort_by_key(|request| match position {
+            Position::After => (request.end, request.start),
+            Position::Before => (request.start, request.end),
         });
-        let all = Pairing { roots, requests: &requests, side };
-        let found = all.closeness(all, ACCIDENT).map(|within| Fit { side, within, late_first: None });
+        let all = Pairing { roots, requests: &requests, position };
+        let found = all.closeness(all, ACCIDENT).map(|within| Fit { position, within, late_first: None });
         found.or_else(|| all.fit_but_for_the_first())
     })
 }
@@ -190,21 +190,25 @@ fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<Fit> {
 struct Pairing<'a, 'e> {
     roots: &'a [Root],
     requests: &'a [Request<'e>],
-    side: Side,
+    position: Position,
 }
 
 impl Pairing<'_, '_> {
     /// The fit of all but the first publish, where that is late.
     fn fit_but_for_the_first(self) -> Option<Fit> {
         let (first, caller) = (self.roots.first()?, self.requests.first()?);
-        let is_after = self.side == Side::After && first.start > caller.end;
+        let is_after = self.position == Position::After && first.start > caller.end;
         let late = is_after.then(|| first.start.since(caller.end))?;
         let each = self.roots.len() / self.requests.len();
         let roots = self.roots.get(each.max(1)..)?;
         let requests = if each == 0 { self.requests } else { &self.requests[1..] };
         // It is a second look at the same evidence.
-        let within = Self { roots, requests, side: self.side }.closeness(self, ACCIDENT / 2.0)?;
-        (late > within && late <= COLD).then_some(Fit { side: self.side, within, late_first: Some(late) })
+        let within = Self { roots, requests, position: self.position }.closeness(self, ACCIDENT / 2.0)?;
+        (late > within && late <= COLD).then_some(Fit {
+            position: self.position,
+            within,
+            late_first: Some(late),
+        })
     }
 
     /// How far the farthest of the roots lies from its request, where each is close
@@ -213,7 +217,7 @@ impl Pairing<'_, '_> {
         if self.roots.is_empty() || self.requests.is_empty() {
             return None;
         }
-        let distances = distances(self.roots, self.requests, self.side)?;
+        let distances = distances(self.roots, self.requests, self.position)?;
         let within = *distances.last()?;
         let is_close = !within.is_zero() && within <= CLOSE;
         let alone = self.roots.len().min(self.requests.len());
@@ -224,10 +228,10 @@ impl Pairing<'_, '_> {
 /// How far each root lies from its request, the closest first: as many for each,
 /// in their order; or one for most, each beside the nearest. Nothing, where a root
 /// has no request of its own.
-fn distances(roots: &[Root], requests: &[Request<'_>], side: Side) -> Option<Vec<Duration>> {
-    let distance = |root: &Root, request: &Request<'_>| match side {
-        Side::After => (root.start >= request.start).then(|| root.start.since(request.end)),
-        Side::Before => (root.start <= request.end).then(|| request.start.since(root.start)),
+fn distances(roots: &[Root], requests: &[Request<'_>], position: Position) -> Option<Vec<Duration>> {
+    let distance = |root: &Root, request: &Request<'_>| match position {
+        Position::After => (root.start >= request.start).then(|| root.start.since(request.end)),
+        Position::Before => (root.start <= request.end).then(|| request.start.since(root.start)),
     };
     let each = roots.len() / requests.len();
     let pairs: Vec<(&Root, &Request<'_>)> = if roots.len().is_multiple_of(requests.len()) && each <= EACH {
@@ -236,11 +240,11 @@ fn distances(roots: &[Root], requests: &[Request<'_>], side: Side) -> Option<Vec
         let mut last = None;
         let mut pairs = Vec::with_capacity(roots.len());
         for root in roots {
-            let place = match side {
-                Side::After => {
+            let place = match position {
+                Position::After => {
                     requests.partition_point(|request| request.end <= root.start).checked_sub(1)?
                 }
-                Side::Before => requests.partition_point(|request| request.start < root.start),
+                Position::Before => requests.partition_point(|request| request.start < root.start),
             };
             if last.is_some_and(|last| place <= last) {
                 return None;
@@ -254,7 +258,7 @@ fn distances(roots: &[Root], requests: &[Request<'_>], side: Side) -> Option<Vec
     };
     let is_called_back =
         |(root, request): &(&Root, &Request<'_>)| root.run.is_some_and(|run| run <= request.start);
-    if side == Side::Before && pairs.iter().all(is_called_back) {
+    if position == Position::Before && pairs.iter().all(is_called_back) {
         // What the task does calls the API.
         return None;
     }
@@ -267,7 +271,7 @@ fn distances(roots: &[Root], requests: &[Request<'_>], side: Side) -> Option<Vec
 /// Whether roots that have nothing to do with the requests may lie so: the chance
 /// that each of so many falls as close to one as the farthest does.
 fn is_by_chance(all: Pairing<'_, '_>, distances: &[Duration], alone: usize, accident: f64) -> bool {
-    let Pairing { roots, requests, side } = all;
+    let Pairing { roots, requests, position } = all;
     let mut of_roots: Vec<_> = roots.iter().map(|root| root.start).collect();
     let mut of_requests: Vec<_> = requests.iter().map(|request| request.start).collect();
     if is_even(&mut of_roots) && is_even(&mut of_requests) {
@@ -282,9 +286,9 @@ fn is_by_chance(all: Pairing<'_, '_>, distances: &[Duration], alone: usize, acci
     let (Some(first), Some(last)) = (first, last) else { return true };
     let mut spans: Vec<_> = requests
         .iter()
-        .map(|request| match side {
-            Side::After => (request.start, request.end.after(within).min(last)),
-            Side::Before => (request.start.before(within).max(first), request.end),
+        .map(|request| match position {
+            Position::After => (request.start, request.end.after(within).min(last)),
+            Position::Before => (request.start.before(within).max(first), request.end),
         })
         .collect();
     spans.sort_unstable();
@@ -309,7 +313,7 @@ mod tests {
         Timestamp::from_nanos(millis * 1_000_000)
     }
 
-    fn fits(requests: &[(u64, u64)], roots: &[u64]) -> Option<Side> {
+    fn fits(requests: &[(u64, u64)], roots: &[u64]) -> Option<Position> {
         let request = |(start, end): &(u64, u64)| Request {
             start: at(*start),
             end: at(*end),
@@ -318,21 +322,21 @@ mod tests {
             trace: TraceId::default(),
         };
         let roots: Vec<_> = roots.iter().map(|start| Root { start: at(*start), run: None }).collect();
-        fit(&roots, requests.iter().map(request).collect()).map(|fit| fit.side)
+        fit(&roots, requests.iter().map(request).collect()).map(|fit| fit.position)
     }
 
     #[test]
     fn each_request_has_a_root_close_by() {
         let requests = [(0, 10), (1_300, 1_310), (2_000, 2_010), (4_000, 4_010)];
-        assert_eq!(fits(&requests, &[60, 1_360, 2_050, 4_080]), Some(Side::After));
-        assert_eq!(fits(&requests[1..], &[1_290, 1_998, 3_995]), Some(Side::Before));
+        assert_eq!(fits(&requests, &[60, 1_360, 2_050, 4_080]), Some(Position::After));
+        assert_eq!(fits(&requests[1..], &[1_290, 1_998, 3_995]), Some(Position::Before));
         // Two for each.
-        assert_eq!(fits(&requests[..3], &[20, 30, 1_320, 1_330, 2_020, 2_040]), Some(Side::After));
+        assert_eq!(fits(&requests[..3], &[20, 30, 1_320, 1_330, 2_020, 2_040]), Some(Position::After));
         // One of four published nothing.
-        assert_eq!(fits(&requests, &[60, 2_050, 4_080]), Some(Side::After));
+        assert_eq!(fits(&requests, &[60, 2_050, 4_080]), Some(Position::After));
         // The first publish of a process imports and connects.
-        assert_eq!(fits(&requests, &[1_250, 1_360, 2_050, 4_080]), Some(Side::After));
-        assert_eq!(fits(&requests[1..], &[1_990, 2_030, 4_040]), Some(Side::After));
+        assert_eq!(fits(&requests, &[1_250, 1_360, 2_050, 4_080]), Some(Position::After));
+        assert_eq!(fits(&requests[1..], &[1_990, 2_030, 4_040]), Some(Position::After));
         assert_eq!(fits(&requests[1..], &[1_990, 2_550, 5_080]), None);
         // One that lies far from all.
         assert_eq!(fits(&requests, &[60, 1_360, 2_050, 3_500]), None);
@@ -346,10 +350,10 @@ mod tests {
         let polled: Vec<_> = (0..8).map(|n| (n * 2_000, n * 2_000 + 10)).collect();
         let ticks = |after: u64| (0..8).map(|n| n * 2_000 + after).collect::<Vec<_>>();
         assert_eq!(fits(&polled, &ticks(900)), None);
-        assert_eq!(fits(&polled, &ticks(40)), Some(Side::After));
+        assert_eq!(fits(&polled, &ticks(40)), Some(Position::After));
         // The first of them takes its time, since it imports something.
         let mut slow = ticks(40);
         slow[0] = 150;
-        assert_eq!(fits(&polled, &slow), Some(Side::After));
+        assert_eq!(fits(&polled, &slow), Some(Position::After));
     }
 }
