@@ -6,7 +6,7 @@ use super::error::DemoError;
 
 /// What happens on the stage, in its order.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Event {
+pub enum DemoEvent {
     /// The broker answers at this URL, in which a password may stand.
     Broker { url: String, queue: String, embedded: bool },
     /// A process without a port starts: a real worker, which takes its time.
@@ -37,7 +37,7 @@ pub enum Event {
 }
 
 /// Hears what happens, and may break the play off.
-pub type Watch<'w> = dyn FnMut(Event) -> ControlFlow<()> + 'w;
+pub type Listener<'w> = dyn FnMut(DemoEvent) -> ControlFlow<()> + 'w;
 
 /// Why a play does not go on.
 pub enum Halt {
@@ -52,23 +52,23 @@ impl<E: Into<DemoError>> From<E> for Halt {
 }
 
 /// Tells what happened; whether it goes on.
-pub fn tell(watch: &mut Watch<'_>, event: Event) -> Result<(), Halt> {
-    if watch(event).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
+pub fn tell(listener: &mut Listener<'_>, event: DemoEvent) -> Result<(), Halt> {
+    if listener(event).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
 }
 
 /// Tells of a failure while everything is still there.
-pub fn ended(result: Result<(), Halt>, watch: &mut Watch<'_>) -> Result<(), DemoError> {
+pub fn ended(result: Result<(), Halt>, listener: &mut Listener<'_>) -> Result<(), DemoError> {
     match result {
         Ok(()) | Err(Halt::BrokenOff) => Ok(()),
         Err(Halt::Error(error)) => {
             // There is nothing left to break off.
-            let _ = watch(Event::Failed);
+            let _ = listener(DemoEvent::Failed);
             Err(error)
         }
     }
 }
 
-/// Goes on until the watcher breaks it off, where that was asked for; what
+/// Goes on until the listener breaks it off, where that was asked for; what
 /// comes after it is the end in its order.
 pub fn keep_on(is_kept: bool, mut go_on: impl FnMut() -> Result<(), Halt>) -> Result<(), Halt> {
     if !is_kept {

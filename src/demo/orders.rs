@@ -10,12 +10,44 @@ use hyper_util::rt::TokioExecutor;
 use tokio::runtime::Runtime;
 
 use super::error::DemoError;
-use super::play::{Incoming, Play};
 
 /// The most bytes of an answer that are read.
-const ANSWER: usize = 64 << 10;
+const ANSWER_BYTES: usize = 64 << 10;
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a request brings along.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Incoming {
+    Nothing,
+    /// A `traceparent` of a caller outside.
+    TraceParent,
+    /// A `b3` header of a caller outside.
+    B3,
+}
+
+/// What is ordered, over and over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Order {
+    pub quantity: i64,
+    pub incoming: Incoming,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self { quantity: SAMPLE_QUANTITY, incoming: Incoming::Nothing }
+    }
+}
+
+impl Order {
+    /// The body of its request.
+    pub fn body(self) -> String {
+        format!(r#"{{"user_id": "u123", "product_id": "p456", "quantity": {}}}"#, self.quantity)
+    }
+}
+
+/// How many are ordered where nothing else is said.
+pub const SAMPLE_QUANTITY: i64 = 2;
 
 /// What the API said, and to what.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,7 +58,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends so many orders in turn to the addresses, and calls `answered` with
+/// Sends an order so many times, in turn to the addresses, and calls `answered` with
 /// each one's answer. They stop coming where the result is dropped.
 ///
 /// # Errors
@@ -36,33 +68,33 @@ pub fn send(
     addresses: &[String],
     orders: u32,
     rate: Option<f64>,
-    play: &Play,
+    order: Order,
     answered: impl Fn(u32, Result<Answer, DemoError>) + Clone + Send + Sync + 'static,
-) -> Result<Sending, DemoError> {
+) -> Result<OrdersInFlight, DemoError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let client = Client::builder(TokioExecutor::new()).build_http();
-    let (addresses, play) = (addresses.to_vec(), play.clone());
+    let addresses = addresses.to_vec();
     runtime.spawn(async move {
         let pause = rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
-        let body = body(&play);
+        let body = order.body();
         for (number, address) in (0..orders).zip(addresses.iter().cycle()) {
-            let order = order(client.clone(), request(address, &play, &body), body.clone());
+            let answer = place(client.clone(), request(address, order, &body), body.clone());
             let Some(pause) = pause else {
-                answered(number, order.await);
+                answered(number, answer.await);
                 continue;
             };
             let answered = answered.clone();
-            tokio::spawn(async move { answered(number, order.await) });
+            tokio::spawn(async move { answered(number, answer.await) });
             tokio::time::sleep(pause).await;
         }
     });
-    Ok(Sending(Some(runtime)))
+    Ok(OrdersInFlight(Some(runtime)))
 }
 
 /// Orders on their way.
-pub struct Sending(Option<Runtime>);
+pub struct OrdersInFlight(Option<Runtime>);
 
-impl Drop for Sending {
+impl Drop for OrdersInFlight {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
@@ -70,15 +102,10 @@ impl Drop for Sending {
     }
 }
 
-/// The sample order.
-fn body(play: &Play) -> String {
-    format!(r#"{{"user_id": "u123", "product_id": "p456", "quantity": {}}}"#, play.quantity)
-}
-
-fn request(address: &str, play: &Play, body: &str) -> Result<Request<Full<bytes::Bytes>>, http::Error> {
+fn request(address: &str, order: Order, body: &str) -> Result<Request<Full<bytes::Bytes>>, http::Error> {
     let (trace, span) = (fastrand::u128(1..), fastrand::u64(1..));
     let request = Request::post(format!("{address}/orders")).header("content-type", "application/json");
-    let request = match play.incoming {
+    let request = match order.incoming {
         Incoming::Nothing => request,
         Incoming::TraceParent => request.header("traceparent", format!("00-{trace:032x}-{span:016x}-01")),
         Incoming::B3 => request.header("b3", format!("{trace:032x}-{span:016x}-1")),
@@ -86,7 +113,7 @@ fn request(address: &str, play: &Play, body: &str) -> Result<Request<Full<bytes:
     request.body(Full::from(body.to_owned()))
 }
 
-async fn order(
+async fn place(
     client: Client<HttpConnector, Full<bytes::Bytes>>,
     request: Result<Request<Full<bytes::Bytes>>, http::Error>,
     order: String,
@@ -95,11 +122,11 @@ async fn order(
     let answer = async {
         let answer = client.request(request).await?;
         let status = answer.status().as_u16();
-        let body = Limited::new(answer.into_body(), ANSWER).collect().await;
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
         Ok(Answer { order, status, body: body.unwrap_or_default() })
     };
-    tokio::time::timeout(PATIENCE, answer)
+    tokio::time::timeout(ANSWER_TIMEOUT, answer)
         .await
-        .unwrap_or(Err(DemoError::Slow { who: "API", seconds: PATIENCE.as_secs() }))
+        .unwrap_or(Err(DemoError::Slow { who: "API", seconds: ANSWER_TIMEOUT.as_secs() }))
 }

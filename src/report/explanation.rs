@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::human::Paint;
-use super::tried;
+use super::human::Stylize;
+use super::tried_fixes;
 use crate::diagnosis::Diagnosis;
 use crate::model::{Fix, FixPlace, Language, Severity, Station};
 
@@ -67,7 +67,7 @@ pub fn one(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
         for line in fix.lines() {
             writeln!(out, "    {}", line.code())?;
         }
-        if let Some(with) = tried::with(diagnosis.code, &fix.title) {
+        if let Some(with) = tried_fixes::with(diagnosis.code, &fix.title) {
             writeln!(out, "    {}", with.faint())?;
         }
     }
@@ -155,7 +155,7 @@ pub fn page(all: &[&Diagnosis]) -> String {
                 let _ = writeln!(page, "   {line}");
             }
             page.push_str("   ```\n");
-            if let Some(with) = tried::with(diagnosis.code, &fix.title) {
+            if let Some(with) = tried_fixes::with(diagnosis.code, &fix.title) {
                 let _ = writeln!(page, "\n   {}.", capitalised(&with));
             }
         }

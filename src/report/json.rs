@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::document::{Document, Tame};
 use super::format::{Form, Format, Subject, View};
+use super::json_document::{Document, TerminalSafe};
 use crate::model::Report;
 
 /// Writes one document, schema `tracelink/1`.
@@ -16,7 +16,7 @@ impl Format for Json {
     }
 
     fn report(&mut self, report: &Report, _: Subject, _: &View, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(Tame(&mut *out), &Document::from(report))?;
+        serde_json::to_writer_pretty(TerminalSafe(&mut *out), &Document::from(report))?;
         writeln!(out)
     }
 }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::document::{Document, Tame};
 use super::format::{Form, Format, Subject, View};
+use super::json_document::{Document, TerminalSafe};
 use crate::model::{Event, Finding, HandoffReport, Limits, Report, TraceReport};
 
 /// Writes one event a line.
@@ -61,7 +61,7 @@ enum Line<'r> {
 
 impl Line<'_> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer(Tame(&mut *out), self)?;
+        serde_json::to_writer(TerminalSafe(&mut *out), self)?;
         writeln!(out)
     }
 }

@@ -4,12 +4,12 @@
 pub mod explanation;
 pub mod human;
 pub mod text;
-pub mod tried;
+pub mod tried_fixes;
 
-mod document;
 mod format;
 mod formats;
 mod json;
+mod json_document;
 mod jsonl;
 
 pub use format::{Form, Format, Subject, Verbosity, View};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracelink::broker::redis::{BrokerUrl, Connection, Plan, read, read_results, survey};
-use tracelink::demo::Otlp;
+use tracelink::demo::OtlpEndpoints;
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal};
 use tracelink::wire::snapshot::{Head, write_head, write_key};
@@ -60,10 +60,10 @@ impl Bundle {
         Self { folder: folder.to_owned(), receiver, looks: 0 }
     }
 
-    pub fn otlp(&self) -> Otlp {
+    pub fn otlp(&self) -> OtlpEndpoints {
         let url = |address: Option<std::net::SocketAddr>| format!("http://{}", address.expect("it is open"));
         let addresses = self.receiver.addresses();
-        Otlp { grpc: url(addresses.grpc), http: url(addresses.http) }
+        OtlpEndpoints { grpc: url(addresses.grpc), http: url(addresses.http) }
     }
 
     /// Looks at the whole broker, and at the results of the tasks.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use tracelink::demo::{self, Event, Options, Play};
+use tracelink::demo::DemoEvent;
+use tracelink::demo::native::{self, Options, Scenario};
 use tracelink::model::{Report, SpanReport, Status, TraceReport};
 
 use crate::bundle::Bundle;
@@ -16,7 +17,12 @@ use crate::support::redis::RedisServer;
 
 /// Gives a play on a Redis of its own; `on` is called with each event, the
 /// queue, and where spans are taken over gRPC.
-fn give(name: &str, play: &Play, redis: &RedisServer, mut on: impl FnMut(&Event, &str, &str)) -> Report {
+fn give(
+    name: &str,
+    play: &Scenario,
+    redis: &RedisServer,
+    mut on: impl FnMut(&DemoEvent, &str, &str),
+) -> Report {
     let mut bundle = Bundle::open(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("celery").join(name));
     let otlp = bundle.otlp().grpc;
     let options = Options {
@@ -29,16 +35,16 @@ fn give(name: &str, play: &Play, redis: &RedisServer, mut on: impl FnMut(&Event,
         keep: false,
     };
     let (mut queue, mut tasks) = (String::new(), Vec::new());
-    demo::give(play, &options, &mut |event| {
-        if let Event::Broker { queue: name, .. } = &event {
+    native::run(play, &options, &mut |event| {
+        if let DemoEvent::Broker { queue: name, .. } = &event {
             queue.clone_from(name);
         }
-        if let Event::Queued { tasks: queued } = &event {
+        if let DemoEvent::Queued { tasks: queued } = &event {
             tasks.clone_from(queued);
             bundle.look(&redis.url(), std::iter::empty());
         }
         on(&event, &queue, &otlp);
-        if event == Event::Done {
+        if event == DemoEvent::Done {
             bundle.look(&redis.url(), tasks.iter().map(String::as_str));
         }
         ControlFlow::Continue(())
@@ -64,9 +70,9 @@ fn span<'r>(trace: &'r TraceReport, service: &str, name: &str) -> &'r SpanReport
 fn a_real_worker_takes_the_demo_apis_message() {
     let redis = RedisServer::start();
     let mut said = Value::Null;
-    let play = demo::find("no-worker").expect("a play without the demo's worker").play();
+    let play = native::find("no-worker").expect("a play without the demo's worker").scenario();
     let report = give("worker", &play, &redis, |event, queue, otlp| {
-        if let Event::Queued { tasks } = event {
+        if let DemoEvent::Queued { tasks } = event {
             // After its banner.
             let output = stack_script("worker.py", &[&redis.url(), queue, otlp]);
             said =
@@ -93,14 +99,14 @@ fn a_real_worker_takes_the_demo_apis_message() {
 fn the_demo_worker_takes_a_real_producers_message() {
     let redis = RedisServer::start();
     let mut sent = Value::Null;
-    let play = demo::find("healthy").expect("a healthy play").play();
+    let play = native::find("healthy").expect("a healthy play").scenario();
     let report = give("producer", &play, &redis, |event, queue, otlp| match event {
-        Event::Queued { .. } => {
+        DemoEvent::Queued { .. } => {
             sent =
                 serde_json::from_str(&stack_script("order.py", &[&redis.url(), queue, otlp])).expect("JSON");
         }
         // The stage waits for its own orders only.
-        Event::Done => await_success(&redis, sent["id"].as_str().expect("an id")),
+        DemoEvent::Done => await_success(&redis, sent["id"].as_str().expect("an id")),
         _ => {}
     });
     let trace = whole(&report, &sent["trace_id"]);

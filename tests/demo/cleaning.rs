@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use tracelink::demo::{self, DemoError, Event, Options, Otlp};
+use tracelink::demo::native::{self, Options};
+use tracelink::demo::{DemoError, DemoEvent, OtlpEndpoints};
 
 use crate::support::redis::{RedisServer, Wire, free_port};
 
@@ -16,7 +17,7 @@ fn options(broker: Option<String>) -> Options {
     Options {
         program: PathBuf::from(env!("CARGO_BIN_EXE_tracelink")),
         broker,
-        otlp: Otlp { grpc: nobody.clone(), http: nobody },
+        otlp: OtlpEndpoints { grpc: nobody.clone(), http: nobody },
         orders: None,
         rate: None,
         pace: 0.5,
@@ -25,9 +26,9 @@ fn options(broker: Option<String>) -> Options {
 }
 
 /// Gives the play of that fault, and breaks it off at the event.
-fn give(fault: &str, options: &Options, ends_at: impl Fn(&Event) -> bool) -> Result<(), DemoError> {
-    let play = demo::find(fault).expect("it is there").play();
-    demo::give(&play, options, &mut |event| {
+fn give(fault: &str, options: &Options, ends_at: impl Fn(&DemoEvent) -> bool) -> Result<(), DemoError> {
+    let play = native::find(fault).expect("it is there").scenario();
+    native::run(&play, options, &mut |event| {
         if ends_at(&event) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })
 }
@@ -54,12 +55,12 @@ fn a_users_broker_is_as_it_was() {
     };
     let before = content();
     let options = options(Some(redis.url()));
-    let took = |event: &Event| matches!(event, Event::Took { .. });
-    let ended = |event: &Event| matches!(event, Event::Ended { .. });
-    let queued = |event: &Event| matches!(event, Event::Queued { .. });
+    let took = |event: &DemoEvent| matches!(event, DemoEvent::Took { .. });
+    let ended = |event: &DemoEvent| matches!(event, DemoEvent::Ended { .. });
+    let queued = |event: &DemoEvent| matches!(event, DemoEvent::Queued { .. });
     for (fault, ends_at) in [
         ("healthy", None),
-        ("healthy", Some(&queued as &dyn Fn(&Event) -> bool)),
+        ("healthy", Some(&queued as &dyn Fn(&DemoEvent) -> bool)),
         ("healthy", Some(&took)),
         ("healthy-chord", None),
         ("healthy-chord", Some(&took)),
@@ -92,7 +93,7 @@ fn processes() -> Vec<String> {
         let read = |name: &str| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default();
         let command = read("cmdline");
         let marked = read("environ").split('\0').any(|pair| pair == format!("DEMO_TEST={mine}"));
-        if marked && command.contains(demo::SUBCOMMAND) {
+        if marked && command.contains(native::SUBCOMMAND) {
             found.push(format!("{} {command}", entry.path().display()));
         }
     }
@@ -107,7 +108,7 @@ fn no_process_outlives_a_stage_that_was_killed() {
     if std::env::var_os("DEMO_TEST_STAGE").is_some() {
         let options = Options { pace: 50.0, ..options(None) };
         give("healthy", &options, |event| {
-            if matches!(event, Event::Took { .. }) {
+            if matches!(event, DemoEvent::Took { .. }) {
                 println!("took it");
             }
             false

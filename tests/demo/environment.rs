@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tracelink::demo::python_app::{self, Making};
+use tracelink::demo::python_app::{self, SetupStep};
 
 /// Makes the environment in the cache that a test names, says what happened,
 /// and breaks off where the test says so. It runs as a process of its own,
@@ -18,8 +18,8 @@ use tracelink::demo::python_app::{self, Making};
 fn make() {
     let Some(cache) = std::env::var_os("DEMO_ENVIRONMENT_TEST") else { return };
     let ends_at = std::env::var("DEMO_ENVIRONMENT_ENDS").unwrap_or_default();
-    let made = python_app::make(Path::new(&cache), false, &mut |making| {
-        if making != Making::Working {
+    let made = python_app::prepare(Path::new(&cache), false, &mut |making| {
+        if making != SetupStep::Working {
             println!("told {making:?}");
         }
         let is_over = !ends_at.is_empty() && format!("{making:?}").starts_with(&ends_at);

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracelink::bundle::{Reading, read_evidence};
-use tracelink::demo::{self, Event, Fault, Options};
+use tracelink::demo::DemoEvent;
+use tracelink::demo::native::{self, Fault, Options};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::{Report, Severity};
@@ -36,22 +37,22 @@ pub fn act(fault: &Fault, folder: &Path, broker: Option<String>) -> Report {
     let (mut broker, mut tasks) = (String::new(), BTreeSet::new());
     let began = Instant::now();
     let mut looked = began;
-    let given = demo::give(&fault.play(), &options, &mut |event| {
+    let given = native::run(&fault.scenario(), &options, &mut |event| {
         let mut is_time = false;
         match event {
-            Event::Broker { url, .. } => broker = url,
-            Event::Queued { tasks: queued } => {
+            DemoEvent::Broker { url, .. } => broker = url,
+            DemoEvent::Queued { tasks: queued } => {
                 tasks.extend(queued);
                 is_time = true;
             }
-            Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
-            Event::Look | Event::Done | Event::Closed => is_time = true,
-            Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
-            Event::Starting { .. }
-            | Event::Gone { .. }
-            | Event::Api { .. }
-            | Event::Answered { .. }
-            | Event::Failed => {}
+            DemoEvent::Took { id, .. } | DemoEvent::Ended { id, .. } => drop(tasks.insert(id)),
+            DemoEvent::Look | DemoEvent::Done | DemoEvent::Closed => is_time = true,
+            DemoEvent::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
+            DemoEvent::Starting { .. }
+            | DemoEvent::Gone { .. }
+            | DemoEvent::Api { .. }
+            | DemoEvent::Answered { .. }
+            | DemoEvent::Failed => {}
         }
         if is_time {
             looked = Instant::now();
@@ -86,7 +87,7 @@ fn every_fault_is_named_and_nothing_is_said_of_the_healthy() {
     // `DEMO_FAULT=slug cargo test --test demo matrix` acts out one.
     let only = std::env::var("DEMO_FAULT").ok();
     let faults: Vec<_> =
-        demo::all().filter(|fault| only.as_ref().is_none_or(|only| fault.slug == only)).collect();
+        native::all().filter(|fault| only.as_ref().is_none_or(|only| fault.slug == only)).collect();
     assert!(!faults.is_empty(), "no fault is called {only:?}");
     let (next, complaints) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tracelink::demo::python_app::{self, Entry, Environment, Options, manifest};
-use tracelink::demo::{DemoError, Event, Otlp};
+use tracelink::demo::{DemoError, DemoEvent, OtlpEndpoints};
 use tracelink::model::{Report, Severity};
 
 use crate::bundle::Bundle;
@@ -43,12 +43,12 @@ pub fn demo(args: &[&str]) -> Command {
 pub fn environment() -> &'static Environment {
     static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
     ENVIRONMENT.get_or_init(|| {
-        let made = python_app::make(&cache().join("tracelink"), true, &mut |_| ControlFlow::Continue(()));
+        let made = python_app::prepare(&cache().join("tracelink"), true, &mut |_| ControlFlow::Continue(()));
         made.unwrap_or_else(|error| panic!("{error}")).expect("nobody breaks it off")
     })
 }
 
-fn options(otlp: Otlp) -> Options<'static> {
+fn options(otlp: OtlpEndpoints) -> Options<'static> {
     let environment = environment();
     Options { environment, broker: None, otlp, orders: None, rate: None, pace: 0.1, keep: false, fix: None }
 }
@@ -80,9 +80,9 @@ impl Drop for Taken {
 }
 
 /// A receiver that is not there: no reason to leave anything either.
-fn nobody() -> Otlp {
+fn nobody() -> OtlpEndpoints {
     let nobody = format!("http://127.0.0.1:{}", free_port());
-    Otlp { grpc: nobody.clone(), http: nobody }
+    OtlpEndpoints { grpc: nobody.clone(), http: nobody }
 }
 
 /// Acts an entry out, and returns what tracelink says of it.
@@ -91,25 +91,25 @@ fn act(entry: &Entry, folder: &Path) -> Result<Report, DemoError> {
     let mut bundle = Bundle::open(folder);
     let (mut broker, mut tasks, mut is_done) = (String::new(), BTreeSet::new(), false);
     let mut looked = Instant::now();
-    let given = python_app::give(entry, &options(bundle.otlp()), &mut |event| {
+    let given = python_app::run(entry, &options(bundle.otlp()), &mut |event| {
         let (mut is_time, is_late) = (false, is_done);
         match event {
-            Event::Broker { url, .. } => broker = url,
-            Event::Queued { tasks: queued } => {
+            DemoEvent::Broker { url, .. } => broker = url,
+            DemoEvent::Queued { tasks: queued } => {
                 tasks.extend(queued);
                 is_time = true;
             }
-            Event::Look => is_time = true,
-            Event::Took { id, .. } | Event::Ended { id, .. } => drop(tasks.insert(id)),
-            Event::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
+            DemoEvent::Look => is_time = true,
+            DemoEvent::Took { id, .. } | DemoEvent::Ended { id, .. } => drop(tasks.insert(id)),
+            DemoEvent::Waiting => is_time = !tasks.is_empty() && looked.elapsed() > EVERY,
             // What is seen later is that the demo's own processes are stopped.
-            Event::Done => (is_time, is_done) = (true, true),
-            Event::Starting { .. }
-            | Event::Gone { .. }
-            | Event::Api { .. }
-            | Event::Answered { .. }
-            | Event::Closed
-            | Event::Failed => {}
+            DemoEvent::Done => (is_time, is_done) = (true, true),
+            DemoEvent::Starting { .. }
+            | DemoEvent::Gone { .. }
+            | DemoEvent::Api { .. }
+            | DemoEvent::Answered { .. }
+            | DemoEvent::Closed
+            | DemoEvent::Failed => {}
         }
         if is_time && !is_late {
             looked = Instant::now();
@@ -260,10 +260,10 @@ fn every_attempt_is_told_with_its_state() {
     let mut told = Vec::new();
     // Long enough to be seen at its work.
     let slow = Options { pace: 1.0, ..options(nobody()) };
-    python_app::give(entry, &slow, &mut |event| {
+    python_app::run(entry, &slow, &mut |event| {
         match event {
-            Event::Took { task, attempt, .. } => told.push(format!("{task} {attempt} STARTED")),
-            Event::Ended { task, attempt, state, .. } => told.push(format!("{task} {attempt} {state}")),
+            DemoEvent::Took { task, attempt, .. } => told.push(format!("{task} {attempt} STARTED")),
+            DemoEvent::Ended { task, attempt, state, .. } => told.push(format!("{task} {attempt} {state}")),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -286,11 +286,11 @@ fn many_orders_follow_the_one_that_waited() {
     let entry = manifest().find("healthy").expect("it is there");
     let many = Options { orders: Some(6), rate: Some(20.0), ..options(nobody()) };
     let (mut queued, mut answered, mut ended) = (Vec::new(), Vec::new(), BTreeSet::new());
-    python_app::give(entry, &many, &mut |event| {
+    python_app::run(entry, &many, &mut |event| {
         match event {
-            Event::Queued { tasks } => queued.push(tasks.len()),
-            Event::Answered { number, status, .. } => answered.push((number, status)),
-            Event::Ended { id, state, .. } if state == "SUCCESS" => drop(ended.insert(id)),
+            DemoEvent::Queued { tasks } => queued.push(tasks.len()),
+            DemoEvent::Answered { number, status, .. } => answered.push((number, status)),
+            DemoEvent::Ended { id, state, .. } if state == "SUCCESS" => drop(ended.insert(id)),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -302,11 +302,11 @@ fn many_orders_follow_the_one_that_waited() {
 }
 
 /// Acts an entry out, and breaks it off at the event; the ports that were in use.
-fn broken_off(options: &Options<'_>, ends_at: impl Fn(&Event) -> bool) -> Result<Vec<u16>, DemoError> {
+fn broken_off(options: &Options<'_>, ends_at: impl Fn(&DemoEvent) -> bool) -> Result<Vec<u16>, DemoError> {
     let mut ports = Vec::new();
     let healthy = manifest().find("healthy").expect("it is there");
-    python_app::give(healthy, options, &mut |event| {
-        if let Event::Broker { url: address, .. } | Event::Api { address } = &event {
+    python_app::run(healthy, options, &mut |event| {
+        if let DemoEvent::Broker { url: address, .. } | DemoEvent::Api { address } = &event {
             let port: Option<u16> =
                 address.trim_end_matches("/0").rsplit(':').next().and_then(|port| port.parse().ok());
             ports.extend(port);
@@ -332,11 +332,11 @@ fn nothing_is_left_where_it_is_broken_off() {
     let _room = take_room(1);
     let (mut before, mut after) = (BTreeSet::new(), BTreeSet::new());
     files(environment().folder(), &mut before);
-    let events: [fn(&Event) -> bool; 4] = [
-        |event| matches!(event, Event::Broker { .. }),
-        |event| matches!(event, Event::Api { .. }),
-        |event| matches!(event, Event::Took { .. }),
-        |event| matches!(event, Event::Done),
+    let events: [fn(&DemoEvent) -> bool; 4] = [
+        |event| matches!(event, DemoEvent::Broker { .. }),
+        |event| matches!(event, DemoEvent::Api { .. }),
+        |event| matches!(event, DemoEvent::Took { .. }),
+        |event| matches!(event, DemoEvent::Done),
     ];
     for ends_at in events {
         for port in broken_off(&options(nobody()), ends_at).expect("it is no error") {
@@ -357,7 +357,7 @@ fn a_users_broker_is_as_empty_as_it_was() {
         let keys = Wire::connect(redis.port).list(&[b"KEYS", b"*"]);
         keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect::<Vec<_>>()
     };
-    for ends_at in [|_: &Event| false, |event: &Event| matches!(event, Event::Took { .. })] {
+    for ends_at in [|_: &DemoEvent| false, |event: &DemoEvent| matches!(event, DemoEvent::Took { .. })] {
         broken_off(&own, ends_at).expect("it is acted out");
         assert_eq!(keys(), [""; 0]);
     }
@@ -411,7 +411,7 @@ fn no_process_outlives_a_stage_that_was_killed() {
     if std::env::var_os("DEMO_PYTHON_TEST").is_some() {
         let slow = Options { pace: 50.0, ..options(nobody()) };
         broken_off(&slow, |event| {
-            if matches!(event, Event::Took { .. }) {
+            if matches!(event, DemoEvent::Took { .. }) {
                 println!("took it");
             }
             false

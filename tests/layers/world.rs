@@ -89,7 +89,7 @@ const WORLD: &[Part] = &[
             "terminal_size",
         ],
         values: &[],
-        rooms: &["command", "view", "demo/process", "demo/report"],
+        rooms: &["command", "view", "demo/native/entry_point", "demo/native/process_protocol"],
     },
 ];
 

@@ -29,7 +29,7 @@ pub fn interpreter(kind: &str) -> PathBuf {
 pub fn stack() -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let cache = root().join("target/python/tracelink");
-    let made = python_app::make(&cache, true, &mut |_| ControlFlow::Continue(()));
+    let made = python_app::prepare(&cache, true, &mut |_| ControlFlow::Continue(()));
     let made = made.unwrap_or_else(|error| panic!("this test needs the demo's environment: {error}"));
     made.expect("nobody breaks it off").python()
 }

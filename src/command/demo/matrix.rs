@@ -1,4 +1,4 @@
-//! Several parts, one after the other, as a table: what was broken, what a user
+//! Several cases, one after the other, as a table: what was broken, what a user
 //! would see, what tracelink says, right or wrong, how long it took.
 
 use std::io::{self, Write};
@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::act::{Act, Nobody, act};
-use super::apps::Part;
-use super::lines::indented;
+use super::case::Case;
+use super::labelled_lines::indented;
 use super::mend::{self, Again};
+use super::run_case::{NoObserver, RunOptions, run_case};
 use crate::cli::{App, Output};
 use crate::command::{Exit, Outputs};
 use crate::model::Report;
 use crate::report::Form;
-use crate::report::human::Paint;
+use crate::report::human::Stylize;
 use crate::report::text::{self, pad, safe};
 
-/// What became of one part.
+/// What became of one case.
 #[derive(Serialize)]
 struct Row<'p> {
     slug: &'p str,
@@ -34,7 +34,7 @@ struct Row<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     mending: Option<Mending>,
     seconds: f64,
-    /// Why it could not be acted out.
+    /// Why it could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
@@ -66,13 +66,18 @@ struct Matrix<'p> {
     rows: &'p [Row<'p>],
 }
 
-/// How many parts are acted at a time: most of the time is waiting.
+/// How many cases run at a time: most of the time is waiting.
 const AT_A_TIME: usize = 3;
 
-/// Acts each part out, and says what was right.
-pub fn run(parts: &[Part], how: &Act<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+/// Runs each case, and says what was right.
+pub fn run(
+    cases: &[Case],
+    how: &RunOptions<'_>,
+    output: &Output,
+    outputs: &mut Outputs,
+) -> anyhow::Result<Exit> {
     let next = AtomicUsize::new(0);
-    let table = Mutex::new(Table::new(parts, output, outputs));
+    let table = Mutex::new(Table::new(cases, output, outputs));
     let at_a_time = match how.args.app {
         _ if &*how.args.broker != "embedded" => 1,
         App::Native => AT_A_TIME,
@@ -86,9 +91,9 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output, outputs: &mut Outputs
                     let mut rows = Vec::new();
                     while !how.interrupted.load(Ordering::Relaxed)
                         && let place = next.fetch_add(1, Ordering::Relaxed)
-                        && let Some(part) = parts.get(place)
+                        && let Some(case) = cases.get(place)
                     {
-                        let Some(row) = row(part, how) else { break };
+                        let Some(row) = row(case, how) else { break };
                         // A closed pipe ends it as an interruption would.
                         if table.lock().unwrap_or_else(PoisonError::into_inner).row(&row).is_err() {
                             how.interrupted.store(true, Ordering::Relaxed);
@@ -113,26 +118,26 @@ pub fn run(parts: &[Part], how: &Act<'_>, output: &Output, outputs: &mut Outputs
 }
 
 /// `None` where it was broken off: of a half nothing is right or wrong.
-fn row<'p>(part: &'p Part, how: &Act<'_>) -> Option<Row<'p>> {
+fn row<'p>(case: &'p Case, how: &RunOptions<'_>) -> Option<Row<'p>> {
     let mut row = Row {
-        slug: part.slug(),
-        what: part.what(),
-        seen: part.seen(),
-        expected: part.expects(),
+        slug: case.slug(),
+        what: case.what(),
+        seen: case.seen(),
+        expected: case.expects(),
         said: Vec::new(),
         right: false,
         mending: None,
         seconds: 0.0,
         error: None,
     };
-    match act(part, how, &mut Nobody) {
-        Ok(acted) if acted.was_interrupted => return None,
-        Ok(acted) => {
-            row.said = acted.said().into_iter().map(str::to_owned).collect();
-            row.right = part.is_right(&acted.report);
-            row.seconds = rounded(acted.took);
+    match run_case(case, how, &mut NoObserver) {
+        Ok(ran) if ran.was_interrupted => return None,
+        Ok(ran) => {
+            row.said = ran.said().into_iter().map(str::to_owned).collect();
+            row.right = case.is_right(&ran.report);
+            row.seconds = rounded(ran.took);
             if how.args.mend && !row.expected.is_empty() {
-                match mending(part, how, &acted.report) {
+                match mending(case, how, &ran.report) {
                     Ok(mending) => row.mending = mending,
                     Err(error) => row.error = Some(format!("{error:#}")),
                 }
@@ -149,12 +154,12 @@ fn row<'p>(part: &'p Part, how: &Act<'_>) -> Option<Row<'p>> {
 
 /// Pastes the fix of what was found, and sees what it does; `None` where there is
 /// none.
-fn mending(part: &Part, how: &Act<'_>, report: &Report) -> anyhow::Result<Option<Mending>> {
+fn mending(case: &Case, how: &RunOptions<'_>, report: &Report) -> anyhow::Result<Option<Mending>> {
     let Some((_, fix)) = mend::first_fix(report) else { return Ok(None) };
-    let (result, why) = match mend::again(part, how, fix)? {
+    let (result, why) = match mend::again(case, how, fix)? {
         Again::ByHand(why) => (Outcome::ByHand, Some(why)),
-        Again::Acted(acted) if mend::is_whole(&acted.report) => (Outcome::Mended, None),
-        Again::Acted(acted) => (Outcome::NotMended, Some(acted.said().join(", "))),
+        Again::CaseRun(ran) if mend::is_whole(&ran.report) => (Outcome::Mended, None),
+        Again::CaseRun(ran) => (Outcome::NotMended, Some(ran.said().join(", "))),
     };
     Ok(Some(Mending { fix: fix.title.to_string(), result, why }))
 }
@@ -164,7 +169,7 @@ fn rounded(took: Duration) -> f64 {
     (took.as_secs_f64() * 100.0).round() / 100.0
 }
 
-/// The table, a row as each part ends.
+/// The table, a row as each case ends.
 struct Table<'o> {
     outputs: &'o mut Outputs,
     is_quiet: bool,
@@ -174,12 +179,12 @@ struct Table<'o> {
 }
 
 impl<'o> Table<'o> {
-    fn new(parts: &[Part], output: &Output, outputs: &'o mut Outputs) -> Self {
+    fn new(cases: &[Case], output: &Output, outputs: &'o mut Outputs) -> Self {
         Self {
             outputs,
             is_quiet: output.quiet,
-            slugs: parts.iter().map(|part| part.slug().len()).max().unwrap_or_default(),
-            total: parts.len(),
+            slugs: cases.iter().map(|case| case.slug().len()).max().unwrap_or_default(),
+            total: cases.len(),
         }
     }
 

@@ -1,9 +1,9 @@
-//! `--mend`: a fault acted out, the fix of what was found pasted as it is
-//! printed, and the mended programs acted out again.
+//! `--mend`: runs a fault, pastes the fix of what was found as it is printed, and
+//! runs the mended programs again.
 
-use super::act::{Act, Acted, Nobody, act};
-use super::apps::Part;
-use super::teller::Teller;
+use super::case::Case;
+use super::narrator::Narrator;
+use super::run_case::{CaseRun, NoObserver, RunOptions, run_case};
 use crate::cli::Output;
 use crate::command::{Exit, Outputs, usage};
 use crate::demo::DemoError;
@@ -11,22 +11,22 @@ use crate::model::{Finding, Fix, Report, Severity, Status};
 
 /// What became of a fix.
 pub enum Again {
-    /// It was pasted, and the programs acted out.
-    Acted(Box<Acted>),
+    /// It was pasted, and the programs were run.
+    CaseRun(Box<CaseRun>),
     /// It leaves something to its reader: what.
     ByHand(String),
 }
 
 /// Refuses what has nothing to mend.
-pub fn check(parts: &[Part]) -> anyhow::Result<()> {
-    if parts.iter().any(|part| matches!(part, Part::Native(_))) {
+pub fn check(cases: &[Case]) -> anyhow::Result<()> {
+    if cases.iter().any(|case| matches!(case, Case::Native(_))) {
         return Err(usage(
             "--mend pastes into programs, and those of the native application are this binary: add --app python",
         ));
     }
-    match parts {
-        [part] if part.expects().is_empty() => {
-            let slug = part.slug();
+    match cases {
+        [case] if case.expects().is_empty() => {
+            let slug = case.slug();
             Err(usage(format!(
                 "`{slug}` has nothing to mend: name a fault, as in --fault propagator-mismatch"
             )))
@@ -48,10 +48,10 @@ pub fn is_whole(report: &Report) -> bool {
     report.verdict.status == Status::Healthy && is_silent && report.inputs.handoffs > 0
 }
 
-/// Acts a part out once a fix was pasted into its programs.
-pub fn again(part: &Part, how: &Act<'_>, fix: &Fix) -> anyhow::Result<Again> {
-    match act(part, &Act { fix: Some(fix), ..*how }, &mut Nobody) {
-        Ok(acted) => Ok(Again::Acted(Box::new(acted))),
+/// Runs a case with a fix pasted into its programs.
+pub fn again(case: &Case, how: &RunOptions<'_>, fix: &Fix) -> anyhow::Result<Again> {
+    match run_case(case, &RunOptions { fix: Some(fix), ..*how }, &mut NoObserver) {
+        Ok(ran) => Ok(Again::CaseRun(Box::new(ran))),
         Err(error) => match error.downcast::<DemoError>()? {
             DemoError::NotPasteable { why } => Ok(Again::ByHand(why)),
             other => Err(other.into()),
@@ -61,34 +61,39 @@ pub fn again(part: &Part, how: &Act<'_>, fix: &Fix) -> anyhow::Result<Again> {
 
 /// One fault, told as it goes. The report is that of the mended programs, or of
 /// the broken ones where there are none.
-pub fn one(part: &Part, how: &Act<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
-    let mut teller = Teller::new(how.args, output, outputs);
-    teller.begin(part)?;
-    let broken = act(part, how, &mut Nobody)?;
+pub fn one(
+    case: &Case,
+    how: &RunOptions<'_>,
+    output: &Output,
+    outputs: &mut Outputs,
+) -> anyhow::Result<Exit> {
+    let mut narrator = Narrator::new(how.args, output, outputs);
+    narrator.begin(case)?;
+    let broken = run_case(case, how, &mut NoObserver)?;
     if !broken.is_whole {
-        teller.end(part, &broken, Exit::Interrupted)?;
+        narrator.end(case, &broken, Exit::Interrupted)?;
         return Ok(Exit::Interrupted);
     }
     let Some((finding, fix)) = first_fix(&broken.report) else {
-        teller.mended(&broken.report, "nothing was found that has a fix", Exit::Findings)?;
+        narrator.mended(&broken.report, "nothing was found that has a fix", Exit::Findings)?;
         return Ok(Exit::Findings);
     };
-    teller.fix(finding, fix)?;
-    match again(part, how, fix)? {
-        Again::Acted(acted) if !acted.is_whole => {
-            teller.end(part, &acted, Exit::Interrupted)?;
+    narrator.fix(finding, fix)?;
+    match again(case, how, fix)? {
+        Again::CaseRun(ran) if !ran.is_whole => {
+            narrator.end(case, &ran, Exit::Interrupted)?;
             Ok(Exit::Interrupted)
         }
-        Again::Acted(acted) if is_whole(&acted.report) => {
-            teller.mended(&acted.report, "", Exit::Fine)?;
+        Again::CaseRun(ran) if is_whole(&ran.report) => {
+            narrator.mended(&ran.report, "", Exit::Fine)?;
             Ok(Exit::Fine)
         }
-        Again::Acted(acted) => {
-            teller.mended(&acted.report, "it is not whole with the fix either", Exit::Findings)?;
+        Again::CaseRun(ran) => {
+            narrator.mended(&ran.report, "it is not whole with the fix either", Exit::Findings)?;
             Ok(Exit::Findings)
         }
         Again::ByHand(why) => {
-            teller.mended(&broken.report, &why, Exit::Findings)?;
+            narrator.mended(&broken.report, &why, Exit::Findings)?;
             Ok(Exit::Findings)
         }
     }

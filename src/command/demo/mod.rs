@@ -1,12 +1,12 @@
 //! `tracelink demo`: a sample order, end to end, healthy or broken in every way.
 
-mod act;
-mod apps;
-mod lines;
+mod case;
+mod labelled_lines;
 mod list;
 mod matrix;
 mod mend;
-mod teller;
+mod narrator;
+mod run_case;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,21 +14,21 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use self::act::{Act, act};
-use self::apps::{Part, Stage};
-use self::teller::Teller;
+use self::case::{Case, ReadyApp};
+use self::narrator::Narrator;
+use self::run_case::{RunOptions, run_case};
 use super::suggest::did_you_mean;
 use super::{Exit, Outputs, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Output};
-use crate::demo::{self, DemoError};
+use crate::demo::{DemoError, native};
 
-/// A process of the demo: what it says goes to the stage, which started it.
+/// A process of the native application. What it says goes to its parent.
 pub fn run_process() -> anyhow::Result<Exit> {
-    match demo::run_process() {
+    match native::run_process() {
         Ok(()) => Ok(Exit::Fine),
         Err(error @ DemoError::NotAlone) => Err(error.into()),
-        // The stage was told, and may be gone: nobody else is to hear of it.
+        // The parent was told, and shows it. It may be gone by now.
         Err(_) => Ok(Exit::Environment),
     }
 }
@@ -39,8 +39,8 @@ pub fn run(args: &cli::Demo, output: &Output, outputs: &mut Outputs) -> anyhow::
         list::list(args.app, outputs)?;
         return Ok(Exit::Fine);
     }
-    let parts = chosen(args.app, &args.fault)?;
-    if parts.len() != 1 {
+    let cases = chosen(args.app, &args.fault)?;
+    if cases.len() != 1 {
         can_hold_a_table(outputs, "a table of faults")?;
     }
     if &*args.broker != "embedded" {
@@ -50,18 +50,18 @@ pub fn run(args: &cli::Demo, output: &Output, outputs: &mut Outputs) -> anyhow::
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot listen for signals")?;
     }
-    if args.keep && parts.len() > 1 {
+    if args.keep && cases.len() > 1 {
         return Err(usage("--keep leaves one application running: name one fault, or none"));
     }
     if args.mend {
-        mend::check(&parts)?;
+        mend::check(&cases)?;
     }
-    let Some(stage) = Stage::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
-    let act = Act { args, stage: &stage, interrupted: &interrupted, fix: None };
-    match &parts[..] {
-        [part] if args.mend => mend::one(part, &act, output, outputs),
-        [part] => one(part, &act, output, outputs),
-        parts => matrix::run(parts, &act, output, outputs),
+    let Some(app) = ReadyApp::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
+    let how = RunOptions { args, app: &app, interrupted: &interrupted, fix: None };
+    match &cases[..] {
+        [case] if args.mend => mend::one(case, &how, output, outputs),
+        [case] => one(case, &how, output, outputs),
+        cases => matrix::run(cases, &how, output, outputs),
     }
 }
 
@@ -90,38 +90,38 @@ fn check(broker: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One part, told as it goes.
-fn one(part: &Part, act_as: &Act<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
-    let mut teller = Teller::new(act_as.args, output, outputs);
-    teller.begin(part)?;
-    let acted = act(part, act_as, &mut teller)?;
-    let exit = Exit::of_report(&acted.report, output.fail_on).unless_interrupted(acted.was_interrupted);
-    teller.end(part, &acted, exit)?;
+/// Runs one case, and shows what happens as it happens.
+fn one(case: &Case, how: &RunOptions<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+    let mut narrator = Narrator::new(how.args, output, outputs);
+    narrator.begin(case)?;
+    let ran = run_case(case, how, &mut narrator)?;
+    let exit = Exit::of_report(&ran.report, output.fail_on).unless_interrupted(ran.was_interrupted);
+    narrator.end(case, &ran, exit)?;
     Ok(exit)
 }
 
-/// The parts that were asked for; without any, the healthy one.
-fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Part>> {
+/// The cases that were asked for; without any, the healthy one.
+fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Case>> {
     if slugs.iter().any(|slug| slug == "all") {
-        return Ok(Part::all(app));
+        return Ok(Case::all(app));
     }
     if slugs.is_empty() {
-        return Ok(vec![Part::healthy(app)]);
+        return Ok(vec![Case::healthy(app)]);
     }
-    let find = |slug: &String| match Part::find(app, slug) {
-        Some(part) => Ok(part),
+    let find = |slug: &String| match Case::find(app, slug) {
+        Some(case) => Ok(case),
         None => {
             let (other, of_app, app_of_other) = match app {
                 App::Native => (App::Python, "", "python"),
                 App::Python => (App::Native, " --app python", "native"),
             };
-            if Part::find(other, slug).is_some() {
+            if Case::find(other, slug).is_some() {
                 return Err(usage(format!(
                     "only the other application acts `{slug}` out: --app {app_of_other}"
                 )));
             }
-            let parts = Part::all(app);
-            let hint = did_you_mean(slug, parts.iter().map(Part::slug));
+            let cases = Case::all(app);
+            let hint = did_you_mean(slug, cases.iter().map(Case::slug));
             Err(usage(format!(
                 "no fault is called `{slug}`{hint}\n  tracelink demo{of_app} --list-faults says which there are"
             )))

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::assets;
 use super::error::{EnvironmentError, ROOM};
-use super::making::{Halt, Hear, Making, Outcome, Workshop};
+use super::tools::{Outcome, SetupHalt, SetupListener, SetupStep, Tools};
 
 /// Holds the path of the interpreter; written last.
 const COMPLETE: &str = "complete";
@@ -62,16 +62,16 @@ impl Environment {
 /// # Errors
 ///
 /// [`EnvironmentError`], by what is missing.
-pub fn make(
+pub fn prepare(
     cache: &Path,
     with_redis: bool,
-    hear: &mut Hear<'_>,
+    hear: &mut SetupListener<'_>,
 ) -> Result<Option<Environment>, EnvironmentError> {
     let folder = cache.join(assets::environment_name());
     let app = folder.join(assets::app_name());
     let cannot_write = |why| EnvironmentError::Folder { folder: folder.clone(), why };
     fs::create_dir_all(&folder).map_err(cannot_write)?;
-    let mut workshop = Workshop::open(hear)?;
+    let mut tools = Tools::open(hear)?;
     let made = (|| {
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
         let lock = lock.map_err(cannot_write)?;
@@ -79,7 +79,7 @@ pub fn make(
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) => workshop.pause(Making::Waiting)?,
+                Err(TryLockError::WouldBlock) => tools.pause(SetupStep::Waiting)?,
                 Err(TryLockError::Error(why)) => return Err(cannot_write(why).into()),
             }
         }
@@ -92,18 +92,18 @@ pub fn make(
             if free < ROOM {
                 return Err(EnvironmentError::NoRoom { folder: folder.clone(), free }.into());
             }
-            install(&folder, &app.join(assets::LOCK), &mut workshop)?;
+            install(&folder, &app.join(assets::LOCK), &mut tools)?;
             let interpreter = fs::canonicalize(python(&folder)).map_err(cannot_write)?;
             fs::write(folder.join(COMPLETE), interpreter.as_os_str().as_encoded_bytes())
                 .map_err(cannot_write)?;
         }
-        let redis_server = if with_redis { Some(redis_server(&folder, &app, &mut workshop)?) } else { None };
+        let redis_server = if with_redis { Some(redis_server(&folder, &app, &mut tools)?) } else { None };
         Ok(Environment { folder: folder.clone(), app: app.clone(), redis_server })
     })();
     match made {
         Ok(environment) => Ok(Some(environment)),
-        Err(Halt::BrokenOff) => Ok(None),
-        Err(Halt::Error(error)) => Err(error),
+        Err(SetupHalt::BrokenOff) => Ok(None),
+        Err(SetupHalt::Error(error)) => Err(error),
     }
 }
 
@@ -137,7 +137,7 @@ fn free(folder: &Path) -> io::Result<u64> {
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-fn install(folder: &Path, lock: &Path, workshop: &mut Workshop<'_, '_>) -> Result<(), Halt> {
+fn install(folder: &Path, lock: &Path, tools: &mut Tools<'_, '_>) -> Result<(), SetupHalt> {
     let venv = folder.join("venv");
     let mut of = packages();
     let mut number = 0;
@@ -146,33 +146,33 @@ fn install(folder: &Path, lock: &Path, workshop: &mut Workshop<'_, '_>) -> Resul
         if let Some(package) = of_pip.or_else(|| line.trim_start().strip_prefix("+ ")) {
             number += 1;
             let name = package.split(['=', ' ']).next().unwrap_or_default().to_owned();
-            return Some(Making::Package { name, number, of });
+            return Some(SetupStep::Package { name, number, of });
         }
         if line.starts_with("Ignoring ") {
             of = of.saturating_sub(1);
         }
         let is_got = line.starts_with("Installing collected") || line.starts_with("Prepared ");
-        is_got.then_some(Making::Installing)
+        is_got.then_some(SetupStep::Installing)
     };
 
-    if workshop.run(tool("uv", &["--version"]), |_| None)?.is_some_and(|uv| uv.is_fine) {
-        workshop.tell(Making::Begun { with: "uv".to_owned() })?;
+    if tools.run(tool("uv", &["--version"]), |_| None)?.is_some_and(|uv| uv.is_fine) {
+        tools.tell(SetupStep::Begun { with: "uv".to_owned() })?;
         let mut make = tool("uv", &["venv", "--color", "never", "--no-progress", "--python", ">=3.10"]);
         make.arg(&venv);
-        succeed("uv", workshop.run(make, |_| None)?)?;
+        succeed("uv", tools.run(make, |_| None)?)?;
         let mut get = tool("uv", &["pip", "install", "--color", "never", "--no-progress", "--no-deps"]);
         get.args(["--compile-bytecode", "--python"]).arg(python(folder)).arg("-r").arg(lock);
-        return succeed("uv", workshop.run(get, read)?);
+        return succeed("uv", tools.run(get, read)?);
     }
-    let found = find_python(workshop)?;
-    workshop.tell(Making::Begun { with: found.to_owned() })?;
+    let found = find_python(tools)?;
+    tools.tell(SetupStep::Begun { with: found.to_owned() })?;
     let mut make = tool(found, &["-m", "venv"]);
     make.arg(&venv);
-    succeed(found, workshop.run(make, |_| None)?)?;
+    succeed(found, tools.run(make, |_| None)?)?;
     let quiet = ["--disable-pip-version-check", "--no-input", "--no-color", "--progress-bar", "off"];
     let mut get = tool(python(folder), &["-m", "pip", "install", "--no-deps"]);
     get.args(quiet).arg("-r").arg(lock).env("PYTHONUNBUFFERED", "1");
-    succeed("pip", workshop.run(get, &mut read)?)
+    succeed("pip", tools.run(get, &mut read)?)
 }
 
 /// How many packages the lock names, those for other Pythons too.
@@ -191,7 +191,7 @@ fn tool(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
     command
 }
 
-fn succeed(tool: &str, outcome: Option<Outcome>) -> Result<(), Halt> {
+fn succeed(tool: &str, outcome: Option<Outcome>) -> Result<(), SetupHalt> {
     match outcome {
         Some(Outcome { is_fine: true, .. }) => Ok(()),
         Some(Outcome { last_words, .. }) => {
@@ -215,7 +215,7 @@ fn reasons(last_words: &str) -> String {
 }
 
 /// The first Python that is new enough and can make an environment.
-fn find_python(workshop: &mut Workshop<'_, '_>) -> Result<&'static str, Halt> {
+fn find_python(tools: &mut Tools<'_, '_>) -> Result<&'static str, SetupHalt> {
     const ASK: &str = "import sys; print('%d.%d' % sys.version_info[:2]); import venv, ensurepip";
     let (mut old, mut without_venv) = (None, None);
     for name in PYTHONS {
@@ -224,7 +224,7 @@ fn find_python(workshop: &mut Workshop<'_, '_>) -> Result<&'static str, Halt> {
             version = version.or_else(|| parse_version(line));
             None
         };
-        let Some(asked) = workshop.run(tool(name, &["-c", ASK]), read)? else { continue };
+        let Some(asked) = tools.run(tool(name, &["-c", ASK]), read)? else { continue };
         match version {
             Some(version) if version < (3, 10) => old = old.or(Some(version)),
             Some(_) if asked.is_fine => return Ok(name),
@@ -246,17 +246,17 @@ fn parse_version(line: &str) -> Option<(u32, u32)> {
 
 /// The path of a `redis-server` that runs: the one that was found before, or
 /// else what the application's own script finds or gets.
-fn redis_server(folder: &Path, app: &Path, workshop: &mut Workshop<'_, '_>) -> Result<PathBuf, Halt> {
+fn redis_server(folder: &Path, app: &Path, tools: &mut Tools<'_, '_>) -> Result<PathBuf, SetupHalt> {
     let note = folder.join(REDIS_SERVER);
     if let Ok(known) = fs::read_to_string(&note)
         && Path::new(&known).is_file()
     {
         return Ok(known.into());
     }
-    workshop.tell(Making::RedisServer)?;
+    tools.tell(SetupStep::RedisServer)?;
     let mut find = tool(python(folder), &["redis_server.py"]);
     find.arg(folder.join("venv/bin")).current_dir(app);
-    let Some(Outcome { is_fine, last_words }) = workshop.run(find, |_| None)? else {
+    let Some(Outcome { is_fine, last_words }) = tools.run(find, |_| None)? else {
         return Err(EnvironmentError::NoRedis { why: "  its script cannot be run".to_owned() }.into());
     };
     let path = last_words.lines().last().map(PathBuf::from).filter(|path| is_fine && path.is_file());

@@ -25,7 +25,7 @@ pub struct Entry {
     /// Slugs that are as right.
     #[serde(default)]
     pub or: Vec<String>,
-    /// Slugs that may be found besides, at warning or above.
+    /// Slugs that may be found extras, at warning or above.
     #[serde(default)]
     pub also: Vec<String>,
     /// Slugs that must be among the notes.

@@ -1,29 +1,29 @@
-//! The demo in real Python: FastAPI, Celery, OpenTelemetry and Redis, brought
-//! along in this binary.
+//! The Python application: real FastAPI, Celery, OpenTelemetry and Redis, brought
+//! along in this binary, and the faults that it can show.
 //!
 //! The application and what can be broken in it are files beside this folder
 //! (`../python`, whose README is the contract). This room writes them to the
-//! user's cache, makes their environment there once, has the programs of an entry
-//! written, and acts it out. It knows no entry by its slug, and judges nothing but whether a
-//! report says what an entry demands.
+//! user's cache, makes their environment there once, and runs the entries of
+//! their manifest. It knows no entry by its slug, nothing of the native
+//! application, and judges nothing but whether a report says what an entry demands.
 
-mod act;
 mod assets;
 mod environment;
 mod error;
-mod ledger;
-mod making;
 mod manifest;
-mod mending;
+mod paste_fix;
 mod ports;
 mod process;
 mod programs;
+mod reaper;
 mod redis_server;
-mod warden;
+mod run;
+mod task_tracker;
+mod tools;
 
-pub use act::{Options, give};
 pub use assets::cache_folder;
-pub use environment::{Environment, make};
+pub use environment::{Environment, prepare};
 pub use error::EnvironmentError;
-pub use making::Making;
 pub use manifest::{Entry, Manifest, manifest};
+pub use run::{Options, run};
+pub use tools::SetupStep;

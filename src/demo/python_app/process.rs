@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
-use super::warden::Warden;
+use super::reaper::Reaper;
 use crate::demo::clock;
 use crate::report::text::safe;
 
@@ -25,14 +25,14 @@ const LINES: usize = 12;
 /// How long what a process said last may be on its way.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// The warden, whom all processes of a stage share.
-pub type SharedWarden = Rc<RefCell<Warden>>;
+/// The reaper, whom all processes of a stage share.
+pub type SharedReaper = Rc<RefCell<Reaper>>;
 
 /// A process that ends with its owner.
 pub struct Process {
     child: Child,
     pid: Pid,
-    warden: SharedWarden,
+    reaper: SharedReaper,
     said: Arc<Mutex<VecDeque<String>>>,
     reader: JoinHandle<()>,
 }
@@ -52,12 +52,12 @@ impl Process {
     /// Where it cannot be started: `NotFound` where there is no such program.
     pub fn start(
         mut command: Command,
-        warden: &SharedWarden,
+        reaper: &SharedReaper,
         hear: impl FnMut(&str) + Send + 'static,
     ) -> io::Result<Self> {
         let (output, writer) = io::pipe()?;
         let child = command
-            .env("TMPDIR", warden.borrow().folder())
+            .env("TMPDIR", reaper.borrow().folder())
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer)
@@ -71,8 +71,8 @@ impl Process {
             move || listen(output, &said, hear)
         });
         let pid = Pid::from_child(&child);
-        let process = Self { child, pid, warden: Rc::clone(warden), said, reader };
-        process.warden.borrow_mut().watch(process.id())?;
+        let process = Self { child, pid, reaper: Rc::clone(reaper), said, reader };
+        process.reaper.borrow_mut().watch(process.id())?;
         Ok(process)
     }
 
@@ -112,8 +112,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
-        if let Ok(mut warden) = self.warden.try_borrow_mut() {
-            warden.forget(self.child.id());
+        if let Ok(mut reaper) = self.reaper.try_borrow_mut() {
+            reaper.forget(self.child.id());
         }
         let _ = self.child.wait();
     }
@@ -159,10 +159,10 @@ fn listen(mut output: PipeReader, said: &Mutex<VecDeque<String>>, mut hear: impl
 mod tests {
     use super::*;
 
-    fn shell(script: &str, warden: &SharedWarden) -> Process {
+    fn shell(script: &str, reaper: &SharedReaper) -> Process {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        Process::start(command, warden, |_| {}).expect("there is a shell")
+        Process::start(command, reaper, |_| {}).expect("there is a shell")
     }
 
     fn until(mut is_so: impl FnMut() -> bool) {
@@ -178,14 +178,14 @@ mod tests {
         rustix::process::test_kill_process(pid).is_ok()
     }
 
-    /// A warden, a process that it watches, and that process's child.
-    fn family() -> (SharedWarden, Process, u32) {
-        let warden = Rc::new(RefCell::new(Warden::start().expect("there is a shell")));
-        let process = shell("sleep 60 & echo $!; wait", &warden);
+    /// A reaper, a process that it watches, and that process's child.
+    fn family() -> (SharedReaper, Process, u32) {
+        let reaper = Rc::new(RefCell::new(Reaper::start().expect("there is a shell")));
+        let process = shell("sleep 60 & echo $!; wait", &reaper);
         until(|| !process.said.lock().expect("no panic").is_empty());
         let child = process.said.lock().expect("no panic")[0].parse().expect("a process id");
         assert!(is_there(child));
-        (warden, process, child)
+        (reaper, process, child)
     }
 
     #[test]
@@ -197,28 +197,28 @@ mod tests {
 
     #[test]
     fn its_children_end_with_the_warden_s_owner() {
-        let (warden, process, child) = family();
+        let (reaper, process, child) = family();
         // As the kernel does where the owner is killed.
-        warden.borrow_mut().input = None;
+        reaper.borrow_mut().input = None;
         until(|| !is_there(child));
         assert_eq!(process.ended().ok().flatten(), Some(Ended { code: None }));
     }
 
     #[test]
     fn its_temporary_files_end_with_the_warden() {
-        let warden = Rc::new(RefCell::new(Warden::start().expect("there is a shell")));
-        let process = shell("echo a > \"$TMPDIR/left\"; sleep 60", &warden);
-        let folder = warden.borrow().folder().to_owned();
+        let reaper = Rc::new(RefCell::new(Reaper::start().expect("there is a shell")));
+        let process = shell("echo a > \"$TMPDIR/left\"; sleep 60", &reaper);
+        let folder = reaper.borrow().folder().to_owned();
         until(|| folder.join("left").exists());
         drop(process);
-        drop(warden);
+        drop(reaper);
         assert!(!folder.exists());
     }
 
     #[test]
     fn a_process_that_ended_is_known_by_its_code_and_last_words() {
-        let warden = Rc::new(RefCell::new(Warden::start().expect("there is a shell")));
-        let process = shell("for n in 1 2 3 4 5 6 7 8 9 10 11 12 13; do echo $n; done; exit 3", &warden);
+        let reaper = Rc::new(RefCell::new(Reaper::start().expect("there is a shell")));
+        let process = shell("for n in 1 2 3 4 5 6 7 8 9 10 11 12 13; do echo $n; done; exit 3", &reaper);
         until(|| process.ended().expect("its state").is_some());
         assert_eq!(process.ended().ok().flatten(), Some(Ended { code: Some(3) }));
         assert_eq!(process.last_words().lines().next(), Some("2"));

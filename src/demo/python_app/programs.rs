@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::environment::Environment;
 use super::manifest::Entry;
-use super::process::{Process, SharedWarden};
+use super::process::{Process, SharedReaper};
 use crate::demo::error::DemoError;
 
 /// What writes them, beside the application's files.
@@ -16,7 +16,7 @@ const WRITER: &str = "variant.py";
 /// Variables of the user's shell that would change what is shown, by their beginnings.
 const FOREIGN: [&str; 5] = ["OTEL_", "PYTHON", "CELERY_", "UVICORN_", "TRACELINK_"];
 
-/// A folder for each process. The warden removes them.
+/// A folder for each process. The reaper removes them.
 pub struct Programs {
     folder: PathBuf,
 }
@@ -44,11 +44,11 @@ pub struct Writing {
 /// # Errors
 ///
 /// Where Python does not start.
-pub fn begin(entry: &Entry, environment: &Environment, warden: &SharedWarden) -> Result<Writing, DemoError> {
-    let programs = Programs { folder: warden.borrow().folder().join("programs") };
+pub fn begin(entry: &Entry, environment: &Environment, reaper: &SharedReaper) -> Result<Writing, DemoError> {
+    let programs = Programs { folder: reaper.borrow().folder().join("programs") };
     let mut command = python(environment);
     command.arg(WRITER).arg(&entry.slug).arg(&programs.folder).current_dir(environment.app());
-    Ok(Writing { process: Process::start(command, warden, |_| {})?, programs })
+    Ok(Writing { process: Process::start(command, reaper, |_| {})?, programs })
 }
 
 impl Writing {
@@ -68,8 +68,8 @@ impl Writing {
 /// # Errors
 ///
 /// Where it does not start, or ends with an error: what it says of that.
-pub fn run_to_its_end(command: Command, script: &str, warden: &SharedWarden) -> Result<String, DemoError> {
-    last_words(&Process::start(command, warden, |_| {})?, script)
+pub fn run_to_its_end(command: Command, script: &str, reaper: &SharedReaper) -> Result<String, DemoError> {
+    last_words(&Process::start(command, reaper, |_| {})?, script)
 }
 
 fn last_words(process: &Process, script: &str) -> Result<String, DemoError> {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use redis::cmd;
 
 use super::ports;
-use super::process::{Process, SharedWarden};
+use super::process::{Process, SharedReaper};
 use crate::demo::clock;
 use crate::demo::error::DemoError;
-use crate::demo::link::Link;
+use crate::demo::redis_connection::RedisConnection;
 
 const NAME: &str = "redis-server";
 /// How long it may take to answer.
@@ -29,7 +29,7 @@ impl RedisServer {
     /// # Errors
     ///
     /// Where it does not run, with what it said.
-    pub fn start(binary: &Path, folder: &Path, warden: &SharedWarden) -> Result<Self, DemoError> {
+    pub fn start(binary: &Path, folder: &Path, reaper: &SharedReaper) -> Result<Self, DemoError> {
         // A free port may be taken by somebody else before Redis binds it.
         const TRIES: usize = 5;
         let mut why = String::new();
@@ -38,7 +38,7 @@ impl RedisServer {
             let mut command = Command::new(binary);
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--daemonize", "no"]);
             command.args(["--save", "", "--appendonly", "no", "--dir"]).arg(folder);
-            let process = Process::start(command, warden, |_| {})?;
+            let process = Process::start(command, reaper, |_| {})?;
             let url = format!("redis://127.0.0.1:{port}/0");
             let deadline = clock::now() + START;
             while process.ended()?.is_none() && clock::now() < deadline {
@@ -55,6 +55,6 @@ impl RedisServer {
 
 /// The process id of the Redis that answers there: another's may have taken the port.
 fn pid_at(url: &str) -> Option<u32> {
-    let info: String = Link::open(url).ok()?.ask(cmd("INFO").arg("server")).ok()?;
+    let info: String = RedisConnection::open(url).ok()?.once(cmd("INFO").arg("server")).ok()?;
     info.lines().find_map(|line| line.strip_prefix("process_id:"))?.trim().parse().ok()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::paint::{Paint, mark};
+use super::style::{Stylize, mark};
 use crate::model::{Finding, Quote, Report, Severity};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{Safe, count, fit, safe, width, wrap};

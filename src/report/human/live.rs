@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::ids::Ids;
-use super::paint::Paint;
+use super::short_ids::ShortIds;
+use super::style::Stylize;
 use super::{findings, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
 use crate::report::format::{Verbosity, View};
@@ -20,7 +20,7 @@ pub struct Live {
     just_shown: BTreeSet<TraceId>,
     has_shown: bool,
     /// The traces that were shown, so that no two of them look alike.
-    ids: Ids,
+    ids: ShortIds,
 }
 
 impl Live {

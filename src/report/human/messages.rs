@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table};
 
-use super::ids::Ids;
-use super::paint::mark;
 use super::queues::{print, table};
+use super::short_ids::ShortIds;
+use super::style::mark;
 use crate::model::{MessageReport, Report, Severity};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, fit, safe, width};
@@ -24,8 +24,8 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
     }
     let shown = &report.messages[..rows];
     let ids = Shown {
-        messages: Ids::of(shown.iter().map(|message| &message.id)),
-        traces: Ids::of(
+        messages: ShortIds::of(shown.iter().map(|message| &message.id)),
+        traces: ShortIds::of(
             shown.iter().flat_map(|message| &message.contexts).filter_map(|context| context.trace_id),
         ),
     };
@@ -43,8 +43,8 @@ pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()>
 
 /// The ids of what is shown.
 struct Shown {
-    messages: Ids,
-    traces: Ids,
+    messages: ShortIds,
+    traces: ShortIds,
 }
 
 /// The widest of the tables that fits: everything in a column of its own, the

@@ -5,12 +5,12 @@
 //! text from outside goes through [`super::text`].
 
 mod findings;
-mod ids;
 mod live;
 mod messages;
-mod paint;
 mod queues;
+mod short_ids;
 mod stations;
+mod style;
 mod summary;
 mod trees;
 
@@ -20,10 +20,10 @@ use super::format::{Form, Format, Subject, Verbosity, View};
 use super::text::safe_lines;
 use crate::model::{Event, Report, Severity};
 
-use ids::Ids;
 use live::Live;
+use short_ids::ShortIds;
 
-pub use paint::Paint;
+pub use style::Stylize;
 
 /// Writes for a person.
 pub struct Human {
@@ -149,7 +149,7 @@ pub fn waiting(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
 /// Writes what is known of hand-offs: for each kind that is broken, the tree
 /// as it should have been; for healthy evidence, a short all-clear with a tree.
 fn diagnosis(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    let ids = Ids::of(trees::trace_ids(report));
+    let ids = ShortIds::of(trees::trace_ids(report));
     let mut told = Vec::new();
     for finding in report.findings.iter().filter(|finding| finding.severity < Severity::Note) {
         if view.verbosity > Verbosity::Quiet {

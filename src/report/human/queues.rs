@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::findings;
-use super::paint::Paint;
+use super::style::Stylize;
 use crate::model::{QueueReport, Report, Severity, ShareReport};
 use crate::report::format::View;
 use crate::report::text::{count, fit, safe};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::paint::Paint;
+use super::style::Stylize;
 use crate::model::{Station, StationState, Stations};
 
 /// Writes `request ✓ ── inject ✓ ── carry ✗ ── extract · ── export ·`.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::paint::Paint;
+use super::style::Stylize;
 use super::trees;
 use crate::model::{Distribution, Inputs, Report, Severity, SpanAccount, Status};
 use crate::report::format::{Verbosity, View};

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use super::layout::{Content, Line, Shown};
 use crate::model::{Report, SpanId, SpanReport, Timestamp, TraceReport};
 use crate::report::format::View;
-use crate::report::human::ids::Ids;
-use crate::report::human::paint::Paint;
+use crate::report::human::short_ids::ShortIds;
+use crate::report::human::style::Stylize;
 use crate::report::text::{self, count, duration, fit, pad, safe, width};
 
 /// What all trees of one hand-off are drawn with.
@@ -15,12 +15,12 @@ pub struct Drawing<'r> {
     waits: Waits,
     clock: Clock,
     columns: Columns,
-    ids: &'r Ids,
+    ids: &'r ShortIds,
 }
 
 impl<'r> Drawing<'r> {
     /// Over these traces of the report; `None` where they have no spans.
-    pub fn over(report: &Report, traces: &[&TraceReport], view: &View, ids: &'r Ids) -> Option<Self> {
+    pub fn over(report: &Report, traces: &[&TraceReport], view: &View, ids: &'r ShortIds) -> Option<Self> {
         let clock = Clock::over(traces)?;
         Some(Self { waits: waits_of(report), clock, columns: Columns::over(traces, view.width, ids), ids })
     }
@@ -168,7 +168,7 @@ impl Columns {
     const SERVICE: usize = 12;
 
     /// As wide as these traces' names are, as far as there is room for them.
-    fn over(traces: &[&TraceReport], width: usize, ids: &Ids) -> Self {
+    fn over(traces: &[&TraceReport], width: usize, ids: &ShortIds) -> Self {
         let (mut name, mut service) = (0, 0);
         for trace in traces {
             for line in &Shown::of(trace).lines {

@@ -1,18 +1,18 @@
 //! The stitched tree: one hand-off as it should have been, with a time bar and
 //! the broken spot marked.
 
+mod break_point;
 mod drawing;
 mod layout;
-mod spot;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
+use self::break_point::{Sides, find, link, spot};
 use self::drawing::Drawing;
-use self::spot::{Sides, find, link, spot};
-use super::ids::Ids;
-use super::paint::{Paint, mark};
+use super::short_ids::ShortIds;
 use super::stations;
+use super::style::{Stylize, mark};
 use crate::model::{Finding, HandoffReport, Report, Severity, Status, TraceReport};
 use crate::report::format::View;
 use crate::report::text::{fit, safe, width};
@@ -29,7 +29,7 @@ pub fn trace_ids(report: &Report) -> impl Iterator<Item = crate::model::TraceId>
 pub fn of_finding(
     report: &Report,
     finding: &Finding,
-    ids: &Ids,
+    ids: &ShortIds,
     view: &View,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -87,7 +87,7 @@ fn whole_id(traces: &[&TraceReport], out: &mut dyn Write) -> io::Result<()> {
 
 /// Writes one trace of which nothing is told: a whole one that passed through a
 /// queue, if there is one, with the one that it links to.
-pub fn untold(report: &Report, ids: &Ids, view: &View, out: &mut dyn Write) -> io::Result<()> {
+pub fn untold(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let whole = |handoff: &&HandoffReport| !handoff.consumers.is_empty() && handoff.unproven.is_none();
     let listed = |handoff: &&HandoffReport| {
         let mut ends = handoff.producer.iter().chain(&handoff.consumers);
@@ -118,7 +118,7 @@ pub fn untold(report: &Report, ids: &Ids, view: &View, out: &mut dyn Write) -> i
 }
 
 /// Writes the first trace of those that hand nothing over.
-fn plain(report: &Report, ids: &Ids, view: &View, out: &mut dyn Write) -> io::Result<()> {
+fn plain(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let Some(trace) = report.traces.first() else { return Ok(()) };
     let Some(drawing) = Drawing::over(report, &[trace], view, ids) else { return Ok(()) };
     let name = trace.spans.first().map(|root| safe(&root.name)).unwrap_or_default();
@@ -146,7 +146,7 @@ pub fn unproven(
     let Some(handoff) = fullest(of_this) else { return Ok(()) };
     let sides = Sides::of(handoff, report);
     head(&"?".by_severity(Severity::Warning), handoff, &sides, view, out)?;
-    let ids = Ids::of(trace_ids(report));
+    let ids = ShortIds::of(trace_ids(report));
     let all = sides.all();
     let Some(drawing) = Drawing::over(report, &all, view, &ids).filter(|_| with_tree) else { return Ok(()) };
     all.iter().try_for_each(|trace| drawing.tree(trace, out))?;
@@ -154,7 +154,7 @@ pub fn unproven(
 }
 
 /// Writes traces that belong together: one tree, or the pieces of it.
-pub fn group(report: &Report, ids: &Ids, view: &View, out: &mut dyn Write) -> io::Result<()> {
+pub fn group(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let mut all: Vec<_> = report.traces.iter().collect();
     let Some(drawing) = Drawing::over(report, &all, view, ids) else { return Ok(()) };
     let room = view.width.saturating_sub(2);
@@ -191,7 +191,13 @@ pub fn group(report: &Report, ids: &Ids, view: &View, out: &mut dyn Write) -> io
 }
 
 /// Writes that traces show a cause that was told before.
-pub fn one_line(report: &Report, cause: &str, ids: &Ids, view: &View, out: &mut dyn Write) -> io::Result<()> {
+pub fn one_line(
+    report: &Report,
+    cause: &str,
+    ids: &ShortIds,
+    view: &View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let traces: Vec<_> = report.traces.iter().map(|trace| ids.cut(&trace.trace_id)).collect();
     let what = format!("{} {}", safe(cause), traces.join(" "));
     let room = view.width.saturating_sub(width(&what) + 4);

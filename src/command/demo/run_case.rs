@@ -1,0 +1,154 @@
+//! Runs one case before a receiver that watches its broker too, and judges it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::case::{Case, ReadyApp};
+use crate::broker::redis::BrokerUrl;
+use crate::cli;
+use crate::command::SaidAloud;
+use crate::demo::{DemoEvent, OtlpEndpoints};
+use crate::diagnosis::Listing;
+use crate::live::{Plan, Session, Target, Uses, Watching};
+use crate::model::{Fix, Report, Severity};
+use crate::receiver::{Doors, Limits, Receiver};
+use crate::wire::celery::redis_layout::Naming;
+
+/// How cases are run.
+pub struct RunOptions<'a> {
+    pub args: &'a cli::Demo,
+    pub app: &'a ReadyApp,
+    pub interrupted: &'a AtomicBool,
+    /// What is pasted into the programs before.
+    pub fix: Option<&'a Fix>,
+}
+
+/// What a case left.
+pub struct CaseRun {
+    pub report: Report,
+    pub took: Duration,
+    pub was_interrupted: bool,
+    /// Whether it ran to its end. Before that, what is missing may still come.
+    pub is_whole: bool,
+}
+
+/// Is shown what happens in a run.
+pub trait Observer {
+    /// Something happened. At [`DemoEvent::Queued`] the session holds what is in the queue.
+    fn hear(&mut self, event: &DemoEvent, session: &Session) -> std::io::Result<()>;
+}
+
+/// Shows nothing.
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn hear(&mut self, _: &DemoEvent, _: &Session) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How long nothing may come before what is missing is missing. The demo knows
+/// when it is over, so nothing waits for this but a message in its queue.
+const SETTLE: Duration = Duration::from_millis(300);
+const MEMORY: usize = 256 << 20;
+/// Workers of the demo take messages as soon as they may.
+const EVERY: Duration = Duration::from_millis(40);
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Runs a case, and judges what it left.
+pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) -> anyhow::Result<CaseRun> {
+    let plan = Plan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
+    let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
+    session.watch().evidence.shows_messages = how.args.reports.show_messages;
+    let any = Some(([127, 0, 0, 1], 0).into());
+    let doors = Doors { grpc: any, http: any, both: None };
+    let receiver =
+        Receiver::open(&doors, Arc::clone(&session) as _, Limits::new(Arc::clone(&session.bodies)))?;
+    let addresses = receiver.addresses();
+    let url = |address: Option<std::net::SocketAddr>| {
+        address.map(|address| format!("http://{address}")).unwrap_or_default()
+    };
+    let otlp = OtlpEndpoints { grpc: url(addresses.grpc), http: url(addresses.http) };
+
+    let mut watching = None;
+    let mut failed: Option<anyhow::Error> = None;
+    let (mut is_whole, mut is_kept, mut was_left) = (false, false, false);
+    let run = case.run(how.app, how.args, how.fix, otlp, &mut |event| {
+        is_whole |= event == DemoEvent::Closed;
+        is_kept |= how.args.keep && event == DemoEvent::Done;
+        let heard =
+            look(&event, case, &session, &mut watching).and_then(|()| Ok(observer.hear(&event, &session)?));
+        let is_interrupted = how.interrupted.load(Ordering::Relaxed);
+        if heard.is_ok() && (!is_interrupted || was_left) {
+            return ControlFlow::Continue(());
+        }
+        // What was kept running is left by Ctrl-C, and then ends in its order.
+        if heard.is_ok() && is_kept {
+            was_left = true;
+            return ControlFlow::Break(());
+        }
+        failed = heard.err();
+        // The broker ends with the application.
+        watching.take().into_iter().for_each(Watching::abandon);
+        ControlFlow::Break(())
+    });
+    receiver.close(GRACE);
+    watching.into_iter().for_each(Watching::abandon);
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    // An error after an interruption comes from the interruption.
+    if !how.interrupted.load(Ordering::Relaxed) {
+        run?;
+    }
+    Ok(CaseRun {
+        report: session.report(Listing::default()),
+        took: session.age(),
+        was_interrupted: how.interrupted.load(Ordering::Relaxed),
+        is_whole,
+    })
+}
+
+/// Looks at the broker when there is something to see.
+fn look(
+    event: &DemoEvent,
+    case: &Case,
+    session: &Arc<Session>,
+    watching: &mut Option<Watching>,
+) -> anyhow::Result<()> {
+    match event {
+        DemoEvent::Broker { url, .. } => {
+            let target = Target {
+                broker: BrokerUrl::parse(url)?,
+                result_backend: None,
+                result_prefix: String::new(),
+                naming: Naming::default(),
+                monitor: false,
+                every: EVERY,
+            };
+            *watching = Some(Watching::start(session, &target)?);
+        }
+        DemoEvent::Done if case.leaves_early() => {
+            watching.take().into_iter().for_each(|watching| watching.stop(&mut || false))
+        }
+        // A queue of any name may be new.
+        DemoEvent::Queued { .. } | DemoEvent::Look => watching.iter().for_each(Watching::look_everywhere_now),
+        DemoEvent::Done => watching.iter().for_each(Watching::look_now),
+        // The broker ends with the application.
+        DemoEvent::Failed => watching.take().into_iter().for_each(Watching::abandon),
+        // After this the broker itself goes.
+        DemoEvent::Closed => watching.take().into_iter().for_each(|watching| watching.stop(&mut || false)),
+        _ => {}
+    }
+    Ok(())
+}
+
+impl CaseRun {
+    /// The slugs at warning or above, in the order of the report.
+    pub fn said(&self) -> Vec<&'static str> {
+        let loud = self.report.findings.iter().filter(|finding| finding.severity < Severity::Note);
+        loud.map(|finding| finding.slug).collect()
+    }
+}
