@@ -1,4 +1,4 @@
-//! What one message of a queue costs: the envelope alone, the glance that is
+//! What one message of a queue costs: the envelope alone, the short reading that is
 //! enough for a healthy message, and the whole reading.
 //!
 //! A queue of a million messages is read in the time of a million of these.
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use tracelink::model::MessageState;
-use tracelink::wire::celery::{Envelope, ReadOptions, Seen, read_message};
+use tracelink::wire::celery::{Envelope, QueuePosition, ReadOptions, read_message};
 
 fn main() {
     divan::main();
@@ -44,7 +44,7 @@ fn decode(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench(sample_size = 1000)]
-fn glance(bencher: Bencher<'_, '_>) {
+fn plain_context(bencher: Bencher<'_, '_>) {
     let entry = message("instrumentor");
     let envelope = Envelope::decode(entry.as_bytes()).expect("an envelope");
     assert!(envelope.plain_context().is_some());
@@ -54,7 +54,7 @@ fn glance(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = SHAPES, sample_size = 1000)]
 fn whole(bencher: Bencher<'_, '_>, shape: &str) {
     let entry = message(shape);
-    let seen = Seen {
+    let position = QueuePosition {
         queue: Arc::from("celery"),
         state: MessageState::Ready,
         list: None,
@@ -64,6 +64,6 @@ fn whole(bencher: Bencher<'_, '_>, shape: &str) {
     let name: Arc<str> = Arc::from("process_order");
     bencher.counter(BytesCount::of_str(&entry)).bench(|| {
         let envelope = Envelope::decode(black_box(entry.as_bytes())).expect("an envelope");
-        read_message(&envelope, &seen, ReadOptions::default(), &mut |_| Arc::clone(&name))
+        read_message(&envelope, &position, ReadOptions::default(), &mut |_| Arc::clone(&name))
     });
 }

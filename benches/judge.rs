@@ -5,7 +5,7 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use spans::{SPANS, START, requests};
 use tracelink::diagnosis::{Conclusions, judge_all};
-use tracelink::evidence::{BrokerIntake, Evidence, Intake, Keep};
+use tracelink::evidence::{BrokerIntake, Evidence, Keep, SpanIntake};
 use tracelink::model::Timestamp;
 use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
@@ -35,7 +35,7 @@ fn messages() -> Vec<Vec<u8>> {
 
 fn file_spans(requests: &[Vec<u8>]) -> Evidence {
     let mut evidence = Evidence::default();
-    let mut intake = Intake::new(&mut evidence);
+    let mut intake = SpanIntake::new(&mut evidence);
     for request in requests {
         intake.next_request();
         decode_protobuf(request, &mut intake).expect("prost wrote it");

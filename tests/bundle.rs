@@ -137,14 +137,19 @@ fn a_line_that_is_too_long_is_named_and_the_rest_is_read() {
 #[test]
 fn what_is_saved_of_a_message_has_all_that_is_seen_of_it() {
     use tracelink::model::{Message, MessageState};
-    use tracelink::wire::celery::{Envelope, ReadOptions, Seen, read_message, redact_message};
+    use tracelink::wire::celery::{Envelope, QueuePosition, ReadOptions, read_message, redact_message};
     use tracelink::wire::snapshot::{Content, read_key};
 
     let read = |entry: &[u8]| -> Option<Message> {
-        let seen =
-            Seen { queue: "q".into(), state: MessageState::Ready, list: None, index: None, priority: 0 };
+        let position = QueuePosition {
+            queue: "q".into(),
+            state: MessageState::Ready,
+            list: None,
+            index: None,
+            priority: 0,
+        };
         let envelope = Envelope::decode(entry).ok()?;
-        read_message(&envelope, &seen, ReadOptions::default(), &mut |name| name.into()).ok()
+        read_message(&envelope, &position, ReadOptions::default(), &mut |name| name.into()).ok()
     };
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut messages = 0;

@@ -112,7 +112,7 @@ fn the_stream_says_what_diagnose_says() {
         let mut parts = [files(&case, "redis"), files(&case, "spans"), files(&case, "receiver")].concat();
         for _ in 0..2 {
             let mut watch = Watch::new(SETTLE, Plan::for_evidence(1 << 30));
-            watch.evidence.patience = Duration::ZERO;
+            watch.evidence.settling_time = Duration::ZERO;
             let mut told = std::collections::BTreeSet::new();
             let mut second = 0;
             let mut hear = |events: Vec<Event>| {

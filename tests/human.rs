@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
-use tracelink::evidence::{Evidence, Intake, Moment};
+use tracelink::evidence::{Evidence, Moment, SpanIntake};
 use tracelink::live::Plan;
 use tracelink::report::text::count;
 use tracelink::report::{FormatName, Subject, Verbosity, View};
@@ -330,7 +330,7 @@ fn what_is_mended_is_drawn() {
     let mut writer = FormatName::Human.writer();
     let mut hear = |watch: &mut Watch, spans: serde_json::Value, at: u64| {
         watch.set_time(seconds(at));
-        let mut intake = Intake::new(&mut watch.evidence);
+        let mut intake = SpanIntake::new(&mut watch.evidence);
         intake.next_request();
         decode_json(spans.to_string().as_bytes(), &mut intake).expect("a request");
         let events = watch.round(seconds(at + 9), Pace { shown: 10, again: 100, thorough: true });

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
-use tracelink::evidence::{Evidence, Intake, Moment};
+use tracelink::evidence::{Evidence, Moment, SpanIntake};
 use tracelink::live::Plan;
 use tracelink::model::{Event, Severity, Status};
 use tracelink::wire::otlp::decode_json_documents;
@@ -34,8 +34,9 @@ fn requests(case: &Path) -> Vec<String> {
 }
 
 fn take(evidence: &mut Evidence, request: &str) {
-    let mut intake = Intake::new(evidence);
-    decode_json_documents(request.as_bytes(), &mut intake, Intake::next_request).expect("it was captured");
+    let mut intake = SpanIntake::new(evidence);
+    decode_json_documents(request.as_bytes(), &mut intake, SpanIntake::next_request)
+        .expect("it was captured");
 }
 
 fn at(seconds: u64) -> Moment {

@@ -72,7 +72,7 @@ impl LiveBroker {
     ) -> Change {
         // The same entries that are no message lie there at every look.
         let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
-        let mut intake = intake.with_counted(self.foreign).noting_seen();
+        let mut intake = intake.with_counted(self.foreign).noting_task_ids();
         self.reader.begin_look(&mut intake);
         lines.iter().for_each(|line| self.reader.announce(line, &mut intake));
         lines.iter().for_each(|line| self.reader.take(line, &mut intake));
@@ -85,7 +85,7 @@ impl LiveBroker {
             here_bytes += Self::weight(id);
             here_bytes <= self.here_bound
         };
-        let seen = intake.into_seen().into_iter();
+        let seen = intake.into_task_ids().into_iter();
         let mut here: BTreeSet<Box<str>> = seen.take_while(|id| has_room(id)).collect();
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.here) {
@@ -103,7 +103,7 @@ impl LiveBroker {
         self.here_bytes = here.iter().map(|id| Self::weight(id)).sum();
         self.here = here;
         let Evidence { tasks, ages, .. } = evidence;
-        gone.iter().for_each(|id| tasks.lost_sight_of(id, ages));
+        gone.iter().for_each(|id| tasks.message_left(id, ages));
         Change { gone, passed_over }
     }
 
@@ -111,9 +111,9 @@ impl LiveBroker {
     pub fn overheard(&mut self, evidence: &mut Evidence, at: Timestamp, line: &KeyLine<'_>) {
         // Of what is no message nothing is counted: looks count it.
         let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
-        let mut intake = intake.with_counted(u64::MAX).noting_seen();
+        let mut intake = intake.with_counted(u64::MAX).noting_task_ids();
         self.reader.hear(line, &mut intake);
-        for id in intake.into_seen() {
+        for id in intake.into_task_ids() {
             let bytes = Self::weight(&id);
             if self.here.len() >= Self::HERE || self.here_bytes + bytes > self.here_bound {
                 break;

@@ -114,18 +114,18 @@ impl<'l> ReceiverLine<'l> {
     }
 
     fn file(self, evidence: &mut Evidence) -> Result<(), &'static str> {
-        let Evidence { receiver, unsettled, patience, .. } = evidence;
+        let Evidence { receiver, unsettled, settling_time, .. } = evidence;
         match self {
             Self { outcome: Some(outcome), agent, target, .. } => {
                 let outcome = Outcome::parse(&outcome).ok_or("an unknown outcome")?;
-                receiver.saw(outcome, &agent.unwrap_or_default(), &target.unwrap_or_default());
+                receiver.record(outcome, &agent.unwrap_or_default(), &target.unwrap_or_default());
             }
             Self {
                 listened: Some(listened), grpc: Some(grpc), http: Some(http), are_told, settle, ..
             } => {
                 let duration = |seconds| Duration::try_from_secs_f64(seconds).map_err(|_| "no duration");
                 let listened = duration(listened)?;
-                *patience = duration(settle.unwrap_or_default())?.max(*patience);
+                *settling_time = duration(settle.unwrap_or_default())?.max(*settling_time);
                 receiver.listened = Some(listened);
                 let (grpc, http) = (grpc.into_owned(), http.into_owned());
                 let are_told = are_told.unwrap_or_default();

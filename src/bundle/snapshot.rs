@@ -7,7 +7,7 @@ use std::path::Path;
 use super::lines::{self, Line};
 use super::notice::Notices;
 use super::reading::Reading;
-use crate::evidence::{Asked, BrokerIntake, Evidence};
+use crate::evidence::{BrokerIntake, Evidence, RequestedQueues};
 use crate::wire::broker::Completeness;
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
 use crate::wire::snapshot::{SnapshotError, read_head, read_key};
@@ -57,8 +57,8 @@ pub fn read(
         }
     })?;
     if !reading.queues.is_empty() {
-        let asked = reader.asked(&reading.queues, &mut intake);
-        intake.only(Asked::new(asked));
+        let requested = reader.requested(&reading.queues, &mut intake);
+        intake.only(RequestedQueues::new(requested));
     }
     each_line(&mut |number, line| match line.map(read_key) {
         Some(Ok(line)) => reader.take(&line, &mut intake),

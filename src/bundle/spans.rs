@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Cursor, Read, Write};
 
 use super::lines::{self, Line};
 use super::notice::Notices;
-use crate::evidence::{Evidence, Intake};
+use crate::evidence::{Evidence, SpanIntake};
 use crate::wire::otlp::{
     DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
 };
@@ -71,7 +71,7 @@ pub fn read_protobuf(
 ) -> io::Result<()> {
     let mut body = Vec::new();
     let is_all = lines::rest(file, &mut body)?;
-    let mut intake = Intake::new(evidence);
+    let mut intake = SpanIntake::new(evidence);
     intake.next_request();
     let decoded = decode_protobuf(&body, &mut intake);
     if !is_all {
@@ -88,7 +88,7 @@ pub fn read_json(
     evidence: &mut Evidence,
     notices: &mut Notices<'_>,
 ) -> io::Result<()> {
-    let mut intake = Intake::new(evidence);
+    let mut intake = SpanIntake::new(evidence);
     let mut start = Vec::new();
     let mut line = Vec::new();
     // What comes up to the first line that says something decides.
@@ -120,7 +120,7 @@ pub fn read_json(
     if start.split(|byte| *byte == b'\n').any(is_request) {
         return read_lines(&start[..], &mut intake, notices);
     }
-    if let Err(error) = decode_json_documents(&start, &mut intake, Intake::next_request)
+    if let Err(error) = decode_json_documents(&start, &mut intake, SpanIntake::next_request)
         && is_all
     {
         notices.file(error.to_string());
@@ -128,10 +128,10 @@ pub fn read_json(
     Ok(())
 }
 
-fn read_lines(file: impl BufRead, intake: &mut Intake<'_>, notices: &mut Notices<'_>) -> io::Result<()> {
+fn read_lines(file: impl BufRead, intake: &mut SpanIntake<'_>, notices: &mut Notices<'_>) -> io::Result<()> {
     lines::each(file, |number, line| {
         let Some(line) = line else { return notices.line(number, lines::too_long()) };
-        if let Err(error) = decode_json_documents(line, intake, Intake::next_request) {
+        if let Err(error) = decode_json_documents(line, intake, SpanIntake::next_request) {
             notices.line(number, in_line(&error));
         }
     })

@@ -18,7 +18,7 @@ use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, 
 use crate::bundle::{Reading, SnapshotWriter, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
-use crate::evidence::{Asked, BrokerIntake, Evidence, Keep};
+use crate::evidence::{BrokerIntake, Evidence, Keep, RequestedQueues};
 use crate::model::{Report, Timestamp};
 use crate::report::Subject;
 use crate::report::text::{count, safe};
@@ -117,19 +117,19 @@ fn no_url(queues: &[String]) -> anyhow::Result<()> {
 }
 
 /// What was asked for at the last look.
-fn asked(evidence: &Evidence) -> impl Iterator<Item = &Asked> {
-    evidence.brokers.last_looks().filter_map(|look| look.asked.as_ref())
+fn requested(evidence: &Evidence) -> impl Iterator<Item = &RequestedQueues> {
+    evidence.brokers.last_looks().filter_map(|look| look.requested.as_ref())
 }
 
 fn exit_of(evidence: &Evidence, report: &Report, output: &Output) -> Exit {
-    let is_missing = asked(evidence).any(|asked| asked.missing().next().is_some());
+    let is_missing = requested(evidence).any(|asked| asked.missing().next().is_some());
     Exit::of_queues(report, output.fail_on).unless_missing(is_missing)
 }
 
 /// Says of each name that is no queue's which one it could be.
 fn tell_missing(evidence: &Evidence) {
     const SHOWN: usize = 4;
-    for asked in asked(evidence) {
+    for asked in requested(evidence) {
         for name in asked.missing() {
             let near = near(name, asked.others());
             let (what, names) = if near.is_empty() {
@@ -188,8 +188,8 @@ fn inspect(
     let limit = if args.all { None } else { Some(args.limit) };
     let plan = plan(&mut reader, &mut intake, &survey, &args.queues, limit);
     if !args.queues.is_empty() {
-        let asked = reader.asked(&args.queues, &mut intake);
-        intake.only(Asked::new(asked));
+        let requested = reader.requested(&args.queues, &mut intake);
+        intake.only(RequestedQueues::new(requested));
     }
     let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
     let complete = survey.complete && !is_part;

@@ -160,7 +160,7 @@ impl Occurrence {
     #[must_use]
     pub fn about_run(self, handoff: &Handoff<'_>) -> Self {
         let mut about = self.about(handoff);
-        if handoff.is_anybodys() {
+        if handoff.is_ambiguous() {
             about.handoffs.clear();
         }
         about

@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Asked;
+use super::RequestedQueues;
 use crate::model::weight::{allocation, in_tree};
 use crate::model::{MessageState, Timestamp};
 use crate::wire::broker::QueueDepth;
@@ -35,7 +35,7 @@ pub struct Look {
     /// that was not found is empty. `None` where not all keys were looked at.
     pub complete_since: Option<Timestamp>,
     /// The queues that were asked for by name; `None` where all were.
-    pub asked: Option<Asked>,
+    pub requested: Option<RequestedQueues>,
     /// Whether it ended before all names were met, by no choice of the user.
     pub ended_early: bool,
 }
@@ -464,13 +464,13 @@ impl Brokers {
 
 /// When and where a message was seen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Sight {
+pub struct Observation {
     pub at: Timestamp,
     pub state: MessageState,
     pub redelivered: bool,
 }
 
-impl Sight {
+impl Observation {
     /// Whether another shows the same, at whatever time.
     pub fn is_like(&self, other: &Self) -> bool {
         (self.state, self.redelivered) == (other.state, other.redelivered)

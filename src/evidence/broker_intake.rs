@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Asked;
 use super::Evidence;
-use super::broker::{Look, Sight};
+use super::RequestedQueues;
+use super::broker::{Look, Observation};
 use crate::model::{Message, TaskResult, Timestamp};
-use crate::wire::broker::{Again, Binding, BrokerSink, Completeness, Glance, QueueDepth};
+use crate::wire::broker::{Binding, BrokerSink, Completeness, PlainMessage, QueueDepth, UnchangedMessage};
 
 /// How the messages of a look are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,17 +17,17 @@ pub enum Keep {
     Counted,
 }
 
-/// Takes a look at a broker into the evidence, or what was heard of it at one
-/// time. A look is filed when it is told to be over; where it is not, nothing is
-/// said of what was not in it.
+/// Takes a look at a broker into the evidence, or what `MONITOR` showed of it at one
+/// time. A look is filed at its end; without one, nothing is concluded from what was
+/// not in it.
 #[derive(Debug)]
 pub struct BrokerIntake<'e> {
     evidence: &'e mut Evidence,
     broker: Arc<str>,
     keep: Keep,
     look: Look,
-    /// The tasks whose messages were seen, where they are asked for.
-    seen: Option<Vec<Box<str>>>,
+    /// The ids of the tasks whose messages were found, where the caller wants them.
+    task_ids: Option<Vec<Box<str>>>,
     /// Entries that are no Celery message, and how many of them are counted
     /// already.
     foreign: u64,
@@ -38,13 +38,13 @@ impl<'e> BrokerIntake<'e> {
     /// Of the broker of this name, at a time.
     pub fn new(evidence: &'e mut Evidence, broker: &str, at: Timestamp, keep: Keep) -> Self {
         let look = Look { at, ..Look::default() };
-        Self { evidence, broker: broker.into(), keep, look, seen: None, foreign: 0, counted: 0 }
+        Self { evidence, broker: broker.into(), keep, look, task_ids: None, foreign: 0, counted: 0 }
     }
 
-    /// Notes the tasks whose messages are seen, for [`BrokerIntake::into_seen`].
+    /// Notes the tasks whose messages are found, for [`BrokerIntake::into_task_ids`].
     #[must_use]
-    pub fn noting_seen(self) -> Self {
-        Self { seen: Some(Vec::new()), ..self }
+    pub fn noting_task_ids(self) -> Self {
+        Self { task_ids: Some(Vec::new()), ..self }
     }
 
     /// So many entries that are no Celery message are counted already: the same
@@ -55,12 +55,12 @@ impl<'e> BrokerIntake<'e> {
     }
 
     /// Takes in nothing but what is of the queues that were asked for.
-    pub fn only(&mut self, asked: Asked) {
-        self.look.asked = Some(asked);
+    pub fn only(&mut self, requested: RequestedQueues) {
+        self.look.requested = Some(requested);
     }
 
     fn is_wanted(&self, queue: &str) -> bool {
-        self.look.asked.as_ref().is_none_or(|asked| asked.has(queue))
+        self.look.requested.as_ref().is_none_or(|requested| requested.has(queue))
     }
 
     /// How many entries are no Celery message, those that were counted already
@@ -74,9 +74,9 @@ impl<'e> BrokerIntake<'e> {
         self.evidence.seen_twice += entries;
     }
 
-    /// The tasks whose messages were seen, where they were noted.
-    pub fn into_seen(self) -> Vec<Box<str>> {
-        self.seen.unwrap_or_default()
+    /// The ids of the tasks whose messages were found, where they were noted.
+    pub fn into_task_ids(self) -> Vec<Box<str>> {
+        self.task_ids.unwrap_or_default()
     }
 }
 
@@ -121,43 +121,51 @@ impl BrokerSink for BrokerIntake<'_> {
         self.keep == Keep::Counted
     }
 
-    fn glance(
+    fn plain_message(
         &mut self,
-        glance: &Glance<'_>,
+        message: &PlainMessage<'_>,
         whole: impl FnOnce(&mut dyn FnMut(&str) -> Arc<str>) -> Option<Message>,
     ) {
-        if !self.is_wanted(glance.queue) {
+        if !self.is_wanted(message.queue) {
             return;
         }
-        let Evidence { census, names, .. } = &mut *self.evidence;
-        census.glanced(glance, &self.broker, self.look.at, || whole(&mut |name| names.share(name)));
+        let Evidence { class_counts, names, .. } = &mut *self.evidence;
+        class_counts
+            .count_plain(message, &self.broker, self.look.at, || whole(&mut |name| names.share(name)));
     }
 
     fn message(&mut self, message: Message) {
         if !self.is_wanted(&message.queue) {
             return;
         }
-        if let Some(seen) = &mut self.seen {
-            seen.push(message.id.clone());
+        if let Some(ids) = &mut self.task_ids {
+            ids.push(message.id.clone());
         }
         match self.keep {
-            Keep::Each => self.evidence.saw_message(message, &self.broker, self.look.at),
-            Keep::Counted => self.evidence.census.saw(message, &self.broker, self.look.at),
+            Keep::Each => self.evidence.add_message(message, &self.broker, self.look.at),
+            Keep::Counted => self.evidence.class_counts.count(message, &self.broker, self.look.at),
         }
     }
 
-    fn message_again(&mut self, again: &Again<'_>) -> bool {
-        let sight = Sight { at: self.look.at, state: again.state, redelivered: again.redelivered };
+    fn unchanged_message(&mut self, unchanged: &UnchangedMessage<'_>) -> bool {
+        let observation =
+            Observation { at: self.look.at, state: unchanged.state, redelivered: unchanged.redelivered };
         let Evidence { tasks, ages, .. } = &mut *self.evidence;
-        let is_known = tasks.saw_again(again.id, again.attempt, &self.broker, (sight, again.index), ages);
-        if let Some(seen) = self.seen.as_mut().filter(|_| is_known) {
-            seen.push(again.id.into());
+        let is_known = tasks.observe_unchanged(
+            unchanged.id,
+            unchanged.attempt,
+            &self.broker,
+            (observation, unchanged.index),
+            ages,
+        );
+        if let Some(ids) = self.task_ids.as_mut().filter(|_| is_known) {
+            ids.push(unchanged.id.into());
         }
         is_known
     }
 
     fn result(&mut self, result: TaskResult) {
-        self.evidence.saw_result(result);
+        self.evidence.add_result(result);
     }
 
     fn foreign(&mut self) {
@@ -168,21 +176,21 @@ impl BrokerSink for BrokerIntake<'_> {
     }
 
     fn queue(&mut self, name: Arc<str>, depth: QueueDepth) {
-        match &mut self.look.asked {
-            Some(asked) if !asked.has(&name) => asked.saw_other(name),
+        match &mut self.look.requested {
+            Some(requested) if !requested.has(&name) => requested.add_other(name),
             _ => drop(self.look.queues.insert(name, depth)),
         }
     }
 
-    fn looked(&mut self, completeness: Completeness) {
+    fn end_look(&mut self, completeness: Completeness) {
         let look = Look { at: self.look.at, ..Look::default() };
         let mut look = std::mem::replace(&mut self.look, look);
         look.unacked_complete = completeness.held;
         look.ended_early = completeness.ended_early || completeness.left_out > 0;
         look.complete_since = completeness.since.map(|since| since.min(look.at));
-        if let Some(asked) = &mut look.asked {
-            asked.end(|queue| look.queues.contains_key(queue));
-            // A queue that was not told may have been passed over.
+        if let Some(requested) = &mut look.requested {
+            requested.end(|queue| look.queues.contains_key(queue));
+            // A queue that was not reported may have been passed over.
             look.complete_since = None;
         }
         if completeness.left_out > 0 {

@@ -21,7 +21,7 @@ pub struct Exports {
     requests: BTreeMap<u32, Request>,
     /// The request that spans come in at the moment, by its number.
     current: Option<(u32, Request)>,
-    services: Vec<(Arc<str>, Seen)>,
+    services: Vec<(Arc<str>, ServiceExports)>,
     /// How many bytes they may take; `None` where there is no bound.
     bound: Option<usize>,
     /// Pairs of requests, over all services.
@@ -40,7 +40,7 @@ struct Request {
 }
 
 #[derive(Default, Debug)]
-struct Seen {
+struct ServiceExports {
     requests: BTreeSet<u32>,
     last_request: Option<u32>,
     /// Spans that came with the same content again: the number of each pair
@@ -116,13 +116,13 @@ impl Exports {
             return place;
         }
         if self.services.len() < Self::SERVICES {
-            self.services.push((Arc::clone(name), Seen::default()));
+            self.services.push((Arc::clone(name), ServiceExports::default()));
         }
         self.services.len() - 1
     }
 
     /// Takes a span of the service at this place.
-    pub fn saw_span(&mut self, span: &Span<'_>, service: usize, request: u32, arrival: &Arrival) {
+    pub fn add_span(&mut self, span: &Span<'_>, service: usize, request: u32, arrival: &Arrival) {
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         let mark = (span.fingerprint, key.trace_id, key.span_id);
         let digest = BuildHasherDefault::<FxHasher>::default().hash_one(mark);
@@ -134,30 +134,30 @@ impl Exports {
         current.digest = current.digest.wrapping_add(digest);
         current.spans += 1;
         let has_room = self.bound.is_none_or(|bound| self.pairs < bound / 2 / Self::PAIR);
-        let Some((_, seen)) = self.services.get_mut(service) else { return };
-        if seen.last_request != Some(request) {
-            seen.last_request = Some(request);
-            seen.requests.insert(request);
+        let Some((_, service)) = self.services.get_mut(service) else { return };
+        if service.last_request != Some(request) {
+            service.last_request = Some(request);
+            service.requests.insert(request);
         }
         match arrival {
             Arrival::New | Arrival::NoRoom => return,
             Arrival::Again { first_request } => {
                 let pair = ((*first_request).min(request), (*first_request).max(request));
-                let has_room = has_room && seen.pairs.len() < Self::PAIRS;
-                match seen.pairs.get_mut(&pair) {
+                let has_room = has_room && service.pairs.len() < Self::PAIRS;
+                match service.pairs.get_mut(&pair) {
                     Some(spans) => *spans += 1,
                     None if has_room => {
-                        seen.pairs.insert(pair, 1);
+                        service.pairs.insert(pair, 1);
                         self.pairs += 1;
                     }
                     None => {}
                 }
             }
-            Arrival::Rewritten { .. } => seen.rewritten += 1,
+            Arrival::Rewritten { .. } => service.rewritten += 1,
         }
-        seen.examples.insert(key);
-        if seen.examples.len() > Self::EXAMPLES {
-            seen.examples.pop_last();
+        service.examples.insert(key);
+        if service.examples.len() > Self::EXAMPLES {
+            service.examples.pop_last();
         }
     }
 
@@ -182,8 +182,8 @@ impl Exports {
 
     fn forget_oldest(&mut self) {
         let Some((oldest, _)) = self.requests.pop_first() else { return };
-        for (_, seen) in &mut self.services {
-            seen.requests.remove(&oldest);
+        for (_, service) in &mut self.services {
+            service.requests.remove(&oldest);
         }
     }
 
@@ -202,26 +202,30 @@ impl Exports {
         let all_twice = LazyCell::new(|| all_twice(self.all()).is_some());
         self.services
             .iter()
-            .map(move |(service, seen)| (service, self.repeats_of(seen, &all_twice)))
+            .map(move |(name, service)| (name, self.repeats_of(service, &all_twice)))
             .filter(|(_, repeats)| repeats.is_finding())
     }
 
-    fn repeats_of(&self, seen: &Seen, everything_twice: &LazyCell<bool, impl FnOnce() -> bool>) -> Repeats {
-        let mut repeats = Repeats { rewritten: seen.rewritten, ..Repeats::default() };
-        for ((first, second), spans) in &seen.pairs {
+    fn repeats_of(
+        &self,
+        service: &ServiceExports,
+        everything_twice: &LazyCell<bool, impl FnOnce() -> bool>,
+    ) -> Repeats {
+        let mut repeats = Repeats { rewritten: service.rewritten, ..Repeats::default() };
+        for ((first, second), spans) in &service.pairs {
             if first == second {
                 repeats.within += spans;
             } else if self.differ(*first, *second) {
                 repeats.regrouped += spans;
             }
         }
-        let requests = || seen.requests.iter().filter_map(|number| self.get(*number));
+        let requests = || service.requests.iter().filter_map(|number| self.get(*number));
         if let Some(count) = all_twice(requests())
             && (!requests().any(|request| request.is_mixed) || **everything_twice)
         {
             repeats.all_twice = count;
         }
-        repeats.examples = seen.examples.iter().copied().collect();
+        repeats.examples = service.examples.iter().copied().collect();
         repeats
     }
 

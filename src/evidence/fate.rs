@@ -37,7 +37,8 @@ impl Evidence {
         const SKEW: Duration = Duration::from_secs(5);
         let detail = producer.detail();
         // What was counted is not known by its id.
-        let Some(destination) = detail.destination.as_deref().filter(|_| self.census.counted() == 0) else {
+        let Some(destination) = detail.destination.as_deref().filter(|_| self.class_counts.counted() == 0)
+        else {
             return Fate::Unknown;
         };
         let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
@@ -52,7 +53,7 @@ impl Task {
     /// alone this is not said: whoever writes to a Redis stream makes such spans
     /// too. It takes a queue of Celery's as its destination, or something else
     /// under the same id.
-    pub fn is_celerys(&self, known: &Evidence) -> bool {
+    pub fn is_celery_task(&self, known: &Evidence) -> bool {
         let is_known = |key: SpanKey| {
             let Some(producer) = known.spans.get(key) else { return false };
             let detail = producer.span.detail();

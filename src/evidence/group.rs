@@ -210,9 +210,9 @@ impl Evidence {
             + self.names.bytes()
             + self.exports.bytes()
             + self.brokers.bytes()
-            + self.census.bytes()
+            + self.class_counts.bytes()
             + self.receiver.bytes()
-            + self.failures.bytes()
+            + self.exception_kinds.bytes()
             + self.invalid.values().map(super::InvalidSpans::bytes).sum::<usize>()
     }
 

@@ -86,7 +86,7 @@ pub enum Continuity {
 impl<'e> Handoff<'e> {
     /// Whether its run may as well be that of another message with the same
     /// context: what it shows holds for one of them.
-    pub fn is_anybodys(&self) -> bool {
+    pub fn is_ambiguous(&self) -> bool {
         self.joined_by == Some(JoinedBy::Timing)
     }
 
@@ -243,7 +243,7 @@ impl Task {
 
     /// The hand-offs of this task, one an attempt, in their order.
     pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
-        if !self.is_celerys(known) {
+        if !self.is_celery_task(known) {
             return Vec::new();
         }
         let consumers = self.all_consumers(known);
@@ -347,7 +347,7 @@ impl Task {
                 }
                 let by_parent = consumer.span.parent == Some(context.span_id);
                 let joined_by = match by_parent {
-                    _ if candidates.is_anybodys => JoinedBy::Timing,
+                    _ if candidates.is_ambiguous => JoinedBy::Timing,
                     true => JoinedBy::Traceparent,
                     false => JoinedBy::Link,
                 };

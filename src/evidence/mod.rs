@@ -3,27 +3,27 @@
 //!
 //! Evidence only grows (or is let go, which leaves a mark); it draws no
 //! conclusions. It does no I/O and asks no clock: time is an argument. It files
-//! what the two sinks of `wire/` are told (spans by [`Intake`], what a broker
+//! what the two sinks of `wire/` are told (spans by [`SpanIntake`], what a broker
 //! holds by [`BrokerIntake`]) and decodes nothing.
 
 mod age;
-mod asked;
 mod bounds;
 mod broker;
 mod broker_intake;
+mod class_counts;
+mod exception_kinds;
 mod exports;
-mod failures;
 mod fate;
 mod group;
 mod handoff;
 mod instrumentors;
-mod intake;
 mod links;
 mod names;
 mod pairing;
 mod process;
-mod queue;
 mod receiver;
+mod requested_queues;
+mod span_intake;
 mod spans;
 mod task_names;
 mod tasks;
@@ -32,21 +32,21 @@ mod unsettled;
 use std::sync::Arc;
 
 pub use age::{Age, Ages, Moment, Unit};
-pub use asked::Asked;
 pub use bounds::Bounds;
-pub use broker::{Broker, Brokers, Look, Routes, Sight};
+pub use broker::{Broker, Brokers, Look, Observation, Routes};
 pub use broker_intake::{BrokerIntake, Keep};
+pub use class_counts::{Class, ClassCounts};
+pub use exception_kinds::ExceptionKinds;
 pub use exports::{Exports, Repeats};
-pub use failures::Failures;
 pub use fate::Fate;
 pub use group::{ClosedTraces, Group};
 pub use handoff::{Continuity, Handoff, JoinedBy};
 pub use instrumentors::{Instrumentor, Library};
-pub use intake::{Desk, Intake};
 pub use names::Names;
 pub use process::{Activity, Process, Processes, Sender, Service, is_work_root};
-pub use queue::{Census, Class};
-pub use receiver::{Endpoints, Otlp, Outcome, ReceiverLog, Requests};
+pub use receiver::{Endpoints, OtlpProtocol, Outcome, ReceiverLog, Requests};
+pub use requested_queues::RequestedQueues;
+pub use span_intake::{SpanIntake, SpanSource};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use task_names::TaskNames;
 pub use tasks::{ContextKey, Continuation, Delivery, Task, Tasks};
@@ -67,19 +67,19 @@ pub struct Evidence {
     pub exports: Exports,
     pub receiver: ReceiverLog,
     /// Queues that were counted instead of kept.
-    pub census: Census,
+    pub class_counts: ClassCounts,
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
     pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
     /// Tasks that a scheduler keeps in the broker to be published, with the first
     /// key that says so.
     pub schedule: std::collections::BTreeMap<Box<str>, Box<str>>,
-    pub failures: Failures,
+    pub exception_kinds: ExceptionKinds,
     pub names: Names,
     pub ages: Ages,
     /// How long a message must be seen to wait, or to be gone, before anything
     /// is built on it. Nothing where the evidence is from files that no watch has
     /// left: whoever saved it has waited.
-    pub patience: std::time::Duration,
+    pub settling_time: std::time::Duration,
     /// What the watch of it ended too early for.
     pub unsettled: Unsettled,
     /// Traces that were let go for want of memory.
@@ -141,21 +141,21 @@ impl Evidence {
     }
 
     /// Takes a span that came in the request of number `request`.
-    pub fn saw_span(&mut self, span: &Span<'_>, sender: &Sender, request: u32) -> Arrival {
+    pub fn add_span(&mut self, span: &Span<'_>, sender: &Sender, request: u32) -> Arrival {
         let process = &sender.process;
         self.received_spans += 1;
         let arrival = self.spans.insert(span, process, request, &mut self.names, &mut self.ages);
-        self.exports.saw_span(span, sender.service, request, &arrival);
+        self.exports.add_span(span, sender.service, request, &arrival);
         if matches!(arrival, Arrival::Again { .. }) {
             return arrival;
         }
         // Sums take every content that came, so that their order is no matter.
         if span.kind == SpanKind::Consumer {
-            span.exceptions.iter().for_each(|exception| self.failures.saw(&exception.kind));
+            span.exceptions.iter().for_each(|exception| self.exception_kinds.add(&exception.kind));
         }
-        self.processes.saw(sender, span, self.ages.now);
+        self.processes.add_span(sender, span, self.ages.now);
         if let Some(flaw) = span.flaw {
-            self.saw_invalid(flaw, Some(&process.service), &span.name);
+            self.note_invalid(flaw, Some(&process.service), &span.name);
         }
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         match &arrival {
@@ -164,16 +164,16 @@ impl Evidence {
             Arrival::New | Arrival::Again { .. } => {}
         }
         match (span.kind, span.message_id.as_deref()) {
-            (SpanKind::Producer, Some(id)) if span.action.is_some() || span.may_be_celerys() => {
-                self.tasks.saw_producer(id, key, &mut self.ages);
-                self.saw_entry(span, key);
+            (SpanKind::Producer, Some(id)) if span.action.is_some() || span.may_be_celery() => {
+                self.tasks.add_producer(id, key, &mut self.ages);
+                self.add_entry(span, key);
             }
             (SpanKind::Consumer, Some(id)) if span.action.is_some() => {
-                self.tasks.saw_consumer(id, key, &mut self.ages);
+                self.tasks.add_consumer(id, key, &mut self.ages);
             }
-            (SpanKind::Consumer, _) if span.may_be_celerys() => self.saw_hand_made_consumer(span, key),
+            (SpanKind::Consumer, _) if span.may_be_celery() => self.add_hand_made_consumer(span, key),
             (SpanKind::Internal | SpanKind::Unspecified | SpanKind::Client | SpanKind::Producer, _) => {
-                self.saw_entry(span, key);
+                self.add_entry(span, key);
             }
             _ => {}
         }
@@ -199,42 +199,42 @@ impl Evidence {
         self.requests
     }
 
-    fn saw_continuations(&mut self, span: &Span<'_>, key: SpanKey) {
+    fn add_continuations(&mut self, span: &Span<'_>, key: SpanKey) {
         let is_inner = span.kind != SpanKind::Consumer && span.parent_origin != ParentOrigin::Remote;
         if let Some(parent) = span.parent_id.filter(|_| !is_inner) {
             let context = SpanKey { trace_id: span.trace_id, span_id: parent };
-            self.tasks.saw_continuation(context, key, span.start);
+            self.tasks.add_continuation(context, key, span.start);
         }
         for link in &span.links {
             let context = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
-            self.tasks.saw_continuation(context, key, span.start);
+            self.tasks.add_continuation(context, key, span.start);
         }
     }
 
     /// A span that is no consumer by its kind, and that is the first of its
     /// process in the trace, or links to another: by hand, a run often looks so.
-    fn saw_entry(&mut self, span: &Span<'_>, key: SpanKey) {
+    fn add_entry(&mut self, span: &Span<'_>, key: SpanKey) {
         if span.parent_origin == ParentOrigin::Remote || !span.links.is_empty() {
-            self.saw_continuations(span, key);
+            self.add_continuations(span, key);
         }
     }
 
-    fn saw_hand_made_consumer(&mut self, span: &Span<'_>, key: SpanKey) {
-        self.saw_continuations(span, key);
+    fn add_hand_made_consumer(&mut self, span: &Span<'_>, key: SpanKey) {
+        self.add_continuations(span, key);
         if let Some(id) = span.message_id.as_deref() {
-            self.tasks.saw_named(id, key);
+            self.tasks.add_named(id, key);
         }
         if span.parent_id.is_none() {
             let name = self.names.share(&span.name);
-            self.tasks.saw_orphan(&name, key);
+            self.tasks.add_orphan(&name, key);
         }
     }
 
     /// Takes note of a span that could not be kept.
-    pub fn saw_rejected(&mut self, why: Invalid, service: Option<&str>, at: &str) {
+    pub fn add_rejected(&mut self, why: Invalid, service: Option<&str>, at: &str) {
         self.received_spans += 1;
         self.rejected_spans += 1;
-        self.saw_invalid(why, service, at);
+        self.note_invalid(why, service, at);
     }
 
     /// What became of every span that came.
@@ -249,7 +249,7 @@ impl Evidence {
     }
 
     /// Takes note of a span that could not be kept, or has a flaw.
-    fn saw_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
+    fn note_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
         const EXAMPLES: usize = 5;
         const SERVICES: usize = 64;
         let spans = self.invalid.entry(why).or_default();
@@ -266,17 +266,17 @@ impl Evidence {
     }
 
     /// Takes a message that lay in the broker of this name at that time.
-    pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
-        let sight = Sight { at, state: message.state, redelivered: message.redelivered };
-        self.tasks.saw_message(message, broker, sight, &mut self.ages);
+    pub fn add_message(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
+        let observation = Observation { at, state: message.state, redelivered: message.redelivered };
+        self.tasks.add_message(message, broker, observation, &mut self.ages);
     }
 
-    pub fn saw_result(&mut self, result: TaskResult) {
-        let result = if self.shows_messages { result } else { result.told() };
+    pub fn add_result(&mut self, result: TaskResult) {
+        let result = if self.shows_messages { result } else { result.redacted() };
         if let Some(exception) = &result.exception {
-            self.failures.saw(&exception.kind);
+            self.exception_kinds.add(&exception.kind);
         }
-        self.tasks.saw_result(result, &mut self.ages);
+        self.tasks.add_result(result, &mut self.ages);
     }
 
     /// The clock of evidence that was saved: the last look at a broker, else

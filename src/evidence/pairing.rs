@@ -14,7 +14,7 @@ use crate::model::SpanKind;
 pub(super) struct Candidates {
     pub runs: Vec<SpanKey>,
     /// Whether each of them may as well be another task's.
-    pub is_anybodys: bool,
+    pub is_ambiguous: bool,
 }
 
 /// Up to so many runs and tasks of one context are looked at for each of its
@@ -28,12 +28,12 @@ impl Evidence {
         let tasks = self.tasks.carrying(context);
         if tasks.len() < 2 {
             let runs = self.runs(all, task).map(SpanRef::key).collect();
-            return Candidates { runs, is_anybodys: false };
+            return Candidates { runs, is_ambiguous: false };
         }
         let Ok(place) = tasks.binary_search(&task.id) else { return Candidates::default() };
         if tasks.len() > PARTED_BY_NAME || all.len() > PARTED_BY_NAME {
             let runs: Vec<_> = self.runs(share(all, place, tasks.len()), task).collect();
-            return anybodys(&runs, 0, 1);
+            return ambiguous(&runs, 0, 1);
         }
         let name = task.name(self);
         let names: Vec<&str> =
@@ -49,12 +49,12 @@ impl Evidence {
         if named.is_empty() {
             // Spans that bear nobody's name may be of any of them.
             let nameless: Vec<_> = others.into_iter().filter(|run| of_whom(run).is_none()).collect();
-            return anybodys(&nameless, place, tasks.len());
+            return ambiguous(&nameless, place, tasks.len());
         }
         let same = |until: usize| names[..until].iter().filter(|other| **other == name).count();
         match same(names.len()) {
-            1 => Candidates { runs: named.iter().map(|run| run.key()).collect(), is_anybodys: false },
-            count => anybodys(&named, same(place), count),
+            1 => Candidates { runs: named.iter().map(|run| run.key()).collect(), is_ambiguous: false },
+            count => ambiguous(&named, same(place), count),
         }
     }
 
@@ -85,24 +85,23 @@ fn is_linked_root_of_a_shared_name(run: &SpanRef<'_>) -> bool {
 /// One run for each attempt, for the one at `place` of so many tasks; where there
 /// is not one for each, some share a first attempt. Whether one of them was tried
 /// again is known only of as many as were.
-fn anybodys(runs: &[SpanRef<'_>], place: usize, parted_among: usize) -> Candidates {
+fn ambiguous(runs: &[SpanRef<'_>], place: usize, tasks: usize) -> Candidates {
     let mut attempts = std::collections::BTreeMap::<u32, Vec<SpanKey>>::new();
     for run in runs {
         attempts.entry(run.span.detail().retries.unwrap_or(0)).or_default().push(run.key());
     }
     let mut ours: Vec<SpanKey> = Vec::new();
     for (attempt, runs) in attempts {
-        let place = if attempt == 0 && runs.len() < parted_among { place % runs.len() } else { place };
+        let place = if attempt == 0 && runs.len() < tasks { place % runs.len() } else { place };
         ours.extend(runs.get(place));
     }
-    Candidates { runs: ours, is_anybodys: true }
+    Candidates { runs: ours, is_ambiguous: true }
 }
 
 /// Of what is parted among so many, the share of the one at the place `ours`:
 /// every so-manieth; where there is not one for each, some share one.
-fn share<T>(all: &[T], ours: usize, parted_among: usize) -> impl Iterator<Item = &T> {
-    let is_short = all.len() < parted_among;
-    let (first, step) =
-        if is_short { (ours % all.len().max(1), all.len().max(1)) } else { (ours, parted_among) };
+fn share<T>(all: &[T], ours: usize, tasks: usize) -> impl Iterator<Item = &T> {
+    let is_short = all.len() < tasks;
+    let (first, step) = if is_short { (ours % all.len().max(1), all.len().max(1)) } else { (ours, tasks) };
     all.iter().skip(first).step_by(step)
 }

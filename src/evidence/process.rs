@@ -104,7 +104,7 @@ impl Activity {
     const NAMES: usize = 64;
 
     /// Takes a span; `intervals` is how many requests may be remembered.
-    fn saw(&mut self, span: &Span<'_>, now: Moment, intervals: usize) {
+    fn add_span(&mut self, span: &Span<'_>, now: Moment, intervals: usize) {
         self.spans += 1;
         self.heard = now;
         self.first_end = Some(self.first_end.map_or(span.end, |first| first.min(span.end)));
@@ -128,7 +128,7 @@ impl Activity {
             SpanKind::Consumer => {
                 self.consumers += 1;
                 let is_within = span.parent_id.is_some() && span.parent_origin == ParentOrigin::Local;
-                self.runs += u64::from(!is_within && span.may_be_celerys());
+                self.runs += u64::from(!is_within && span.may_be_celery());
             }
             SpanKind::Client => {
                 if let Some(peer) = span.peer.as_deref()
@@ -301,10 +301,10 @@ impl Processes {
         (process, Some(number))
     }
 
-    pub fn saw(&mut self, sender: &Sender, span: &Span<'_>, now: Moment) {
+    pub fn add_span(&mut self, sender: &Sender, span: &Span<'_>, now: Moment) {
         let intervals = self.intervals();
         if let Some((_, activity)) = sender.number.and_then(|number| self.known.get_mut(number)) {
-            activity.saw(span, now, intervals);
+            activity.add_span(span, now, intervals);
         }
     }
 
@@ -387,7 +387,7 @@ mod tests {
     fn open_requests_are_found_whatever_the_order_of_arrival() {
         let mut activity = Activity::default();
         for (start, end) in [(50, 60), (10, 40), (20, 30)] {
-            activity.saw(&request(start, end), Moment::default(), Activity::INTERVALS);
+            activity.add_span(&request(start, end), Moment::default(), Activity::INTERVALS);
         }
         for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
             assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");
@@ -405,7 +405,11 @@ mod tests {
                 let resource = Resource { pid: Some(number), ..Resource::default() };
                 let sender = processes.sender(&resource, |_| 0);
                 (0..10).for_each(|of| {
-                    processes.saw(&sender, &request(start * 10 + of, start * 10 + of), Moment::default());
+                    processes.add_span(
+                        &sender,
+                        &request(start * 10 + of, start * 10 + of),
+                        Moment::default(),
+                    );
                 });
             }
         }

@@ -1,5 +1,4 @@
-//! What the receiver's own doors saw: requests that came in a wrong way and so
-//! never became spans.
+//! How requests ended at the receiver, those among them that never became spans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -92,7 +91,7 @@ impl Outcome {
 
 /// What an exporter speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Otlp {
+pub enum OtlpProtocol {
     Grpc,
     Http,
 }
@@ -133,7 +132,7 @@ pub struct Requests {
 impl ReceiverLog {
     const NAMES: usize = 8;
 
-    pub fn saw(&mut self, outcome: Outcome, agent: &str, target: &str) {
+    pub fn record(&mut self, outcome: Outcome, agent: &str, target: &str) {
         let requests = self.outcomes.entry(outcome).or_default();
         requests.count += 1;
         for (names, name) in [(&mut requests.agents, agent), (&mut requests.targets, target)] {
@@ -157,12 +156,12 @@ impl ReceiverLog {
 
     /// What the exporters that reach it speak: HTTP where nothing but that brought
     /// traces, and otherwise gRPC, which is the default in Python.
-    pub fn spoken(&self) -> Otlp {
-        let Some(taken) = self.of(Outcome::Accepted) else { return Otlp::Grpc };
+    pub fn protocol(&self) -> OtlpProtocol {
+        let Some(taken) = self.of(Outcome::Accepted) else { return OtlpProtocol::Grpc };
         let is_grpc = taken.agents.iter().any(|agent| agent.to_ascii_lowercase().contains("grpc"))
             || taken.targets.iter().any(|target| target.contains("TraceService"));
         let is_http = taken.targets.iter().any(|target| target.ends_with("/v1/traces"));
-        if is_http && !is_grpc { Otlp::Http } else { Otlp::Grpc }
+        if is_http && !is_grpc { OtlpProtocol::Http } else { OtlpProtocol::Grpc }
     }
 
     /// All requests, however they ended.

@@ -459,7 +459,7 @@ fn stored(span: &Span<'_>, process: &Arc<Process>, request: u32, names: &mut sup
 
 /// The box, where there is anything to keep in it.
 fn detail_of(span: &Span<'_>, names: &mut super::Names) -> Option<Box<Detail>> {
-    let is_foreign = span.kind == SpanKind::Consumer && !span.may_be_celerys();
+    let is_foreign = span.kind == SpanKind::Consumer && !span.may_be_celery();
     let is_plain = span.action.is_none()
         && !is_foreign
         && span.task.is_none()

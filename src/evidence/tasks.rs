@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::age::{Age, Ages, Unit};
-use super::broker::Sight;
+use super::broker::Observation;
 use super::spans::{SpanKey, SpanStore, StoredSpan};
 use crate::model::weight::{allocation, in_map};
 use crate::model::{Message, MessageState, SpanId, TaskResult, Timestamp, TraceId};
@@ -24,7 +24,7 @@ pub struct Task {
     pub producers: SmallVec<[SpanKey; 1]>,
     /// CONSUMER spans that carry the id.
     pub consumers: SmallVec<[SpanKey; 1]>,
-    /// The message of each attempt, with every sight of it.
+    /// The message of each attempt, with every observation of it.
     pub messages: Vec<Delivery>,
     pub result: Option<Box<TaskResult>>,
     pub age: Age,
@@ -66,7 +66,8 @@ impl Task {
 /// What a task takes without its messages and its result: the entry, the id.
 const ENTRY: usize = in_map(size_of::<(Arc<str>, Box<Task>)>()) + allocation(size_of::<Task>()) + 64;
 /// What a delivery takes beside its message.
-const MESSAGE: usize = size_of::<Delivery>() + size_of::<Message>() + Delivery::SIGHTS * size_of::<Sight>();
+const MESSAGE: usize =
+    size_of::<Delivery>() + size_of::<Message>() + Delivery::OBSERVATIONS * size_of::<Observation>();
 /// What a result takes, with an exception and a traceback as they are kept.
 const RESULT: usize = size_of::<TaskResult>() + 512;
 /// What an entry of an index takes: a context, and a task or a span.
@@ -86,46 +87,47 @@ pub struct Delivery {
     /// The broker's name.
     pub broker: Arc<str>,
     /// In the order of their time, what is alike cut to its first and its last.
-    pub sights: Vec<Sight>,
+    pub observations: Vec<Observation>,
 }
 
 impl Delivery {
-    /// How many sights are kept of one message: the first and the latest.
-    const SIGHTS: usize = 8;
+    /// How many observations are kept of one message: the first and the latest.
+    const OBSERVATIONS: usize = 8;
 
     /// About how many bytes it takes.
     pub fn bytes(&self) -> usize {
         MESSAGE + weight(&self.message)
     }
 
-    /// Of a message that lay there at look after look only the first sight of it
+    /// Of a message that lay there at look after look only the first observation of it
     /// and the last one say anything, and only the last place in its list is
     /// one where it may be found. Says whether this one is news: other than the
     /// last was.
-    fn saw(&mut self, sight: Sight, index: Option<u64>) -> bool {
-        let is_news = !self.last().is_like(&sight);
-        let in_list = self.sights.iter().filter(|seen| seen.state == MessageState::Ready);
+    fn observe(&mut self, observation: Observation, index: Option<u64>) -> bool {
+        let is_news = !self.last().is_like(&observation);
+        let in_list = self.observations.iter().filter(|seen| seen.state == MessageState::Ready);
         let last_place = match in_list.max() {
-            _ if sight.state != MessageState::Ready => self.message.index,
-            Some(last) if *last > sight => self.message.index,
-            Some(last) if *last == sight => self.message.index.min(index),
+            _ if observation.state != MessageState::Ready => self.message.index,
+            Some(last) if *last > observation => self.message.index,
+            Some(last) if *last == observation => self.message.index.min(index),
             _ => index,
         };
         if self.message.index != last_place {
             Arc::make_mut(&mut self.message).index = last_place;
         }
-        let place = self.sights.partition_point(|earlier| *earlier < sight);
-        if self.sights.get(place) != Some(&sight) {
-            self.sights.insert(place, sight);
+        let place = self.observations.partition_point(|earlier| *earlier < observation);
+        if self.observations.get(place) != Some(&observation) {
+            self.observations.insert(place, observation);
         }
         for between in (place.saturating_sub(1)..=place + 1).rev() {
-            let is_same = |one: usize| self.sights.get(one).is_some_and(|one| one.is_like(&sight));
+            let is_same =
+                |one: usize| self.observations.get(one).is_some_and(|one| one.is_like(&observation));
             if between > 0 && is_same(between - 1) && is_same(between) && is_same(between + 1) {
-                self.sights.remove(between);
+                self.observations.remove(between);
             }
         }
-        if self.sights.len() > Self::SIGHTS {
-            self.sights.remove(1);
+        if self.observations.len() > Self::OBSERVATIONS {
+            self.observations.remove(1);
         }
         is_news
     }
@@ -133,7 +135,7 @@ impl Delivery {
     /// How many times it was seen to be handed to the workers: once, and once
     /// more each time that one gave it back.
     pub fn deliveries(&self) -> usize {
-        let pairs = self.sights.iter().zip(self.sights.iter().skip(1));
+        let pairs = self.observations.iter().zip(self.observations.iter().skip(1));
         let given_back = pairs.filter(|(earlier, later)| {
             let was_held = earlier.state != MessageState::Ready && later.state == MessageState::Ready;
             later.redelivered && (was_held || !earlier.redelivered)
@@ -141,12 +143,12 @@ impl Delivery {
         1 + given_back.count()
     }
 
-    pub fn first(&self) -> Sight {
-        self.sights[0]
+    pub fn first(&self) -> Observation {
+        self.observations[0]
     }
 
-    pub fn last(&self) -> Sight {
-        self.sights[self.sights.len() - 1]
+    pub fn last(&self) -> Observation {
+        self.observations[self.observations.len() - 1]
     }
 }
 
@@ -212,9 +214,15 @@ impl Tasks {
         task
     }
 
-    /// Takes a sight of a message. One that was seen before touches its task
+    /// Takes an observation of a message. One that was seen before touches its task
     /// only where something about it changed.
-    pub fn saw_message(&mut self, message: Message, broker: &Arc<str>, sight: Sight, ages: &mut Ages) {
+    pub fn add_message(
+        &mut self,
+        message: Message,
+        broker: &Arc<str>,
+        observation: Observation,
+        ages: &mut Ages,
+    ) {
         for context in message.contexts.iter().filter_map(|carried| carried.context()) {
             let key = SpanKey { trace_id: context.trace_id, span_id: context.span_id };
             let carriers = self.carried.entry(key).or_default();
@@ -230,46 +238,49 @@ impl Tasks {
             .binary_search_by(|known| (known.message.retries, &known.broker).cmp(&(attempt, broker)));
         if let Ok(known) = place {
             let known = &mut task.messages[known];
-            // The earliest sight has what the producer wrote; a broker may add
+            // The earliest observation has what the producer wrote; a broker may add
             // to a message that it delivers again.
             let index = message.index;
-            if sight < known.first() {
+            if observation < known.first() {
                 known.message = Arc::new(Message { index: known.message.index, ..message });
             }
-            if known.saw(sight, index) {
+            if known.observe(observation, index) {
                 Self::touch(task, ages);
             }
             return;
         }
         let grown = MESSAGE + weight(&message);
-        let delivery =
-            Delivery { message: Arc::new(message), broker: Arc::clone(broker), sights: vec![sight] };
+        let delivery = Delivery {
+            message: Arc::new(message),
+            broker: Arc::clone(broker),
+            observations: vec![observation],
+        };
         task.messages.insert(place.unwrap_or_else(|place| place), delivery);
         Self::touch(task, ages);
         self.bytes += grown;
     }
 
-    /// Takes another sight of a message that is known, and its index in its
+    /// Takes another observation of a message that is known, and its index in its
     /// list. Says whether it is known.
-    pub fn saw_again(
+    pub fn observe_unchanged(
         &mut self,
         id: &str,
         attempt: u32,
         broker: &Arc<str>,
-        (sight, index): (Sight, Option<u64>),
+        (observation, index): (Observation, Option<u64>),
         ages: &mut Ages,
     ) -> bool {
         let Some(task) = self.known.get_mut(id) else { return false };
         let mut messages = task.messages.iter_mut();
         let known = messages.find(|known| known.message.retries == attempt && known.broker == *broker);
-        let Some(known) = known.filter(|known| known.first() <= sight) else { return false };
-        if known.saw(sight, index) {
+        let Some(known) = known.filter(|known| known.first() <= observation) else { return false };
+        if known.observe(observation, index) {
             Self::touch(task, ages);
         }
         true
     }
 
-    pub fn saw_result(&mut self, result: TaskResult, ages: &mut Ages) {
+    pub fn add_result(&mut self, result: TaskResult, ages: &mut Ages) {
         let task = self.entry(&result.task_id, ages);
         if task.result.as_deref() == Some(&result) {
             return;
@@ -286,24 +297,24 @@ impl Tasks {
     }
 
     /// Says that a message is gone that was there before.
-    pub fn lost_sight_of(&mut self, id: &str, ages: &mut Ages) {
+    pub fn message_left(&mut self, id: &str, ages: &mut Ages) {
         if let Some(task) = self.known.get_mut(id) {
             Self::touch(task, ages);
         }
     }
 
-    pub fn saw_producer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
+    pub fn add_producer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
         let task = self.entry(id, ages);
         Self::touch(task, ages).producers.push(span);
     }
 
-    pub fn saw_consumer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
+    pub fn add_consumer(&mut self, id: &str, span: SpanKey, ages: &mut Ages) {
         let task = self.entry(id, ages);
         Self::touch(task, ages).consumers.push(span);
     }
 
     /// A consumer span without an id that was started from `context`.
-    pub fn saw_continuation(&mut self, context: ContextKey, span: SpanKey, start: Timestamp) {
+    pub fn add_continuation(&mut self, context: ContextKey, span: SpanKey, start: Timestamp) {
         let continuation = Continuation { start, span_id: span.span_id, trace_id: span.trace_id };
         let known = self.continued.entry(context).or_default();
         let place = known.partition_point(|earlier| *earlier <= continuation);
@@ -312,7 +323,7 @@ impl Tasks {
     }
 
     /// A hand-made consumer span that names a message by this id.
-    pub fn saw_named(&mut self, id: &str, span: SpanKey) {
+    pub fn add_named(&mut self, id: &str, span: SpanKey) {
         self.bytes += INDEXED;
         match self.named.get_mut(id) {
             Some(spans) => spans.push(span),
@@ -328,7 +339,7 @@ impl Tasks {
     }
 
     /// A consumer span without a parent that the instrumentor did not make.
-    pub fn saw_orphan(&mut self, name: &Arc<str>, span: SpanKey) {
+    pub fn add_orphan(&mut self, name: &Arc<str>, span: SpanKey) {
         self.bytes += allocation(size_of::<SpanKey>());
         self.orphans.entry(Arc::clone(name)).or_default().push(span);
     }
@@ -531,8 +542,8 @@ mod tests {
             let (mut tasks, mut ages) = (Tasks::default(), Ages::default());
             for at in order {
                 let message = seen_at(places[at]);
-                let sight = Sight { at: Timestamp::from_nanos(at as u64 + 1), state: message.state, redelivered: false };
-                tasks.saw_message(message, &"redis".into(), sight, &mut ages);
+                let observation = Observation { at: Timestamp::from_nanos(at as u64 + 1), state: message.state, redelivered: false };
+                tasks.add_message(message, &"redis".into(), observation, &mut ages);
             }
             let known = &tasks.get("1").expect("it was seen").messages[0];
             prop_assert_eq!((known.message.index, known.message.state), (Some(7), MessageState::Ready));

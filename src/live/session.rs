@@ -239,7 +239,7 @@ impl Inbox for Session {
 
     fn ended(&self, ended: &Ended<'_>) {
         self.arrived();
-        self.watch().evidence.receiver.saw(ended.outcome, ended.agent, ended.target);
+        self.watch().evidence.receiver.record(ended.outcome, ended.agent, ended.target);
         if let Some(saving) = &self.saving {
             saving.request(&RequestEnd {
                 age: self.age(),

@@ -35,40 +35,40 @@ impl Exception {
         matches!(&*self.kind, "Ignore" | "Reject" | "Retry")
     }
 
-    /// It without the application's words: its type, and what diagnoses read of its
-    /// message. To tell it again changes nothing.
+    /// The exception without the application's words: its type, and what diagnoses
+    /// read of its message. To redact it again changes nothing.
     #[must_use]
-    pub fn told(&self) -> Self {
+    pub fn redacted(&self) -> Self {
         // Celery's own names the task that it does not know.
         let names_task = &*self.kind == "NotRegistered" && is_name(&self.message);
         let message = match &*self.message {
             message @ "" => message.into(),
             message if names_task => message.into(),
-            message => told(message).into(),
+            message => redacted(message).into(),
         };
         Self { kind: self.kind.clone(), message }
     }
 }
 
 /// A message with nothing left in it but what libraries say.
-fn told(message: &str) -> String {
+fn redacted(message: &str) -> String {
     let mut phrases: Vec<_> =
         Exception::PHRASES.into_iter().filter_map(|phrase| Some((message.find(phrase)?, phrase))).collect();
     phrases.sort_unstable();
-    let (mut told, mut end) = (String::new(), 0);
+    let (mut redacted, mut end) = (String::new(), 0);
     for (at, phrase) in phrases {
         if at > end {
-            told.push('…');
+            redacted.push('…');
         }
-        told.push_str(phrase);
+        redacted.push_str(phrase);
         end = at + phrase.len();
     }
     match end {
         0 => return HIDDEN.to_owned(),
-        end if end < message.len() => told.push('…'),
+        end if end < message.len() => redacted.push('…'),
         _ => {}
     }
-    told
+    redacted
 }
 
 /// The name of a task as Celery quotes it.
@@ -78,7 +78,7 @@ fn is_name(text: &str) -> bool {
 
 /// The status message of a span without the application's words: SDKs write the
 /// exception's type first.
-pub fn told_status(message: &str) -> String {
+pub fn redacted_status(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default().trim();
     let kind = first.split([':', '(']).next().unwrap_or_default().trim_end();
     match first {
@@ -110,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_library_says_is_told_and_what_an_application_says_is_not() {
-        for (kind, message, told) in [
+    fn what_a_library_says_stays_and_what_an_application_says_does_not() {
+        for (kind, message, redacted) in [
             ("ValueError", "no card 4111 of bob", "***"),
             ("ValueError", "", ""),
             ("TaskRevokedError", "expired", "expired"),
@@ -131,13 +131,13 @@ mod tests {
             ("NotRegistered", "bob@example.org", "***"),
             ("KeyError", "'orders.process_order'", "***"),
         ] {
-            assert_eq!(&*exception(kind, message).told().message, told, "{kind}: {message}");
+            assert_eq!(&*exception(kind, message).redacted().message, redacted, "{kind}: {message}");
         }
     }
 
     #[test]
-    fn of_a_status_the_type_is_told() {
-        for (message, told) in [
+    fn of_a_status_the_type_stays() {
+        for (message, redacted) in [
             ("", ""),
             ("bob", "***"),
             ("ValueError: no card 4111", "ValueError: ***"),
@@ -148,19 +148,19 @@ mod tests {
             ("PasswordError", "PasswordError"),
             ("{\"error\": \"bob\"}", "***"),
         ] {
-            assert_eq!(told_status(message), told, "{message}");
+            assert_eq!(redacted_status(message), redacted, "{message}");
         }
     }
 
     proptest! {
         #[test]
-        fn to_tell_again_changes_nothing(text in "(expired|terminated|JSON object must be|Error|[a-zA-Z:.' …]){0,8}") {
+        fn to_redact_again_changes_nothing(text in "(expired|terminated|JSON object must be|Error|[a-zA-Z:.' …]){0,8}") {
             for kind in ["E", "NotRegistered"] {
-                let told = exception(kind, &text).told();
-                prop_assert_eq!(told.told(), told);
+                let redacted = exception(kind, &text).redacted();
+                prop_assert_eq!(redacted.redacted(), redacted);
             }
-            let told = told_status(&text);
-            prop_assert_eq!(told_status(&told), told);
+            let redacted = redacted_status(&text);
+            prop_assert_eq!(redacted_status(&redacted), redacted);
         }
     }
 }

@@ -26,7 +26,7 @@ pub use context::{
     CarriedContext, ContextFormat, Encoding, Flaw, FlawKind, Mark, Place, Sampling, SpanContext,
 };
 pub use event::Event;
-pub use exception::{Exception, HIDDEN, told_status};
+pub use exception::{Exception, HIDDEN, redacted_status};
 pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
 pub use fix::{Fix, FixPlace, Language, Side, Step, StepKind, Text};
 pub use id::{SpanId, TraceId};

@@ -41,10 +41,10 @@ pub struct TaskResult {
 }
 
 impl TaskResult {
-    /// It without the application's words.
+    /// The result without the application's words.
     #[must_use]
-    pub fn told(self) -> Self {
-        Self { exception: self.exception.as_ref().map(Exception::told), ..self }
+    pub fn redacted(self) -> Self {
+        Self { exception: self.exception.as_ref().map(Exception::redacted), ..self }
     }
 }
 

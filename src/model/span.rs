@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::{Exception, SpanContext, SpanId, Timestamp, TraceId, told_status};
+use super::{Exception, SpanContext, SpanId, Timestamp, TraceId, redacted_status};
 
 /// <https://opentelemetry.io/docs/specs/otel/trace/api/#spankind>
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -235,20 +235,20 @@ pub struct Span<'a> {
 }
 
 impl Span<'_> {
-    /// It without the application's words: its exceptions and its status as they
-    /// are told. `None` where it has none.
-    pub fn told(&self) -> Option<Self> {
+    /// The span without the application's words in its exceptions and its status.
+    /// `None` where it has none to leave out.
+    pub fn redacted(&self) -> Option<Self> {
         let has_words = !self.exceptions.is_empty() || !self.status_message.is_empty();
         has_words.then(|| Self {
-            exceptions: self.exceptions.iter().map(Exception::told).collect(),
-            status_message: told_status(&self.status_message).into(),
+            exceptions: self.exceptions.iter().map(Exception::redacted).collect(),
+            status_message: redacted_status(&self.status_message).into(),
             ..self.clone()
         })
     }
 
-    /// Whether a consumer span without a task's id, or a producer's that was made by
-    /// hand, may be of a Celery task. One that says it speaks to Kafka is not.
-    pub fn may_be_celerys(&self) -> bool {
+    /// Whether a consumer span without a task's id, or a PRODUCER span made by hand,
+    /// may belong to a Celery task. One that names Kafka as its system does not.
+    pub fn may_be_celery(&self) -> bool {
         self.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
     }
 }

@@ -1,4 +1,4 @@
-//! What a broker holds, as it is told to whoever keeps it.
+//! What a broker holds: the sink that readers of brokers report to.
 //!
 //! A reader knows how one kind of broker lays out what it holds
 //! (`celery/redis_layout/` knows kombu's keys in Redis). A sink knows nothing of
@@ -12,10 +12,10 @@ use crate::model::{Message, MessageState, SpanContext, TaskResult, Timestamp};
 
 /// Takes what a broker holds.
 ///
-/// Of a look it is told the workers and the bindings first, then messages and
-/// results in the order in which they are read, then each queue with its depth,
-/// and at the end how complete the look was. What is heard between two looks has
-/// messages and results only.
+/// In a look, the reader reports the workers and the bindings first, then messages
+/// and results in the order in which they are read, then each queue with its depth,
+/// and at the end how complete the look was. What `MONITOR` shows between two looks
+/// has messages and results only.
 ///
 /// A message in the state [`Ready`](MessageState::Ready) waits in its queue; in
 /// any other it is a delivery, which a worker holds and has not acknowledged.
@@ -23,8 +23,7 @@ pub trait BrokerSink {
     /// Keeps a name once that comes again and again.
     fn share(&mut self, name: &str) -> Arc<str>;
 
-    /// Whoever reads has looked for workers: that none is told means that there
-    /// is none.
+    /// The reader has looked for workers: if it reports none, there is none.
     fn looked_for_workers(&mut self);
     /// A worker that is alive, by the name of its mailbox.
     fn worker(&mut self, name: &str);
@@ -33,24 +32,23 @@ pub trait BrokerSink {
     /// A queue that is bound to an exchange, and the key that leads there.
     fn binding(&mut self, binding: Binding<'_>);
 
-    /// Whether it counts healthy messages by what [`BrokerSink::glance`] shows.
-    /// Where it does not, each message is read as a whole.
+    /// Whether it only counts plain messages. If not, each message is read as a whole.
     fn counts(&self) -> bool {
         false
     }
-    /// Counts a message in which nothing is unusual. `whole` reads the rest of it
-    /// with a way to share names; it is called only where an example is wanted.
-    /// Called only where [`BrokerSink::counts`] says so.
-    fn glance(
+    /// Counts a plain message. `whole` reads the rest of it with a way to share names;
+    /// the sink calls it only where it wants an example. Called only where
+    /// [`BrokerSink::counts`] says so.
+    fn plain_message(
         &mut self,
-        glance: &Glance<'_>,
+        message: &PlainMessage<'_>,
         whole: impl FnOnce(&mut dyn FnMut(&str) -> Arc<str>) -> Option<Message>,
     );
     /// A message, or the delivery of one to a worker.
     fn message(&mut self, message: Message);
-    /// A message that was told at the look before and lies there unchanged. Says
-    /// whether it is known still; where it is not, it has to be told as a whole.
-    fn message_again(&mut self, again: &Again<'_>) -> bool;
+    /// A message that the look before reported and that has not changed. Returns
+    /// whether the sink still knows it; if not, it has to be reported as a whole.
+    fn unchanged_message(&mut self, unchanged: &UnchangedMessage<'_>) -> bool;
     /// A task that a scheduler publishes by itself, as the key of its entry says.
     fn scheduled(&mut self, key: &str, task: &str);
     /// What became of a task.
@@ -61,7 +59,7 @@ pub trait BrokerSink {
     /// A queue of this look, over all its priorities.
     fn queue(&mut self, name: Arc<str>, depth: QueueDepth);
     /// The look is over.
-    fn looked(&mut self, completeness: Completeness);
+    fn end_look(&mut self, completeness: Completeness);
 }
 
 /// One way into a queue.
@@ -72,9 +70,10 @@ pub struct Binding<'a> {
     pub queue: &'a str,
 }
 
-/// What is known of a message at a glance, without reading all of it.
+/// A message in which nothing is unusual, by the few fields that say so: most of a
+/// long queue needs no more.
 #[derive(Clone, Copy, Debug)]
-pub struct Glance<'a> {
+pub struct PlainMessage<'a> {
     pub queue: &'a Arc<str>,
     pub task: &'a str,
     pub origin: Option<&'a str>,
@@ -85,9 +84,9 @@ pub struct Glance<'a> {
     pub context: SpanContext,
 }
 
-/// A message that lies there again.
+/// A message that lies where it lay at the look before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Again<'a> {
+pub struct UnchangedMessage<'a> {
     pub id: &'a str,
     /// `headers.retries`: 0 for the first attempt.
     pub attempt: u32,
@@ -128,7 +127,7 @@ pub struct Completeness {
     /// Whether everything was read that workers hold.
     pub held: bool,
     /// The moment since which every queue that is there was met, so that one that
-    /// was not told is empty. `None` where not all were looked for.
+    /// was not reported is empty. `None` where not all were looked for.
     pub since: Option<Timestamp>,
     /// How many names were left out because there is no room for them. Then
     /// nothing is said of what is not in the look.

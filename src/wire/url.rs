@@ -1,5 +1,5 @@
-//! URLs in texts from outside, such as the name of a span: where they lead is told,
-//! and what may be a secret in them is not.
+//! URLs in texts from outside, such as the name of a span: where they lead stays,
+//! and what may be a secret in them does not.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use std::borrow::Cow;
 /// it, and without the query of a path.
 pub fn without_secrets(text: Cow<'_, str>) -> Cow<'_, str> {
     let may_have = memchr::memchr2(b'?', b'#', text.as_bytes()).is_some() || text.contains("://");
-    if !may_have || text.split(' ').all(|word| told(word) == word) {
+    if !may_have || text.split(' ').all(|word| stripped(word) == word) {
         return text;
     }
-    Cow::Owned(text.split(' ').map(told).collect::<Vec<_>>().join(" "))
+    Cow::Owned(text.split(' ').map(stripped).collect::<Vec<_>>().join(" "))
 }
 
 /// A word, and of a URL its scheme, host and path.
-fn told(word: &str) -> Cow<'_, str> {
+fn stripped(word: &str) -> Cow<'_, str> {
     let Some(start) = word.find("://").map(|at| at + "://".len()) else {
         let end = if word.starts_with('/') { word.find(['?', '#']) } else { None };
         return Cow::Borrowed(&word[..end.unwrap_or(word.len())]);
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_told_without_what_may_be_a_secret() {
+    fn a_url_is_left_without_what_may_be_a_secret() {
         for (text, expected) in [
             ("GET http://bob:pw@host:80/a/b?token=x#y", "GET http://host:80/a/b"),
             ("GET /orders?card=4111", "GET /orders"),
@@ -47,9 +47,9 @@ mod tests {
             ("http://host/a", "http://host/a"),
             ("", ""),
         ] {
-            let told = without_secrets(Cow::Borrowed(text));
-            assert_eq!(told, expected, "{text}");
-            assert_eq!(without_secrets(told.clone()), told);
+            let stripped = without_secrets(Cow::Borrowed(text));
+            assert_eq!(stripped, expected, "{text}");
+            assert_eq!(without_secrets(stripped.clone()), stripped);
         }
     }
 }

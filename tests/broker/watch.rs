@@ -280,7 +280,7 @@ fn nothing_was_taken_from_a_database_that_holds_nothing_of_celerys() {
     let mut watch = watch(&server, WatchOptions::default());
     let (mut live, mut evidence) =
         (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
-    evidence.saw_result(
+    evidence.add_result(
         tracelink::wire::celery::read_result("t1", br#"{"status": "SUCCESS"}"#).expect("a result"),
     );
     take(&mut watch, &mut live, &mut evidence);

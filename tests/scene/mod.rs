@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use tracelink::diagnosis::{Listing, Pace, Watch, report_expecting};
-use tracelink::evidence::{BrokerIntake, Endpoints, Evidence, Intake, Keep, Moment, Outcome};
+use tracelink::evidence::{BrokerIntake, Endpoints, Evidence, Keep, Moment, Outcome, SpanIntake};
 use tracelink::live::Plan;
 use tracelink::model::{Finding, Report, Timestamp};
 use tracelink::wire::broker::Completeness;
@@ -99,7 +99,7 @@ impl Scene {
             .into_iter()
             .map(|span| json!({"resource": {"attributes": span.resource()}, "scopeSpans": [{"scope": span.scope(), "spans": [span.value]}]}))
             .collect();
-        let mut intake = Intake::new(&mut self.evidence);
+        let mut intake = SpanIntake::new(&mut self.evidence);
         intake.next_request();
         decode_json(json!({"resourceSpans": resource_spans}).to_string().as_bytes(), &mut intake)
             .expect("a request");
@@ -109,13 +109,13 @@ impl Scene {
     /// A request that ended at the receiver's door.
     pub fn received(mut self, outcome: &str) -> Self {
         let outcome = Outcome::parse(outcome).expect("an outcome");
-        self.evidence.receiver.saw(outcome, "OTel-OTLP-Exporter-Python/1.45.2", "POST /");
+        self.evidence.receiver.record(outcome, "OTel-OTLP-Exporter-Python/1.45.2", "POST /");
         self
     }
 
     /// Exports that it took, of such a client at such an address.
     pub fn took(mut self, agent: &str, target: &str) -> Self {
-        self.evidence.receiver.saw(Outcome::Accepted, agent, target);
+        self.evidence.receiver.record(Outcome::Accepted, agent, target);
         self
     }
 
@@ -163,7 +163,7 @@ impl Scene {
     pub fn findings_after(self, seconds: u64) -> Vec<Finding> {
         let mut watch = Watch::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
-        watch.evidence.patience = Duration::from_secs(6);
+        watch.evidence.settling_time = Duration::from_secs(6);
         let pace = Pace { shown: 100, again: 100, thorough: true };
         for second in [10, seconds] {
             watch.round(Moment::at(Duration::from_secs(second)), pace);
@@ -177,7 +177,7 @@ impl Scene {
     pub fn report_after(self, seconds: u64) -> Report {
         let mut watch = Watch::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
-        watch.evidence.patience = Duration::from_secs(6);
+        watch.evidence.settling_time = Duration::from_secs(6);
         watch.end(Moment::at(Duration::from_secs(seconds)));
         let report = watch.report(Listing::default());
         sentence::assert_made_of_contexts(&report.findings);

@@ -2,7 +2,7 @@
 
 use super::{Ways, plain};
 use crate::diagnosis::known::Setting;
-use crate::evidence::{Endpoints, Otlp};
+use crate::evidence::{Endpoints, OtlpProtocol};
 use crate::model::{Fix, FixPlace, Side, Text};
 
 /// Where spans are to go, and what is spoken there, as far as the evidence says it.
@@ -10,11 +10,11 @@ use crate::model::{Fix, FixPlace, Side, Text};
 pub struct Receiver<'k> {
     pub place: Place<'k>,
     /// What the exports that came speak.
-    pub spoken: Otlp,
+    pub spoken: OtlpProtocol,
 }
 
 impl Receiver<'_> {
-    pub const UNSEEN: Self = Self { place: Place::Unseen, spoken: Otlp::Grpc };
+    pub const UNSEEN: Self = Self { place: Place::Unseen, spoken: OtlpProtocol::Grpc };
 }
 
 /// Where a receiver is.
@@ -31,16 +31,16 @@ pub enum Place<'k> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exporter<'k> {
     receiver: Receiver<'k>,
-    protocol: Otlp,
+    protocol: OtlpProtocol,
 }
 
 impl<'k> Exporter<'k> {
     pub(super) const fn grpc(receiver: Receiver<'k>) -> Self {
-        Self { receiver, protocol: Otlp::Grpc }
+        Self { receiver, protocol: OtlpProtocol::Grpc }
     }
 
     pub(super) const fn http(receiver: Receiver<'k>) -> Self {
-        Self { receiver, protocol: Otlp::Http }
+        Self { receiver, protocol: OtlpProtocol::Http }
     }
 
     /// One that needs no thread of its process, where a door for HTTP is known: at
@@ -65,8 +65,8 @@ impl<'k> Exporter<'k> {
     fn address(self) -> Option<&'k str> {
         let Place::At(endpoints) = self.receiver.place else { return None };
         let address = match self.protocol {
-            Otlp::Grpc => &endpoints.grpc,
-            Otlp::Http => &endpoints.http,
+            OtlpProtocol::Grpc => &endpoints.grpc,
+            OtlpProtocol::Http => &endpoints.http,
         };
         Some(plain(address, b":/.-[]", "")).filter(|address| !address.is_empty())
     }
@@ -74,8 +74,8 @@ impl<'k> Exporter<'k> {
     /// The address as an exporter for traces takes it.
     fn url(self, address: &str) -> String {
         match self.protocol {
-            Otlp::Grpc => address.to_owned(),
-            Otlp::Http => format!("{address}/v1/traces"),
+            OtlpProtocol::Grpc => address.to_owned(),
+            OtlpProtocol::Http => format!("{address}/v1/traces"),
         }
     }
 
@@ -103,8 +103,8 @@ impl<'k> Exporter<'k> {
     /// The same by environment: the variables for traces, which win over the others.
     fn variables(self) -> Vec<Text> {
         let (port, protocol) = match self.protocol {
-            Otlp::Grpc => (4317, "grpc"),
-            Otlp::Http => (4318, "http/protobuf"),
+            OtlpProtocol::Grpc => (4317, "grpc"),
+            OtlpProtocol::Http => (4318, "http/protobuf"),
         };
         let address = self.address().map_or_else(|| format!("http://localhost:{port}"), str::to_owned);
         vec![
@@ -144,18 +144,18 @@ impl<'k> Exporter<'k> {
 }
 
 /// The package of Python's exporter.
-pub(super) const fn package(protocol: Otlp) -> &'static str {
+pub(super) const fn package(protocol: OtlpProtocol) -> &'static str {
     match protocol {
-        Otlp::Grpc => "opentelemetry-exporter-otlp-proto-grpc",
-        Otlp::Http => "opentelemetry-exporter-otlp-proto-http",
+        OtlpProtocol::Grpc => "opentelemetry-exporter-otlp-proto-grpc",
+        OtlpProtocol::Http => "opentelemetry-exporter-otlp-proto-http",
     }
 }
 
 /// The line that imports its module.
-pub(super) const fn import(protocol: Otlp) -> &'static str {
+pub(super) const fn import(protocol: OtlpProtocol) -> &'static str {
     match protocol {
-        Otlp::Grpc => "from opentelemetry.exporter.otlp.proto.grpc import trace_exporter",
-        Otlp::Http => "from opentelemetry.exporter.otlp.proto.http import trace_exporter",
+        OtlpProtocol::Grpc => "from opentelemetry.exporter.otlp.proto.grpc import trace_exporter",
+        OtlpProtocol::Http => "from opentelemetry.exporter.otlp.proto.http import trace_exporter",
     }
 }
 
@@ -179,11 +179,15 @@ pub fn traces_path(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<F
 }
 
 /// Mends TL511: by each protocol that the client may have meant.
-pub fn without_tls(receiver: Receiver<'_>, protocols: &[Otlp], senders: &[(Side, Setting)]) -> Vec<Fix> {
-    let by = |protocol: &Otlp| {
+pub fn without_tls(
+    receiver: Receiver<'_>,
+    protocols: &[OtlpProtocol],
+    senders: &[(Side, Setting)],
+) -> Vec<Fix> {
+    let by = |protocol: &OtlpProtocol| {
         let does = match protocol {
-            Otlp::Grpc => "send gRPC without TLS",
-            Otlp::Http => "send HTTP without TLS",
+            OtlpProtocol::Grpc => "send gRPC without TLS",
+            OtlpProtocol::Http => "send HTTP without TLS",
         };
         Exporter { receiver, protocol: *protocol }.by(does, senders)
     };

@@ -4,7 +4,7 @@ use super::injection::{Shape, by_signal};
 use super::instrumentation::newer;
 use super::setup;
 use crate::diagnosis::known::Setting;
-use crate::evidence::Otlp;
+use crate::evidence::OtlpProtocol;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// What was seen of the run that published.
@@ -30,7 +30,7 @@ pub fn context_not_forwarded(
     is_chain: bool,
     shape: &Shape,
     setting: &Setting,
-    exports: Otlp,
+    exports: OtlpProtocol,
 ) -> Vec<Fix> {
     const WORDS: &str = "inject the context of the run into the headers of each task that it publishes, where its reader looks";
     let fix = Fix::new("put the context of the run into each message that its task publishes");

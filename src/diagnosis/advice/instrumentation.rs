@@ -3,7 +3,7 @@
 use super::setup::{self, Program};
 use super::{export, injection};
 use crate::diagnosis::known::Setting;
-use crate::evidence::Otlp;
+use crate::evidence::OtlpProtocol;
 use crate::model::{Fix, FixPlace, Language, Side};
 
 /// What was seen of the process that publishes without a context.
@@ -33,7 +33,7 @@ const CAN_LAUNCH: (u32, u32) = (1, 31);
 
 /// Mends TL101 and TL108, and TL102 together with the SDK's switch: in the process
 /// that publishes. `others` are processes that were seen, of the same application.
-pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting, exports: Otlp) -> Vec<Fix> {
+pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting, exports: OtlpProtocol) -> Vec<Fix> {
     match (setting.language.code(), seen) {
         (Some(Language::Python), Publisher::SendsSpans) => vec![instrument(), injection::each_message()],
         (Some(Language::Python), Publisher::MaySendSpans) => {
@@ -62,7 +62,7 @@ pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting, exports: 
 }
 
 /// Mends TL102: in the process that publishes, and its environment.
-pub fn sdk_of_publisher(setting: &Setting, others: &Setting, exports: Otlp) -> Vec<Fix> {
+pub fn sdk_of_publisher(setting: &Setting, others: &Setting, exports: OtlpProtocol) -> Vec<Fix> {
     let fixes = publisher(Publisher::Unseen, setting, others, exports).into_iter();
     let with_switch = |fix: Fix| {
         let is_code = fix.steps.iter().any(|step| step.place == FixPlace::BeforeApp);
@@ -85,14 +85,14 @@ pub fn newer(side: Side) -> Fix {
         .needing("the SDK and the other instrumentors are of the same release")
 }
 
-fn whole_set_up(exports: Otlp) -> Fix {
+fn whole_set_up(exports: OtlpProtocol) -> Fix {
     let fix = Fix::new("set up the SDK and Celery's instrumentor where the task is published");
     setup::in_code(fix, Program::Publisher, exports)
 }
 
 /// What reaches a process that `opentelemetry-instrument` did not: one that a
 /// server spawned, or that was started without it.
-fn launch(others: &Setting, exports: Otlp) -> Vec<Fix> {
+fn launch(others: &Setting, exports: OtlpProtocol) -> Vec<Fix> {
     let by_launcher = Fix::new("start every process under the launcher").by_hand(
         Side::Producer,
         "put opentelemetry-instrument before the command, with the OTEL_ variables of the other processes; a server that spawns its workers (uvicorn --workers) loses it on the way: let gunicorn fork them",
@@ -114,7 +114,7 @@ fn launch(others: &Setting, exports: Otlp) -> Vec<Fix> {
 
 /// Shows the scheduler that TL000 and TL108 cannot tell from another publisher: its
 /// messages have a context then, of a trace that begins with them.
-pub fn scheduler(exports: Otlp) -> Fix {
+pub fn scheduler(exports: OtlpProtocol) -> Fix {
     let fix = Fix::new("set up the SDK and Celery's instrumentor in the scheduler, to see it too");
     setup::in_code(fix, Program::Beat, exports).needing("Celery's beat publishes the task")
 }

@@ -2,7 +2,7 @@
 //! in a process that has none of them.
 
 use super::export;
-use crate::evidence::Otlp;
+use crate::evidence::OtlpProtocol;
 use crate::model::{Fix, FixPlace, Side, Text};
 
 /// Which process is set up: that says when, and where the lines go.
@@ -18,23 +18,23 @@ pub enum Program {
 }
 
 /// What the lines need.
-const fn packages(exports: Otlp) -> [&'static str; 3] {
+const fn packages(exports: OtlpProtocol) -> [&'static str; 3] {
     ["opentelemetry-sdk", export::package(exports), "opentelemetry-instrumentation-celery"]
 }
 
 /// Exporters of both protocols find the endpoint in the environment.
-const fn endpoint(exports: Otlp) -> &'static str {
+const fn endpoint(exports: OtlpProtocol) -> &'static str {
     match exports {
-        Otlp::Grpc => {
+        OtlpProtocol::Grpc => {
             "the endpoint takes gRPC (port 4317); for HTTP (port 4318) import trace_exporter from opentelemetry.exporter.otlp.proto.http"
         }
-        Otlp::Http => {
+        OtlpProtocol::Http => {
             "the endpoint takes HTTP (port 4318); for gRPC (port 4317) import trace_exporter from opentelemetry.exporter.otlp.proto.grpc"
         }
     }
 }
 
-const fn imports(exports: Otlp) -> [&'static str; 6] {
+const fn imports(exports: OtlpProtocol) -> [&'static str; 6] {
     [
         "from opentelemetry import trace",
         export::import(exports),
@@ -49,7 +49,7 @@ const fn imports(exports: Otlp) -> [&'static str; 6] {
 /// publishes, and adds the whole set-up of a program to the fix of another rule. The
 /// environment may name the service and the endpoint; `exports` is what the exports
 /// that came speak.
-pub fn in_code(fix: Fix, program: Program, exports: Otlp) -> Fix {
+pub fn in_code(fix: Fix, program: Program, exports: OtlpProtocol) -> Fix {
     let (side, place) = match program {
         Program::Publisher => (Side::Producer, FixPlace::BeforeApp),
         Program::Worker => (Side::Worker, FixPlace::WorkerModule),
@@ -61,7 +61,7 @@ pub fn in_code(fix: Fix, program: Program, exports: Otlp) -> Fix {
 /// Mends TL107 where nothing was seen of the worker, and TL501 where no run ever
 /// was: also where the worker's own set-up is not called in its pool, or it ends
 /// without sending what it holds.
-pub fn worker(exports: Otlp) -> [Fix; 1] {
+pub fn worker(exports: OtlpProtocol) -> [Fix; 1] {
     let fix =
         in_code(Fix::new("set up the SDK and Celery's instrumentor in the worker"), Program::Worker, exports);
     [fix.environment(Side::Worker, SWITCHED_ON)]
@@ -78,7 +78,7 @@ pub const STOP: [&str; 3] = [
     "    trace.get_tracer_provider().shutdown()",
 ];
 
-fn lines(program: Program, exports: Otlp) -> Vec<Text> {
+fn lines(program: Program, exports: OtlpProtocol) -> Vec<Text> {
     let imports = imports(exports);
     let made = provider(program.service());
     let starting = |signal: &str| {

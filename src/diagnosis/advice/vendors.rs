@@ -5,7 +5,7 @@ use super::carrier;
 use super::propagators::{read_vendor, same_on_both_sides};
 use super::setup::{self, Program};
 use crate::diagnosis::known::{Setting, Sides};
-use crate::evidence::Otlp;
+use crate::evidence::OtlpProtocol;
 use crate::model::{ContextFormat, Fix, FixPlace, Language, Side, Text};
 
 /// What OpenTelemetry was seen to do on the side that publishes.
@@ -20,7 +20,7 @@ pub enum Publisher {
 
 /// Mends TL206. Two instrumentors that speak two formats stay as they are, and get the
 /// same propagators. Where the vendor is alone, its own switch comes first.
-pub fn beside(format: ContextFormat, publisher: Publisher, sides: &Sides, exports: Otlp) -> Vec<Fix> {
+pub fn beside(format: ContextFormat, publisher: Publisher, sides: &Sides, exports: OtlpProtocol) -> Vec<Fix> {
     let reads = format.propagator().map(|_| read_vendor(format, &sides.worker)).unwrap_or_default();
     match publisher {
         Publisher::Instrumented => {
@@ -101,7 +101,7 @@ const ELASTIC: [&str; 5] = [
 ];
 
 /// OpenTelemetry beside the vendor's agent, where the task is published.
-fn set_up(producer: &Setting, exports: Otlp) -> Fix {
+fn set_up(producer: &Setting, exports: OtlpProtocol) -> Fix {
     let fix = Fix::new("set up OpenTelemetry beside it, where the task is published");
     match producer.language.code() {
         Some(Language::Python) => setup::in_code(fix, Program::Publisher, exports),

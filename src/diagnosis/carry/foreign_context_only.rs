@@ -2,7 +2,7 @@ use super::readable::{began_anew, is_run_missed, root_of, unread_message};
 use crate::diagnosis::advice::vendors::{self, Publisher};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Handoff, Otlp};
+use crate::evidence::{Handoff, OtlpProtocol};
 use crate::model::{CarriedContext, ContextFormat, Place, Severity, Station, key};
 
 diagnosis! {
@@ -30,7 +30,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message carries one vendor's context only, which a worker with OpenTelemetry does not read",
-        fixes: || vendors::beside(ContextFormat::Datadog, Publisher::Unseen, &Sides::of_celery(), Otlp::Grpc),
+        fixes: || vendors::beside(ContextFormat::Datadog, Publisher::Unseen, &Sides::of_celery(), OtlpProtocol::Grpc),
         check: Handoff(check),
     }
 }
@@ -54,7 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             [(key::VENDOR, vendor)],
         ),
     };
-    let exports = known.evidence.receiver.spoken();
+    let exports = known.evidence.receiver.protocol();
     found =
         found.mend(vendors::beside(first.format, publisher(handoff, known), &Sides::of(handoff), exports));
     if let Some(confidence) = began_anew(handoff) {

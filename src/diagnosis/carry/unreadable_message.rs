@@ -82,7 +82,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .variant(variant(message.missing))
         .mend(envelope::with(message.missing, &Setting::of_producer(handoff)));
     if handoff.fate == Fate::Gone {
-        if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.patience {
+        if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.settling_time {
             return Judgment::Wait;
         }
         return found

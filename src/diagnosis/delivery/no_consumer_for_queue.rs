@@ -57,7 +57,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         IDLE
     } else {
         // No later look is to come: whoever ended here has waited for what was to happen.
-        known.evidence.patience
+        known.evidence.settling_time
     };
     if since < needed {
         return Judgment::Clean;

@@ -49,7 +49,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     // What is not due has not waited, however long it lies there.
     let is_due = delivery.message.eta.is_none_or(|eta| eta <= known.now);
-    let waited = (first < last && last.since(first) >= known.evidence.patience)
+    let waited = (first < last && last.since(first) >= known.evidence.settling_time)
         || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);
     let has_waited = is_due && waited;
     let found = Occurrence::likely()

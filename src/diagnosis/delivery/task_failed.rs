@@ -43,7 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
 /// One finding for each kind of exception, as long as they can be told apart: a
 /// name from outside may be another one each time.
 fn by_kind(found: Occurrence, kind: &str, known: &Known<'_>) -> Occurrence {
-    if known.evidence.failures.tells_apart(kind) {
+    if known.evidence.exception_kinds.contains(kind) {
         found.variant(kind).says_with("the task failed: {exception}", [(key::EXCEPTION, kind)])
     } else {
         found.variant("others").says("the task failed by an exception of its own, of many kinds")

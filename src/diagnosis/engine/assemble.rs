@@ -147,7 +147,7 @@ pub(super) fn example(
 fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
     let kept: usize = evidence.tasks.iter().map(|task| task.messages.len()).sum();
     Inputs {
-        messages: kept as u64 + evidence.census.counted() + evidence.evicted_messages,
+        messages: kept as u64 + evidence.class_counts.counted() + evidence.evicted_messages,
         spans: evidence.spans.span_count(),
         traces: evidence.spans.trace_count(),
         results: evidence.tasks.results(),
@@ -185,8 +185,10 @@ fn queues(evidence: &Evidence) -> Vec<QueueReport> {
 /// Every message that was seen, with how many it stands for.
 fn seen_messages(evidence: &Evidence) -> impl Iterator<Item = (&Message, u64)> {
     let kept = evidence.tasks.iter().flat_map(|task| &task.messages).map(|delivery| (&*delivery.message, 1));
-    let counted =
-        evidence.census.classes().filter_map(|class| Some((&*class.examples.first()?.message, class.count)));
+    let counted = evidence
+        .class_counts
+        .classes()
+        .filter_map(|class| Some((&*class.examples.first()?.message, class.count)));
     kept.chain(counted)
 }
 
@@ -228,7 +230,7 @@ fn messages(evidence: &Evidence, judged: &Judged<'_>, listing: Listing) -> (Vec<
     for judged in &judged.handoffs {
         let Some(delivery) = judged.handoff.delivery else { continue };
         let class = evidence
-            .census
+            .class_counts
             .classes()
             .find(|class| class.examples.first().is_some_and(|first| std::ptr::eq(first, delivery)));
         let alike = class.map_or(std::slice::from_ref(delivery), |class| &class.examples[..]);

@@ -69,7 +69,7 @@ pub fn judge_all<'e>(
             listed.push(judged);
         });
     }
-    let mut classes: Vec<_> = evidence.census.classes().filter_map(Handoff::of_class).collect();
+    let mut classes: Vec<_> = evidence.class_counts.classes().filter_map(Handoff::of_class).collect();
     classes.sort_by_key(|handoff| {
         (handoff.task, handoff.message().map(|message| (&message.queue, &message.origin, &message.id)))
     });

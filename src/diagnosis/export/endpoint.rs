@@ -15,7 +15,7 @@ pub fn receiver<'k>(known: &'k Known<'_>) -> Receiver<'k> {
         Some(endpoints) => Place::At(endpoints),
         None => Place::Unseen,
     };
-    Receiver { place, spoken: log.spoken() }
+    Receiver { place, spoken: log.protocol() }
 }
 
 /// Who may have sent these requests: the sides of which nothing else came, in the

@@ -2,7 +2,7 @@ use super::endpoint;
 use crate::diagnosis::advice::export::{self, Receiver};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Otlp, Outcome};
+use crate::evidence::{OtlpProtocol, Outcome};
 use crate::model::{Side, Station};
 
 diagnosis! {
@@ -29,7 +29,7 @@ diagnosis! {
         summary: "an exporter wants TLS from a port that speaks none: none of its spans arrive",
         fixes: || {
             let both = [(Side::Both, Setting::default())];
-            export::without_tls(Receiver::UNSEEN, &[Otlp::Grpc, Otlp::Http], &both)
+            export::without_tls(Receiver::UNSEEN, &[OtlpProtocol::Grpc, OtlpProtocol::Http], &both)
         },
         check: Population(check),
     }
@@ -39,10 +39,10 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver.of(Outcome::TlsOnPlainPort) else { return };
     // Where the port does not say what its clients speak, gRPC is what most do.
     let asked = |port: &str| requests.targets.iter().any(|target| target.contains(port));
-    let protocols: &[Otlp] = match (asked("gRPC"), asked("HTTP")) {
-        (true, false) => &[Otlp::Grpc],
-        (false, true) => &[Otlp::Http],
-        _ => &[Otlp::Grpc, Otlp::Http],
+    let protocols: &[OtlpProtocol] = match (asked("gRPC"), asked("HTTP")) {
+        (true, false) => &[OtlpProtocol::Grpc],
+        (false, true) => &[OtlpProtocol::Http],
+        _ => &[OtlpProtocol::Grpc, OtlpProtocol::Http],
     };
     let fixes =
         export::without_tls(endpoint::receiver(known), protocols, &endpoint::senders(known, requests));

@@ -7,7 +7,7 @@ use crate::diagnosis::known::Setting;
 use crate::diagnosis::partial_run;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Activity, Fate, Handoff, Otlp, Outcome, Process, Service};
+use crate::evidence::{Activity, Fate, Handoff, OtlpProtocol, Outcome, Process, Service};
 use crate::model::{Confidence, Fix, Severity, Side, Station, TaskStatus};
 
 diagnosis! {
@@ -170,7 +170,7 @@ fn misdirected(known: &Known<'_>, publisher: &Setting) -> (Option<Outcome>, Vec<
         Outcome::GrpcOnHttpPort => export::grpc_port(receiver, &worker),
         Outcome::HttpOnGrpcPort => export::http_port(receiver, &worker),
         Outcome::WithoutPath => export::traces_path(receiver, &worker),
-        _ => export::without_tls(receiver, &[Otlp::Grpc, Otlp::Http], &worker),
+        _ => export::without_tls(receiver, &[OtlpProtocol::Grpc, OtlpProtocol::Http], &worker),
     };
     (Some(outcome), fixes)
 }
@@ -247,7 +247,7 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     }
     let seen = handoff.delivery.map(|delivery| delivery.last().at);
     let taken = seen.or_else(|| handoff.producer.map(|producer| producer.span.end));
-    let patience = if known.is_live { MOST_TASKS } else { known.evidence.patience };
+    let patience = if known.is_live { MOST_TASKS } else { known.evidence.settling_time };
     known.keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < patience)
 }
 

@@ -5,7 +5,7 @@ use crate::diagnosis::advice::injection::Shape;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Handoff, Library, Otlp, SpanRef};
+use crate::evidence::{Handoff, Library, OtlpProtocol, SpanRef};
 use crate::model::{CarriedContext, Encoding, Fix, Message, Place, Protocol, Station};
 
 diagnosis! {
@@ -37,7 +37,7 @@ diagnosis! {
         fixes: || {
             let every = [Run::ByHand, Run::Instrumented(None), Run::Bare, Run::Unseen].into_iter();
             let unseen = Setting::default();
-            distinct(every.flat_map(|run| context_not_forwarded(run, false, &Shape::Flat, &unseen, Otlp::Grpc)))
+            distinct(every.flat_map(|run| context_not_forwarded(run, false, &Shape::Flat, &unseen, OtlpProtocol::Grpc)))
         },
         check: Handoff(check),
     }
@@ -87,7 +87,7 @@ fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
         is_chain,
         &came_in.map_or(Shape::Flat, Shape::of),
         &setting,
-        known.evidence.receiver.spoken(),
+        known.evidence.receiver.protocol(),
     )
 }
 
@@ -147,7 +147,7 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             true,
             &Shape::of(carrier),
             &setting,
-            known.evidence.receiver.spoken(),
+            known.evidence.receiver.protocol(),
         ))
         .into()
 }

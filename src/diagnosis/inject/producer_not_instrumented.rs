@@ -5,7 +5,7 @@ use crate::diagnosis::advice::{distinct, injection};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Handoff, Otlp};
+use crate::evidence::{Handoff, OtlpProtocol};
 use crate::model::Station;
 
 diagnosis! {
@@ -48,7 +48,7 @@ diagnosis! {
         fixes: || {
             let unseen = Setting::default();
             let every = [Publisher::MaySendSpans, Publisher::Instrumented, Publisher::Unseen];
-            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen, Otlp::Grpc));
+            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen, OtlpProtocol::Grpc));
             distinct(every.chain(injection::in_own_message(&unseen)))
         },
         check: Handoff(check),
@@ -56,7 +56,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
-    let exports = known.evidence.receiver.spoken();
+    let exports = known.evidence.receiver.protocol();
     if is_scheduled(handoff, known) {
         return Judgment::Clean;
     }

@@ -4,7 +4,7 @@ use crate::diagnosis::advice::{distinct, instrumentation, propagators};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Handoff, Otlp};
+use crate::evidence::{Handoff, OtlpProtocol};
 use crate::model::Station;
 
 diagnosis! {
@@ -37,7 +37,7 @@ diagnosis! {
             let unseen = Setting::default();
             let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
             let fixes = [unseen.clone(), launched].into_iter();
-            let fixes = fixes.flat_map(|others| instrumentation::sdk_of_publisher(&unseen, &others, Otlp::Grpc));
+            let fixes = fixes.flat_map(|others| instrumentation::sdk_of_publisher(&unseen, &others, OtlpProtocol::Grpc));
             distinct(fixes.chain(propagators::write_the_trace(&unseen)))
         },
         check: Handoff(check),
@@ -56,7 +56,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     };
     let mending = || {
         let (producer, worker) = (Setting::of_producer(handoff), Setting::of_worker(handoff));
-        instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver.spoken())
+        instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver.protocol())
     };
     let Some(message) = message_without_context(handoff) else {
         let unseen = UnseenMessage::of(handoff, known).filter(|_| nobody_produces());

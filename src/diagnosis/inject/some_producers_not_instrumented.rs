@@ -5,7 +5,7 @@ use crate::diagnosis::advice::instrumentation::{self, Publisher};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Handoff, Otlp};
+use crate::evidence::{Handoff, OtlpProtocol};
 use crate::model::{Confidence, Quote, Severity, Station};
 
 diagnosis! {
@@ -38,8 +38,8 @@ diagnosis! {
             let unseen = Setting::default();
             let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
             let every = [Publisher::Unseen, Publisher::MaySendSpans, Publisher::Instrumented];
-            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched, Otlp::Grpc));
-            distinct(every.chain([instrumentation::scheduler(Otlp::Grpc)]))
+            let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched, OtlpProtocol::Grpc));
+            distinct(every.chain([instrumentation::scheduler(OtlpProtocol::Grpc)]))
         },
         check: Handoff(check),
     }
@@ -106,7 +106,7 @@ fn finish(
             .quote(by_schedule.map(|key| quote::fact(key, "names the task")))
             .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
             .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
-            .mend([instrumentation::scheduler(known.evidence.receiver.spoken())]);
+            .mend([instrumentation::scheduler(known.evidence.receiver.protocol())]);
     }
     let (seen, setting) = publisher(Some(origin), &known.producer_side(), known);
     let others = known.services.values().find(|service| service.produces()).map(Setting::of_service);
@@ -114,7 +114,7 @@ fn finish(
         seen,
         &setting,
         &others.unwrap_or_default(),
-        known.evidence.receiver.spoken(),
+        known.evidence.receiver.protocol(),
     );
     // A task that nobody else publishes may be a scheduler's, which has no request
     // to hand over; before Celery 5.7 beat's messages do not say so.

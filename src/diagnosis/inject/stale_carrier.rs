@@ -55,7 +55,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             found(finish(occurrence, known, context, &ids));
         }
     }
-    for class in known.evidence.census.classes().filter(|class| class.repeated > 0) {
+    for class in known.evidence.class_counts.classes().filter(|class| class.repeated > 0) {
         let Some(example) = class.examples.first() else { continue };
         let quote = example.message.contexts.first().map(|found| quote::context(&example.message, found));
         let fixes = mending(None, &example.message, example.message.contexts.first());
@@ -145,8 +145,8 @@ fn first_sign(id: &str, request: SpanRef<'_>, known: &Known<'_>) -> Option<Times
     let handoffs = task.handoffs(known.evidence);
     let runs = handoffs.iter().flat_map(|handoff| &handoff.consumers).map(|run| run.span.start);
     let runs = runs.filter(|start| *start >= request.span.start);
-    let sights = task.messages.iter().map(|delivery| delivery.first().at);
-    runs.chain(sights).min()
+    let observations = task.messages.iter().map(|delivery| delivery.first().at);
+    runs.chain(observations).min()
 }
 
 fn hint() -> Occurrence {

@@ -67,7 +67,7 @@ impl<'e> Flow<'e> {
     pub(super) fn of(evidence: &'e Evidence, is_live: bool) -> Self {
         let mut flow = Self::default();
         let (mut kept, mut dropped) = (Vec::new(), Vec::new());
-        for task in evidence.tasks.iter().filter(|task| task.is_celerys(evidence)) {
+        for task in evidence.tasks.iter().filter(|task| task.is_celery_task(evidence)) {
             let mut is_gone = false;
             let unseen = task.producers.first().filter(|_| task.messages.is_empty());
             if let Some(producer) = unseen.and_then(|key| evidence.spans.get(*key)) {

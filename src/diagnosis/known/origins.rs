@@ -57,7 +57,7 @@ impl<'e> Origins<'e> {
         for delivery in evidence.tasks.iter().flat_map(|task| &task.messages) {
             origins.count(&delivery.broker, &delivery.message, 1);
         }
-        for class in evidence.census.classes() {
+        for class in evidence.class_counts.classes() {
             if let Some(example) = class.examples.first() {
                 origins.count(&example.broker, &example.message, class.count);
             }

@@ -31,7 +31,7 @@ pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &
         return silent_for > SILENCE;
     }
     // What a watch left shows no silence that is longer than the watch.
-    let watched_for = evidence.receiver.listened.filter(|_| !evidence.patience.is_zero());
+    let watched_for = evidence.receiver.listened.filter(|_| !evidence.settling_time.is_zero());
     if watched_for.is_some_and(|watched_for| watched_for <= SILENCE) {
         return false;
     }
@@ -53,7 +53,7 @@ pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &
 /// complete. Where a watch ended, also one that left a bundle with its receiver's
 /// log, a span may still have been open.
 pub(super) fn is_over(evidence: &Evidence) -> bool {
-    evidence.patience.is_zero() && !evidence.receiver.is_kept
+    evidence.settling_time.is_zero() && !evidence.receiver.is_kept
 }
 
 /// Of the other processes in a trace, the start of their part in it and that

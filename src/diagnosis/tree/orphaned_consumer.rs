@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::{instrumentation, tracelink};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Continuity, Handoff, Otlp, SpanRef};
+use crate::evidence::{Continuity, Handoff, OtlpProtocol, SpanRef};
 use crate::model::{Severity, Station};
 
 diagnosis! {
@@ -33,7 +33,7 @@ diagnosis! {
             vec![
                 tracelink::watch_the_broker(),
                 tracelink::hear_every_message(),
-                instrumentation::scheduler(Otlp::Grpc),
+                instrumentation::scheduler(OtlpProtocol::Grpc),
             ]
         },
         check: Handoff(check),
@@ -70,7 +70,7 @@ fn scheduled(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
         .quote(quote::span(orphan))
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
         .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
-        .mend([instrumentation::scheduler(known.evidence.receiver.spoken())])
+        .mend([instrumentation::scheduler(known.evidence.receiver.protocol())])
 }
 
 /// What is said of a consumer root of which nothing else is known.

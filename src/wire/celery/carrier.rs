@@ -238,7 +238,7 @@ fn flawed(kind: FlawKind, text: &str) -> Flaw {
 
 fn spell(field: Field, value: &Value) -> (Cow<'_, str>, Spelling) {
     match value {
-        Value::String(text) if field == Field::XRay => (xray::told(text), Spelling::Text),
+        Value::String(text) if field == Field::XRay => (xray::without_other_members(text), Spelling::Text),
         Value::String(text) => (text.into(), Spelling::Text),
         // The instrumentor's getter takes the first of a list.
         Value::Array(list) => match &list[..] {

@@ -166,7 +166,7 @@ fn companion(name: &str, value: &Value) -> Option<String> {
             tags.split(',').filter(|tag| tag.trim().starts_with("_dd.p.tid=")).collect::<Vec<_>>().join(",")
         }
     } else if is("x-amzn-trace-id") {
-        |text| xray::told(text).into_owned()
+        |text| xray::without_other_members(text).into_owned()
     } else {
         return None;
     };

@@ -16,9 +16,9 @@ use super::survey::Survey;
 use super::text::cut;
 use crate::model::{Message, MessageState, NextTask, Part, Protocol};
 
-/// Where and how a message was seen.
+/// Where in a broker a message lies.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct QueuePosition {
     pub queue: Arc<str>,
     pub state: MessageState,
     /// The key of its list, where that is not the queue's name.
@@ -50,7 +50,7 @@ const REPR: usize = 1024;
 /// [`NotAMessage::NoTask`], where neither the headers nor the body name a task.
 pub fn read_message(
     envelope: &Envelope<'_>,
-    seen: &Seen,
+    position: &QueuePosition,
     options: ReadOptions,
     share: &mut dyn FnMut(&str) -> Arc<str>,
 ) -> Result<Message, NotAMessage> {
@@ -111,14 +111,14 @@ pub fn read_message(
         chain_next,
         hands_on,
         args: options.args.then(|| args_of(headers.args_repr, headers.kwargs_repr)),
-        state: match seen.state {
+        state: match position.state {
             MessageState::Unacked if eta.is_some() => MessageState::Scheduled,
             state => state,
         },
-        queue: Arc::clone(&seen.queue),
-        list: seen.list.clone(),
-        index: seen.index,
-        priority: seen.priority,
+        queue: Arc::clone(&position.queue),
+        list: position.list.clone(),
+        index: position.index,
+        priority: position.priority,
     })
 }
 

@@ -25,6 +25,6 @@ mod wrapping;
 pub use body::{BodyError, TaskBody};
 pub use compression::{DecompressError, decompress};
 pub use envelope::{Envelope, NotAMessage, unacked_envelope};
-pub use message::{ReadOptions, Seen, read_message};
+pub use message::{QueuePosition, ReadOptions, read_message};
 pub use redact::{redact_message, redact_result, redact_unacked};
 pub use result::read_result;

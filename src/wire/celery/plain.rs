@@ -1,4 +1,4 @@
-//! A message at a glance: most of a queue's need no more than that.
+//! Whether a message is plain, from its envelope alone: most of a queue's are.
 
 use std::borrow::Cow;
 
@@ -17,10 +17,10 @@ impl Envelope<'_> {
     pub fn plain_context(&self) -> Option<SpanContext> {
         let Self { headers, properties, .. } = self;
         let is_first = headers.retries == Number(0.0) && !self.is_redelivered();
-        let is_celerys =
+        let is_celery_task =
             headers.task.0.is_some() && headers.id.0.is_some() && headers.lang.as_deref() == Some("py");
         let is_plain = is_first
-            && is_celerys
+            && is_celery_task
             && missing_parts(self).is_empty()
             && properties.others.is_empty()
             && !headers.beat.is_true()

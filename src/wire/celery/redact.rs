@@ -14,7 +14,7 @@ use super::envelope::{Envelope, Headers, Properties};
 use super::kept::{context_under, contexts_of, ids_of};
 use super::lenient;
 use super::missing::missing_parts;
-use super::result::{as_json, exception, is_told, read_status, read_time};
+use super::result::{as_json, exception, keeps_result, read_status, read_time};
 use super::text::cut;
 use super::traceback;
 use crate::model::{HIDDEN, MissingParts, Part};
@@ -121,7 +121,7 @@ impl Members {
 }
 
 fn redacted_headers(headers: &Headers<'_>) -> Members {
-    let mut told = Members(custom(&parsed(&headers.others)));
+    let mut redacted = Members(custom(&parsed(&headers.others)));
     for (name, text) in [
         ("task", &headers.task),
         ("id", &headers.id),
@@ -131,35 +131,35 @@ fn redacted_headers(headers: &Headers<'_>) -> Members {
         ("origin", &headers.origin),
         ("lang", &headers.lang),
     ] {
-        told.name(name, text.as_deref());
+        redacted.name(name, text.as_deref());
     }
-    told.time("eta", headers.eta.as_deref());
-    told.time("expires", headers.expires.as_deref());
-    told.put("retries", Some(headers.retries.count()).filter(|retries| *retries > 0));
-    told.flag("redelivered", headers.redelivered.is_true());
-    told.flag("celery_beat_task", headers.beat.is_true());
+    redacted.time("eta", headers.eta.as_deref());
+    redacted.time("expires", headers.expires.as_deref());
+    redacted.put("retries", Some(headers.retries.count()).filter(|retries| *retries > 0));
+    redacted.flag("redelivered", headers.redelivered.is_true());
+    redacted.flag("celery_beat_task", headers.beat.is_true());
     // What is read where the body cannot be, and a sign of Celery itself.
     for (name, repr) in [("argsrepr", headers.args_repr), ("kwargsrepr", headers.kwargs_repr)] {
         let contexts = |repr: &RawValue| contexts_of(&Value::String(lenient::text(repr)?.into_owned()));
-        told.put(name, repr.map(|repr| contexts(repr).unwrap_or_else(|| HIDDEN.into())));
+        redacted.put(name, repr.map(|repr| contexts(repr).unwrap_or_else(|| HIDDEN.into())));
     }
-    told
+    redacted
 }
 
 fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Members {
-    let mut told = Members(custom(&parsed(&properties.others)));
-    told.name("correlation_id", properties.correlation_id.as_deref());
+    let mut redacted = Members(custom(&parsed(&properties.others)));
+    redacted.name("correlation_id", properties.correlation_id.as_deref());
     // A tag is a UUID or a number.
     let tag = properties.delivery_tag.map(|tag| lenient::scalar(tag).unwrap_or(Cow::Borrowed(HIDDEN)));
-    told.name("delivery_tag", tag.as_deref());
+    redacted.name("delivery_tag", tag.as_deref());
     let mut delivery = Members::default();
     for (name, text) in [("exchange", &properties.exchange), ("routing_key", &properties.routing_key)] {
         let text = text.as_deref();
         delivery.name(name, text.or_else(|| (!missing.contains(Part::DeliveryInfo)).then_some("")));
     }
     delivery.flag("redelivered", properties.redelivered.is_true());
-    told.put("delivery_info", Some(delivery));
-    told
+    redacted.put("delivery_info", Some(delivery));
+    redacted
 }
 
 /// Fields of an application's own, as values.
@@ -172,11 +172,11 @@ fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value
 /// where they are contexts.
 fn custom(members: &[(&str, Value)]) -> Vec<(String, Value)> {
     let own_ids = ids_of(members.iter().map(|(name, value)| (*name, value)));
-    let told = members.iter().map(|(name, value)| {
+    let redacted = members.iter().map(|(name, value)| {
         let value = if own_ids.contains(name) { Some(value.clone()) } else { context_under(name, value) };
         ((*name).to_owned(), value.unwrap_or_else(|| HIDDEN.into()))
     });
-    told.collect()
+    redacted.collect()
 }
 
 /// Arguments with nothing left in them but contexts.
@@ -198,13 +198,13 @@ fn redacted_body(body: &TaskBody) -> Value {
         }
         Value::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str);
-            let mut told = Members::default();
-            ["task", "id", "taskset"].into_iter().for_each(|name| told.name(name, text(name)));
-            ["eta", "expires"].into_iter().for_each(|name| told.time(name, text(name)));
-            told.put("retries", fields.get("retries").and_then(Value::as_u64));
-            told.put("args", Some(args));
-            told.put("kwargs", Some(kwargs));
-            told.into()
+            let mut redacted = Members::default();
+            ["task", "id", "taskset"].into_iter().for_each(|name| redacted.name(name, text(name)));
+            ["eta", "expires"].into_iter().for_each(|name| redacted.time(name, text(name)));
+            redacted.put("retries", fields.get("retries").and_then(Value::as_u64));
+            redacted.put("args", Some(args));
+            redacted.put("kwargs", Some(kwargs));
+            redacted.into()
         }
         _ => Value::Null,
     }
@@ -216,9 +216,9 @@ fn signature(value: &Value) -> Value {
     let Some(task) = value["task"].as_str() else { return Value::Null };
     let headers = value["options"]["headers"].as_object().map(|headers| {
         let members: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let mut told = custom(&members);
-        told.retain(|(_, value)| value != HIDDEN);
-        Value::from(Members(told))
+        let mut redacted = custom(&members);
+        redacted.retain(|(_, value)| value != HIDDEN);
+        Value::from(Members(redacted))
     });
     json!({"task": cut(task, NAME), "options": {"headers": headers}})
 }
@@ -229,20 +229,21 @@ pub fn redact_result(value: &[u8]) -> Vec<u8> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str);
     let Some(name) = text("status") else { return b"{}".to_vec() };
     let status = read_status(name);
-    let mut told = Members::default();
-    told.name("status", Some(name));
-    ["name", "worker"].into_iter().for_each(|name| told.name(name, text(name)));
-    told.time("date_done", text("date_done"));
-    told.put("retries", fields.get("retries").and_then(Value::as_u64));
-    told.put("traceback", text("traceback").and_then(traceback::failed_at).map(traceback::told));
+    let mut redacted = Members::default();
+    redacted.name("status", Some(name));
+    ["name", "worker"].into_iter().for_each(|name| redacted.name(name, text(name)));
+    redacted.time("date_done", text("date_done"));
+    redacted.put("retries", fields.get("retries").and_then(Value::as_u64));
+    redacted.put("traceback", text("traceback").and_then(traceback::failed_at).map(traceback::redacted));
     // What a task returned is private, whatever it looks like.
-    if let Some(result) = fields.get("result").filter(|_| is_told(&status)) {
-        let raised = exception(result).map(|raised| raised.told());
+    if let Some(result) = fields.get("result").filter(|_| keeps_result(&status)) {
+        let raised = exception(result).map(|raised| raised.redacted());
         let raised = raised.as_ref().map(|raised| (&*raised.kind, &*raised.message)).unzip();
         let host = result["hostname"].as_str().map(|host| cut(host, NAME));
-        told.put("result", Some(json!({"exc_type": raised.0, "exc_message": raised.1, "hostname": host})));
+        redacted
+            .put("result", Some(json!({"exc_type": raised.0, "exc_message": raised.1, "hostname": host})));
     }
-    written(&told)
+    written(&redacted)
 }
 
 #[cfg(test)]
@@ -359,7 +360,7 @@ mod tests {
         let [live, saved] =
             [value.as_bytes(), &redacted].map(|value| read_result("1", value).expect("a result"));
         assert_eq!(live.failed_at, Some(FailedAt::Context));
-        assert_eq!(live.told(), saved);
+        assert_eq!(live.redacted(), saved);
     }
 
     #[test]

@@ -65,17 +65,19 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
     let meta: Meta<'_> = serde_json::from_slice(&value)?;
     let status =
         read_status(meta.status.as_deref().ok_or_else(|| serde_json::Error::missing_field("status"))?);
-    let told =
-        meta.result.filter(|_| is_told(&status)).and_then(|raw| bounded::read(raw.get().as_bytes()).ok());
-    let told: Value = told.unwrap_or_default();
+    let fields = meta
+        .result
+        .filter(|_| keeps_result(&status))
+        .and_then(|raw| bounded::read(raw.get().as_bytes()).ok());
+    let fields: Value = fields.unwrap_or_default();
     let name = |text: &str| cut(text, NAME).into();
     Ok(TaskResult {
         task_id: task_id.into(),
-        exception: exception(&told),
+        exception: exception(&fields),
         failed_at: meta.traceback.as_deref().and_then(failed_at),
         done: meta.date_done.as_deref().and_then(read_time),
         worker: match status {
-            TaskStatus::Started => told["hostname"].as_str().map(name),
+            TaskStatus::Started => fields["hostname"].as_str().map(name),
             _ => meta.worker.as_deref().map(name),
         },
         task: meta.name.as_deref().map(name),
@@ -98,14 +100,14 @@ pub(super) fn read_status(name: &str) -> TaskStatus {
 
 /// Whether the result of such a status is Celery's own word: an exception, or
 /// who began. Of any other it is the task's, which is private.
-pub(super) const fn is_told(status: &TaskStatus) -> bool {
+pub(super) const fn keeps_result(status: &TaskStatus) -> bool {
     matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked)
 }
 
-pub(super) fn exception(told: &Value) -> Option<Exception> {
-    let kind = told["exc_type"].as_str()?;
+pub(super) fn exception(fields: &Value) -> Option<Exception> {
+    let kind = fields["exc_type"].as_str()?;
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let message = match &told["exc_message"] {
+    let message = match &fields["exc_message"] {
         Value::Null => String::new(),
         // The arguments of the exception.
         Value::Array(parts) => parts.iter().map(text).collect::<Vec<_>>().join(", "),

@@ -24,7 +24,7 @@ pub fn failed_at(traceback: &str) -> Option<FailedAt> {
 }
 
 /// A traceback that says the same, and nothing else.
-pub const fn told(failed_at: FailedAt) -> &'static str {
+pub const fn redacted(failed_at: FailedAt) -> &'static str {
     match failed_at {
         FailedAt::Context => "  File \"***\"\n    trace_context",
         FailedAt::Headers => "  File \"***\"\n    request.headers",
@@ -81,7 +81,7 @@ mod tests {
         ] {
             let found = failed_at(traceback);
             assert_eq!(found, expected, "{traceback}");
-            assert_eq!(found.map(told).and_then(failed_at), found);
+            assert_eq!(found.map(redacted).and_then(failed_at), found);
         }
     }
 

@@ -43,7 +43,7 @@ pub fn read(text: &str) -> Result<SpanContext, Flaw> {
 
 /// The header without members of other names, which may hold anything, where it is
 /// one; as it is where its flaw is to be shown.
-pub fn told(text: &str) -> Cow<'_, str> {
+pub fn without_other_members(text: &str) -> Cow<'_, str> {
     let is_known = |member: &&str| {
         let key = member.split('=').next().unwrap_or_default().trim();
         matches!(key, "Root" | "Parent" | "Sampled")

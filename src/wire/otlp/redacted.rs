@@ -126,8 +126,8 @@ impl<S: BuildHasher> Sink for Redacted<'_, S> {
         #[allow(clippy::cast_possible_wrap, reason = "OTLP has 64 bits as a signed integer")]
         let hash = self.key.hash_one(span.fingerprint) as i64;
         self.next_span(|out| {
-            let told = span.told();
-            write_span(out, told.as_ref().unwrap_or(span), hash)
+            let redacted = span.redacted();
+            write_span(out, redacted.as_ref().unwrap_or(span), hash)
         });
     }
 

@@ -86,7 +86,7 @@ impl Watch {
     pub fn new(settle: Duration, bounds: Bounds) -> Self {
         let mut evidence = Evidence::default();
         evidence.watch(&bounds);
-        evidence.patience = settle;
+        evidence.settling_time = settle;
         Self {
             evidence,
             past: Conclusions::default(),

@@ -1,7 +1,7 @@
 //! Taking spans in while room is made for them.
 
 use super::Watch;
-use crate::evidence::Desk;
+use crate::evidence::SpanSource;
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
 
@@ -10,34 +10,34 @@ use crate::wire::otlp::Sink;
 #[derive(Debug)]
 pub struct Taking<'w> {
     watch: &'w mut Watch,
-    desk: Desk,
+    source: SpanSource,
 }
 
 impl Watch {
     /// Takes what follows as one request.
     pub fn taking(&mut self) -> Taking<'_> {
-        let desk = Desk::of_next_request(&mut self.evidence);
-        Taking { watch: self, desk }
+        let source = SpanSource::of_next_request(&mut self.evidence);
+        Taking { watch: self, source }
     }
 }
 
 impl Sink for Taking<'_> {
     fn resource(&mut self, resource: &Resource<'_>) {
-        self.desk.resource(&mut self.watch.evidence, resource);
+        self.source.resource(&mut self.watch.evidence, resource);
     }
 
     fn scope(&mut self, scope: &Scope<'_>) {
-        self.desk.scope(&mut self.watch.evidence, scope);
+        self.source.scope(&mut self.watch.evidence, scope);
     }
 
     #[inline]
     fn span(&mut self, span: &Span<'_>) {
-        self.desk.span(&mut self.watch.evidence, span);
+        self.source.span(&mut self.watch.evidence, span);
         self.watch.keep_room();
     }
 
     fn refused(&mut self, why: Invalid, at: &str) {
-        self.desk.refused(&mut self.watch.evidence, why, at);
+        self.source.refused(&mut self.watch.evidence, why, at);
     }
 }
 

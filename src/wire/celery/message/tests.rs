@@ -12,9 +12,14 @@ const REAL: &str = r#"{"body": "W1sib3JkZXJfdTEyM19wNDU2IiwgeyJ1c2VyX2lkIjogInUx
 const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn read(entry: &[u8]) -> Result<Message, NotAMessage> {
-    let seen =
-        Seen { queue: "celery".into(), state: MessageState::Ready, list: None, index: Some(0), priority: 0 };
-    read_message(&Envelope::decode(entry)?, &seen, ReadOptions::default(), &mut |name| name.into())
+    let position = QueuePosition {
+        queue: "celery".into(),
+        state: MessageState::Ready,
+        list: None,
+        index: Some(0),
+        priority: 0,
+    };
+    read_message(&Envelope::decode(entry)?, &position, ReadOptions::default(), &mut |name| name.into())
 }
 
 /// The real message with other members in place of its own, by JSON pointer.
@@ -184,10 +189,15 @@ fn what_a_worker_holds_lies_in_a_list_of_three() {
     assert!(matches!(unacked_envelope(b"{}"), Err(NotAMessage::NotJson { .. })));
 
     let due = with(&[("/headers/eta", json!("2026-11-22T20:00:00+01:00"))]);
-    let seen =
-        Seen { queue: "celery".into(), state: MessageState::Unacked, list: None, index: None, priority: 0 };
+    let position = QueuePosition {
+        queue: "celery".into(),
+        state: MessageState::Unacked,
+        list: None,
+        index: None,
+        priority: 0,
+    };
     let envelope = Envelope::decode(due.as_bytes()).expect("an envelope");
-    let message = read_message(&envelope, &seen, ReadOptions { args: true }, &mut |name| name.into())
+    let message = read_message(&envelope, &position, ReadOptions { args: true }, &mut |name| name.into())
         .expect("a message");
     assert_eq!(message.state, MessageState::Scheduled);
     assert_eq!(message.eta.expect("an eta").to_string(), "2026-11-22T19:00:00Z");

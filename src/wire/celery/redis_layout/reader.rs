@@ -7,11 +7,11 @@ use super::key_map::{KeyMap, Naming};
 use super::keys::{self, Key};
 use super::look_cache::{Cached, LookCache};
 use crate::model::{MessageState, SpanContext};
-use crate::wire::broker::{Again, BrokerSink, Completeness, Glance, QueueDepth};
+use crate::wire::broker::{BrokerSink, Completeness, PlainMessage, QueueDepth, UnchangedMessage};
 use crate::wire::celery::bounded;
 use crate::wire::celery::text::cut;
 use crate::wire::celery::{
-    Envelope, NotAMessage, ReadOptions, Seen, read_message, read_result, unacked_envelope,
+    Envelope, NotAMessage, QueuePosition, ReadOptions, read_message, read_result, unacked_envelope,
 };
 use crate::wire::snapshot::{Bytes, Content, KeyLine};
 
@@ -132,7 +132,7 @@ impl RedisReader {
 
     /// The queue that is meant by each name: the one that is called so, or the one
     /// of the list that is. Ask when every binding and list was announced.
-    pub fn asked(&mut self, names: &[String], sink: &mut impl BrokerSink) -> Vec<(Box<str>, Arc<str>)> {
+    pub fn requested(&mut self, names: &[String], sink: &mut impl BrokerSink) -> Vec<(Box<str>, Arc<str>)> {
         let queue_of = |name: &String| {
             let queue =
                 if self.map.is_announced(name) { self.queue_of(name, sink).0 } else { sink.share(name) };
@@ -176,15 +176,15 @@ impl RedisReader {
         self.foreign.clear();
     }
 
-    /// Ends a look: tells of each queue, and how much of the broker was seen.
-    /// Gives what was passed over.
-    pub fn end_look(&mut self, seen: Completeness, sink: &mut impl BrokerSink) -> Foreign {
+    /// Ends a look: reports each queue, and how much of the broker was read. Returns
+    /// what was passed over.
+    pub fn end_look(&mut self, completeness: Completeness, sink: &mut impl BrokerSink) -> Foreign {
         // A queue that is bound and has no list is empty.
         for queue in self.map.bound() {
             self.queues.entry(sink.share(queue)).or_default();
         }
         std::mem::take(&mut self.queues).into_iter().for_each(|(name, depth)| sink.queue(name, depth));
-        sink.looked(Completeness { held: seen.held && self.held_complete, ..seen });
+        sink.end_look(Completeness { held: completeness.held && self.held_complete, ..completeness });
         if let Some(cache) = &mut self.cache {
             cache.end_look();
         }
@@ -195,16 +195,21 @@ impl RedisReader {
         let (queue, step) = self.queue_of(name, sink);
         let list = (*queue != *name).then(|| sink.share(name));
         let mut messages = 0;
-        let mut seen =
-            Seen { queue: Arc::clone(&queue), state: MessageState::Ready, list, index: None, priority: step };
+        let mut position = QueuePosition {
+            queue: Arc::clone(&queue),
+            state: MessageState::Ready,
+            list,
+            index: None,
+            priority: step,
+        };
         for (index, entry) in (line.from..).zip(entries) {
-            seen.index = Some(index);
+            position.index = Some(index);
             let digest = self.cache.as_ref().map(|cache| cache.digest((name, &*queue), entry));
             let is_message = self.lies_again(digest, Some(index), sink).is_some()
-                || self.message(entry, &seen, name, digest, sink);
+                || self.message(entry, &position, name, digest, sink);
             messages += u64::from(is_message);
         }
-        // Whoever tells of a list of nothing knows it for a queue that is empty now.
+        // A line for an empty list says that the queue is known and is empty now.
         let is_queue = messages > 0
             || line.len == Some(0)
             || self.map.is_bound(&queue)
@@ -265,14 +270,14 @@ impl RedisReader {
             }
         };
         let queue = self.queue_of_held(envelope, sink);
-        let seen = Seen {
+        let position = QueuePosition {
             queue: Arc::clone(&queue),
             state: MessageState::Unacked,
             list: None,
             index: None,
             priority: 0,
         };
-        self.message(envelope, &seen, name, digest, sink).then_some(queue)
+        self.message(envelope, &position, name, digest, sink).then_some(queue)
     }
 
     /// The queue from which a worker took a message: where its exchange and
@@ -284,8 +289,8 @@ impl RedisReader {
         sink.share(self.map.route(exchange, routing_key))
     }
 
-    /// Tells again of a message that lay there at the look before, and gives its
-    /// queue; `None` where it is not remembered, or the sink has let it go.
+    /// Reports a message that lay there at the look before, and returns its queue;
+    /// `None` where it is not cached, or the sink has let it go.
     fn lies_again(
         &mut self,
         digest: Option<u64>,
@@ -295,8 +300,9 @@ impl RedisReader {
         let (digest, cache) = (digest?, self.cache.as_mut()?);
         let cached = cache.get(digest)?;
         let Cached { id, attempt, state, redelivered, .. } = cached;
-        let again = Again { id, attempt: *attempt, state: *state, redelivered: *redelivered, index };
-        if !sink.message_again(&again) {
+        let unchanged =
+            UnchangedMessage { id, attempt: *attempt, state: *state, redelivered: *redelivered, index };
+        if !sink.unchanged_message(&unchanged) {
             return None;
         }
         let (queue, cached) = (Arc::clone(&cached.queue), cached.clone());
@@ -304,11 +310,11 @@ impl RedisReader {
         Some(queue)
     }
 
-    /// Tells of a message; `false` where it is no Celery message.
+    /// Reports a message; `false` where it is no Celery message.
     fn message(
         &mut self,
         entry: &[u8],
-        seen: &Seen,
+        position: &QueuePosition,
         key: &str,
         digest: Option<u64>,
         sink: &mut impl BrokerSink,
@@ -324,12 +330,12 @@ impl RedisReader {
             && let Some(context) = envelope.plain_context()
         {
             let whole = |share: &mut dyn FnMut(&str) -> Arc<str>| {
-                read_message(&envelope, seen, self.options, share).ok()
+                read_message(&envelope, position, self.options, share).ok()
             };
-            sink.glance(&glance(&envelope, seen, context), whole);
+            sink.plain_message(&plain_message(&envelope, position, context), whole);
             return true;
         }
-        match read_message(&envelope, seen, self.options, &mut |name| sink.share(name)) {
+        match read_message(&envelope, position, self.options, &mut |name| sink.share(name)) {
             Ok(message) => {
                 if let (Some(cache), Some(digest)) = (&mut self.cache, digest) {
                     cache.keep(digest, Cached::of(&message));
@@ -366,17 +372,21 @@ impl RedisReader {
     }
 }
 
-/// A healthy message at a glance.
-fn glance<'m>(envelope: &'m Envelope<'_>, seen: &'m Seen, context: SpanContext) -> Glance<'m> {
+/// A plain message, by its envelope.
+fn plain_message<'m>(
+    envelope: &'m Envelope<'_>,
+    position: &'m QueuePosition,
+    context: SpanContext,
+) -> PlainMessage<'m> {
     let headers = &envelope.headers;
     let id = headers.id.as_deref();
-    let is_scheduled = seen.state == MessageState::Unacked && headers.eta.0.is_some();
-    Glance {
-        queue: &seen.queue,
+    let is_scheduled = position.state == MessageState::Unacked && headers.eta.0.is_some();
+    PlainMessage {
+        queue: &position.queue,
         task: headers.task.as_deref().unwrap_or_default(),
         origin: headers.origin.as_deref(),
         nested: headers.parent_id.as_deref().is_some_and(|parent| Some(parent) != id),
-        state: if is_scheduled { MessageState::Scheduled } else { seen.state },
+        state: if is_scheduled { MessageState::Scheduled } else { position.state },
         context,
     }
 }

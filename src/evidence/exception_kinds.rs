@@ -1,21 +1,21 @@
-//! The kinds of exceptions that tasks failed with, as far as they are told apart.
+//! The classes of the exceptions that tasks failed with.
 
 use std::collections::BTreeSet;
 
 use crate::model::weight::{allocation, in_tree};
 
-/// The first kinds that were seen. They are names from outside, which may be
-/// another one each time.
+/// The first [`ExceptionKinds::MOST`] classes. They are names from outside, which may
+/// be another one each time; findings of any further class are counted together.
 #[derive(Default, Debug)]
-pub struct Failures {
+pub struct ExceptionKinds {
     kinds: BTreeSet<Box<str>>,
 }
 
-impl Failures {
-    /// How many kinds are told apart.
+impl ExceptionKinds {
+    /// How many classes are kept.
     pub const MOST: usize = 64;
 
-    pub(super) fn saw(&mut self, kind: &str) {
+    pub(super) fn add(&mut self, kind: &str) {
         if self.kinds.len() < Self::MOST && !self.kinds.contains(kind) {
             self.kinds.insert(kind.into());
         }
@@ -26,8 +26,8 @@ impl Failures {
         self.kinds.iter().map(|kind| in_tree(size_of::<Box<str>>()) + allocation(kind.len())).sum()
     }
 
-    /// Whether this kind is told apart from all others.
-    pub fn tells_apart(&self, kind: &str) -> bool {
+    /// Whether this class is one of those that are kept.
+    pub fn contains(&self, kind: &str) -> bool {
         self.kinds.contains(kind)
     }
 }

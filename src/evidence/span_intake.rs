@@ -1,4 +1,4 @@
-//! Where spans come in: each request's spans, with the process that sent them.
+//! Takes the spans of requests into the evidence, with the process that sent them.
 
 use super::Evidence;
 use super::instrumentors::Instrumentor;
@@ -8,49 +8,49 @@ use crate::wire::otlp::Sink;
 
 /// Takes the spans of requests into the evidence.
 #[derive(Debug)]
-pub struct Intake<'e> {
+pub struct SpanIntake<'e> {
     evidence: &'e mut Evidence,
-    desk: Desk,
+    source: SpanSource,
 }
 
-impl<'e> Intake<'e> {
+impl<'e> SpanIntake<'e> {
     pub fn new(evidence: &'e mut Evidence) -> Self {
-        Self { evidence, desk: Desk::default() }
+        Self { evidence, source: SpanSource::default() }
     }
 
     /// What follows is of another request.
     pub fn next_request(&mut self) {
-        self.desk = Desk::of_next_request(self.evidence);
+        self.source = SpanSource::of_next_request(self.evidence);
     }
 }
 
-impl Sink for Intake<'_> {
+impl Sink for SpanIntake<'_> {
     fn resource(&mut self, resource: &Resource<'_>) {
-        self.desk.resource(self.evidence, resource);
+        self.source.resource(self.evidence, resource);
     }
 
     fn scope(&mut self, scope: &Scope<'_>) {
-        self.desk.scope(self.evidence, scope);
+        self.source.scope(self.evidence, scope);
     }
 
     fn span(&mut self, span: &Span<'_>) {
-        self.desk.span(self.evidence, span);
+        self.source.span(self.evidence, span);
     }
 
     fn refused(&mut self, why: Invalid, at: &str) {
-        self.desk.refused(self.evidence, why, at);
+        self.source.refused(self.evidence, why, at);
     }
 }
 
-/// What is known of the spans that come: their request, and who sent them. It holds
-/// no evidence, so that whoever does may look after it between two spans.
+/// The request that spans come in, and the process that sent them. It borrows no
+/// evidence, so that its owner can make room between two spans.
 #[derive(Clone, Default, Debug)]
-pub struct Desk {
+pub struct SpanSource {
     request: u32,
     sender: Option<Sender>,
 }
 
-impl Desk {
+impl SpanSource {
     pub fn of_next_request(evidence: &mut Evidence) -> Self {
         Self { request: evidence.next_request(), sender: None }
     }
@@ -69,12 +69,12 @@ impl Desk {
     #[inline]
     pub fn span(&mut self, evidence: &mut Evidence, span: &Span<'_>) {
         let sender = self.sender.get_or_insert_with(|| evidence.sender(&Resource::default()));
-        let told = if evidence.shows_messages { None } else { span.told() };
-        evidence.saw_span(told.as_ref().unwrap_or(span), sender, self.request);
+        let redacted = if evidence.shows_messages { None } else { span.redacted() };
+        evidence.add_span(redacted.as_ref().unwrap_or(span), sender, self.request);
     }
 
     pub fn refused(&self, evidence: &mut Evidence, why: Invalid, at: &str) {
         let service = self.sender.as_ref().map(|sender| &*sender.process.service);
-        evidence.saw_rejected(why, service, at);
+        evidence.add_rejected(why, service, at);
     }
 }

@@ -1,11 +1,11 @@
-//! The queues that were asked for by name, where any were.
+//! The queues that the user asked for by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which queues a look is to show, and how that went.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Asked {
+pub struct RequestedQueues {
     /// The queue of each name that was given; a name may be that of a list.
     names: BTreeMap<Box<str>, Arc<str>>,
     /// Queues that are there and were not asked for.
@@ -14,7 +14,7 @@ pub struct Asked {
     missing: BTreeSet<Box<str>>,
 }
 
-impl Asked {
+impl RequestedQueues {
     /// How many of the other queues are remembered, to offer them.
     const OTHERS: usize = 10_000;
 
@@ -25,7 +25,7 @@ impl Asked {
 
     /// Whether this queue was asked for.
     pub fn has(&self, queue: &str) -> bool {
-        self.names.values().any(|asked| **asked == *queue)
+        self.names.values().any(|requested| **requested == *queue)
     }
 
     /// Queues that are there and were not asked for.
@@ -39,7 +39,7 @@ impl Asked {
         self.missing.iter().map(|name| &**name)
     }
 
-    pub(super) fn saw_other(&mut self, queue: Arc<str>) {
+    pub(super) fn add_other(&mut self, queue: Arc<str>) {
         if self.others.len() < Self::OTHERS {
             self.others.insert(queue);
         }

@@ -1,4 +1,4 @@
-//! A queue of any length, counted instead of kept.
+//! The messages of queues of any length, counted by class instead of kept.
 //!
 //! Messages that are alike in everything that a diagnosis of a queue looks at
 //! form a class. A class keeps its number and a few examples, so that a million
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::broker::Sight;
+use super::broker::Observation;
 use super::tasks::Delivery;
 use crate::model::weight::{allocation, in_map, shared};
 use crate::model::{
     ContextFormat, Encoding, FlawKind, Message, MessageState, MissingParts, Place, Protocol, Sampling,
     SpanContext, Timestamp,
 };
-use crate::wire::broker::Glance;
+use crate::wire::broker::PlainMessage;
 
 /// Messages that differ in nothing that matters.
 #[derive(Debug)]
@@ -106,33 +106,33 @@ fn is_nested(message: &Message) -> bool {
 
 /// Every class.
 #[derive(Default, Debug)]
-pub struct Census {
+pub struct ClassCounts {
     classes: HashTable<Class>,
     hasher: DefaultHashBuilder,
     counted: u64,
     bytes: usize,
 }
 
-impl Census {
+impl ClassCounts {
     /// How many classes are told apart. Further origins are counted together:
     /// a process that lives for one task has an origin of its own.
     pub const CLASSES: usize = 20_000;
     const EXAMPLES: usize = 10;
     const OTHER_ORIGINS: &'static str = "(others)";
 
-    /// Counts a message by what a glance shows. `whole` reads the message, and
-    /// is called only where the class wants an example.
-    pub fn glanced(
+    /// Counts a plain message. `whole` reads all of it, and is called only where the
+    /// class wants an example.
+    pub fn count_plain(
         &mut self,
-        glance: &Glance<'_>,
+        message: &PlainMessage<'_>,
         broker: &Arc<str>,
         at: Timestamp,
         whole: impl FnOnce() -> Option<Message>,
     ) {
         let shape =
-            Shape::Plain { sampling: glance.context.sampling, nested: glance.nested, state: glance.state };
-        let class = self.class(glance.queue, glance.task, glance.origin, shape);
-        class.saw_context(Some(glance.context));
+            Shape::Plain { sampling: message.context.sampling, nested: message.nested, state: message.state };
+        let class = self.class(message.queue, message.task, message.origin, shape);
+        class.count_context(Some(message.context));
         if class.examples.len() < Self::EXAMPLES
             && let Some(message) = whole()
         {
@@ -141,10 +141,10 @@ impl Census {
     }
 
     /// Counts a message that was read as a whole.
-    pub fn saw(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
+    pub fn count(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
         let shape = Shape::Full(Box::new(FullShape::of(&message)));
         let class = self.class(&message.queue, &message.task, message.origin.as_deref(), shape);
-        class.saw_context(message.contexts.iter().find_map(|carried| carried.context()).copied());
+        class.count_context(message.contexts.iter().find_map(|carried| carried.context()).copied());
         if class.examples.len() < Self::EXAMPLES {
             self.bytes += class.keep(message, broker, at);
         }
@@ -204,7 +204,7 @@ impl Class {
         hasher.hash_one((&*self.queue, &*self.task, self.origin.as_deref(), &self.shape))
     }
 
-    fn saw_context(&mut self, context: Option<SpanContext>) {
+    fn count_context(&mut self, context: Option<SpanContext>) {
         self.count += 1;
         if context.is_some() {
             self.repeated += u64::from(self.last == context);
@@ -214,9 +214,9 @@ impl Class {
 
     /// Keeps an example, and says how many bytes it takes.
     fn keep(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) -> usize {
-        let sight = Sight { at, state: message.state, redelivered: message.redelivered };
+        let observation = Observation { at, state: message.state, redelivered: message.redelivered };
         let (message, broker) = (Arc::new(message), Arc::clone(broker));
-        let example = Delivery { message, broker, sights: vec![sight] };
+        let example = Delivery { message, broker, observations: vec![observation] };
         let bytes = example.bytes();
         self.examples.push(example);
         bytes
