@@ -3,8 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use redis::ServerError;
-
+use super::connection::{ReplyError, ServerError};
 use super::read_commands::READ_COMMANDS;
 
 /// Why a broker could not be read. Each message names the broker (its password
@@ -162,8 +161,19 @@ impl BrokerError {
         Self::Tls { broker: broker.to_owned(), why: tame(why) }
     }
 
+    /// Names why a command was not answered.
+    pub(super) fn no_reply(broker: &str, command: &'static str, error: ReplyError) -> Self {
+        let broker_name = || broker.to_owned();
+        match error {
+            ReplyError::TimedOut => Self::Timeout { broker: broker_name(), command },
+            ReplyError::TooLong => Self::TooMuch { broker: broker_name(), command },
+            ReplyError::NotRedis => Self::Unreadable { broker: broker_name(), command },
+            ReplyError::Io(error) => Self::lost(broker, command, &error),
+        }
+    }
+
     /// Names the failure of a connection that was there.
-    pub(super) fn lost(broker: &str, command: &'static str, error: &io::Error) -> Self {
+    fn lost(broker: &str, command: &'static str, error: &io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof, WriteZero};
 
         let (broker, why) = (broker.to_owned(), tame(&error.to_string()));
@@ -186,9 +196,9 @@ impl BrokerError {
         error: &ServerError,
     ) -> Self {
         let broker = broker.to_owned();
-        let says = tame(error.details().unwrap_or_default());
+        let says = tame(&error.message);
         let key = key.map(|key| tame(&String::from_utf8_lossy(key)));
-        match error.code() {
+        match error.code.as_str() {
             // "this user has no permissions to run the 'llen' command": then what is
             // not answered is no matter of one key, which others may do without.
             "NOPERM" if says.contains("to run the") => Self::NoPermission { broker, command, key: None },

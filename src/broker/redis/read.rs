@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
 use std::{panic, thread};
 
-use super::connection::{Connection, ReadCommand};
+use super::connection::{Connection, Pairs, ReadCommand};
 use super::error::BrokerError;
 use super::list::{Pager, Turn, Window};
 use super::survey::Found;
@@ -110,9 +110,6 @@ pub fn read(
     })
 }
 
-/// A field and its value.
-type Pair = (Vec<u8>, Vec<u8>);
-
 /// The fetching thread's side.
 struct Fetch<'f> {
     connection: &'f mut Connection,
@@ -200,7 +197,7 @@ impl Fetch<'_> {
         let mut cursor = 0;
         while !self.summary.stopped {
             let command = ReadCommand::HashScan { key, cursor };
-            let (next, mut pairs): (u64, Vec<Pair>) = self.connection.ask(&command)?;
+            let (next, Pairs(mut pairs)): (u64, Pairs<Vec<u8>>) = self.connection.ask(&command)?;
             let answered = pairs.len();
             pairs.retain(|(field, _)| seen.insert(digest.hash_one(field)));
             self.summary.seen_twice += (answered - pairs.len()) as u64;
@@ -228,7 +225,7 @@ impl Fetch<'_> {
         while first < len && !self.summary.stopped {
             let last = rank(first + MEMBERS - 1);
             let command = ReadCommand::SortedRange { key, first: rank(first), last };
-            let members: Vec<(Vec<u8>, f64)> = self.connection.ask(&command)?;
+            let Pairs(members): Pairs<f64> = self.connection.ask(&command)?;
             let members = members.into_iter().map(|(member, score)| (Cow::Owned(member), score));
             self.tell(set, pttl, Content::Zset(members.collect()), Some(len), first, true);
             first += MEMBERS;

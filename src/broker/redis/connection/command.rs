@@ -1,6 +1,6 @@
 //! The commands that tracelink can say to Redis.
 
-use redis::{Cmd, cmd};
+use std::borrow::Cow;
 
 /// How many keys or fields Redis looks at for one step of a scan.
 pub const SCAN_STEP: u64 = 1000;
@@ -113,44 +113,50 @@ impl<'a> ReadCommand<'a> {
 
     /// Appends the command as it goes over the wire.
     pub(super) fn write(&self, wire: &mut Vec<u8>) {
-        let mut command = cmd(self.name());
-        if let Some(key) = self.key() {
-            command.arg(key);
-        }
-        self.write_arguments(&mut command);
-        command.write_packed_command(wire);
-    }
-
-    fn write_arguments(&self, command: &mut Cmd) {
+        let mut words: Vec<Cow<'_, [u8]>> = vec![Cow::Borrowed(self.name().as_bytes())];
+        words.extend(self.key().map(Cow::Borrowed));
+        let number = |number: &dyn ToString| Cow::Owned(number.to_string().into_bytes());
+        let word = |word: &'static str| Cow::Borrowed(word.as_bytes());
         match *self {
             Self::Scan { cursor, kind } => {
                 let kind = match kind {
                     KeyKind::List => "list",
                     KeyKind::Set => "set",
                 };
-                command.arg(cursor).arg("COUNT").arg(SCAN_STEP).arg("TYPE").arg(kind);
+                words.extend([number(&cursor), word("COUNT"), number(&SCAN_STEP), word("TYPE"), word(kind)]);
             }
+            // Values of a hash are envelopes: a step is a page of them.
             Self::HashScan { cursor, .. } | Self::SetScan { cursor, .. } => {
-                // Values of a hash are envelopes: a step is a page of them.
-                command.arg(cursor).arg("COUNT").arg(SCAN_STEP / 4);
+                words.extend([number(&cursor), word("COUNT"), number(&(SCAN_STEP / 4))]);
             }
-            Self::ListRange { first, last, .. } => {
-                command.arg(first).arg(last);
-            }
+            Self::ListRange { first, last, .. } => words.extend([number(&first), number(&last)]),
             Self::SortedRange { first, last, .. } => {
-                command.arg(first).arg(last).arg("WITHSCORES");
+                words.extend([number(&first), number(&last), word("WITHSCORES")]);
             }
-            Self::Keyspace => {
-                command.arg("keyspace");
-            }
-            Self::ListEntry { index, .. } => {
-                command.arg(index);
-            }
-            Self::Strings(keys) => {
-                command.arg(keys);
-            }
-            _ => {}
+            Self::Keyspace => words.push(word("keyspace")),
+            Self::ListEntry { index, .. } => words.push(number(&index)),
+            Self::Strings(keys) => words.extend(keys.iter().map(|key| Cow::Borrowed(*key))),
+            Self::Time
+            | Self::KeyCount
+            | Self::TimeToLive(_)
+            | Self::ListLength(_)
+            | Self::HashLength(_)
+            | Self::SortedLength(_)
+            | Self::StringLength(_) => {}
         }
+        pack(&words, wire);
+    }
+}
+
+/// Appends a command as a client writes it: an array of bulk strings.
+/// <https://redis.io/docs/latest/develop/reference/protocol-spec/#sending-commands-to-a-redis-server>
+pub(super) fn pack(words: &[impl AsRef<[u8]>], wire: &mut Vec<u8>) {
+    wire.extend(format!("*{}\r\n", words.len()).into_bytes());
+    for word in words {
+        let word = word.as_ref();
+        wire.extend(format!("${}\r\n", word.len()).into_bytes());
+        wire.extend_from_slice(word);
+        wire.extend_from_slice(b"\r\n");
     }
 }
 
@@ -177,5 +183,12 @@ mod tests {
             "ZRANGE z 0 9 WITHSCORES"
         );
         assert_eq!(words(ReadCommand::Strings(&[b"a", b"b"])), "MGET a b");
+    }
+
+    #[test]
+    fn any_bytes_are_packed() {
+        let mut wire = Vec::new();
+        pack(&[&b"LLEN"[..], b"a\r\n\xff", b""], &mut wire);
+        assert_eq!(wire, b"*3\r\n$4\r\nLLEN\r\n$4\r\na\r\n\xff\r\n$0\r\n\r\n");
     }
 }

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use redis::{Value, cmd};
 use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
+use super::command::pack;
+use super::reply::{Answer, Reply};
 use super::socket::{Socket, this_machine};
+use super::stream::Stream;
 use super::timeout::{ANSWER, GREETING};
 use super::tls;
 use super::wire::Wire;
@@ -19,7 +21,9 @@ pub fn dial(url: &BrokerUrl) -> Result<Wire, BrokerError> {
     let failed = |error| BrokerError::unreachable(&shown, &error);
     let mut wire = match &url.address {
         Address::Tcp(host) => connect(host, url.tls.as_ref(), &shown)?,
-        Address::Unix(path) => Wire::over(Socket::unix(path).map_err(failed)?, ANSWER).map_err(failed)?,
+        Address::Unix(path) => {
+            Wire::over(Socket::unix(path).and_then(|socket| Stream::plain(socket, ANSWER)).map_err(failed)?)
+        }
         Address::Sentinels { sentinels, master, login } => {
             let master = master.as_deref().ok_or(BrokerError::MasterUnnamed)?;
             connect(&find_master(sentinels, master, login)?, url.tls.as_ref(), &shown)?
@@ -35,14 +39,16 @@ pub fn dial(url: &BrokerUrl) -> Result<Wire, BrokerError> {
 fn connect(host: &Host, tls: Option<&Tls>, shown: &str) -> Result<Wire, BrokerError> {
     let failed = |error| BrokerError::unreachable(shown, &error);
     let Some(tls) = tls else {
-        return Wire::over(Socket::tcp(host).map_err(failed)?, ANSWER).map_err(failed);
+        let stream = Socket::tcp(host).and_then(|socket| Stream::plain(socket, ANSWER));
+        return stream.map(Wire::over).map_err(failed);
     };
     let config = tls::config(tls, shown)?;
     let name = ServerName::try_from(this_machine(&host.name).to_owned());
     let name = name.map_err(|error| BrokerError::tls(shown, &error.to_string()))?;
     let client = ClientConnection::new(Arc::new(config), name);
     let client = client.map_err(|error| BrokerError::tls(shown, &error.to_string()))?;
-    Wire::over_tls(Socket::tcp(host).map_err(failed)?, client, GREETING).map_err(failed)
+    let stream = Socket::tcp(host).and_then(|socket| Stream::tls(socket, client, GREETING));
+    stream.map(Wire::over).map_err(failed)
 }
 
 fn log_in(connection: &mut Wire, login: &Login, shown: &str) -> Result<(), BrokerError> {
@@ -81,9 +87,13 @@ fn ask_sentinel(sentinel: &Host, master: &str, login: &Login) -> Result<Option<H
     log_in(&mut connection, login, &shown)?;
     let question = ["GET-MASTER-ADDR-BY-NAME", master];
     let answer = say(&mut connection, "SENTINEL", &question, &shown)?;
-    let address: Option<(String, u16)> = redis::from_redis_value(answer)
-        .map_err(|_| BrokerError::Unreadable { broker: shown, command: "SENTINEL" })?;
-    Ok(address.map(|(name, port)| Host { name, port }))
+    let unreadable = || BrokerError::Unreadable { broker: shown.clone(), command: "SENTINEL" };
+    let Some((name, port)) = Option::<(Vec<u8>, u64)>::of(answer).ok_or_else(unreadable)? else {
+        return Ok(None);
+    };
+    let name = String::from_utf8(name).map_err(|_| unreadable())?;
+    let port = u16::try_from(port).map_err(|_| unreadable())?;
+    Ok(Some(Host { name, port }))
 }
 
 /// Says one of the commands that go before any reading.
@@ -92,13 +102,12 @@ fn say(
     command: &'static str,
     arguments: &[&str],
     shown: &str,
-) -> Result<Value, BrokerError> {
-    let answer = connection
-        .say(&cmd(command).arg(arguments).get_packed_command())
-        .and_then(|()| connection.hear())
-        .map_err(|error| error.at(shown, command))?;
-    match answer {
-        Value::ServerError(error) => Err(BrokerError::refused(shown, command, None, "", &error)),
-        value => Ok(value),
+) -> Result<Reply, BrokerError> {
+    let mut packed = Vec::new();
+    pack(&[&[command], arguments].concat(), &mut packed);
+    let reply = connection.write(&packed).and_then(|()| connection.read());
+    match reply.map_err(|error| BrokerError::no_reply(shown, command, error))? {
+        Reply::Error(error) => Err(BrokerError::refused(shown, command, None, "", &error)),
+        reply => Ok(reply),
     }
 }

@@ -7,8 +7,11 @@
 
 mod command;
 mod dial;
+mod reply;
+mod resp;
 mod socket;
 mod steady;
+mod stream;
 mod tap;
 mod timeout;
 mod tls;
@@ -17,11 +20,10 @@ mod wire;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use redis::Value;
-
 pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
-/// What an answer can be read as.
-pub(super) use redis::FromRedisValue as Answer;
+use reply::Reply;
+pub(super) use reply::{Answer, Pairs, ServerError};
+pub(super) use resp::ReplyError;
 pub(super) use steady::SteadyClock;
 pub(super) use tap::{Line, Tap};
 use wire::Wire;
@@ -61,7 +63,7 @@ impl Connection {
             };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
-            connection.wire.set_patience(timeout::ANSWER);
+            connection.wire.set_timeout(timeout::ANSWER);
             Ok(connection)
         });
         opened.map_err(|error| match error {
@@ -155,7 +157,7 @@ impl Connection {
         }
         self.said += commands.len() as u64;
         let Some(first) = commands.first().map(ReadCommand::name) else { return Ok(()) };
-        self.wire.say(&wire).map_err(|error| error.at(&self.shown, first))
+        self.wire.write(&wire).map_err(|error| BrokerError::no_reply(&self.shown, first, error))
     }
 
     /// Reads the answer to `command`. The outer error means that the connection
@@ -164,15 +166,17 @@ impl Connection {
         &mut self,
         command: &ReadCommand<'_>,
     ) -> Result<Result<T, BrokerError>, BrokerError> {
-        let answer = self.wire.hear();
-        let value = answer.map_err(|error| error.at(&self.shown, command.name()))?;
-        Ok(match value {
-            Value::ServerError(error) => {
+        let reply = self.wire.read();
+        let reply = reply.map_err(|error| BrokerError::no_reply(&self.shown, command.name(), error))?;
+        Ok(match reply {
+            Reply::Error(error) => {
                 let (key, expected) = (command.key(), command.expects());
                 Err(BrokerError::refused(&self.shown, command.name(), key, expected, &error))
             }
-            value => T::from_redis_value(value)
-                .map_err(|_| BrokerError::Unreadable { broker: self.shown.clone(), command: command.name() }),
+            reply => T::of(reply).ok_or_else(|| BrokerError::Unreadable {
+                broker: self.shown.clone(),
+                command: command.name(),
+            }),
         })
     }
 }

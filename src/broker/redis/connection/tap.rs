@@ -1,15 +1,15 @@
 //! A connection that only listens: it says `MONITOR`, and reads lines.
 //!
-//! The driver cannot be told how long a line may be, and forgets one that a
-//! timeout cuts, so this has a socket of its own. It says `AUTH` where the URL
-//! has a login, `MONITOR`, and nothing else.
+//! A line may be cut by a timeout, and goes on with the next read: replies of a
+//! [`Wire`](super::wire::Wire) do not, so this has a socket of its own. It says `AUTH`
+//! where the URL has a login, `MONITOR`, and nothing else.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
 
-use redis::{Value, cmd};
-
+use super::command::pack;
 use super::dial;
+use super::reply::Reply;
 use super::socket::Socket;
 use super::timeout::ANSWER;
 use crate::broker::redis::error::BrokerError;
@@ -74,23 +74,22 @@ impl Tap {
     }
 
     fn say(&mut self, command: &'static str, arguments: &[&str]) -> Result<(), BrokerError> {
-        let words = cmd(command).arg(arguments).get_packed_command();
+        let mut packed = Vec::new();
+        pack(&[&[command], arguments].concat(), &mut packed);
         let broker = || self.shown.clone();
-        self.reader.get_mut().write_all(&words).map_err(|error| BrokerError::Lost {
+        self.reader.get_mut().write_all(&packed).map_err(|error| BrokerError::Lost {
             broker: broker(),
             command,
             why: error.to_string(),
         })?;
         let answer = match self.next(ANSWER)? {
-            Line::Whole(line) => [line, b"\r\n"].concat(),
+            Line::Whole(line) => Reply::of_line(line),
             Line::Silence => return Err(BrokerError::Timeout { broker: self.shown.clone(), command }),
             Line::TooLong => return Err(BrokerError::NotRedis { broker: self.shown.clone() }),
         };
-        match redis::parse_redis_value(&answer) {
-            Ok(Value::Okay) => Ok(()),
-            Ok(Value::ServerError(error)) => {
-                Err(BrokerError::refused(&self.shown, command, None, "", &error))
-            }
+        match answer {
+            Some(Reply::Status(text)) if text == "OK" => Ok(()),
+            Some(Reply::Error(error)) => Err(BrokerError::refused(&self.shown, command, None, "", &error)),
             _ => Err(BrokerError::NotRedis { broker: self.shown.clone() }),
         }
     }

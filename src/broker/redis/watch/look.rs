@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::known::{Known, List, bytes_of, mean};
 use super::options::WatchOptions;
-use crate::broker::redis::connection::{Answer, Connection, ReadCommand};
+use crate::broker::redis::connection::{Answer, Connection, Pairs, ReadCommand};
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::redis_layout::keys;
@@ -21,9 +21,6 @@ const FIRST_READING: u64 = 10;
 /// Members of one binding, and of `unacked_index`.
 const MEMBERS: usize = 10_000;
 const INDEX: i64 = 999;
-
-/// A field and its value.
-type Pair = (Vec<u8>, Vec<u8>);
 
 /// What was seen.
 #[derive(Debug)]
@@ -219,9 +216,9 @@ impl Glance<'_> {
         let mut seen_held = Vec::with_capacity(held.len());
         for _ in &held {
             let len: Option<u64> = answers.next()?;
-            let pairs: Option<(u64, Vec<Pair>)> = answers.next()?;
+            let pairs: Option<(u64, Pairs<Vec<u8>>)> = answers.next()?;
             let since_len: Option<u64> = answers.next()?;
-            let since: Option<Vec<(Vec<u8>, f64)>> = answers.next()?;
+            let since: Option<Pairs<f64>> = answers.next()?;
             seen_held.push((len, pairs, since_len, since));
         }
         let mut hungry = Vec::new();
@@ -248,7 +245,7 @@ impl Glance<'_> {
         for ((key, index, start), (len, pairs, since_len, since)) in held.into_iter().zip(seen_held) {
             let next = self.held(connection, &key, start, len, pairs)?;
             known.held.insert(key, next);
-            if let (Some(len), Some(since)) = (since_len, since)
+            if let (Some(len), Some(Pairs(since))) = (since_len, since)
                 && len > 0
             {
                 let complete = since.len() as u64 >= len;
@@ -293,9 +290,9 @@ impl Glance<'_> {
         key: &str,
         start: u64,
         len: Option<u64>,
-        first: Option<(u64, Vec<Pair>)>,
+        first: Option<(u64, Pairs<Vec<u8>>)>,
     ) -> Result<u64, BrokerError> {
-        let (Some(len), Some((mut cursor, pairs))) = (len, first) else {
+        let (Some(len), Some((mut cursor, Pairs(pairs)))) = (len, first) else {
             let line = self.line(key, Content::Hash(Vec::new()), None, 0, false);
             self.push(line);
             return Ok(0);
@@ -304,7 +301,7 @@ impl Glance<'_> {
         let mut bytes: u64 = found.values().map(|value| value.len() as u64).sum();
         while cursor != 0 && (found.len() as u64) < self.options.entries && bytes < self.room {
             let question = ReadCommand::HashScan { key: key.as_bytes(), cursor };
-            let (next, pairs): (u64, Vec<Pair>) = connection.ask(&question)?;
+            let (next, Pairs(pairs)): (u64, Pairs<Vec<u8>>) = connection.ask(&question)?;
             bytes += pairs.iter().map(|(_, value)| value.len() as u64).sum::<u64>();
             found.extend(pairs);
             cursor = next;
