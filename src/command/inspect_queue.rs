@@ -176,6 +176,12 @@ fn inspect(
         progress.scanned(passed);
         go_on()
     })?;
+    if survey.is_cluster_node && !output.quiet {
+        say(&format!(
+            "tracelink: {url} is a node of a Redis Cluster: keys on its other nodes are not seen, and nothing is \
+             concluded from what is not on this one"
+        ));
+    }
     let now = survey.at;
     let mut evidence = Evidence::default();
     evidence.shows_messages = args.reports.show_messages;

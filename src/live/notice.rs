@@ -21,6 +21,8 @@ pub enum Notice {
     /// A database that holds nothing of Celery's, by its name, and those of the same
     /// server that do.
     WrongDatabase { broker: String, elsewhere: Vec<u32> },
+    /// The broker is a node of a Redis Cluster, by its name.
+    ClusterNode(String),
     /// A look takes so many commands that the next one waits, to spare the broker.
     LooksSlowly { every: Duration, commands: u64 },
     /// Results cannot be read, and why.
@@ -57,6 +59,11 @@ impl fmt::Display for Notice {
                     others.join(" and ")
                 )
             }
+            Self::ClusterNode(broker) => write!(
+                f,
+                "{broker} is a node of a Redis Cluster: keys on its other nodes are not seen\n  \
+                 nothing is concluded from what is not on this one"
+            ),
             Self::LooksSlowly { every, commands } => write!(
                 f,
                 "a look at this broker takes {commands} commands: it is looked at every {} s, so that it costs a \

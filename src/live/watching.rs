@@ -253,6 +253,9 @@ impl Feed {
             let (broker, elsewhere) = (self.name.clone(), glimpse.elsewhere.clone());
             self.session.notice(&Notice::WrongDatabase { broker, elsewhere });
         }
+        if glimpse.is_cluster_node {
+            self.session.notice(&Notice::ClusterNode(self.name.clone()));
+        }
         if let Some(why) = &glimpse.results_failed {
             self.session.notice(&Notice::ResultsFailed(why.clone()));
         }

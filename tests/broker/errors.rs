@@ -219,14 +219,6 @@ fn a_socket_is_as_good_as_a_port() {
     }
 }
 
-#[test]
-fn a_node_of_a_cluster_says_so() {
-    let server = RedisServer::start(&["--cluster-enabled", "yes"]);
-    let (error, message) = refused(look(&server.url(0), &["orders"]));
-    assert!(matches!(error, BrokerError::Cluster { .. }), "{error:?}");
-    assert!(message.contains("Redis Cluster"), "{message}");
-}
-
 /// A certificate for `localhost`, its own authority.
 fn certificate(dir: &Path) {
     let arguments = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=tracelink-test \
@@ -365,7 +357,7 @@ fn a_host_that_swallows_everything_is_given_up() {
 fn what_a_server_says_to_anybody_is_no_wrong_password() {
     let said = |answer: &str| said_to(":secret@", format!("-{answer}\r\n").into_bytes());
     assert!(matches!(said("LOADING Redis is loading"), BrokerError::Loading { .. }));
-    assert!(matches!(said("MOVED 3999 127.0.0.1:6381"), BrokerError::Cluster { .. }));
+    assert!(matches!(said("MOVED 3999 127.0.0.1:6381"), BrokerError::OtherNode { .. }));
     assert!(matches!(said("BUSY Redis is busy running a script"), BrokerError::Busy { .. }));
     assert!(matches!(said("MASTERDOWN Link with MASTER is down"), BrokerError::MasterDown { .. }));
     for answer in ["DENIED Redis is running in protected mode", "ERR max number of clients reached"] {

@@ -58,7 +58,7 @@ pub fn fill(server: &RedisServer) {
     pipe.exec(&mut redis).expect("a fresh server takes all");
 }
 
-fn open(url: &str) -> Connection {
+pub fn open(url: &str) -> Connection {
     let url = BrokerUrl::parse(url).expect("a URL of Celery's");
     Connection::open(&url).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -82,7 +82,7 @@ fn read_all(connection: &mut Connection, plan: &Plan) -> (Vec<KeyLine<'static>>,
 }
 
 /// Everything that tracelink does to a broker.
-fn do_everything(url: &str) -> (Survey, Vec<KeyLine<'static>>) {
+pub fn do_everything(url: &str) -> (Survey, Vec<KeyLine<'static>>) {
     let mut connection = open(url);
     let survey = survey_all(&mut connection);
     let (mut lines, _) = read_all(&mut connection, &plan(&survey, None));

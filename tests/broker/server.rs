@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -32,8 +32,18 @@ impl RedisServer {
 
     /// The same at a port where another one was.
     pub fn start_at(port: u16, dir: TempDir, arguments: &[&str]) -> Self {
+        Self::start_program(Path::new("redis-server"), port, dir, arguments)
+    }
+
+    /// The same of another program that takes the same arguments.
+    pub fn start_of(program: &Path, arguments: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::start_program(program, free_port(), dir, arguments)
+    }
+
+    fn start_program(program: &Path, port: u16, dir: TempDir, arguments: &[&str]) -> Self {
         let port_option = if arguments.contains(&"--tls-cert-file") { "--tls-port" } else { "--port" };
-        let mut command = Command::new("redis-server");
+        let mut command = Command::new(program);
         // A sentinel keeps its state in a file; a server does without one.
         if arguments.contains(&"--sentinel") {
             command.arg(dir.path().join("sentinel.conf"));
@@ -47,7 +57,8 @@ impl RedisServer {
         command.stdin(Stdio::null()).stdout(log).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| {
             panic!(
-                "redis-server cannot be started ({error}): install it (Debian: apt-get install redis-server)"
+                "{program} cannot be started ({error}): install it (Debian: apt-get install redis-server)",
+                program = program.display(),
             )
         });
         let server = Self { child, dir, port };

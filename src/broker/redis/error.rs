@@ -92,9 +92,33 @@ pub enum BrokerError {
     )]
     MasterDown { broker: String },
     #[error(
-        "{broker} belongs to a Redis Cluster, which Celery cannot use as a broker: {says}. Name the Redis of Celery's broker_url"
+        "{broker} is a node of a Redis Cluster, and {what} lies on another node, {node}. Celery speaks to one node of \
+         a cluster: name the one that has its keys (CLUSTER KEYSLOT <key> and CLUSTER SLOTS tell which)",
+        what = key.as_ref().map_or_else(|| "what is asked for".to_owned(), |key| format!("the key `{key}`")),
     )]
-    Cluster { broker: String, says: String },
+    OtherNode { broker: String, key: Option<String>, node: String },
+    #[error(
+        "{broker} is a node of a Redis Cluster, and holds nothing of a Celery broker among its {keys} keys. Celery's \
+         may lie on another node: name the one that has them{}", such_as(.nodes)
+    )]
+    NotOnThisNode {
+        broker: String,
+        keys: u64,
+        /// Other nodes that the server has named.
+        nodes: Vec<String>,
+    },
+    #[error(
+        "{broker} belongs to a Redis Cluster that is down: {says}. Try again when each slot has a node \
+         (CLUSTER INFO says cluster_state:ok then)"
+    )]
+    ClusterDown { broker: String, says: String },
+    #[error(
+        "{broker} is a node of a Redis Cluster, which has no database but 0: leave out the number at the end of \
+         the URL"
+    )]
+    ClusterDatabase { broker: String },
+    #[error("{broker} is a node of a Redis Cluster, and refuses {command} for keys of several slots: {says}")]
+    CrossSlot { broker: String, command: &'static str, says: String },
     #[error(
         "Sentinel needs the name of the master: give --sentinel-master (master_name of Celery's broker_transport_options)"
     )]
@@ -127,6 +151,13 @@ fn the_right_one(elsewhere: &[u32]) -> String {
     }
 }
 
+/// Other nodes of a cluster to name, where any are known.
+fn such_as(nodes: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<_> = nodes.iter().take(SHOWN).map(String::as_str).collect();
+    if shown.is_empty() { String::new() } else { format!(", such as {}", shown.join(" or ")) }
+}
+
 /// That these databases hold what another does not.
 fn told(databases: &[u32]) -> String {
     let numbers: Vec<_> = databases.iter().map(u32::to_string).collect();
@@ -147,6 +178,9 @@ impl BrokerError {
                 | Self::Loading { .. }
                 | Self::Busy { .. }
                 | Self::MasterDown { .. }
+                | Self::OtherNode { .. }
+                | Self::ClusterDown { .. }
+                | Self::CrossSlot { .. }
                 | Self::Refused { .. }
         )
     }
@@ -208,11 +242,18 @@ impl BrokerError {
             "LOADING" => Self::Loading { broker },
             "BUSY" => Self::Busy { broker },
             "MASTERDOWN" => Self::MasterDown { broker },
-            "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => Self::Cluster { broker, says },
+            // "3999 127.0.0.1:6381": <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#moved-redirection>.
+            "MOVED" | "ASK" => {
+                let node = says.split_once(' ').map_or(says.as_str(), |(_, node)| node).to_owned();
+                Self::OtherNode { broker, key, node }
+            }
+            "CLUSTERDOWN" => Self::ClusterDown { broker, says },
+            "CROSSSLOT" | "TRYAGAIN" => Self::CrossSlot { broker, command, says },
             "DENIED" => Self::Refused { broker, command, says },
             _ if says.starts_with("max number of clients") => Self::Refused { broker, command, says },
             _ if command == "AUTH" => Self::PasswordWrong { broker, says },
             "WRONGTYPE" => Self::WrongType { broker, key: key.unwrap_or_default(), expected },
+            _ if command == "SELECT" && says.contains("cluster mode") => Self::ClusterDatabase { broker },
             _ if command == "SELECT" => Self::NoDatabase { broker, says },
             _ => Self::Refused { broker, command, says },
         }

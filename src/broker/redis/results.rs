@@ -20,6 +20,9 @@ const LONGEST: i64 = 1 << 20;
 /// that are there to `each`, which may break off. Returns how many were passed
 /// over because they have more than 1 MiB.
 ///
+/// On a node of a cluster the results that lie on other nodes are none: what Celery
+/// writes through this node lies on it.
+///
 /// # Errors
 ///
 /// [`BrokerError`].
@@ -41,7 +44,7 @@ pub fn read_results<'i>(
         let mut there = Vec::new();
         for (key, answers) in batch.into_iter().zip(answers.chunks_exact(2)) {
             match answers {
-                [Ok(0) | Err(BrokerError::WrongType { .. }), _] => {}
+                [Ok(0) | Err(BrokerError::WrongType { .. } | BrokerError::OtherNode { .. }), _] => {}
                 [Ok(length), _] if *length > LONGEST => too_long += 1,
                 [Ok(_), Ok(pttl)] => there.push((key, *pttl)),
                 // Whatever else is wrong is wrong with the fetching too, and is told there.
@@ -64,11 +67,27 @@ fn read_batch(
         return Ok(ControlFlow::Continue(()));
     }
     let keys: Vec<&[u8]> = there.iter().map(|(key, _)| key.as_slice()).collect();
-    let values: Vec<Option<Vec<u8>>> = connection.ask(&ReadCommand::Strings(&keys))?;
+    let values: Vec<Option<Vec<u8>>> = match connection.ask(&ReadCommand::Strings(&keys)) {
+        // A node of a cluster wants them one by one.
+        Err(BrokerError::CrossSlot { .. }) => one_by_one(connection, &keys)?,
+        answer => answer?,
+    };
     let db = connection.database();
     let lines = there.into_iter().zip(values).filter_map(|((key, pttl), value)| {
         let content = Content::String(Cow::Owned(value?));
         Some(KeyLine { db, key: Cow::Owned(key), pttl, content, len: None, from: 0, complete: true })
     });
     Ok(lines.into_iter().try_for_each(each))
+}
+
+fn one_by_one(connection: &mut Connection, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, BrokerError> {
+    let each: Vec<&[&[u8]]> = keys.chunks(1).collect();
+    let questions: Vec<_> = each.iter().map(|key| ReadCommand::Strings(key)).collect();
+    let answers = connection.ask_each::<Vec<Option<Vec<u8>>>>(&questions)?;
+    let value = |answer| match answer {
+        Ok(mut values) => Ok(Vec::pop(&mut values).flatten()),
+        Err(BrokerError::OtherNode { .. }) => Ok(None),
+        Err(error) => Err(error),
+    };
+    answers.into_iter().map(value).collect()
 }

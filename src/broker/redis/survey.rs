@@ -31,9 +31,11 @@ pub struct Survey {
     pub held: Vec<Found>,
     /// The sorted sets `unacked_index`, of when they fetched it.
     pub held_since: Vec<Found>,
-    /// Whether every key was met. It is not where the walk was broken off, or
-    /// where the user may not read some.
+    /// Whether every key was met. It is not where the walk was broken off, where
+    /// the user may not read some, or where other nodes of a cluster may hold some.
     pub complete: bool,
+    /// Whether the server is a node of a Redis Cluster.
+    pub is_cluster_node: bool,
 }
 
 /// A key that was found.
@@ -65,7 +67,8 @@ const PROBES: usize = 32;
 ///
 /// # Errors
 ///
-/// [`BrokerError`]; [`BrokerError::NotCelery`], where nothing is found,
+/// [`BrokerError`]; [`BrokerError::NotCelery`], where nothing is found, and on a node of
+/// a cluster [`BrokerError::NotOnThisNode`];
 /// [`BrokerError::NoPermission`], where nothing is found that the user may read, and
 /// [`BrokerError::WrongType`], where what is named is no list.
 pub fn survey(
@@ -78,15 +81,23 @@ pub fn survey(
         connection.ask::<u64>(&ReadCommand::ListLength(queue.as_bytes()))?;
     }
     let keys = connection.ask(&ReadCommand::KeyCount)?;
-    let mut walk = Walk { connection, keys, passed: 0, is_whole: true, refused: None, progress };
+    connection.find_out_about_cluster()?;
+    let mut walk = Walk {
+        connection,
+        keys,
+        passed: 0,
+        is_whole: true,
+        refused: None,
+        other_nodes: BTreeSet::new(),
+        progress,
+    };
 
     let sets = walk.sets(|key| matches!(key, Key::Binding { .. } | Key::Workers))?;
     let mut bindings = Vec::new();
     for key in sets {
         match walk.members(key) {
             Ok(binding) => bindings.push(binding),
-            Err(error @ BrokerError::NoPermission { key: Some(_), .. }) => walk.pass_over(error),
-            Err(error) => return Err(error),
+            Err(error) => walk.pass_over(error)?,
         }
     }
     let bound = Bound::of(&bindings, named);
@@ -101,17 +112,23 @@ pub fn survey(
     let held = walk.lengths(&unacked, |key| ReadCommand::HashLength(key))?;
     let held_since = walk.lengths(&indexes, |key| ReadCommand::SortedLength(key))?;
 
-    let (complete, refused) = (walk.is_whole, walk.refused);
+    let (is_whole, refused, other_nodes) = (walk.is_whole, walk.refused, walk.other_nodes);
+    let is_cluster_node = connection.is_cluster_node();
+    let complete = is_whole && !is_cluster_node;
     let is_empty = bindings.is_empty() && lists.is_empty() && held.is_empty();
     if let Some(refused) = refused.filter(|_| is_empty) {
         return Err(refused);
+    }
+    if is_whole && is_empty && is_cluster_node {
+        let (broker, nodes) = (connection.shown().to_owned(), other_nodes.into_iter().collect());
+        return Err(BrokerError::NotOnThisNode { broker, keys, nodes });
     }
     if complete && is_empty {
         let url = connection.url().clone();
         let elsewhere = elsewhere(&url, connection);
         return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys, elsewhere });
     }
-    Ok(Survey { at, keys, bindings, lists, foreign_lists, held, held_since, complete })
+    Ok(Survey { at, keys, bindings, lists, foreign_lists, held, held_since, complete, is_cluster_node })
 }
 
 fn prefix<'k>(binding: &'k KeyLine<'_>) -> Option<&'k str> {
@@ -135,6 +152,8 @@ struct Walk<'w> {
     is_whole: bool,
     /// The first key that the user may not read.
     refused: Option<BrokerError>,
+    /// The nodes of a cluster that have keys which were asked for by name.
+    other_nodes: BTreeSet<String>,
     progress: &'w mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 }
 
@@ -261,27 +280,34 @@ impl Walk<'_> {
         Ok(found)
     }
 
-    /// Asks of several keys. A key that has become another's is passed over; one
-    /// that the user may not read makes the survey incomplete.
+    /// Asks of several keys. A key that has become another's is passed over; so is one
+    /// that cannot be read, and the survey is incomplete then.
     fn each<T: Answer>(&mut self, questions: &[ReadCommand<'_>]) -> Result<Vec<Option<T>>, BrokerError> {
         let mut answers = Vec::with_capacity(questions.len());
         for answer in self.connection.ask_each(questions)? {
             answers.push(match answer {
                 Ok(answer) => Some(answer),
                 Err(BrokerError::WrongType { .. }) => None,
-                Err(error @ BrokerError::NoPermission { key: Some(_), .. }) => {
-                    self.pass_over(error);
+                Err(error) => {
+                    self.pass_over(error)?;
                     None
                 }
-                Err(error) => return Err(error),
             });
         }
         Ok(answers)
     }
 
-    /// Goes on without a key that the user may not read.
-    fn pass_over(&mut self, error: BrokerError) {
-        self.is_whole = false;
-        self.refused.get_or_insert(error);
+    /// Goes on without a key that the user may not read, or that lies on another node
+    /// of a cluster. What else is wrong ends the walk.
+    fn pass_over(&mut self, error: BrokerError) -> Result<(), BrokerError> {
+        match error {
+            BrokerError::NoPermission { key: Some(_), .. } => {
+                self.is_whole = false;
+                self.refused.get_or_insert(error);
+            }
+            BrokerError::OtherNode { node, .. } => drop(self.other_nodes.insert(node)),
+            error => return Err(error),
+        }
+        Ok(())
     }
 }

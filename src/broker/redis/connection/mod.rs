@@ -44,6 +44,8 @@ pub struct Connection {
     /// Commands that were said since it was asked.
     said: u64,
     clock: SteadyClock,
+    /// Whether an answer has shown that the server is a node of a cluster.
+    is_cluster_node: bool,
 }
 
 impl Connection {
@@ -60,6 +62,7 @@ impl Connection {
                 url: url.clone(),
                 said: 0,
                 clock: SteadyClock::default(),
+                is_cluster_node: false,
             };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
@@ -106,6 +109,25 @@ impl Connection {
     /// Goes on with the clock of a connection that was there before.
     pub(super) const fn go_on_with(&mut self, clock: SteadyClock) {
         self.clock = clock;
+    }
+
+    /// Whether the server is a node of a Redis Cluster, as far as its answers have shown:
+    /// then other nodes may hold what it does not.
+    pub(super) const fn is_cluster_node(&self) -> bool {
+        self.is_cluster_node
+    }
+
+    /// Asks for two keys of different slots, which a node of a cluster refuses whatever
+    /// lies there, and no other server does:
+    /// <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#implemented-subset>.
+    ///
+    /// `INFO` and `CLUSTER` would say it too, and fewer users may say those.
+    pub(super) fn find_out_about_cluster(&mut self) -> Result<(), BrokerError> {
+        let keys: [&[u8]; 2] = [b"celery", b"unacked"];
+        match self.ask::<Vec<Option<Vec<u8>>>>(&ReadCommand::Strings(&keys)) {
+            Ok(_) | Err(BrokerError::CrossSlot { .. } | BrokerError::NoPermission { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// The broker's URL, its password masked.
@@ -171,7 +193,10 @@ impl Connection {
         Ok(match reply {
             Reply::Error(error) => {
                 let (key, expected) = (command.key(), command.expects());
-                Err(BrokerError::refused(&self.shown, command.name(), key, expected, &error))
+                let refused = BrokerError::refused(&self.shown, command.name(), key, expected, &error);
+                self.is_cluster_node |=
+                    matches!(refused, BrokerError::OtherNode { .. } | BrokerError::CrossSlot { .. });
+                Err(refused)
             }
             reply => T::of(reply).ok_or_else(|| BrokerError::Unreadable {
                 broker: self.shown.clone(),

@@ -331,12 +331,16 @@ impl Answers<'_, '_> {
     }
 }
 
-/// A key that has become another's, or that the user may not read, is passed
-/// over; what else is refused ends the look.
+/// A key that has become another's, that the user may not read, or that lies on another
+/// node of a cluster, is passed over; what else is refused ends the look.
 fn tolerate<T>(answer: Result<T, BrokerError>) -> Result<Option<T>, BrokerError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(BrokerError::WrongType { .. } | BrokerError::NoPermission { key: Some(_), .. }) => Ok(None),
+        Err(
+            BrokerError::WrongType { .. }
+            | BrokerError::NoPermission { key: Some(_), .. }
+            | BrokerError::OtherNode { .. },
+        ) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -58,6 +58,9 @@ pub struct Glimpse {
     /// The databases of the same server that hold something of Celery's, where this
     /// one held nothing when the watch began: told once.
     pub elsewhere: Vec<u32>,
+    /// Whether the server has turned out to be a node of a Redis Cluster: keys on other
+    /// nodes are not seen. Told once.
+    pub is_cluster_node: bool,
     /// How many commands it took, those for results on another server left out.
     pub commands: u64,
     /// Whether anything differs from what the look before saw.
@@ -85,6 +88,8 @@ pub struct Watch {
     told_of_results: bool,
     /// Databases that hold what this one does not, to be told at the next look.
     elsewhere: Vec<u32>,
+    /// Whether it was told that the server is a node of a cluster.
+    told_of_cluster: bool,
 }
 
 impl Watch {
@@ -115,6 +120,7 @@ impl Watch {
                 elsewhere = found;
                 walk.began_with(Some(connection.clock()?), keys);
             }
+            Err(BrokerError::NotOnThisNode { keys, .. }) => walk.began_with(None, keys),
             Err(error) => return Err(error),
         }
         Ok(Self {
@@ -127,6 +133,7 @@ impl Watch {
             last: None,
             told_of_results: false,
             elsewhere,
+            told_of_cluster: false,
         })
     }
 
@@ -167,16 +174,20 @@ impl Watch {
             Err(error) => return self.link.lost(error).map_or(Ok(None), Err),
         };
         let passed_over = connection.take_passed_over();
+        let is_cluster_node = connection.is_cluster_node();
         self.link.answered();
         let mut glimpse = Glimpse {
             at: seen.at,
             lines: seen.lines,
-            complete_since,
+            // What is not here may lie on another node.
+            complete_since: complete_since.filter(|_| !is_cluster_node),
             left_out: self.known.left_out(),
             unread: seen.unread + passed_over,
             long_results: 0,
             results_failed: None,
             elsewhere: std::mem::take(&mut self.elsewhere),
+            is_cluster_node: is_cluster_node
+                && !std::mem::replace(&mut self.told_of_cluster, is_cluster_node),
             commands: 0,
             is_news: false,
             is_back,

@@ -184,6 +184,8 @@ impl Walk {
         self.number += 1;
         self.began = connection.clock()?;
         self.keys = connection.ask(&ReadCommand::KeyCount)?;
+        // Another server may be there than at the last walk.
+        connection.find_out_about_cluster()?;
         self.took = Duration::ZERO;
         self.steps = 0;
         self.is_whole = true;
@@ -246,7 +248,7 @@ impl Walk {
             let is_message = match answer {
                 Ok(entry) => entry.is_some_and(|entry| Envelope::decode(&entry).is_ok()),
                 Err(BrokerError::WrongType { .. }) => false,
-                Err(BrokerError::NoPermission { key: Some(_), .. }) => {
+                Err(BrokerError::NoPermission { key: Some(_), .. } | BrokerError::OtherNode { .. }) => {
                     self.is_whole = false;
                     false
                 }
