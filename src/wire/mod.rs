@@ -9,6 +9,10 @@
 pub mod broker;
 pub mod celery;
 pub mod context;
+pub mod jaeger;
+mod json;
 pub mod otlp;
 pub mod snapshot;
+mod tags;
 pub mod url;
+pub mod zipkin;

@@ -4,15 +4,16 @@
 //! (checked against `opentelemetry-proto` in `tests/otlp.rs`), JSON because a
 //! batch must not be lost over one odd field.
 
-mod attributes;
+pub(super) mod attributes;
 mod count;
 mod json;
 mod protobuf;
 mod redacted;
 mod transcode;
 
+pub use super::json::{has_lone_half, mend};
 pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
-pub use json::{decode_json, decode_json_documents, has_lone_half, mend};
+pub use json::{decode_json, decode_json_documents};
 pub use protobuf::decode_protobuf;
 pub use redacted::Redacted;
 pub use transcode::transcode;
@@ -73,6 +74,16 @@ fn give(
     counts: &mut Counts,
     sink: &mut impl Sink,
 ) {
+    give_at(read, || place(resource, scope, span), counts, sink);
+}
+
+/// The same for a reader whose spans stand elsewhere.
+pub(super) fn give_at(
+    read: Result<Span<'_>, Invalid>,
+    place: impl FnOnce() -> String,
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) {
     match read {
         // It repeats a span that comes by itself, as a child of it.
         Ok(span) if span.is_pending => sink.announced(),
@@ -82,7 +93,7 @@ fn give(
         }
         Err(why) => {
             counts.refused += 1;
-            sink.refused(why, &place(resource, scope, span));
+            sink.refused(why, &place());
         }
     }
 }

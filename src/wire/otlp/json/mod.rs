@@ -1,29 +1,32 @@
 //! OTLP in JSON: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
 //!
 //! Lenient where a batch would be lost otherwise: an enum by its name, a
-//! number as a string, a null list, `snake_case` keys. Each is counted.
+//! number as a string, a null list, `snake_case` keys, ids in base64 as protobuf's
+//! own JSON has them. Each is counted.
+//!
+//! What Tempo, Grafana and Jaeger's API hand out is OTLP under another name:
+//! `{"batches": […]}`, `{"trace": {"resourceSpans": […]}}`, `{"result": {…}}`
+//! (<https://github.com/grafana/tempo/blob/main/pkg/tempopb/tempo.proto>,
+//! <https://github.com/jaegertracing/jaeger-idl/blob/main/proto/api_v3/query_service.proto>).
 //!
 //! A list is walked one element at a time, and what an element holds is kept as
 //! the text that it is until its turn comes: `{},` is three bytes of a request
 //! and five hundred as a span, so that a list that is read as a whole would take
 //! gigabytes of what a request may hold.
 
-mod list;
-mod loose;
 mod shape;
-mod surrogates;
 
-use self::list::{List, Step, each};
-use self::loose::Loose;
-use self::shape::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans};
-use self::surrogates::without_lone_halves;
-pub use self::surrogates::{has_lone_half, mend};
+use self::shape::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans, Wrapped};
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
 use crate::model::{
     AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
     SpanStatus, TraceId,
 };
+use crate::wire::json::{List, Loose, Step, each, without_lone_halves};
 
 /// Decodes one request.
 ///
@@ -67,6 +70,11 @@ fn pairs<'a>(list: List<'a>, mut take: impl FnMut(&str, AttributeValue<'a>)) -> 
 
 fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Step<Counts> {
     let mut counts = Counts::default();
+    // Within a wrapping there is no other.
+    for wrapped in [request.trace, request.result].into_iter().flatten() {
+        let Wrapped { resource_spans } = serde_json::from_str(wrapped.get())?;
+        counts += visit(&Request { resource_spans, ..Request::default() }, sink)?;
+    }
     let mut number = 0;
     each(request.resource_spans, |resource_spans: ResourceSpans<'_>| {
         let mut resource = Resource::default();
@@ -102,10 +110,12 @@ fn visit_scopes(list: List<'_>, resource: usize, counts: &mut Counts, sink: &mut
 }
 
 fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>, Invalid>> {
-    let Some(trace_id) = full_trace_id(json.trace_id.text()) else { return Ok(Err(Invalid::TraceId)) };
-    let Some(span_id) = full_span_id(json.span_id.text()) else { return Ok(Err(Invalid::SpanId)) };
+    let Some(trace_id) = full_trace_id(json.trace_id.text(), lenient) else {
+        return Ok(Err(Invalid::TraceId));
+    };
+    let Some(span_id) = full_span_id(json.span_id.text(), lenient) else { return Ok(Err(Invalid::SpanId)) };
     let parent = json.parent_span_id.text();
-    let parent_id = full_span_id(parent);
+    let parent_id = full_span_id(parent, lenient);
     let flags = json.flags.int().unwrap_or(0);
     *lenient += u64::from(matches!(json.flags, Loose::Text(_)));
     let mut span = Span {
@@ -144,7 +154,8 @@ fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>,
     })?;
     each(json.links, |link: Link<'a>| {
         let is_sampled = link.flags.int().is_some_and(|flags| flags & 1 == 1);
-        let ids = full_trace_id(link.trace_id.text()).zip(full_span_id(link.span_id.text()));
+        let ids =
+            full_trace_id(link.trace_id.text(), lenient).zip(full_span_id(link.span_id.text(), lenient));
         let ids = ids.filter(|_| span.links.len() < attributes::LINKS);
         span.links.extend(ids.map(|(trace_id, span_id)| SpanContext {
             trace_id,
@@ -172,13 +183,28 @@ fn read_kind(kind: &Loose<'_>, lenient: &mut u64) -> SpanKind {
     }
 }
 
-/// An id of full length: OTLP has no short ones.
-fn full_trace_id(text: &str) -> Option<TraceId> {
-    TraceId::parse_hex(text.as_bytes()).filter(|id| text.len() == 32 && !id.is_zero())
+/// An id of full length: OTLP has no short ones. Protobuf's own JSON has it in base64.
+fn full_trace_id(text: &str, lenient: &mut u64) -> Option<TraceId> {
+    let id = match text.len() {
+        32 => TraceId::parse_hex(text.as_bytes()),
+        24 => of_base64(text, lenient).map(TraceId::new),
+        _ => None,
+    };
+    id.filter(|id| !id.is_zero())
 }
 
-fn full_span_id(text: &str) -> Option<SpanId> {
-    SpanId::parse_hex(text.as_bytes()).filter(|id| !id.is_zero())
+fn full_span_id(text: &str, lenient: &mut u64) -> Option<SpanId> {
+    let id = match text.len() {
+        12 => of_base64(text, lenient).map(SpanId::new),
+        _ => SpanId::parse_hex(text.as_bytes()),
+    };
+    id.filter(|id| !id.is_zero())
+}
+
+fn of_base64<const N: usize>(text: &str, lenient: &mut u64) -> Option<[u8; N]> {
+    let bytes = BASE64.decode(text).ok()?.try_into().ok()?;
+    *lenient += 1;
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -218,6 +244,23 @@ mod tests {
         assert_eq!(counts, Counts { spans: 2, refused: 1, lenient: 2 });
         assert_eq!(seen.spans, ["a Server Local", "snake Consumer Remote"]);
         assert_eq!(seen.refused, ["trace-id at resourceSpans[0].scopeSpans[0].spans[1]"]);
+    }
+
+    #[test]
+    fn what_backends_hand_out_is_a_request_under_another_name() {
+        let spans = r#"[{"resource": {}, "scopeSpans": [{"spans": [
+            {"traceId": "S/kvNXezTaajzpKdDg5HNg==", "spanId": "APBnqgupArc=", "parentSpanId": "", "name": "a", "kind": "SPAN_KIND_SERVER"}]}]}]"#;
+        for document in [
+            format!(r#"{{"batches": {spans}}}"#),
+            format!(r#"{{"trace": {{"resourceSpans": {spans}}}}}"#),
+            format!(r#"{{"trace": {{"batches": {spans}}}, "metrics": {{}}}}"#),
+            format!(r#"{{"result": {{"resourceSpans": {spans}}}}}"#),
+        ] {
+            let mut seen = Seen::default();
+            let counts = decode_json(document.as_bytes(), &mut seen).expect("a request");
+            assert_eq!((counts.spans, counts.refused), (1, 0), "{document}");
+            assert_eq!(seen.spans, ["a Server Unknown"]);
+        }
     }
 
     #[test]

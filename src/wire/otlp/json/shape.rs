@@ -4,14 +4,28 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::list::List;
-use super::loose::Loose;
+use serde_json::value::RawValue;
+
 use crate::model::AttributeValue;
+use crate::wire::json::{List, Loose};
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request<'a> {
+    #[serde(borrow, default, alias = "resource_spans", alias = "batches")]
+    pub resource_spans: List<'a>,
+    /// Tempo wraps it so.
+    #[serde(borrow, default)]
+    pub trace: Option<&'a RawValue>,
+    /// Jaeger's API wraps it so.
+    #[serde(borrow, default)]
+    pub result: Option<&'a RawValue>,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request<'a> {
-    #[serde(borrow, default, alias = "resource_spans")]
+pub struct Wrapped<'a> {
+    #[serde(borrow, default, alias = "resource_spans", alias = "batches")]
     pub resource_spans: List<'a>,
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::model::Timestamp;
+use crate::model::{AttributeValue, Timestamp};
 
 /// A number or a text, whichever came.
 #[derive(Clone, Default)]
@@ -14,6 +14,7 @@ pub enum Loose<'a> {
     #[default]
     Nothing,
     Text(Cow<'a, str>),
+    Bool(bool),
     Int(i128),
     Double(f64),
 }
@@ -33,8 +34,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
                 Ok(Loose::Nothing)
             }
 
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Loose::Nothing)
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Loose::Bool(flag))
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
@@ -102,10 +103,22 @@ impl<'a> Loose<'a> {
             #[allow(clippy::cast_precision_loss, reason = "a double was meant")]
             Self::Int(number) => Some(*number as f64),
             Self::Text(text) => text.parse().ok(),
-            Self::Nothing => None,
+            Self::Nothing | Self::Bool(_) => None,
         }
     }
 
+    /// As an attribute, of the type that it has in JSON.
+    pub fn into_attribute(self) -> AttributeValue<'a> {
+        match self {
+            Self::Nothing => AttributeValue::Other,
+            Self::Text(text) => AttributeValue::Text(text),
+            Self::Bool(flag) => AttributeValue::Bool(flag),
+            Self::Int(number) => i64::try_from(number).map_or(AttributeValue::Other, AttributeValue::Int),
+            Self::Double(number) => AttributeValue::Double(number),
+        }
+    }
+
+    /// As a point in time, in nanoseconds.
     pub fn time(&self) -> Timestamp {
         Timestamp::from_nanos(self.int().and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
     }

@@ -1,0 +1,295 @@
+//! Zipkin's JSON, version 2 (<https://zipkin.io/zipkin-api/>).
+//!
+//! A list of spans, or a list of such lists. OpenTelemetry's own fields stand in tags,
+//! all of them texts, with the resource's attributes among them. What is not there:
+//! whether a parent is remote, and links, unless the Collector wrote the file, which puts
+//! them into tags.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::{List, Loose, Step, each, without_lone_halves};
+use super::otlp::attributes::{self, ExceptionEvent};
+use super::otlp::{Counts, DecodeError, Sink, give_at};
+use super::tags::{self, Tagged, kind_of};
+use crate::model::{AttributeValue, Invalid, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind};
+
+/// Under this name and a number the Collector writes a link
+/// (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/pkg/translator/zipkin>).
+const LINK: &str = "otlp.link.";
+
+/// Decodes a list of spans, or of traces.
+///
+/// # Errors
+///
+/// [`DecodeError::Json`] with the line and column at which the text breaks. The spans
+/// before the place have gone to the sink.
+pub fn decode(text: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
+    let text = without_lone_halves(text);
+    let mut counts = Counts::default();
+    let mut number = 0;
+    each(Some(serde_json::from_slice(&text)?), |element: &RawValue| {
+        if element.get().starts_with('[') {
+            let mut within = 0;
+            each(Some(element), |span: JsonSpan<'_>| {
+                visit(span, || format!("[{number}][{within}]"), &mut counts, sink)?;
+                within += 1;
+                Ok(())
+            })?;
+        } else {
+            let span = serde_json::from_str(element.get())?;
+            visit(span, || format!("[{number}]"), &mut counts, sink)?;
+        }
+        number += 1;
+        Ok(())
+    })?;
+    Ok(counts)
+}
+
+fn visit(
+    json: JsonSpan<'_>,
+    place: impl Fn() -> String,
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) -> Step<()> {
+    let mut resource = Resource::default();
+    let read = read(json, &mut resource)?;
+    // A span says itself who sent it, and neighbours are of one process by chance only.
+    sink.resource(&resource);
+    let read = read.map(|(span, scope)| {
+        sink.scope(&scope);
+        span
+    });
+    give_at(read, place, counts, sink);
+    Ok(())
+}
+
+fn read<'a>(json: JsonSpan<'a>, resource: &mut Resource<'a>) -> Step<Result<(Span<'a>, Scope<'a>), Invalid>> {
+    let Some(trace_id) = tags::trace_id(json.trace_id.text()) else { return Ok(Err(Invalid::TraceId)) };
+    let Some(id) = tags::span_id(json.id.text()) else { return Ok(Err(Invalid::SpanId)) };
+    let mut tagged = Tagged::default();
+    let span = &mut tagged.span;
+    (span.trace_id, span.span_id, span.name) = (trace_id, id, json.name.into_text());
+    span.parent_id = tags::span_id(json.parent_id.text());
+    // Zipkin has no kind for what is neither sent nor taken.
+    span.kind = kind_of(json.kind.text()).unwrap_or(SpanKind::Internal);
+    (span.start, span.end) = tags::times(&json.timestamp, &json.duration);
+    if span.kind == SpanKind::Server && matches!(json.shared, Loose::Bool(true)) {
+        // B3 lets both halves of a call have one id. Here each span has its own, and the
+        // server's half hangs below the client's.
+        span.parent_id = Some(id);
+        span.span_id = SpanId::new(id.bytes().map(|byte| !byte));
+    }
+    texts(json.tags, &mut |key, value| {
+        if key.starts_with(LINK) {
+            let links = &mut tagged.span.links;
+            links.extend(link(&value).filter(|_| links.len() < attributes::LINKS));
+            return;
+        }
+        attributes::fill_resource(resource, &key, typed(&key, value.clone()));
+        tagged.fill(&key, typed(&key, value));
+    })?;
+    if let Some(endpoint) = json.local_endpoint {
+        attributes::fill_resource(
+            resource,
+            "service.name",
+            AttributeValue::Text(endpoint.service_name.into_text()),
+        );
+    }
+    if let Some(endpoint) = json.remote_endpoint
+        && let Loose::Text(peer) = endpoint.service_name
+    {
+        tagged.fill("peer.service", AttributeValue::Text(peer));
+    }
+    let mut events = 0;
+    each(json.annotations, |annotation: Annotation<'a>| {
+        events += 1;
+        if tagged.span.exceptions.len() < attributes::EXCEPTIONS
+            && let Some(attributes) = exception_attributes(annotation.value.text())
+        {
+            let mut exception = ExceptionEvent::default();
+            texts(Some(attributes), &mut |key, value| {
+                exception.fill(&key, AttributeValue::Text(Cow::Owned(value.into_owned())));
+            })?;
+            tagged.span.exceptions.extend(exception.finish());
+        }
+        Ok(())
+    })?;
+    Ok(Ok(tagged.finish(events)))
+}
+
+/// The attributes of an exception that was written as an annotation:
+/// `exception|{…}|0` by the Collector, `{"exception": {…}}` by Python's exporter.
+fn exception_attributes(text: &str) -> Option<&RawValue> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow, default)]
+        exception: Option<&'a RawValue>,
+    }
+    if let Some(rest) = text.strip_prefix("exception|") {
+        return serde_json::from_str(rest.rsplit_once('|')?.0).ok();
+    }
+    serde_json::from_str::<Named<'_>>(text).ok()?.exception
+}
+
+/// A link as the Collector writes it: `trace id|span id|tracestate|attributes|dropped`.
+fn link(text: &str) -> Option<SpanContext> {
+    let mut parts = text.split('|');
+    let (trace_id, span_id) = (tags::trace_id(parts.next()?)?, tags::span_id(parts.next()?)?);
+    Some(SpanContext { trace_id, span_id, sampling: Sampling::Deferred })
+}
+
+/// A tag's value by what it says: Zipkin has texts only.
+fn typed<'a>(key: &str, value: Cow<'a, str>) -> AttributeValue<'a> {
+    match &*value {
+        "true" | "True" => AttributeValue::Bool(true),
+        "false" | "False" => AttributeValue::Bool(false),
+        number if key == "process.pid" => number.parse().map_or(AttributeValue::Other, AttributeValue::Int),
+        number if key == attributes::FINGERPRINT => {
+            number.parse().map_or(AttributeValue::Other, AttributeValue::Int)
+        }
+        _ => AttributeValue::Text(value),
+    }
+}
+
+/// Walks a map of texts, one entry at a time.
+fn texts<'a>(map: Option<&'a RawValue>, take: &mut impl FnMut(Cow<'a, str>, Cow<'a, str>)) -> Step<()> {
+    struct Entries<'t, F>(&'t mut F);
+
+    impl<'de, F: FnMut(Cow<'de, str>, Cow<'de, str>)> Visitor<'de> for Entries<'_, F> {
+        type Value = ();
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a map of texts")
+        }
+
+        fn visit_unit<E>(self) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some((key, value)) = map.next_entry::<Loose<'_>, Loose<'_>>()? {
+                let value = match value {
+                    Loose::Nothing => continue,
+                    Loose::Text(text) => text,
+                    Loose::Bool(flag) => Cow::Borrowed(if flag { "true" } else { "false" }),
+                    Loose::Int(number) => Cow::Owned(number.to_string()),
+                    Loose::Double(number) => Cow::Owned(number.to_string()),
+                };
+                (self.0)(key.into_text(), value);
+            }
+            Ok(())
+        }
+    }
+
+    let Some(map) = map else { return Ok(()) };
+    serde_json::Deserializer::from_str(map.get()).deserialize_any(Entries(take))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonSpan<'a> {
+    #[serde(borrow, default)]
+    trace_id: Loose<'a>,
+    #[serde(borrow, default)]
+    id: Loose<'a>,
+    #[serde(borrow, default)]
+    parent_id: Loose<'a>,
+    #[serde(borrow, default)]
+    name: Loose<'a>,
+    #[serde(borrow, default)]
+    kind: Loose<'a>,
+    #[serde(borrow, default)]
+    timestamp: Loose<'a>,
+    #[serde(borrow, default)]
+    duration: Loose<'a>,
+    #[serde(borrow, default)]
+    shared: Loose<'a>,
+    #[serde(borrow, default)]
+    local_endpoint: Option<Endpoint<'a>>,
+    #[serde(borrow, default)]
+    remote_endpoint: Option<Endpoint<'a>>,
+    #[serde(borrow, default)]
+    annotations: List<'a>,
+    #[serde(borrow, default)]
+    tags: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Endpoint<'a> {
+    #[serde(borrow, default)]
+    service_name: Loose<'a>,
+}
+
+#[derive(Deserialize)]
+struct Annotation<'a> {
+    #[serde(borrow, default)]
+    value: Loose<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::tags::tests::Told;
+
+    const LIST: &str = r#"[
+        {"traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "id": "00f067aa0ba902b7", "parentId": "00f067aa0ba902b6",
+         "name": "run/add", "kind": "CONSUMER", "timestamp": 1700000000000001, "duration": 5,
+         "localEndpoint": {"serviceName": "order-worker"}, "remoteEndpoint": {"serviceName": "redis"},
+         "annotations": [{"timestamp": 1700000000000002, "value": "exception|{\"exception.type\": \"shop.Empty\"}|0"}],
+         "tags": {"otel.library.name": "opentelemetry.instrumentation.celery", "celery.task_name": "add",
+                  "celery.retries": "2", "otel.status_code": "Error", "telemetry.sdk.language": "python", "process.pid": "7",
+                  "otlp.link.0": "a3ce929d0e0e4736a3ce929d0e0e4736|00f067aa0ba902b5||{}|0"}},
+        {"traceId": "a3ce929d0e0e4736", "id": "00f067aa0ba902b7", "name": "get", "kind": "SERVER", "shared": true,
+         "localEndpoint": {"serviceName": "api"}}]"#;
+
+    #[test]
+    fn a_list_is_read_with_what_stands_in_tags() {
+        let mut told = Told::default();
+        let counts = decode(LIST.as_bytes(), &mut told).expect("a list");
+        assert_eq!(counts, Counts { spans: 2, refused: 0, lenient: 0 });
+        assert_eq!(
+            told.lines,
+            [
+                "order-worker python Some(7)",
+                "opentelemetry.instrumentation.celery",
+                "run/add Consumer 00f067aa0ba902b7 below 00f067aa0ba902b6, 5000 ns, Error, \
+                 add Some(2), [a3ce929d0e0e4736a3ce929d0e0e4736], [Empty]",
+                "api ? None",
+                "",
+                // The half of the server has an id of its own, below the client's.
+                "get Server ff0f9855f456fd48 below 00f067aa0ba902b7, 0 ns, Unset, ? None, [], []",
+            ]
+        );
+        let mut nested = Told::default();
+        decode(format!("[{LIST}]").as_bytes(), &mut nested).expect("a list of lists");
+        assert_eq!(nested.lines, told.lines);
+    }
+
+    #[test]
+    fn pythons_exporter_writes_an_exception_as_json() {
+        let text = r#"{"exception": {"exception.type": "shop.Empty"}}"#;
+        assert_eq!(
+            exception_attributes(text).expect("attributes").get(),
+            r#"{"exception.type": "shop.Empty"}"#
+        );
+        assert!(exception_attributes("exception").is_none());
+        assert!(exception_attributes("exception|{").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_cut_panics(at in 0..LIST.len(), with in "[\\[\\]{}\",:0-9a-z]{0,8}") {
+            let text = format!("{}{with}{}", &LIST[..at], &LIST[at..]);
+            let _ = decode(text.as_bytes(), &mut Told::default());
+            let _ = decode(LIST[..at].as_bytes(), &mut Told::default());
+        }
+    }
+}
