@@ -18,7 +18,7 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     let contexts = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
     contexts.filter_map(|context| Some((context, known.evidence.spans.trace(context.trace_id)?))).any(
         |(context, trace)| {
-            if !known.fabricated_parents(trace.id).is_empty() {
+            if !known.traces().missing(trace.id).fabricated.is_empty() {
                 return true;
             }
             let sender = trace.get(context.span_id);
@@ -120,7 +120,7 @@ fn rootless<'e>(handoff: &Handoff<'_>, known: &Known<'e>) -> Option<SpanRef<'e>>
     let senders = handoff.contexts().filter_map(|context| known.evidence.spans.get(context));
     let sender = handoff.producer.or_else(|| senders.min_by_key(|sender| sender.span.start))?;
     let done = handoff.result.and_then(|result| result.done);
-    known.rootless().iter().copied().find(|part| {
+    known.traces().rootless().iter().copied().find(|part| {
         let is_later = sender.span.start.since(part.span.start) <= SKEW;
         let is_in_time = done.is_none_or(|done| part.span.end.since(done) <= SKEW);
         is_later

@@ -1,5 +1,7 @@
 //! What shows more: other ways to run tracelink itself, in a shell.
 
+use crate::diagnosis::known::Known;
+use crate::evidence::Broker;
 use crate::model::{Fix, Side};
 
 /// Tells the cause of TL000, where no broker was looked at. Which one it is only
@@ -15,6 +17,21 @@ pub fn hear_every_message() -> Fix {
     Fix::new("hear every message that the broker is given")
         .command(Side::Receiver, [HEAR_THE_BROKER])
         .needing("it is no production broker: MONITOR slows it down")
+}
+
+/// What is needed where no database that was looked at holds anything of Celery's.
+pub const WRONG_DATABASE: &str = "the database of Celery's broker_url: the one that was looked at holds nothing of Celery (its number is the end of --broker)";
+
+/// What would show a message that was not seen.
+pub fn to_see_the_message(known: &Known<'_>) -> &'static str {
+    let brokers = &known.evidence.brokers;
+    if brokers.is_empty() {
+        "--broker, or a broker snapshot, to see the message"
+    } else if !brokers.iter().any(Broker::holds_anything) {
+        WRONG_DATABASE
+    } else {
+        "--broker-monitor, to see a message that is taken between two looks at the broker"
+    }
 }
 
 /// Shows what lies between both sides of a hand-off, where no broker was looked at.

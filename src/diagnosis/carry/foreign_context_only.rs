@@ -88,6 +88,6 @@ fn publisher(handoff: &Handoff<'_>, known: &Known<'_>) -> Publisher {
     if handoff.instrumented_producer().is_some() {
         return Publisher::Instrumented;
     }
-    let publishes = known.services.values().any(|service| service.serves() || service.produces());
+    let publishes = known.services().values().any(|service| service.serves() || service.produces());
     if publishes { Publisher::Traced } else { Publisher::Unseen }
 }

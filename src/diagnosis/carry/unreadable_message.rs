@@ -1,4 +1,4 @@
-use crate::diagnosis::advice::envelope;
+use crate::diagnosis::advice::{envelope, tracelink};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -111,7 +111,7 @@ fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(producer) = handoff.producer.filter(|_| handoff.fate == Fate::Gone) else {
         return Judgment::Clean;
     };
-    let Some(missing) = known.always_lacks(producer.span.service()) else { return Judgment::Clean };
+    let Some(missing) = known.flow().always_lacks(producer.span.service()) else { return Judgment::Clean };
     let Some(first) = missing.iter().next() else { return Judgment::Clean };
     Occurrence::likely()
         .about(handoff)
@@ -126,7 +126,7 @@ fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             slug::WORKER_SILENT,
             "a worker in another language may read such a message: then it ran, and sent no span",
         )
-        .needs(known.to_see_the_message())
+        .needs(tracelink::to_see_the_message(known))
         .mend(envelope::with(missing, &Setting::of(&producer.span.process)))
         .into()
 }

@@ -68,7 +68,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if now.unacked > 0
         || then.unacked > 0
         || now.ready < then.ready
-        || known.took_from(broker, queue, first.at)
+        || known.flow().took_from(broker, queue, first.at)
     {
         return Judgment::Clean;
     }
@@ -81,7 +81,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         ))
         .quote(quote::fact("_kombu.binding.celery.pidbox", "a worker is bound"))
         .needs("a later look: a busy worker's backlog moves")
-        .mend(celery::consume_from(queue, &known.taken_queues(broker)))
+        .mend(celery::consume_from(queue, &known.flow().taken_queues(broker)))
         .into()
 }
 
@@ -89,5 +89,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
 /// messages of any queue, has taken some since, or a task has started and is not done.
 fn is_busy(broker: &Broker, first: &Look, last: &Look, known: &Known<'_>) -> bool {
     let holds = |look: &Look| look.queues.values().any(|queue| queue.unacked > 0);
-    holds(first) || holds(last) || known.took_anything(broker, first.at) || known.has_started_task()
+    holds(first)
+        || holds(last)
+        || known.flow().took_anything(broker, first.at)
+        || known.flow().has_started_task()
 }

@@ -44,7 +44,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     // A worker without remote control binds no mailbox: what it holds, and what
     // has gone since, shows it.
     let is_held = look.queues.values().any(|queue| queue.unacked > 0);
-    if is_held || known.took_from(broker, &delivery.message.queue, first) {
+    if is_held || known.flow().took_from(broker, &delivery.message.queue, first) {
         return Judgment::Clean;
     }
     // What is not due has not waited, however long it lies there.

@@ -53,7 +53,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let brokers = || known.evidence.brokers.iter();
     let looked_after = |broker: &Broker| broker.looked_everywhere_since() >= Some(producer.span.end);
     let is_known = brokers().any(|broker| broker.routes(exchange, destination));
-    let sends = known.sends_of(producer.span.service());
+    let sends = known.flow().sends_of(producer.span.service());
     if is_known || !brokers().any(looked_after) || sends.ran_unseen {
         return Judgment::Clean;
     }

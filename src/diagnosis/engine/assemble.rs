@@ -7,7 +7,7 @@ use super::excerpt::excerpt;
 use super::judge::JudgedHandoff;
 use super::judge_all::{Judged, judge_all};
 use super::unproven::{HOLES, LOOK_ENDED_EARLY, UnprovenReason, nothing_handed_over};
-use crate::diagnosis::known::WRONG_DATABASE;
+use crate::diagnosis::advice::tracelink::WRONG_DATABASE;
 use crate::evidence::{Broker, Evidence, Look, Service, SpanRef, StoredSpan, Trace};
 use crate::model::{
     ContextReport, HandoffReport, Inputs, Limits, Message, MessageReport, Metrics, ParentOrigin, QueueReport,

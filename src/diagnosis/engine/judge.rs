@@ -139,7 +139,7 @@ impl<'k, 'e> Judge<'k, 'e> {
     pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
         let has_settled = !self.known.evidence.unsettled.has_task(&task.id);
         for mut handoff in self.count_task(task) {
-            handoff.lookalikes = self.known.lookalikes(&handoff);
+            handoff.lookalikes = self.known.orphans().lookalikes(&handoff);
             each(if has_settled { self.handoff(handoff) } else { self.unsettled(handoff) });
         }
     }
@@ -207,18 +207,19 @@ impl<'k, 'e> Judge<'k, 'e> {
     /// before, in the traces that are due.
     pub fn orphans(&mut self, before: &Explained<'_>, is_due: impl Fn(&Trace) -> bool) {
         let known = self.known;
-        let tasks: BTreeSet<_> = known.orphaned_tasks().collect();
+        let tasks: BTreeSet<_> = known.orphans().tasks().collect();
         let unexplained = tasks
             .into_iter()
             .filter(|task| !self.explained.contains(task) && !(before.task)(task))
-            .flat_map(|task| known.orphans_of(task));
+            .flat_map(|task| known.orphans().of_task(task));
         let batches = known
+            .orphans()
             .unlinked_batches()
             .filter(|(task, _)| !self.explained.contains(task) && !(before.task)(task))
             .flat_map(|(_, runs)| runs);
         let unexplained = unexplained.chain(batches);
         let is_any_explained = before.any || !self.explained.is_empty();
-        let nameless = if is_any_explained { &[] } else { known.nameless_orphans() };
+        let nameless = if is_any_explained { &[] } else { known.orphans().nameless() };
         // What would explain it may be what was let go.
         let may_be_a_rest = |trace: &Trace| trace.is_remnant() || trace.age.is_late;
         let is_judged = |trace: &Trace| is_due(trace) && !may_be_a_rest(trace);

@@ -77,7 +77,7 @@ pub fn judge_all<'e>(
         listed.push(judge.handoff(handoff));
     }
     let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
-    judge.orphans(&before, |trace| known.has_settled(trace));
+    judge.orphans(&before, |trace| known.traces().has_settled(trace));
     judge.populations();
     judge.tally(&Tally { seen: listed.total, whole: judge.figures.proof.whole, expected });
     Judged {

@@ -109,7 +109,7 @@ fn against(handoff: &Handoff<'_>, known: &Known<'_>) -> &'static str {
         () if known.evidence.scheduler_entry(handoff.task).is_some() => {
             "a scheduler keeps an entry for the task in the broker, and has no context to send"
         }
-        () if known.is_scheduled(handoff) => {
+        () if known.schedules().includes(handoff) => {
             "the runs come at even intervals, as those of a scheduler, which has no context to send"
         }
         () if handoff.consumer().is_some() => "the run that was seen does not bear it out",

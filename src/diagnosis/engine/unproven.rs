@@ -157,7 +157,9 @@ fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenRea
     }
     let is_result_alone = handoff.producer.is_none() && handoff.delivery.is_none() && handoff.was_run();
     Some(match is_result_alone {
-        true if known.uninstrumented_publishers().next().is_some() => UnprovenReason::PublisherNotSeen,
+        true if known.services().uninstrumented_publishers().next().is_some() => {
+            UnprovenReason::PublisherNotSeen
+        }
         true => UnprovenReason::MessageNotSeen,
         false => UnprovenReason::RunNotSeen,
     })
@@ -173,7 +175,7 @@ fn is_unsampled(handoff: &Handoff<'_>) -> bool {
 
 /// Whether a scheduler published it, which has no context to hand over.
 fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    handoff.message().is_some_and(|message| message.from_beat) || known.is_scheduled(handoff)
+    handoff.message().is_some_and(|message| message.from_beat) || known.schedules().includes(handoff)
 }
 
 /// Whether the span above the run is there, whoever made it.

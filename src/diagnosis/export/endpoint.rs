@@ -23,5 +23,5 @@ pub fn receiver<'k>(known: &'k Known<'_>) -> Receiver<'k> {
 pub fn senders(known: &Known<'_>, requests: &Requests) -> Vec<(Side, Setting)> {
     let language = Setting::of_client(requests.agents.iter().map(|agent| &**agent)).language;
     let with_language = |(side, setting)| (side, Setting { language: language.clone(), ..setting });
-    known.unheard().into_iter().map(with_language).collect()
+    known.services().unheard().into_iter().map(with_language).collect()
 }

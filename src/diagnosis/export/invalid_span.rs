@@ -30,7 +30,8 @@ diagnosis! {
 
 /// Ids that a generator made are mended by another one.
 fn fixes<'s>(why: Invalid, services: impl Iterator<Item = &'s str>, known: &Known<'_>) -> Vec<Fix> {
-    let senders = services.map(|service| (known.side_of(service), known.setting_of(Some(service))));
+    let senders = services
+        .map(|service| (known.services().side_of(service), known.services().setting_of(Some(service))));
     let unseen = (Side::Both, Setting::default());
     let common = senders.reduce(|one, other| if one == other { one } else { unseen.clone() });
     let (side, setting) = common.unwrap_or(unseen);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::missing_parents::QUEUE;
+use super::missing_in_process::QUEUE;
 use crate::diagnosis::advice::export::Receiver;
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::Setting;

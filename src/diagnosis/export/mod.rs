@@ -6,7 +6,7 @@ mod grpc_on_http_port;
 mod http_endpoint_without_path;
 mod http_on_grpc_port;
 mod invalid_span;
-mod missing_parents;
+mod missing_in_process;
 mod nothing_received;
 mod parent_not_ended;
 mod parent_not_exported;

@@ -53,7 +53,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         }
         None => return,
     };
-    found(occurrence.mend(export::send_here(endpoint::receiver(known), &known.unheard())));
+    found(occurrence.mend(export::send_here(endpoint::receiver(known), &known.services().unheard())));
 }
 
 /// Whether no task ran since no worker can take any of the messages: then the

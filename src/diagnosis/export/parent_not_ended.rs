@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::missing_parents::{MissingParents, missing_local_parents};
+use super::missing_in_process::{MissingInProcess, missing_by_process};
 use super::unfinished_tasks::{Tasks, run_around};
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::{SILENCE, Setting};
@@ -79,7 +79,7 @@ struct Lost<'t> {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let by_process = missing_local_parents(trace, known);
+    let by_process = missing_by_process(trace, known);
     if by_process.is_empty() {
         return;
     }
@@ -128,7 +128,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 ))
                 .mend(processor::publish_in_its_own_context(
                     &Setting::of(&child.process),
-                    known.side_of(child.service()),
+                    known.services().side_of(child.service()),
                 ))
         } else {
             let (task, is_run) = tasks.of_run(trace, &missing, &lost.children);
@@ -168,7 +168,7 @@ fn open(occurrence: Occurrence) -> Occurrence {
 /// Of what is missing of a process that which should have come most surely.
 fn first_lost<'t>(
     trace: &'t Trace,
-    missing: &MissingParents<'t>,
+    missing: &MissingInProcess<'t>,
     known: &Known<'_>,
     may_run: bool,
     is_finished: bool,
@@ -177,13 +177,13 @@ fn first_lost<'t>(
     for (parent, child) in &missing.children {
         below.entry(*parent).or_default().push(child);
     }
-    let is_silent = known.has_fallen_silent(missing.process, trace);
+    let is_silent = known.silence().has_begun(missing.process, trace);
     let sign_of = |children: &[&StoredSpan]| match () {
         // Where a task may run, a span around these may be another's.
         () if may_run => is_silent.then_some(Sign::Silent),
         () if run_around(trace, children).is_some() => Some(Sign::Run),
         () if is_finished => Some(Sign::Finished),
-        () if known.is_over() => Some(Sign::Over),
+        () if known.silence().is_final() => Some(Sign::Over),
         () if is_silent => Some(Sign::Silent),
         () if went_on(trace, children, known) => Some(Sign::WentOn),
         () => (!known.is_live).then_some(Sign::Open),

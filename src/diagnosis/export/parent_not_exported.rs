@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use super::endpoint;
 use super::missing_sender::MissingSender;
 use crate::diagnosis::advice::export::Receiver;
-use crate::diagnosis::advice::processor;
-use crate::diagnosis::known::{SILENCE, Setting, is_publisher};
+use crate::diagnosis::advice::{processor, tracelink};
+use crate::diagnosis::known::{MissingParent, ParentProcess, SILENCE, Setting, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
@@ -61,22 +61,18 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let mut unsampled = BTreeMap::new();
     let mut did_not_sample =
         |sender: SpanKey| *unsampled.entry(sender).or_insert_with(|| sender_did_not_sample(sender, known));
-    let made_up = known.fabricated_parents(trace.id);
+    let missing = known.traces().missing(trace.id);
     let mut over = BTreeMap::new();
     let mut is_over = |sender: SpanKey| *over.entry(sender).or_insert_with(|| has_ended(sender, known));
-    for span in &trace.spans {
-        let Some(parent) = span.parent else { continue };
-        if made_up.iter().any(|made_up| made_up.child.parent == Some(parent)) {
-            // It is nobody's.
-            continue;
-        }
-        if trace.get(parent).is_some() || !is_remote(span) || span.kind == SpanKind::Server {
+    for MissingParent { id: parent, child: span, process } in missing.parents.iter().copied() {
+        let is_fabricated = || missing.fabricated.iter().any(|of| of.child.parent == Some(parent));
+        if process != ParentProcess::Other || span.kind == SpanKind::Server || is_fabricated() {
             continue;
         }
         // A SERVER span under the same parent: the request's own caller is
         // outside, and its context was handed on.
         let key = SpanKey { trace_id: trace.id, span_id: parent };
-        let has_server_sibling = known.server_below(key).is_some();
+        let has_server_sibling = known.traces().server_below(key).is_some();
         if has_server_sibling || did_not_sample(key) || came_from_elsewhere(trace, span, known) {
             continue;
         }
@@ -98,7 +94,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             );
         }
         if !is_sampled {
-            occurrence = occurrence.needs(known.to_see_the_message());
+            occurrence = occurrence.needs(tracelink::to_see_the_message(known));
         }
         let sender = MissingSender::of(trace, span, messages_of(key, known), known);
         let occurrence = if occurrence.variant.is_none() { sender.says(occurrence) } else { occurrence };
@@ -140,7 +136,7 @@ fn may_be_open(trace: &Trace, span: &StoredSpan, sender: SpanKey, known: &Known<
         !span.is_instrumented_run()
             || known.evidence.tasks.carrying(sender).len() > 1
             || contexts.any(|found| !found.is_flat_header())
-            || known.hands_over_entries()
+            || known.flow().hands_over_entries()
     };
     is_recent && by_hand()
 }
@@ -154,16 +150,6 @@ fn has_ended(sender: SpanKey, known: &Known<'_>) -> bool {
     publishers.into_iter().any(|task| {
         !task.consumers.is_empty() || task.result.as_ref().is_some_and(|result| result.status.is_final())
     })
-}
-
-/// Whether the parent came in with a carrier. Exporters before Python's 1.27
-/// do not say; there a CONSUMER span's parent does by its nature.
-fn is_remote(span: &StoredSpan) -> bool {
-    match span.parent_origin {
-        ParentOrigin::Remote => true,
-        ParentOrigin::Unknown => span.kind == SpanKind::Consumer,
-        ParentOrigin::Local => false,
-    }
 }
 
 /// Whether the parent is no producer of a task: the message came from another

@@ -1,5 +1,5 @@
 use super::endpoint;
-use super::missing_parents::{MissingParents, missing_local_parents};
+use super::missing_in_process::{MissingInProcess, missing_by_process};
 use super::unfinished_tasks::{Tasks, entry_around};
 use crate::diagnosis::advice::export::Receiver;
 use crate::diagnosis::advice::processor;
@@ -38,17 +38,17 @@ diagnosis! {
 }
 
 /// Whether the parents of these spans are known to be open no more.
-fn is_over(trace: &Trace, missing: &MissingParents<'_>, known: &Known<'_>) -> bool {
+fn is_over(trace: &Trace, missing: &MissingInProcess<'_>, known: &Known<'_>) -> bool {
     let children: Vec<_> = missing.children.iter().map(|(_, child)| *child).collect();
     let is_done = || {
         let tasks = Tasks::of(trace, known);
-        !tasks.may_run(missing) && (known.is_over() || tasks.finished(missing).is_some())
+        !tasks.may_run(missing) && (known.silence().is_final() || tasks.finished(missing).is_some())
     };
-    entry_around(trace, &children).is_some() || is_done() || known.has_fallen_silent(missing.process, trace)
+    entry_around(trace, &children).is_some() || is_done() || known.silence().has_begun(missing.process, trace)
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for missing in missing_local_parents(trace, known).into_values() {
+    for missing in missing_by_process(trace, known).into_values() {
         let Some((_, child)) = missing.children.first() else { continue };
         if !missing.is_overflow(known) || !is_over(trace, &missing, known) {
             continue;
@@ -66,7 +66,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 .needs("the process's log: `Queue full, dropping span`")
                 .mend(processor::larger_queue(
                     endpoint::receiver(known),
-                    known.side_of(child.service()),
+                    known.services().side_of(child.service()),
                     &Setting::of(missing.process),
                 )),
         );

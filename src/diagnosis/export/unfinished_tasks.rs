@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::missing_parents::MissingParents;
+use super::missing_in_process::MissingInProcess;
 use crate::diagnosis::rule::Known;
 use crate::evidence::{Fate, Handoff, SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{MessageState, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp};
@@ -73,7 +73,7 @@ impl<'e> Tasks<'e> {
     }
 
     /// Those whose run may be among the missing spans, or lie above them.
-    fn above<'t>(&'t self, gap: &'t MissingParents<'_>) -> impl Iterator<Item = &'t Unrun<'e>> {
+    fn above<'t>(&'t self, gap: &'t MissingInProcess<'_>) -> impl Iterator<Item = &'t Unrun<'e>> {
         let missing = gap.parents();
         let last = gap.children.iter().map(|(_, child)| child.start).max().unwrap_or_default();
         self.unrun.iter().filter(move |task| last > task.waited && task.published_below.is_disjoint(&missing))
@@ -81,12 +81,12 @@ impl<'e> Tasks<'e> {
 
     /// Whether one of them may still run: then it may be the one whose parts
     /// arrived, and its own span is to come.
-    pub fn may_run(&self, gap: &MissingParents<'_>) -> bool {
+    pub fn may_run(&self, gap: &MissingInProcess<'_>) -> bool {
         self.above(gap).any(|task| task.finished.is_none())
     }
 
     /// Whether one of them was ended from outside: what it lost is known.
-    pub fn were_ended(&self, gap: &MissingParents<'_>) -> bool {
+    pub fn were_ended(&self, gap: &MissingInProcess<'_>) -> bool {
         self.above(gap).any(|task| task.was_ended)
     }
 
@@ -95,7 +95,7 @@ impl<'e> Tasks<'e> {
     pub fn of_run<'t>(
         &'t self,
         trace: &'t Trace,
-        gap: &'t MissingParents<'_>,
+        gap: &'t MissingInProcess<'_>,
         children: &[&StoredSpan],
     ) -> (Option<&'t str>, bool) {
         if let Some(run) = run_around(trace, children) {
@@ -107,7 +107,7 @@ impl<'e> Tasks<'e> {
 
     /// One that is finished by its result, or was tried again: its id, and what
     /// says so.
-    pub fn finished(&self, gap: &MissingParents<'_>) -> Option<(&'e str, &'static str)> {
+    pub fn finished(&self, gap: &MissingInProcess<'_>) -> Option<(&'e str, &'static str)> {
         self.above(gap).find_map(|task| Some((task.task_id, task.finished?)))
     }
 }

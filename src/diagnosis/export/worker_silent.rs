@@ -76,7 +76,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     // What bears no id may be this one's run: a batch, say, or one that made its
     // parent up.
-    if !handoff.was_run() && known.unclaimed_run(handoff).is_some() {
+    if !handoff.was_run() && known.unclaimed_consumers().of_handoff(handoff).is_some() {
         return unseen(handoff, known);
     }
     if partial_run::arrived(handoff, known) {
@@ -106,7 +106,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .needs("a result backend, to see that the task ran");
         let service = handoff.producer.map(|producer| producer.span.service());
         if handoff.delivery.is_none()
-            && service.is_some_and(|service| !known.sends_of(service).to_a_seen_broker)
+            && service.is_some_and(|service| !known.flow().sends_of(service).to_a_seen_broker)
         {
             found = found.needs("whether the broker that was looked at is the one that the producer publishes to (broker_url)");
         }
@@ -122,14 +122,14 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .into();
     }
     let ran_others = known
-        .services
+        .services()
         .values()
         .flat_map(|service| &service.processes)
         .any(|(_, activity)| activity.consumers > 0);
     if ran_others {
         let has_roots =
             |service: &Service<'_>| service.consumes() && service.total(|activity| activity.work_roots) > 0;
-        if known.services.values().any(has_roots) {
+        if known.services().values().any(has_roots) {
             found = Occurrence { confidence: Confidence::Likely, ..found }.unless(
                 slug::WORKER_NOT_INSTRUMENTED,
                 "the service sends roots without a task too: one worker of several may have an SDK and no instrumentor",
@@ -153,7 +153,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .into();
     }
     found
-        .mend(silence::no_worker_sends(receiver, &known.workers_setting().beside(&publisher), &publisher))
+        .mend(silence::no_worker_sends(
+            receiver,
+            &known.services().workers_setting().beside(&publisher),
+            &publisher,
+        ))
         .into()
 }
 
@@ -178,12 +182,12 @@ fn misdirected(known: &Known<'_>, publisher: &Setting) -> (Option<Outcome>, Vec<
 /// Where other runs were seen: by what the worker that ran this one sent.
 fn some(found: Occurrence, handoff: &Handoff<'_>, known: &Known<'_>) -> Occurrence {
     let runs = || {
-        let processes = known.services.values().flat_map(|service| &service.processes);
-        processes.filter(|(_, activity)| activity.consumers > 0).copied()
+        let processes = known.services().processes();
+        processes.filter(|(_, activity)| activity.consumers > 0)
     };
     let worker = handoff.result.and_then(|result| result.worker.as_deref());
-    let setting = known.workers_setting();
-    if worker.is_some_and(|worker| known.is_heard(worker)) {
+    let setting = known.services().workers_setting();
+    if worker.is_some_and(|worker| known.flow().is_heard(worker)) {
         return found
             .variant("children")
             .says("a worker took the message and sent no span of it, while it sent other runs: a child of its pool that ends loses what it holds, most likely")
@@ -247,8 +251,8 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     }
     let seen = handoff.delivery.map(|delivery| delivery.last().at);
     let taken = seen.or_else(|| handoff.producer.map(|producer| producer.span.end));
-    let patience = if known.is_live { MOST_TASKS } else { known.evidence.settling_time };
-    known.keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < patience)
+    let wait = if known.is_live { MOST_TASKS } else { known.evidence.settling_time };
+    known.flow().keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < wait)
 }
 
 /// Spans alone do not show whether the message still waits.

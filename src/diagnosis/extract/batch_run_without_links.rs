@@ -55,7 +55,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     // Without the sender's span, from when the message was last seen to wait.
     let seen = || handoff.delivery.map(|delivery| delivery.first().at);
     let Some(since) = sent.or_else(seen) else { return Judgment::Clean };
-    let Some(run) = known.unlinked_batch(handoff.task, since.before(SKEW)) else { return Judgment::Clean };
+    let Some(run) = known.orphans().unlinked_batch(handoff.task, since.before(SKEW)) else {
+        return Judgment::Clean;
+    };
     of_run(run).about(handoff).quote(handoff.producer.map(quote::span)).into()
 }
 

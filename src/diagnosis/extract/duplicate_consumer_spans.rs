@@ -61,9 +61,9 @@ fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option
         let setting = Setting::of(&twin.span.process);
         (quote::span(twin), extraction::nest_in_the_run(&twin.span.name, &setting))
     };
-    let in_trace = known.hand_made_consumers(run.trace.id).into_iter().find(is_twin).map(told);
+    let in_trace = known.traces().hand_made_consumers(run.trace.id).into_iter().find(is_twin).map(told);
     let of_handoff = || handoff.consumers.iter().copied().find(is_twin).map(told);
-    let roots = || known.orphans_within(handoff.task, run.span.start, run.span.end);
+    let roots = || known.orphans().of_task_within(handoff.task, run.span.start, run.span.end);
     in_trace.or_else(of_handoff).or_else(|| roots().iter().copied().find(is_twin).map(told))
 }
 

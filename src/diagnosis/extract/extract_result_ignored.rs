@@ -44,8 +44,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(message), Some(OrphanedRun::HandMade(consumer))) = (handoff.message(), orphan(handoff)) else {
         return Judgment::Clean;
     };
-    let is_read =
-        |format: ContextFormat| format == ContextFormat::W3c || known.reads(consumer.span.service(), format);
+    let is_read = |format: ContextFormat| {
+        format == ContextFormat::W3c || known.readers().include(consumer.span.service(), format)
+    };
     let flat = message
         .contexts
         .iter()
@@ -54,7 +55,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let worker = Setting::of(&consumer.span.process);
     let mut fixes = extraction::use_what_was_read(&consumer.span.name, &worker);
     let mut found = Occurrence::likely().about(handoff).service(consumer.span.service());
-    if !known.reads(consumer.span.service(), carried.format) {
+    if !known.readers().include(consumer.span.service(), carried.format) {
         found = found.unless(
             slug::PROPAGATOR_MISMATCH,
             "a propagator of the worker that lacks the format leaves the same: no run of its service was seen to read it",

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::orphaned_run::{OrphanedRun, orphan};
-use crate::diagnosis::advice::propagators;
+use crate::diagnosis::advice::{propagators, tracelink};
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -65,7 +65,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let service = orphan.span().span.service();
     // Every hand-made reader knows W3C, and one that took the format up elsewhere
     // knows it too: there it is the key, the shape, or what is made of it.
-    let is_read = |format: &ContextFormat| *format == ContextFormat::W3c || known.reads(service, *format);
+    let is_read =
+        |format: &ContextFormat| *format == ContextFormat::W3c || known.readers().include(service, *format);
     if formats.is_empty() || (by_hand && formats.iter().any(is_read)) {
         return Judgment::Clean;
     }
@@ -129,7 +130,7 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &OrphanedRun<'_
         .quote(quote::span(producer))
         .quote(quote::span(*consumer))
         .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
-        .needs(known.to_see_the_message())
+        .needs(tracelink::to_see_the_message(known))
         .mend(propagators::same_on_both_sides(
             &BTreeSet::new(),
             &Setting::of_producer(handoff),

@@ -38,7 +38,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
     // From spans alone it may as well wait; where other workers are instrumented,
     // roots of a service that runs no task are more likely a job's of its own.
-    let others_run = known.services.values().any(Service::consumes);
+    let others_run = known.services().values().any(Service::consumes);
     let may_have_run = handoff.was_run()
         || (handoff.message().is_none() && handoff.producer.is_some() && !others_run)
         || handoff.was_consumed();
@@ -51,7 +51,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
     let was_taken = handoff.was_run() || handoff.was_consumed();
-    let first = known.first_published().filter(|_| !was_taken).unwrap_or_default();
+    let first = known.flow().first_published().filter(|_| !was_taken).unwrap_or_default();
     let is_at_work = |activity: &Activity| activity.work_roots > 0 && activity.last_work_root >= sent;
     let is_after = |activity: &Activity| activity.first_work_root.is_some_and(|root| root >= first);
     let is_worker = |service: &Service<'_>| {
@@ -59,14 +59,16 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             service.processes.iter().map(|(_, activity)| activity).filter(|activity| activity.work_roots > 0);
         workers.clone().any(|activity| is_at_work(activity)) && workers.all(|activity| is_after(activity))
     };
-    let worker =
-        known.uninstrumented_workers().find(|(_, service)| is_worker(service)).map(|(name, service)| {
+    let worker = known.services().uninstrumented_workers().find(|(_, service)| is_worker(service)).map(
+        |(name, service)| {
             let processes = service.processes.iter().map(|(process, _)| *process);
             (name, service.total(|activity| activity.work_roots), Setting::of_all(processes))
-        });
+        },
+    );
     // One of several processes of a service, where they can be told apart.
     let one_of_several = || {
-        let mut processes = known.uninstrumented_processes().filter(|(_, activity)| is_at_work(activity));
+        let mut processes =
+            known.services().uninstrumented_processes().filter(|(_, activity)| is_at_work(activity));
         let (process, activity) = processes.next().filter(|_| was_taken)?;
         Some((&*process.service, activity.work_roots, Setting::of(process)))
     };

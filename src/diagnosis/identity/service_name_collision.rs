@@ -43,7 +43,7 @@ diagnosis! {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for (name, service) in &known.services {
+    for (name, service) in known.services().iter() {
         // That nobody gave it a name is the cause then, and told.
         if is_unset(name) {
             continue;
@@ -62,7 +62,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             (None, None, None) => "another process".to_owned(),
         };
         let occurrence = Occurrence::likely()
-            .service(*name)
+            .service(name)
             .quote(quote::fact(format!("SERVER spans of {name}"), instance(server)))
             .quote(quote::fact(format!("CONSUMER spans of {name}"), instance(worker)))
             .mend(identity::apart(name, &Setting::of(server), &Setting::of(worker)));
@@ -86,13 +86,13 @@ fn other_worker<'e>(name: &str, known: &Known<'e>) -> Option<&'e str> {
     let is_worker = |other: &str, service: &Service<'_>| {
         other != name && !is_unset(other) && !service.serves() && service.total(|activity| activity.runs) > 0
     };
-    if !known.services.iter().any(|(other, service)| is_worker(other, service)) {
+    if !known.services().iter().any(|(other, service)| is_worker(other, service)) {
         return None;
     }
     let is_run = |span: &StoredSpan| {
         span.kind == SpanKind::Consumer
             && !span.detail().is_foreign
-            && known.services.get(span.service()).is_some_and(|service| is_worker(span.service(), service))
+            && known.services().get(span.service()).is_some_and(|service| is_worker(span.service(), service))
     };
     let runs = known.evidence.spans.traces().flat_map(|trace| {
         let comes_from_it = |span: &&StoredSpan| trace.ancestors(span).any(|above| above.service() == name);

@@ -59,14 +59,14 @@ fn names(service: &Service<'_>) -> Vec<identity::Named> {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for (name, service) in &known.services {
+    for (name, service) in known.services().iter() {
         if is_unset(name) {
             let spans = service.total(|activity| activity.spans);
             found(
                 Occurrence::certain()
-                    .service(*name)
+                    .service(name)
                     .counting(spans)
-                    .quote(quote::fact("resource service.name", *name))
+                    .quote(quote::fact("resource service.name", name))
                     .mend(identity::named(&names(service), !name.is_empty())),
             );
         }

@@ -70,25 +70,25 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         return Judgment::Clean;
     };
     let start = producer.span.start;
-    if let Some(beside) = known.beside_requests(producer.key()) {
+    if let Some(beside) = known.requests().just_beside(producer.key()) {
         let when = when(beside);
         let found = outside(producer, beside).about(handoff);
         return found.mend(context_lost(when, server(activity), &Setting::of(&producer.span.process))).into();
     }
     if !activity.has_open_request(start)
-        || known.falls_into_requests_by_chance(handoff.task, &producer.span.process)
+        || known.requests().coincide_with(handoff.task, &producer.span.process)
     {
         return Judgment::Clean;
     }
     let is_paired = could_be_a_scheduler(activity, start);
-    if is_paired && !known.has_its_request(producer.key()) {
+    if is_paired && !known.requests().have_one_for(producer.key()) {
         return Judgment::Clean;
     }
     let pair = is_paired.then(|| {
         let says = "as many as this task has roots published nothing, and one root began in each";
         quote::fact(format!("SERVER spans of {}", producer.span.service()), says)
     });
-    let is_answering = known.had_begun_to_answer(&producer.span.process, start);
+    let is_answering = known.requests().had_begun_to_answer(&producer.span.process, start);
     let within = if is_answering { When::WhileAnswering } else { When::Within };
     Occurrence::likely()
         .about(handoff)

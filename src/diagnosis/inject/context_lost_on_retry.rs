@@ -1,4 +1,5 @@
 use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -104,5 +105,5 @@ fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>, known: &Known<'_>) -> Occu
         .quote(quote::fact("retries", attempt.to_string()))
         .unless(slug::PROTOCOL_1, "a worker with task_protocol = 1 publishes the retry without headers")
         .unless(slug::PROPAGATOR_MISMATCH, "the retry may carry its context in a format that the worker does not read")
-        .needs(known.to_see_the_message())
+        .needs(tracelink::to_see_the_message(known))
 }

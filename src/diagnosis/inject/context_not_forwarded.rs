@@ -102,10 +102,10 @@ fn run_of(run: Option<SpanRef<'_>>, known: &Known<'_>) -> (Run, Setting) {
         let run = if is_instrumented { Run::Instrumented(release) } else { Run::ByHand };
         return (run, Setting::of(process));
     }
-    if let Some(worker) = known.services.values().find(|service| service.consumes()) {
+    if let Some(worker) = known.services().values().find(|service| service.consumes()) {
         return (Run::ByHand, Setting::of_service(worker));
     }
-    let bare = known.uninstrumented_workers().next();
+    let bare = known.services().uninstrumented_workers().next();
     bare.map_or((Run::Unseen, Setting::default()), |(_, worker)| (Run::Bare, Setting::of_service(worker)))
 }
 

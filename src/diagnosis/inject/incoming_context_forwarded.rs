@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::publisher::is_nested;
 use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
@@ -59,7 +60,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .quote(quote::span(consumer));
     let message = handoff.message();
     if message.is_none() {
-        found = found.needs(known.to_see_the_message());
+        found = found.needs(tracelink::to_see_the_message(known));
     }
     let carried = message.and_then(|message| message.contexts.iter().find(|found| found.context().is_some()));
     let shape = carried.map_or(Shape::Flat, Shape::of);
@@ -71,7 +72,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
 /// A SERVER span with the same parent, which started before the run.
 fn sibling_server<'e>(consumer: SpanRef<'_>, known: &Known<'e>) -> Option<SpanRef<'e>> {
     let parent = SpanKey { trace_id: consumer.trace.id, span_id: consumer.span.parent? };
-    known.server_below(parent).filter(|server| server.span.start <= consumer.span.start)
+    known.traces().server_below(parent).filter(|server| server.span.start <= consumer.span.start)
 }
 
 /// Whether the task that published the message handed on what it had itself

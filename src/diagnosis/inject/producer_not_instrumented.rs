@@ -64,24 +64,24 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         if let Some(unseen) = UnseenMessage::of(handoff, known) {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
             let others = Setting::of_worker(handoff);
-            let (seen, setting) = publisher(Some(unseen.origin), &known.producer_side(), known);
+            let (seen, setting) = publisher(Some(unseen.origin), &known.services().producer_side(), known);
             let fixes = instrumentation::publisher(seen, &setting, &others, exports);
             return unseen.finding(handoff, known, says).mend(fixes).into();
         }
         let Some(found) = without_instrumentor(handoff, known) else { return Judgment::Clean };
-        let setting = known.setting_of(found.services.first().map(String::as_str));
+        let setting = known.services().setting_of(found.services.first().map(String::as_str));
         return found
             .mend(instrumentation::publisher(Publisher::SendsSpans, &setting, &setting, exports))
             .into();
     };
-    let mut producers = known.producer_side();
+    let mut producers = known.services().producer_side();
     if producers.is_empty() {
-        producers = known.before_any_worker(handoff);
+        producers = known.services().before_any_worker(known.broker_of(handoff));
     }
     let mut found = match producers[..] {
         // It comes from the very process, and that sends spans, none of which is an
         // instrumentor's.
-        [service] if !message.hand_made && !known.instruments_celery(service) => {
+        [service] if !message.hand_made && !known.services().instruments_celery(service) => {
             if published_by(service, message.origin.as_deref(), known) {
                 Occurrence::certain()
             } else {
@@ -119,7 +119,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             slug::PRODUCER_SDK_DISABLED,
             "several services send spans, and nothing says which of them published it",
         );
-    } else if producers.iter().any(|service| known.instruments_celery(service)) {
+    } else if producers.iter().any(|service| known.services().instruments_celery(service)) {
         found = found.unless(
             slug::PRODUCER_SDK_DISABLED,
             "the service that sends spans publishes with context: another process, perhaps without an SDK, published this one",

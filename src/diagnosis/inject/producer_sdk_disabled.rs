@@ -50,8 +50,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     let nobody_produces = || {
         known.has_spans()
-            && known.producer_side().is_empty()
-            && known.before_any_worker(handoff).is_empty()
+            && known.services().producer_side().is_empty()
+            && known.services().before_any_worker(known.broker_of(handoff)).is_empty()
             && !handoff.message().is_some_and(|message| sends_spans(message, known))
     };
     let mending = || {
@@ -91,7 +91,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .quote(quote::no_context(message))
         .quote(quote::fact(
             "spans",
-            format!("of {} services, none that serves or publishes", known.services.len()),
+            format!("of {} services, none that serves or publishes", known.services().len()),
         ))
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the producer may send its spans elsewhere")
         .needs("the producer's exporter pointed here, to see whether it has an SDK")

@@ -1,4 +1,4 @@
-use crate::diagnosis::advice::celery;
+use crate::diagnosis::advice::{celery, tracelink};
 use crate::diagnosis::known::{Setting, is_publisher};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -54,7 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .variant("spans")
             .says("the two spans of one task lie in two traces and the run names its worker as the publisher: the task was published with message protocol 1, on which the instrumentor never propagates")
             .unless(slug::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may call itself so")
-            .needs(known.to_see_the_message())
+            .needs(tracelink::to_see_the_message(known))
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
             .quote(quote::fact("celery.hostname", hostname)),

@@ -21,7 +21,7 @@ pub fn message_without_context<'e>(handoff: &Handoff<'e>) -> Option<&'e Message>
 pub fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     // What needs no look at all tasks comes first: most are handed over.
     let may_be = handoff.producer.is_none() && handoff.contexts().next().is_none() && !handoff.is_whole();
-    may_be && known.is_scheduled(handoff)
+    may_be && known.schedules().includes(handoff)
 }
 
 /// Whether another task published the message.
@@ -33,7 +33,7 @@ pub fn is_nested(message: &Message) -> bool {
 pub fn published_by(service: &str, origin: Option<&str>, known: &Known<'_>) -> bool {
     let Some(origin) = origin else { return false };
     known
-        .services
+        .services()
         .get(service)
         .is_some_and(|service| service.processes.iter().any(|(process, _)| process.is_origin(origin)))
 }
@@ -45,7 +45,7 @@ pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> 
         let seen = if activity.producers > 0 { Publisher::Instrumented } else { Publisher::SendsSpans };
         return (seen, Setting::of(process));
     }
-    let bare = services.iter().copied().find(|service| !known.instruments_celery(service));
+    let bare = services.iter().copied().find(|service| !known.services().instruments_celery(service));
     let Some(service) = bare else {
         // Where nobody sends spans, that of this process shows nothing.
         let seen = if known.has_spans() { Publisher::Unseen } else { Publisher::MaySendSpans };
@@ -53,7 +53,7 @@ pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> 
     };
     let is_its = services.len() == 1 && published_by(service, origin, known);
     let seen = if is_its { Publisher::SendsSpans } else { Publisher::MaySendSpans };
-    (seen, known.setting_of(Some(service)))
+    (seen, known.services().setting_of(Some(service)))
 }
 
 /// Whether the very process that published the message sends spans.
@@ -63,8 +63,8 @@ pub fn sends_spans(message: &Message, known: &Known<'_>) -> bool {
 
 /// The process of an `origin`, by its number and its host, where it sends spans.
 pub fn process_at<'k>(origin: &str, known: &'k Known<'_>) -> Option<(&'k Process, &'k Activity)> {
-    let mut processes = known.services.values().flat_map(|service| &service.processes);
+    let mut processes = known.services().processes();
     // Of those that tell no number, any of the host may be it.
     let is_told = |process: &Process| process.pid.is_some() && process.is_origin(origin);
-    processes.find(|(process, _)| is_told(process)).map(|(process, activity)| (*process, *activity))
+    processes.find(|(process, _)| is_told(process))
 }

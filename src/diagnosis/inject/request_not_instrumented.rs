@@ -29,17 +29,17 @@ diagnosis! {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for (name, service) in &known.services {
+    for (name, service) in known.services().iter() {
         let roots = service.total(|activity| activity.producer_roots);
         let work = service.total(|activity| activity.work_roots);
         if roots == 0 || service.serves() || service.consumes() {
             continue;
         }
-        let caller = known.services.iter().find(|(_, caller)| calls(caller, name));
+        let caller = known.services().iter().find(|(_, caller)| calls(caller, name));
         // The request around what it publishes may not have ended yet.
-        let is_of_it = |span: &StoredSpan| span.kind == SpanKind::Producer && span.service() == *name;
+        let is_of_it = |span: &StoredSpan| span.kind == SpanKind::Producer && span.service() == name;
         let mut traces = known.evidence.spans.traces();
-        if !traces.any(|trace| known.has_settled(trace) && trace.spans.iter().any(is_of_it)) {
+        if !traces.any(|trace| known.traces().has_settled(trace) && trace.spans.iter().any(is_of_it)) {
             continue;
         }
         // A script publishes and does nothing else; nobody calls one.
@@ -47,7 +47,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             continue;
         }
         let mut occurrence = Occurrence::possible()
-            .service(*name)
+            .service(name)
             .counting(roots)
             .quote(quote::fact(
                 format!("spans of {name}"),

@@ -108,8 +108,8 @@ fn finish(
             .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
             .mend([instrumentation::scheduler(known.evidence.receiver.protocol())]);
     }
-    let (seen, setting) = publisher(Some(origin), &known.producer_side(), known);
-    let others = known.services.values().find(|service| service.produces()).map(Setting::of_service);
+    let (seen, setting) = publisher(Some(origin), &known.services().producer_side(), known);
+    let others = known.services().values().find(|service| service.produces()).map(Setting::of_service);
     let fixes = instrumentation::publisher(
         seen,
         &setting,

@@ -84,7 +84,8 @@ fn routes<'e>(known: &Known<'e>, publishing: &BTreeSet<TraceId>) -> BTreeMap<(&'
             let route = routes.entry((span.service(), &*span.name)).or_default();
             if publishing.contains(&trace.id) {
                 route.publishing.push(SpanRef { trace, span });
-            } else if known.has_settled(trace) && span.http_status.is_none_or(|status| status < 400) {
+            } else if known.traces().has_settled(trace) && span.http_status.is_none_or(|status| status < 400)
+            {
                 route.silent.push(SpanRef { trace, span });
             }
         }

@@ -1,6 +1,7 @@
 //! A run whose message was not seen, by what its publisher sends otherwise.
 
 use super::publisher::process_at;
+use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::{MessageCounts, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, quote};
 use crate::diagnosis::slug;
@@ -38,7 +39,7 @@ impl<'h, 'k> UnseenMessage<'h, 'k> {
                 format!("origin {}", self.origin),
                 format!("0 of {} messages that were seen with context", self.tally.without),
             ))
-            .needs(known.to_see_the_message());
+            .needs(tracelink::to_see_the_message(known));
         found.origins.insert(self.origin.to_owned());
         found
     }
@@ -76,13 +77,16 @@ pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<
                 format!("{} SERVER spans of that very process, no PRODUCER span", activity.servers),
             ))
             .unless(slug::PROPAGATOR_MISMATCH, "it may hand over a context by hand that the worker does not read")
-            .needs(known.to_see_the_message());
+            .needs(tracelink::to_see_the_message(known));
         found.origins.insert(origin.to_owned());
         return Some(found);
     }
     let taken = run.map(|run| run.span.start).or_else(|| handoff.result?.done)?;
     // Who publishes with an instrumentor pushes onto lists of its own besides.
-    let push = known.bare_push_before(taken).filter(|push| !known.instruments_celery(push.span.service()))?;
+    let push = known
+        .requests()
+        .bare_push_before(taken)
+        .filter(|push| !known.services().instruments_celery(push.span.service()))?;
     Some(
         quoted(Occurrence::likely())
             .variant("push")
@@ -90,6 +94,6 @@ pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<
             .service(push.span.service())
             .quote(quote::span(push))
             .unless(slug::PRODUCER_SDK_DISABLED, "another process, without an SDK, may have published it, and the push be to a list of the application's own")
-            .needs(known.to_see_the_message()),
+            .needs(tracelink::to_see_the_message(known)),
     )
 }

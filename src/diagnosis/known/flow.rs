@@ -1,31 +1,31 @@
-//! What moved through the brokers: one pass over all tasks.
+//! What moved through the brokers, by one pass over all tasks.
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Evidence, Fate, SpanKey, SpanRef, Task};
+use crate::evidence::{Broker, Evidence, Fate, SpanKey, SpanRef, Task};
 use crate::model::{Map, Message, MissingParts, Sampling, Set, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What moved through the brokers.
 #[derive(Default, Debug)]
-pub(super) struct Flow<'e> {
+pub struct Flow<'e> {
     /// By broker and queue: when a message that is gone by now was last seen.
-    pub(super) taken: Map<(&'e str, &'e str), Timestamp>,
+    taken: Map<(&'e str, &'e str), Timestamp>,
     /// What is known of where each service publishes to.
-    pub(super) sends: Map<&'e str, Sends>,
+    sends: Map<&'e str, Sends>,
     /// Whether the messages that each service sends can be taken.
-    pub(super) shapes: Map<&'e str, Completeness>,
+    completeness: Map<&'e str, Completeness>,
     /// Tasks, by name, of which results are kept.
-    pub(super) with_results: Set<&'e str>,
+    with_results: Set<&'e str>,
     /// The start of the first PRODUCER span.
-    pub(super) first_published: Option<Timestamp>,
+    first_published: Option<Timestamp>,
     /// Workers of which a run was seen, by the name that results give them.
-    pub(super) heard_workers: Set<&'e str>,
+    heard_workers: Set<&'e str>,
     /// Whether a task has started and is not done.
-    pub(super) has_started: bool,
+    has_started: bool,
     /// Whether a message was seen that carries the context of a request or a
     /// run itself, as programs without an instrumentor hand it over.
-    pub(super) by_hand: bool,
-    pub(super) split: Option<RatioSplit>,
+    by_hand: bool,
+    split: Option<RatioSplit>,
 }
 
 /// Where a service publishes to, by all of its tasks.
@@ -40,11 +40,11 @@ pub struct Sends {
 
 /// The messages of one service, by whether Celery's worker can take them.
 #[derive(Clone, Copy, Default, Debug)]
-pub(super) struct Completeness {
+struct Completeness {
     /// How many lack nothing.
-    pub(super) whole: u64,
+    whole: u64,
     /// What the others lack.
-    pub(super) missing: MissingParts,
+    missing: MissingParts,
 }
 
 impl Completeness {
@@ -75,7 +75,7 @@ impl<'e> Flow<'e> {
             }
             for delivery in &task.messages {
                 for sender in senders(task, &delivery.message, evidence) {
-                    flow.shapes.entry(sender).or_default().learn(&delivery.message);
+                    flow.completeness.entry(sender).or_default().learn(&delivery.message);
                 }
                 if evidence.fate_of(delivery) == Fate::Gone {
                     is_gone = true;
@@ -111,6 +111,66 @@ impl<'e> Flow<'e> {
         }
         flow.split = RatioSplit::of(&kept, &dropped);
         flow
+    }
+
+    /// Whether a message left this queue at or after `since`.
+    pub fn took_from(&self, broker: &Broker, queue: &str, since: Timestamp) -> bool {
+        self.taken.get(&(&*broker.name, queue)).is_some_and(|last| *last >= since)
+    }
+
+    /// Whether a message left any queue of this broker at or after `since`.
+    pub fn took_anything(&self, broker: &Broker, since: Timestamp) -> bool {
+        self.taken.iter().any(|((name, _), last)| **name == *broker.name && *last >= since)
+    }
+
+    /// The queues of this broker from which messages were taken.
+    pub fn taken_queues(&self, broker: &Broker) -> BTreeSet<&'e str> {
+        let taken = self.taken.keys().filter(|(name, _)| *name == &*broker.name);
+        taken.map(|(_, queue)| *queue).collect()
+    }
+
+    /// Whether a run of this worker was seen, which a result names.
+    pub fn is_heard(&self, worker: &str) -> bool {
+        self.heard_workers.contains(worker)
+    }
+
+    /// Whether some program is seen to hand over the context of a request or of
+    /// a run itself, which is open for as long as that is.
+    pub const fn hands_over_entries(&self) -> bool {
+        self.by_hand
+    }
+
+    /// Whether a task is known to have started, and not to be done.
+    pub const fn has_started_task(&self) -> bool {
+        self.has_started
+    }
+
+    /// When the first task of all was published, by its PRODUCER span.
+    pub const fn first_published(&self) -> Option<Timestamp> {
+        self.first_published
+    }
+
+    /// Whether results are kept of this task, so that one without a result is
+    /// not finished.
+    pub fn keeps_results_of(&self, task: &str) -> bool {
+        self.with_results.contains(task)
+    }
+
+    /// The split of a ratio sampler in the workers, where there is one.
+    pub const fn ratio_split(&self) -> Option<RatioSplit> {
+        self.split
+    }
+
+    /// Where a service publishes to, as far as its other tasks show it.
+    pub fn sends_of(&self, service: &str) -> Sends {
+        self.sends.get(service).copied().unwrap_or_default()
+    }
+
+    /// What a message of this service lacks, where every message of it that was
+    /// seen lacks something without which no worker of Celery's can take it.
+    pub fn always_lacks(&self, service: &str) -> Option<MissingParts> {
+        let sent = self.completeness.get(service)?;
+        (sent.whole == 0).then_some(sent.missing).filter(|missing| !missing.is_empty())
     }
 }
 

@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Evidence, SpanRef, TaskNames};
+use crate::evidence::{Evidence, Handoff, SpanRef, TaskNames};
 use crate::model::{SpanId, Timestamp};
 
 /// Hand-made consumer spans that began a trace of their own.
 #[derive(Default, Debug)]
-pub(super) struct Orphans<'e> {
+pub struct Orphans<'e> {
     /// By the task whose name theirs contains.
-    pub(super) of_tasks: BTreeMap<&'e str, ByStart<'e>>,
+    of_tasks: BTreeMap<&'e str, ByStart<'e>>,
     /// Those whose name contains no task's.
-    pub(super) nameless: ByStart<'e>,
+    nameless: ByStart<'e>,
     /// The runs of batches that nothing links to a message, by task: these are
     /// the instrumentor's, and name no message.
-    pub(super) batches: BTreeMap<&'e str, ByStart<'e>>,
+    batches: BTreeMap<&'e str, ByStart<'e>>,
 }
 
 /// Spans in the order of their start, so that those of a time are found
@@ -52,6 +52,9 @@ impl<'e> ByStart<'e> {
 }
 
 impl<'e> Orphans<'e> {
+    /// How many of the roots that may be a hand-off's are looked at.
+    const LOOKALIKES: usize = 10;
+
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         let mut filed = Self::default();
         let orphans = evidence.tasks.orphans();
@@ -79,6 +82,56 @@ impl<'e> Orphans<'e> {
         filed.nameless.sort();
         filed.of_tasks.values_mut().chain(filed.batches.values_mut()).for_each(ByStart::sort);
         filed
+    }
+
+    /// The roots that may be the run of a hand-off of which no consumer was seen:
+    /// those of its task's name and attempt; where none has a task's name, all of
+    /// them.
+    pub fn lookalikes(&self, handoff: &Handoff<'_>) -> Vec<SpanRef<'e>> {
+        if !handoff.consumers.is_empty() || handoff.task.is_empty() {
+            return Vec::new();
+        }
+        let candidates = self.of_tasks.get(handoff.task).unwrap_or(&self.nameless);
+        let is_possible = |found: &&SpanRef<'_>| {
+            let attempt = found.span.detail().retries;
+            let sent = handoff.producer.map(|producer| producer.span.start);
+            attempt.is_none_or(|attempt| attempt == handoff.attempt)
+                && sent.is_none_or(|sent| found.span.end >= sent)
+        };
+        let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
+        candidates.unless_ended_by(sent).iter().filter(is_possible).take(Self::LOOKALIKES).copied().collect()
+    }
+
+    /// The roots that bear the name of a task.
+    pub fn of_task(&self, task: &str) -> &[SpanRef<'e>] {
+        self.of_tasks.get(task).map_or(&[], |found| &found.spans)
+    }
+
+    /// Those of them that started from `first` to `last`.
+    pub fn of_task_within(&self, task: &str, first: Timestamp, last: Timestamp) -> &[SpanRef<'e>] {
+        self.of_tasks.get(task).map_or(&[], |found| found.started_within(first, last))
+    }
+
+    /// Tasks whose name a root bears.
+    pub fn tasks(&self) -> impl Iterator<Item = &'e str> + '_ {
+        self.of_tasks.keys().copied()
+    }
+
+    /// The roots that bear no task's name.
+    pub fn nameless(&self) -> &[SpanRef<'e>] {
+        &self.nameless.spans
+    }
+
+    /// Of the runs of this task's batches that nothing links to a message, the
+    /// first that began at or after `since`.
+    pub fn unlinked_batch(&self, task: &str, since: Timestamp) -> Option<SpanRef<'e>> {
+        let batches = self.batches.get(task)?;
+        batches.spans.get(batches.spans.partition_point(|run| run.span.start < since)).copied()
+    }
+
+    /// The runs of batches that nothing links to a message, by task.
+    pub fn unlinked_batches(&self) -> impl Iterator<Item = (&'e str, &[SpanRef<'e>])> + '_ {
+        self.batches.iter().map(|(task, batches)| (*task, &*batches.spans))
     }
 }
 

@@ -1,42 +1,67 @@
 //! What services do, as far as their spans show it: who publishes, who works, and
 //! who does so without saying it.
 
-use super::{Known, Sends};
-use crate::evidence::{Activity, Broker, Handoff, Process, Service};
-use crate::model::MissingParts;
+use std::collections::BTreeMap;
 
-impl<'e> Known<'e> {
+use super::setting::Setting;
+use crate::evidence::{Activity, Broker, Evidence, Process, Service};
+use crate::model::Side;
+
+/// The services of the evidence, by their names.
+#[derive(Default, Debug)]
+pub struct Services<'e>(BTreeMap<&'e str, Service<'e>>);
+
+impl<'e> Services<'e> {
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
+        Self(evidence.processes.services())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Service<'e>> {
+        self.0.get(name)
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// In the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
+        self.0.iter().map(|(name, service)| (*name, service))
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &Service<'e>> {
+        self.0.values()
+    }
+
+    /// Every process of every service.
+    pub fn processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
+        self.0.values().flat_map(|service| &service.processes).copied()
+    }
+
     /// Services that serve requests and publish nothing that is seen, while tasks
     /// run of which no sender was seen: what an API without an active instrumentor
     /// of Celery looks like (TL101), and any other API too.
     pub fn uninstrumented_publishers(&self) -> impl Iterator<Item = &'e str> {
-        let silent = self.services.iter().filter(|(_, service)| service.serves() && !service.produces());
+        let silent = self.0.iter().filter(|(_, service)| service.serves() && !service.produces());
         silent.map(|(name, _)| *name)
-    }
-
-    /// What a message of this service lacks, where every message of it that was
-    /// seen lacks something without which no worker of Celery's can take it.
-    pub fn always_lacks(&self, service: &str) -> Option<MissingParts> {
-        let sent = self.flow().shapes.get(service)?;
-        (sent.whole == 0).then_some(sent.missing).filter(|missing| !missing.is_empty())
     }
 
     /// The services that publish or serve: those that do either, and those
     /// that run no task while others do.
     pub fn producer_side(&self) -> Vec<&'e str> {
-        let somebody_consumes = self.services.values().any(Service::consumes);
+        let somebody_consumes = self.0.values().any(Service::consumes);
         let is_producer = |service: &Service<'_>| {
             service.serves() || service.produces() || (somebody_consumes && !service.consumes())
         };
-        self.services.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
+        self.0.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
     }
 
-    /// Services that sent a span before the broker of this hand-off had any worker:
+    /// Services that sent a span before this broker had any worker:
     /// an SDK is at work where tasks are published, not where they are run.
-    pub fn before_any_worker(&self, handoff: &Handoff<'_>) -> Vec<&'e str> {
-        let until = self.broker_of(handoff).and_then(Broker::without_worker_until);
+    pub fn before_any_worker(&self, broker: Option<&Broker>) -> Vec<&'e str> {
+        let until = broker.and_then(Broker::without_worker_until);
         let sent = |activity: &Activity| activity.first_end.is_some_and(|end| Some(end) <= until);
-        let services = self.services.iter().filter(|(_, service)| {
+        let services = self.0.iter().filter(|(_, service)| {
             !service.consumes() && service.processes.iter().any(|(_, activity)| sent(activity))
         });
         services.map(|(name, _)| *name).collect()
@@ -44,13 +69,13 @@ impl<'e> Known<'e> {
 
     /// Whether a service was seen to publish under the instrumentor.
     pub fn instruments_celery(&self, service: &str) -> bool {
-        self.services.get(service).is_some_and(Service::produces)
+        self.0.get(service).is_some_and(Service::produces)
     }
 
     /// Services that do work without a consumer span around it, and neither
     /// serve nor publish: what a worker without an instrumentor looks like.
     pub fn uninstrumented_workers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
-        self.services
+        self.0
             .iter()
             .filter(|(_, service)| {
                 !service.consumes()
@@ -65,7 +90,7 @@ impl<'e> Known<'e> {
     /// publish: a name that several programs share tells none of them.
     pub fn uninstrumented_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
         let does_more = |service: &&Service<'_>| service.consumes() || service.serves() || service.produces();
-        let processes = self.services.values().filter(does_more).flat_map(|service| {
+        let processes = self.0.values().filter(does_more).flat_map(|service| {
             let is_silent = |activity: &Activity| {
                 activity.consumers == 0
                     && activity.servers == 0
@@ -78,8 +103,39 @@ impl<'e> Known<'e> {
         processes.map(|(process, activity)| (*process, *activity))
     }
 
-    /// Where a service publishes to, as far as its other tasks show it.
-    pub fn sends_of(&self, service: &str) -> Sends {
-        self.flow().sends.get(service).copied().unwrap_or_default()
+    /// How a service is set up.
+    pub fn setting_of(&self, service: Option<&str>) -> Setting {
+        service.and_then(|service| self.0.get(service)).map(Setting::of_service).unwrap_or_default()
+    }
+
+    /// On which side a service stands: one that does both stands where it publishes.
+    pub fn side_of(&self, service: &str) -> Side {
+        let runs = self.0.get(service).is_some_and(|of| of.consumes() && !of.serves());
+        if runs || self.uninstrumented_workers().any(|(name, _)| name == service) {
+            Side::Worker
+        } else {
+            Side::Producer
+        }
+    }
+
+    /// How the workers that were seen are set up.
+    pub fn workers_setting(&self) -> Setting {
+        let workers = self.processes();
+        Setting::of_all(workers.filter(|(_, seen)| seen.consumers > 0).map(|(process, _)| process))
+    }
+
+    /// The sides of which no span came, for what was refused at the receiver's doors
+    /// may be theirs. Both, where either was seen: then it is somebody else's.
+    pub fn unheard(&self) -> Vec<(Side, Setting)> {
+        let publishes = self.0.values().any(|service| service.serves() || service.produces());
+        let runs = self.0.values().any(Service::consumes);
+        let sides: &[Side] = match (publishes, runs) {
+            (true, false) => &[Side::Worker],
+            (false, true) => &[Side::Producer],
+            _ => &[Side::Producer, Side::Worker],
+        };
+        let processes = self.processes();
+        let others = Setting::of_all(processes.map(|(process, _)| process));
+        sides.iter().map(|side| (*side, Setting::default().beside(&others))).collect()
     }
 }

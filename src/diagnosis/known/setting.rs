@@ -1,9 +1,8 @@
 //! How OpenTelemetry is set up on each side of a hand-off, as far as the side
 //! itself shows it: a fix must go where the setting is made.
 
-use super::Known;
 use crate::evidence::{Handoff, Process, Service, SpanRef};
-use crate::model::{Language, Message, Side};
+use crate::model::{Language, Message};
 
 /// How a process is set up, as far as it was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -192,43 +191,5 @@ impl Spoken {
             Self::Unseen => Some(Language::Python),
             Self::Other(_) => None,
         }
-    }
-}
-
-impl Known<'_> {
-    /// How a service is set up.
-    pub fn setting_of(&self, service: Option<&str>) -> Setting {
-        service.and_then(|service| self.services.get(service)).map(Setting::of_service).unwrap_or_default()
-    }
-
-    /// On which side a service stands: one that does both stands where it publishes.
-    pub fn side_of(&self, service: &str) -> Side {
-        let runs = self.services.get(service).is_some_and(|of| of.consumes() && !of.serves());
-        if runs || self.uninstrumented_workers().any(|(name, _)| name == service) {
-            Side::Worker
-        } else {
-            Side::Producer
-        }
-    }
-
-    /// How the workers that were seen are set up.
-    pub fn workers_setting(&self) -> Setting {
-        let workers = self.services.values().flat_map(|service| &service.processes);
-        Setting::of_all(workers.filter(|(_, seen)| seen.consumers > 0).map(|(process, _)| *process))
-    }
-
-    /// The sides of which no span came, for what was refused at the receiver's doors
-    /// may be theirs. Both, where either was seen: then it is somebody else's.
-    pub fn unheard(&self) -> Vec<(Side, Setting)> {
-        let publishes = self.services.values().any(|service| service.serves() || service.produces());
-        let runs = self.services.values().any(Service::consumes);
-        let sides: &[Side] = match (publishes, runs) {
-            (true, false) => &[Side::Worker],
-            (false, true) => &[Side::Producer],
-            _ => &[Side::Producer, Side::Worker],
-        };
-        let processes = self.services.values().flat_map(|service| &service.processes);
-        let others = Setting::of_all(processes.map(|(process, _)| *process));
-        sides.iter().map(|side| (*side, Setting::default().beside(&others))).collect()
     }
 }

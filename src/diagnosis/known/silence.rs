@@ -18,42 +18,53 @@ const APART: Duration = Duration::from_mins(1);
 /// How many processes of a trace are asked for the time.
 const WITNESSES: usize = 16;
 
-/// Whether a process that has a part in this trace was silent for long, to
-/// the end of the evidence.
-///
-/// While evidence comes in, the receiver's own clock says so. In what was saved
-/// there are the senders' clocks alone, any of which may be wrong: one that
-/// shows this trace at about the same time as the process does is a witness,
-/// where it goes on for long after the last sign of the process.
-pub(super) fn has_fallen_silent(evidence: &Evidence, process: &Process, trace: &Trace) -> bool {
-    let Some(activity) = evidence.processes.of(process) else { return false };
-    if let Some(silent_for) = evidence.ages.since(activity.heard) {
-        return silent_for > SILENCE;
-    }
-    // What a watch left shows no silence that is longer than the watch.
-    let watched_for = evidence.receiver.listened.filter(|_| !evidence.settling_time.is_zero());
-    if watched_for.is_some_and(|watched_for| watched_for <= SILENCE) {
-        return false;
-    }
-    let part = trace.spans.iter().filter(|span| *span.process == *process).map(|span| span.start).min();
-    let Some(part) = part else { return false };
-    let is_witness = |near: Timestamp, last: Timestamp| {
-        near.since(part).max(part.since(near)) <= APART && last.since(activity.last_end) > SILENCE
-    };
-    let looks = || {
-        evidence.brokers.iter().any(|broker| {
-            let Some(last) = broker.last() else { return false };
-            broker.looks().iter().any(|look| is_witness(look.at, last.at))
-        })
-    };
-    others_in(evidence, process, trace).into_iter().any(|(near, last)| is_witness(near, last)) || looks()
-}
+/// What shows that a process sends no more.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence<'e>(&'e Evidence);
 
-/// Whether the evidence is over: from files, which were saved when they were
-/// complete. Where a watch ended, also one that left a bundle with its receiver's
-/// log, a span may still have been open.
-pub(super) fn is_over(evidence: &Evidence) -> bool {
-    evidence.settling_time.is_zero() && !evidence.receiver.is_kept
+impl<'e> Silence<'e> {
+    pub(super) const fn of(evidence: &'e Evidence) -> Self {
+        Self(evidence)
+    }
+
+    /// Whether a process that has a part in this trace was silent for long, to
+    /// the end of the evidence.
+    ///
+    /// While evidence comes in, the receiver's own clock says so. In what was saved
+    /// there are the senders' clocks alone, any of which may be wrong: one that
+    /// shows this trace at about the same time as the process does is a witness,
+    /// where it goes on for long after the last sign of the process.
+    pub fn has_begun(self, process: &Process, trace: &Trace) -> bool {
+        let evidence = self.0;
+        let Some(activity) = evidence.processes.of(process) else { return false };
+        if let Some(silent_for) = evidence.ages.since(activity.heard) {
+            return silent_for > SILENCE;
+        }
+        // What a watch left shows no silence that is longer than the watch.
+        let watched_for = evidence.receiver.listened.filter(|_| !evidence.settling_time.is_zero());
+        if watched_for.is_some_and(|watched_for| watched_for <= SILENCE) {
+            return false;
+        }
+        let part = trace.spans.iter().filter(|span| *span.process == *process).map(|span| span.start).min();
+        let Some(part) = part else { return false };
+        let is_witness = |near: Timestamp, last: Timestamp| {
+            near.since(part).max(part.since(near)) <= APART && last.since(activity.last_end) > SILENCE
+        };
+        let looks = || {
+            evidence.brokers.iter().any(|broker| {
+                let Some(last) = broker.last() else { return false };
+                broker.looks().iter().any(|look| is_witness(look.at, last.at))
+            })
+        };
+        others_in(evidence, process, trace).into_iter().any(|(near, last)| is_witness(near, last)) || looks()
+    }
+
+    /// Whether nothing more can come: what has not ended by now never will. That is
+    /// so of files, which were saved when they were complete. Where a watch ended, also
+    /// one that left a bundle with its receiver's log, a span may still have been open.
+    pub const fn is_final(self) -> bool {
+        self.0.settling_time.is_zero() && !self.0.receiver.is_kept
+    }
 }
 
 /// Of the other processes in a trace, the start of their part in it and that

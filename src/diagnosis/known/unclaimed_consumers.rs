@@ -10,7 +10,7 @@ use crate::model::{SpanKind, Timestamp};
 
 /// Such spans, in the order of their start.
 #[derive(Default, Debug)]
-pub(super) struct UnclaimedConsumers<'e> {
+pub struct UnclaimedConsumers<'e> {
     /// Each with the task whose name it bears, where it bears one.
     spans: Vec<(SpanRef<'e>, Option<&'e str>)>,
 }
@@ -45,7 +45,7 @@ impl<'e> UnclaimedConsumers<'e> {
 
     /// The first that may be the run of this hand-off: it began after the message
     /// was sent, and bears no other task's name.
-    pub(super) fn of_handoff(&self, handoff: &Handoff<'_>) -> Option<SpanRef<'e>> {
+    pub fn of_handoff(&self, handoff: &Handoff<'_>) -> Option<SpanRef<'e>> {
         let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
         let is_later = |start: Timestamp| sent.since(start) <= SKEW;
         let from = self.spans.partition_point(|(found, _)| !is_later(found.span.start));

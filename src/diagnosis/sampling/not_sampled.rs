@@ -67,7 +67,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .origin
         .as_deref()
         .map_or_else(|| "messages without an origin".to_owned(), |origin| format!("origin {origin}"));
-    let worker = if runs_alone { Setting::of_worker(handoff) } else { known.workers_setting() };
+    let worker = if runs_alone { Setting::of_worker(handoff) } else { known.services().workers_setting() };
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::context(message, carried))

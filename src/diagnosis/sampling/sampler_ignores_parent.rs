@@ -35,7 +35,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if !handoff.consumers.is_empty() || !handoff.was_consumed() {
         return Judgment::Clean;
     }
-    let Some(split) = known.ratio_split() else { return Judgment::Clean };
+    let Some(split) = known.flow().ratio_split() else { return Judgment::Clean };
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(
@@ -46,6 +46,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             ),
         ))
         .unless(slug::WORKER_SILENT, "chance splits so many ids this way in fewer than 1 of 100 cases")
-        .mend(sampling::ask_the_parent(&known.workers_setting()))
+        .mend(sampling::ask_the_parent(&known.services().workers_setting()))
         .into()
 }

@@ -55,7 +55,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if is_beats {
         return Judgment::Clean;
     }
-    if known.is_scheduled(handoff) {
+    if known.schedules().includes(handoff) {
         return scheduled(orphan, known).about(handoff).into();
     }
     of_span(orphan, known).about(handoff).into()
@@ -86,7 +86,7 @@ pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     occurrence = occurrence
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "the message may carry no context")
         .unless(slug::PROPAGATOR_MISMATCH, "it may carry one that the worker does not read")
-        .needs(known.to_see_the_message())
+        .needs(tracelink::to_see_the_message(known))
         .needs("the producer's spans")
         .mend([if known.evidence.brokers.is_empty() {
             tracelink::watch_the_broker()

@@ -219,7 +219,7 @@ impl Watch {
             let mut judging = Judge::new(&known, Findings::default(), Figures::default());
             let standing = &self.standing;
             let before = Explained { task: &|task| standing.explains(task), any: standing.explains_any() };
-            judging.orphans(&before, |trace| known.has_settled(trace));
+            judging.orphans(&before, |trace| known.traces().has_settled(trace));
             judging.populations();
             judging.findings.iter().for_each(|finding| self.standing.word(finding));
             self.standing.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));

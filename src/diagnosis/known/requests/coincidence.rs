@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::one_per_request::{Roots, roots_by_publisher};
+use super::publisher_roots::{Roots, roots_by_publisher};
 use crate::evidence::{Activity, Evidence, Process};
 use crate::model::{Set, Timestamp};
 
@@ -20,7 +20,7 @@ const OTHERS_ACCIDENT: f64 = 0.01;
 /// Tasks, with the process that publishes them as roots, of which some were
 /// published while no request was open, and no more of them in requests than
 /// chance would put there.
-pub(in crate::diagnosis::known) fn by_chance(evidence: &Evidence) -> Set<(&str, &Process)> {
+pub(super) fn by_chance(evidence: &Evidence) -> Set<(&str, &Process)> {
     let roots = roots_by_publisher(evidence).into_iter();
     let found = roots.filter(|((process, _), roots)| {
         evidence.processes.of(process).is_some_and(|activity| falls_by_chance(roots, activity))

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::one_per_request::{Roots, roots_by_publisher};
+use super::publisher_roots::{Roots, roots_by_publisher};
 use crate::diagnosis::known::even_intervals::is_even;
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
@@ -73,7 +73,7 @@ struct Root {
 }
 
 /// The PRODUCER roots that lie beside requests, as all others of their task do.
-pub(in crate::diagnosis::known) fn beside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>> {
+pub(super) fn just_outside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|(process, _), roots| {
         let activity = evidence.processes.of(process);
@@ -93,7 +93,7 @@ pub(in crate::diagnosis::known) fn beside(evidence: &Evidence) -> Map<SpanKey, J
     let mut found = Map::default();
     for ((process, task), roots) in roots {
         let Some(requests) = requests.get(process) else { continue };
-        if let Some(beside) = beside_which(evidence, task, &roots, requests) {
+        if let Some(beside) = outside_which(evidence, task, &roots, requests) {
             found.extend(roots.iter().map(|(_, key)| (*key, beside)));
         }
     }
@@ -118,7 +118,7 @@ fn requests<'e>(evidence: &'e Evidence, processes: &Set<&'e Process>) -> Map<&'e
     requests
 }
 
-fn beside_which<'e>(
+fn outside_which<'e>(
     evidence: &Evidence,
     task: &str,
     roots: &Roots,

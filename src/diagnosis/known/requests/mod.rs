@@ -1,7 +1,74 @@
-//! How publishes lie to the requests of their process, where no trace joins them.
+//! How publishes lie to the requests of their process, where no trace joins the two.
+//! A publish that should lie in its request's trace began a trace of its own; what is
+//! left to go by is the time.
 
-pub(super) mod coincidence;
-pub(super) mod just_outside;
-pub(super) mod one_per_request;
-pub(super) mod redis_pushes;
-pub(super) mod response_start;
+mod coincidence;
+mod just_outside;
+mod one_per_request;
+mod publisher_roots;
+mod redis_pushes;
+mod response_start;
+mod without_publish;
+
+use std::cell::OnceCell;
+
+use self::response_start::ResponseStarts;
+use crate::evidence::{Evidence, Process, SpanKey, SpanRef};
+use crate::model::{Map, Set, Timestamp};
+
+pub use just_outside::{JustOutside, Position};
+pub use without_publish::publishing_traces;
+pub(super) use without_publish::requests_without_publish;
+
+/// The requests of the evidence, and what was published beside them.
+#[derive(Debug)]
+pub struct Requests<'e> {
+    evidence: &'e Evidence,
+    one_each: OnceCell<Set<SpanKey>>,
+    by_chance: OnceCell<Set<(&'e str, &'e Process)>>,
+    just_outside: OnceCell<Map<SpanKey, JustOutside<'e>>>,
+    response_starts: OnceCell<ResponseStarts<'e>>,
+    redis_pushes: OnceCell<Vec<SpanRef<'e>>>,
+}
+
+impl<'e> Requests<'e> {
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
+        Self {
+            evidence,
+            one_each: OnceCell::new(),
+            by_chance: OnceCell::new(),
+            just_outside: OnceCell::new(),
+            response_starts: OnceCell::new(),
+            redis_pushes: OnceCell::new(),
+        }
+    }
+
+    /// Whether a PRODUCER root pairs up with a request that published nothing,
+    /// as do all others of its task.
+    pub fn have_one_for(&self, root: SpanKey) -> bool {
+        self.one_each.get_or_init(|| one_per_request::paired(self.evidence)).contains(&root)
+    }
+
+    /// Whether roots of this task are published by this process outside of
+    /// requests too, and no more inside of them than chance would put there.
+    pub fn coincide_with(&self, task: &str, process: &Process) -> bool {
+        self.by_chance.get_or_init(|| coincidence::by_chance(self.evidence)).contains(&(task, process))
+    }
+
+    /// Just outside of which requests a PRODUCER root lies, as all others of its task do.
+    pub fn just_beside(&self, root: SpanKey) -> Option<JustOutside<'e>> {
+        self.just_outside.get_or_init(|| just_outside::just_outside(self.evidence)).get(&root).copied()
+    }
+
+    /// Whether each request that was open at `time` had begun to answer, and one was.
+    pub fn had_begun_to_answer(&self, process: &Process, time: Timestamp) -> bool {
+        self.response_starts.get_or_init(|| ResponseStarts::of(self.evidence)).had_begun(process, time)
+    }
+
+    /// The push onto a list of Redis, by a request and without a PRODUCER span
+    /// between, that may have published what a worker took at `taken`.
+    pub fn bare_push_before(&self, taken: Timestamp) -> Option<SpanRef<'e>> {
+        let pushes = self.redis_pushes.get_or_init(|| redis_pushes::bare_pushes(self.evidence));
+        redis_pushes::before(pushes, taken)
+    }
+}

@@ -8,10 +8,12 @@
 //! fall.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 
+use super::publisher_roots::roots_by_publisher;
+use super::without_publish::{Open, requests_without_publish};
 use crate::evidence::{Evidence, Process, SpanKey};
-use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
+use crate::model::{Map, Set, Timestamp};
 
 /// Fewer requests than this may pair up by accident, even where they come one
 /// after the other.
@@ -25,14 +27,12 @@ const EACH: usize = 4;
 /// So many routes that have as many requests are looked at.
 const ROUTES: usize = 20;
 
-/// When a request was open.
-type Open = (Timestamp, Timestamp);
 /// The requests of each route, by process and number.
 type Routes<'e> = Map<(&'e Process, usize), Vec<Vec<Open>>>;
 
 /// The PRODUCER roots that pair up with requests of their process: all roots of
 /// a task, with all requests of a route that published nothing and answered well.
-pub(in crate::diagnosis::known) fn paired(evidence: &Evidence) -> Set<SpanKey> {
+pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|_, roots| roots.len() >= REQUESTS);
     if roots.is_empty() {
@@ -49,46 +49,11 @@ pub(in crate::diagnosis::known) fn paired(evidence: &Evidence) -> Set<SpanKey> {
     roots.into_values().flatten().map(|(_, key)| key).collect()
 }
 
-/// The PRODUCER roots of one task and one process, by start.
-pub(in crate::diagnosis::known) type Roots = Vec<(Timestamp, SpanKey)>;
-
-/// Every PRODUCER root, by the process that published it and its task.
-pub(in crate::diagnosis::known) fn roots_by_publisher(evidence: &Evidence) -> Map<(&Process, &str), Roots> {
-    let mut roots = Map::<(&Process, &str), Roots>::default();
-    let producers = evidence.tasks.iter().flat_map(|task| {
-        let name = task.name(evidence);
-        task.producers.iter().map(move |key| (name, *key))
-    });
-    for (task, key) in producers {
-        let Some(root) = evidence.spans.get(key).filter(|found| evidence.is_orphaned_root(*found)) else {
-            continue;
-        };
-        roots.entry((&root.span.process, task)).or_default().push((root.span.start, key));
-    }
-    roots.values_mut().for_each(|roots| roots.sort_unstable());
-    roots
-}
-
-/// When the requests of each route of a process that published nothing, and
-/// answered well, were open, in the order of their start.
-pub(in crate::diagnosis::known) fn silent_requests(evidence: &Evidence) -> Map<(&Process, &str), Vec<Open>> {
-    let publishing = publishing_traces(evidence);
-    let mut requests = Map::<(&Process, &str), Vec<Open>>::default();
-    for trace in evidence.spans.traces().filter(|trace| !publishing.contains(&trace.id)) {
-        for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server) {
-            if span.http_status.is_none_or(|status| status < 400) {
-                requests.entry((&span.process, &span.name)).or_default().push((span.start, span.end));
-            }
-        }
-    }
-    requests.values_mut().for_each(|requests| requests.sort_unstable());
-    requests
-}
-
-/// The same, by how many there are, where there are enough.
+/// The requests of routes that published nothing, by how many there are, where there
+/// are enough.
 fn silent_routes(evidence: &Evidence) -> Routes<'_> {
     let mut routes = Routes::default();
-    for ((process, _), requests) in silent_requests(evidence) {
+    for ((process, _), requests) in requests_without_publish(evidence) {
         if is_enough(&requests) {
             routes.entry((process, requests.len())).or_default().push(requests);
         }
@@ -96,17 +61,6 @@ fn silent_routes(evidence: &Evidence) -> Routes<'_> {
     // Only some are looked at: the same ones each time.
     routes.values_mut().for_each(|alike| alike.sort_unstable());
     routes
-}
-
-/// Traces in which something was published: by a PRODUCER span, or by a context
-/// that a message carries.
-pub fn publishing_traces(evidence: &Evidence) -> BTreeSet<TraceId> {
-    let carried = evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
-        let contexts = delivery.message.contexts.iter();
-        contexts.filter_map(|carried| carried.context()).map(|context| context.trace_id)
-    });
-    let produced = evidence.tasks.iter().flat_map(|task| &task.producers).map(|producer| producer.trace_id);
-    carried.chain(produced).collect()
 }
 
 /// Whether there are so many requests, for the number that is open at once, that
@@ -148,7 +102,7 @@ fn is_one_for_each(requests: &[Open], roots: &[(Timestamp, SpanKey)], each: usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::SpanId;
+    use crate::model::{SpanId, TraceId};
 
     fn at(millis: u64) -> Timestamp {
         Timestamp::from_nanos(millis * 1_000_000)

@@ -13,7 +13,7 @@ const WAIT: Duration = Duration::from_mins(10);
 const SKEW: Duration = Duration::from_secs(5);
 
 /// Pushes below a SERVER span without a PRODUCER between, in the order of their start.
-pub(in crate::diagnosis::known) fn bare_pushes(evidence: &Evidence) -> Vec<SpanRef<'_>> {
+pub(super) fn bare_pushes(evidence: &Evidence) -> Vec<SpanRef<'_>> {
     let in_trace = |trace| {
         let spans = |trace: &'_ Trace| trace.spans.iter().filter(|span| is_push(span)).count();
         (spans(trace) > 0).then_some(trace)
@@ -30,10 +30,7 @@ pub(in crate::diagnosis::known) fn bare_pushes(evidence: &Evidence) -> Vec<SpanR
 }
 
 /// The last of these pushes that may have published what was taken at `taken`.
-pub(in crate::diagnosis::known) fn before<'e>(
-    pushes: &[SpanRef<'e>],
-    taken: Timestamp,
-) -> Option<SpanRef<'e>> {
+pub(super) fn before<'e>(pushes: &[SpanRef<'e>], taken: Timestamp) -> Option<SpanRef<'e>> {
     let until = pushes.partition_point(|push| push.span.start.since(taken) <= SKEW);
     let last = pushes[..until].last()?;
     (taken.since(last.span.start) <= WAIT).then_some(*last)

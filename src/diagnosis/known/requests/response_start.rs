@@ -26,7 +26,7 @@ struct Answered {
 pub struct ResponseStarts<'e>(FxHashMap<&'e Process, Vec<Answered>>);
 
 impl<'e> ResponseStarts<'e> {
-    pub(in crate::diagnosis::known) fn of(evidence: &'e Evidence) -> Self {
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
         let mut answers = FxHashMap::<&Process, Vec<Answered>>::default();
         for trace in evidence.spans.traces() {
             for (server, first_sent) in answered(trace) {
@@ -44,7 +44,7 @@ impl<'e> ResponseStarts<'e> {
     }
 
     /// Whether a request was open at `time`, and each that was had begun to answer.
-    pub(in crate::diagnosis::known) fn had_begun(&self, process: &Process, time: Timestamp) -> bool {
+    pub(super) fn had_begun(&self, process: &Process, time: Timestamp) -> bool {
         let Some(requests) = self.0.get(process) else { return false };
         let started = requests.partition_point(|request| request.start <= time);
         let latest = requests[..started].iter().rev().take(OVERLAPPING);

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::{MissingParent, ParentProcess};
 use crate::evidence::{Evidence, SpanKey, SpanRef, StoredSpan, Task, Trace};
-use crate::model::{CarriedContext, Message, ParentOrigin, SpanId, SpanKind};
+use crate::model::{CarriedContext, Message, SpanId, SpanKind};
 
 /// How far the clocks of two machines may differ: a run begins after its task
 /// was published, by a clock that may be behind.
@@ -47,22 +48,22 @@ impl<'t> FabricatedParent<'t> {
 
 /// The first of the spans below each such parent. `is_a_callers` says whether a
 /// request came in below a span: who follows that one follows the caller.
-pub(in crate::diagnosis::known) fn fabricated_parents<'t>(
+pub(super) fn fabricated_parents<'t>(
     trace: &'t Trace,
+    missing: &[MissingParent<'t>],
     evidence: &'t Evidence,
     is_a_callers: impl Fn(SpanKey) -> bool,
 ) -> Vec<FabricatedParent<'t>> {
     let tasks = &evidence.tasks;
     let key = |span_id: SpanId| SpanKey { trace_id: trace.id, span_id };
-    let is_nobodys = |span: &&StoredSpan| {
-        span.parent.is_some_and(|parent| {
-            trace.get(parent).is_none()
-                && came_in(span)
-                && tasks.carrying(key(parent)).is_empty()
-                && !is_a_callers(key(parent))
-        })
+    let is_nobodys = |missing: &&MissingParent<'_>| {
+        missing.process == ParentProcess::Other
+            && missing.child.kind != SpanKind::Server
+            && !missing.child.detail().is_foreign
+            && tasks.carrying(key(missing.id)).is_empty()
+            && !is_a_callers(key(missing.id))
     };
-    let mut children: Vec<_> = trace.spans.iter().filter(is_nobodys).collect();
+    let mut children: Vec<_> = missing.iter().filter(is_nobodys).map(|missing| missing.child).collect();
     if children.is_empty() {
         return Vec::new();
     }
@@ -95,17 +96,6 @@ pub(in crate::diagnosis::known) fn fabricated_parents<'t>(
         }));
     }
     made_up
-}
-
-/// Whether a span's parent came in with a message. Where an exporter does not say
-/// (Python before 1.27), that of a CONSUMER span did.
-fn came_in(span: &StoredSpan) -> bool {
-    let is_said = match span.parent_origin {
-        ParentOrigin::Remote => span.kind != SpanKind::Server,
-        ParentOrigin::Unknown => span.kind == SpanKind::Consumer,
-        ParentOrigin::Local => false,
-    };
-    is_said && !span.detail().is_foreign
 }
 
 /// The message that the span should have followed: that of its own task, that of

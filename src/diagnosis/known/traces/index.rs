@@ -6,7 +6,7 @@ use crate::model::{Map, SpanId, SpanKind, TraceId};
 
 /// The spans of one trace that diagnoses look for.
 #[derive(Default, Debug)]
-pub(in crate::diagnosis::known) struct TraceIndex<'e> {
+pub(super) struct TraceIndex<'e> {
     /// A SERVER span below each span that has one.
     pub servers: Map<SpanId, SpanRef<'e>>,
     /// The hand-made consumer spans, by start.

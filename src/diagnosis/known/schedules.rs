@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::even_intervals::look_scheduled;
 use super::origins::is_publisher;
-use super::requests::one_per_request::silent_requests;
+use super::requests::requests_without_publish;
 use crate::evidence::{Continuity, Evidence, Handoff, Process};
 use crate::model::{Map, Set, SpanKind, Timestamp};
 
@@ -17,7 +17,7 @@ const AFTER_A_REQUEST: Duration = Duration::from_secs(1);
 /// Tasks, with the process that publishes them where it is known and others
 /// publish them too, that seem to be a scheduler's.
 #[derive(Default, Debug)]
-pub(super) struct Schedules<'e> {
+pub struct Schedules<'e> {
     known: Set<(&'e str, Option<&'e str>)>,
 }
 
@@ -51,7 +51,7 @@ impl<'e> Schedules<'e> {
         if candidates.is_empty() {
             return schedules;
         }
-        let routes: Vec<_> = silent_requests(evidence).into_values().collect();
+        let routes: Vec<_> = requests_without_publish(evidence).into_values().collect();
         candidates.retain(|(_, origins, starts)| {
             !origins.iter().any(|origin| serves(origin, evidence))
                 && !routes.iter().any(|requests| follow_requests(starts, requests))
@@ -60,7 +60,9 @@ impl<'e> Schedules<'e> {
         schedules
     }
 
-    pub(super) fn has(&self, handoff: &Handoff<'_>) -> bool {
+    /// Whether the runs of its task, of all or of those that the same process
+    /// published, look like those of a scheduler, which has no context to hand over.
+    pub fn includes(&self, handoff: &Handoff<'_>) -> bool {
         let is_known = |origin| self.known.contains(&(handoff.task, origin));
         is_known(None) || origin_of(handoff).is_some_and(|origin| is_known(Some(origin)))
     }

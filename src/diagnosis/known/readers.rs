@@ -1,0 +1,33 @@
+//! In which formats services were seen to read a context.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Continuity, Evidence, Handoff};
+use crate::model::ContextFormat;
+
+/// Services, each with a format that it was seen to read.
+#[derive(Debug)]
+pub struct Readers<'e>(BTreeSet<(&'e str, ContextFormat)>);
+
+impl<'e> Readers<'e> {
+    pub(super) fn of(evidence: &'e Evidence) -> Self {
+        let handoffs = evidence.tasks.iter().flat_map(|task| task.handoffs(evidence));
+        let whole = handoffs.filter(|handoff| handoff.continuity() == Some(Continuity::Whole));
+        Self(whole.filter_map(|handoff| only_format(&handoff)).collect())
+    }
+
+    /// Whether a run of this service was seen to continue a message that carries
+    /// its context in this format only: then it does read it.
+    pub fn include(&self, service: &str, format: ContextFormat) -> bool {
+        self.0.iter().any(|(reader, read)| *reader == service && *read == format)
+    }
+}
+
+/// The service that ran a task, and the only format in which its message carries a
+/// context.
+fn only_format<'e>(handoff: &Handoff<'e>) -> Option<(&'e str, ContextFormat)> {
+    let valid = handoff.message()?.contexts.iter().filter(|found| found.context().is_some());
+    let formats: BTreeSet<_> = valid.map(|found| found.format).filter(|format| !format.is_vendor()).collect();
+    let only = formats.first().copied().filter(|_| formats.len() == 1)?;
+    Some((handoff.consumer()?.span.service(), only))
+}

@@ -1,0 +1,61 @@
+//! The spans of a trace whose parent did not arrive, and in which process that
+//! parent was.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::{Evidence, SpanKey, StoredSpan, Trace};
+use crate::model::{ParentOrigin, SpanId, SpanKind};
+
+/// A span whose parent did not arrive.
+#[derive(Clone, Copy, Debug)]
+pub struct MissingParent<'e> {
+    pub id: SpanId,
+    /// The span below it.
+    pub child: &'e StoredSpan,
+    pub process: ParentProcess,
+}
+
+/// In which process a parent was, as far as its child shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ParentProcess {
+    /// In that of its child.
+    Same,
+    /// In another one, whose context came in with a request or a message.
+    Other,
+    /// The exporter does not say, and either is possible.
+    Unclear,
+}
+
+/// Every span of the trace whose parent is missing, in the order of the trace.
+pub(super) fn missing_parents<'e>(trace: &'e Trace, evidence: &Evidence) -> Vec<MissingParent<'e>> {
+    let is_lost = |span: &&StoredSpan| span.parent.is_some_and(|parent| trace.get(parent).is_none());
+    let mut lost = trace.spans.iter().filter(is_lost).peekable();
+    if lost.peek().is_none() {
+        return Vec::new();
+    }
+    let entries = trace.spans.iter().filter(|span| is_entry(span));
+    let came_in: BTreeSet<_> = entries.filter_map(|span| span.parent).collect();
+    let is_of_another = |parent: SpanId| {
+        let key = SpanKey { trace_id: trace.id, span_id: parent };
+        came_in.contains(&parent) || !evidence.tasks.carrying(key).is_empty()
+    };
+    let found = lost.filter_map(|child| {
+        let id = child.parent?;
+        let process = match child.parent_origin {
+            ParentOrigin::Local => ParentProcess::Same,
+            ParentOrigin::Remote => ParentProcess::Other,
+            // Exporters before Python's 1.27 do not say. There the parent of a
+            // CONSUMER span came in with its message.
+            ParentOrigin::Unknown if child.kind == SpanKind::Consumer => ParentProcess::Other,
+            ParentOrigin::Unknown if is_entry(child) || is_of_another(id) => ParentProcess::Unclear,
+            ParentOrigin::Unknown => ParentProcess::Same,
+        };
+        Some(MissingParent { id, child, process })
+    });
+    found.collect()
+}
+
+/// Whether the span is of a kind whose parent comes in with a request or a message.
+fn is_entry(span: &StoredSpan) -> bool {
+    matches!(span.kind, SpanKind::Server | SpanKind::Consumer)
+}
