@@ -10,7 +10,16 @@ use clap::Args;
 use super::broker::Naming;
 use super::output::Reports;
 use super::secret::Secret;
-use super::values::{address, duration, memory, path, size};
+use super::values::path;
+use crate::config::values::{address, duration, memory, size};
+
+/// What is of no use without a broker: the ids of options, and how they are written.
+pub const OF_A_BROKER: [(&str, &str); 4] = [
+    ("broker_monitor", "--broker-monitor"),
+    ("result_backend", "--result-backend"),
+    ("result_prefix", "--result-prefix"),
+    ("sentinel_master", "--sentinel-master"),
+];
 
 /// Receive OTLP, rebuild span trees, flag orphaned roots, say why
 ///
@@ -43,16 +52,16 @@ pub struct Listen {
     #[arg(long, env = "TRACELINK_BROKER", hide_env_values = true, value_name = "URL")]
     pub broker: Option<Secret>,
     /// See every message through Redis MONITOR; it can halve what the broker carries, so for development only
-    #[arg(long, requires = "broker")]
+    #[arg(long)]
     pub broker_monitor: bool,
     /// The result backend, where it is not the broker; results are read by known task id only
-    #[arg(long, value_name = "URL", requires = "broker")]
+    #[arg(long, value_name = "URL")]
     pub result_backend: Option<Secret>,
     /// `global_keyprefix` of the result backend, which has one of its own
-    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true, requires = "broker")]
+    #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub result_prefix: String,
     /// The name of Sentinel's master
-    #[arg(long, value_name = "NAME", requires = "broker")]
+    #[arg(long, value_name = "NAME")]
     pub sentinel_master: Option<String>,
     #[command(flatten)]
     pub naming: Naming,

@@ -3,6 +3,7 @@
 //! Each command has a file, and what several of them share has another.
 
 mod broker;
+mod config;
 mod demo;
 mod diagnose;
 mod explain;
@@ -13,17 +14,19 @@ mod secret;
 mod values;
 
 use clap::error::{ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::secret::masked;
+use crate::config::{Choice, Config, Error as ConfigError, masked};
 
 pub use self::broker::Naming;
+pub use self::config::ShowConfig;
 pub use self::demo::{App, Demo};
 pub use self::diagnose::Diagnose;
 pub use self::explain::Explain;
 pub use self::inspect_queue::InspectQueue;
 pub use self::listen::Listen;
-pub use self::output::{Destination, FailOn, Output, OutputTo, Reports};
+pub use self::output::{Destination, FailOn, Output, OutputTo, Reports, Selection};
 pub use self::secret::Secret;
 
 /// Says why a distributed trace breaks between a web API and its Celery worker,
@@ -37,37 +40,97 @@ pub struct Cli {
     pub output: Output,
 }
 
+/// The command line, with the configuration that it was completed by.
+pub struct Read {
+    pub cli: Cli,
+    /// Where it cannot be read, the command line is as it was written.
+    pub config: Result<Config, ConfigError>,
+}
+
 impl Cli {
     /// Reads this process's arguments, and ends it where they are wrong, as
     /// [`Parser::parse`] does; but repeats no password, such as that of a URL
-    /// without its option.
-    pub fn read() -> Self {
-        Self::try_parse().and_then(Self::checked).unwrap_or_else(|mut error| {
-            let texts = error.context().filter_map(|(kind, value)| match value {
-                ContextValue::String(text) => Some((kind, ContextValue::String(masked(text)))),
-                _ => None,
-            });
-            for (kind, text) in texts.collect::<Vec<_>>() {
-                error.insert(kind, text);
-            }
-            error.exit()
-        })
+    /// without its option. What they and the environment leave open is that of the
+    /// configuration.
+    pub fn read() -> Read {
+        let read = || {
+            let matches = Self::command().try_get_matches()?;
+            let cli = Self::from_arg_matches(&matches)?;
+            let config = match cli.choice() {
+                Some(choice) => Config::load(&choice),
+                None => Ok(Config::default()),
+            };
+            let command = match &config {
+                Ok(config) => self::config::complete(Self::command(), &matches, &config.settings),
+                Err(_) => Self::command(),
+            };
+            let matches = command.try_get_matches()?;
+            let cli = Self::from_arg_matches(&matches)?.checked(&matches)?;
+            Ok(Read { cli, config })
+        };
+        read().unwrap_or_else(|error| exit(error))
+    }
+
+    /// Which configuration is to be read, where the command has any use for it.
+    fn choice(&self) -> Option<Choice> {
+        match (&self.command, &self.output) {
+            (Command::Explain(_) | Command::DemoProcess, _) => None,
+            (_, Output { no_config: true, .. }) => Some(Choice::Nothing),
+            (_, Output { config: Some(file), .. }) => Some(Choice::File(file.clone())),
+            _ => Some(Choice::Nearest),
+        }
     }
 
     /// The same, where its parts go together.
-    fn checked(mut self) -> Result<Self, clap::Error> {
-        self.output.outputs = match &mut self.command {
+    fn checked(mut self, matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let of_command = matches.subcommand().map(|(_, matches)| matches);
+        let is_typed = |id: &str| {
+            let source = of_command
+                .filter(|matches| matches.try_contains_id(id).is_ok())
+                .and_then(|matches| matches.value_source(id));
+            source == Some(ValueSource::CommandLine)
+        };
+        let reports = match &mut self.command {
             Command::InspectQueue(InspectQueue { reports, .. })
             | Command::Demo(Demo { reports, .. })
-            | Command::Diagnose(Diagnose { reports, .. }) => std::mem::take(&mut reports.output),
-            Command::Listen(listen) => std::mem::take(&mut listen.reports.output),
-            Command::Explain(_) | Command::DemoProcess => Vec::new(),
+            | Command::Diagnose(Diagnose { reports, .. }) => Some(reports),
+            Command::Listen(listen) => Some(&mut listen.reports),
+            Command::Config(config) => {
+                config.is_format_typed = is_typed("format");
+                config.is_fail_on_typed = is_typed("fail_on");
+                None
+            }
+            Command::Explain(_) | Command::DemoProcess => None,
         };
-        match self.output.complaint() {
-            Some(complaint) => Err(Self::command().error(ErrorKind::ArgumentConflict, complaint)),
-            None => Ok(self),
+        if let Some(reports) = reports {
+            self.output.outputs = std::mem::take(&mut reports.output);
+            self.output.selection = std::mem::take(&mut reports.selection);
         }
+        if let Some(complaint) = self.output.complaint(is_typed("format")) {
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, complaint));
+        }
+        // A broker may be the configuration's, so clap cannot demand it.
+        if let Command::Listen(listen) = &self.command
+            && listen.broker.is_none()
+            && let Some(option) = listen::OF_A_BROKER.iter().find(|(id, _)| is_typed(id))
+        {
+            let complaint = format!("{} needs a broker to look at: --broker <URL>", option.1);
+            return Err(Self::command().error(ErrorKind::MissingRequiredArgument, complaint));
+        }
+        Ok(self)
     }
+}
+
+/// Ends the process with what is wrong with its arguments.
+fn exit(mut error: clap::Error) -> ! {
+    let texts = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, ContextValue::String(masked(text)))),
+        _ => None,
+    });
+    for (kind, text) in texts.collect::<Vec<_>>() {
+        error.insert(kind, text);
+    }
+    error.exit()
 }
 
 const EXAMPLES: &str = "\
@@ -89,6 +152,7 @@ pub enum Command {
     Demo(Demo),
     Diagnose(Diagnose),
     Explain(Explain),
+    Config(ShowConfig),
     /// A process of the demo, which starts it itself
     #[command(name = "demo-process", hide = true)]
     DemoProcess,

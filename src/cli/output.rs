@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, ColorChoice, ValueEnum};
 
+use super::values::Named;
+use crate::diagnosis;
+use crate::policy::Selector;
 use crate::report::FormatName;
 
 /// How the report is written, for every command.
@@ -19,6 +22,8 @@ pub struct Output {
     /// What [`Reports`] names, of a command that has them.
     #[arg(skip)]
     pub outputs: Vec<OutputTo>,
+    #[arg(skip)]
+    pub selection: Selection,
     /// The least severity that makes the exit code 1
     #[arg(long, global = true, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY")]
     pub fail_on: FailOn,
@@ -31,6 +36,12 @@ pub struct Output {
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto, value_name = "WHEN")]
     pub color: ColorChoice,
+    /// The configuration to use, instead of the nearest tracelink.toml or pyproject.toml
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Use no configuration
+    #[arg(long, global = true)]
+    pub no_config: bool,
 }
 
 impl Output {
@@ -47,10 +58,11 @@ impl Output {
         given.map(|to| to.format).or(self.format).unwrap_or(FormatName::Human)
     }
 
-    /// What is wrong with the outputs together, if anything is.
-    pub(super) fn complaint(&self) -> Option<String> {
+    /// What is wrong with the outputs together, if anything is. A format that was
+    /// not typed is the configuration's, and gives way.
+    pub(super) fn complaint(&self, is_format_typed: bool) -> Option<String> {
         let on_stdout = self.outputs.iter().filter(|to| to.destination == Destination::Stdout).count();
-        if on_stdout + usize::from(self.format.is_some()) > 1 {
+        if on_stdout + usize::from(is_format_typed) > 1 {
             return Some("standard output takes one format: give the others a file, FORMAT=PATH".to_owned());
         }
         let mut seen = HashSet::new();
@@ -81,6 +93,31 @@ pub struct Reports {
     /// cause is known. With `listen --save` they are shown, and not saved.
     #[arg(long)]
     pub show_messages: bool,
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Which findings are told and decide the exit code.
+#[derive(Args, Clone, Default, Debug)]
+pub struct Selection {
+    /// Only these diagnoses: slugs, codes, or the beginning of codes such as TL3
+    #[arg(long, value_name = "SLUG|CODE", value_delimiter = ',', value_parser = selector())]
+    pub select: Vec<Selector>,
+    /// All diagnoses but these; the report says what was ignored
+    #[arg(long, value_name = "SLUG|CODE", value_delimiter = ',', value_parser = selector())]
+    pub ignore: Vec<Selector>,
+    /// Fail only on what this earlier report (json or jsonl) does not have, and say what is gone
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+}
+
+/// A slug or a code, which shells can complete.
+fn selector() -> impl TypedValueParser<Value = Selector> {
+    Named(str::parse::<Selector>, || {
+        let all = diagnosis::all().into_iter();
+        all.flat_map(|diagnosis| [diagnosis.slug, diagnosis.code].map(|name| (name, diagnosis.summary)))
+            .collect()
+    })
 }
 
 /// An output: a format, and where it goes.

@@ -30,12 +30,3 @@ impl fmt::Debug for Secret {
         f.write_str("***")
     }
 }
-
-/// A text in which the user and the password of a URL are hidden.
-pub(super) fn masked(text: &str) -> String {
-    let inside = text.find("://").map(|scheme| scheme + 3).zip(text.rfind('@'));
-    match inside.filter(|(start, end)| start <= end) {
-        Some((start, end)) => format!("{}***{}", &text[..start], &text[end..]),
-        None => text.to_owned(),
-    }
-}

@@ -1,10 +1,9 @@
-//! How values are written that more than one option takes.
+//! How values are read that only clap hands over.
 
-use std::net::SocketAddr;
+use std::ffi::OsStr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValue, StringValueParser, TypedValueParser};
 
 /// A variable that is empty is none, by the conventions of XDG and
 /// OpenTelemetry; what reads these passes over an empty one.
@@ -12,42 +11,30 @@ pub fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }
 
-/// `4317`, `:4317`, `0.0.0.0:4317`, `[::1]:4317`: loopback unless another is named.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
-    let port = text.strip_prefix(':').unwrap_or(text);
-    match port.parse::<u16>() {
-        Ok(port) => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
-        Err(_) => text
-            .replacen("localhost:", "127.0.0.1:", 1)
-            .parse()
-            .map_err(|_| "an address with a port, such as 127.0.0.1:4317, or a port".to_owned()),
-    }
-}
+/// A value that `.0` reads and whose names, with what they stand for, are those of
+/// `.1`: for shells, which complete them. What is wrong `.0` says.
+#[derive(Clone)]
+pub struct Named<T>(pub fn(&str) -> Result<T, String>, pub fn() -> Vec<(&'static str, &'static str)>);
 
-/// `30s`, `500ms`, `1h 30m`; a bare number is seconds.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
-    }
-    let parsed: Result<jiff::SignedDuration, _> = text.parse();
-    parsed
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .ok_or_else(|| "a duration such as 30s, 500ms or 5m".to_owned())
-}
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
+    type Value = T;
 
-/// `256MiB`, `1GB`; a bare number is bytes.
-pub fn size(text: &str) -> Result<u64, String> {
-    text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
-}
-
-/// The same, of memory.
-pub fn memory(text: &str) -> Result<usize, String> {
-    /// Below this the receiver's own buffers would not fit.
-    const LEAST: u64 = 16 << 20;
-    let size: bytesize::ByteSize = text.parse().map_err(|_| "a size such as 256MiB or 1GiB".to_owned())?;
-    if size.as_u64() < LEAST {
-        return Err(format!("at least {}", bytesize::ByteSize(LEAST)));
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<T, clap::Error> {
+        StringValueParser::new()
+            .try_map({
+                let read = self.0;
+                move |text| read(&text)
+            })
+            .parse_ref(command, arg, value)
     }
-    usize::try_from(size.as_u64()).map_err(|error| error.to_string())
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let named = (self.1)().into_iter();
+        Some(Box::new(named.map(|(name, about)| PossibleValue::new(name).help(about))))
+    }
 }

@@ -15,6 +15,7 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
     tell_notices(&notices, output);
     let report = report_expecting(&evidence, evidence.clock(), Listing::default(), args.expect_handoffs);
+    let report = outputs.policy.apply(report);
     let exit = Exit::of_report(&report, output.fail_on);
     outputs.report(&report, Subject::Handoffs, None, exit)?;
     Ok(exit)

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use crate::broker::redis::UrlError;
 use crate::cli::FailOn;
-use crate::model::{Report, Severity, Status};
+use crate::config;
+use crate::model::{Finding, InBaseline, Report, Severity, Status};
 use crate::receiver::ForwardError;
 
 /// How a run ended: the documented exit codes.
@@ -50,7 +51,7 @@ impl Exit {
         }
     }
 
-    /// By what a report on queues says. An empty queue is no missing evidence:
+    /// By what a report on queues says. What the baseline has does not count. An empty queue is no missing evidence:
     /// it was looked at, and it is empty. A look that ended early and met nothing is.
     pub fn of_queues(report: &Report, fail_on: FailOn) -> Self {
         let least = match fail_on {
@@ -59,8 +60,9 @@ impl Exit {
             FailOn::Note => Some(Severity::Note),
             FailOn::Never => None,
         };
-        let fails =
-            least.is_some_and(|least| report.findings.iter().any(|finding| finding.severity <= least));
+        let counts = |finding: &&Finding| finding.baseline != Some(InBaseline::Known);
+        let mut counted = report.findings.iter().filter(counts);
+        let fails = least.is_some_and(|least| counted.any(|finding| finding.severity <= least));
         let is_blind = report.verdict.status == Status::NoEvidence && !report.verdict.unproven.is_empty();
         match (fails, is_blind) {
             (true, _) => Self::Findings,
@@ -81,6 +83,7 @@ impl Exit {
         let is_usage = |cause: &(dyn Error + 'static)| {
             cause.is::<Usage>()
                 || cause.is::<UrlError>()
+                || cause.downcast_ref::<config::Error>().is_some_and(config::Error::is_usage)
                 || cause.downcast_ref::<ForwardError>().is_some_and(ForwardError::is_usage)
         };
         if error.chain().any(is_usage) { Self::Usage } else { Self::Environment }

@@ -4,10 +4,10 @@ use std::io::Write;
 
 use anyhow::Context;
 
-use super::suggest::did_you_mean;
 use super::{Exit, STDOUT, usage};
 use crate::cli::{self, Output};
 use crate::diagnosis::{self, Diagnosis};
+use crate::policy::suggest::did_you_mean;
 use crate::report::{FormatName, explanation};
 
 pub fn run(args: &cli::Explain, output: &Output) -> anyhow::Result<Exit> {

@@ -12,7 +12,6 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::suggest::near;
 use super::{Exit, Outputs, say, tell_notices, usage};
 use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
 use crate::bundle::{Reading, SnapshotWriter, read_evidence};
@@ -20,6 +19,7 @@ use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{BrokerIntake, Evidence, Keep, RequestedQueues};
 use crate::model::{Report, Timestamp};
+use crate::policy::suggest::near;
 use crate::report::Subject;
 use crate::report::text::{count, safe};
 use crate::wire::broker::{BrokerSink, Completeness};
@@ -51,7 +51,7 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
     let url = broker_url(&args.broker, args)?;
     loop {
         let evidence = inspect(args, output, &url, &interrupted)?;
-        let report = report(&evidence, evidence.clock(), listing(output));
+        let report = outputs.policy.apply(report(&evidence, evidence.clock(), listing(output)));
         let is_interrupted = interrupted.load(Ordering::Relaxed);
         let exit = exit_of(&evidence, &report, output).unless_interrupted(is_interrupted);
         if args.watch {
@@ -89,7 +89,7 @@ fn inspect_snapshot(
     };
     let notices = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
     tell_notices(&notices, output);
-    let report = report(&evidence, evidence.clock(), Listing::default());
+    let report = outputs.policy.apply(report(&evidence, evidence.clock(), Listing::default()));
     let exit = exit_of(&evidence, &report, output);
     outputs.report(&report, Subject::Queue, Some(snapshot.display().to_string()), exit)?;
     tell_missing(&evidence);

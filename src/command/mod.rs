@@ -1,5 +1,6 @@
 //! What each command does. It wires the rooms together, and decides nothing.
 
+mod config;
 mod demo;
 mod diagnose;
 mod exit;
@@ -8,15 +9,16 @@ mod inspect_queue;
 mod listen;
 mod outputs;
 mod place;
+mod policy;
 mod progress;
 mod stderr;
-mod suggest;
 
 use self::exit::usage;
 use self::outputs::Outputs;
 use self::place::STDOUT;
 use self::stderr::{SaidAloud, tell_notices};
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Read};
+use crate::config::Config;
 
 pub use self::exit::{Exit, is_broken_pipe};
 pub use self::stderr::say;
@@ -28,19 +30,27 @@ pub use self::stderr::say;
 /// What is wrong with the command line or the environment, with the place and
 /// the remedy. Of the environment every output has said it in a report by then,
 /// but standard output where a person reads it.
-pub fn run(cli: Cli) -> anyhow::Result<Exit> {
-    let args = cli.output;
+pub fn run(Read { cli, config }: Read) -> anyhow::Result<Exit> {
+    let Cli { command, output: args } = cli;
     set_color(args.color);
     let mut outputs = Outputs::default();
     let out = &mut outputs;
-    let done = match cli.command {
+    let mut open = |config: Result<Config, _>| {
+        out.open(&args)?;
+        out.policy = policy::policy(&args, config?)?;
+        anyhow::Ok(())
+    };
+    let done = match command {
         Command::InspectQueue(command) => {
-            out.open(&args).and_then(|()| inspect_queue::run(&command, &args, out))
+            open(config).and_then(|()| inspect_queue::run(&command, &args, out))
         }
-        Command::Listen(command) => out.open(&args).and_then(|()| listen::run(&command, &args, out)),
-        Command::Diagnose(command) => out.open(&args).and_then(|()| diagnose::run(&command, &args, out)),
-        Command::Demo(command) => out.open(&args).and_then(|()| demo::run(&command, &args, out)),
+        Command::Listen(command) => open(config).and_then(|()| listen::run(&command, &args, out)),
+        Command::Diagnose(command) => open(config).and_then(|()| diagnose::run(&command, &args, out)),
+        Command::Demo(command) => open(config).and_then(|()| demo::run(&command, &args, out)),
         Command::Explain(command) => explain::run(&command, &args),
+        Command::Config(command) => {
+            config.map_err(anyhow::Error::from).and_then(|config| config::run(&command, &args, &config))
+        }
         Command::DemoProcess => demo::run_process(),
     };
     if let Err(error) = &done

@@ -7,6 +7,7 @@ use super::exit::{Exit, is_broken_pipe};
 use super::place::Place;
 use crate::cli;
 use crate::model::{Event, Report};
+use crate::policy::Policy;
 use crate::report::{Form, Format, FormatName, Subject, Verbosity, View};
 
 /// The outputs of a run. The one to standard output is the last, so that a
@@ -14,6 +15,8 @@ use crate::report::{Form, Format, FormatName, Subject, Verbosity, View};
 #[derive(Default)]
 pub struct Outputs {
     outputs: Vec<Output>,
+    /// What of the events and the report is told.
+    pub policy: Policy,
     /// Whether a command has the terminal, and a person is told all at the end.
     waits: bool,
 }
@@ -97,6 +100,8 @@ impl Outputs {
     ///
     /// What the first place says that cannot be written.
     pub fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
+        let told = self.policy.events(events);
+        let events = told.as_deref().unwrap_or(events);
         let waits = self.waits;
         self.each(|Output { format, place, view, .. }| {
             if !format.streams() || (waits && format.form() == Some(Form::Prose)) {

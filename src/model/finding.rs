@@ -150,6 +150,14 @@ pub struct Alternative {
     pub why: String,
 }
 
+/// Whether the report of `--baseline` has a finding.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InBaseline {
+    Known,
+    New,
+}
+
 /// One cause, however many messages it hit.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Finding {
@@ -160,8 +168,14 @@ pub struct Finding {
     /// What the fix depends on, such as `upper-case` or `b3multi-to-w3c`.
     pub variant: Option<String>,
     pub severity: Severity,
+    /// The severity that it has by itself, where the configuration changed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity_without_config: Option<Severity>,
     pub confidence: Confidence,
     pub station: Option<Station>,
+    /// Whether an earlier report has it, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<InBaseline>,
     /// The cause, in one sentence without a full stop: `sentence` with its parts
     /// put in.
     pub message: String,

@@ -27,15 +27,17 @@ pub use context::{
 };
 pub use event::Event;
 pub use exception::{Exception, HIDDEN, redacted_status};
-pub use finding::{Alternative, Confidence, Finding, Quote, Severity, Station, StationState, Stations};
+pub use finding::{
+    Alternative, Confidence, Finding, InBaseline, Quote, Severity, Station, StationState, Stations,
+};
 pub use fix::{Fix, FixPlace, Language, Side, Step, StepKind, Text};
 pub use id::{SpanId, TraceId};
 pub use map::{Map, Set};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
-    ContextReport, Distribution, HandoffReport, Inputs, Limits, MessageReport, Metrics, QueueReport, Report,
-    Retracted, RetryShare, SCHEMA, ShareReport, SpanAccount, SpanReport, Status, TraceReport, Unproven,
-    Verdict,
+    Comparison, ContextReport, Distribution, Expired, Gone, HandoffReport, Ignored, IgnoredBy, Inputs,
+    Limits, MessageReport, Metrics, QueueReport, Report, Retracted, RetryShare, SCHEMA, ShareReport,
+    SpanAccount, SpanReport, Status, TraceReport, Unproven, Verdict,
 };
 pub use result::{FailedAt, TaskResult, TaskStatus};
 pub use sample::Sample;

@@ -30,9 +30,94 @@ pub struct Report {
     pub traces: Vec<TraceReport>,
     pub metrics: Metrics,
     pub limits: Limits,
+    /// Findings that a rule of the configuration or the command line set aside.
+    /// Nothing above counts them, but the ids of [`MessageReport`], [`ShareReport`]
+    /// and [`HandoffReport`] name them still.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<Ignored>,
+    /// Rules whose date is over, and whose findings count again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expired: Vec<Expired>,
+    /// What changed since the report of `--baseline`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Comparison>,
     /// What was wrong with the environment (exit code 4), with the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// A finding that is set aside.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Ignored {
+    /// The id that the finding would have.
+    pub id: String,
+    pub code: &'static str,
+    pub slug: &'static str,
+    pub variant: Option<String>,
+    pub severity: Severity,
+    /// How many hand-offs, messages, traces or spans it was seen in.
+    pub count: u64,
+    pub by: IgnoredBy,
+    /// Why, in the words of the rule.
+    pub reason: String,
+    /// Where the rule stands: a file with its line.
+    pub at: Option<String>,
+    /// The last day on which it holds, such as `2027-01-31`.
+    pub until: Option<String>,
+}
+
+/// What sets a finding aside.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IgnoredBy {
+    /// It is not among those of `--select`.
+    Select,
+    /// It is among those of `--ignore`.
+    Ignore,
+    /// An `ignore` entry of the configuration.
+    Config,
+}
+
+/// An `ignore` entry of the configuration whose date is over, and which would
+/// have set a finding aside.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Expired {
+    /// The finding's.
+    pub id: String,
+    pub code: &'static str,
+    pub slug: &'static str,
+    pub reason: String,
+    /// Where the entry stands: a file with its line.
+    pub at: String,
+    /// The last day on which it held.
+    pub until: String,
+}
+
+/// What changed since an earlier report.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Comparison {
+    /// The file of that report.
+    pub file: String,
+    /// How many findings are not in it, and decide the exit code.
+    pub new: u64,
+    /// How many are in it.
+    pub known: u64,
+    /// What was found then and is not found now, a hundred at most.
+    pub gone: Vec<Gone>,
+    /// How many more are gone.
+    pub gone_not_listed: u64,
+}
+
+/// A finding of an earlier report that is not found any more.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+pub struct Gone {
+    pub slug: String,
+    pub code: String,
+    pub variant: Option<String>,
+    /// Where it was found then: tasks, queues and services.
+    pub tasks: BTreeSet<String>,
+    pub queues: BTreeSet<String>,
+    pub services: BTreeSet<String>,
 }
 
 /// What a part of the evidence says at warning or above of hand-offs of which

@@ -1,6 +1,8 @@
 //! The command as its users run it: exit codes, formats, errors, pipes.
 
+mod config;
 mod outputs;
+mod policy;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -34,7 +34,7 @@ const WORLD: &[Part] = &[
         name: "files",
         paths: &["std::fs", "std::os::unix::fs", "std::os::fd", "rustix::fs", "tempfile", "tokio::fs"],
         values: &[],
-        rooms: &["broker/redis/connection/tls", "bundle", "files", "live", "demo", "command"],
+        rooms: &["broker/redis/connection/tls", "bundle", "config/find", "files", "live", "demo", "command"],
     },
     Part {
         name: "sockets",

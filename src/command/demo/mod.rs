@@ -17,11 +17,11 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use self::case::{Case, ReadyApp};
 use self::narrator::Narrator;
 use self::run_case::{RunOptions, run_case};
-use super::suggest::did_you_mean;
 use super::{Exit, Outputs, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Output};
 use crate::demo::{DemoError, native};
+use crate::policy::suggest::did_you_mean;
 
 /// A process of the native application. What it says goes to its parent.
 pub fn run_process() -> anyhow::Result<Exit> {
@@ -95,7 +95,8 @@ fn one(case: &Case, how: &RunOptions<'_>, output: &Output, outputs: &mut Outputs
     let mut narrator = Narrator::new(how.args, output, outputs);
     narrator.begin(case)?;
     let ran = run_case(case, how, &mut narrator)?;
-    let exit = Exit::of_report(&ran.report, output.fail_on).unless_interrupted(ran.was_interrupted);
+    let report = narrator.told(&ran.report);
+    let exit = Exit::of_report(&report, output.fail_on).unless_interrupted(ran.was_interrupted);
     narrator.end(case, &ran, exit)?;
     Ok(exit)
 }

@@ -69,6 +69,12 @@ impl<'o> Narrator<'o> {
         self.outputs.tells_people() && !self.is_quiet
     }
 
+    /// What the user wants to hear of a report. Whether the demo named what it broke
+    /// is another question, which the whole report answers.
+    pub fn told(&self, report: &Report) -> Report {
+        self.outputs.policy.apply(report.clone())
+    }
+
     /// Says what is about to be seen.
     pub fn begin(&mut self, case: &Case) -> io::Result<()> {
         if !self.is_talkative() {
@@ -94,7 +100,8 @@ impl<'o> Narrator<'o> {
         if !ran.is_whole {
             return self.give_up(exit);
         }
-        self.outputs.report(&ran.report, Subject::Demo, None, exit)?;
+        let report = self.told(&ran.report);
+        self.outputs.report(&report, Subject::Demo, None, exit)?;
         if self.is_talkative() && !ran.was_interrupted {
             let told = self.judge(case, ran).and_then(|()| self.say_what_is_next(case));
             told.and_then(|()| self.out.flush()).context(STDOUT)?;
@@ -129,7 +136,8 @@ impl<'o> Narrator<'o> {
         if self.is_talkative() {
             writeln!(self.out).and_then(|()| self.out.flush()).context(STDOUT)?;
         }
-        self.outputs.report(report, Subject::Demo, None, exit)?;
+        let report = self.told(report);
+        self.outputs.report(&report, Subject::Demo, None, exit)?;
         if self.is_talkative() {
             let told = if why_not.is_empty() {
                 writeln!(self.out, "{}", "✓ mended".intact())

@@ -125,7 +125,7 @@ fn tell(
     output: &Output,
 ) -> anyhow::Result<Exit> {
     printer.events(&session.round(0), 0)?;
-    let report = session.report(Listing::default());
+    let report = printer.policy().apply(session.report(Listing::default()));
     let verdict = Exit::of_report(&report, output.fail_on);
     let exit = verdict.or_of_command(wrapped.and_then(Wrapped::exit_code));
     printer.report(&report, exit)?;

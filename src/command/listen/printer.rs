@@ -11,6 +11,7 @@ use crate::cli::Output;
 use crate::command::{Exit, Outputs, STDOUT, say};
 use crate::live::{Audience, Session};
 use crate::model::{Event, Report};
+use crate::policy::Policy;
 use crate::receiver::Addresses;
 use crate::report::text;
 
@@ -40,6 +41,11 @@ impl<'o> Printer<'o> {
     /// Whether a person reads standard output.
     pub fn tells_people(&self) -> bool {
         self.outputs.tells_people()
+    }
+
+    /// What of the report is told.
+    pub fn policy(&self) -> &Policy {
+        &self.outputs.policy
     }
 
     /// Says where it listens, and begins the stream of events.

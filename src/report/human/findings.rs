@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::style::{Stylize, mark};
-use crate::model::{Finding, Quote, Report, Severity};
+use crate::model::{Finding, InBaseline, Quote, Report, Severity};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{Safe, count, fit, safe, width, wrap};
 
@@ -110,6 +110,12 @@ fn whom(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(station) = finding.station {
         parts.insert(0, format!("at {}", station.label()));
+    }
+    if let Some(severity) = finding.severity_without_config {
+        parts.push(format!("{} without the configuration", severity.label()));
+    }
+    if finding.baseline == Some(InBaseline::Known) {
+        parts.push("in the baseline".to_owned());
     }
     if parts.is_empty() { Ok(()) } else { labelled("", &parts.join(" · "), view, out) }
 }

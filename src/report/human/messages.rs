@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table};
 use super::queues::{print, table};
 use super::short_ids::ShortIds;
 use super::style::mark;
-use crate::model::{MessageReport, Report, Severity};
+use crate::model::{Ignored, MessageReport, Report, Severity};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, fit, safe, width};
 
@@ -144,6 +144,7 @@ fn verdict(message: &MessageReport, report: &Report) -> String {
     let finding =
         message.findings.first().and_then(|id| report.findings.iter().find(|finding| finding.id == *id));
     match finding {
+        None if ignored(message, report).is_some() => "· ignored".to_owned(),
         None => "✓".to_owned(),
         // What it carries is right all the same.
         Some(finding) if finding.severity == Severity::Note => {
@@ -151,6 +152,12 @@ fn verdict(message: &MessageReport, report: &Report) -> String {
         }
         Some(finding) => format!("{} {}", mark(finding.severity), finding.code),
     }
+}
+
+/// The ignored finding at warning or above that a message is part of.
+fn ignored<'r>(message: &MessageReport, report: &'r Report) -> Option<&'r Ignored> {
+    let mut loud = report.ignored.iter().filter(|ignored| ignored.severity < Severity::Note);
+    loud.find(|ignored| message.findings.contains(&ignored.id))
 }
 
 /// The formats of a message's contexts, with what is wrong with them.

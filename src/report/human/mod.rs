@@ -7,6 +7,7 @@
 mod findings;
 mod live;
 mod messages;
+mod policy;
 mod queues;
 mod short_ids;
 mod stations;

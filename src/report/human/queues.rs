@@ -126,7 +126,14 @@ fn verdict(report: &Report, share: &ShareReport) -> String {
         report.findings.iter().map(|finding| (finding.id.as_str(), finding)).collect();
     let mut faulty = 0;
     let mut parts = Vec::new();
+    let is_ignored =
+        |id: &str| report.ignored.iter().any(|ignored| ignored.id == id && ignored.severity < Severity::Note);
     for (id, messages) in &share.findings {
+        if is_ignored(id) {
+            faulty += messages;
+            parts.push(format!("· {} ignored", count(*messages)));
+            continue;
+        }
         let Some(finding) = by_id.get(id.as_str()).filter(|finding| finding.severity < Severity::Note) else {
             continue;
         };

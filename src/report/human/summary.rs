@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::style::Stylize;
-use super::trees;
+use super::{policy, trees};
 use crate::model::{Distribution, Inputs, Report, Severity, SpanAccount, Status};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, duration, safe, width, wrap};
@@ -11,6 +11,7 @@ use crate::report::text::{count, duration, safe, width, wrap};
 /// The end of an inspection.
 pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     left_out(report, out)?;
+    policy::told(report, view, out)?;
     let messages = report.inputs.messages;
     if messages == 0 && !report.verdict.unproven.is_empty() {
         return unproven(report, false, view, out);
@@ -63,6 +64,7 @@ pub fn diagnosed(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
     writeln!(out, "{}", parts.join("   "))?;
     figures(report, out)?;
     left_out(report, out)?;
+    policy::told(report, view, out)?;
     verdict(report, true, view, out)
 }
 
@@ -99,6 +101,7 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
         writeln!(out, "{}", text.faint())?;
     }
     left_out(report, out)?;
+    policy::told(report, view, out)?;
     verdict(report, false, view, out)
 }
 
@@ -201,7 +204,8 @@ fn in_words(report: &Report) -> &'static str {
 fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write) -> io::Result<()> {
     const LABEL: usize = 11;
     for gap in &report.verdict.unproven {
-        if view.verbosity > Verbosity::Quiet {
+        // What is ignored has its lines.
+        if view.verbosity > Verbosity::Quiet && gap.count > 0 {
             trees::unproven(report, gap.reason, with_trees, view, out)?;
         }
         let what = match gap.count {
@@ -222,10 +226,11 @@ fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write)
         }
     }
     let Inputs { handoffs, handoffs_whole: whole, .. } = report.inputs;
+    let what = if report.ignored.is_empty() { "nothing wrong" } else { "nothing else wrong" };
     let text = if handoffs == 0 {
-        "nothing wrong was seen".to_owned()
+        format!("{what} was seen")
     } else {
-        format!("nothing wrong was seen, and {} of {} hand-offs whole", count(whole), count(handoffs))
+        format!("{what} was seen, and {} of {} hand-offs whole", count(whole), count(handoffs))
     };
     last(Status::Unproven, &text, view, out)
 }

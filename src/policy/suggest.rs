@@ -10,7 +10,10 @@ const ALIKE: f64 = 0.8;
 /// Nothing, where none is like it.
 pub fn did_you_mean<'n>(typed: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
     let typed = typed.to_ascii_lowercase().replace(['_', ' '], "-");
-    let begin: Vec<_> = names.clone().filter(|name| !typed.is_empty() && name.starts_with(&typed)).collect();
+    let begin: Vec<_> = names
+        .clone()
+        .filter(|name| !typed.is_empty() && name.to_ascii_lowercase().starts_with(&typed))
+        .collect();
     let offered = if begin.is_empty() { nearest(&typed, names).into_iter().collect() } else { begin };
     match &offered[..] {
         [] => String::new(),
@@ -25,7 +28,8 @@ pub fn did_you_mean<'n>(typed: &str, names: impl Iterator<Item = &'n str> + Clon
 fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let shared =
         |name: &str| name.split('-').filter(|word| typed.split('-').any(|part| part == *word)).count();
-    let scored = names.map(|name| (shared(name), strsim::jaro_winkler(typed, name), name));
+    let scored =
+        names.map(|name| (shared(name), strsim::jaro_winkler(typed, &name.to_ascii_lowercase()), name));
     let best = scored.max_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)))?;
     (best.0 > 0 || best.1 > ALIKE).then_some(best.2)
 }

@@ -1,0 +1,10 @@
+//! Passwords in URLs.
+
+/// A text in which the user and the password of a URL are hidden.
+pub fn masked(text: &str) -> String {
+    let inside = text.find("://").map(|scheme| scheme + 3).zip(text.rfind('@'));
+    match inside.filter(|(start, end)| start <= end) {
+        Some((start, end)) => format!("{}***{}", &text[..start], &text[end..]),
+        None => text.to_owned(),
+    }
+}
