@@ -112,7 +112,7 @@ fn whom(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()> {
         parts.insert(0, format!("at {}", station.label()));
     }
     if let Some(severity) = finding.severity_without_config {
-        parts.push(format!("{} without the configuration", severity.label()));
+        parts.push(format!("{} by itself", severity.label()));
     }
     if finding.baseline == Some(InBaseline::Known) {
         parts.push("in the baseline".to_owned());
