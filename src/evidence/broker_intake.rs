@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::Evidence;
-use super::RequestedQueues;
-use super::broker::{Look, Observation};
+use super::broker::Look;
+use super::broker::RequestedQueues;
+use super::tasks::Observation;
 use crate::model::{Message, TaskResult, Timestamp};
 use crate::wire::broker::{Binding, BrokerSink, Completeness, PlainMessage, QueueDepth, UnchangedMessage};
 

@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::broker::Observation;
-use super::tasks::Delivery;
+use super::tasks::{Delivery, Observation};
 use crate::model::weight::{allocation, in_map, shared};
 use crate::model::{
     ContextFormat, Encoding, FlawKind, Message, MessageState, MissingParts, Place, Protocol, Sampling,

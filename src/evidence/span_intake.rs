@@ -1,8 +1,7 @@
 //! Takes the spans of requests into the evidence, with the process that sent them.
 
 use super::Evidence;
-use super::instrumentors::Instrumentor;
-use super::process::Sender;
+use super::processes::{Instrumentor, Sender};
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
 

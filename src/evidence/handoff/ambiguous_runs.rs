@@ -6,7 +6,10 @@
 //! of start, so that no run is counted twice and none is called missing; what
 //! that run shows holds for one of them, not for this one.
 
-use super::{ContextKey, Continuation, Evidence, SpanKey, SpanRef, Task, TaskNames};
+use super::task_names::TaskNames;
+use crate::evidence::Evidence;
+use crate::evidence::spans::{SpanKey, SpanRef};
+use crate::evidence::tasks::{ContextKey, Continuation, Task};
 use crate::model::SpanKind;
 
 /// The runs of one context that may be a task's.

@@ -1,7 +1,9 @@
 //! Roots that are roots by choice, because they link to where they come from, and
 //! what follows a context without saying so.
 
-use super::{ContextKey, Evidence, SpanRef, StoredSpan, Task, Trace};
+use crate::evidence::Evidence;
+use crate::evidence::spans::{SpanRef, StoredSpan, Trace};
+use crate::evidence::tasks::{ContextKey, Task};
 use crate::model::{ParentOrigin, SpanContext, SpanKind};
 
 /// How many spans a trace may have to be looked through for what they link to, or

@@ -39,14 +39,14 @@ impl RequestedQueues {
         self.missing.iter().map(|name| &**name)
     }
 
-    pub(super) fn add_other(&mut self, queue: Arc<str>) {
+    pub(in crate::evidence) fn add_other(&mut self, queue: Arc<str>) {
         if self.others.len() < Self::OTHERS {
             self.others.insert(queue);
         }
     }
 
     /// Ends a look that has met those of the queues for which `is_there` holds.
-    pub(super) fn end(&mut self, is_there: impl Fn(&str) -> bool) {
+    pub(in crate::evidence) fn end(&mut self, is_there: impl Fn(&str) -> bool) {
         let missing = self.names.iter().filter(|(_, queue)| !is_there(queue));
         self.missing = missing.map(|(name, _)| name.clone()).collect();
     }

@@ -1,10 +1,10 @@
-//! What became of a message, and whether it is one of Celery's at all.
+//! What became of a message, as far as a broker shows it.
 
 use std::time::Duration;
 
-use super::Evidence;
-use super::spans::{SpanKey, StoredSpan};
-use super::tasks::{Delivery, Task};
+use crate::evidence::Evidence;
+use crate::evidence::spans::StoredSpan;
+use crate::evidence::tasks::Delivery;
 use crate::model::MessageState;
 
 /// What became of the message, as far as the broker shows it.
@@ -45,30 +45,5 @@ impl Evidence {
         let sent = producer.end.after(SKEW);
         let was_taken = self.brokers.iter().any(|broker| broker.shows_taken(exchange, destination, sent));
         if was_taken { Fate::Gone } else { Fate::Unknown }
-    }
-}
-
-impl Task {
-    /// Whether it is known for one of Celery's. Of a PRODUCER span made by hand
-    /// alone this is not said: whoever writes to a Redis stream makes such spans
-    /// too. It takes a queue of Celery's as its destination, or something else
-    /// under the same id.
-    pub fn is_celery_task(&self, known: &Evidence) -> bool {
-        let is_known = |key: SpanKey| {
-            let Some(producer) = known.spans.get(key) else { return false };
-            let detail = producer.span.detail();
-            let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
-            let is_routed =
-                |destination: &str| known.brokers.iter().any(|broker| broker.routes(exchange, destination));
-            detail.action.is_some()
-                || detail.task.is_some()
-                || detail.destination.as_deref().is_some_and(is_routed)
-                || !known.tasks.continuations(key).is_empty()
-        };
-        !self.messages.is_empty()
-            || self.result.is_some()
-            || !self.consumers.is_empty()
-            || !known.tasks.named(&self.id).is_empty()
-            || self.producers.iter().any(|key| is_known(*key))
     }
 }

@@ -1,0 +1,89 @@
+//! What the looks at a broker say of messages that they did not find.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::look::Look;
+use super::routes::Routes;
+use crate::model::Timestamp;
+use crate::model::weight::in_tree;
+
+/// Until when a message that was not seen may have been in its queue, by the
+/// last look that shows its absence.
+///
+/// It is a maximum for each queue, so neither the order of looks nor their
+/// number changes it, and it takes the place of asking each of them.
+#[derive(Default, Debug)]
+pub(super) struct Absences {
+    /// Of each queue that was in any look.
+    queues: BTreeMap<Arc<str>, Absence>,
+    /// Of a queue that was in none.
+    elsewhere: Option<Timestamp>,
+    /// When all queues were read to their end.
+    pub everywhere: Option<Timestamp>,
+    /// Whether there were more queues than are kept: of those nothing is said.
+    is_cut: bool,
+}
+
+/// Until when a message that was not seen may have been in one queue.
+#[derive(Clone, Copy, Default, Debug)]
+struct Absence {
+    /// By any look.
+    until: Option<Timestamp>,
+    /// By the looks that found the queue bound or filled, and read it to its end.
+    read: Option<Timestamp>,
+}
+
+impl Absences {
+    /// Takes over what a look shows as far as there is room, and says how many
+    /// bytes it has grown by.
+    pub fn learn(&mut self, look: &Look, room: usize) -> usize {
+        const QUEUE: usize = in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
+        let before = self.queues.len();
+        for queue in look.queues.keys() {
+            if self.queues.contains_key(queue) {
+                continue;
+            }
+            if self.queues.len() < Routes::NAMES && (self.queues.len() - before + 1) * QUEUE <= room {
+                // No look before this one had it, so they say of it what they
+                // say of a queue that they do not know.
+                let absence = Absence { until: self.elsewhere, read: None };
+                self.queues.insert(Arc::clone(queue), absence);
+            } else {
+                self.is_cut = true;
+            }
+        }
+        for (queue, absence) in &mut self.queues {
+            let until = look.shows_absence_from(queue);
+            absence.until = absence.until.max(until);
+            if look.queues.contains_key(queue) {
+                absence.read = absence.read.max(until);
+            }
+        }
+        if look.unacked_complete {
+            self.elsewhere = self.elsewhere.max(look.complete_since);
+            if !look.queues.is_empty() && look.queues.values().all(|queue| queue.complete) {
+                self.everywhere = self.everywhere.max(Some(look.at));
+            }
+        }
+        (self.queues.len() - before) * QUEUE
+    }
+
+    /// When a look last found this queue bound or filled, and read it to its end.
+    pub fn read(&self, queue: &str) -> Option<Timestamp> {
+        self.queues.get(queue)?.read
+    }
+
+    #[cfg(test)]
+    pub fn queue_count(&self) -> usize {
+        self.queues.len()
+    }
+
+    pub fn of(&self, queue: &str) -> Option<Timestamp> {
+        match self.queues.get(queue) {
+            Some(absence) => absence.until,
+            None if self.is_cut => None,
+            None => self.elsewhere,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One look at one broker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::requested_queues::RequestedQueues;
+use super::routes::{Routes, name_bytes};
+use crate::model::Timestamp;
+use crate::model::weight::{allocation, in_tree};
+use crate::wire::broker::QueueDepth;
+
+/// One look at one broker.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Look {
+    pub at: Timestamp,
+    /// Queues by name, with what was found in them; their depth by priority is
+    /// empty in all looks of a history but the last.
+    pub queues: BTreeMap<Arc<str>, QueueDepth>,
+    /// Whether all of `unacked` was read.
+    pub unacked_complete: bool,
+    /// Live workers, by their mailboxes; `None` where they were not looked for,
+    /// and in all looks of a history but the last.
+    pub workers: Option<BTreeSet<Box<str>>>,
+    /// Where a message may be routed.
+    pub routes: Routes,
+    /// The moment since which every key that is there was met, so that a queue
+    /// that was not found is empty. `None` where not all keys were looked at.
+    pub complete_since: Option<Timestamp>,
+    /// The queues that were asked for by name; `None` where all were.
+    pub requested: Option<RequestedQueues>,
+    /// Whether it ended before all names were met, by no choice of the user.
+    pub ended_early: bool,
+}
+
+impl Look {
+    /// The moment until which a message of `queue` that was not seen may have
+    /// been there; `None` where it may be there still.
+    pub fn shows_absence_from(&self, queue: &str) -> Option<Timestamp> {
+        if !self.unacked_complete {
+            return None;
+        }
+        match self.queues.get(queue) {
+            Some(seen) => seen.complete.then_some(self.at),
+            None => self.complete_since,
+        }
+    }
+
+    pub fn has_no_worker(&self) -> bool {
+        self.workers.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
+    pub fn has_worker(&self) -> bool {
+        self.workers.as_ref().is_some_and(|workers| !workers.is_empty())
+    }
+
+    /// About how many bytes it takes, its routes left out. It goes through all
+    /// queues, so it is asked when the look is filed, and what it says is kept.
+    pub(super) fn bytes(&self) -> usize {
+        const QUEUE: usize = in_tree(size_of::<(Arc<str>, QueueDepth)>());
+        /// One node of the tree: there are few steps.
+        const PRIORITIES: usize = allocation(11 * size_of::<(u64, u64)>());
+        let with_priorities = self.queues.values().filter(|depth| !depth.priorities.is_empty());
+        let workers = self.workers.iter().flatten().map(|worker| name_bytes(worker));
+        size_of::<Self>()
+            + self.queues.len() * QUEUE
+            + with_priorities.count() * PRIORITIES
+            + workers.sum::<usize>()
+    }
+
+    /// Leaves queues out where it takes more than so many bytes, and says how
+    /// many. Those go first that are empty: of a queue that is not in it a look
+    /// says the same, as long as every queue was met.
+    pub(super) fn leave_out(&mut self, bound: usize) -> u64 {
+        let bytes = self.bytes();
+        if bytes <= bound {
+            return 0;
+        }
+        let each = (bytes / self.queues.len().max(1)).max(1);
+        let mut surplus = (bytes - bound).div_ceil(each).min(self.queues.len());
+        let before = self.queues.len();
+        self.queues.retain(|_, depth| {
+            let goes = surplus > 0 && depth.complete && depth.ready == 0 && depth.unacked == 0;
+            surplus -= usize::from(goes);
+            !goes
+        });
+        if surplus > 0 {
+            // Of one that holds something it would say that it is empty.
+            self.complete_since = None;
+            self.queues.retain(|_, _| {
+                let goes = surplus > 0;
+                surplus -= usize::from(goes);
+                !goes
+            });
+        }
+        (before - self.queues.len()) as u64
+    }
+
+    /// Leaves only what is asked of a look that is not the last one.
+    pub(super) fn thin(&mut self) {
+        self.workers = self.workers.take().filter(BTreeSet::is_empty);
+        self.queues.values_mut().for_each(|queue| queue.priorities.clear());
+    }
+}

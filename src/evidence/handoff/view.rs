@@ -1,0 +1,225 @@
+//! The hand-off: the passage of one attempt of one task from the process that
+//! published it to the process that ran it. The unit of diagnosis.
+//!
+//! A hand-off is a view that is made when it is asked for, out of what lies
+//! under the task's id. Nothing is decided while evidence comes in, so the
+//! order in which it comes in changes nothing.
+
+use std::collections::BTreeSet;
+
+use super::fate::Fate;
+use crate::evidence::Evidence;
+use crate::evidence::spans::{SpanKey, SpanRef};
+use crate::evidence::tasks::Delivery;
+use crate::model::{Exception, Message, SpanKind, SpanStatus, TaskResult, TaskStatus, TraceId};
+
+/// One attempt of one task, from every side that was seen.
+#[derive(Debug)]
+pub struct Handoff<'e> {
+    pub task_id: &'e str,
+    /// 0 for the first attempt.
+    pub attempt: u32,
+    /// The task's name; empty where nothing says it.
+    pub task: &'e str,
+    /// The PRODUCER span: the Celery instrumentor's, or one made by hand that names
+    /// the message.
+    pub producer: Option<SpanRef<'e>>,
+    pub delivery: Option<&'e Delivery>,
+    /// In the order of their start.
+    pub consumers: Vec<SpanRef<'e>>,
+    /// Hand-made consumer spans that began a trace of their own and may be
+    /// this one's: they carry no id, so this is never certain.
+    pub lookalikes: Vec<SpanRef<'e>>,
+    /// The span of another trace that the run links to, where it is known: the
+    /// producer, or what the message names.
+    pub linked: Option<SpanRef<'e>>,
+    /// Of the last attempt only: the backend keeps one result a task.
+    pub result: Option<&'e TaskResult>,
+    pub fate: Fate,
+    pub joined_by: Option<JoinedBy>,
+    /// Whether a later attempt was seen.
+    pub was_retried: bool,
+    /// Whether a part of it was let go for want of memory: nothing may be said
+    /// of what it lacks.
+    pub is_remnant: bool,
+    /// How many hand-offs are alike this one in all that matters, itself
+    /// included: a queue is counted, not kept.
+    pub alike: u64,
+}
+
+/// What joined the two sides. Ordered from the surest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum JoinedBy {
+    TaskId,
+    Traceparent,
+    Link,
+    /// One of several messages that one context was given to.
+    Timing,
+}
+
+impl JoinedBy {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::TaskId => "task-id",
+            Self::Traceparent => "traceparent",
+            Self::Link => "link",
+            Self::Timing => "timing",
+        }
+    }
+}
+
+/// How a consumer span hangs together with what was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Continuity {
+    /// Its parent is the producer, a context of the message, or a span above
+    /// the producer: one trace. Or it is a root that links to one of these.
+    Whole,
+    /// It has a parent in another trace than the producer's.
+    Elsewhere,
+    /// A root without a link to where it was sent from.
+    Orphaned,
+    /// It has a parent or a link, and nothing is known of the sending side.
+    Unknown,
+}
+
+impl<'e> Handoff<'e> {
+    /// Whether its run may as well be that of another message with the same
+    /// context: what it shows holds for one of them.
+    pub fn is_ambiguous(&self) -> bool {
+        self.joined_by == Some(JoinedBy::Timing)
+    }
+
+    /// The PRODUCER span, where the instrumentor made it: then Celery's own code
+    /// published, and the instrumentor wrote what its propagators write.
+    pub fn instrumented_producer(&self) -> Option<SpanRef<'e>> {
+        self.producer.filter(|producer| producer.span.detail().action.is_some())
+    }
+
+    pub fn message(&self) -> Option<&'e Message> {
+        self.delivery.map(|delivery| &*delivery.message)
+    }
+
+    /// The consumer span that stands for the run: the instrumentor's, else the first.
+    pub fn consumer(&self) -> Option<SpanRef<'e>> {
+        let instrumented = self.consumers.iter().find(|consumer| consumer.span.is_instrumented_run());
+        instrumented.or(self.consumers.first()).copied()
+    }
+
+    /// How the run continued what was sent; `None` where no run was seen.
+    pub fn continuity(&self) -> Option<Continuity> {
+        self.consumer().map(|consumer| self.continuity_of(consumer))
+    }
+
+    pub fn continuity_of(&self, consumer: SpanRef<'_>) -> Continuity {
+        let links = &consumer.span.detail().links;
+        let continues = |key: SpanKey| {
+            (consumer.trace.id == key.trace_id && consumer.span.parent == Some(key.span_id))
+                || links.iter().any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
+        };
+        let producer = self.producer.map(SpanRef::key);
+        if producer.is_some_and(continues) || self.contexts().any(continues) {
+            return Continuity::Whole;
+        }
+        let is_root = consumer.span.parent.is_none();
+        if is_root && links.is_empty() {
+            return Continuity::Orphaned;
+        }
+        let sent_from: BTreeSet<_> =
+            self.contexts().map(|key| key.trace_id).chain(producer.map(|key| key.trace_id)).collect();
+        let is_of = |trace: TraceId| sent_from.contains(&trace);
+        match () {
+            () if sent_from.is_empty() => Continuity::Unknown,
+            () if is_of(consumer.trace.id) => Continuity::Whole,
+            () if !is_root => Continuity::Elsewhere,
+            // A root is one by choice only where it links to where it was sent from.
+            () if links.iter().any(|link| is_of(link.trace_id)) => Continuity::Whole,
+            () => Continuity::Orphaned,
+        }
+    }
+
+    /// The span that the run links to, of those that it may have been sent from.
+    pub(super) fn link_target(&self, known: &'e Evidence) -> Option<SpanRef<'e>> {
+        let consumer = self.consumer()?;
+        let links = &consumer.span.detail().links;
+        let sent_by = || self.producer.map(SpanRef::key).into_iter().chain(self.contexts());
+        let is_linked = |key: &SpanKey| {
+            links.iter().any(|link| (link.trace_id, link.span_id) == (key.trace_id, key.span_id))
+        };
+        let target = (!links.is_empty()).then(|| sent_by().find(is_linked))??;
+        known.spans.get(target).filter(|found| found.trace.id != consumer.trace.id)
+    }
+
+    /// The valid contexts that the message carries.
+    pub fn contexts(&self) -> impl Iterator<Item = SpanKey> + use<'e> {
+        let carried = self.message().map_or(&[][..], |message| &message.contexts);
+        carried
+            .iter()
+            .filter_map(|carried| carried.context())
+            .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
+    }
+
+    /// Whether a run of the task is known to have continued the trace.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.continuity(), Some(Continuity::Whole | Continuity::Unknown))
+    }
+
+    /// Whether a worker is known to have taken the message.
+    pub fn was_consumed(&self) -> bool {
+        self.was_retried
+            || !self.consumers.is_empty()
+            || self.fate == Fate::Gone
+            || self.result.is_some_and(|result| result.status != TaskStatus::Pending)
+    }
+
+    /// Whether a worker is known to have *run* the task: it was not only
+    /// taken, but neither revoked nor thrown away as expired.
+    pub fn was_run(&self) -> bool {
+        self.was_retried
+            || !self.consumers.is_empty()
+            || self
+                .result
+                .is_some_and(|result| !matches!(result.status, TaskStatus::Pending | TaskStatus::Revoked))
+    }
+
+    /// The exception's class, where the result says that the task failed.
+    pub fn failure(&self) -> Option<&'e Exception> {
+        self.result.filter(|result| result.status == TaskStatus::Failure)?.exception.as_ref()
+    }
+
+    /// Whether the result says that the worker's process died under the task.
+    pub fn was_killed(&self) -> bool {
+        self.failure().is_some_and(|failure| &*failure.kind == "WorkerLostError")
+    }
+
+    /// The run whose span says that it failed, with its exception, where no
+    /// result and no later attempt says otherwise.
+    pub fn failed_run(&self) -> Option<(SpanRef<'e>, &'e Exception)> {
+        let is_answered = self.was_retried
+            || self
+                .result
+                .is_some_and(|result| result.status.is_final() || result.status == TaskStatus::Retry);
+        let red = self.consumers.iter().filter(|consumer| {
+            consumer.span.status == SpanStatus::Error && !consumer.span.detail().will_retry
+        });
+        red.filter(|_| !is_answered).find_map(|consumer| {
+            let exceptions = &consumer.span.detail().exceptions;
+            // A run that was steered is red by mistake, whatever else it recorded.
+            let exception =
+                exceptions.first().filter(|_| !exceptions.iter().any(Exception::steers_celery))?;
+            Some((*consumer, exception))
+        })
+    }
+
+    /// From the end of the PRODUCER span, the instrumentor's or a hand-made one
+    /// that the run continues or links to, to the start of the run.
+    pub fn queue_wait_ms(&self) -> Option<f64> {
+        let consumer = self.consumer()?;
+        let hand_made = || {
+            let parent = consumer.span.parent.and_then(|parent| consumer.trace.get(parent));
+            let sender = parent.or_else(|| Some(self.linked?.span))?;
+            (sender.kind == SpanKind::Producer).then_some(sender)
+        };
+        let producer = self.producer.map(|producer| producer.span).or_else(hand_made)?;
+        Some(consumer.span.start.millis_since(producer.end))
+    }
+}

@@ -1,0 +1,205 @@
+//! What one process was seen to do.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::instrumentors::{Instrumentor, Library};
+use crate::evidence::age::Moment;
+use crate::model::{ParentOrigin, Span, SpanKind, Timestamp};
+
+/// What a process was seen to do: running totals that cost O(1) a span and
+/// stay when the spans themselves are let go.
+#[derive(Default, Debug)]
+pub struct Activity {
+    pub spans: u64,
+    pub servers: u64,
+    pub producers: u64,
+    pub consumers: u64,
+    /// Those of them that are no part of something else in their process: a task
+    /// that is called in the process of its caller is. Those of another messaging
+    /// system are no tasks' runs.
+    pub runs: u64,
+    /// Roots that are INTERNAL, or CLIENT calls of something else than the
+    /// broker: a worker without an instrumentor leaves these.
+    pub work_roots: u64,
+    pub first_work_root: Option<Timestamp>,
+    pub last_work_root: Timestamp,
+    /// PRODUCER roots.
+    pub producer_roots: u64,
+    /// The end of the span that ended first.
+    pub first_end: Option<Timestamp>,
+    pub last_start: Timestamp,
+    pub last_end: Timestamp,
+    /// When a span of it came last.
+    pub heard: Moment,
+    /// When requests were open, by start: the latest [`Activity::INTERVALS`].
+    pub(super) requests: Vec<(Timestamp, Timestamp)>,
+    /// The instrumentors that sent spans of it, one for each library.
+    pub(super) instrumentors: Vec<Instrumentor>,
+    /// Services that this one calls, by `peer.service` or address.
+    pub peers: BTreeSet<Box<str>>,
+}
+
+impl Activity {
+    /// How many requests are remembered a process, to tell whether one was open.
+    pub const INTERVALS: usize = 10_000;
+    /// How many peers are remembered a process.
+    const NAMES: usize = 64;
+
+    /// Takes a span; `intervals` is how many requests may be remembered.
+    pub(super) fn add_span(&mut self, span: &Span<'_>, now: Moment, intervals: usize) {
+        self.spans += 1;
+        self.heard = now;
+        self.first_end = Some(self.first_end.map_or(span.end, |first| first.min(span.end)));
+        self.last_start = self.last_start.max(span.start);
+        self.last_end = self.last_end.max(span.end);
+        match span.kind {
+            SpanKind::Server => {
+                self.servers += 1;
+                if self.requests.len() >= intervals {
+                    // The earliest tenth goes at a time, so that each insertion is cheap.
+                    self.requests.drain(..self.requests.len() - intervals + intervals / 10);
+                    self.requests.shrink_to(intervals);
+                }
+                let place = self.requests.partition_point(|open| *open <= (span.start, span.end));
+                self.requests.insert(place, (span.start, span.end));
+            }
+            SpanKind::Producer => {
+                self.producers += 1;
+                self.producer_roots += u64::from(span.parent_id.is_none());
+            }
+            SpanKind::Consumer => {
+                self.consumers += 1;
+                let is_within = span.parent_id.is_some() && span.parent_origin == ParentOrigin::Local;
+                self.runs += u64::from(!is_within && span.may_be_celery());
+            }
+            SpanKind::Client => {
+                if let Some(peer) = span.peer.as_deref()
+                    && self.peers.len() < Self::NAMES
+                    && !self.peers.contains(peer)
+                {
+                    self.peers.insert(peer.into());
+                }
+            }
+            SpanKind::Internal | SpanKind::Unspecified => {}
+        }
+        if is_work_root(span) {
+            self.work_roots += 1;
+            self.first_work_root =
+                Some(self.first_work_root.map_or(span.start, |first| first.min(span.start)));
+            self.last_work_root = self.last_work_root.max(span.start);
+        }
+    }
+
+    /// The instrumentor of a library, where it sent a span.
+    pub fn instrumentor(&self, library: Library) -> Option<Instrumentor> {
+        self.instrumentors.iter().find(|found| found.library == library).copied()
+    }
+
+    /// Whether a request was open at `time`, as far as requests are remembered.
+    pub fn has_open_request(&self, time: Timestamp) -> bool {
+        self.has_request_within(time, time)
+    }
+
+    /// Whether a request that took no longer than `most` was open at `time`, as
+    /// far as requests are remembered.
+    pub fn has_short_request(&self, time: Timestamp, most: Duration) -> bool {
+        self.requests_within(time, time).any(|(start, end)| end.since(start) <= most)
+    }
+
+    /// Whether a request was open at any time from `first` to `last`, as far as
+    /// requests are remembered.
+    pub fn has_request_within(&self, first: Timestamp, last: Timestamp) -> bool {
+        self.requests_within(first, last).next().is_some()
+    }
+
+    fn requests_within(
+        &self,
+        first: Timestamp,
+        last: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        /// Requests that started later than this many others and are still
+        /// open when those have come and gone are not looked for.
+        const OVERLAPPING: usize = 1_000;
+        let started = self.requests.partition_point(|(start, _)| *start <= last);
+        let latest = self.requests[..started].iter().rev().take(OVERLAPPING).copied();
+        latest.filter(move |(_, end)| *end >= first)
+    }
+
+    /// The share of the time between its first and its last request in which
+    /// at least one was open: 1 where there was only one request.
+    pub fn busy_share(&self) -> f64 {
+        self.busy_share_of(Timestamp::from_nanos(u64::MAX), Timestamp::UNSET)
+    }
+
+    /// The same of the time from `first` to `last`, and of that between its first
+    /// and its last request, where this is longer.
+    pub fn busy_share_of(&self, first: Timestamp, last: Timestamp) -> f64 {
+        let (Some((earliest, _)), Some(latest)) =
+            (self.requests.first(), self.requests.iter().map(|(_, end)| *end).max())
+        else {
+            return 0.0;
+        };
+        let (first, last) = (first.min(*earliest), last.max(latest));
+        let mut open = 0.0;
+        let mut until = first;
+        for (start, end) in &self.requests {
+            let from = until.max(*start);
+            if *end > from {
+                open += end.millis_since(from);
+                until = *end;
+            }
+        }
+        let total = last.millis_since(first);
+        if total > 0.0 { open / total } else { 1.0 }
+    }
+
+    pub fn request_count(&self) -> usize {
+        self.requests.len()
+    }
+}
+
+/// A root that is work of the application: INTERNAL, or a CLIENT call. The
+/// calls that a worker makes to its own broker are noise, and so is a root
+/// that belongs to a task by its attributes.
+pub fn is_work_root(span: &Span<'_>) -> bool {
+    span.parent_id.is_none()
+        && match span.kind {
+            SpanKind::Internal | SpanKind::Unspecified => true,
+            SpanKind::Client => span.system.as_deref() != Some("redis"),
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(start: u64, end: u64) -> Span<'static> {
+        Span {
+            kind: SpanKind::Server,
+            start: Timestamp::from_nanos(start),
+            end: Timestamp::from_nanos(end),
+            ..Span::default()
+        }
+    }
+
+    #[test]
+    fn open_requests_are_found_whatever_the_order_of_arrival() {
+        let mut activity = Activity::default();
+        for (start, end) in [(50, 60), (10, 40), (20, 30)] {
+            activity.add_span(&request(start, end), Moment::default(), Activity::INTERVALS);
+        }
+        for (time, open) in [(5, false), (10, true), (35, true), (45, false), (55, true), (61, false)] {
+            assert_eq!(activity.has_open_request(Timestamp::from_nanos(time)), open, "at {time}");
+        }
+        assert!((activity.busy_share() - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_workers_own_polling_is_not_work() {
+        let polling = Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
+        assert!(!is_work_root(&polling));
+        assert!(is_work_root(&Span { system: Some("postgresql".into()), ..polling }));
+    }
+}

@@ -1,0 +1,9 @@
+//! The spans that came, trace by trace.
+
+mod store;
+mod stored;
+mod trace;
+
+pub use store::{Arrival, SpanStore};
+pub use stored::{Detail, SpanKey, StoredSpan};
+pub use trace::{SpanRef, Trace};

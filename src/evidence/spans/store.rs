@@ -1,0 +1,187 @@
+//! The span store: compact, bounded, one entry a trace.
+//!
+//! Spans lie in the trace that they belong to, so that a trace is judged and
+//! let go as a whole and a look-up inside one touches one place in memory.
+
+use std::sync::Arc;
+
+use hashbrown::hash_map::Entry;
+
+use super::stored::{SpanKey, StoredSpan, stored};
+use super::trace::{Other, SpanRef, Trace};
+use crate::evidence::age::{Ages, Unit};
+use crate::evidence::names::Names;
+use crate::evidence::processes::Process;
+use crate::model::{Map, Span, TraceId};
+
+/// What became of a span that came in.
+#[derive(Debug)]
+pub enum Arrival {
+    New,
+    /// The same span, with the same content, in the request of this number before.
+    Again {
+        first_request: u32,
+    },
+    /// Another content under the id of a span that is here. Of the two the one that
+    /// ended last stays, whichever came first; here is the other, where it had to
+    /// give way.
+    Rewritten {
+        before: Option<Box<StoredSpan>>,
+    },
+    /// Its trace takes as much as one may.
+    NoRoom,
+}
+
+/// Every trace that is held.
+///
+/// Ids come from outside, so the maps are seeded: whoever picks ids that a known
+/// hash takes for one would make each look-up as long as the store.
+#[derive(Default, Debug)]
+pub struct SpanStore {
+    traces: Map<TraceId, Box<Trace>>,
+    /// All that came, whether they are still here or not.
+    spans: u64,
+    /// All that came, whether they are still here or not.
+    seen_traces: u64,
+    bytes: usize,
+    /// Spans that are here.
+    held: u64,
+    /// Spans that came with an id that is here, with the same content or another.
+    duplicates: u64,
+    /// Spans for which their trace had no room.
+    left_out: u64,
+    /// How many bytes one trace may take; `None` where there is no bound.
+    most_of_one: Option<usize>,
+}
+
+impl SpanStore {
+    /// Takes a span that `process` sent in the request of number `request`.
+    pub fn insert(
+        &mut self,
+        span: &Span<'_>,
+        process: &Arc<Process>,
+        request: u32,
+        names: &mut Names,
+        ages: &mut Ages,
+    ) -> Arrival {
+        let trace = match self.traces.entry(span.trace_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let age = ages.begin(|| Unit::Trace(span.trace_id));
+                self.seen_traces += u64::from(!age.is_remnant);
+                self.bytes += Trace::ENTRY;
+                place.insert(Box::new(Trace::new(span.trace_id, age)))
+            }
+        };
+        if let Some(place) = trace.place_of(span.span_id) {
+            self.duplicates += 1;
+            let known = &mut trace.spans[place];
+            let is_same = |other: &&Other| other.id == span.span_id && other.fingerprint == span.fingerprint;
+            if known.fingerprint == span.fingerprint {
+                return Arrival::Again { first_request: known.request };
+            }
+            let others = trace.others.iter().flat_map(|others| &others.list);
+            if let Some(other) = others.into_iter().find(is_same) {
+                return Arrival::Again { first_request: other.request };
+            }
+            if (span.end, span.fingerprint) < (known.end, known.fingerprint) {
+                self.bytes += trace.passed_over(span.span_id, span.fingerprint, request);
+                return Arrival::Rewritten { before: None };
+            }
+            let before = std::mem::replace(known, stored(span, process, request, names));
+            let (freed, taken) = (before.heap(), known.heap());
+            trace.grown = trace.grown + taken - freed;
+            self.bytes = self.bytes + taken - freed;
+            self.bytes += trace.passed_over(before.id, before.fingerprint, before.request);
+            trace.closed.set((0, false));
+            ages.touch(&mut trace.age, || Unit::Trace(span.trace_id));
+            return Arrival::Rewritten { before: Some(Box::new(before)) };
+        }
+        self.spans += 1;
+        ages.touch(&mut trace.age, || Unit::Trace(span.trace_id));
+        if self.most_of_one.is_some_and(|most| trace.grown >= most) {
+            trace.is_cut = true;
+            self.left_out += 1;
+            return Arrival::NoRoom;
+        }
+        self.bytes += trace.push(stored(span, process, request, names));
+        self.held += 1;
+        Arrival::New
+    }
+
+    /// From now on one trace takes at most about so many bytes. What comes for it
+    /// past them is left out, so that one trace without end leaves room for others.
+    pub const fn bound(&mut self, most_of_one: usize) {
+        self.most_of_one = Some(most_of_one);
+    }
+
+    pub fn trace(&self, id: TraceId) -> Option<&Trace> {
+        self.traces.get(&id).map(|trace| &**trace)
+    }
+
+    pub fn trace_mut(&mut self, id: TraceId) -> Option<&mut Trace> {
+        self.traces.get_mut(&id).map(|trace| &mut **trace)
+    }
+
+    pub fn get(&self, key: SpanKey) -> Option<SpanRef<'_>> {
+        let trace = self.traces.get(&key.trace_id)?;
+        trace.get(key.span_id).map(|span| SpanRef { trace, span })
+    }
+
+    /// In no order that means anything.
+    pub fn traces(&self) -> impl Iterator<Item = &Trace> {
+        self.traces.values().map(|trace| &**trace)
+    }
+
+    /// How many traces there were, those that were let go included.
+    pub fn trace_count(&self) -> u64 {
+        self.seen_traces
+    }
+
+    /// How many traces are here.
+    pub fn held_traces(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// How many spans are here.
+    pub const fn held_spans(&self) -> u64 {
+        self.held
+    }
+
+    /// How many spans came with an id that was here.
+    pub const fn duplicates(&self) -> u64 {
+        self.duplicates
+    }
+
+    /// How many spans were let go, those among them that their trace had no room for.
+    pub const fn let_go(&self) -> u64 {
+        self.spans - self.held
+    }
+
+    /// How many spans their trace had no room for.
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// About how many bytes the spans that are here take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Lets a trace go.
+    pub fn remove(&mut self, id: TraceId) -> Option<Trace> {
+        let trace = *self.traces.remove(&id)?;
+        self.bytes -= trace.bytes();
+        self.held -= trace.spans.len() as u64;
+        Some(trace)
+    }
+
+    /// How many spans there were, those that were let go included.
+    pub fn span_count(&self) -> u64 {
+        self.spans
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+}

@@ -1,0 +1,11 @@
+//! Tasks, and the messages of them that were found in brokers.
+
+mod delivery;
+mod index;
+mod store;
+mod task;
+
+pub use delivery::{Delivery, Observation};
+pub use index::{ContextKey, Continuation};
+pub use store::Tasks;
+pub use task::Task;
