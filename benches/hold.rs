@@ -51,8 +51,7 @@ fn main() {
         for (number, request) in requests.iter().enumerate() {
             let now = Moment::at(Duration::from_secs_f64(spans as f64 / RATE as f64));
             watch.set_time(now);
-            spans += decode_protobuf(request, &mut watch.taking()).expect("prost wrote it").spans;
-            watch.make_room();
+            spans += watch.take_request(|sink| decode_protobuf(request, sink)).expect("prost wrote it").spans;
             if number.is_multiple_of(ROUND) {
                 watch.round(now, Pace { shown: 1, again: 500, thorough: false });
             }

@@ -138,8 +138,7 @@ fn measure(shape: &str, tasks: u64, make: Make) {
     for (number, request) in api.iter().chain(&worker).enumerate() {
         now += REQUEST;
         watch.set_time(Moment::at(now));
-        decode_protobuf(request, &mut watch.taking()).expect("prost wrote it");
-        watch.make_room();
+        watch.take_request(|sink| decode_protobuf(request, sink)).expect("prost wrote it");
         if number.is_multiple_of(ROUND) {
             round(&mut watch, now, number / ROUND);
         }

@@ -22,8 +22,7 @@ fn watch(memory: usize) -> Watch {
 
 fn take(watch: &mut Watch, spans: Vec<Span>, service: &str) {
     let request = spans::encode(spans, service);
-    decode_protobuf(&request, &mut watch.taking()).expect("prost wrote it");
-    watch.make_room();
+    watch.take_request(|sink| decode_protobuf(&request, sink)).expect("prost wrote it");
 }
 
 fn at(millis: u64) -> Moment {
@@ -209,8 +208,8 @@ fn the_account_of_spans_adds_up_after_each_kind_of_load() {
     // A request that breaks off: what came before the break was taken.
     let mut cut = watch(64 << 20);
     let request = spans::encode(roots(0, 10), "order-api");
-    decode_protobuf(&request[..request.len() - 3], &mut cut.taking()).expect_err("cut");
+    cut.take_request(|sink| decode_protobuf(&request[..request.len() - 3], sink)).expect_err("cut");
     adds_up(&report(&mut cut, 1_000), 0);
-    decode_protobuf(&[&*request, b"\x0a\x7f"].concat(), &mut cut.taking()).expect_err("cut");
+    cut.take_request(|sink| decode_protobuf(&[&*request, b"\x0a\x7f"].concat(), sink)).expect_err("cut");
     assert_eq!(adds_up(&report(&mut cut, 1_000), 10).held, 10);
 }

@@ -10,7 +10,7 @@ use tracelink::diagnosis::{Listing, Pace, Watch, report};
 use tracelink::evidence::{Evidence, Moment, SpanIntake};
 use tracelink::live::Plan;
 use tracelink::model::{Event, Severity, Status};
-use tracelink::wire::otlp::decode_json_documents;
+use tracelink::wire::otlp::{decode_json, decode_json_documents};
 
 const SETTLE: Duration = Duration::from_secs(6);
 const PACE: Pace = Pace { shown: 100, again: 100, thorough: true };
@@ -127,6 +127,41 @@ fn two_contents_under_one_span_id_give_one_report_in_any_order() {
     let again = [told(&[0, 1, 2, 3, 0, 1, 2, 3]), told(&[3, 2, 2, 0, 1, 3, 0, 1])];
     assert_eq!(again[0].findings, again[1].findings);
     assert_eq!(again[0].traces, first.traces);
+}
+
+/// A request of a million spans is filed in pieces, with rounds between them: what it
+/// has not brought yet is not absent.
+#[test]
+fn nothing_settles_of_a_request_that_is_still_being_taken() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
+    let requests = requests(&case);
+    let (last, before) = requests.split_last().expect("requests");
+    let mut watch = Watch::new(SETTLE, Plan::for_evidence(ROOMY));
+    let mut told = BTreeSet::new();
+    let mut source = watch.begin_request();
+    for request in before {
+        decode_json(request.as_bytes(), &mut watch.taking(&mut source)).expect("JSON");
+    }
+    for seconds in [7, 14, 60] {
+        apply(&mut told, watch.round(at(seconds), PACE));
+        assert!(told.is_empty() && !watch.is_at_rest(), "after {seconds} s: {told:?}");
+    }
+    // The same order under other ids comes meanwhile.
+    for request in &requests {
+        let other = ids(&requests)
+            .iter()
+            .fold(request.clone(), |request, id| request.replace(id, &format!("0000002a{}", &id[8..])));
+        watch.take_request(|sink| decode_json(other.as_bytes(), sink)).expect("JSON");
+    }
+    decode_json(last.as_bytes(), &mut watch.taking(&mut source)).expect("JSON");
+    watch.end_request(source);
+    apply(&mut told, watch.round(at(70), PACE));
+    let report = watch.report(Listing::default());
+    let loud: Vec<_> = report.findings.iter().filter(|finding| finding.severity < Severity::Note).collect();
+    assert!(loud.is_empty(), "{loud:#?}");
+    assert!(watch.is_at_rest());
+    let account = report.inputs.span_account;
+    assert_eq!((account.received, account.duplicates), (account.held, 0));
 }
 
 /// More of the same, a moment before the end, takes back nothing of what stands; and

@@ -33,6 +33,6 @@ mod privacy;
 mod sampling;
 mod tree;
 
-pub use engine::{Conclusions, Listing, Pace, Watch, judge_all, report, report_expecting};
+pub use engine::{Conclusions, Listing, Pace, Taking, Watch, judge_all, report, report_expecting};
 pub use registry::{all, find};
 pub use rule::Diagnosis;

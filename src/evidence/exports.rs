@@ -19,8 +19,9 @@ use crate::model::Span;
 #[derive(Default, Debug)]
 pub struct Exports {
     requests: BTreeMap<u32, Request>,
-    /// The request that spans come in at the moment, by its number.
-    current: Option<(u32, Request)>,
+    /// The requests that spans come in at the moment, by their numbers; the one that
+    /// brought the last span is the last.
+    open: Vec<(u32, Request)>,
     services: Vec<(Arc<str>, ServiceExports)>,
     /// How many bytes they may take; `None` where there is no bound.
     bound: Option<usize>,
@@ -92,6 +93,9 @@ impl Exports {
     const PAIRS: usize = 10_000;
     const EXAMPLES: usize = 5;
     const SERVICES: usize = 1_000;
+    /// How many requests are open at a time, more than a receiver files at a time.
+    /// Whoever reads files does not say where each ends.
+    const OPEN: usize = 64;
 
     /// A request, with its place in the order of all and of its service.
     const REQUEST: usize = 2 * (size_of::<(u32, Request)>() + 16);
@@ -161,23 +165,41 @@ impl Exports {
         }
     }
 
-    /// The request of that number, which spans come in now. The one before it
-    /// is filed.
+    /// The request of that number, which spans come in now.
     fn request(&mut self, number: u32) -> &mut Request {
-        if let Some((before, done)) = self.current.take_if(|(current, _)| *current != number) {
-            self.requests.insert(before, done);
-            if self.requests.len() > self.most(Self::REQUESTS, Self::REQUEST) {
-                self.forget_oldest();
+        if self.open.last().is_none_or(|(current, _)| *current != number) {
+            let request = match self.open.iter().position(|(open, _)| *open == number) {
+                Some(place) => self.open.remove(place),
+                None => (number, Request::default()),
+            };
+            if self.open.len() >= Self::OPEN {
+                let (oldest, done) = self.open.remove(0);
+                self.file(oldest, done);
             }
+            self.open.push(request);
         }
-        let (_, current) = self.current.get_or_insert_with(|| (number, Request::default()));
-        current
+        &mut self.open.last_mut().expect("it was put there").1
+    }
+
+    /// Says that no more spans come in the request of that number.
+    pub fn end(&mut self, number: u32) {
+        if let Some(place) = self.open.iter().position(|(open, _)| *open == number) {
+            let (_, done) = self.open.remove(place);
+            self.file(number, done);
+        }
+    }
+
+    fn file(&mut self, number: u32, request: Request) {
+        self.requests.insert(number, request);
+        if self.requests.len() > self.most(Self::REQUESTS, Self::REQUEST) {
+            self.forget_oldest();
+        }
     }
 
     /// The request of that number, where it is remembered.
     fn get(&self, number: u32) -> Option<&Request> {
-        let current = self.current.as_ref().filter(|(current, _)| *current == number);
-        current.map(|(_, request)| request).or_else(|| self.requests.get(&number))
+        let open = self.open.iter().find(|(open, _)| *open == number);
+        open.map(|(_, request)| request).or_else(|| self.requests.get(&number))
     }
 
     fn forget_oldest(&mut self) {
@@ -189,12 +211,12 @@ impl Exports {
 
     /// About how many bytes are kept of the requests.
     pub fn bytes(&self) -> usize {
-        self.requests.len() * Self::REQUEST + self.pairs * Self::PAIR
+        (self.requests.len() + self.open.len()) * Self::REQUEST + self.pairs * Self::PAIR
     }
 
     /// How many requests brought spans.
     pub fn requests(&self) -> usize {
-        self.requests.len() + usize::from(self.current.is_some())
+        self.requests.len() + self.open.len()
     }
 
     /// Each service of which spans came more than once, other than by a resend.
@@ -231,7 +253,7 @@ impl Exports {
 
     /// All requests that are remembered.
     fn all(&self) -> impl Iterator<Item = &Request> {
-        self.requests.values().chain(self.current.as_ref().map(|(_, current)| current))
+        self.requests.values().chain(self.open.iter().map(|(_, request)| request))
     }
 
     /// Whether two requests are known to hold different spans.
@@ -240,5 +262,40 @@ impl Exports {
             (Some(first), Some(second)) => first.digest != second.digest || first.spans != second.spans,
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SpanId, TraceId};
+
+    fn span(number: u64) -> Span<'static> {
+        let trace_id = TraceId::new([1; 16]);
+        let span_id = SpanId::new(number.to_be_bytes());
+        Span { trace_id, span_id, fingerprint: number, ..Span::default() }
+    }
+
+    /// A request in pieces once looked like two, neither of which was the one that was
+    /// sent again.
+    #[test]
+    fn requests_that_come_by_turns_are_what_they_are_one_by_one() {
+        let mut exports = Exports::default();
+        let service = exports.service(&"api".into());
+        for number in 1..=10 {
+            exports.add_span(&span(number), service, 1, &Arrival::New);
+            exports.add_span(&span(100 + number), service, 2, &Arrival::New);
+        }
+        exports.end(1);
+        exports.end(2);
+        for (again, first) in [(3, 1), (4, 2)] {
+            for number in 1..=10 {
+                let arrival = Arrival::Again { first_request: first };
+                exports.add_span(&span((first - 1) as u64 * 100 + number), service, again, &arrival);
+            }
+        }
+        assert_eq!(exports.requests(), 4);
+        assert!(!exports.differ(1, 3) && !exports.differ(2, 4) && exports.differ(1, 4));
+        assert!(exports.repeats().all(|(_, repeats)| repeats.spans() == 0), "they are resends");
     }
 }

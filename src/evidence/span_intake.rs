@@ -19,7 +19,8 @@ impl<'e> SpanIntake<'e> {
 
     /// What follows is of another request.
     pub fn next_request(&mut self) {
-        self.source = SpanSource::of_next_request(self.evidence);
+        let next = SpanSource::of_next_request(self.evidence);
+        std::mem::replace(&mut self.source, next).close(self.evidence);
     }
 }
 
@@ -42,8 +43,9 @@ impl Sink for SpanIntake<'_> {
 }
 
 /// The request that spans come in, and the process that sent them. It borrows no
-/// evidence, so that its owner can make room between two spans.
-#[derive(Clone, Default, Debug)]
+/// evidence, so that its owner can make room between two spans, and file another
+/// request before this one goes on.
+#[derive(Default, Debug)]
 pub struct SpanSource {
     request: u32,
     sender: Option<Sender>,
@@ -52,6 +54,16 @@ pub struct SpanSource {
 impl SpanSource {
     pub fn of_next_request(evidence: &mut Evidence) -> Self {
         Self { request: evidence.next_request(), sender: None }
+    }
+
+    /// The number of the request.
+    pub const fn number(&self) -> u32 {
+        self.request
+    }
+
+    /// Says that no more of the request comes.
+    pub fn close(self, evidence: &mut Evidence) {
+        evidence.exports.end(self.request);
     }
 
     pub fn resource(&mut self, evidence: &mut Evidence, resource: &Resource<'_>) {

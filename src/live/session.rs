@@ -2,11 +2,12 @@
 //! lock, and rounds of judging take turns with it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::filing::Filing;
 use super::memory::Plan;
@@ -17,7 +18,7 @@ use crate::diagnosis::{Listing, Pace, Watch};
 use crate::evidence::{Endpoints, Moment};
 use crate::model::{Event, Report};
 use crate::receiver::{
-    Addresses, Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal,
+    Addresses, Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal, Taken,
 };
 use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
@@ -33,6 +34,8 @@ pub struct Session {
     ended: OnceLock<Duration>,
     /// Milliseconds from the start to the last request; 0 before the first.
     last_arrival: AtomicU64,
+    /// How many requests are being taken.
+    being_taken: AtomicUsize,
     /// Until when rounds are not thorough, in milliseconds from the start.
     next_thorough: AtomicU64,
     forwarder: Option<Forwarder>,
@@ -64,6 +67,7 @@ impl Session {
             started: Instant::now(),
             ended: OnceLock::new(),
             last_arrival: AtomicU64::new(0),
+            being_taken: AtomicUsize::new(0),
             next_thorough: AtomicU64::new(0),
             forwarder,
             saving,
@@ -76,7 +80,7 @@ impl Session {
     /// The evidence, for the time of the guard. A thread that panicked while it
     /// held the lock left evidence behind that is merely incomplete.
     pub fn watch(&self) -> MutexGuard<'_, Watch> {
-        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        self.watch.lock()
     }
 
     /// How long the session has been running.
@@ -94,12 +98,17 @@ impl Session {
     /// round and the report.
     pub fn conclude(&self) {
         self.ends();
+        self.filing.finish();
         let ended = self.ended.get().copied().unwrap_or_default();
         self.watch().end(Moment::at(ended));
     }
 
-    /// How long ago the last request came; since the start where none did.
+    /// How long ago the last request came; since the start where none did. None while
+    /// one is being taken.
     pub fn silence(&self) -> Duration {
+        if self.being_taken.load(Ordering::Relaxed) > 0 {
+            return Duration::ZERO;
+        }
         self.age().saturating_sub(Duration::from_millis(self.last_arrival.load(Ordering::Relaxed)))
     }
 
@@ -169,10 +178,31 @@ impl Session {
         report
     }
 
-    fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+    async fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
         let now = Moment::at(self.age());
-        let decoded = self.filing.file(request.body.clone(), request.encoding, now);
+        let filed = self.filing.file(request.body.clone(), request.encoding, now);
+        let decoded = filed.await.expect("filing panicked, and has said so");
         decoded.map(receipt).map_err(malformed)
+    }
+
+    async fn taken(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+        let _underway = Underway::begin(self);
+        let receipt = match request.signal {
+            Signal::Traces => self.file_spans(request).await?,
+            Signal::Metrics | Signal::Logs => self.count(request)?,
+        };
+        if let Some(forwarder) = &self.forwarder {
+            forwarder.offer(request.signal, request.encoding, request.body);
+        }
+        if let (Some(saving), Signal::Traces) = (&self.saving, request.signal) {
+            // It may be a small part of a large buffer, which no one counts.
+            let body = Bytes::copy_from_slice(request.body);
+            saving.spans(match request.encoding {
+                Encoding::Protobuf => Export::Protobuf(body),
+                Encoding::Json => Export::Json(body),
+            });
+        }
+        Ok(receipt)
     }
 
     fn count(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
@@ -190,6 +220,24 @@ impl Session {
         };
         *total += counted;
         Ok(Receipt::default())
+    }
+}
+
+/// A request that is being taken, until this is dropped.
+struct Underway<'s>(&'s Session);
+
+impl<'s> Underway<'s> {
+    fn begin(session: &'s Session) -> Self {
+        session.arrived();
+        session.being_taken.fetch_add(1, Ordering::Relaxed);
+        Self(session)
+    }
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.0.arrived();
+        self.0.being_taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -217,24 +265,8 @@ fn malformed(error: DecodeError) -> Refusal {
 }
 
 impl Inbox for Session {
-    fn take(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
-        self.arrived();
-        let receipt = match request.signal {
-            Signal::Traces => self.file_spans(request)?,
-            Signal::Metrics | Signal::Logs => self.count(request)?,
-        };
-        if let Some(forwarder) = &self.forwarder {
-            forwarder.offer(request.signal, request.encoding, request.body);
-        }
-        if let (Some(saving), Signal::Traces) = (&self.saving, request.signal) {
-            // It may be a small part of a large buffer, which no one counts.
-            let body = Bytes::copy_from_slice(request.body);
-            saving.spans(match request.encoding {
-                Encoding::Protobuf => Export::Protobuf(body),
-                Encoding::Json => Export::Json(body),
-            });
-        }
-        Ok(receipt)
+    fn take<'i>(&'i self, request: &'i Request<'i>) -> Taken<'i> {
+        Box::pin(self.taken(request))
     }
 
     fn ended(&self, ended: &Ended<'_>) {

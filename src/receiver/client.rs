@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::budget::Share;
 use super::doors::Addresses;
 use super::inbox::{Door, Ended, Inbox, Transport};
@@ -17,6 +19,8 @@ pub struct Shared {
     pub limits: Limits,
     pub addresses: Addresses,
     pub places: Arc<Places>,
+    /// Each request that is in the inbox holds a receiver of it.
+    pub in_inbox: watch::Sender<()>,
 }
 
 /// One client, as its requests see it.

@@ -1,6 +1,7 @@
 //! What passes between the doors and whoever keeps what comes in.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -135,15 +136,15 @@ pub struct Ended<'r> {
     pub target: &'r str,
 }
 
+/// What becomes of a request: a [`Refusal`] where nothing of it was taken.
+pub type Taken<'i> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'i>>;
+
 /// Takes what comes in.
 pub trait Inbox: Send + Sync + 'static {
-    /// Takes a request. Called on one of the runtime's two threads, so it may
-    /// take a lock and decode, and may not wait for anything.
-    ///
-    /// # Errors
-    ///
-    /// A [`Refusal`] where nothing of it was taken.
-    fn take(&self, request: &Request<'_>) -> Result<Receipt, Refusal>;
+    /// Takes a request. Called on one of the runtime's two threads, so that whatever
+    /// takes long is awaited and not done there. It is awaited to its end even where
+    /// the client goes away.
+    fn take<'i>(&'i self, request: &'i Request<'i>) -> Taken<'i>;
 
     /// Hears how a request ended, after the answer was decided and before it is
     /// written: of each that was taken, refused, or came a wrong way.

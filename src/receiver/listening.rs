@@ -20,7 +20,7 @@ use super::places::Places;
 /// It has a runtime of its own: it is opened, closed and dropped outside of any other.
 pub struct Receiver {
     runtime: Runtime,
-    addresses: Addresses,
+    shared: Arc<Shared>,
     /// Says that it is time to end; each connection holds one end of it.
     stop: watch::Sender<bool>,
 }
@@ -55,7 +55,8 @@ impl Receiver {
             .map_err(ReceiverError::Threads)?;
         let (stop, stopped) = watch::channel(false);
         let places = Arc::new(Places::new(limits.connections));
-        let shared = Arc::new(Shared { inbox, limits, addresses, places });
+        let (in_inbox, _) = watch::channel(());
+        let shared = Arc::new(Shared { inbox, limits, addresses, places, in_inbox });
         {
             let _entered = runtime.enter();
             for (listener, door) in listeners {
@@ -63,23 +64,27 @@ impl Receiver {
                 runtime.spawn(accept(listener, door, Arc::clone(&shared), stopped.clone()));
             }
         }
-        Ok(Self { runtime, addresses, stop })
+        Ok(Self { runtime, shared, stop })
     }
 
     pub fn addresses(&self) -> Addresses {
-        self.addresses
+        self.shared.addresses
     }
 
     /// Takes no more connections, lets requests in flight end for as long as
     /// `grace`, and breaks off the rest. When it returns, every request that was
     /// answered as taken has been given to the inbox, and no other will be.
     pub fn close(self, grace: Duration) {
-        // The deadline of a connection that hangs in the inbox itself.
+        // The deadline of a request that the inbox is still busy with, so that what it
+        // has taken is taken to its end.
+        const INBOX: Duration = Duration::from_mins(1);
+        // That of whatever hangs even so.
         const LAST: Duration = Duration::from_secs(5);
-        let Self { runtime, stop, .. } = self;
+        let Self { runtime, shared, stop } = self;
         stop.send_replace(true);
         runtime.block_on(async {
             let _ = tokio::time::timeout(grace, stop.closed()).await;
+            let _ = tokio::time::timeout(INBOX, shared.in_inbox.closed()).await;
         });
         runtime.shutdown_timeout(LAST);
     }

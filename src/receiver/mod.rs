@@ -34,6 +34,6 @@ pub use budget::Budget;
 pub use doors::{Addresses, Doors};
 pub use error::ReceiverError;
 pub use forward::{ForwardError, Forwarder, Loss, Sent};
-pub use inbox::{Door, Encoding, Ended, Inbox, Receipt, Refusal, Request, Signal, Transport};
+pub use inbox::{Door, Encoding, Ended, Inbox, Receipt, Refusal, Request, Signal, Taken, Transport};
 pub use limits::Limits;
 pub use listening::Receiver;

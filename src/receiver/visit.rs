@@ -1,13 +1,16 @@
 //! One request, from its head to its answer.
 
 use std::convert::Infallible;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, EXPECT, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use tokio::task::JoinError;
 use tonic::Code;
 
 use super::answer::{self, Answer, Fault, Form};
@@ -55,11 +58,8 @@ pub async fn visit(
             }
             let hears = hears_late(&parts);
             let headers = std::mem::take(&mut parts.headers);
-            match take(&client, &visit, headers, &mut incoming, signal, form).await {
-                Ok(response) => {
-                    visit.end(Outcome::Accepted);
-                    response
-                }
+            match read(&client, headers, &mut incoming, signal, form).await {
+                Ok(content) => handed_on(visit, content).await,
                 Err(fault) => {
                     // One who was cut off, or dawdles, is not waited for.
                     if !matches!(fault.outcome, Outcome::CutShort | Outcome::TimedOut) {
@@ -92,16 +92,24 @@ async fn hear_out(client: &Client, hears_late: bool, incoming: &mut Incoming) {
 /// the protocol keeps of it. There may be 65,536 streams.
 const REQUEST: usize = 8 << 10;
 
-/// Reads, unpacks and hands on. The headers are let go before the body is waited
+/// The body of a request, and its place in the budget.
+struct Content {
+    signal: Signal,
+    form: Form,
+    encoding: Encoding,
+    body: Bytes,
+    place: Reservation,
+}
+
+/// Reads and unpacks. The headers are let go before the body is waited
 /// for: 512 connections of 128 streams each could hold a gigabyte of them.
-async fn take(
+async fn read(
     client: &Client,
-    visit: &Visit<'_>,
     headers: HeaderMap,
     incoming: &mut Incoming,
     signal: Signal,
     form: Form,
-) -> Result<Response<Answer>, Fault> {
+) -> Result<Content, Fault> {
     let limits = &client.shared.limits;
     let (header, announced, limit, encoding) = match form {
         Form::Grpc => {
@@ -126,6 +134,26 @@ async fn take(
         Encoding::Json => mended(body, &mut place).await.map_err(fault)?,
         Encoding::Protobuf => body,
     };
+    Ok(Content { signal, form, encoding, body, place })
+}
+
+/// Hands a request on, and answers it. It has a task of its own, so that it goes on
+/// where its client went away: it is in the inbox then, and its bytes are in the budget
+/// for as long as they are there.
+async fn handed_on(visit: Visit, content: Content) -> Response<Answer> {
+    let form = content.form;
+    match tokio::spawn(hand_on(visit, content)).await.map_err(JoinError::try_into_panic) {
+        Ok(response) => response,
+        Err(Ok(panic)) => resume_unwind(panic),
+        // The receiver closes.
+        Err(Err(_)) => busy(AGAIN).answer(form),
+    }
+}
+
+async fn hand_on(mut visit: Visit, content: Content) -> Response<Answer> {
+    let Content { signal, form, encoding, body, place } = content;
+    let client = Arc::clone(&visit.client);
+    let _in_inbox = client.shared.in_inbox.subscribe();
     let request = Request {
         signal,
         encoding,
@@ -134,10 +162,16 @@ async fn take(
         agent: &visit.agent,
         body: &body,
     };
-    match client.shared.inbox.take(&request) {
-        Ok(receipt) => Ok(answer::accepted(signal, &receipt, form)),
-        Err(Refusal::Malformed(why)) => Err(malformed(why)),
-        Err(Refusal::Busy { retry_after }) => Err(busy(retry_after)),
+    let taken = client.shared.inbox.take(&request).await;
+    drop(body);
+    drop(place);
+    match taken {
+        Ok(receipt) => {
+            visit.end(Outcome::Accepted);
+            answer::accepted(signal, &receipt, form)
+        }
+        Err(Refusal::Malformed(why)) => visit.refuse(&malformed(why), form),
+        Err(Refusal::Busy { retry_after }) => visit.refuse(&busy(retry_after), form),
     }
 }
 
@@ -226,14 +260,16 @@ fn malformed(why: String) -> Fault {
     Fault::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::InvalidArgument, why)
 }
 
-fn busy(retry_after: std::time::Duration) -> Fault {
+fn busy(retry_after: Duration) -> Fault {
     let why = "no memory is free for this request now: send it again";
     let fault = Fault::new(Outcome::Busy, StatusCode::TOO_MANY_REQUESTS, Code::Unavailable, why);
     Fault { retry_after: Some(retry_after), ..fault }
 }
 
+/// When a client is to come again for which there is no room.
+const AGAIN: Duration = Duration::from_secs(1);
+
 fn fault(error: BodyError, limit: usize) -> Fault {
-    const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
     match error {
         BodyError::TooLarge => Fault::new(
             Outcome::TooLarge,
@@ -259,16 +295,16 @@ fn fault(error: BodyError, limit: usize) -> Fault {
 }
 
 /// What is told of a request, whatever becomes of it.
-struct Visit<'v> {
-    client: &'v Client,
+struct Visit {
+    client: Arc<Client>,
     transport: Transport,
     agent: String,
     target: String,
     is_told: bool,
 }
 
-impl<'v> Visit<'v> {
-    fn begin(client: &'v Client, parts: &Parts) -> Self {
+impl Visit {
+    fn begin(client: &Arc<Client>, parts: &Parts) -> Self {
         const LONGEST: usize = 200;
         client.pulse.begin();
         let cut = |text: &str| text[..text.floor_char_boundary(LONGEST)].to_owned();
@@ -281,6 +317,7 @@ impl<'v> Visit<'v> {
                 .get(http::header::CONTENT_TYPE)
                 .is_some_and(|content| content.as_bytes().starts_with(b"application/grpc"));
         let transport = if is_grpc { Transport::Grpc } else { Transport::Http };
+        let client = Arc::clone(client);
         Self { client, transport, agent, target, is_told: false }
     }
 
@@ -307,7 +344,7 @@ impl<'v> Visit<'v> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl Drop for Visit {
     fn drop(&mut self) {
         if !self.is_told {
             // The client went away, and hyper dropped what was under way.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracelink::broker::redis::{BrokerUrl, Connection, Plan, read, read_results, survey};
 use tracelink::demo::OtlpEndpoints;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal};
+use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Request, Signal, Taken};
 use tracelink::wire::snapshot::{Head, write_head, write_key};
 
 /// An inbox that writes each body to a file.
@@ -23,12 +23,12 @@ struct Recorder {
 }
 
 impl Inbox for Recorder {
-    fn take(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+    fn take<'i>(&'i self, request: &'i Request<'i>) -> Taken<'i> {
         if request.signal == Signal::Traces {
             let number = self.requests.fetch_add(1, Ordering::Relaxed);
             fs::write(self.folder.join(format!("spans.{number:04}.binpb")), request.body).expect("writable");
         }
-        Ok(Receipt::default())
+        Box::pin(std::future::ready(Ok(Receipt::default())))
     }
 
     fn ended(&self, ended: &Ended<'_>) {

@@ -13,4 +13,5 @@ mod real;
 mod replay;
 mod stages;
 mod unsettled;
+mod waiting;
 mod wrapped;

@@ -16,7 +16,7 @@ const MIB: u64 = 1 << 20;
 const LIMIT: u64 = 128 * MIB;
 
 /// Posts a protobuf request, and returns the answer's status.
-fn post(port: u16, body: &[u8], coding: &str) -> u16 {
+pub fn post(port: u16, body: &[u8], coding: &str) -> u16 {
     let head = format!(
         "POST /v1/traces HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/x-protobuf\r\n\
          content-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
@@ -37,7 +37,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Spans that are nothing but their ids, each in a trace of its own.
-fn smallest(from: u64, count: u64) -> Vec<u8> {
+pub fn smallest(from: u64, count: u64) -> Vec<u8> {
     let field = |number: u8, content: &[u8]| {
         let mut out = vec![number << 3 | 2];
         prost::encoding::encode_varint(content.len() as u64, &mut out);

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{
-    Budget, Doors, Encoding, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal, Transport,
+    Budget, Doors, Encoding, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal, Taken,
+    Transport,
 };
 
 /// What an inbox was told.
@@ -46,8 +47,8 @@ impl Book {
     }
 }
 
-impl Inbox for Book {
-    fn take(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
+impl Book {
+    fn write_down(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
         let mut told = self.told();
         told.taken.push((request.signal, request.encoding, request.transport, request.body.to_vec()));
         if let Some(answer) = told.script.pop_front() {
@@ -59,6 +60,12 @@ impl Inbox for Book {
             b"{\"partly\":1}" => Ok(Receipt { rejected: 3, message: "three ids are zero".to_owned() }),
             _ => Ok(Receipt::default()),
         }
+    }
+}
+
+impl Inbox for Book {
+    fn take<'i>(&'i self, request: &'i Request<'i>) -> Taken<'i> {
+        Box::pin(std::future::ready(self.write_down(request)))
     }
 
     fn ended(&self, ended: &Ended<'_>) {

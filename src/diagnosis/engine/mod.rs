@@ -18,4 +18,4 @@ mod watch;
 pub use assemble::{Listing, report, report_expecting};
 pub use conclusions::Conclusions;
 pub use judge_all::judge_all;
-pub use watch::{Pace, Watch};
+pub use watch::{Pace, Taking, Watch};

@@ -17,7 +17,7 @@ impl Watch {
     /// it than stands already.
     pub fn end(&mut self, ended: Moment) {
         self.ended = Some(ended);
-        let mut unsettled = self.evidence.unsettled_since(ended.before(self.settle));
+        let mut unsettled = self.evidence.unsettled_since(self.settled_by(ended));
         for unit in self.still_said(&unsettled) {
             unsettled.remove(&unit);
             self.evidence.settle(unit);
@@ -43,7 +43,7 @@ impl Watch {
     pub fn unsettled_handoffs(&self) -> usize {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());
-        let unsettled = evidence.unsettled_since(evidence.ages.now.before(self.settle));
+        let unsettled = evidence.unsettled_since(self.settled_by(evidence.ages.now));
         let handoffs = unsettled.tasks().filter_map(|id| evidence.tasks.get(id));
         let handoffs = handoffs.flat_map(|task| task.handoffs(evidence));
         handoffs.filter(|handoff| UnprovenReason::of(handoff, &known).is_some()).count()

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::standing::Standing;
+pub use self::taking::Taking;
 use crate::diagnosis::engine::assemble::{self, Listing};
 use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::figures::Figures;
@@ -35,6 +36,8 @@ pub struct Watch {
     bounds: Bounds,
     /// When it ended: what comes from then on is not waited for.
     ended: Option<Moment>,
+    /// When each request began that is being taken, by its number.
+    being_taken: BTreeMap<u32, Moment>,
     /// How many whole hand-offs there should be at the end.
     expected: Option<u64>,
     /// At how many [growing](Evidence::growing) bytes there may be too little room.
@@ -94,6 +97,7 @@ impl Watch {
             settle,
             bounds,
             ended: None,
+            being_taken: BTreeMap::new(),
             expected: None,
             look_at: 0,
             told_limits: [false; 7],
@@ -115,7 +119,7 @@ impl Watch {
     /// what there is to tell.
     pub fn round(&mut self, now: Moment, pace: Pace) -> Vec<Event> {
         self.set_time(now);
-        let limit = self.ended.unwrap_or(now).before(self.settle);
+        let limit = self.settled_by(self.ended.unwrap_or(now));
         let mut due = self.due(limit);
         // For what changed since it was judged, more may be on its way again.
         let mut again = self.standing.restless(pace.again);
@@ -133,6 +137,18 @@ impl Watch {
         let mut events = self.tell(examples);
         events.extend(shown);
         events
+    }
+
+    /// Up to which moment what was touched last has settled by `now`. What came since
+    /// the first request began that is still being taken has not: the rest of the
+    /// request is here, and may belong to it.
+    fn settled_by(&self, now: Moment) -> Option<Moment> {
+        const INSTANT: Duration = Duration::from_millis(1);
+        let limit = now.before(self.settle)?;
+        match self.being_taken.values().min() {
+            Some(began) => began.before(INSTANT).map(|before| limit.min(before)),
+            None => Some(limit),
+        }
     }
 
     /// The groups that became whole, and those for which nothing came since
@@ -262,7 +278,7 @@ impl Watch {
 
     /// Whether nothing is open: every hand-off is whole, or has settled.
     pub fn is_at_rest(&self) -> bool {
-        self.evidence.is_at_rest() && !self.standing.is_open()
+        self.being_taken.is_empty() && self.evidence.is_at_rest() && !self.standing.is_open()
     }
 
     /// How many groups came up and were not shown since this was asked last.

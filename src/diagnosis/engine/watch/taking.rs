@@ -1,23 +1,46 @@
-//! Taking spans in while room is made for them.
+//! Taking spans in while room is made for them, and others come in between.
 
 use super::Watch;
 use crate::evidence::SpanSource;
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
 
-/// Takes the spans of one request, and makes room in between: a request of three
-/// MiB may hold a million of them.
+/// Takes spans of one request, and makes room in between: a request of three MiB may
+/// hold a million of them.
 #[derive(Debug)]
 pub struct Taking<'w> {
     watch: &'w mut Watch,
-    source: SpanSource,
+    source: &'w mut SpanSource,
 }
 
 impl Watch {
-    /// Takes what follows as one request.
-    pub fn taking(&mut self) -> Taking<'_> {
+    /// Begins a request. Until [`Watch::end_request`] it is taken piece by piece
+    /// ([`Watch::taking`]); other requests and rounds may come between two pieces, and
+    /// nothing that comes meanwhile settles.
+    pub fn begin_request(&mut self) -> SpanSource {
         let source = SpanSource::of_next_request(&mut self.evidence);
+        self.being_taken.insert(source.number(), self.evidence.ages.now);
+        source
+    }
+
+    /// Takes a piece of a request.
+    pub const fn taking<'w>(&'w mut self, source: &'w mut SpanSource) -> Taking<'w> {
         Taking { watch: self, source }
+    }
+
+    /// Ends a request, whether all of it came or not.
+    pub fn end_request(&mut self, source: SpanSource) {
+        self.being_taken.remove(&source.number());
+        source.close(&mut self.evidence);
+        self.make_room();
+    }
+
+    /// Takes a request in one piece.
+    pub fn take_request<T>(&mut self, decode: impl FnOnce(&mut Taking<'_>) -> T) -> T {
+        let mut source = self.begin_request();
+        let decoded = decode(&mut self.taking(&mut source));
+        self.end_request(source);
+        decoded
     }
 }
 
@@ -65,7 +88,8 @@ mod tests {
             freed_at_once: ALL / 12,
         };
         let mut watch = Watch::new(Duration::from_secs(6), bounds);
-        let mut taking = watch.taking();
+        let mut source = watch.begin_request();
+        let mut taking = watch.taking(&mut source);
         let mut most = 0;
         for number in 1..60_000_u64 {
             let [trace, span] = [number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number].map(u64::to_be_bytes);
