@@ -1,3 +1,4 @@
-//! The read-only shells around brokers, a room for each.
+//! The read-only shells around brokers, a room for each. No broker knows another one, or
+//! a diagnosis.
 
 pub mod redis;

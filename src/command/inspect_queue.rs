@@ -13,7 +13,9 @@ use anyhow::Context;
 
 use super::progress::Progress;
 use super::{Exit, Outputs, say, tell_notices, usage};
-use crate::broker::redis::{BrokerUrl, Connection, Plan, Survey, UrlError, read, read_results, survey};
+use crate::broker::redis::{
+    BrokerUrl, Connection, Discovery, ReadPlan, UrlError, discover, read, read_results,
+};
 use crate::bundle::{Reading, SnapshotWriter, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
@@ -172,17 +174,17 @@ fn inspect(
     };
     let mut connection = Connection::open(url)?;
     let progress = Progress::new(output);
-    let survey = survey(&mut connection, &args.queues, &mut |passed, _| {
+    let discovery = discover(&mut connection, &args.queues, &mut |passed, _| {
         progress.scanned(passed);
         go_on()
     })?;
-    if survey.is_cluster_node && !output.quiet {
+    if discovery.is_cluster_node && !output.quiet {
         say(&format!(
             "tracelink: {url} is a node of a Redis Cluster: keys on its other nodes are not seen, and nothing is \
              concluded from what is not on this one"
         ));
     }
-    let now = survey.at;
+    let now = discovery.at;
     let mut evidence = Evidence::default();
     evidence.shows_messages = args.reports.show_messages;
     // A limited look keeps each message, so that results can be joined to it;
@@ -192,13 +194,13 @@ fn inspect(
     let mut intake = BrokerIntake::new(&mut evidence, &url.name(), now, keep);
     let mut reader = RedisReader::new(Naming::from(&args.naming), options);
     let limit = if args.all { None } else { Some(args.limit) };
-    let plan = plan(&mut reader, &mut intake, &survey, &args.queues, limit);
+    let plan = plan(&mut reader, &mut intake, &discovery, &args.queues, limit);
     if !args.queues.is_empty() {
         let requested = reader.requested(&args.queues, &mut intake);
         intake.only(RequestedQueues::new(requested));
     }
-    let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < survey.lists.len();
-    let complete = survey.complete && !is_part;
+    let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < discovery.lists.len();
+    let complete = discovery.complete && !is_part;
     if let Some(path) = args.save.as_deref().filter(|_| !output.quiet) {
         let what = if args.show_args {
             "messages whole, which may be private"
@@ -210,7 +212,7 @@ fn inspect(
     let create = |path| create(path, url, now, complete, args.show_args);
     let mut saver = args.save.as_deref().map(create).transpose()?;
     progress.begin(plan.entries());
-    survey.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding))?;
+    discovery.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding))?;
     let mut saved = Ok(());
     let reading = read(&mut connection, &plan, &mut |page| {
         reader.take(&page, &mut intake);
@@ -230,7 +232,7 @@ fn inspect(
         held: is_whole,
         since: is_whole.then_some(now),
         left_out: 0,
-        ended_early: !survey.complete || reading.stopped,
+        ended_early: !discovery.complete || reading.stopped,
     };
     for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         if output.verbose {
@@ -275,28 +277,28 @@ fn listing(output: &Output) -> Listing {
 fn plan(
     reader: &mut RedisReader,
     sink: &mut impl BrokerSink,
-    survey: &Survey,
+    discovery: &Discovery,
     wanted: &[String],
     limit: Option<u64>,
-) -> Plan {
+) -> ReadPlan {
     reader.begin_look(sink);
-    for binding in &survey.bindings {
+    for binding in &discovery.bindings {
         reader.announce(binding, sink);
     }
-    for list in &survey.lists {
+    for list in &discovery.lists {
         reader.announce_list(&list.key);
     }
     let mut queues: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-    for list in &survey.lists {
+    for list in &discovery.lists {
         let (queue, step) = reader.queue_of(&list.key, sink);
         if wanted.is_empty() || wanted.iter().any(|name| **name == *queue || *name == list.key) {
             queues.entry(queue).or_default().insert((step, &list.key), list.clone());
         }
     }
-    Plan {
+    ReadPlan {
         queues: queues.into_values().map(|lists| lists.into_values().collect()).collect(),
-        held: survey.held.clone(),
-        held_since: survey.held_since.clone(),
+        held: discovery.held.clone(),
+        held_since: discovery.held_since.clone(),
         limit,
         all_held: !wanted.is_empty(),
     }

@@ -20,7 +20,7 @@ pub enum Notice {
     BrokerBack,
     /// A database that holds nothing of Celery's, by its name, and those of the same
     /// server that do.
-    WrongDatabase { broker: String, elsewhere: Vec<u32> },
+    WrongDatabase { broker: String, other_databases: Vec<u32> },
     /// The broker is a node of a Redis Cluster, by its name.
     ClusterNode(String),
     /// A look takes so many commands that the next one waits, to spare the broker.
@@ -50,8 +50,8 @@ impl fmt::Display for Notice {
                 write!(f, "{error}\n  it is tried again; what is received goes on being judged")
             }
             Self::BrokerBack => f.write_str("the broker is back"),
-            Self::WrongDatabase { broker, elsewhere } => {
-                let others: Vec<_> = elsewhere.iter().map(u32::to_string).collect();
+            Self::WrongDatabase { broker, other_databases } => {
+                let others: Vec<_> = other_databases.iter().map(u32::to_string).collect();
                 write!(
                     f,
                     "{broker} holds nothing of Celery; its keys are in database {} of the same server\n  \

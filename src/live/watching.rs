@@ -1,5 +1,5 @@
 //! A broker that is watched beside a receiver: a thread looks at it again and
-//! again, another overhears it where that was asked for. Neither holds a lock
+//! again, another listens to `MONITOR` where that was asked for. Neither holds a lock
 //! while it waits for the network.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::notice::Notice;
 use super::session::Session;
-use crate::broker::redis::{BrokerError, BrokerUrl, Glimpse, Monitor, Overheard, Watch, WatchOptions};
+use crate::broker::redis::{BrokerError, BrokerUrl, BrokerWatch, Look, Monitor, MonitoredKey, WatchOptions};
 use crate::bundle::{LiveBroker, Reading};
 use crate::wire::celery::redis_layout::Naming;
 
@@ -21,7 +21,7 @@ pub struct Target {
     /// What stands before each result's key.
     pub result_prefix: String,
     pub naming: Naming,
-    /// Whether to overhear every command through `MONITOR`.
+    /// Whether to listen to every command through `MONITOR`.
     pub monitor: bool,
     /// How often the broker is looked at. A look at a quiet broker costs it a
     /// dozen commands in one round trip.
@@ -60,14 +60,14 @@ struct Feed {
 impl Watching {
     /// How long the monitor waits for something to be said before it looks
     /// whether it is to stop.
-    const PATIENCE: Duration = Duration::from_millis(200);
+    const TIMEOUT: Duration = Duration::from_millis(200);
 
     /// Connects, and begins to watch.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`], where the broker cannot be reached or read, or may not
-    /// be overheard.
+    /// [`BrokerError`], where the broker cannot be reached or read, or `MONITOR`
+    /// may not be said.
     pub fn start(session: &Arc<Session>, target: &Target) -> Result<Self, BrokerError> {
         let usual = WatchOptions::default();
         let options = WatchOptions {
@@ -77,7 +77,7 @@ impl Watching {
             keys: usual.keys.min(session.plan().keys),
             ..usual
         };
-        let watch = Watch::open(&target.broker, target.result_backend.as_ref(), options)?;
+        let watch = BrokerWatch::open(&target.broker, target.result_backend.as_ref(), options)?;
         let (broker, results) = (target.broker.clone(), target.result_backend.clone());
         let open = move || Monitor::open(&broker, results.as_ref());
         let monitor = target.monitor.then(&open).transpose()?;
@@ -98,20 +98,20 @@ impl Watching {
             thread::spawn(move || run(&feed))
         };
         let mut threads = vec![spawn(Box::new(|feed| feed.look_on(watch)))];
-        threads.extend(monitor.map(|monitor| spawn(Box::new(move |feed| feed.overhear(monitor, &open)))));
+        threads.extend(monitor.map(|monitor| spawn(Box::new(move |feed| feed.listen(monitor, &open)))));
         Ok(Self { feed, threads })
     }
 
     /// Looks now, and returns when what is there by now is in the evidence; or
     /// after two seconds, where the broker does not answer.
     pub fn look_now(&self) {
-        const PATIENCE: Duration = Duration::from_secs(2);
+        const TIMEOUT: Duration = Duration::from_secs(2);
         let feed = &self.feed;
         let looks = feed.looks.lock().unwrap_or_else(PoisonError::into_inner);
         // One look may be under way that began too early.
         let enough = *looks + 2;
         self.threads.iter().for_each(|thread| thread.thread().unpark());
-        let waited = feed.looked.wait_timeout_while(looks, PATIENCE, |looks| {
+        let waited = feed.looked.wait_timeout_while(looks, TIMEOUT, |looks| {
             self.threads.iter().for_each(|thread| thread.thread().unpark());
             *looks < enough
         });
@@ -136,7 +136,7 @@ impl Watching {
     /// second is over.
     #[allow(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     pub fn stop(self, is_told_again: &mut dyn FnMut() -> bool) {
-        const PATIENCE: Duration = Duration::from_secs(10);
+        const TIMEOUT: Duration = Duration::from_secs(10);
         const SAID: Duration = Duration::from_secs(1);
         const TICK: Duration = Duration::from_millis(5);
         let begun = Instant::now();
@@ -147,7 +147,7 @@ impl Watching {
             while !thread.is_finished() && !is_over {
                 thread.thread().unpark();
                 thread::sleep(TICK);
-                is_over = begun.elapsed() >= PATIENCE || is_told_again();
+                is_over = begun.elapsed() >= TIMEOUT || is_told_again();
                 if begun.elapsed() >= SAID && !is_over && !was_said {
                     was_said = true;
                     self.feed.session.notice(&Notice::WaitsForBroker);
@@ -178,10 +178,10 @@ fn pace(commands: u64) -> Duration {
 }
 
 impl Feed {
-    fn look_on(&self, mut watch: Watch) {
+    fn look_on(&self, mut watch: BrokerWatch) {
         let mut was_told = false;
         while !self.stop.load(Ordering::Relaxed) {
-            let commands = self.look(&mut watch).map_or(0, |glimpse| glimpse.commands);
+            let commands = self.look(&mut watch).map_or(0, |look| look.commands);
             let every = self.every.max(pace(commands));
             if every > TOLD && !was_told {
                 was_told = true;
@@ -197,7 +197,7 @@ impl Feed {
     /// Looks until every name was met that is there by now, so that what is
     /// nowhere is known to be nowhere. A database of millions of keys takes
     /// longer than anybody waits for.
-    fn look_for_the_last_time(&self, watch: &mut Watch) {
+    fn look_for_the_last_time(&self, watch: &mut BrokerWatch) {
         const LOOKS: usize = 25;
         let Some(before) = self.look(watch) else { return };
         let began = before.at;
@@ -205,7 +205,7 @@ impl Feed {
         watch.walk_again();
         for _ in 0..LOOKS {
             let seen = self.look(watch);
-            let goes_on = seen.as_ref().is_some_and(|glimpse| glimpse.complete_since <= Some(began));
+            let goes_on = seen.as_ref().is_some_and(|look| look.complete_since <= Some(began));
             last = seen.or(last);
             if !goes_on {
                 break;
@@ -218,15 +218,15 @@ impl Feed {
         }
     }
 
-    fn keep(&self, glimpse: &Glimpse) {
+    fn keep(&self, look: &Look) {
         if let Some(saving) = self.session.saving() {
-            let complete = glimpse.complete_since.is_some();
-            saving.snapshot(&self.name, glimpse.at, complete, glimpse.lines.clone());
+            let complete = look.complete_since.is_some();
+            saving.snapshot(&self.name, look.at, complete, look.lines.clone());
         }
     }
 
     /// Looks once, and returns what was seen.
-    fn look(&self, watch: &mut Watch) -> Option<Glimpse> {
+    fn look(&self, watch: &mut BrokerWatch) -> Option<Look> {
         let unfinished = self.session.watch().unfinished();
         if self.is_to_walk.swap(false, Ordering::Relaxed) {
             watch.walk_again();
@@ -239,46 +239,46 @@ impl Feed {
                 None
             }
         };
-        seen.iter().for_each(|glimpse| self.take(glimpse));
+        seen.iter().for_each(|look| self.take(look));
         *self.looks.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.looked.notify_all();
         seen
     }
 
-    fn take(&self, glimpse: &Glimpse) {
-        if glimpse.is_back {
+    fn take(&self, look: &Look) {
+        if look.is_back {
             self.session.notice(&Notice::BrokerBack);
         }
-        if !glimpse.elsewhere.is_empty() {
-            let (broker, elsewhere) = (self.name.clone(), glimpse.elsewhere.clone());
-            self.session.notice(&Notice::WrongDatabase { broker, elsewhere });
+        if !look.other_databases.is_empty() {
+            let (broker, other_databases) = (self.name.clone(), look.other_databases.clone());
+            self.session.notice(&Notice::WrongDatabase { broker, other_databases });
         }
-        if glimpse.is_cluster_node {
+        if look.is_cluster_node {
             self.session.notice(&Notice::ClusterNode(self.name.clone()));
         }
-        if let Some(why) = &glimpse.results_failed {
+        if let Some(why) = &look.results_failed {
             self.session.notice(&Notice::ResultsFailed(why.clone()));
         }
-        if glimpse.is_news {
-            self.keep(glimpse);
+        if look.is_news {
+            self.keep(look);
         }
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         let mut watch = self.session.watch();
         self.session.set_time(&mut watch);
-        let Glimpse { at, complete_since, left_out, lines, .. } = glimpse;
+        let Look { at, complete_since, left_out, lines, .. } = look;
         let change = live.look(&mut watch.evidence, *at, *complete_since, *left_out, lines);
         watch.make_room();
         drop((live, watch));
         // Not before it is filed: it is waited for from then on.
-        if glimpse.is_news || !change.gone.is_empty() {
+        if look.is_news || !change.gone.is_empty() {
             self.session.arrived();
         }
     }
 
     /// Listens, and again where the connection was lost.
-    fn overhear(&self, mut monitor: Monitor, open: &dyn Fn() -> Result<Monitor, BrokerError>) {
+    fn listen(&self, mut monitor: Monitor, open: &dyn Fn() -> Result<Monitor, BrokerError>) {
         while !self.stop.load(Ordering::Relaxed) {
-            let heard = match monitor.hear(Watching::PATIENCE) {
+            let heard = match monitor.read(Watching::TIMEOUT) {
                 Ok(heard) if heard.is_empty() => continue,
                 Ok(heard) => heard,
                 Err(error) => {
@@ -292,14 +292,16 @@ impl Feed {
             let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
             let mut watch = self.session.watch();
             self.session.set_time(&mut watch);
-            for overheard in &heard {
-                live.overheard(&mut watch.evidence, overheard.at, &overheard.line);
+            for monitored in &heard {
+                live.overheard(&mut watch.evidence, monitored.at, &monitored.line);
             }
             watch.make_room();
             drop((live, watch));
             self.session.arrived();
             if let Some(saving) = self.session.saving() {
-                heard.into_iter().for_each(|Overheard { at, line }| saving.overheard(&self.name, at, line));
+                heard
+                    .into_iter()
+                    .for_each(|MonitoredKey { at, line }| saving.overheard(&self.name, at, line));
             }
         }
     }
@@ -315,7 +317,7 @@ impl Feed {
                 if self.stop.load(Ordering::Relaxed) {
                     return None;
                 }
-                thread::sleep(Watching::PATIENCE);
+                thread::sleep(Watching::TIMEOUT);
             }
             if let Ok(monitor) = open() {
                 return Some(monitor);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use redis::{FromRedisValue, RedisResult, cmd};
 use rustix::process::Signal;
 use serde_json::Value;
-use tracelink::broker::redis::{BrokerError, Connection, READ_COMMANDS, Survey, read_results, survey};
+use tracelink::broker::redis::{BrokerError, Connection, Discovery, READ_COMMANDS, discover, read_results};
 
 use crate::listening::Listening;
 use crate::readonly::{SEPARATOR, do_everything, dump, envelope, fill, monitored, open};
@@ -94,8 +94,8 @@ fn inspect(url: &str, arguments: &[&str]) -> (Value, String, Option<i32>) {
     (report, said, output.status.code())
 }
 
-fn look(url: &str) -> Result<Survey, BrokerError> {
-    survey(&mut open(url), &[], &mut |_, _| ControlFlow::Continue(()))
+fn look(url: &str) -> Result<Discovery, BrokerError> {
+    discover(&mut open(url), &[], &mut |_, _| ControlFlow::Continue(()))
 }
 
 fn unproven(report: &Value) -> Vec<&str> {
@@ -115,9 +115,13 @@ fn the_only_node_of_a_cluster_is_read_as_any_server_and_not_taken_for_all() {
         let before = dump(&mut connection);
         let mut seen = None;
         let said = monitored(&node, || seen = Some(do_everything(&node.url(0))));
-        let (survey, lines) = seen.expect("it was read");
-        assert_eq!(survey.lists, expected.lists);
-        assert_eq!((survey.complete, survey.is_cluster_node), (false, true), "other nodes may hold some");
+        let (discovery, lines) = seen.expect("it was read");
+        assert_eq!(discovery.lists, expected.lists);
+        assert_eq!(
+            (discovery.complete, discovery.is_cluster_node),
+            (false, true),
+            "other nodes may hold some"
+        );
         let keys = |lines: &[tracelink::wire::snapshot::KeyLine<'_>]| {
             lines.iter().map(|line| (line.key.to_vec(), line.len)).collect::<Vec<_>>()
         };
@@ -202,9 +206,9 @@ fn what_lies_on_another_node_is_not_taken_for_absent() {
     }
     let mut found = Vec::new();
     for node in &nodes {
-        let survey = look(&node.url(0)).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((survey.complete, survey.is_cluster_node), (false, true));
-        found.extend(survey.lists.into_iter().map(|list| list.key));
+        let discovery = look(&node.url(0)).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((discovery.complete, discovery.is_cluster_node), (false, true));
+        found.extend(discovery.lists.into_iter().map(|list| list.key));
         for arguments in [&[][..], &["--all"]] {
             let (report, said, _) = inspect(&node.url(0), arguments);
             assert!(said.contains("is a node of a Redis Cluster"), "{said}");

@@ -15,22 +15,28 @@ use crate::listening::Listening;
 use crate::server::{RedisServer, free_port};
 use redis::{Commands, cmd};
 use rustix::process::Signal;
-use tracelink::broker::redis::{BrokerError, BrokerUrl, Connection, Found, Plan, Survey, read, survey};
+use tracelink::broker::redis::{
+    BrokerError, BrokerUrl, Connection, Discovery, FoundKey, ReadPlan, discover, read,
+};
 
 fn open(url: &str) -> Result<Connection, BrokerError> {
     Connection::open(&BrokerUrl::parse(url).unwrap_or_else(|error| panic!("{url}: {error}")))
 }
 
-fn look(url: &str, named: &[&str]) -> Result<Survey, BrokerError> {
+fn look(url: &str, named: &[&str]) -> Result<Discovery, BrokerError> {
     let named: Vec<_> = named.iter().map(|&queue| queue.to_owned()).collect();
-    survey(&mut open(url)?, &named, &mut |_, _| ControlFlow::Continue(()))
+    discover(&mut open(url)?, &named, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// The same, which `progress` may break off.
-fn survey_of(url: &str, named: &[&str], progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Survey {
+fn discover_in(
+    url: &str,
+    named: &[&str],
+    progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> Discovery {
     let named: Vec<_> = named.iter().map(|&queue| queue.to_owned()).collect();
     let mut connection = open(url).expect("it answers");
-    survey(&mut connection, &named, progress).expect("it is Celery's")
+    discover(&mut connection, &named, progress).expect("it is Celery's")
 }
 
 /// The error and what it says, which holds no password.
@@ -113,9 +119,9 @@ fn a_user_with_narrow_key_patterns_sees_what_they_may() {
         redis.lpush::<_, _, ()>(queue, "{}").expect("a list");
     }
     let url = format!("redis://narrow:secret@127.0.0.1:{}", server.port);
-    let survey = look(&url, &[]).expect("they may read the one");
-    assert_eq!(survey.lists, [Found { key: "celery".to_owned(), len: 1 }]);
-    assert!(!survey.complete, "there may be others");
+    let discovery = look(&url, &[]).expect("they may read the one");
+    assert_eq!(discovery.lists, [FoundKey { key: "celery".to_owned(), len: 1 }]);
+    assert!(!discovery.complete, "there may be others");
 }
 
 /// Once the walk gave up at 100,000 lists of other programs, and said that no
@@ -137,16 +143,16 @@ fn queues_are_met_beside_any_number_of_lists_of_others() {
         redis.sadd::<_, _, ()>(format!("_kombu.binding.{queue}"), member).expect("a set");
         redis.lpush::<_, _, ()>(queue, "no message of Celery's").expect("a list");
     }
-    let survey = look(&server.url(0), &[]).expect("it is Celery's");
-    let found: Vec<_> = survey.lists.iter().map(|list| &*list.key).collect();
+    let discovery = look(&server.url(0), &[]).expect("it is Celery's");
+    let found: Vec<_> = discovery.lists.iter().map(|list| &*list.key).collect();
     assert_eq!(found, ["alpha", "zeta"]);
-    assert!(survey.complete && survey.foreign_lists >= OTHERS as u64, "{}", survey.foreign_lists);
+    assert!(discovery.complete && discovery.foreign_lists >= OTHERS as u64, "{}", discovery.foreign_lists);
     // However the walk ends, what is bound or named was asked for by its name.
     redis.lpush::<_, _, ()>("unbound", "x").expect("a list");
     let mut soon = |passed, all| {
         if passed * 2 > all + 10_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let broken_off = survey_of(&server.url(0), &["unbound"], &mut soon);
+    let broken_off = discover_in(&server.url(0), &["unbound"], &mut soon);
     let found: Vec<_> = broken_off.lists.iter().map(|list| &*list.key).collect();
     assert_eq!(found, ["alpha", "unbound", "zeta"]);
     assert!(!broken_off.complete);
@@ -205,7 +211,10 @@ fn the_database_is_not_there_or_not_celerys() {
     let binding = "celery\u{6}\u{16}\u{6}\u{16}celery";
     redis.sadd::<_, _, ()>("shop:_kombu.binding.celery", binding).expect("a set");
     let (error, message) = refused(look(&server.url(0), &[]));
-    assert!(matches!(&error, BrokerError::NotCelery { elsewhere, .. } if *elsewhere == [1]), "{error:?}");
+    assert!(
+        matches!(&error, BrokerError::NotCelery { other_databases, .. } if *other_databases == [1]),
+        "{error:?}"
+    );
     assert!(message.contains("in database 1 of the same server"), "{message}");
 }
 
@@ -359,7 +368,7 @@ fn what_a_server_says_to_anybody_is_no_wrong_password() {
     assert!(matches!(said("LOADING Redis is loading"), BrokerError::Loading { .. }));
     assert!(matches!(said("MOVED 3999 127.0.0.1:6381"), BrokerError::OtherNode { .. }));
     assert!(matches!(said("BUSY Redis is busy running a script"), BrokerError::Busy { .. }));
-    assert!(matches!(said("MASTERDOWN Link with MASTER is down"), BrokerError::MasterDown { .. }));
+    assert!(matches!(said("MASTERDOWN Reconnecting with MASTER is down"), BrokerError::MasterDown { .. }));
     for answer in ["DENIED Redis is running in protected mode", "ERR max number of clients reached"] {
         let error = said(answer);
         let words = answer.split_once(' ').expect("a code and words").1;
@@ -402,9 +411,9 @@ fn a_hash_whose_scan_never_ends_is_read_to_twice_its_length() {
         other => panic!("{other} is not asked"),
     });
     let mut connection = open(&format!("redis://127.0.0.1:{port}")).expect("it answers");
-    let held = vec![Found { key: "unacked".to_owned(), len: 10 }];
+    let held = vec![FoundKey { key: "unacked".to_owned(), len: 10 }];
     let mut last = None;
-    let summary = read(&mut connection, &Plan { held, ..Plan::default() }, &mut |line| {
+    let summary = read(&mut connection, &ReadPlan { held, ..ReadPlan::default() }, &mut |line| {
         last = Some(line.complete);
         ControlFlow::Continue(())
     })

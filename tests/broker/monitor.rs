@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
 use rustix::process::Signal;
-use tracelink::broker::redis::{BrokerError, BrokerUrl, Monitor, Overheard};
+use tracelink::broker::redis::{BrokerError, BrokerUrl, Monitor, MonitoredKey};
 use tracelink::wire::snapshot::Content;
 
 use crate::listening::Listening;
@@ -18,11 +18,11 @@ fn open(url: &str) -> Result<Monitor, BrokerError> {
 }
 
 /// What is heard until there are so many pieces.
-pub fn hear(monitor: &mut Monitor, count: usize) -> Vec<Overheard> {
+pub fn hear(monitor: &mut Monitor, count: usize) -> Vec<MonitoredKey> {
     let deadline = Instant::now() + Duration::from_secs(20);
     let mut heard = Vec::new();
     while heard.len() < count && Instant::now() < deadline {
-        heard.extend(monitor.hear(Duration::from_millis(200)).unwrap_or_else(|error| panic!("{error}")));
+        heard.extend(monitor.read(Duration::from_millis(200)).unwrap_or_else(|error| panic!("{error}")));
     }
     heard
 }
@@ -137,7 +137,7 @@ fn listening_says_auth_and_monitor_and_changes_nothing() {
     let before = dump(&mut redis);
     let mut monitor = open(&format!("redis+socket://{}", server.socket().display()))
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(monitor.hear(Duration::from_millis(300)).expect("it goes on").is_empty());
+    assert!(monitor.read(Duration::from_millis(300)).expect("it goes on").is_empty());
     assert_eq!(dump(&mut redis), before);
 }
 
@@ -147,7 +147,7 @@ fn a_server_that_ends_is_told() {
     let mut monitor = open(&server.url(0)).unwrap_or_else(|error| panic!("{error}"));
     drop(server);
     assert!(matches!(
-        monitor.hear(Duration::from_secs(5)),
+        monitor.read(Duration::from_secs(5)),
         Err(BrokerError::Lost { command: "MONITOR", .. })
     ));
 }

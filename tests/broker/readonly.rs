@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::server::RedisServer;
 use redis::{Commands, cmd};
 use tracelink::broker::redis::{
-    BrokerUrl, Connection, Found, Plan, READ_COMMANDS, Summary, Survey, WHERE_ALLOWED, read, read_results,
-    survey,
+    BrokerUrl, Connection, Discovery, FoundKey, READ_COMMANDS, ReadPlan, ReadSummary, WHERE_ALLOWED,
+    discover, read, read_results,
 };
 use tracelink::wire::snapshot::{Content, KeyLine};
 
@@ -63,16 +63,22 @@ pub fn open(url: &str) -> Connection {
     Connection::open(&url).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn survey_all(connection: &mut Connection) -> Survey {
-    survey(connection, &[], &mut |_, _| ControlFlow::Continue(())).unwrap_or_else(|error| panic!("{error}"))
+fn discover_all(connection: &mut Connection) -> Discovery {
+    discover(connection, &[], &mut |_, _| ControlFlow::Continue(())).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn plan(survey: &Survey, limit: Option<u64>) -> Plan {
-    let queues = survey.lists.iter().map(|list| vec![list.clone()]).collect();
-    Plan { queues, held: survey.held.clone(), held_since: survey.held_since.clone(), limit, all_held: false }
+fn plan(discovery: &Discovery, limit: Option<u64>) -> ReadPlan {
+    let queues = discovery.lists.iter().map(|list| vec![list.clone()]).collect();
+    ReadPlan {
+        queues,
+        held: discovery.held.clone(),
+        held_since: discovery.held_since.clone(),
+        limit,
+        all_held: false,
+    }
 }
 
-fn read_all(connection: &mut Connection, plan: &Plan) -> (Vec<KeyLine<'static>>, Summary) {
+fn read_all(connection: &mut Connection, plan: &ReadPlan) -> (Vec<KeyLine<'static>>, ReadSummary) {
     let mut pages = Vec::new();
     let summary = read(connection, plan, &mut |page| {
         pages.push(page);
@@ -82,27 +88,27 @@ fn read_all(connection: &mut Connection, plan: &Plan) -> (Vec<KeyLine<'static>>,
 }
 
 /// Everything that tracelink does to a broker.
-pub fn do_everything(url: &str) -> (Survey, Vec<KeyLine<'static>>) {
+pub fn do_everything(url: &str) -> (Discovery, Vec<KeyLine<'static>>) {
     let mut connection = open(url);
-    let survey = survey_all(&mut connection);
-    let (mut lines, _) = read_all(&mut connection, &plan(&survey, None));
+    let discovery = discover_all(&mut connection);
+    let (mut lines, _) = read_all(&mut connection, &plan(&discovery, None));
     let ids = ["0", "1", "2", "3"];
     read_results(&mut connection, "", ids, &mut |line| {
         lines.push(line);
         ControlFlow::Continue(())
     })
     .unwrap_or_else(|error| panic!("{error}"));
-    (survey, lines)
+    (discovery, lines)
 }
 
 #[test]
 fn everything_that_matters_is_found_and_read() {
     let server = RedisServer::start(&[]);
     fill(&server);
-    let (survey, lines) = do_everything(&server.url(0));
-    let names: Vec<_> = survey.lists.iter().map(|list| list.key.as_str()).collect();
+    let (discovery, lines) = do_everything(&server.url(0));
+    let names: Vec<_> = discovery.lists.iter().map(|list| list.key.as_str()).collect();
     assert_eq!(names, ["celery", &format!("celery{SEPARATOR}3"), "unbound"]);
-    assert_eq!((survey.foreign_lists, survey.bindings.len(), survey.complete), (1, 3, true));
+    assert_eq!((discovery.foreign_lists, discovery.bindings.len(), discovery.complete), (1, 3, true));
 
     let mut entries = BTreeMap::<String, usize>::new();
     for line in &lines {
@@ -121,7 +127,7 @@ fn everything_that_matters_is_found_and_read() {
         ("unbound", 1),
     ];
     assert_eq!(entries, expected.map(|(key, count)| (key.to_owned(), count)).into());
-    assert!(survey.at.to_string().starts_with("20"), "Redis says what time it is: {}", survey.at);
+    assert!(discovery.at.to_string().starts_with("20"), "Redis says what time it is: {}", discovery.at);
 }
 
 #[test]
@@ -129,9 +135,9 @@ fn a_limit_is_of_a_queue_and_takes_what_comes_out_next() {
     let server = RedisServer::start(&[]);
     fill(&server);
     let mut connection = open(&server.url(0));
-    let survey = survey_all(&mut connection);
-    let lists: Vec<Found> = survey.lists.into_iter().take(2).collect();
-    let plan = Plan { queues: vec![lists], limit: Some(2505), ..Plan::default() };
+    let discovery = discover_all(&mut connection);
+    let lists: Vec<FoundKey> = discovery.lists.into_iter().take(2).collect();
+    let plan = ReadPlan { queues: vec![lists], limit: Some(2505), ..ReadPlan::default() };
     let (pages, summary) = read_all(&mut connection, &plan);
     assert_eq!((summary.entries, plan.entries()), (2505, 2505));
     let next = pages.first().expect("there is a page");
@@ -158,8 +164,8 @@ fn an_acl_without_writing_suffices() {
         command.arg("SETUSER").arg(user).arg(&["on", ">p@ss:word", "~*"]).arg(rules);
         command.exec(&mut redis).expect("the rules are valid");
         let url = format!("redis://{user}:p%40ss%3Aword@127.0.0.1:{}/0", server.port);
-        let (survey, lines) = do_everything(&url);
-        assert_eq!(survey.lists, everything.0.lists, "{user}");
+        let (discovery, lines) = do_everything(&url);
+        assert_eq!(discovery.lists, everything.0.lists, "{user}");
         assert_eq!(lines.len(), everything.1.len(), "{user}");
     }
 }
@@ -259,9 +265,9 @@ fn a_list_that_moves_is_read_once() {
     pipe.exec(&mut redis).expect("a fresh server takes all");
 
     let mut connection = open(&server.url(0));
-    let queues = vec![vec![Found { key: "celery".to_owned(), len: 30_000 }]];
+    let queues = vec![vec![FoundKey { key: "celery".to_owned(), len: 30_000 }]];
     let (mut entries, mut pages, mut next, mut taken) = (Vec::new(), 0, 30_000, 0);
-    let plan = Plan { queues, ..Plan::default() };
+    let plan = ReadPlan { queues, ..ReadPlan::default() };
     let summary = read(&mut connection, &plan, &mut |page| {
         let Content::List(page) = page.content else { panic!("{page:?}") };
         entries.extend(page.into_iter().rev());
@@ -296,15 +302,15 @@ fn reading_is_broken_off_and_the_connection_goes_on() {
     let server = RedisServer::start(&[]);
     fill(&server);
     let mut connection = open(&server.url(0));
-    let survey = survey_all(&mut connection);
+    let discovery = discover_all(&mut connection);
     let mut pages = 0;
-    let summary = read(&mut connection, &plan(&survey, None), &mut |_| {
+    let summary = read(&mut connection, &plan(&discovery, None), &mut |_| {
         pages += 1;
         ControlFlow::Break(())
     });
     assert!(summary.expect("no error").stopped);
     assert_eq!(pages, 1);
-    assert_eq!(survey_all(&mut connection).lists, survey.lists);
+    assert_eq!(discover_all(&mut connection).lists, discovery.lists);
 }
 
 #[test]

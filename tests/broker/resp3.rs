@@ -88,7 +88,7 @@ fn comparable(mut lines: Vec<KeyLine<'static>>) -> Vec<KeyLine<'static>> {
 fn reads_the_same(server: &RedisServer) {
     fill(server);
     let proxy = Proxy::before(server);
-    let (survey, lines) = do_everything(&server.url(0));
+    let (discovery, lines) = do_everything(&server.url(0));
     let before = dump(&mut server.connection());
 
     // Others write meanwhile, so that the server tells of it between its answers.
@@ -106,8 +106,8 @@ fn reads_the_same(server: &RedisServer) {
         loop {
             said.extend(monitored(server, || {
                 let (through, read) = do_everything(&proxy.url());
-                assert_eq!(through.lists, survey.lists);
-                assert_eq!((through.complete, through.foreign_lists), (true, survey.foreign_lists));
+                assert_eq!(through.lists, discovery.lists);
+                assert_eq!((through.complete, through.foreign_lists), (true, discovery.foreign_lists));
                 assert_eq!(comparable(read), comparable(lines.clone()));
             }));
             if proxy.has_answered(pushed) || Instant::now() > deadline {

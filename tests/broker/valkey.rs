@@ -48,9 +48,9 @@ fn valkey_is_read_as_redis_is() {
     assert_eq!(entries(&of_valkey.1), entries(&of_redis.1));
 
     let mut watch = watch(&valkey, WatchOptions::default());
-    let glimpse = look(&mut watch, &["1".to_owned()]);
-    assert!(glimpse.complete_since.is_some());
-    assert!(glimpse.lines.iter().any(|line| *line.key == *b"celery-task-meta-1"));
+    let looked = look(&mut watch, &["1".to_owned()]);
+    assert!(looked.complete_since.is_some());
+    assert!(looked.lines.iter().any(|line| *line.key == *b"celery-task-meta-1"));
 }
 
 #[test]
@@ -75,8 +75,8 @@ fn valkey_is_only_read() {
         .arg(&rules)
         .exec(&mut redis)
         .expect("valid rules");
-    let (survey, _) = do_everything(&format!("redis://exact:secret@127.0.0.1:{}/0", server.port));
-    assert!(survey.complete);
+    let (discovery, _) = do_everything(&format!("redis://exact:secret@127.0.0.1:{}/0", server.port));
+    assert!(discovery.complete);
 }
 
 #[test]
@@ -86,6 +86,6 @@ fn what_clients_say_to_valkey_is_heard() {
     let mut monitor = Monitor::open(&url, None).unwrap_or_else(|error| panic!("{error}"));
     server.connection().lpush::<_, _, ()>("celery", envelope(1)).expect("it listens");
     assert_eq!(hear(&mut monitor, 1).len(), 1);
-    assert!(monitor.hear(Duration::from_millis(100)).expect("it goes on").is_empty());
+    assert!(monitor.read(Duration::from_millis(100)).expect("it goes on").is_empty());
     assert_eq!((monitor.too_long, monitor.unreadable), (0, 0));
 }

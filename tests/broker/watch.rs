@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
-use tracelink::broker::redis::{BrokerUrl, Glimpse, READ_COMMANDS, WHERE_ALLOWED, Watch, WatchOptions};
+use tracelink::broker::redis::{BrokerUrl, BrokerWatch, Look, READ_COMMANDS, WHERE_ALLOWED, WatchOptions};
 use tracelink::bundle::{LiveBroker, Reading};
 use tracelink::evidence::{Evidence, Fate};
 use tracelink::model::MessageState;
@@ -16,20 +16,20 @@ use tracelink::wire::snapshot::Content;
 use crate::readonly::{SEPARATOR, dump, envelope, fill, monitored};
 use crate::server::RedisServer;
 
-pub fn watch(server: &RedisServer, options: WatchOptions) -> Watch {
+pub fn watch(server: &RedisServer, options: WatchOptions) -> BrokerWatch {
     let url = BrokerUrl::parse(&server.url(0)).expect("a URL of Celery's");
-    Watch::open(&url, None, options).unwrap_or_else(|error| panic!("{error}"))
+    BrokerWatch::open(&url, None, options).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub fn look(watch: &mut Watch, unfinished: &[String]) -> Glimpse {
+pub fn look(watch: &mut BrokerWatch, unfinished: &[String]) -> Look {
     let seen = watch.look(unfinished).unwrap_or_else(|error| panic!("{error}"));
     seen.expect("the broker is there")
 }
 
 /// Looks, and takes what is seen.
-pub fn take(watch: &mut Watch, live: &mut LiveBroker, evidence: &mut Evidence) -> Vec<Box<str>> {
-    let glimpse = look(watch, &[]);
-    live.look(evidence, glimpse.at, glimpse.complete_since, glimpse.left_out, &glimpse.lines).gone
+pub fn take(watch: &mut BrokerWatch, live: &mut LiveBroker, evidence: &mut Evidence) -> Vec<Box<str>> {
+    let looked = look(watch, &[]);
+    live.look(evidence, looked.at, looked.complete_since, looked.left_out, &looked.lines).gone
 }
 
 pub fn fate(evidence: &Evidence, id: &str) -> Fate {
@@ -38,8 +38,8 @@ pub fn fate(evidence: &Evidence, id: &str) -> Fate {
 }
 
 /// The entries that were seen of each key.
-fn entries(glimpse: &Glimpse, key: &str) -> Vec<String> {
-    let lines = glimpse.lines.iter().filter(|line| *line.key == *key.as_bytes());
+fn entries(looked: &Look, key: &str) -> Vec<String> {
+    let lines = looked.lines.iter().filter(|line| *line.key == *key.as_bytes());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     lines
         .flat_map(|line| match &line.content {
@@ -70,9 +70,9 @@ fn an_application_that_starts_later_is_seen_at_once() {
         .sadd::<_, _, ()>("_kombu.binding.celery", format!("o{SEPARATOR}{SEPARATOR}orders"))
         .expect("it listens");
     redis.lpush::<_, _, ()>(format!("orders{SEPARATOR}9"), envelope(3)).expect("it listens");
-    let glimpse = look(&mut watch, &[]);
-    assert_eq!(entries(&glimpse, &format!("orders{SEPARATOR}9")), [envelope(3)]);
-    assert_eq!(entries(&glimpse, "unacked").len(), 1);
+    let looked = look(&mut watch, &[]);
+    assert_eq!(entries(&looked, &format!("orders{SEPARATOR}9")), [envelope(3)]);
+    assert_eq!(entries(&looked, "unacked").len(), 1);
 }
 
 #[test]
@@ -84,19 +84,19 @@ fn a_queue_without_a_binding_is_found_by_walking() {
     redis.lpush::<_, _, ()>("rq:queue", "4e9d0a2c").expect("it listens");
     let before = look(&mut watch, &[]).complete_since;
     let deadline = Instant::now() + Duration::from_secs(20);
-    let glimpse = loop {
-        let glimpse = look(&mut watch, &[]);
-        if !entries(&glimpse, "unbound").is_empty() {
-            break glimpse;
+    let looked = loop {
+        let looked = look(&mut watch, &[]);
+        if !entries(&looked, "unbound").is_empty() {
+            break looked;
         }
         assert!(Instant::now() < deadline, "it was not found");
         std::thread::sleep(Duration::from_millis(200));
     };
-    assert!(glimpse.complete_since > before, "every name was met once more");
-    assert!(entries(&glimpse, "rq:queue").is_empty(), "another program's");
+    assert!(looked.complete_since > before, "every name was met once more");
+    assert!(entries(&looked, "rq:queue").is_empty(), "another program's");
     redis.rpop::<_, ()>("unbound", None).expect("it listens");
-    let glimpse = look(&mut watch, &[]);
-    let line = glimpse.lines.iter().find(|line| *line.key == *b"unbound").expect("it is known to be empty");
+    let looked = look(&mut watch, &[]);
+    let line = looked.lines.iter().find(|line| *line.key == *b"unbound").expect("it is known to be empty");
     assert_eq!((line.len, line.complete), (Some(0), true));
 }
 
@@ -107,12 +107,12 @@ fn of_a_long_queue_both_ends_are_read_and_the_rest_is_counted() {
     let options = WatchOptions { entries: 100, ..WatchOptions::default() };
     let mut watch = watch(&server, options.clone());
     for _ in 0..2 {
-        let glimpse = look(&mut watch, &[]);
-        let seen = entries(&glimpse, "celery");
+        let looked = look(&mut watch, &[]);
+        let seen = entries(&looked, "celery");
         assert_eq!(seen.len(), 100);
         assert_eq!((&seen[0], &seen[99]), (&envelope(2499), &envelope(0)), "the newest and the next one out");
-        assert_eq!(glimpse.unread, 2400);
-        let lines: Vec<_> = glimpse.lines.iter().filter(|line| *line.key == *b"celery").collect();
+        assert_eq!(looked.unread, 2400);
+        let lines: Vec<_> = looked.lines.iter().filter(|line| *line.key == *b"celery").collect();
         assert!(lines.iter().all(|line| !line.complete && line.len == Some(2500)));
         assert_eq!(lines.iter().map(|line| line.from).collect::<Vec<_>>(), [0, 2450]);
     }
@@ -135,10 +135,10 @@ fn looks_that_see_the_same_grow_nothing() {
     let unfinished = ["1", "2", "3", "4"].map(str::to_owned);
     let mut sizes = BTreeSet::new();
     for round in 0..200 {
-        let glimpse = look(&mut watch, &unfinished);
-        assert_eq!((glimpse.is_news, glimpse.long_results), (round == 0, 1));
+        let looked = look(&mut watch, &unfinished);
+        assert_eq!((looked.is_news, looked.long_results), (round == 0, 1));
         let change =
-            live.look(&mut evidence, glimpse.at, glimpse.complete_since, glimpse.left_out, &glimpse.lines);
+            live.look(&mut evidence, looked.at, looked.complete_since, looked.left_out, &looked.lines);
         assert!(change.gone.is_empty(), "{change:?}");
         if round >= 70 {
             sizes.insert((
@@ -169,9 +169,9 @@ fn more_results_than_a_look_asks_for_have_their_turn() {
     let mut watch = watch(&server, options);
     let mut seen = BTreeSet::new();
     for _ in 0..3 {
-        let glimpse = look(&mut watch, &ids);
-        assert_eq!(glimpse.lines.len(), 10);
-        seen.extend(glimpse.lines.into_iter().map(|line| line.key));
+        let looked = look(&mut watch, &ids);
+        assert_eq!(looked.lines.len(), 10);
+        seen.extend(looked.lines.into_iter().map(|line| line.key));
     }
     assert_eq!(seen.len(), 25);
 }
@@ -189,14 +189,14 @@ fn a_broker_that_goes_away_is_told_once_and_looked_at_again() {
     }
     let again = RedisServer::start_at(port, tempfile::tempdir().expect("a folder"), &[]);
     let deadline = Instant::now() + Duration::from_secs(20);
-    let glimpse = loop {
-        if let Some(glimpse) = watch.look(&[]).expect("nothing new is wrong") {
-            break glimpse;
+    let looked = loop {
+        if let Some(looked) = watch.look(&[]).expect("nothing new is wrong") {
+            break looked;
         }
         assert!(Instant::now() < deadline, "{url:?} was not tried again");
         std::thread::sleep(Duration::from_millis(100));
     };
-    assert!(glimpse.is_back && !look(&mut watch, &[]).is_back);
+    assert!(looked.is_back && !look(&mut watch, &[]).is_back);
     drop(again);
 }
 
@@ -211,7 +211,7 @@ fn a_watch_leaves_no_trace_and_needs_no_more_than_reading() {
     let url = BrokerUrl::parse(&format!("redis://looker:p@127.0.0.1:{}/0", server.port)).expect("a URL");
     let said = monitored(&server, || {
         let mut watch =
-            Watch::open(&url, None, WatchOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+            BrokerWatch::open(&url, None, WatchOptions::default()).unwrap_or_else(|error| panic!("{error}"));
         for _ in 0..40 {
             look(&mut watch, &["1".to_owned(), "2".to_owned()]);
             std::thread::sleep(Duration::from_millis(150));
@@ -255,8 +255,8 @@ fn a_watch_of_the_wrong_database_names_the_right_one() {
     let mut seen = Vec::new();
     let said = monitored(&server, || {
         let mut watch = watch(&server, WatchOptions::default());
-        seen.push(look(&mut watch, &[]).elsewhere);
-        seen.push(look(&mut watch, &[]).elsewhere);
+        seen.push(look(&mut watch, &[]).other_databases);
+        seen.push(look(&mut watch, &[]).other_databases);
     });
     assert_eq!(seen, [vec![1], vec![]], "it is told once");
     let allowed = READ_COMMANDS.into_iter().chain(WHERE_ALLOWED).chain(["SELECT"]);
@@ -270,8 +270,8 @@ fn a_watch_of_the_wrong_database_names_the_right_one() {
     let url = format!("redis://reader:pw@127.0.0.1:{}/0", server.port);
     let url = BrokerUrl::parse(&url).expect("a URL of Celery's");
     let mut watch =
-        Watch::open(&url, None, WatchOptions::default()).unwrap_or_else(|error| panic!("{error}"));
-    assert!(look(&mut watch, &[]).elsewhere.is_empty());
+        BrokerWatch::open(&url, None, WatchOptions::default()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(look(&mut watch, &[]).other_databases.is_empty());
 }
 
 #[test]
@@ -324,8 +324,8 @@ fn a_look_says_how_many_commands_it_took() {
         line.and_then(|count| count.trim().parse::<u64>().ok()).expect("a number")
     };
     let before = answered(&mut redis);
-    let glimpse = look(&mut watch, &[]);
+    let looked = look(&mut watch, &[]);
     // Its own question is among them.
-    assert_eq!(answered(&mut redis) - before - 1, glimpse.commands);
-    assert!(glimpse.commands > QUEUES as u64, "{}", glimpse.commands);
+    assert_eq!(answered(&mut redis) - before - 1, looked.commands);
+    assert!(looked.commands > QUEUES as u64, "{}", looked.commands);
 }

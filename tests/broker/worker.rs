@@ -6,7 +6,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tracelink::broker::redis::{BrokerUrl, Monitor, Watch, WatchOptions};
+use tracelink::broker::redis::{BrokerUrl, BrokerWatch, Monitor, WatchOptions};
 use tracelink::bundle::{LiveBroker, Reading};
 use tracelink::evidence::{Evidence, Fate};
 use tracelink::model::{MessageState, TaskStatus};
@@ -66,7 +66,7 @@ impl Drop for Worker {
 
 /// Looks until it is so.
 fn until(
-    watch: &mut Watch,
+    watch: &mut BrokerWatch,
     live: &mut LiveBroker,
     evidence: &mut Evidence,
     what: &str,
@@ -112,8 +112,8 @@ fn a_message_waits_is_held_and_is_gone_and_its_result_appears() {
         .is_none_or(|result| result.status != TaskStatus::Success)
     {
         assert!(Instant::now() < deadline, "no result");
-        let glimpse = look(&mut watch, std::slice::from_ref(&slow));
-        live.look(&mut evidence, glimpse.at, glimpse.complete_since, glimpse.left_out, &glimpse.lines);
+        let looked = look(&mut watch, std::slice::from_ref(&slow));
+        live.look(&mut evidence, looked.at, looked.complete_since, looked.left_out, &looked.lines);
     }
     drop(worker);
 }
@@ -187,7 +187,7 @@ fn monitor_hears_every_message_that_polling_misses() {
         let deadline = Instant::now() + Duration::from_mins(1);
         // No look from the first message to the last result.
         while evidence.tasks.results() < COUNT as u64 && Instant::now() < deadline {
-            for heard in monitor.hear(Duration::from_millis(100)).unwrap_or_else(|error| panic!("{error}")) {
+            for heard in monitor.read(Duration::from_millis(100)).unwrap_or_else(|error| panic!("{error}")) {
                 live.overheard(&mut evidence, heard.at, &heard.line);
             }
         }

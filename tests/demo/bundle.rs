@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tracelink::broker::redis::{BrokerUrl, Connection, Plan, read, read_results, survey};
+use tracelink::broker::redis::{BrokerUrl, Connection, ReadPlan, discover, read, read_results};
 use tracelink::demo::OtlpEndpoints;
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Request, Signal, Taken};
@@ -71,23 +71,23 @@ impl Bundle {
         let url = BrokerUrl::parse(broker).expect("a URL");
         let mut connection = Connection::open(&url).expect("the broker answers");
         let go_on = |_, _| ControlFlow::Continue(());
-        let Ok(survey) = survey(&mut connection, &[], &mut go_on.clone()) else { return };
+        let Ok(discovery) = discover(&mut connection, &[], &mut go_on.clone()) else { return };
         self.looks += 1;
         let file =
             File::create(self.folder.join(format!("redis.{:04}.jsonl", self.looks))).expect("writable");
         let mut out = BufWriter::new(file);
         write_head(
             &mut out,
-            &Head { captured_at: survey.at, stage: None, broker: None, complete: survey.complete },
+            &Head { captured_at: discovery.at, stage: None, broker: None, complete: discovery.complete },
         )
         .expect("writable");
-        for binding in &survey.bindings {
+        for binding in &discovery.bindings {
             write_key(&mut out, binding).expect("writable");
         }
-        let plan = Plan {
-            queues: survey.lists.iter().map(|list| vec![list.clone()]).collect(),
-            held: survey.held.clone(),
-            held_since: survey.held_since.clone(),
+        let plan = ReadPlan {
+            queues: discovery.lists.iter().map(|list| vec![list.clone()]).collect(),
+            held: discovery.held.clone(),
+            held_since: discovery.held_since.clone(),
             limit: None,
             all_held: false,
         };

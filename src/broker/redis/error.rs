@@ -71,13 +71,13 @@ pub enum BrokerError {
     #[error(
         "{broker} holds nothing of a Celery broker among its {keys} keys: no binding, no queue, no `unacked`. \
          {}",
-        the_right_one(.elsewhere)
+        the_right_one(.other_databases)
     )]
     NotCelery {
         broker: String,
         keys: u64,
         /// The databases of the same server that hold something of Celery's.
-        elsewhere: Vec<u32>,
+        other_databases: Vec<u32>,
     },
     #[error("{broker} is loading its data into memory. Try again when it has started")]
     Loading { broker: String },
@@ -140,8 +140,8 @@ pub enum BrokerError {
 }
 
 /// Which database to name instead.
-fn the_right_one(elsewhere: &[u32]) -> String {
-    match elsewhere {
+fn the_right_one(other_databases: &[u32]) -> String {
+    match other_databases {
         [] => "Is it the database of Celery's broker_url? Its number is the end of the URL: redis://host:6379/<number>"
             .to_owned(),
         found => format!(

@@ -1,7 +1,7 @@
-//! What clients say to a Redis, overheard through `MONITOR`.
+//! What clients say to a Redis, as `MONITOR` repeats it.
 //!
 //! A worker that takes a message as soon as it comes leaves nothing to look at.
-//! `MONITOR` makes the server repeat every command to whoever asks, so each
+//! `MONITOR` makes the server repeat every command to the client that asks, so each
 //! message that is pushed and each result that is written is seen.
 //!
 //! It has its cost: the server formats and sends every command of every client
@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use self::line::Command;
-use super::connection::{Line, Tap};
+use super::connection::{MonitorConnection, MonitorLine};
 use super::error::BrokerError;
 use super::url::BrokerUrl;
 use crate::model::Timestamp;
@@ -32,9 +32,9 @@ use crate::wire::celery::Envelope;
 use crate::wire::celery::redis_layout::keys::{self, Key};
 use crate::wire::snapshot::{Content, KeyLine};
 
-/// Something of Celery's that a client wrote.
+/// What a client wrote to one of Celery's keys.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Overheard {
+pub struct MonitoredKey {
     /// When the server ran the command, by its clock.
     pub at: Timestamp,
     /// As a look would have read it: a message in its list, a message that a
@@ -44,7 +44,7 @@ pub struct Overheard {
 
 /// A second connection, which listens to all others.
 pub struct Monitor {
-    tap: Tap,
+    connection: MonitorConnection,
     db: u32,
     results_db: u32,
     /// Lines that were longer than is kept: a message may have been among them.
@@ -54,7 +54,7 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// The most that one [`Monitor::hear`] returns, so that it does return from
+    /// The most that one [`Monitor::read`] returns, so that it does return from
     /// a busy server.
     const AT_ONCE: usize = 1000;
 
@@ -66,7 +66,7 @@ impl Monitor {
     /// [`BrokerError`]; [`BrokerError::MonitorForbidden`], where the user lacks
     /// `+monitor`, and [`BrokerError::MonitorOverTls`], as this is not offered.
     pub fn open(url: &BrokerUrl, result_backend: Option<&BrokerUrl>) -> Result<Self, BrokerError> {
-        let tap = Tap::open(url).map_err(|error| match error {
+        let connection = MonitorConnection::open(url).map_err(|error| match error {
             BrokerError::NoPermission { broker, command: "MONITOR", .. } => {
                 BrokerError::MonitorForbidden { broker }
             }
@@ -74,40 +74,40 @@ impl Monitor {
         })?;
         let db = url.database();
         let results_db = result_backend.map_or(db, BrokerUrl::database);
-        Ok(Self { tap, db, results_db, too_long: 0, unreadable: 0 })
+        Ok(Self { connection, db, results_db, too_long: 0, unreadable: 0 })
     }
 
     /// The broker's URL, its password masked.
     pub fn shown(&self) -> &str {
-        self.tap.shown()
+        self.connection.shown()
     }
 
-    /// What was said since the last time, in its order; an empty list where
-    /// nothing of Celery's was, for as long as `patience`. Call it again at
+    /// What clients said since the last time, in its order; an empty list where
+    /// nothing of Celery's was, for as long as `timeout`. Call it again at
     /// once: what is not read the server keeps.
     ///
     /// # Errors
     ///
     /// [`BrokerError`], where the connection is lost. Open another then; what
-    /// was said meanwhile was not heard.
+    /// was said meanwhile was missed.
     #[expect(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
-    pub fn hear(&mut self, patience: Duration) -> Result<Vec<Overheard>, BrokerError> {
-        let end = Instant::now() + patience;
+    pub fn read(&mut self, timeout: Duration) -> Result<Vec<MonitoredKey>, BrokerError> {
+        let end = Instant::now() + timeout;
         let mut heard = Vec::new();
         while heard.len() < Self::AT_ONCE {
             // What is heard is handed out as soon as nothing more is there.
             let wait =
                 if heard.is_empty() { end.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
-            match self.tap.next(wait)? {
-                Line::Whole(line) => {
+            match self.connection.next(wait)? {
+                MonitorLine::Whole(line) => {
                     let Some(command) = Command::parse(line) else {
                         self.unreadable += 1;
                         continue;
                     };
-                    overhear(&command, self.db, self.results_db, &mut heard);
+                    keep_celerys(&command, self.db, self.results_db, &mut heard);
                 }
-                Line::TooLong => self.too_long += 1,
-                Line::Silence => break,
+                MonitorLine::TooLong => self.too_long += 1,
+                MonitorLine::Silence => break,
             }
             if Instant::now() >= end {
                 break;
@@ -118,12 +118,12 @@ impl Monitor {
 }
 
 /// Picks out what is Celery's of a command.
-fn overhear(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec<Overheard>) {
+fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec<MonitoredKey>) {
     let mut tell = |key: Vec<u8>, content: Content<'static>| {
         let db = i64::from(command.db);
         let line =
             KeyLine { db, key: Cow::Owned(key), pttl: -1, content, len: None, from: 0, complete: false };
-        heard.push(Overheard { at: command.at, line });
+        heard.push(MonitoredKey { at: command.at, line });
     };
     let is_broker = command.db == db;
     match command.name().to_ascii_uppercase().as_slice() {
@@ -173,6 +173,6 @@ fn is_of(key: &[u8], is_wanted: impl FnOnce(&Key<'_>) -> bool) -> bool {
 
 impl std::fmt::Debug for Monitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Monitor").field("broker", &self.tap.shown()).finish_non_exhaustive()
+        f.debug_struct("Monitor").field("broker", &self.connection.shown()).finish_non_exhaustive()
     }
 }

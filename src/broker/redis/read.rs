@@ -8,22 +8,22 @@ use std::sync::mpsc::sync_channel;
 use std::{panic, thread};
 
 use super::connection::{Connection, Pairs, ReadCommand};
+use super::discovery::FoundKey;
 use super::error::BrokerError;
-use super::list::{Pager, Turn, Window};
-use super::survey::Found;
+use super::pager::{Pager, Turn, Window};
 use crate::model::Set;
 use crate::wire::snapshot::{Content, KeyLine};
 
 /// What to read, and how much of it.
 #[derive(Clone, Default, Debug)]
-pub struct Plan {
+pub struct ReadPlan {
     /// The lists of each queue, one for each priority, in the order in which a
     /// worker empties them.
-    pub queues: Vec<Vec<Found>>,
+    pub queues: Vec<Vec<FoundKey>>,
     /// The hashes `unacked`.
-    pub held: Vec<Found>,
+    pub held: Vec<FoundKey>,
     /// The sorted sets `unacked_index`.
-    pub held_since: Vec<Found>,
+    pub held_since: Vec<FoundKey>,
     /// The most entries of a queue, over all its lists, and of a hash.
     pub limit: Option<u64>,
     /// Whether hashes are read whole all the same: what is looked for may lie
@@ -31,14 +31,14 @@ pub struct Plan {
     pub all_held: bool,
 }
 
-impl Plan {
+impl ReadPlan {
     fn held_limit(&self) -> u64 {
         self.limit.filter(|_| !self.all_held).unwrap_or(u64::MAX)
     }
 
     /// About how many entries it will read.
     pub fn entries(&self) -> u64 {
-        let all = |found: &[Found]| found.iter().map(|found| found.len).fold(0, u64::saturating_add);
+        let all = |found: &[FoundKey]| found.iter().map(|found| found.len).fold(0, u64::saturating_add);
         let limit = self.limit.unwrap_or(u64::MAX);
         let ready = self.queues.iter().map(|lists| all(lists).min(limit)).fold(0, u64::saturating_add);
         let held = self.held.iter().map(|hash| hash.len.min(self.held_limit())).fold(0, u64::saturating_add);
@@ -48,7 +48,7 @@ impl Plan {
 
 /// How the reading went.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
-pub struct Summary {
+pub struct ReadSummary {
     /// Entries that were handed out.
     pub entries: u64,
     /// Entries that came a second time, and were left out.
@@ -86,9 +86,9 @@ const MEMBERS: u64 = 1000;
 /// [`BrokerError`]. What was handed out until then holds.
 pub fn read(
     connection: &mut Connection,
-    plan: &Plan,
+    plan: &ReadPlan,
     each: &mut dyn FnMut(KeyLine<'static>) -> ControlFlow<()>,
-) -> Result<Summary, BrokerError> {
+) -> Result<ReadSummary, BrokerError> {
     let (pages, fetched) = sync_channel(AHEAD);
     thread::scope(|scope| {
         let fetching = scope.spawn(move || {
@@ -97,7 +97,7 @@ pub fn read(
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
             };
-            let mut fetch = Fetch { connection, summary: Summary::default(), each: &mut hand_over };
+            let mut fetch = Fetch { connection, summary: ReadSummary::default(), each: &mut hand_over };
             fetch.all(plan)?;
             Ok(fetch.summary)
         });
@@ -113,12 +113,12 @@ pub fn read(
 /// The fetching thread's side.
 struct Fetch<'f> {
     connection: &'f mut Connection,
-    summary: Summary,
+    summary: ReadSummary,
     each: &'f mut dyn FnMut(KeyLine<'static>) -> ControlFlow<()>,
 }
 
 impl Fetch<'_> {
-    fn all(&mut self, plan: &Plan) -> Result<(), BrokerError> {
+    fn all(&mut self, plan: &ReadPlan) -> Result<(), BrokerError> {
         for lists in &plan.queues {
             let mut room = plan.limit.unwrap_or(u64::MAX);
             for list in lists {
@@ -138,7 +138,7 @@ impl Fetch<'_> {
     }
 
     /// Reads at most `room` entries of a list, and says how many it read.
-    fn list(&mut self, list: &Found, room: u64) -> Result<u64, BrokerError> {
+    fn list(&mut self, list: &FoundKey, room: u64) -> Result<u64, BrokerError> {
         let key = list.key.as_bytes();
         let len: u64 = self.connection.ask(&ReadCommand::ListLength(key))?;
         let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
@@ -185,7 +185,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    fn hash(&mut self, hash: &Found, limit: u64) -> Result<(), BrokerError> {
+    fn hash(&mut self, hash: &FoundKey, limit: u64) -> Result<(), BrokerError> {
         let key = hash.key.as_bytes();
         let len: u64 = self.connection.ask(&ReadCommand::HashLength(key))?;
         let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
@@ -216,7 +216,7 @@ impl Fetch<'_> {
 
     /// By rank, the longest held first. It is short: a worker holds what it has
     /// fetched, and tasks with an `eta`.
-    fn sorted_set(&mut self, set: &Found) -> Result<(), BrokerError> {
+    fn sorted_set(&mut self, set: &FoundKey) -> Result<(), BrokerError> {
         let key = set.key.as_bytes();
         let len: u64 = self.connection.ask(&ReadCommand::SortedLength(key))?;
         let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
@@ -235,7 +235,7 @@ impl Fetch<'_> {
 
     fn tell(
         &mut self,
-        found: &Found,
+        found: &FoundKey,
         pttl: i64,
         content: Content<'static>,
         len: Option<u64>,

@@ -10,7 +10,7 @@ use super::error::BrokerError;
 use crate::wire::celery::redis_layout::keys;
 use crate::wire::snapshot::{Content, KeyLine};
 
-/// Results that are asked for in one breath.
+/// Results that are asked for in one round trip.
 const BATCH: usize = 250;
 /// The longest result that is fetched, in bytes. What a task returned is of no
 /// interest here, and may be of any size.

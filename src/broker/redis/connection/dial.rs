@@ -6,41 +6,41 @@ use rustls::ClientConnection;
 use rustls::pki_types::ServerName;
 
 use super::command::pack;
+use super::raw::RawConnection;
 use super::reply::{Answer, Reply};
 use super::socket::{Socket, this_machine};
 use super::stream::Stream;
 use super::timeout::{ANSWER, GREETING};
 use super::tls;
-use super::wire::Wire;
 use crate::broker::redis::error::BrokerError;
 use crate::broker::redis::url::{Address, BrokerUrl, Host, Login, Tls};
 
 /// Connects to what the URL names, logs in and selects the database.
-pub fn dial(url: &BrokerUrl) -> Result<Wire, BrokerError> {
+pub fn dial(url: &BrokerUrl) -> Result<RawConnection, BrokerError> {
     let shown = url.to_string();
     let failed = |error| BrokerError::unreachable(&shown, &error);
-    let mut wire = match &url.address {
+    let mut raw = match &url.address {
         Address::Tcp(host) => connect(host, url.tls.as_ref(), &shown)?,
-        Address::Unix(path) => {
-            Wire::over(Socket::unix(path).and_then(|socket| Stream::plain(socket, ANSWER)).map_err(failed)?)
-        }
+        Address::Unix(path) => RawConnection::over(
+            Socket::unix(path).and_then(|socket| Stream::plain(socket, ANSWER)).map_err(failed)?,
+        ),
         Address::Sentinels { sentinels, master, login } => {
             let master = master.as_deref().ok_or(BrokerError::MasterUnnamed)?;
             connect(&find_master(sentinels, master, login)?, url.tls.as_ref(), &shown)?
         }
     };
-    log_in(&mut wire, &url.login, &shown)?;
+    log_in(&mut raw, &url.login, &shown)?;
     if url.db != 0 {
-        say(&mut wire, "SELECT", &[&url.db.to_string()], &shown)?;
+        say(&mut raw, "SELECT", &[&url.db.to_string()], &shown)?;
     }
-    Ok(wire)
+    Ok(raw)
 }
 
-fn connect(host: &Host, tls: Option<&Tls>, shown: &str) -> Result<Wire, BrokerError> {
+fn connect(host: &Host, tls: Option<&Tls>, shown: &str) -> Result<RawConnection, BrokerError> {
     let failed = |error| BrokerError::unreachable(shown, &error);
     let Some(tls) = tls else {
         let stream = Socket::tcp(host).and_then(|socket| Stream::plain(socket, ANSWER));
-        return stream.map(Wire::over).map_err(failed);
+        return stream.map(RawConnection::over).map_err(failed);
     };
     let config = tls::config(tls, shown)?;
     let name = ServerName::try_from(this_machine(&host.name).to_owned());
@@ -48,10 +48,10 @@ fn connect(host: &Host, tls: Option<&Tls>, shown: &str) -> Result<Wire, BrokerEr
     let client = ClientConnection::new(Arc::new(config), name);
     let client = client.map_err(|error| BrokerError::tls(shown, &error.to_string()))?;
     let stream = Socket::tcp(host).and_then(|socket| Stream::tls(socket, client, GREETING));
-    stream.map(Wire::over).map_err(failed)
+    stream.map(RawConnection::over).map_err(failed)
 }
 
-fn log_in(connection: &mut Wire, login: &Login, shown: &str) -> Result<(), BrokerError> {
+fn log_in(connection: &mut RawConnection, login: &Login, shown: &str) -> Result<(), BrokerError> {
     let answer = match (&login.user, &login.password) {
         (Some(user), Some(password)) => say(connection, "AUTH", &[user, password], shown),
         (None, Some(password)) => say(connection, "AUTH", &[password], shown),
@@ -98,7 +98,7 @@ fn ask_sentinel(sentinel: &Host, master: &str, login: &Login) -> Result<Option<H
 
 /// Says one of the commands that go before any reading.
 fn say(
-    connection: &mut Wire,
+    connection: &mut RawConnection,
     command: &'static str,
     arguments: &[&str],
     shown: &str,

@@ -3,30 +3,31 @@
 //! What goes over the wire is private to this module and its children, and is no
 //! command but a [`ReadCommand`]. Nothing outside can say anything else. Each
 //! answer is bounded in its bytes and in its time.
-//! Beside it there is a [`Tap`], which says `MONITOR` and from then on only listens.
+//! Beside it there is a [`MonitorConnection`], which says `MONITOR` and from then on
+//! only listens. The room knows no key and no message.
 
 mod command;
 mod dial;
+mod monitor;
+mod raw;
 mod reply;
 mod resp;
 mod socket;
-mod steady;
+mod steady_clock;
 mod stream;
-mod tap;
 mod timeout;
 mod tls;
-mod wire;
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
+pub(super) use monitor::{MonitorConnection, MonitorLine};
+use raw::RawConnection;
 use reply::Reply;
 pub(super) use reply::{Answer, Pairs, ServerError};
 pub(super) use resp::ReplyError;
-pub(super) use steady::SteadyClock;
-pub(super) use tap::{Line, Tap};
-use wire::Wire;
+pub(super) use steady_clock::SteadyClock;
 
 use super::error::BrokerError;
 use super::url::BrokerUrl;
@@ -37,12 +38,12 @@ use crate::model::Timestamp;
 /// Connecting may take 5 seconds a host, and an answer 30; resolving a name
 /// takes as long as the system lets it.
 pub struct Connection {
-    wire: Wire,
+    raw: RawConnection,
     /// The URL with its password masked, for messages.
     shown: String,
     url: BrokerUrl,
-    /// Commands that were said since it was asked.
-    said: u64,
+    /// Commands that were sent since it was asked.
+    sent: u64,
     clock: SteadyClock,
     /// Whether an answer has shown that the server is a node of a cluster.
     is_cluster_node: bool,
@@ -55,18 +56,18 @@ impl Connection {
     ///
     /// [`BrokerError`], which names the broker, what is wrong and the remedy.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
-        let opened = dial::dial(url).and_then(|wire| {
+        let opened = dial::dial(url).and_then(|raw| {
             let mut connection = Self {
-                wire,
+                raw,
                 shown: url.to_string(),
                 url: url.clone(),
-                said: 0,
+                sent: 0,
                 clock: SteadyClock::default(),
                 is_cluster_node: false,
             };
             connection.clock()?;
             // A server that has greeted has all the time that an answer may take.
-            connection.wire.set_timeout(timeout::ANSWER);
+            connection.raw.set_timeout(timeout::ANSWER);
             Ok(connection)
         });
         opened.map_err(|error| match error {
@@ -138,12 +139,12 @@ impl Connection {
     /// How many values were longer than 64 MiB, or found no room in their answer, and
     /// were passed over since this was asked last.
     pub const fn take_passed_over(&mut self) -> u64 {
-        self.wire.take_passed_over()
+        self.raw.take_passed_over()
     }
 
-    /// How many commands were said since this was asked last.
-    pub(super) const fn take_said(&mut self) -> u64 {
-        std::mem::replace(&mut self.said, 0)
+    /// How many commands were sent since this was asked last.
+    pub(super) const fn take_commands_sent(&mut self) -> u64 {
+        std::mem::replace(&mut self.sent, 0)
     }
 
     pub(super) const fn url(&self) -> &BrokerUrl {
@@ -160,7 +161,7 @@ impl Connection {
         self.receive(command)?
     }
 
-    /// Says commands in one breath. What one of them is refused stands in its
+    /// Says commands in one round trip. What one of them is refused stands in its
     /// place, and the others are answered all the same.
     pub(super) fn ask_each<T: Answer>(
         &mut self,
@@ -177,9 +178,9 @@ impl Connection {
         for command in commands {
             command.write(&mut wire);
         }
-        self.said += commands.len() as u64;
+        self.sent += commands.len() as u64;
         let Some(first) = commands.first().map(ReadCommand::name) else { return Ok(()) };
-        self.wire.write(&wire).map_err(|error| BrokerError::no_reply(&self.shown, first, error))
+        self.raw.write(&wire).map_err(|error| BrokerError::no_reply(&self.shown, first, error))
     }
 
     /// Reads the answer to `command`. The outer error means that the connection
@@ -188,7 +189,7 @@ impl Connection {
         &mut self,
         command: &ReadCommand<'_>,
     ) -> Result<Result<T, BrokerError>, BrokerError> {
-        let reply = self.wire.read();
+        let reply = self.raw.read();
         let reply = reply.map_err(|error| BrokerError::no_reply(&self.shown, command.name(), error))?;
         Ok(match reply {
             Reply::Error(error) => {

@@ -25,19 +25,19 @@ impl Socket {
     }
 
     /// How long one read may take.
-    pub fn set_timeout(&self, patience: Duration) -> io::Result<()> {
+    pub fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
         // Zero would mean for ever.
-        let patience = Some(patience.max(Duration::from_millis(1)));
+        let timeout = Some(timeout.max(Duration::from_millis(1)));
         match self {
-            Self::Tcp(stream) => stream.set_read_timeout(patience),
-            Self::Unix(stream) => stream.set_read_timeout(patience),
+            Self::Tcp(stream) => stream.set_read_timeout(timeout),
+            Self::Unix(stream) => stream.set_read_timeout(timeout),
         }
     }
 
-    pub fn set_write_timeout(&self, patience: Duration) -> io::Result<()> {
+    pub fn set_write_timeout(&self, timeout: Duration) -> io::Result<()> {
         match self {
-            Self::Tcp(stream) => stream.set_write_timeout(Some(patience)),
-            Self::Unix(stream) => stream.set_write_timeout(Some(patience)),
+            Self::Tcp(stream) => stream.set_write_timeout(Some(timeout)),
+            Self::Unix(stream) => stream.set_write_timeout(Some(timeout)),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One look: every known key, in one breath.
+//! One look: every watched key, in one round trip.
 //!
-//! Redis answers what it was asked in one breath without serving another client
+//! Redis answers what it was asked in one round trip without serving another client
 //! in between, as long as all of it has arrived, so the answers are mostly those
 //! of one moment; it does not promise it. A message that moves on between two
 //! answers is seen in both places or, where it is given back, in neither.
@@ -8,8 +8,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::known::{Known, List, bytes_of, mean};
 use super::options::WatchOptions;
+use super::watched_keys::{List, WatchedKeys, bytes_of, mean};
 use crate::broker::redis::connection::{Answer, Connection, Pairs, ReadCommand};
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
@@ -22,9 +22,9 @@ const FIRST_READING: u64 = 10;
 const MEMBERS: usize = 10_000;
 const INDEX: i64 = 999;
 
-/// What was seen.
+/// What was read.
 #[derive(Debug)]
-pub struct Seen {
+pub struct KeysRead {
     pub at: Timestamp,
     pub lines: Vec<KeyLine<'static>>,
     pub unread: u64,
@@ -56,24 +56,29 @@ impl Reach {
     }
 }
 
-/// Looks at everything that is known, once.
+/// Looks at everything that is watched, once.
 pub fn look(
     connection: &mut Connection,
-    known: &mut Known,
+    watched: &mut WatchedKeys,
     options: &WatchOptions,
-) -> Result<Seen, BrokerError> {
-    let mut look =
-        Glance { db: connection.database(), options, room: options.bytes, lines: Vec::new(), unread: 0 };
+) -> Result<KeysRead, BrokerError> {
+    let mut look = LookInProgress {
+        db: connection.database(),
+        options,
+        room: options.bytes,
+        lines: Vec::new(),
+        unread: 0,
+    };
     let at = connection.clock()?;
-    let bindings = look.bindings(connection, known)?;
-    known.learn_bindings(&bindings);
-    let keys: Vec<String> = known.lists.keys().cloned().collect();
-    let hungry = look.lists(connection, known, &keys, true)?;
-    look.lists(connection, known, &hungry, false)?;
+    let bindings = look.bindings(connection, watched)?;
+    watched.learn_bindings(&bindings);
+    let keys: Vec<String> = watched.lists.keys().cloned().collect();
+    let longer = look.lists(connection, watched, &keys, true)?;
+    look.lists(connection, watched, &longer, false)?;
     look.lines.extend(bindings);
     // In one order, whatever was asked twice.
     look.lines.sort_by(|one, other| place(one).cmp(&place(other)));
-    Ok(Seen { at, lines: look.lines, unread: look.unread })
+    Ok(KeysRead { at, lines: look.lines, unread: look.unread })
 }
 
 /// Where a line stands: bindings first, so that a reader knows the queues.
@@ -87,7 +92,7 @@ fn place<'l>(line: &'l KeyLine<'_>) -> (u8, &'l [u8], u64) {
     (rank, &line.key, line.from)
 }
 
-struct Glance<'o> {
+struct LookInProgress<'o> {
     db: i64,
     options: &'o WatchOptions,
     /// Bytes that this look may still read.
@@ -96,7 +101,7 @@ struct Glance<'o> {
     unread: u64,
 }
 
-impl Glance<'_> {
+impl LookInProgress<'_> {
     fn line(
         &self,
         key: &str,
@@ -124,9 +129,9 @@ impl Glance<'_> {
     fn bindings(
         &mut self,
         connection: &mut Connection,
-        known: &mut Known,
+        watched: &mut WatchedKeys,
     ) -> Result<Vec<KeyLine<'static>>, BrokerError> {
-        let questions: Vec<_> = known
+        let questions: Vec<_> = watched
             .bindings
             .iter()
             .map(|key| ReadCommand::SetScan { key: key.as_bytes(), cursor: 0 })
@@ -137,8 +142,8 @@ impl Glance<'_> {
             answers.push(tolerate(connection.receive::<(u64, Vec<Vec<u8>>)>(question)?)?);
         }
         let mut lines = Vec::new();
-        let (mut room, mut unread) = (known.most_members(), 0);
-        for (key, answer) in known.bindings.iter().zip(answers) {
+        let (mut room, mut unread) = (watched.most_members(), 0);
+        for (key, answer) in watched.bindings.iter().zip(answers) {
             let Some((mut cursor, members)) = answer else { continue };
             let mut members: BTreeSet<Vec<u8>> = members.into_iter().collect();
             while cursor != 0 && members.len() < MEMBERS.min(room) {
@@ -157,7 +162,7 @@ impl Glance<'_> {
                 lines.push(self.line(key, Content::Set(members), None, 0, is_all));
             }
         }
-        known.unread_members = unread;
+        watched.unread_members = unread;
         Ok(lines)
     }
 
@@ -166,11 +171,11 @@ impl Glance<'_> {
     fn lists(
         &mut self,
         connection: &mut Connection,
-        known: &mut Known,
+        watched: &mut WatchedKeys,
         keys: &[String],
         is_first: bool,
     ) -> Result<Vec<String>, BrokerError> {
-        let share = self.room / known.filled().max(1);
+        let share = self.room / watched.filled().max(1);
         let quota = |list: &List| {
             let fitting = share / list.mean.unwrap_or(1);
             self.options.entries.min(fitting).max(1)
@@ -178,7 +183,7 @@ impl Glance<'_> {
         let reaches: Vec<Reach> = keys
             .iter()
             .map(|key| {
-                known
+                watched
                     .lists
                     .get(key)
                     .map_or(Reach { newest: 1, next_out: 0 }, |list| Reach::of(list, quota(list)))
@@ -191,7 +196,7 @@ impl Glance<'_> {
             questions.extend(reach.ranges().map(|(first, last)| ReadCommand::ListRange { key, first, last }));
         }
         let held: Vec<(String, String, u64)> = if is_first {
-            known.held.iter().map(|(key, cursor)| (key.clone(), keys::index_of(key), *cursor)).collect()
+            watched.held.iter().map(|(key, cursor)| (key.clone(), keys::index_of(key), *cursor)).collect()
         } else {
             Vec::new()
         };
@@ -221,9 +226,9 @@ impl Glance<'_> {
             let since: Option<Pairs<f64>> = answers.next()?;
             seen_held.push((len, pairs, since_len, since));
         }
-        let mut hungry = Vec::new();
+        let mut longer = Vec::new();
         for ((key, reach), (len, pieces)) in keys.iter().zip(&reaches).zip(read) {
-            let Some(list) = known.lists.get_mut(key) else { continue };
+            let Some(list) = watched.lists.get_mut(key) else { continue };
             let Some(len) = len else {
                 // Another's now, or not to be read: what lies in it is not known.
                 let line = self.line(key, Content::List(Vec::new()), None, 0, false);
@@ -236,7 +241,7 @@ impl Glance<'_> {
             // It is longer than was thought, or nothing was known of its
             // entries: it is asked again, for both of its ends.
             if is_first && len > reach.newest && reach.next_out == 0 {
-                hungry.push(key.clone());
+                longer.push(key.clone());
                 continue;
             }
             let (was_seen, is_bound) = (list.was_seen, list.is_bound);
@@ -244,7 +249,7 @@ impl Glance<'_> {
         }
         for ((key, index, start), (len, pairs, since_len, since)) in held.into_iter().zip(seen_held) {
             let next = self.held(connection, &key, start, len, pairs)?;
-            known.held.insert(key, next);
+            watched.held.insert(key, next);
             if let (Some(len), Some(Pairs(since))) = (since_len, since)
                 && len > 0
             {
@@ -254,7 +259,7 @@ impl Glance<'_> {
                 self.push(line);
             }
         }
-        Ok(hungry)
+        Ok(longer)
     }
 
     /// Tells of a list: whole, or its newest entries and those next out.

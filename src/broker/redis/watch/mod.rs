@@ -1,9 +1,10 @@
-//! Looking at a live broker again and again, at a cost that stays.
+//! Looking at a live broker again and again, at a cost that stays. Nothing here knows
+//! what a message means, or who reads the looks.
 //!
-//! [`survey`] walks over every name in the database, and [`read`](super::read())
+//! [`discover`] walks over every name in the database, and [`read`](super::read())
 //! reads a queue to its end: once, that is right. A watch looks every second for
 //! hours, beside an application that uses the same Redis, so one look of it asks
-//! only the keys that are known for Celery's, in one breath, and reads a bounded
+//! only the keys that are known to be Celery's, in one round trip, and reads a bounded
 //! piece of each: the newest messages and those that come out next. The names
 //! are walked over in small steps between ([`walk`]).
 //!
@@ -12,11 +13,11 @@
 //! is published, run and acknowledged between two looks was never there.
 //! [`Monitor`](super::Monitor) sees the latter.
 
-mod known;
-mod link;
 mod look;
 mod options;
+mod reconnecting;
 mod walk;
+mod watched_keys;
 
 use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
@@ -24,21 +25,21 @@ use std::ops::ControlFlow;
 
 use rustc_hash::FxHasher;
 
-use self::known::Known;
-use self::link::Link;
 pub use self::options::WatchOptions;
+use self::reconnecting::Reconnecting;
 use self::walk::Walk;
+use self::watched_keys::WatchedKeys;
 use super::connection::Connection;
+use super::discovery::discover;
 use super::error::BrokerError;
 use super::results::read_results;
-use super::survey::survey;
 use super::url::BrokerUrl;
 use crate::model::Timestamp;
 use crate::wire::snapshot::{Content, KeyLine};
 
-/// What one look saw.
+/// What one look read.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Glimpse {
+pub struct Look {
     /// When it began, by Redis's clock.
     pub at: Timestamp,
     /// Bindings first, then lists, `unacked`, `unacked_index` and results.
@@ -57,7 +58,7 @@ pub struct Glimpse {
     pub results_failed: Option<String>,
     /// The databases of the same server that hold something of Celery's, where this
     /// one held nothing when the watch began: told once.
-    pub elsewhere: Vec<u32>,
+    pub other_databases: Vec<u32>,
     /// Whether the server has turned out to be a node of a Redis Cluster: keys on other
     /// nodes are not seen. Told once.
     pub is_cluster_node: bool,
@@ -74,12 +75,12 @@ pub struct Glimpse {
 /// Each look may wait for the network (as [`Connection`] says); hold no lock
 /// meanwhile.
 #[derive(Debug)]
-pub struct Watch {
-    link: Link,
+pub struct BrokerWatch {
+    link: Reconnecting,
     /// The result backend, where it is another one.
-    results: Option<Link>,
+    results: Option<Reconnecting>,
     options: WatchOptions,
-    known: Known,
+    watched: WatchedKeys,
     walk: Walk,
     /// Ids whose results were not asked for at the last look come first.
     turn: VecDeque<String>,
@@ -87,12 +88,12 @@ pub struct Watch {
     /// Whether it was said that results cannot be read.
     told_of_results: bool,
     /// Databases that hold what this one does not, to be told at the next look.
-    elsewhere: Vec<u32>,
+    other_databases: Vec<u32>,
     /// Whether it was told that the server is a node of a cluster.
     told_of_cluster: bool,
 }
 
-impl Watch {
+impl BrokerWatch {
     /// Connects, and walks once over all names. A database in which nothing of
     /// Celery's is yet is no error: the application may start later.
     ///
@@ -101,38 +102,38 @@ impl Watch {
     /// # Errors
     ///
     /// [`BrokerError`], where the broker cannot be reached or read. A result
-    /// backend that cannot be is told by [`Glimpse::results_failed`].
+    /// backend that cannot be is told by [`Look::results_failed`].
     pub fn open(
         url: &BrokerUrl,
         result_backend: Option<&BrokerUrl>,
         options: WatchOptions,
     ) -> Result<Self, BrokerError> {
         let mut connection = Connection::open(url)?;
-        let mut known = Known::new(options.key_prefix.clone(), options.keys);
+        let mut watched = WatchedKeys::new(options.key_prefix.clone(), options.keys);
         let mut walk = Walk::first();
-        let mut elsewhere = Vec::new();
-        match survey(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
-            Ok(survey) => {
-                known.learn(&survey);
-                walk.began_with(survey.complete.then_some(survey.at), survey.keys);
+        let mut other_databases = Vec::new();
+        match discover(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
+            Ok(discovery) => {
+                watched.learn(&discovery);
+                walk.began_with(discovery.complete.then_some(discovery.at), discovery.keys);
             }
-            Err(BrokerError::NotCelery { keys, elsewhere: found, .. }) => {
-                elsewhere = found;
+            Err(BrokerError::NotCelery { keys, other_databases: found, .. }) => {
+                other_databases = found;
                 walk.began_with(Some(connection.clock()?), keys);
             }
             Err(BrokerError::NotOnThisNode { keys, .. }) => walk.began_with(None, keys),
             Err(error) => return Err(error),
         }
         Ok(Self {
-            link: Link::made(url, connection),
-            results: result_backend.filter(|backend| *backend != url).map(Link::to),
+            link: Reconnecting::made(url, connection),
+            results: result_backend.filter(|backend| *backend != url).map(Reconnecting::to),
             options,
-            known,
+            watched,
             walk,
             turn: VecDeque::new(),
             last: None,
             told_of_results: false,
-            elsewhere,
+            other_databases,
             told_of_cluster: false,
         })
     }
@@ -158,15 +159,15 @@ impl Watch {
     ///
     /// [`BrokerError`], once for as long as it lasts. A look that failed saw
     /// nothing, and shows nothing to be absent.
-    pub fn look(&mut self, unfinished: &[String]) -> Result<Option<Glimpse>, BrokerError> {
+    pub fn look(&mut self, unfinished: &[String]) -> Result<Option<Look>, BrokerError> {
         let is_back = self.link.is_away();
         let Some(connection) = self.link.connection()? else { return Ok(None) };
         if is_back {
             // Another server may answer there now.
             self.walk.begin_again();
         }
-        let looked = self.walk.go_on(connection, &mut self.known).and_then(|()| {
-            look::look(connection, &mut self.known, &self.options)
+        let looked = self.walk.go_on(connection, &mut self.watched).and_then(|()| {
+            look::look(connection, &mut self.watched, &self.options)
                 .map(|seen| (seen, self.walk.complete_since()))
         });
         let (seen, complete_since) = match looked {
@@ -176,39 +177,39 @@ impl Watch {
         let passed_over = connection.take_passed_over();
         let is_cluster_node = connection.is_cluster_node();
         self.link.answered();
-        let mut glimpse = Glimpse {
+        let mut look = Look {
             at: seen.at,
             lines: seen.lines,
             // What is not here may lie on another node.
             complete_since: complete_since.filter(|_| !is_cluster_node),
-            left_out: self.known.left_out(),
+            left_out: self.watched.left_out(),
             unread: seen.unread + passed_over,
             long_results: 0,
             results_failed: None,
-            elsewhere: std::mem::take(&mut self.elsewhere),
+            other_databases: std::mem::take(&mut self.other_databases),
             is_cluster_node: is_cluster_node
                 && !std::mem::replace(&mut self.told_of_cluster, is_cluster_node),
             commands: 0,
             is_news: false,
             is_back,
         };
-        self.read_results(unfinished, &mut glimpse);
+        self.read_results(unfinished, &mut look);
         if let Ok(Some(connection)) = self.link.connection() {
-            glimpse.commands = connection.take_said();
+            look.commands = connection.take_commands_sent();
         }
-        let digest = digest(&glimpse.lines);
-        glimpse.is_news = self.last.replace(digest) != Some(digest);
-        Ok(Some(glimpse))
+        let digest = digest(&look.lines);
+        look.is_news = self.last.replace(digest) != Some(digest);
+        Ok(Some(look))
     }
 
-    fn read_results(&mut self, unfinished: &[String], glimpse: &mut Glimpse) {
+    fn read_results(&mut self, unfinished: &[String], look: &mut Look) {
         let ids = self.whose_turn(unfinished);
         if ids.is_empty() {
             return;
         }
         let link = self.results.as_mut().unwrap_or(&mut self.link);
         let mut room = usize::try_from(self.options.bytes).unwrap_or(usize::MAX);
-        let lines = &mut glimpse.lines;
+        let lines = &mut look.lines;
         let read = link.connection().and_then(|connection| {
             let Some(connection) = connection else { return Ok(None) };
             let ids = ids.iter().map(String::as_str);
@@ -223,13 +224,13 @@ impl Watch {
         match read {
             Ok(None) => {}
             Ok(Some(long)) => {
-                glimpse.long_results = long;
+                look.long_results = long;
                 link.answered();
                 self.told_of_results = false;
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.told_of_results, true) {
-                    glimpse.results_failed = Some(error.to_string());
+                    look.results_failed = Some(error.to_string());
                 }
                 if error.ends_the_connection() {
                     link.lost(error);

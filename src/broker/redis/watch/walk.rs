@@ -3,7 +3,7 @@
 //! A database may hold a million keys of other programs. Redis looks at a
 //! thousand of them a step, and a look takes as many steps as fit into a few
 //! milliseconds, so that a new queue is found, sooner or later, and no look is
-//! ever slow. Queues of known bindings need no walk: they are asked by name.
+//! ever slow. Queues of watched bindings need no walk: they are asked by name.
 
 #![allow(clippy::disallowed_methods, reason = "how long to walk and to rest is no evidence")]
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHasher;
 
-use super::known::Known;
+use super::watched_keys::WatchedKeys;
 use crate::broker::redis::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
 use crate::broker::redis::error::BrokerError;
 use crate::model::{Set, Timestamp};
@@ -34,7 +34,7 @@ const REST_FOR_NEWS: u32 = 50;
 /// the next walk early.
 const MANY: u64 = 1000;
 const SHARE: u64 = 10;
-/// Lists that are probed in one breath: an answer is a message.
+/// Lists that are probed in one round trip: an answer is a message.
 const PROBES: usize = 32;
 /// How many lists of other programs are remembered, so that they are not probed
 /// again.
@@ -112,7 +112,11 @@ impl Walk {
     }
 
     /// Walks for a while, where it is time to.
-    pub fn go_on(&mut self, connection: &mut Connection, known: &mut Known) -> Result<(), BrokerError> {
+    pub fn go_on(
+        &mut self,
+        connection: &mut Connection,
+        watched: &mut WatchedKeys,
+    ) -> Result<(), BrokerError> {
         let start = Instant::now();
         if let Stage::Rest { until } = self.stage
             && !self.has_rested(until, start, connection)?
@@ -130,10 +134,10 @@ impl Walk {
             let command = ReadCommand::Scan { cursor, kind };
             let (next, names): (u64, Vec<Vec<u8>>) = connection.ask(&command)?;
             self.steps += 1;
-            self.take(kind, names, connection, known)?;
+            self.take(kind, names, connection, watched)?;
             cursor = next;
             if cursor == 0 && kind == KeyKind::List {
-                self.end(start, known);
+                self.end(start, watched);
                 return Ok(());
             }
             if cursor == 0 {
@@ -142,7 +146,7 @@ impl Walk {
             // A server that never ends its scan is no Redis.
             if self.steps > self.keys / SCAN_STEP * 8 + 1000 {
                 self.is_whole = false;
-                self.end(start, known);
+                self.end(start, watched);
                 return Ok(());
             }
             if start.elapsed() > STRETCH {
@@ -192,12 +196,12 @@ impl Walk {
         Ok(())
     }
 
-    fn end(&mut self, start: Instant, known: &mut Known) {
+    fn end(&mut self, start: Instant, watched: &mut WatchedKeys) {
         self.took += start.elapsed();
-        known.end_walk();
-        if self.is_whole && !known.is_cut {
+        watched.end_walk();
+        if self.is_whole && !watched.is_cut {
             self.complete_since = Some(self.began);
-            known.forget_what_is_gone(self.number);
+            watched.forget_what_is_gone(self.number);
         }
         let now = Instant::now();
         self.ended = Some(now);
@@ -209,35 +213,35 @@ impl Walk {
         kind: KeyKind,
         names: Vec<Vec<u8>>,
         connection: &mut Connection,
-        known: &mut Known,
+        watched: &mut WatchedKeys,
     ) -> Result<(), BrokerError> {
         let names = names.into_iter().filter_map(|name| String::from_utf8(name).ok());
         if kind == KeyKind::Set {
             let is_binding =
                 |name: &String| matches!(keys::classify(name), Key::Binding { .. } | Key::Workers);
-            names.filter(is_binding).for_each(|name| known.add_binding(name));
+            names.filter(is_binding).for_each(|name| watched.add_binding(name));
             return Ok(());
         }
         let mut unknown = Vec::new();
         for name in names.filter(|name| keys::classify(name) == Key::Other) {
-            if known.lists.contains_key(&name) || known.bound.is_queue(&name) {
-                known.add_list(&name, self.number);
+            if watched.lists.contains_key(&name) || watched.bound.is_queue(&name) {
+                watched.add_list(&name, self.number);
             } else if !self.foreign.contains(&hash(&name)) {
                 unknown.push(name);
             }
         }
         for names in unknown.chunks(PROBES) {
-            self.probe(names, connection, known)?;
+            self.probe(names, connection, watched)?;
         }
         Ok(())
     }
 
-    /// Looks at the ends of lists that nothing is known of.
+    /// Looks at the ends of lists that are not watched.
     fn probe(
         &mut self,
         names: &[String],
         connection: &mut Connection,
-        known: &mut Known,
+        watched: &mut WatchedKeys,
     ) -> Result<(), BrokerError> {
         let ends = names.iter().flat_map(|name| {
             [-1, 0].map(|index| (name, ReadCommand::ListEntry { key: name.as_bytes(), index }))
@@ -258,7 +262,7 @@ impl Walk {
         }
         for (name, is_queue) in is_queue {
             if is_queue {
-                known.add_list(name, self.number);
+                watched.add_list(name, self.number);
             } else if self.foreign.len() < FOREIGN {
                 self.foreign.insert(hash(name));
             }

@@ -1,8 +1,9 @@
 //! A connection that only listens: it says `MONITOR`, and reads lines.
 //!
-//! A line may be cut by a timeout, and goes on with the next read: replies of a
-//! [`Wire`](super::wire::Wire) do not, so this has a socket of its own. It says `AUTH`
-//! where the URL has a login, `MONITOR`, and nothing else.
+//! A timeout may cut a line here, and the next read goes on with it. A reply of a
+//! [`RawConnection`](super::raw::RawConnection) that is cut is lost, so this has a
+//! socket of its own. It says `AUTH` where the URL has a login, `MONITOR`, and nothing
+//! else.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
@@ -23,7 +24,7 @@ const BUFFER: usize = 1 << 16;
 
 /// A line, or what came instead.
 #[derive(PartialEq, Eq, Debug)]
-pub enum Line<'t> {
+pub enum MonitorLine<'t> {
     Whole(&'t [u8]),
     /// Longer than is kept.
     TooLong,
@@ -32,7 +33,7 @@ pub enum Line<'t> {
 }
 
 /// The listening end.
-pub struct Tap {
+pub struct MonitorConnection {
     reader: BufReader<Socket>,
     shown: String,
     line: Vec<u8>,
@@ -57,7 +58,7 @@ fn connect(url: &BrokerUrl, shown: &str) -> Result<Socket, BrokerError> {
     Ok(socket)
 }
 
-impl Tap {
+impl MonitorConnection {
     /// Connects, logs in and begins to listen.
     pub fn open(url: &BrokerUrl) -> Result<Self, BrokerError> {
         let shown = url.to_string();
@@ -83,9 +84,9 @@ impl Tap {
             why: error.to_string(),
         })?;
         let answer = match self.next(ANSWER)? {
-            Line::Whole(line) => Reply::of_line(line),
-            Line::Silence => return Err(BrokerError::Timeout { broker: self.shown.clone(), command }),
-            Line::TooLong => return Err(BrokerError::NotRedis { broker: self.shown.clone() }),
+            MonitorLine::Whole(line) => Reply::of_line(line),
+            MonitorLine::Silence => return Err(BrokerError::Timeout { broker: self.shown.clone(), command }),
+            MonitorLine::TooLong => return Err(BrokerError::NotRedis { broker: self.shown.clone() }),
         };
         match answer {
             Some(Reply::Status(text)) if text == "OK" => Ok(()),
@@ -98,9 +99,9 @@ impl Tap {
         &self.shown
     }
 
-    /// The next line, without its end, waited for as long as `patience`. What
+    /// The next line, without its end, waited for as long as `timeout`. What
     /// has come of a line that is not at its end is kept for the next time.
-    pub fn next(&mut self, patience: Duration) -> Result<Line<'_>, BrokerError> {
+    pub fn next(&mut self, timeout: Duration) -> Result<MonitorLine<'_>, BrokerError> {
         if std::mem::take(&mut self.is_told) {
             self.line.clear();
         }
@@ -110,7 +111,7 @@ impl Tap {
             why,
         };
         if self.reader.buffer().is_empty() {
-            let set = self.reader.get_ref().set_timeout(patience);
+            let set = self.reader.get_ref().set_timeout(timeout);
             set.map_err(|error| lost(&self.shown, error.to_string()))?;
         }
         loop {
@@ -119,7 +120,7 @@ impl Tap {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    return Ok(Line::Silence);
+                    return Ok(MonitorLine::Silence);
                 }
                 Err(error) => return Err(lost(&self.shown, error.to_string())),
             };
@@ -137,12 +138,12 @@ impl Tap {
                 continue;
             }
             if std::mem::take(&mut self.is_skipping) {
-                return Ok(Line::TooLong);
+                return Ok(MonitorLine::TooLong);
             }
             self.is_told = true;
             // A buffer that one long line has grown is not kept for ever.
             self.line.shrink_to(LONGEST / 4);
-            return Ok(Line::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)));
+            return Ok(MonitorLine::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)));
         }
     }
 }

@@ -13,7 +13,7 @@ const STEPS: u64 = 100_000 / SCAN_STEP;
 
 /// The databases with kombu's bindings, other than the one that is connected. What
 /// cannot be asked, or not in time, is left out.
-pub fn elsewhere(url: &BrokerUrl, connection: &mut Connection) -> Vec<u32> {
+pub fn other_databases(url: &BrokerUrl, connection: &mut Connection) -> Vec<u32> {
     let Ok(Some(keyspace)) = connection.ask::<Option<Vec<u8>>>(&ReadCommand::Keyspace) else {
         return Vec::new();
     };

@@ -1,8 +1,8 @@
-//! The keys that are known for Celery's.
+//! The keys that each look asks, and what is remembered of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::broker::redis::survey::Survey;
+use crate::broker::redis::discovery::Discovery;
 use crate::wire::celery::redis_layout::Bound;
 use crate::wire::celery::redis_layout::keys::{self, DEFAULT_QUEUE, PRIORITY_STEPS};
 use crate::wire::snapshot::{Content, KeyLine};
@@ -14,9 +14,9 @@ const BINDINGS: usize = 10_000;
 /// answered of it in a look.
 const KEY: usize = 1 << 10;
 
-/// Each key that a look asks, and what is remembered of it.
+/// Keys that are taken for Celery's, within a bound.
 #[derive(Debug)]
-pub struct Known {
+pub struct WatchedKeys {
     pub lists: BTreeMap<String, List>,
     /// The keys of bindings, the workers' among them.
     pub bindings: BTreeSet<String>,
@@ -27,7 +27,7 @@ pub struct Known {
     pub bound: Bound,
     /// Whether keys were left out because there are too many.
     pub is_cut: bool,
-    /// How many lists, and how many bindings, are known at most.
+    /// How many lists, and how many bindings, are watched at most.
     most: usize,
     /// How many keys were left out since the walk over all names began, and by
     /// the last one that ended.
@@ -53,12 +53,12 @@ pub struct List {
     pub met: u64,
 }
 
-impl Known {
+impl WatchedKeys {
     /// What every application of Celery's has, before any of it is seen.
     ///
     /// They take about `bytes` at most.
     pub fn new(prefix: Option<String>, bytes: usize) -> Self {
-        let mut known = Self {
+        let mut watched = Self {
             lists: BTreeMap::new(),
             bindings: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -71,11 +71,11 @@ impl Known {
             unsuggested: 0,
             unread_members: 0,
         };
-        known.add_prefix("");
+        watched.add_prefix("");
         if let Some(prefix) = prefix {
-            known.add_prefix(&prefix);
+            watched.add_prefix(&prefix);
         }
-        known
+        watched
     }
 
     fn add_prefix(&mut self, prefix: &str) {
@@ -148,17 +148,17 @@ impl Known {
     }
 
     /// Takes over what a first walk found.
-    pub fn learn(&mut self, survey: &Survey) {
-        for binding in &survey.bindings {
+    pub fn learn(&mut self, discovery: &Discovery) {
+        for binding in &discovery.bindings {
             if let Ok(key) = std::str::from_utf8(&binding.key) {
                 self.add_binding(key.to_owned());
             }
         }
         // What is there comes before what the bindings only suggest.
-        for list in &survey.lists {
+        for list in &discovery.lists {
             self.add_list(&list.key, 0);
         }
-        self.learn_bindings(&survey.bindings);
+        self.learn_bindings(&discovery.bindings);
     }
 
     /// Takes over what the bindings say.

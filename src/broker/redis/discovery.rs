@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use super::connection::{Answer, Connection, KeyKind, ReadCommand, SCAN_STEP};
-use super::elsewhere::elsewhere;
 use super::error::BrokerError;
+use super::other_databases::other_databases;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
 use crate::wire::celery::redis_layout::Bound;
@@ -16,7 +16,7 @@ use crate::wire::snapshot::{Content, KeyLine};
 
 /// What a walk over the names in a database found.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Survey {
+pub struct Discovery {
     /// When it began, by Redis's clock.
     pub at: Timestamp,
     /// How many keys the database held then, of whatever kind.
@@ -24,13 +24,13 @@ pub struct Survey {
     /// kombu's bindings: a set for each exchange.
     pub bindings: Vec<KeyLine<'static>>,
     /// Lists that are bound as queues, or hold messages at one of their ends.
-    pub lists: Vec<Found>,
+    pub lists: Vec<FoundKey>,
     /// How many lists are neither, and left alone.
     pub foreign_lists: u64,
     /// The hashes `unacked`, of what workers hold.
-    pub held: Vec<Found>,
+    pub held: Vec<FoundKey>,
     /// The sorted sets `unacked_index`, of when they fetched it.
-    pub held_since: Vec<Found>,
+    pub held_since: Vec<FoundKey>,
     /// Whether every key was met. It is not where the walk was broken off, where
     /// the user may not read some, or where other nodes of a cluster may hold some.
     pub complete: bool,
@@ -40,7 +40,7 @@ pub struct Survey {
 
 /// A key that was found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Found {
+pub struct FoundKey {
     pub key: String,
     /// How many entries or fields it had.
     pub len: u64,
@@ -50,7 +50,7 @@ pub struct Found {
 const KEYS: usize = 100_000;
 /// How many members of one binding are kept.
 const MEMBERS: usize = 10_000;
-/// Questions that are asked in one breath, where each has a short answer.
+/// Questions that are asked in one round trip, where each has a short answer.
 const BATCH: usize = 500;
 /// The same where an answer is a message.
 const PROBES: usize = 32;
@@ -71,11 +71,11 @@ const PROBES: usize = 32;
 /// a cluster [`BrokerError::NotOnThisNode`];
 /// [`BrokerError::NoPermission`], where nothing is found that the user may read, and
 /// [`BrokerError::WrongType`], where what is named is no list.
-pub fn survey(
+pub fn discover(
     connection: &mut Connection,
     named: &[String],
     progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
-) -> Result<Survey, BrokerError> {
+) -> Result<Discovery, BrokerError> {
     let at = connection.clock()?;
     for queue in named {
         connection.ask::<u64>(&ReadCommand::ListLength(queue.as_bytes()))?;
@@ -125,10 +125,10 @@ pub fn survey(
     }
     if complete && is_empty {
         let url = connection.url().clone();
-        let elsewhere = elsewhere(&url, connection);
-        return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys, elsewhere });
+        let other_databases = other_databases(&url, connection);
+        return Err(BrokerError::NotCelery { broker: connection.shown().to_owned(), keys, other_databases });
     }
-    Ok(Survey { at, keys, bindings, lists, foreign_lists, held, held_since, complete, is_cluster_node })
+    Ok(Discovery { at, keys, bindings, lists, foreign_lists, held, held_since, complete, is_cluster_node })
 }
 
 fn prefix<'k>(binding: &'k KeyLine<'_>) -> Option<&'k str> {
@@ -170,7 +170,7 @@ impl Walk<'_> {
     }
 
     /// Adds the lists that are queues, and says how many are not.
-    fn lists(&mut self, bound: &Bound, queues: &mut BTreeSet<Found>) -> Result<u64, BrokerError> {
+    fn lists(&mut self, bound: &Bound, queues: &mut BTreeSet<FoundKey>) -> Result<u64, BrokerError> {
         let mut known: BTreeSet<String> = queues.iter().map(|list| list.key.clone()).collect();
         let mut foreign = 0;
         self.over(KeyKind::List, |walk, names| {
@@ -243,7 +243,7 @@ impl Walk<'_> {
 
     /// Those of the lists that are queues, and how many are not: what is not bound
     /// is known by a message at one of its ends.
-    fn queues(&mut self, names: Vec<String>, bound: &Bound) -> Result<(Vec<Found>, u64), BrokerError> {
+    fn queues(&mut self, names: Vec<String>, bound: &Bound) -> Result<(Vec<FoundKey>, u64), BrokerError> {
         let (mut queues, unbound): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| bound.is_queue(name));
         let mut foreign = 0;
@@ -269,19 +269,21 @@ impl Walk<'_> {
         &mut self,
         names: &[String],
         question: impl for<'k> Fn(&'k [u8]) -> ReadCommand<'k>,
-    ) -> Result<Vec<Found>, BrokerError> {
+    ) -> Result<Vec<FoundKey>, BrokerError> {
         let mut found = Vec::new();
         for names in names.chunks(BATCH) {
             let questions: Vec<_> = names.iter().map(|name| question(name.as_bytes())).collect();
             let lengths = self.each::<u64>(&questions)?;
             let there = names.iter().zip(lengths).filter_map(|(name, len)| Some((name, len?)));
-            found.extend(there.filter(|(_, len)| *len > 0).map(|(key, len)| Found { key: key.clone(), len }));
+            found.extend(
+                there.filter(|(_, len)| *len > 0).map(|(key, len)| FoundKey { key: key.clone(), len }),
+            );
         }
         Ok(found)
     }
 
     /// Asks of several keys. A key that has become another's is passed over; so is one
-    /// that cannot be read, and the survey is incomplete then.
+    /// that cannot be read, and the discovery is incomplete then.
     fn each<T: Answer>(&mut self, questions: &[ReadCommand<'_>]) -> Result<Vec<Option<T>>, BrokerError> {
         let mut answers = Vec::with_capacity(questions.len());
         for answer in self.connection.ask_each(questions)? {

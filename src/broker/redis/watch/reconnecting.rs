@@ -13,7 +13,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// The way to one server.
-pub struct Link {
+pub struct Reconnecting {
     url: BrokerUrl,
     shown: String,
     connection: Option<Connection>,
@@ -27,7 +27,7 @@ struct Failure {
     next_try: Instant,
 }
 
-impl Link {
+impl Reconnecting {
     /// To a server that was not spoken to yet.
     pub fn to(url: &BrokerUrl) -> Self {
         Self {
@@ -88,8 +88,8 @@ impl Link {
     }
 }
 
-impl std::fmt::Debug for Link {
+impl std::fmt::Debug for Reconnecting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Link").field("broker", &self.shown).finish_non_exhaustive()
+        f.debug_struct("Reconnecting").field("broker", &self.shown).finish_non_exhaustive()
     }
 }

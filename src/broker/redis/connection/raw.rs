@@ -1,4 +1,5 @@
-//! Commands out and replies in, over one stream.
+//! Commands out and replies in, over one stream, whatever they are: what may be said is
+//! the affair of `mod.rs`.
 
 use std::io::{BufReader, Write};
 use std::time::Duration;
@@ -10,14 +11,14 @@ use super::stream::Stream;
 /// What is read from the stream at a time, in bytes.
 const BUFFER: usize = 64 << 10;
 
-/// A stream to a server.
-pub struct Wire {
+/// An open stream to a server.
+pub struct RawConnection {
     reader: BufReader<Stream>,
     /// Values that were passed over since it was asked.
     passed_over: u64,
 }
 
-impl Wire {
+impl RawConnection {
     pub fn over(stream: Stream) -> Self {
         Self { reader: BufReader::with_capacity(BUFFER, stream), passed_over: 0 }
     }
@@ -65,12 +66,12 @@ mod tests {
     fn heard(say: impl FnOnce(&mut UnixStream) + Send + 'static) -> (Result<Reply, ReplyError>, Duration) {
         let (ours, mut theirs) = UnixStream::pair().expect("two sockets");
         let server = thread::spawn(move || say(&mut theirs));
-        let mut wire = Wire::over(Stream::plain(Socket::Unix(ours), TIMEOUT).expect("it is open"));
+        let mut raw = RawConnection::over(Stream::plain(Socket::Unix(ours), TIMEOUT).expect("it is open"));
         let begun = Instant::now();
-        let answer = wire.read();
+        let answer = raw.read();
         let took = begun.elapsed();
         // A server that still talks is cut off.
-        drop(wire);
+        drop(raw);
         server.join().expect("it does not panic");
         (answer, took)
     }
