@@ -3,8 +3,8 @@
 use std::io::{self, BufRead};
 
 use super::lines;
-use super::notice::Notices;
 use super::reading::Reading;
+use super::skipped::SkippedIn;
 use super::snapshot::describe;
 use crate::evidence::{BrokerIntake, Evidence};
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
@@ -19,14 +19,14 @@ pub fn read(
     reading: &Reading,
     evidence: &mut Evidence,
     map_of: &mut dyn FnMut(&str) -> KeyMap,
-    notices: &mut Notices<'_>,
+    skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut told: Option<(String, RedisReader)> = None;
     lines::each(file, |number, line| {
-        let Some(line) = line else { return notices.line(number, lines::too_long()) };
+        let Some(line) = line else { return skipped.line(number, lines::too_long()) };
         let Some((broker, reader)) = &mut told else {
             let broker = read_overheard_head(line).unwrap_or_else(|error| {
-                notices.line(number, describe(&error));
+                skipped.line(number, describe(&error));
                 None
             });
             let broker = broker.unwrap_or_default();
@@ -39,7 +39,7 @@ pub fn read(
                 let intake = BrokerIntake::new(evidence, broker, at, reading.keep);
                 reader.hear(&line, &mut intake.with_counted(u64::MAX));
             }
-            Err(error) => notices.line(number, describe(&error)),
+            Err(error) => skipped.line(number, describe(&error)),
         }
     })
 }

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use super::notice::{Notice, Notices};
 use super::reading::Reading;
+use super::skipped::{Skipped, SkippedIn};
 use super::{overheard, receiver_log, snapshot, spans};
 use crate::evidence::Evidence;
 use crate::wire::celery::redis_layout::KeyMap;
@@ -56,11 +56,11 @@ pub fn read_evidence(
     paths: &[PathBuf],
     reading: &Reading,
     evidence: &mut Evidence,
-) -> Result<Vec<Notice>, BundleError> {
+) -> Result<Vec<Skipped>, BundleError> {
     let mut reader = Reader {
         reading,
         evidence,
-        notices: Vec::new(),
+        skipped: Vec::new(),
         maps: HashMap::new(),
         overheard: Vec::new(),
         read: HashMap::new(),
@@ -78,13 +78,13 @@ pub fn read_evidence(
         }
     }
     reader.what_was_overheard()?;
-    Ok(reader.notices)
+    Ok(reader.skipped)
 }
 
 struct Reader<'e> {
     reading: &'e Reading,
     evidence: &'e mut Evidence,
-    notices: Vec<Notice>,
+    skipped: Vec<Skipped>,
     /// What the names in each broker mean, as its last snapshot shows.
     maps: HashMap<String, KeyMap>,
     /// What was overheard is read when all snapshots are.
@@ -119,10 +119,10 @@ impl Reader<'_> {
             let kind = if file.is_file() {
                 self.file(file)
             } else {
-                Notices::of(file, &mut self.notices).file("no file, or a link to nothing: passed over");
+                SkippedIn::of(file, &mut self.skipped).file("no file, or a link to nothing: passed over");
                 continue;
             };
-            let mut notices = Notices::of(file, &mut self.notices);
+            let mut skipped = SkippedIn::of(file, &mut self.skipped);
             let (what, error) = match kind {
                 Ok(Kind::Compressed) => (
                     "compressed, and passed over: unpack it first".to_owned(),
@@ -135,7 +135,7 @@ impl Reader<'_> {
                     (format!("{NO_EVIDENCE}: passed over"), BundleError::Unknown(file.clone()))
                 }
                 Ok(Kind::OtherJson) => {
-                    notices.expected("JSON of another kind: passed over");
+                    skipped.expected("JSON of another kind: passed over");
                     continue;
                 }
                 Ok(_) => {
@@ -147,7 +147,7 @@ impl Reader<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            notices.file(what);
+            skipped.file(what);
             first.get_or_insert(error);
         }
         if found { Ok(()) } else { Err(first.unwrap_or_else(|| BundleError::EmptyFolder(folder.to_owned()))) }
@@ -157,7 +157,7 @@ impl Reader<'_> {
         // What comes through a pipe comes once, whatever it is called.
         let place = path.is_file().then(|| path.canonicalize().ok()).flatten();
         if let Some(kind) = place.as_ref().and_then(|place| self.read.get(place)) {
-            Notices::of(path, &mut self.notices).expected("read already: passed over");
+            SkippedIn::of(path, &mut self.skipped).expected("read already: passed over");
             return Ok(*kind);
         }
         let kind = self.read_file(path)?;
@@ -182,11 +182,11 @@ impl Reader<'_> {
         {
             kind = Kind::Receiver;
         }
-        let Self { reading, evidence, notices, maps, overheard, .. } = self;
-        let mut notices = Notices::of(path, notices);
+        let Self { reading, evidence, skipped, maps, overheard, .. } = self;
+        let mut skipped = SkippedIn::of(path, skipped);
         match kind {
             Kind::Snapshot => {
-                snapshot::read(path, &mut file, reading, evidence, &mut notices).map(|read| maps.extend(read))
+                snapshot::read(path, &mut file, reading, evidence, &mut skipped).map(|read| maps.extend(read))
             }
             // What it came through may be gone by the time that all snapshots are read.
             Kind::Overheard if path.is_file() => {
@@ -198,29 +198,29 @@ impl Reader<'_> {
                 reading,
                 evidence,
                 &mut |broker| known(maps, broker, reading),
-                &mut notices,
+                &mut skipped,
             ),
-            Kind::OtlpJson => spans::read_json(&mut file, evidence, &mut notices),
-            Kind::OtlpProtobuf => spans::read_protobuf(&mut file, evidence, &mut notices),
-            Kind::Receiver => receiver_log::read(&mut file, evidence, &mut notices),
+            Kind::OtlpJson => spans::read_json(&mut file, evidence, &mut skipped),
+            Kind::OtlpProtobuf => spans::read_protobuf(&mut file, evidence, &mut skipped),
+            Kind::Receiver => receiver_log::read(&mut file, evidence, &mut skipped),
             Kind::Compressed | Kind::Utf16 | Kind::OtherJson | Kind::Unknown => Ok(()),
         }
         .map_err(failed)?;
-        if notices.has_loss() {
+        if skipped.has_loss() {
             evidence.found_hole();
         }
         Ok(kind)
     }
 
     fn what_was_overheard(&mut self) -> Result<(), BundleError> {
-        let Self { reading, evidence, notices, maps, overheard, .. } = self;
+        let Self { reading, evidence, skipped, maps, overheard, .. } = self;
         for path in overheard {
             let failed = |source| BundleError::Io { path: path.clone(), source };
             let mut file = BufReader::new(File::open(&*path).map_err(failed)?);
             let mut map_of = |broker: &str| known(maps, broker, reading);
-            let mut notices = Notices::of(path, notices);
-            overheard::read(&mut file, reading, evidence, &mut map_of, &mut notices).map_err(failed)?;
-            if notices.has_loss() {
+            let mut skipped = SkippedIn::of(path, skipped);
+            overheard::read(&mut file, reading, evidence, &mut map_of, &mut skipped).map_err(failed)?;
+            if skipped.has_loss() {
                 evidence.found_hole();
             }
         }

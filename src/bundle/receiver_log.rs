@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::lines;
-use super::notice::Notices;
-use super::spans::Keep;
+use super::skipped::SkippedIn;
+use super::spans::SavedParts;
 use crate::evidence::{Endpoints, Evidence, Outcome, ReceiverLog, Unit};
 use crate::model::TraceId;
 
@@ -146,10 +146,10 @@ impl<'l> ReceiverLine<'l> {
 }
 
 /// The line with which a bundle begins.
-pub fn beginning_line(keep: Keep) -> String {
-    let spans = match keep {
-        Keep::WhatIsRead => "what diagnoses read",
-        Keep::All => "all",
+pub fn beginning_line(parts: SavedParts) -> String {
+    let spans = match parts {
+        SavedParts::WhatIsRead => "what diagnoses read",
+        SavedParts::All => "all",
     };
     ReceiverLine { bundle: Some(1), spans: Some(spans), ..ReceiverLine::default() }.text()
 }
@@ -177,12 +177,12 @@ pub fn unsettled_line(unit: &Unit) -> String {
 
 /// Reads a log whole; what is wrong with a line is told with its number, and
 /// the other lines are read all the same.
-pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, notices: &mut Notices<'_>) -> io::Result<()> {
+pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, skipped: &mut SkippedIn<'_>) -> io::Result<()> {
     evidence.receiver.is_kept = true;
     let mut is_open = false;
     let mut lost = 0;
     lines::each(file, |number, line| {
-        let Some(line) = line else { return notices.line(number, lines::too_long()) };
+        let Some(line) = line else { return skipped.line(number, lines::too_long()) };
         let read = serde_json::from_slice::<ReceiverLine<'_>>(line).map_err(|error| error.to_string());
         if let Ok(line) = &read {
             is_open = (is_open || line.bundle.is_some()) && line.ends_without.is_none();
@@ -190,16 +190,16 @@ pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, notices: &mut Noti
         }
         let filed = read.and_then(|line| line.file(evidence).map_err(str::to_owned));
         if let Err(what) = filed {
-            notices.line(number, what);
+            skipped.line(number, what);
         }
     })?;
     if is_open {
-        notices.file(
+        skipped.file(
             "the bundle has no end: who wrote it was killed, or has no room, or writes on. What came last is not in it",
         );
     }
     if lost > 0 {
-        notices
+        skipped
             .file(format!("{lost} requests or looks at a broker are not in the bundle: they were not saved"));
     }
     Ok(())

@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
 use super::lines::{self, Line};
-use super::notice::Notices;
 use super::reading::Reading;
+use super::skipped::SkippedIn;
 use crate::evidence::{BrokerIntake, Evidence, RequestedQueues};
 use crate::wire::broker::Completeness;
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
@@ -19,17 +19,17 @@ pub fn read(
     file: &mut impl BufRead,
     reading: &Reading,
     evidence: &mut Evidence,
-    notices: &mut Notices<'_>,
+    skipped: &mut SkippedIn<'_>,
 ) -> io::Result<Option<(String, KeyMap)>> {
     let mut line = Vec::new();
     if lines::next(file, &mut line, lines::MOST)? == Line::TooLong {
-        notices.line(1, lines::too_long());
+        skipped.line(1, lines::too_long());
         return Ok(None);
     }
     let head = match read_head(&line) {
         Ok(head) => head,
         Err(error) => {
-            notices.line(1, error.to_string());
+            skipped.line(1, error.to_string());
             return Ok(None);
         }
     };
@@ -43,7 +43,7 @@ pub fn read(
     let mut whole = None;
     if !path.is_file() {
         if !lines::rest(file, &mut line)? {
-            notices.file(lines::too_large());
+            skipped.file(lines::too_large());
         }
         whole = Some(line);
     }
@@ -62,14 +62,14 @@ pub fn read(
     }
     each_line(&mut |number, line| match line.map(read_key) {
         Some(Ok(line)) => reader.take(&line, &mut intake),
-        Some(Err(error)) => notices.line(number, describe(&error)),
-        None => notices.line(number, lines::too_long()),
+        Some(Err(error)) => skipped.line(number, describe(&error)),
+        None => skipped.line(number, lines::too_long()),
     })?;
     let since = head.complete.then_some(head.captured_at);
     let seen = Completeness { held: head.complete, since, left_out: 0, ended_early: false };
     for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         let entries = if count == 1 { "entry" } else { "entries" };
-        notices.expected(format!("{count} {entries} of `{key}` passed over: {why}"));
+        skipped.expected(format!("{count} {entries} of `{key}` passed over: {why}"));
     }
     Ok(Some((broker, reader.into_map())))
 }

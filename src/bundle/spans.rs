@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::io::{self, BufRead, Cursor, Read, Write};
 
 use super::lines::{self, Line};
-use super::notice::Notices;
+use super::skipped::SkippedIn;
 use crate::evidence::{Evidence, SpanIntake};
 use crate::wire::otlp::{
     DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
@@ -30,9 +30,9 @@ impl Export {
     /// # Errors
     ///
     /// What the writer says.
-    pub fn write(&self, keep: Keep, key: &impl BuildHasher, out: &mut dyn Write) -> io::Result<()> {
-        match (keep, self) {
-            (Keep::WhatIsRead, _) => {
+    pub fn write(&self, parts: SavedParts, key: &impl BuildHasher, out: &mut dyn Write) -> io::Result<()> {
+        match (parts, self) {
+            (SavedParts::WhatIsRead, _) => {
                 let mut redacted = Redacted::new(out, key);
                 // Of a request that breaks off, what comes before the break was taken.
                 let _ = match self {
@@ -41,8 +41,8 @@ impl Export {
                 };
                 redacted.finish()
             }
-            (Keep::All, Self::Protobuf(body)) => transcode(body, out),
-            (Keep::All, Self::Json(body)) => {
+            (SavedParts::All, Self::Protobuf(body)) => transcode(body, out),
+            (SavedParts::All, Self::Json(body)) => {
                 // Line breaks inside texts are escaped in JSON, so they stand between
                 // tokens only.
                 let mut parts = body.split(|byte| matches!(byte, b'\n' | b'\r'));
@@ -55,7 +55,7 @@ impl Export {
 
 /// What of spans is saved.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub enum Keep {
+pub enum SavedParts {
     /// What diagnoses read.
     #[default]
     WhatIsRead,
@@ -67,7 +67,7 @@ pub enum Keep {
 pub fn read_protobuf(
     file: &mut impl BufRead,
     evidence: &mut Evidence,
-    notices: &mut Notices<'_>,
+    skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut body = Vec::new();
     let is_all = lines::rest(file, &mut body)?;
@@ -75,9 +75,9 @@ pub fn read_protobuf(
     intake.next_request();
     let decoded = decode_protobuf(&body, &mut intake);
     if !is_all {
-        notices.file(lines::too_large());
+        skipped.file(lines::too_large());
     } else if let Err(error) = decoded {
-        notices.file(error.to_string());
+        skipped.file(error.to_string());
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub fn read_protobuf(
 pub fn read_json(
     file: &mut impl BufRead,
     evidence: &mut Evidence,
-    notices: &mut Notices<'_>,
+    skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut intake = SpanIntake::new(evidence);
     let mut start = Vec::new();
@@ -98,9 +98,9 @@ pub fn read_json(
             Line::TooLong => {
                 // A file of lines like it, or a document of one line: then this was all.
                 let before = memchr::memchr_iter(b'\n', &start).count();
-                notices.line(before + 1, lines::too_long());
+                skipped.line(before + 1, lines::too_long());
                 let before = Cursor::new(vec![b'\n'; before + 1]);
-                return read_lines(before.chain(file), &mut intake, notices);
+                return read_lines(before.chain(file), &mut intake, skipped);
             }
             Line::End => break,
         }
@@ -109,30 +109,34 @@ pub fn read_json(
         }
     }
     if is_json(&line) {
-        return read_lines(Cursor::new(start).chain(file), &mut intake, notices);
+        return read_lines(Cursor::new(start).chain(file), &mut intake, skipped);
     }
     drop(line);
     let is_all = lines::rest(file, &mut start)?;
     if !is_all {
-        notices.file(lines::too_large());
+        skipped.file(lines::too_large());
     }
     // The first line of many may be the one that is broken.
     if start.split(|byte| *byte == b'\n').any(is_request) {
-        return read_lines(&start[..], &mut intake, notices);
+        return read_lines(&start[..], &mut intake, skipped);
     }
     if let Err(error) = decode_json_documents(&start, &mut intake, SpanIntake::next_request)
         && is_all
     {
-        notices.file(error.to_string());
+        skipped.file(error.to_string());
     }
     Ok(())
 }
 
-fn read_lines(file: impl BufRead, intake: &mut SpanIntake<'_>, notices: &mut Notices<'_>) -> io::Result<()> {
+fn read_lines(
+    file: impl BufRead,
+    intake: &mut SpanIntake<'_>,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
     lines::each(file, |number, line| {
-        let Some(line) = line else { return notices.line(number, lines::too_long()) };
+        let Some(line) = line else { return skipped.line(number, lines::too_long()) };
         if let Err(error) = decode_json_documents(line, intake, SpanIntake::next_request) {
-            notices.line(number, in_line(&error));
+            skipped.line(number, in_line(&error));
         }
     })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::receiver_log::{beginning_line, end_line};
 use super::snapshot_writer::redacted;
-use super::spans::{Export, Keep};
+use super::spans::{Export, SavedParts};
 use super::whole_lines::WholeLines;
 use crate::model::Timestamp;
 use crate::wire::snapshot::{Head, KeyLine, write_head, write_key, write_overheard, write_overheard_head};
@@ -45,7 +45,7 @@ pub struct BundleWriter {
     receiver: WholeLines,
     /// Where anything was overheard.
     overheard: Option<WholeLines>,
-    keep: Keep,
+    parts: SavedParts,
     key: RandomState,
     /// How many bytes may still be written.
     room: u64,
@@ -59,7 +59,7 @@ impl BundleWriter {
     /// # Errors
     ///
     /// [`WriteError`], where the folder cannot be made, or holds one.
-    pub fn open(folder: &Path, keep: Keep, room: u64) -> Result<Self, WriteError> {
+    pub fn open(folder: &Path, parts: SavedParts, room: u64) -> Result<Self, WriteError> {
         fs::create_dir_all(folder)
             .map_err(|source| WriteError::Folder { folder: folder.to_owned(), source })?;
         let create = |name: &str| {
@@ -75,7 +75,7 @@ impl BundleWriter {
             receiver: create(receiver)?,
             overheard: None,
             folder: folder.to_owned(),
-            keep,
+            parts,
             key: RandomState::new(),
             room,
             has_begun: false,
@@ -89,7 +89,7 @@ impl BundleWriter {
     /// Writes the line of the beginning, before anything else is on the disk.
     fn begin(&mut self) -> io::Result<()> {
         if !self.has_begun {
-            let line = beginning_line(self.keep);
+            let line = beginning_line(self.parts);
             self.receiver.line(u64::MAX, |out| writeln!(out, "{line}"))?;
             self.receiver.flush()?;
             self.has_begun = true;
@@ -114,8 +114,8 @@ impl BundleWriter {
     /// What the disk says.
     pub fn spans(&mut self, export: &Export) -> io::Result<Written> {
         self.begin()?;
-        let Self { spans, keep, key, room, .. } = self;
-        let bytes = spans.line(*room, |out| export.write(*keep, key, out))?;
+        let Self { spans, parts, key, room, .. } = self;
+        let bytes = spans.line(*room, |out| export.write(*parts, key, out))?;
         Ok(self.took(bytes))
     }
 

@@ -1,6 +1,6 @@
 //! `tracelink diagnose`: from saved evidence.
 
-use super::{Exit, Outputs, tell_notices};
+use super::{Exit, Outputs, tell_skipped};
 use crate::bundle::{Reading, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report_expecting};
@@ -12,8 +12,8 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     let mut evidence = Evidence::default();
     evidence.shows_messages = args.reports.show_messages;
     let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
-    let notices = read_evidence(&args.evidence, &reading, &mut evidence)?;
-    tell_notices(&notices, output);
+    let skipped = read_evidence(&args.evidence, &reading, &mut evidence)?;
+    tell_skipped(&skipped, output);
     let report = report_expecting(&evidence, evidence.clock(), Listing::default(), args.expect_handoffs);
     let report = outputs.policy.apply(report);
     let exit = Exit::of_report(&report, output.fail_on);

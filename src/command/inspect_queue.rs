@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, Outputs, say, tell_notices, usage};
+use super::{Exit, Outputs, say, tell_skipped, usage};
 use crate::broker::redis::{
     BrokerUrl, Connection, Discovery, ReadPlan, UrlError, discover, read, read_results,
 };
@@ -89,8 +89,8 @@ fn inspect_snapshot(
         naming: Naming::from(&args.naming),
         queues: args.queues.clone(),
     };
-    let notices = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
-    tell_notices(&notices, output);
+    let skipped = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
+    tell_skipped(&skipped, output);
     let report = outputs.policy.apply(report(&evidence, evidence.clock(), Listing::default()));
     let exit = exit_of(&evidence, &report, output);
     outputs.report(&report, Subject::Queue, Some(snapshot.display().to_string()), exit)?;

@@ -16,7 +16,7 @@ mod stderr;
 use self::exit::usage;
 use self::outputs::Outputs;
 use self::place::STDOUT;
-use self::stderr::{SaidAloud, tell_notices};
+use self::stderr::{SaidAloud, tell_skipped};
 use crate::cli::{Cli, Command, Read};
 use crate::config::Config;
 

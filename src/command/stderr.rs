@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::bundle::Notice;
+use crate::bundle::Skipped;
 use crate::cli::Output;
 use crate::live;
 use crate::report::text::{safe, safe_lines};
@@ -25,11 +25,11 @@ impl live::Notices for SaidAloud {
 }
 
 /// Tells on standard error what was passed over, and where.
-pub fn tell_notices(notices: &[Notice], output: &Output) {
+pub fn tell_skipped(skipped: &[Skipped], output: &Output) {
     const SHOWN: usize = 10;
-    let told: Vec<_> = notices.iter().filter(|notice| output.verbose || !notice.is_expected).collect();
+    let told: Vec<_> = skipped.iter().filter(|skipped| output.verbose || !skipped.is_expected).collect();
     let shown = if output.verbose { told.len() } else { SHOWN.min(told.len()) };
-    for Notice { path, line, what, .. } in &told[..shown] {
+    for Skipped { path, line, what, .. } in &told[..shown] {
         let line = line.map(|line| format!(":{line}")).unwrap_or_default();
         let path = safe(&path.to_string_lossy());
         say(&format!("tracelink: {path}{line}: {}", safe(what)));

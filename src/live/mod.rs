@@ -4,6 +4,7 @@
 //! Events, reports and notices are handed to whoever shows them. Nothing here
 //! prints, and nothing here knows who reads.
 
+mod broker_looks;
 mod filing;
 mod memory;
 mod notice;
@@ -12,6 +13,7 @@ mod saving;
 mod session;
 mod watching;
 
+pub use broker_looks::{BrokerLooks, LookChange};
 pub use memory::{Plan, Uses};
 pub use notice::{Notice, Notices};
 pub use rounds::{Audience, End, Ending, Outside, Told, attend, close};

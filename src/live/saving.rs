@@ -15,7 +15,8 @@ use bytesize::ByteSize;
 
 use super::notice::{Notice, Notices};
 use crate::bundle::{
-    BundleWriter, Export, Keep, RequestEnd, WriteError, Written, receiver_line, request_line, unsettled_line,
+    BundleWriter, Export, RequestEnd, SavedParts, WriteError, Written, receiver_line, request_line,
+    unsettled_line,
 };
 use crate::evidence::{ReceiverLog, Unsettled};
 use crate::model::Timestamp;
@@ -24,7 +25,7 @@ use crate::wire::snapshot::KeyLine;
 /// What is saved, and how much of it at most, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
-    pub keep: Keep,
+    pub parts: SavedParts,
     pub most: u64,
 }
 
@@ -116,7 +117,7 @@ impl Saving {
         scope: Scope,
         notices: Arc<dyn Notices>,
     ) -> Result<Self, WriteError> {
-        let bundle = BundleWriter::open(folder, scope.keep, scope.most)?;
+        let bundle = BundleWriter::open(folder, scope.parts, scope.most)?;
         let (jobs, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let lost = Arc::new(Lost::default());
@@ -144,13 +145,13 @@ impl Saving {
 
     /// What is saved and what is not, for whoever starts it.
     pub fn about(&self) -> String {
-        let Scope { keep, most } = self.scope;
-        let what = match keep {
-            Keep::WhatIsRead => {
+        let Scope { parts, most } = self.scope;
+        let what = match parts {
+            SavedParts::WhatIsRead => {
                 "what diagnoses read, redacted: no other attributes, no messages of exceptions, \
                  no arguments (--save-attributes keeps attributes and messages of spans)"
             }
-            Keep::All => {
+            SavedParts::All => {
                 "spans with all their attributes, events and messages, which may be private; \
                  messages of queues are redacted"
             }
@@ -351,7 +352,7 @@ mod tests {
     fn no_more_is_written_than_may_be_and_it_is_said_once() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let heard = Arc::new(Heard::default());
-        let scope = Scope { keep: Keep::WhatIsRead, most: 10_000 };
+        let scope = Scope { parts: SavedParts::WhatIsRead, most: 10_000 };
         let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
         (0..100).for_each(|_| saving.spans(spans()));
         let (told, ended) = saving.close();
@@ -370,7 +371,7 @@ mod tests {
     fn a_disk_that_takes_nothing_is_told_of_when_it_happens() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let heard = Arc::new(Heard::default());
-        let scope = Scope { keep: Keep::WhatIsRead, most: 1 << 20 };
+        let scope = Scope { parts: SavedParts::WhatIsRead, most: 1 << 20 };
         let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
         // No look can be written where its file should be.
         std::fs::create_dir(dir.path().join("redis.00000.jsonl")).expect("the folder is ours");

@@ -7,10 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::broker_looks::BrokerLooks;
 use super::notice::Notice;
 use super::session::Session;
 use crate::broker::redis::{BrokerError, BrokerUrl, BrokerWatch, Look, Monitor, MonitoredKey, WatchOptions};
-use crate::bundle::{LiveBroker, Reading};
+use crate::bundle::Reading;
 use crate::wire::celery::redis_layout::Naming;
 
 /// What to watch.
@@ -44,7 +45,7 @@ pub struct Watching {
 #[derive(Debug)]
 struct Feed {
     session: Arc<Session>,
-    live: Mutex<LiveBroker>,
+    live: Mutex<BrokerLooks>,
     name: String,
     every: Duration,
     stop: AtomicBool,
@@ -84,7 +85,7 @@ impl Watching {
         let reading = Reading { naming: target.naming.clone(), ..Reading::default() };
         let feed = Arc::new(Feed {
             session: Arc::clone(session),
-            live: Mutex::new(LiveBroker::new(target.broker.name(), reading, session.plan().remembered)),
+            live: Mutex::new(BrokerLooks::new(target.broker.name(), reading, session.plan().remembered)),
             name: target.broker.name(),
             every: target.every,
             stop: AtomicBool::new(false),
@@ -293,7 +294,7 @@ impl Feed {
             let mut watch = self.session.watch();
             self.session.set_time(&mut watch);
             for monitored in &heard {
-                live.overheard(&mut watch.evidence, monitored.at, &monitored.line);
+                live.monitored(&mut watch.evidence, monitored.at, &monitored.line);
             }
             watch.make_room();
             drop((live, watch));

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
 use tracelink::broker::redis::{BrokerUrl, BrokerWatch, Look, READ_COMMANDS, WHERE_ALLOWED, WatchOptions};
-use tracelink::bundle::{LiveBroker, Reading};
+use tracelink::bundle::Reading;
 use tracelink::evidence::{Evidence, Fate};
+use tracelink::live::BrokerLooks;
 use tracelink::model::MessageState;
 use tracelink::wire::snapshot::Content;
 
@@ -27,7 +28,7 @@ pub fn look(watch: &mut BrokerWatch, unfinished: &[String]) -> Look {
 }
 
 /// Looks, and takes what is seen.
-pub fn take(watch: &mut BrokerWatch, live: &mut LiveBroker, evidence: &mut Evidence) -> Vec<Box<str>> {
+pub fn take(watch: &mut BrokerWatch, live: &mut BrokerLooks, evidence: &mut Evidence) -> Vec<Box<str>> {
     let looked = look(watch, &[]);
     live.look(evidence, looked.at, looked.complete_since, looked.left_out, &looked.lines).gone
 }
@@ -131,7 +132,7 @@ fn looks_that_see_the_same_grow_nothing() {
     redis.lpush::<_, _, ()>("celery", "no message").expect("it listens");
     let mut watch = watch(&server, WatchOptions::default());
     let (mut live, mut evidence) =
-        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let unfinished = ["1", "2", "3", "4"].map(str::to_owned);
     let mut sizes = BTreeSet::new();
     for round in 0..200 {
@@ -279,7 +280,7 @@ fn nothing_was_taken_from_a_database_that_holds_nothing_of_celerys() {
     let server = RedisServer::start(&[]);
     let mut watch = watch(&server, WatchOptions::default());
     let (mut live, mut evidence) =
-        (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
+        (BrokerLooks::new("here", Reading::default(), 1 << 20), Evidence::default());
     evidence.add_result(
         tracelink::wire::celery::read_result("t1", br#"{"status": "SUCCESS"}"#).expect("a result"),
     );

@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tracelink::broker::redis::{BrokerUrl, BrokerWatch, Monitor, WatchOptions};
-use tracelink::bundle::{LiveBroker, Reading};
+use tracelink::bundle::Reading;
 use tracelink::evidence::{Evidence, Fate};
+use tracelink::live::BrokerLooks;
 use tracelink::model::{MessageState, TaskStatus};
 
 use crate::server::RedisServer;
@@ -67,7 +68,7 @@ impl Drop for Worker {
 /// Looks until it is so.
 fn until(
     watch: &mut BrokerWatch,
-    live: &mut LiveBroker,
+    live: &mut BrokerLooks,
     evidence: &mut Evidence,
     what: &str,
     is_so: impl Fn(&Evidence) -> bool,
@@ -89,7 +90,7 @@ fn a_message_waits_is_held_and_is_gone_and_its_result_appears() {
     let url = server.url(0);
     let conf = r#"{"task_acks_late": true, "worker_prefetch_multiplier": 1}"#;
     let (mut live, mut evidence) =
-        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     take(&mut watch, &mut live, &mut evidence);
     let slow = publish(&url, conf, &["shop.slow", "1"]).remove(0);
@@ -123,7 +124,7 @@ fn an_eta_task_is_scheduled_and_a_warm_shutdown_gives_it_back() {
     let server = RedisServer::start(&[]);
     let url = server.url(0);
     let (mut live, mut evidence) =
-        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     let later = publish(&url, "{}", &["shop.quick", "1", r#"{"countdown": 3600}"#]).remove(0);
     take(&mut watch, &mut live, &mut evidence);
@@ -147,7 +148,7 @@ fn priorities_and_a_prefix_are_one_queue() {
     let url = server.url(0);
     let conf = r#"{"broker_transport_options": {"global_keyprefix": "shop:"}}"#;
     let (mut live, mut evidence) =
-        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch =
         watch(&server, WatchOptions { key_prefix: Some("shop:".to_owned()), ..WatchOptions::default() });
     take(&mut watch, &mut live, &mut evidence);
@@ -175,7 +176,7 @@ fn monitor_hears_every_message_that_polling_misses() {
     let url = server.url(0);
     let worker = Worker::start(&url, "{}", &[]);
     let (mut live, mut evidence) =
-        (LiveBroker::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     until(&mut watch, &mut live, &mut evidence, "the worker is there", |evidence| {
         evidence.brokers.last_looks().any(tracelink::evidence::Look::has_worker)
@@ -188,7 +189,7 @@ fn monitor_hears_every_message_that_polling_misses() {
         // No look from the first message to the last result.
         while evidence.tasks.results() < COUNT as u64 && Instant::now() < deadline {
             for heard in monitor.read(Duration::from_millis(100)).unwrap_or_else(|error| panic!("{error}")) {
-                live.overheard(&mut evidence, heard.at, &heard.line);
+                live.monitored(&mut evidence, heard.at, &heard.line);
             }
         }
         publishing.join().expect("it publishes")

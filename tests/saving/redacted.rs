@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tracelink::bundle::{Export, Keep, Reading, SnapshotWriter, read_evidence};
+use tracelink::bundle::{Export, Reading, SavedParts, SnapshotWriter, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::Report;
@@ -32,7 +32,7 @@ pub fn diagnose(folder: &Path) -> Report {
 }
 
 /// Saves what a capture holds as `--save` would, and gives whether it has spans.
-pub fn save(case: &Path, to: &Path, keep: Keep) -> bool {
+pub fn save(case: &Path, to: &Path, parts: SavedParts) -> bool {
     let key = RandomState::new();
     let mut has_spans = false;
     let mut files: Vec<_> =
@@ -51,13 +51,13 @@ pub fn save(case: &Path, to: &Path, keep: Keep) -> bool {
             {
                 has_spans = true;
                 let export = Export::Json(Bytes::copy_from_slice(line));
-                export.write(keep, &key, &mut out).expect("the disk takes it");
+                export.write(parts, &key, &mut out).expect("the disk takes it");
             }
         } else if file.extension().is_some_and(|extension| extension == "binpb") && !has_lines {
             has_spans = true;
             let export = Export::Protobuf(fs::read(&file).expect("readable").into());
             let mut out = create(&name.replace(".binpb", ".jsonl"));
-            export.write(keep, &key, &mut out).expect("the disk takes it");
+            export.write(parts, &key, &mut out).expect("the disk takes it");
         } else if name == "receiver.jsonl" {
             fs::copy(&file, to.join(&name)).expect("the folder is ours");
         } else if name.starts_with("redis.") {
@@ -106,15 +106,15 @@ fn differences(at: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
 fn a_redacted_bundle_gives_the_report_of_the_whole_one() {
     let mut complaints = Vec::new();
     for case in cases() {
-        for keep in [Keep::WhatIsRead, Keep::All] {
+        for parts in [SavedParts::WhatIsRead, SavedParts::All] {
             let to = tempfile::tempdir().expect("a temporary folder");
-            save(&case, to.path(), keep);
+            save(&case, to.path(), parts);
             let (whole, saved) = (value(&diagnose(&case)), value(&diagnose(to.path())));
             let mut found = Vec::new();
             differences("", &whole, &saved, &mut found);
             differences("", &saved, &whole, &mut found);
             let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            complaints.extend(found.into_iter().take(3).map(|what| format!("{name} {keep:?} {what}")));
+            complaints.extend(found.into_iter().take(3).map(|what| format!("{name} {parts:?} {what}")));
         }
     }
     assert!(
@@ -140,7 +140,7 @@ fn a_resend_is_still_told_from_another_span_of_the_same_id() {
     let key = RandomState::new();
     let line = |statement: &str, key: &RandomState| {
         let mut line = Vec::new();
-        Export::Json(request(statement)).write(Keep::WhatIsRead, key, &mut line).expect("memory");
+        Export::Json(request(statement)).write(SavedParts::WhatIsRead, key, &mut line).expect("memory");
         String::from_utf8(line).expect("UTF-8")
     };
     assert_eq!(line("SET a", &key), line("SET a", &key));
@@ -182,12 +182,12 @@ fn nested_empties_are_saved_in_their_own_size() {
         message(1, &message(2, &message(2, &[ids, message(field, &[]).repeat(100_000)].concat())))
     };
     for body in [empty_spans, empty_scopes, empty_resources, span(9), span(11), span(13)] {
-        for keep in [Keep::WhatIsRead, Keep::All] {
+        for parts in [SavedParts::WhatIsRead, SavedParts::All] {
             let mut written = Counted(0);
             let length = body.len() as u64;
             let export = Export::Protobuf(body.clone().into());
-            export.write(keep, &RandomState::new(), &mut written).expect("it counts");
-            assert!(written.0 < length * 10, "{keep:?}: {} for {length}", written.0);
+            export.write(parts, &RandomState::new(), &mut written).expect("it counts");
+            assert!(written.0 < length * 10, "{parts:?}: {} for {length}", written.0);
         }
     }
 }

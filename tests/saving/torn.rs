@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use tracelink::bundle::{BundleWriter, Export, Keep, Reading, read_evidence};
+use tracelink::bundle::{BundleWriter, Export, Reading, SavedParts, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::{Severity, Status};
@@ -22,7 +22,7 @@ fn a_torn_bundle_is_neither_green_nor_a_false_alarm() {
     for case in cases() {
         let to = tempfile::tempdir().expect("a temporary folder");
         let whole = diagnose(&case);
-        if !save(&case, to.path(), Keep::WhatIsRead)
+        if !save(&case, to.path(), SavedParts::WhatIsRead)
             || whole.findings.iter().any(|one| one.severity < Severity::Note)
         {
             continue;
@@ -67,7 +67,7 @@ fn read(folder: &Path) -> (Evidence, Vec<String>) {
 #[test]
 fn a_bundle_without_its_end_says_so() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut bundle = BundleWriter::open(dir.path(), Keep::WhatIsRead, 1 << 20).expect("it is empty");
+    let mut bundle = BundleWriter::open(dir.path(), SavedParts::WhatIsRead, 1 << 20).expect("it is empty");
     bundle.spans(&request()).expect("the disk takes it");
     bundle.flush().expect("the disk takes it");
     // As a kill leaves it.
@@ -82,7 +82,7 @@ fn a_bundle_without_its_end_says_so() {
 #[test]
 fn a_bundle_that_lacks_requests_says_how_many_and_is_never_green() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut bundle = BundleWriter::open(dir.path(), Keep::WhatIsRead, 1 << 20).expect("it is empty");
+    let mut bundle = BundleWriter::open(dir.path(), SavedParts::WhatIsRead, 1 << 20).expect("it is empty");
     bundle.spans(&request()).expect("the disk takes it");
     bundle.finish(3).expect("the disk takes it");
     let (evidence, told) = read(dir.path());

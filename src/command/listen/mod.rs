@@ -16,7 +16,7 @@ use self::printer::Printer;
 use self::wrapped::Wrapped;
 use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
-use crate::bundle::Keep;
+use crate::bundle::SavedParts;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
@@ -36,8 +36,8 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     };
     let plan = Plan::new(args.max_memory, uses);
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
-    let keep = if args.save_attributes { Keep::All } else { Keep::WhatIsRead };
-    let scope = Scope { keep, most: args.save_limit };
+    let parts = if args.save_attributes { SavedParts::All } else { SavedParts::WhatIsRead };
+    let scope = Scope { parts, most: args.save_limit };
     let start = |folder| Saving::start(folder, plan.saving, scope, Arc::new(SaidAloud));
     let saving = args.save.as_deref().map(start).transpose()?;
     let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::new(SaidAloud)));

@@ -1,39 +1,39 @@
-//! What was passed over, and where.
+//! What of saved evidence was passed over, and where.
 
 use std::path::{Path, PathBuf};
 
 /// Something that was passed over, and where: nothing else is lost with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Notice {
+pub struct Skipped {
     pub path: PathBuf,
     /// Counted from 1; `None` where the file has no lines.
     pub line: Option<usize>,
     pub what: String,
     /// Whether it is as it should be, such as another program's list: worth
-    /// telling only to who asks for more.
+    /// telling only to users who ask for more.
     pub is_expected: bool,
 }
 
-/// The notices of one file. Each broken line of the first thousand is told by
+/// What is passed over of one file. Each broken line of the first thousand is told by
 /// itself, and the others as a number: a file may hold a billion of them.
-pub struct Notices<'n> {
+pub struct SkippedIn<'n> {
     path: &'n Path,
-    all: &'n mut Vec<Notice>,
+    all: &'n mut Vec<Skipped>,
     lines: usize,
     /// Whether something of the file is lost.
     has_loss: bool,
 }
 
-impl<'n> Notices<'n> {
+impl<'n> SkippedIn<'n> {
     const LINES: usize = 1_000;
 
-    pub fn of(path: &'n Path, all: &'n mut Vec<Notice>) -> Self {
+    pub fn of(path: &'n Path, all: &'n mut Vec<Skipped>) -> Self {
         Self { path, all, lines: 0, has_loss: false }
     }
 
     fn push(&mut self, line: Option<usize>, what: String, is_expected: bool) {
         self.has_loss |= !is_expected;
-        self.all.push(Notice { path: self.path.to_owned(), line, what, is_expected });
+        self.all.push(Skipped { path: self.path.to_owned(), line, what, is_expected });
     }
 
     /// Whether anything was passed over that should not have been.
@@ -61,7 +61,7 @@ impl<'n> Notices<'n> {
     }
 }
 
-impl Drop for Notices<'_> {
+impl Drop for SkippedIn<'_> {
     fn drop(&mut self) {
         if let Some(untold) = self.lines.checked_sub(Self::LINES).filter(|untold| *untold > 0) {
             self.push(None, format!("{untold} more lines that cannot be read were passed over"), false);
@@ -74,11 +74,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_million_broken_lines_are_no_million_notices() {
+    fn a_million_broken_lines_take_a_thousand_places() {
         let mut all = Vec::new();
-        let mut notices = Notices::of(Path::new("spans.jsonl"), &mut all);
-        (1..=1_000_000).for_each(|number| notices.line(number, "broken"));
-        drop(notices);
+        let mut skipped = SkippedIn::of(Path::new("spans.jsonl"), &mut all);
+        (1..=1_000_000).for_each(|number| skipped.line(number, "broken"));
+        drop(skipped);
         assert_eq!(all.len(), 1_001);
         assert_eq!(all[999].line, Some(1_000));
         assert!(all[1_000].what.starts_with("999000 more lines"), "{:?}", all[1_000]);

@@ -1,8 +1,9 @@
-//! A live broker as evidence: each look at it, and what was overheard between.
+//! Takes what a live broker shows into the evidence: each look at it, and what `MONITOR`
+//! repeats between two looks. It connects to nothing.
 
 use std::collections::BTreeSet;
 
-use super::reading::Reading;
+use crate::bundle::Reading;
 use crate::evidence::{BrokerIntake, Evidence, Fate, Keep};
 use crate::model::Timestamp;
 use crate::model::weight::{allocation, in_tree};
@@ -15,7 +16,7 @@ use crate::wire::snapshot::KeyLine;
 /// Two looks that see the same grow nothing: each message is known by its task,
 /// and what is counted is counted once.
 #[derive(Debug)]
-pub struct LiveBroker {
+pub struct BrokerLooks {
     name: String,
     keep: Keep,
     /// What its names mean, and what lay there at the last look, which is not
@@ -32,14 +33,14 @@ pub struct LiveBroker {
 
 /// What a look brought.
 #[derive(Default, Debug)]
-pub struct Change {
+pub struct LookChange {
     /// The tasks of which a message has left the broker since the look before.
     pub gone: Vec<Box<str>>,
     /// What was passed over, by the key that holds it.
     pub passed_over: Foreign,
 }
 
-impl LiveBroker {
+impl BrokerLooks {
     /// How many messages are waited for to go.
     const HERE: usize = 100_000;
 
@@ -69,7 +70,7 @@ impl LiveBroker {
         complete_since: Option<Timestamp>,
         left_out: u64,
         lines: &[KeyLine<'_>],
-    ) -> Change {
+    ) -> LookChange {
         // The same entries that are no message lie there at every look.
         let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
         let mut intake = intake.with_counted(self.foreign).noting_task_ids();
@@ -104,11 +105,11 @@ impl LiveBroker {
         self.here = here;
         let Evidence { tasks, ages, .. } = evidence;
         gone.iter().for_each(|id| tasks.message_left(id, ages));
-        Change { gone, passed_over }
+        LookChange { gone, passed_over }
     }
 
-    /// Takes what was overheard at `at`, which is no look.
-    pub fn overheard(&mut self, evidence: &mut Evidence, at: Timestamp, line: &KeyLine<'_>) {
+    /// Takes a key that a client wrote at `at`, which is no look.
+    pub fn monitored(&mut self, evidence: &mut Evidence, at: Timestamp, line: &KeyLine<'_>) {
         // Of what is no message nothing is counted: looks count it.
         let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
         let mut intake = intake.with_counted(u64::MAX).noting_task_ids();
@@ -176,14 +177,14 @@ mod tests {
         Timestamp::from_nanos(1_795_376_994_000_000_000).after(Duration::from_secs(second))
     }
 
-    fn look(live: &mut LiveBroker, evidence: &mut Evidence, second: u64, lines: &[KeyLine<'_>]) {
+    fn look(live: &mut BrokerLooks, evidence: &mut Evidence, second: u64, lines: &[KeyLine<'_>]) {
         live.look(evidence, at(second), Some(at(second)), 0, lines);
     }
 
     #[test]
     fn what_lies_there_again_is_seen_again_and_what_changed_is_read() {
         let (mut live, mut evidence) =
-            (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
+            (BrokerLooks::new("here", Reading::default(), 1 << 20), Evidence::default());
         for second in 0..5 {
             look(&mut live, &mut evidence, second, &[list(&[envelope(false)])]);
             let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_was_let_go_meanwhile_is_read_anew() {
-        let mut live = LiveBroker::new("here", Reading::default(), 1 << 20);
+        let mut live = BrokerLooks::new("here", Reading::default(), 1 << 20);
         let lines = [list(&[envelope(false)])];
         look(&mut live, &mut Evidence::default(), 0, &lines);
         let mut evidence = Evidence::default();
@@ -216,7 +217,7 @@ mod tests {
     #[test]
     fn a_binding_that_comes_later_says_which_queue_a_held_message_is_of() {
         let (mut live, mut evidence) =
-            (LiveBroker::new("here", Reading::default(), 1 << 20), Evidence::default());
+            (BrokerLooks::new("here", Reading::default(), 1 << 20), Evidence::default());
         for (second, queue) in [(0, "first"), (1, "first"), (2, "second")] {
             look(&mut live, &mut evidence, second, &[binding(queue), held()]);
             let last = evidence.brokers.last_looks().next().expect("a look");
