@@ -1,46 +1,30 @@
 //! Where in the message the context lies, and in which form: where it is published.
 
-use super::injection::{Shape, by_signal};
-use super::{plain, task_context};
+use super::carrier_shape::CarrierShape;
+use super::injection::by_signal;
+use super::task_context;
 use crate::diagnosis::known::{Reader, Sides};
-use crate::model::{CarriedContext, ContextFormat, Encoding, Fix, FixPlace, Language, Place, Side, Text};
-
-/// A carrier under a key of the application's own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Keyed<'m> {
-    pub key: &'m str,
-    /// Whether it is JSON text, and not an object.
-    pub is_json: bool,
-}
-
-impl<'m> Keyed<'m> {
-    /// As the message has it. `None` where its key may not stand in a line.
-    pub fn of(carried: &'m CarriedContext) -> Option<Self> {
-        let Place::Carrier(key) = &carried.place else { return None };
-        let is_json = carried.encoding != Encoding::Object;
-        Some(Self { key: plain(key, b"-_.", "").trim(), is_json }).filter(|keyed| !keyed.key.is_empty())
-    }
-}
+use crate::model::{CarriedContext, ContextFormat, Fix, FixPlace, Language, Side, Text};
 
 /// What a hand-made context is wrong for, by its place: an instrumentor reads flat
 /// headers, and whoever reads by hand reads what is there now.
-fn keyed_for<'m>(carried: &'m CarriedContext, sides: &Sides) -> Option<Keyed<'m>> {
-    Keyed::of(carried).filter(|_| sides.reader != Reader::Instrumentor)
+fn shape_for(carried: &CarriedContext, sides: &Sides) -> Option<CarrierShape> {
+    CarrierShape::under_its_key(carried).filter(|_| sides.reader != Reader::Instrumentor)
 }
 
 /// Mends TL201: a context that the propagator writes, in place of the malformed one.
 pub fn well_formed(carried: &CarriedContext, sides: &Sides) -> Vec<Fix> {
-    keyed_for(carried, sides).map_or_else(|| flat(sides), |keyed| vec![under_key(keyed, sides)])
+    shape_for(carried, sides).map_or_else(|| flat(sides), |shape| under_key(&shape, sides))
 }
 
 /// Mends TL205: the carrier is encoded once, as JSON text, for a reader that calls
 /// `json.loads`.
 pub fn encoded_once(carried: &CarriedContext, sides: &Sides) -> Vec<Fix> {
-    let Some(keyed) = keyed_for(carried, sides) else { return flat(sides) };
-    let first = under_key(Keyed { is_json: true, ..keyed }, sides);
+    let Some(shape) = shape_for(carried, sides) else { return flat(sides) };
+    let written = under_key(&shape.as_json(), sides);
     // A task that fails over what is there now fails over it still.
     let is_alive = sides.reader == Reader::ByHand;
-    std::iter::once(first).chain(is_alive.then(|| flat(sides)).into_iter().flatten()).collect()
+    written.into_iter().chain(is_alive.then(|| flat(sides)).into_iter().flatten()).collect()
 }
 
 /// Mends TL203: the context lies in the headers too. `is_followed` says whether the
@@ -66,11 +50,11 @@ pub fn flat(sides: &Sides) -> Vec<Fix> {
         Some(Language::Python) => {
             let at_publish = fix.python(Side::Producer, FixPlace::Publish, INJECT);
             let by_signal = Fix::new("write the context flat into each message that Celery publishes")
-                .python(Side::Producer, FixPlace::BeforeApp, by_signal(&Shape::Flat));
+                .python(Side::Producer, FixPlace::BeforeApp, by_signal(&CarrierShape::Flat));
             std::iter::once(at_publish).chain(sides.is_celery.then_some(by_signal)).map(read).collect()
         }
         Some(Language::JavaScript) => {
-            vec![read(in_javascript(fix, "headers", None))]
+            vec![read(in_javascript(fix, &CarrierShape::Flat))]
         }
         None => vec![read(fix.by_hand(
             Side::Producer,
@@ -79,11 +63,16 @@ pub fn flat(sides: &Sides) -> Vec<Fix> {
     }
 }
 
-/// The context under the key that the message has, in the shape that is read there.
-pub fn under_key(keyed: Keyed<'_>, sides: &Sides) -> Fix {
-    let Keyed { key, is_json } = keyed;
+/// The context under the key that the message has, in the shape that is read there;
+/// flat, where that is no key.
+pub fn under_key(shape: &CarrierShape, sides: &Sides) -> Vec<Fix> {
+    let (key, is_json) = match shape {
+        CarrierShape::Object(key) => (key, false),
+        CarrierShape::Json(key) => (key, true),
+        CarrierShape::Flat | CarrierShape::Other => return flat(sides),
+    };
     let fix = Fix::new("write the context of the current span under its key, as a propagator writes it");
-    match sides.producer.language.code() {
+    let fix = match sides.producer.language.code() {
         Some(Language::Python) => {
             let mut lines: Vec<Text> = Vec::new();
             lines.extend(is_json.then_some("from json import dumps as to_json".into()));
@@ -93,10 +82,7 @@ pub fn under_key(keyed: Keyed<'_>, sides: &Sides) -> Fix {
             lines.push(format!("headers[\"{key}\"] = {value}").into());
             fix.python(Side::Producer, FixPlace::Publish, lines)
         }
-        Some(Language::JavaScript) => {
-            let value = if is_json { "JSON.stringify(carrier)" } else { "carrier" };
-            in_javascript(fix, "carrier", Some(format!("headers['{key}'] = {value};")))
-        }
+        Some(Language::JavaScript) => in_javascript(fix, shape),
         None => fix.by_hand(
             Side::Producer,
             format!(
@@ -104,7 +90,8 @@ pub fn under_key(keyed: Keyed<'_>, sides: &Sides) -> Fix {
                 if is_json { "as JSON text, encoded once" } else { "as it is" },
             ),
         ),
-    }
+    };
+    vec![fix]
 }
 
 /// Mends TL208: the headers of another trace go. Where none that stay are the sender's
@@ -150,22 +137,10 @@ const fn headers_of(format: ContextFormat) -> &'static [&'static str] {
 const INJECT: [&str; 3] =
     ["from opentelemetry.propagate import inject as write_context", "", "write_context(headers)"];
 
-/// Adds JavaScript that writes the context of the active span in W3C's format, which
-/// needs no propagator that the program has registered. A block keeps its names apart.
-fn in_javascript(fix: Fix, target: &str, then: Option<String>) -> Fix {
-    let mut lines: Vec<Text> = vec![
-        "{".into(),
-        "  const { context, defaultTextMapSetter } =".into(),
-        "    require('@opentelemetry/api');".into(),
-        "  const { W3CTraceContextPropagator } =".into(),
-        "    require('@opentelemetry/core');".into(),
-    ];
-    lines.extend(then.is_some().then_some("  const carrier = {};".into()));
-    lines.push("  new W3CTraceContextPropagator()".into());
-    lines.push(format!("    .inject(context.active(), {target}, defaultTextMapSetter);").into());
-    lines.extend(then.map(|line| format!("  {line}").into()));
-    lines.push("}".into());
-    fix.javascript(Side::Producer, FixPlace::Publish, lines)
-        .installing(["@opentelemetry/api", "@opentelemetry/core"])
+/// Adds JavaScript that writes the context of the active span by the global propagator,
+/// as the lines of Python do.
+fn in_javascript(fix: Fix, shape: &CarrierShape) -> Fix {
+    fix.javascript(Side::Producer, FixPlace::Publish, shape.javascript().unwrap_or_default())
+        .installing(["@opentelemetry/api"])
         .needing("the span that publishes is the active one; in an ES module, import what is required here")
 }

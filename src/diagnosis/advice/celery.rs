@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::plain;
+use super::plain_name::plain_name;
 use crate::diagnosis::known::Setting;
 use crate::model::{Fix, FixPlace, Language, Side, SpanKind};
 
@@ -23,19 +23,19 @@ pub fn protocol_2(producer: &Setting) -> Vec<Fix> {
 
 /// Mends TL701: nobody but the user knows how the worker is started.
 pub fn start_a_worker(queue: &str, broker: &str) -> [Fix; 1] {
-    let of_broker = plain(broker, b"-_.:/[]", "");
+    let of_broker = plain_name(broker, b"-_.:/[]", "");
     let broker =
         if of_broker.is_empty() { "the broker".to_owned() } else { format!("the broker at {of_broker}") };
     let what = format!(
         "start one with `celery -A`, the module of its application, and `worker`; it has to take from the queue {} of {broker}, by the same address and database number as whoever publishes",
-        plain(queue, b"-_.:", "of these messages"),
+        plain_name(queue, b"-_.:", "of these messages"),
     );
     [Fix::new("start a worker").by_hand(Side::Worker, what)]
 }
 
 /// Mends TL702: `taken` are the queues that workers were seen to take from.
 pub fn consume_from(queue: &str, taken: &BTreeSet<&str>) -> Vec<Fix> {
-    let named = plain(queue, b"-_.:", "");
+    let named = plain_name(queue, b"-_.:", "");
     let by_hand = Fix::new("publish to a queue that a worker takes from").by_hand(
         Side::Producer,
         "look for `queue=` at the call that publishes, and for `task_routes` and `task_default_queue`",
@@ -43,7 +43,7 @@ pub fn consume_from(queue: &str, taken: &BTreeSet<&str>) -> Vec<Fix> {
     if named.is_empty() {
         return vec![by_hand];
     }
-    let mut queues: Vec<_> = taken.iter().map(|queue| plain(queue, b"-_.:", "")).collect();
+    let mut queues: Vec<_> = taken.iter().map(|queue| plain_name(queue, b"-_.:", "")).collect();
     queues.retain(|queue| !queue.is_empty());
     if queues.is_empty() {
         queues.push("celery");
@@ -59,8 +59,8 @@ pub fn consume_from(queue: &str, taken: &BTreeSet<&str>) -> Vec<Fix> {
 /// Mends TL703: binds a queue to the exchange, by the key that the message had.
 /// `exchange` is `None` where nothing says which one it was.
 pub fn bind_a_queue(exchange: Option<&str>, key: &str) -> Vec<Fix> {
-    let key = plain(key, b"-_.:", "");
-    let exchange = exchange.map(|exchange| plain(exchange, b"-_.:", "")).unwrap_or_default();
+    let key = plain_name(key, b"-_.:", "");
+    let exchange = exchange.map(|exchange| plain_name(exchange, b"-_.:", "")).unwrap_or_default();
     let by_hand = Fix::new("publish to a queue that a worker takes from").by_hand(
         Side::Producer,
         "look for `exchange=`, `routing_key=` and `queue=` at the call that publishes, and for `task_routes`",
@@ -92,7 +92,7 @@ pub fn bind_a_queue(exchange: Option<&str>, key: &str) -> Vec<Fix> {
 /// Mends TL704: which module defines the task only the user knows, unless Celery
 /// named the task after it.
 pub fn import_the_task(task: &str) -> Vec<Fix> {
-    let task = plain(task, b"-_.", "this task");
+    let task = plain_name(task, b"-_.", "this task");
     let by_hand = Fix::new("let the worker know the task by this name").by_hand(
         Side::Worker,
         format!(
@@ -201,7 +201,7 @@ pub fn retry_is_no_error(name: &str, kind: SpanKind, setting: &Setting) -> [Fix;
             "where the task's span is made, take an exception that only retries the task for no error",
         )
     };
-    let name = plain(name, b"-_./: ", "");
+    let name = plain_name(name, b"-_./: ", "");
     if name.is_empty() || setting.language.code() != Some(Language::Python) {
         return [by_hand()];
     }

@@ -1,6 +1,7 @@
 //! Exporters, and where they send to.
 
-use super::{Ways, plain};
+use super::plain_name::plain_name;
+use super::setting_fix::SettingFix;
 use crate::diagnosis::known::Setting;
 use crate::evidence::{Endpoints, OtlpProtocol};
 use crate::model::{Fix, FixPlace, Side, Text};
@@ -68,7 +69,7 @@ impl<'k> Exporter<'k> {
             OtlpProtocol::Grpc => &endpoints.grpc,
             OtlpProtocol::Http => &endpoints.http,
         };
-        Some(plain(address, b":/.-[]", "")).filter(|address| !address.is_empty())
+        Some(plain_name(address, b":/.-[]", "")).filter(|address| !address.is_empty())
     }
 
     /// The address as an exporter for traces takes it.
@@ -115,7 +116,7 @@ impl<'k> Exporter<'k> {
 
     /// Makes it where each side does so.
     pub(super) fn by(self, does: &str, sides: &[(Side, Setting)]) -> Vec<Fix> {
-        let ways = Ways {
+        let ways = SettingFix {
             does,
             place: FixPlace::Exporter,
             python: self.lines(),

@@ -1,8 +1,9 @@
 //! How the task takes its context up: in the worker's code.
 
-use super::carrier::Keyed;
+use super::carrier;
+use super::carrier_shape::CarrierShape;
+use super::plain_name::plain_name;
 use super::task_context::{IMPORTS, keep_the_run, lines, read_flat, reading};
-use super::{carrier, plain};
 use crate::diagnosis::known::{Setting, Sides};
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
@@ -11,9 +12,13 @@ use crate::model::{Fix, FixPlace, Language, Side, Text};
 const HEADERS: &str = "running.request.headers or vars(running.request)";
 
 /// Mends TL302: the task reads the key, and the shape, that the message has.
-pub fn by_key(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fix> {
+pub fn by_key(carried: Option<CarrierShape>, sides: &Sides) -> Vec<Fix> {
     let flat = carrier::flat(sides);
-    let Some(Keyed { key, is_json }) = carried else { return flat };
+    let (key, is_json) = match carried {
+        Some(CarrierShape::Object(key)) => (key, false),
+        Some(CarrierShape::Json(key)) => (key, true),
+        Some(CarrierShape::Flat | CarrierShape::Other) | None => return flat,
+    };
     let fix = Fix::new("read the key that is written");
     if sides.worker.language.code() != Some(Language::Python) {
         let what = format!("extract the context from the header {key}, and open the task's span in it");
@@ -67,7 +72,7 @@ pub fn nest_in_the_run(span: &str, worker: &Setting) -> Fix {
 
 /// A span's name in a line of Python.
 fn named(span: &str) -> &str {
-    plain(span, b"-_./: ", "task")
+    plain_name(span, b"-_./: ", "task")
 }
 
 /// Mends TL309 where a hook of the worker's takes the context up.
@@ -140,9 +145,9 @@ const NO_NONE: [&str; 4] = [
 ];
 
 /// Mends TL307 where the task could not parse its carrier.
-pub fn write_what_is_parsed(carried: Option<Keyed<'_>>, sides: &Sides) -> Vec<Fix> {
+pub fn write_what_is_parsed(carried: Option<CarrierShape>, sides: &Sides) -> Vec<Fix> {
     match carried {
-        Some(keyed) => vec![carrier::under_key(Keyed { is_json: true, ..keyed }, sides)],
+        Some(shape) => carrier::under_key(&shape.as_json(), sides),
         None => vec![Fix::new("write the header that the task parses").by_hand(
             Side::Producer,
             "write json.dumps(carrier) once, under the header that the task passes to json.loads; where there is no such header, the task is to read none",

@@ -1,6 +1,7 @@
 //! How a task hands its context on to the tasks that it publishes.
 
-use super::injection::{Shape, by_signal};
+use super::carrier_shape::CarrierShape;
+use super::injection::by_signal;
 use super::instrumentation::newer;
 use super::setup;
 use crate::diagnosis::known::Setting;
@@ -28,14 +29,15 @@ const KNOWS_NAMES: u32 = 39;
 pub fn context_not_forwarded(
     run: Run,
     is_chain: bool,
-    shape: &Shape,
+    shape: &CarrierShape,
     setting: &Setting,
     exports: OtlpProtocol,
 ) -> Vec<Fix> {
     const WORDS: &str = "inject the context of the run into the headers of each task that it publishes, where its reader looks";
     let fix = Fix::new("put the context of the run into each message that its task publishes");
     let lines = if is_chain { after_the_run(shape) } else { Some(by_signal(shape)) };
-    let lines = lines.filter(|_| setting.language.code() == Some(Language::Python) && *shape != Shape::Other);
+    let lines =
+        lines.filter(|_| setting.language.code() == Some(Language::Python) && *shape != CarrierShape::Other);
     let by_hand = match lines {
         Some(lines) => fix.python(Side::Worker, FixPlace::WorkerModule, lines),
         None => fix.by_hand(Side::Worker, WORDS),
@@ -69,12 +71,14 @@ fn instrument() -> Fix {
 
 /// A receiver of the signal before each publish, for when the run's span is over: what
 /// came in with the task is what there is to continue.
-fn after_the_run(shape: &Shape) -> Option<Vec<Text>> {
+fn after_the_run(shape: &CarrierShape) -> Option<Vec<Text>> {
     let came_in = match shape {
-        Shape::Flat => "ctx = propagate.extract(came_in)".to_owned(),
-        Shape::Object(key) => format!("ctx = propagate.extract(came_in.get(\"{key}\", {{}}))"),
-        Shape::Json(key) => format!("ctx = propagate.extract(json.loads(came_in.get(\"{key}\", \"{{}}\")))"),
-        Shape::Other => return None,
+        CarrierShape::Flat => "ctx = propagate.extract(came_in)".to_owned(),
+        CarrierShape::Object(key) => format!("ctx = propagate.extract(came_in.get(\"{key}\", {{}}))"),
+        CarrierShape::Json(key) => {
+            format!("ctx = propagate.extract(json.loads(came_in.get(\"{key}\", \"{{}}\")))")
+        }
+        CarrierShape::Other => return None,
     };
     let (imports, put) = shape.python()?;
     let (first, _): (Vec<_>, Vec<_>) =

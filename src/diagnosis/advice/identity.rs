@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::plain;
+use super::plain_name::plain_name;
 use crate::diagnosis::known::Setting;
 use crate::model::{Fix, FixPlace, Side};
 
@@ -12,7 +12,7 @@ pub type Named = (Side, Setting, &'static str);
 /// Mends TL601: the worker has a name of its own, or the API where the name that
 /// both have is a worker's. `name` is that name.
 pub fn apart(name: &str, api: &Setting, worker: &Setting) -> [Fix; 1] {
-    let name = plain(name, b"-_.", "");
+    let name = plain_name(name, b"-_.", "");
     let (base, is_workers) = match ["-worker", "_worker"].into_iter().find_map(|end| name.strip_suffix(end)) {
         Some(base) => (base, true),
         None => (name.strip_suffix("-api").or(name.strip_suffix("_api")).unwrap_or(name), false),

@@ -1,92 +1,15 @@
 //! How the code that publishes hands its context over.
 
-use super::{plain, request};
+use super::carrier_shape::CarrierShape;
+use super::request;
 use crate::diagnosis::known::Setting;
-use crate::model::{CarriedContext, EmptyCarrier, Encoding, Fix, FixPlace, Language, Place, Side, Text};
-
-/// How an application's own carrier lies in the headers of its messages: whoever
-/// reads it looks there.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Shape {
-    /// Each entry under its own name, as the instrumentor has it.
-    Flat,
-    /// An object under this key.
-    Object(String),
-    /// A JSON text under this key.
-    Json(String),
-    /// Somewhere else, or under a key that no line repeats.
-    Other,
-}
-
-impl Shape {
-    pub fn of(found: &CarriedContext) -> Self {
-        match (&found.place, found.encoding) {
-            (Place::Header, _) => Self::Flat,
-            (Place::NestedHeaders, Encoding::Object) => Self::under("headers", Self::Object),
-            (Place::Carrier(key), Encoding::Object) => Self::under(key, Self::Object),
-            (Place::Carrier(key), Encoding::JsonText) => Self::under(key, Self::Json),
-            _ => Self::Other,
-        }
-    }
-
-    pub fn of_empty(found: &EmptyCarrier) -> Self {
-        let key = found.at.strip_prefix("headers.").unwrap_or_default();
-        if &*found.text == "{}" { Self::under(key, Self::Object) } else { Self::under(key, Self::Json) }
-    }
-
-    fn under(key: &str, shape: fn(String) -> Self) -> Self {
-        let key = plain(key, b"-_", "");
-        if key.is_empty() { Self::Other } else { shape(key.to_owned()) }
-    }
-
-    /// Lines of Python that put the current context into the headers, and what they
-    /// import. `None` where no line can.
-    pub(super) fn python(&self) -> Option<(Vec<Text>, Vec<Text>)> {
-        let propagate = Text::from("from opentelemetry import propagate");
-        let filled = || ["carrier = {}".into(), "propagate.inject(carrier)".into()];
-        let (imports, put) = match self {
-            Self::Flat => (vec![propagate], vec!["propagate.inject(headers)".into()]),
-            Self::Object(key) => {
-                let put = format!("headers[\"{key}\"] = carrier").into();
-                (vec![propagate], filled().into_iter().chain([put]).collect())
-            }
-            Self::Json(key) => {
-                let put = format!("headers[\"{key}\"] = json.dumps(carrier)").into();
-                let imports = vec!["import json".into(), "".into(), propagate];
-                (imports, filled().into_iter().chain([put]).collect())
-            }
-            Self::Other => return None,
-        };
-        Some((imports, put))
-    }
-
-    /// The same in JavaScript. In a block, since what it declares may be declared,
-    /// and used, around it.
-    fn javascript(&self) -> Option<Vec<Text>> {
-        let put = match self {
-            Self::Flat => {
-                return Some(block(["propagation.inject(context.active(), headers);".into()]));
-            }
-            Self::Object(key) => format!("headers['{key}'] = carrier;"),
-            Self::Json(key) => format!("headers['{key}'] = JSON.stringify(carrier);"),
-            Self::Other => return None,
-        };
-        let carried = ["const carrier = {};", "propagation.inject(context.active(), carrier);"];
-        Some(block(carried.map(Text::from).into_iter().chain([put.into()])))
-    }
-}
-
-fn block(lines: impl IntoIterator<Item = Text>) -> Vec<Text> {
-    let import = "const { context, propagation } = require('@opentelemetry/api');";
-    let lines = std::iter::once(import.into()).chain(lines).map(|line| format!("  {line}").into());
-    std::iter::once("{".into()).chain(lines).chain(["}".into()]).collect()
-}
+use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// Mends TL101 where the message is not published by Celery's own code: where the
 /// application builds it.
 pub fn in_own_message(setting: &Setting) -> Vec<Fix> {
     let title = "put the current context into the headers of the message";
-    vec![at(Fix::new(title), Side::Producer, FixPlace::Publish, &Shape::Flat, setting, false)]
+    vec![at(Fix::new(title), Side::Producer, FixPlace::Publish, &CarrierShape::Flat, setting, false)]
 }
 
 /// Mends TL101 and TL108 without spans of the publishing itself.
@@ -94,19 +17,19 @@ pub fn each_message() -> Fix {
     Fix::new("put the current context into each message by a signal of Celery").python(
         Side::Producer,
         FixPlace::BeforeApp,
-        by_signal(&Shape::Flat),
+        by_signal(&CarrierShape::Flat),
     )
 }
 
 /// Mends TL103: where the application publishes, and in whatever thread.
-pub fn while_a_span_is_current(shape: &Shape, setting: &Setting, is_hand_made: bool) -> Fix {
+pub fn while_a_span_is_current(shape: &CarrierShape, setting: &Setting, is_hand_made: bool) -> Fix {
     let fix = Fix::new("fill the carrier with the context of the request");
     let fix = if setting.language.code() == Some(Language::Python) { request::threads(fix) } else { fix };
     at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)
 }
 
 /// Mends TL106: where the task is retried, and by Celery itself.
-pub fn on_retry(shape: &Shape, setting: &Setting) -> Vec<Fix> {
+pub fn on_retry(shape: &CarrierShape, setting: &Setting) -> Vec<Fix> {
     let by_hand = Fix::new("hand the context of the run on with the retry");
     let by_celery = Fix::new("let Celery keep the headers on a retry")
         .install(Side::Worker, Language::Python, ["celery>=5.3"])
@@ -115,20 +38,20 @@ pub fn on_retry(shape: &Shape, setting: &Setting) -> Vec<Fix> {
 }
 
 /// Mends TL109: where the application publishes.
-pub fn for_each_call(shape: &Shape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
+pub fn for_each_call(shape: &CarrierShape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
     let fix = Fix::new("make a carrier of its own for each message");
     vec![at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)]
 }
 
 /// Mends TL111: where the application publishes, or the task does.
-pub fn own_context(side: Side, shape: &Shape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
+pub fn own_context(side: Side, shape: &CarrierShape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
     let fix = Fix::new("put the context of the sender's own span into the message");
     vec![at(fix, side, FixPlace::Publish, shape, setting, !is_hand_made)]
 }
 
 /// Adds the lines that put the current context into the headers at this place, in
 /// headers of their own where the program makes them for the context alone.
-fn at(fix: Fix, side: Side, place: FixPlace, shape: &Shape, setting: &Setting, is_anew: bool) -> Fix {
+fn at(fix: Fix, side: Side, place: FixPlace, shape: &CarrierShape, setting: &Setting, is_anew: bool) -> Fix {
     match setting.language.code() {
         Some(Language::Python) => {
             let Some((imports, put)) = shape.python() else { return in_words(fix, side) };
@@ -151,8 +74,8 @@ fn in_words(fix: Fix, side: Side) -> Fix {
 }
 
 /// A receiver of the signal that Celery sends before it publishes, with the headers.
-pub fn by_signal(shape: &Shape) -> Vec<Text> {
-    let (imports, put) = shape.python().or_else(|| Shape::Flat.python()).unwrap_or_default();
+pub fn by_signal(shape: &CarrierShape) -> Vec<Text> {
+    let (imports, put) = shape.python().or_else(|| CarrierShape::Flat.python()).unwrap_or_default();
     let (first, last): (Vec<_>, Vec<_>) =
         imports.into_iter().partition(|import| !import.starts_with("from opentelemetry"));
     let signal = ["from celery.signals import before_task_publish".into()].into_iter();

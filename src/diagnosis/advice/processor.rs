@@ -2,7 +2,8 @@
 //! processors, which hold spans, drop some, and flush.
 
 use super::export::{self, Exporter, Receiver};
-use super::{plain, setup};
+use super::plain_name::plain_name;
+use super::setup;
 use crate::diagnosis::known::Setting;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
@@ -175,7 +176,7 @@ pub fn one_tracer() -> [Fix; 1] {
 /// the span that is missing is the run's own.
 pub fn ended(task: Option<&str>, is_run: bool, setting: &Setting) -> Vec<Fix> {
     let task = task.filter(|_| setting.language.code() == Some(Language::Python));
-    let Some(task) = task.map(|task| plain(task, b"-_./: ", "task")) else {
+    let Some(task) = task.map(|task| plain_name(task, b"-_./: ", "task")) else {
         let what = "open it so that the end of its block ends it, or end it in a `finally`";
         return vec![Fix::new("end each span that is started by hand").by_hand(Side::Both, what)];
     };

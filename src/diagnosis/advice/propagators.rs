@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::{Way, Ways};
+use super::setting_fix::{SettingFix, Way};
 use crate::diagnosis::known::Setting;
 use crate::model::{ContextFormat, Fix, FixPlace, Side, Text};
 
 /// Mends TL113, and TL102 where the propagators may be the cause: the default of
 /// OpenTelemetry, where the process that publishes makes the setting.
 pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
-    let ways = Ways {
+    let ways = SettingFix {
         does: "let the propagators write the trace",
         place: FixPlace::Propagators,
         python: composite(std::iter::empty()),
@@ -45,12 +45,12 @@ pub fn read_what_is_written(format: ContextFormat, worker: &Setting) -> Vec<Fix>
 }
 
 /// W3C, its baggage and these formats besides.
-fn all_of<'w>(does: &'w str, formats: &BTreeSet<ContextFormat>) -> Ways<'w> {
+fn all_of<'w>(does: &'w str, formats: &BTreeSet<ContextFormat>) -> SettingFix<'w> {
     let others = || formats.iter().copied().filter(|format| *format != ContextFormat::W3c);
     let named: BTreeSet<_> = others().filter_map(ContextFormat::propagator).collect();
     let listed: Vec<_> = ["tracecontext", "baggage"].into_iter().chain(named).collect();
     let packages: BTreeSet<_> = others().filter_map(ContextFormat::package).collect();
-    Ways {
+    SettingFix {
         does,
         place: FixPlace::Propagators,
         python: composite(others()),

@@ -1,6 +1,6 @@
 //! Which traces a process keeps: its sampler.
 
-use super::Ways;
+use super::setting_fix::SettingFix;
 use crate::diagnosis::known::Setting;
 use crate::model::{Fix, FixPlace, Side, Text};
 
@@ -47,7 +47,7 @@ pub fn keep_in_the_worker(worker: &Setting) -> Vec<Fix> {
     .by(&[(Side::Worker, worker)])
 }
 
-fn sampler<'w>(does: &'w str, made: &str, import: &'static str, variable: &str) -> Ways<'w> {
+fn sampler<'w>(does: &'w str, made: &str, import: &'static str, variable: &str) -> SettingFix<'w> {
     let python: [Text; 6] = [
         "from opentelemetry.sdk.trace import TracerProvider".into(),
         import.into(),
@@ -56,7 +56,7 @@ fn sampler<'w>(does: &'w str, made: &str, import: &'static str, variable: &str) 
         format!("    sampler={made},").into(),
         ")".into(),
     ];
-    Ways {
+    SettingFix {
         does,
         place: FixPlace::Provider,
         python: python.into(),

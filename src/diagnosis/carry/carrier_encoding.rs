@@ -1,5 +1,6 @@
 use super::readable::{is_readable, unread_message};
-use crate::diagnosis::advice::carrier::{self, Keyed};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
@@ -26,8 +27,8 @@ diagnosis! {
         severity: Error,
         summary: "the carrier is written in a way that its reader cannot parse",
         fixes: || {
-            let carried = Keyed { key: "trace_context", is_json: true };
-            vec![carrier::under_key(carried, &Sides::of_celery())]
+            let carried = CarrierShape::Json("trace_context".to_owned());
+            carrier::under_key(&carried, &Sides::of_celery())
         },
         check: Handoff(check),
     }

@@ -1,4 +1,5 @@
-use crate::diagnosis::advice::carrier::{self, Keyed};
+use crate::diagnosis::advice::carrier;
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef};
@@ -72,9 +73,9 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Judgment> {
     };
     let followed = message.contexts.iter().find(is_followed)?;
     let own = message.contexts.iter().find(|found| names(found, producer));
-    let fixes = match Keyed::of(followed) {
+    let fixes = match CarrierShape::under_its_key(followed) {
         // Whoever reads a carrier by hand needs one there.
-        Some(keyed) => vec![carrier::under_key(keyed, &Sides::of(handoff))],
+        Some(shape) => carrier::under_key(&shape, &Sides::of(handoff)),
         None => carrier::one_owner(&[followed.format], own.map(|own| own.format), &Sides::of(handoff)),
     };
     Some(

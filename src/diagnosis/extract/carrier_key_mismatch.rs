@@ -1,5 +1,5 @@
 use super::orphaned_run::{OrphanedRun, orphan};
-use crate::diagnosis::advice::carrier::Keyed;
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::known::{Reader, Sides};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
@@ -28,7 +28,7 @@ diagnosis! {
         severity: Error,
         summary: "the context lies under a key that the worker does not read",
         fixes: || {
-            let carried = Keyed { key: "trace_context", is_json: true };
+            let carried = CarrierShape::Json("trace_context".to_owned());
             extraction::by_key(Some(carried), &Sides { reader: Reader::ByHand, ..Sides::of_celery() })
         },
         check: Handoff(check),
@@ -51,6 +51,6 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
         .quote(quote::span(consumer))
         .unless(slug::CARRIER_SHAPE_MISMATCH, "it may read the right key in another shape")
         .unless(slug::EXTRACT_RESULT_IGNORED, "it may read the carrier and drop what it read")
-        .mend(extraction::by_key(Keyed::of(carried), &Sides::of(handoff)))
+        .mend(extraction::by_key(CarrierShape::under_its_key(carried), &Sides::of(handoff)))
         .into()
 }

@@ -1,4 +1,4 @@
-use crate::diagnosis::advice::carrier::Keyed;
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
@@ -67,7 +67,8 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
             .mend(extraction::headers_may_be_none(&Sides::of(handoff)))
             .into();
     }
-    let carried = handoff.message().and_then(|message| message.contexts.iter().find_map(Keyed::of));
+    let carried =
+        handoff.message().and_then(|message| message.contexts.iter().find_map(CarrierShape::under_its_key));
     let fixes = extraction::write_what_is_parsed(carried, &Sides::of(handoff));
     found.variant("unreadable").mend(fixes).into()
 }

@@ -1,4 +1,5 @@
-use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
+use crate::diagnosis::advice::injection;
 use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
@@ -27,7 +28,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "the first attempt carried the context and the retry does not: Celery before 5.3 drops custom headers on self.retry()",
-        fixes: || injection::on_retry(&Shape::Flat, &Setting::default()),
+        fixes: || injection::on_retry(&CarrierShape::Flat, &Setting::default()),
         check: Handoff(check),
     }
 }
@@ -48,7 +49,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     });
     let Some(first) = first else { return Judgment::Clean };
     let came_in = first.message.contexts.first();
-    let shape = came_in.map_or(Shape::Flat, Shape::of);
+    let shape = came_in.map_or(CarrierShape::Flat, CarrierShape::of);
     Occurrence::certain()
         .about(handoff)
         .mend(injection::on_retry(&shape, &Setting::of_worker(handoff)))
@@ -97,7 +98,7 @@ pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
 fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     let attempt = retry.span.detail().retries.unwrap_or(0);
     Occurrence::likely()
-        .mend(injection::on_retry(&Shape::Flat, &Setting::of(&retry.span.process)))
+        .mend(injection::on_retry(&CarrierShape::Flat, &Setting::of(&retry.span.process)))
         .variant("spans")
         .says("the first attempt was in the trace and the retry began one of its own: Celery before 5.3 drops custom headers on self.retry()")
         .quote(quote::span(earlier))

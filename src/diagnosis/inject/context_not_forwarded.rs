@@ -1,7 +1,7 @@
 use super::publisher::{is_nested, message_without_context};
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::forwarding::{Run, context_not_forwarded};
-use crate::diagnosis::advice::injection::Shape;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -37,7 +37,7 @@ diagnosis! {
         fixes: || {
             let every = [Run::ByHand, Run::Instrumented(None), Run::Bare, Run::Unseen].into_iter();
             let unseen = Setting::default();
-            distinct(every.flat_map(|run| context_not_forwarded(run, false, &Shape::Flat, &unseen, OtlpProtocol::Grpc)))
+            distinct(every.flat_map(|run| context_not_forwarded(run, false, &CarrierShape::Flat, &unseen, OtlpProtocol::Grpc)))
         },
         check: Handoff(check),
     }
@@ -85,7 +85,7 @@ fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
     context_not_forwarded(
         run,
         is_chain,
-        &came_in.map_or(Shape::Flat, Shape::of),
+        &came_in.map_or(CarrierShape::Flat, CarrierShape::of),
         &setting,
         known.evidence.receiver.protocol(),
     )
@@ -145,7 +145,7 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .mend(context_not_forwarded(
             run,
             true,
-            &Shape::of(carrier),
+            &CarrierShape::of(carrier),
             &setting,
             known.evidence.receiver.protocol(),
         ))

@@ -1,4 +1,5 @@
-use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
+use crate::diagnosis::advice::injection;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -28,7 +29,7 @@ diagnosis! {
         severity: Error,
         summary: "the carrier is there and holds nothing: inject() ran where no span was current, or never ran",
         fixes: || {
-            let shape = Shape::Json("trace_context".to_owned());
+            let shape = CarrierShape::Json("trace_context".to_owned());
             vec![injection::while_a_span_is_current(&shape, &Setting::default(), false)]
         },
         check: Handoff(check),
@@ -65,7 +66,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .about(handoff)
         .quote(quote::fact(format!("{}.{}", quote::place(message), empty.at), &*empty.text))
         .mend([injection::while_a_span_is_current(
-            &Shape::of_empty(empty),
+            &CarrierShape::of_empty(empty),
             &Setting::of_producer(handoff),
             message.hand_made,
         )])

@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 
 use super::publisher::is_nested;
-use crate::diagnosis::advice::injection::{self, Shape};
+use crate::diagnosis::advice::carrier_shape::CarrierShape;
+use crate::diagnosis::advice::injection;
 use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Setting;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
@@ -34,7 +35,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Warning,
         summary: "the message carries the context that came in with the request, not the request's own: the task hangs beside the request instead of under it",
-        fixes: || injection::own_context(Side::Producer, &Shape::Flat, &Setting::default(), false),
+        fixes: || injection::own_context(Side::Producer, &CarrierShape::Flat, &Setting::default(), false),
         check: Handoff(check),
     }
 }
@@ -63,7 +64,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         found = found.needs(tracelink::to_see_the_message(known));
     }
     let carried = message.and_then(|message| message.contexts.iter().find(|found| found.context().is_some()));
-    let shape = carried.map_or(Shape::Flat, Shape::of);
+    let shape = carried.map_or(CarrierShape::Flat, CarrierShape::of);
     let setting = Setting::of(&server.span.process);
     let is_hand_made = message.is_some_and(|message| message.hand_made);
     found.mend(injection::own_context(Side::Producer, &shape, &setting, is_hand_made)).into()
@@ -119,6 +120,6 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .quote(theirs)
         .quote(quote::context(message, carried))
         .quote(run.map(quote::span))
-        .mend(injection::own_context(Side::Worker, &Shape::of(carried), &setting, message.hand_made))
+        .mend(injection::own_context(Side::Worker, &CarrierShape::of(carried), &setting, message.hand_made))
         .into()
 }
