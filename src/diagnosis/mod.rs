@@ -2,7 +2,8 @@
 //!
 //! In layers, the lowest first; each imports from those before it:
 //!
-//! 1. `slug`, `quote`: the names by which rules speak of each other; evidence as it is quoted
+//! 1. `slug`, `quote`, `unsampled`: the names by which rules speak of each other; evidence as it
+//!    is quoted; what a message says of its sampling
 //! 2. `known`: what is known besides one hand-off
 //! 3. `partial_run`, `occurrence`, `advice`: what arrived of a run whose own span did not;
 //!    what one check found; the fixes
@@ -22,6 +23,7 @@ mod quote;
 mod registry;
 mod rule;
 mod slug;
+mod unsampled;
 
 mod carry;
 mod delivery;

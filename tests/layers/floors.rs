@@ -36,7 +36,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
 const LAYERS: &[(&str, &[&[&str]])] = &[(
     "diagnosis",
     &[
-        &["slug", "quote"],
+        &["slug", "quote", "unsampled"],
         &["known"],
         &["partial_run", "occurrence", "advice"],
         &["rule"],
@@ -72,6 +72,10 @@ pub fn complaints(sources: &Sources) -> Vec<String> {
             continue;
         };
         let layer = layer_of(room, path);
+        let has_layers = LAYERS.iter().any(|(layered, _)| *layered == room);
+        if has_layers && layer.is_none() && path != &format!("{room}/mod.rs") {
+            complaints.push(format!("{path}: it is on no layer of `{room}`"));
+        }
         let is_wrong = |used: &String| {
             let other = used.split('/').next().unwrap_or_default();
             let is_above = floor_of(other)

@@ -10,8 +10,9 @@ use std::collections::BTreeMap;
 use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::partial_run;
+use crate::diagnosis::unsampled::unsampled_context;
 use crate::evidence::{Continuity, Fate, Handoff};
-use crate::model::{CarriedContext, Message, Place, Sampling, TaskStatus, Unproven};
+use crate::model::{CarriedContext, Message, Place, TaskStatus, Unproven};
 
 /// Why a hand-off cannot be called whole. In the order in which they are told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -152,7 +153,11 @@ fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenRea
         .is_some_and(|result| matches!(result.status, TaskStatus::Started | TaskStatus::Revoked));
     let is_expired = handoff.result.is_none()
         && handoff.message().and_then(|message| message.expires).is_some_and(|expires| expires < known.now);
-    if is_answered || is_expired || is_unsampled(handoff) || partial_run::arrived(handoff, known) {
+    if is_answered
+        || is_expired
+        || handoff.message().and_then(unsampled_context).is_some()
+        || partial_run::arrived(handoff, known)
+    {
         return None;
     }
     let is_result_alone = handoff.producer.is_none() && handoff.delivery.is_none() && handoff.was_run();
@@ -163,14 +168,6 @@ fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenRea
         true => UnprovenReason::MessageNotSeen,
         false => UnprovenReason::RunNotSeen,
     })
-}
-
-/// Whether the message says that nobody is to record the trace.
-fn is_unsampled(handoff: &Handoff<'_>) -> bool {
-    let contexts = handoff.message().map_or(&[][..], |message| &message.contexts);
-    let mut samplings = contexts.iter().filter_map(|found| found.context()).map(|context| context.sampling);
-    let first = samplings.next();
-    first.is_some() && first.into_iter().chain(samplings).all(|sampling| sampling == Sampling::NotSampled)
 }
 
 /// Whether a scheduler published it, which has no context to hand over.

@@ -2,8 +2,9 @@ use crate::diagnosis::advice::sampling;
 use crate::diagnosis::known::{MessageCounts, Setting};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
+use crate::diagnosis::unsampled::unsampled_context;
 use crate::evidence::Handoff;
-use crate::model::{Confidence, Sampling, Severity, Station};
+use crate::model::{Confidence, Severity, Station};
 
 diagnosis! {
     /// ## What it means
@@ -42,15 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(message), Some(delivery)) = (handoff.message(), handoff.delivery) else {
         return Judgment::Clean;
     };
-    let mut contexts =
-        message.contexts.iter().filter(|found| !found.format.is_vendor() && found.context().is_some());
-    let Some(carried) = contexts.next() else { return Judgment::Clean };
-    let is_unsampled = |found: &crate::model::CarriedContext| {
-        found.context().is_some_and(|context| context.sampling == Sampling::NotSampled)
-    };
-    if !is_unsampled(carried) || !contexts.all(is_unsampled) {
-        return Judgment::Clean;
-    }
+    let Some(carried) = unsampled_context(message) else { return Judgment::Clean };
     // A worker that samples by itself sends the other half of the trace; where the
     // sender's span is there, it was sampled all the same.
     let runs_alone = !handoff.consumers.is_empty();

@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use self::standing::Standing;
 pub use self::taking::Taking;
-use crate::diagnosis::engine::assemble::{self, Listing};
 use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
 use crate::diagnosis::engine::judge::{Explained, Judge, JudgedHandoff};
+use crate::diagnosis::engine::report::{self, Listing};
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
 use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceReport};
@@ -209,12 +209,12 @@ impl Watch {
                 let new =
                     judged.finding.iter().chain(&judged.remarks).filter(|id| !self.standing.was_told(id));
                 for id in new {
-                    examples.entry(id.clone()).or_insert_with(|| assemble::example(judged, &judging.traces));
+                    examples.entry(id.clone()).or_insert_with(|| report::example(judged, &judging.traces));
                 }
             }
             if is_news && !group.traces.is_empty() {
                 if shown.len() < pace.shown {
-                    shown.push((group.traces.clone(), assemble::handoff_reports(&handoffs)));
+                    shown.push((group.traces.clone(), report::handoff_reports(&handoffs)));
                 } else {
                     self.not_shown += 1;
                 }
@@ -226,7 +226,7 @@ impl Watch {
             let listed = traces.iter().filter_map(|id| evidence.spans.trace(*id));
             let reports = listed.map(|trace| {
                 let findings = judging.traces.get(&trace.id);
-                assemble::trace_report(trace, findings, Listing::default().spans)
+                report::trace_report(trace, findings, Listing::default().spans)
             });
             events.push(Event::Traces { traces: reports.collect(), handoffs });
         }
@@ -289,14 +289,14 @@ impl Watch {
     /// The report on everything, whether it has settled or not.
     pub fn report(&self, listing: Listing) -> Report {
         let mut report =
-            assemble::report_with(&self.evidence, &self.past, self.evidence.clock(), listing, self.expected);
+            report::report_with(&self.evidence, &self.past, self.evidence.clock(), listing, self.expected);
         report.limits.findings_not_kept = self.standing.not_kept();
         report
     }
 
     /// What was let go, left out or refused, so far.
     fn limits(&self) -> Limits {
-        Limits { findings_not_kept: self.standing.not_kept(), ..assemble::limits(&self.evidence) }
+        Limits { findings_not_kept: self.standing.not_kept(), ..report::limits(&self.evidence) }
     }
 
     /// The findings that stand, for who shows them while they change.
