@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::excerpt::excerpt;
+use super::listing::Listing;
 use crate::diagnosis::engine::judge_all::Judged;
-use crate::diagnosis::engine::report::listing::Listing;
 use crate::evidence::{Evidence, StoredSpan, Trace};
 use crate::model::{ParentOrigin, SpanKind, SpanReport, TraceReport};
 
