@@ -38,7 +38,7 @@ pub struct Demo {
     #[arg(long, default_value = "embedded", value_name = "embedded|URL")]
     pub broker: Secret,
     /// Break this one thing; may be given several times, or `all`
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG|CODE")]
     pub fault: Vec<String>,
     /// Say what each fault is, and end
     #[arg(long)]

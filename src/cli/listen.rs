@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::broker::Naming;
 use super::output::Reports;
@@ -20,6 +21,16 @@ pub const OF_A_BROKER: [(&str, &str); 4] = [
     ("result_prefix", "--result-prefix"),
     ("sentinel_master", "--sentinel-master"),
 ];
+
+/// What to tell whoever names a command without the `--` before it.
+pub fn tip(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
+    let is_of_listen = usage.to_string().contains("tracelink listen");
+    let is_command = !word.starts_with('-') && !word.contains("://");
+    (error.kind() == ErrorKind::UnknownArgument && is_of_listen && is_command)
+        .then(|| format!("a command is run under the receiver after `--`: tracelink listen -- {word}"))
+}
 
 /// Receive OTLP, rebuild span trees, flag orphaned roots, say why
 ///

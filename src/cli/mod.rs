@@ -3,29 +3,33 @@
 //! Each command has a file, and what several of them share has another.
 
 mod broker;
+mod completions;
 mod config;
 mod demo;
 mod diagnose;
 mod explain;
 mod inspect_queue;
 mod listen;
+mod man;
 mod output;
 mod secret;
 mod values;
 
-use clap::error::{ContextValue, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Choice, Config, Error as ConfigError, masked};
 
 pub use self::broker::Naming;
+pub use self::completions::Completions;
 pub use self::config::ShowConfig;
 pub use self::demo::{App, Demo};
 pub use self::diagnose::Diagnose;
 pub use self::explain::Explain;
 pub use self::inspect_queue::InspectQueue;
 pub use self::listen::Listen;
+pub use self::man::Man;
 pub use self::output::{Destination, FailOn, Output, OutputTo, Reports, Selection};
 pub use self::secret::Secret;
 
@@ -74,7 +78,9 @@ impl Cli {
     /// Which configuration is to be read, where the command has any use for it.
     fn choice(&self) -> Option<Choice> {
         match (&self.command, &self.output) {
-            (Command::Explain(_) | Command::DemoProcess, _) => None,
+            (Command::Explain(_) | Command::Completions(_) | Command::Man(_) | Command::DemoProcess, _) => {
+                None
+            }
             (_, Output { no_config: true, .. }) => Some(Choice::Nothing),
             (_, Output { config: Some(file), .. }) => Some(Choice::File(file.clone())),
             _ => Some(Choice::Nearest),
@@ -100,7 +106,7 @@ impl Cli {
                 config.is_fail_on_typed = is_typed("fail_on");
                 None
             }
-            Command::Explain(_) | Command::DemoProcess => None,
+            Command::Explain(_) | Command::Completions(_) | Command::Man(_) | Command::DemoProcess => None,
         };
         if let Some(reports) = reports {
             self.output.outputs = std::mem::take(&mut reports.output);
@@ -130,6 +136,9 @@ fn exit(mut error: clap::Error) -> ! {
     for (kind, text) in texts.collect::<Vec<_>>() {
         error.insert(kind, text);
     }
+    if let Some(tip) = listen::tip(&error) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
     error.exit()
 }
 
@@ -153,6 +162,8 @@ pub enum Command {
     Diagnose(Diagnose),
     Explain(Explain),
     Config(ShowConfig),
+    Completions(Completions),
+    Man(Man),
     /// A process of the demo, which starts it itself
     #[command(name = "demo-process", hide = true)]
     DemoProcess,

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, ColorChoice, ValueEnum};
 
-use super::values::Named;
-use crate::diagnosis;
+use super::values::named_diagnosis;
 use crate::policy::Selector;
 use crate::report::FormatName;
 
@@ -101,23 +100,14 @@ pub struct Reports {
 #[derive(Args, Clone, Default, Debug)]
 pub struct Selection {
     /// Only these diagnoses: slugs, codes, or the beginning of codes such as TL3
-    #[arg(long, value_name = "SLUG|CODE", value_delimiter = ',', value_parser = selector())]
+    #[arg(long, value_name = "SLUG|CODE", value_delimiter = ',', value_parser = named_diagnosis(str::parse::<Selector>), hide_possible_values = true)]
     pub select: Vec<Selector>,
     /// All diagnoses but these; the report says what was ignored
-    #[arg(long, value_name = "SLUG|CODE", value_delimiter = ',', value_parser = selector())]
+    #[arg(long, value_name = "SLUG|CODE", value_delimiter = ',', value_parser = named_diagnosis(str::parse::<Selector>), hide_possible_values = true)]
     pub ignore: Vec<Selector>,
     /// Fail only on what this earlier report (json or jsonl) does not have, and say what is gone
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-}
-
-/// A slug or a code, which shells can complete.
-fn selector() -> impl TypedValueParser<Value = Selector> {
-    Named(str::parse::<Selector>, || {
-        let all = diagnosis::all().into_iter();
-        all.flat_map(|diagnosis| [diagnosis.slug, diagnosis.code].map(|name| (name, diagnosis.summary)))
-            .collect()
-    })
 }
 
 /// An output: a format, and where it goes.

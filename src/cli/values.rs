@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, PossibleValue, StringValueParser, TypedValueParser};
 
+use crate::diagnosis::{self, Diagnosis};
+
 /// A variable that is empty is none, by the conventions of XDG and
 /// OpenTelemetry; what reads these passes over an empty one.
 pub fn path() -> impl TypedValueParser<Value = PathBuf> {
@@ -14,7 +16,7 @@ pub fn path() -> impl TypedValueParser<Value = PathBuf> {
 /// A value that `.0` reads and whose names, with what they stand for, are those of
 /// `.1`: for shells, which complete them. What is wrong `.0` says.
 #[derive(Clone)]
-pub struct Named<T>(pub fn(&str) -> Result<T, String>, pub fn() -> Vec<(&'static str, &'static str)>);
+struct Named<T>(fn(&str) -> Result<T, String>, fn() -> Vec<(&'static str, &'static str)>);
 
 impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
     type Value = T;
@@ -37,4 +39,16 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for Named<T> {
         let named = (self.1)().into_iter();
         Some(Box::new(named.map(|(name, about)| PossibleValue::new(name).help(about))))
     }
+}
+
+/// The slug or the code of a diagnosis, which shells complete.
+pub fn named_diagnosis<T: Clone + Send + Sync + 'static>(
+    read: fn(&str) -> Result<T, String>,
+) -> impl TypedValueParser<Value = T> {
+    Named(read, || {
+        let names = |diagnosis: &'static Diagnosis| {
+            [diagnosis.slug, diagnosis.code].map(|name| (name, diagnosis.summary))
+        };
+        diagnosis::all().into_iter().flat_map(names).collect()
+    })
 }

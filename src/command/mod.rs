@@ -11,6 +11,7 @@ mod outputs;
 mod place;
 mod policy;
 mod progress;
+mod shell;
 mod stderr;
 
 use self::exit::usage;
@@ -51,6 +52,8 @@ pub fn run(Read { cli, config }: Read) -> anyhow::Result<Exit> {
         Command::Config(command) => {
             config.map_err(anyhow::Error::from).and_then(|config| config::run(&command, &args, &config))
         }
+        Command::Completions(command) => shell::completions(&command),
+        Command::Man(command) => shell::man(&command),
         Command::DemoProcess => demo::run_process(),
     };
     if let Err(error) = &done

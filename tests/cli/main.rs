@@ -3,6 +3,7 @@
 mod config;
 mod outputs;
 mod policy;
+mod shell;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -8,6 +8,7 @@ mod mend;
 mod narrator;
 mod run_case;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -21,6 +22,7 @@ use super::{Exit, Outputs, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Output};
 use crate::demo::{DemoError, native};
+use crate::diagnosis;
 use crate::policy::suggest::did_you_mean;
 
 /// A process of the native application. What it says goes to its parent.
@@ -109,14 +111,14 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Case>> {
     if slugs.is_empty() {
         return Ok(vec![Case::healthy(app)]);
     }
-    let find = |slug: &String| match Case::find(app, slug) {
+    let find = |slug: &String| match Case::find(app, slug).or_else(|| of_code(app, slug)) {
         Some(case) => Ok(case),
         None => {
             let (other, of_app, app_of_other) = match app {
                 App::Native => (App::Python, "", "python"),
                 App::Python => (App::Native, " --app python", "native"),
             };
-            if Case::find(other, slug).is_some() {
+            if Case::find(other, slug).or_else(|| of_code(other, slug)).is_some() {
                 return Err(usage(format!(
                     "only the other application acts `{slug}` out: --app {app_of_other}"
                 )));
@@ -129,4 +131,24 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Case>> {
         }
     };
     slugs.iter().map(find).collect()
+}
+
+/// The case that shows the diagnosis of this code: the one of the same name, or the
+/// first.
+fn of_code(app: App, code: &str) -> Option<Case> {
+    let diagnosis = diagnosis::all().into_iter().find(|known| known.code.eq_ignore_ascii_case(code))?;
+    let is_shown = |case: &Case| case.expects().iter().any(|slug| slug == diagnosis.slug);
+    Case::find(app, diagnosis.slug).filter(is_shown).or_else(|| Case::all(app).into_iter().find(is_shown))
+}
+
+/// What `--fault` takes, with what it breaks: the slugs of both applications, the
+/// codes that they show, and `all`.
+pub fn fault_names() -> BTreeMap<String, String> {
+    let cases = || [App::Native, App::Python].into_iter().flat_map(Case::all);
+    let shown: BTreeSet<_> = cases().flat_map(|case| case.expects()).collect();
+    let codes = diagnosis::all().into_iter().filter(|known| shown.contains(known.slug));
+    let codes = codes.map(|known| (known.code.to_owned(), known.summary.to_owned()));
+    let slugs = cases().map(|case| (case.slug().to_owned(), case.what().to_owned()));
+    let all = ("all".to_owned(), "every fault, right or wrong".to_owned());
+    slugs.chain(codes).chain([all]).collect()
 }
