@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tracelink::report::FormatName;
 
 /// What clears a screen, turns text around, has no width, or ends a line.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}2J\u{202e}\u{7}\r\n\u{7f}\u{200b}\u{e0041}";
@@ -110,7 +111,7 @@ fn nothing_from_outside_acts_on_a_terminal() {
     let (folder, snapshot) = (path(&bundle), path(&bundle.join("redis.1.jsonl")));
     let missing = path(&dir.path().join("\u{1b}[2J\u{202e}"));
     let mut runs = vec![vec!["diagnose", &missing], vec!["explain", HOSTILE]];
-    for format in ["human", "json", "jsonl"] {
+    for format in FormatName::ALL.iter().map(|format| format.name()) {
         runs.push(vec!["diagnose", &folder, "--verbose", "--format", format]);
         runs.push(vec![
             "inspect-queue",

@@ -8,6 +8,7 @@ use tracelink::bundle::{Reading, read_evidence};
 use tracelink::diagnosis::{Listing, Pace, Watch, report};
 use tracelink::evidence::{Evidence, Moment, SpanIntake};
 use tracelink::live::Plan;
+use tracelink::model::Severity;
 use tracelink::report::text::count;
 use tracelink::report::{FormatName, Subject, Verbosity, View};
 use tracelink::wire::otlp::decode_json;
@@ -19,8 +20,14 @@ fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> 
     read_evidence(&paths, &Reading::default(), &mut evidence).expect("readable");
     let report = report(&evidence, evidence.clock(), Listing::default());
     let subject = if stage.is_some() { Subject::Queue } else { Subject::Handoffs };
-    let view =
-        View { width, verbosity, broker: stage.map(|_| "redis://127.0.0.1:6379/0".to_owned()), exit_code: 1 };
+    let view = View {
+        width,
+        verbosity,
+        broker: stage.map(|_| "redis://127.0.0.1:6379/0".to_owned()),
+        evidence: Vec::new(),
+        fails_at: Severity::Error,
+        exit_code: 1,
+    };
     let mut out = Vec::new();
     FormatName::Human.writer().report(&report, subject, &view, &mut out).expect("writes to memory");
     anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8")
@@ -124,7 +131,14 @@ fn large(spans: usize, is_broken: bool) -> String {
     let mut evidence = Evidence::default();
     read_evidence(&[file.path().to_owned()], &Reading::default(), &mut evidence).expect("readable");
     let report = report(&evidence, evidence.clock(), Listing::default());
-    let view = View { width: 80, verbosity: Verbosity::Normal, broker: None, exit_code: 1 };
+    let view = View {
+        width: 80,
+        verbosity: Verbosity::Normal,
+        broker: None,
+        evidence: Vec::new(),
+        fails_at: Severity::Error,
+        exit_code: 1,
+    };
     let mut out = Vec::new();
     let mut writer = FormatName::Human.writer();
     writer.report(&report, Subject::Handoffs, &view, &mut out).expect("writes to memory");
@@ -167,7 +181,14 @@ fn said_of(lines: &[serde_json::Value], width: usize) -> String {
 }
 
 fn told(report: &tracelink::model::Report, width: usize) -> String {
-    let view = View { width, verbosity: Verbosity::Normal, broker: None, exit_code: 0 };
+    let view = View {
+        width,
+        verbosity: Verbosity::Normal,
+        broker: None,
+        evidence: Vec::new(),
+        fails_at: Severity::Error,
+        exit_code: 0,
+    };
     let mut out = Vec::new();
     FormatName::Human.writer().report(report, Subject::Handoffs, &view, &mut out).expect("writes to memory");
     let text: String = anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8");
@@ -334,7 +355,14 @@ fn what_is_mended_is_drawn() {
         intake.next_request();
         decode_json(spans.to_string().as_bytes(), &mut intake).expect("a request");
         let events = watch.round(seconds(at + 9), Pace { shown: 10, again: 100, thorough: true });
-        let view = View { width: 80, verbosity: Verbosity::Normal, broker: None, exit_code: 0 };
+        let view = View {
+            width: 80,
+            verbosity: Verbosity::Normal,
+            broker: None,
+            evidence: Vec::new(),
+            fails_at: Severity::Error,
+            exit_code: 0,
+        };
         let mut out = Vec::new();
         writer.traces_a_round();
         writer.events(&events, 0, &view, &mut out).expect("writes to memory");

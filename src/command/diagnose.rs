@@ -9,6 +9,7 @@ use crate::report::Subject;
 use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+    outputs.read_from(&args.evidence);
     let mut evidence = Evidence::default();
     evidence.shows_messages = args.reports.show_messages;
     let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };

@@ -81,6 +81,7 @@ fn inspect_snapshot(
     output: &Output,
     outputs: &mut Outputs,
 ) -> anyhow::Result<Exit> {
+    outputs.read_from(&[snapshot.to_owned()]);
     let mut evidence = Evidence::default();
     evidence.shows_messages = args.reports.show_messages;
     let reading = Reading {

@@ -2,11 +2,12 @@
 //! event and the report.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use super::exit::{Exit, is_broken_pipe};
 use super::place::Place;
-use crate::cli;
-use crate::model::{Event, Report};
+use crate::cli::{self, FailOn};
+use crate::model::{Event, Report, Severity};
 use crate::policy::Policy;
 use crate::report::{Form, Format, FormatName, Subject, Verbosity, View};
 
@@ -74,6 +75,11 @@ impl Outputs {
     /// From now on a command has the terminal: a person is told all at the end.
     pub fn wait(&mut self) {
         self.waits = true;
+    }
+
+    /// The evidence comes from these files and folders.
+    pub fn read_from(&mut self, evidence: &[PathBuf]) {
+        self.outputs.iter_mut().for_each(|output| output.view.evidence = evidence.to_vec());
     }
 
     /// Begins the events: what files held of an earlier run goes.
@@ -226,5 +232,10 @@ pub fn view(args: &cli::Output) -> View {
         (_, true) => Verbosity::Verbose,
         _ => Verbosity::Normal,
     };
-    View { width: terminal_width(), verbosity, broker: None, exit_code: 0 }
+    let fails_at = match args.fail_on {
+        FailOn::Error | FailOn::Never => Severity::Error,
+        FailOn::Warning => Severity::Warning,
+        FailOn::Note => Severity::Note,
+    };
+    View { width: terminal_width(), verbosity, broker: None, evidence: Vec::new(), fails_at, exit_code: 0 }
 }

@@ -139,21 +139,25 @@ impl Sentence {
     pub const fn context(&self) -> &Context {
         &self.context
     }
+
+    /// The sentence in pieces: a text of the source, and the part that comes after
+    /// it, which may be from outside. The last text has none.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, Option<&Value>)> {
+        pieces(self.template).map(|(text, hole)| {
+            let part = hole.and_then(|hole| self.context.iter().find(|(key, _)| key.0 == hole));
+            (text, part.map(|(_, value)| value))
+        })
+    }
 }
 
 /// The sentence with its parts put in. What a part holds is not looked through
 /// for keys again: it may come from outside.
 impl fmt::Display for Sentence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (text, hole) in pieces(self.template) {
+        self.parts().try_for_each(|(text, part)| {
             out.write_str(text)?;
-            let Some(hole) = hole else { continue };
-            match self.context.iter().find(|(key, _)| key.0 == hole) {
-                Some((_, value)) => write!(out, "{value}")?,
-                None => write!(out, "{{{hole}}}")?,
-            }
-        }
-        Ok(())
+            part.map_or(Ok(()), |value| write!(out, "{value}"))
+        })
     }
 }
 

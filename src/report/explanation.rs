@@ -140,24 +140,31 @@ pub fn page(all: &[&Diagnosis]) -> String {
             diagnosis.slug,
             capitalised(diagnosis.summary)
         );
-        for line in diagnosis.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)) {
-            let deeper = if line.starts_with("## ") { "#" } else { "" };
-            let _ = writeln!(page, "{deeper}{line}");
+        page.push_str(&of(diagnosis));
+    }
+    page
+}
+
+/// The documentation of one diagnosis in Markdown, without its heading.
+pub fn of(diagnosis: &Diagnosis) -> String {
+    let mut page = String::new();
+    for line in diagnosis.doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)) {
+        let deeper = if line.starts_with("## ") { "#" } else { "" };
+        let _ = writeln!(page, "{deeper}{line}");
+    }
+    let fixes = (diagnosis.fixes)();
+    if !fixes.is_empty() {
+        page.push_str("\n### What to paste\n");
+    }
+    for (number, fix) in fixes.iter().enumerate() {
+        let _ = writeln!(page, "{}. {}:\n", number + 1, fix.title);
+        let _ = writeln!(page, "   ```{}", language(fix));
+        for line in fix.lines() {
+            let _ = writeln!(page, "   {line}");
         }
-        let fixes = (diagnosis.fixes)();
-        if !fixes.is_empty() {
-            page.push_str("\n### What to paste\n");
-        }
-        for (number, fix) in fixes.iter().enumerate() {
-            let _ = writeln!(page, "{}. {}:\n", number + 1, fix.title);
-            let _ = writeln!(page, "   ```{}", language(fix));
-            for line in fix.lines() {
-                let _ = writeln!(page, "   {line}");
-            }
-            page.push_str("   ```\n");
-            if let Some(with) = tried_fixes::with(diagnosis.code, &fix.title) {
-                let _ = writeln!(page, "\n   {}.", capitalised(&with));
-            }
+        page.push_str("   ```\n");
+        if let Some(with) = tried_fixes::with(diagnosis.code, &fix.title) {
+            let _ = writeln!(page, "\n   {}.", capitalised(&with));
         }
     }
     page

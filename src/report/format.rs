@@ -1,8 +1,9 @@
 //! What a format is, and what it is told besides the report.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
-use crate::model::{Event, Report};
+use crate::model::{Event, Report, Severity};
 
 /// One way to write the events of a run and its report.
 ///
@@ -99,6 +100,10 @@ pub struct View {
     pub verbosity: Verbosity,
     /// The broker's URL, masked, where one was looked at.
     pub broker: Option<String>,
+    /// The files and folders that the evidence was read from, as they were named.
+    pub evidence: Vec<PathBuf>,
+    /// The least severity that fails a run. Where none does, that of an error.
+    pub fails_at: Severity,
     /// The exit code that the run ends with.
     pub exit_code: u8,
 }

@@ -1,7 +1,7 @@
 //! All formats, by name.
 
 use super::format::Format;
-use super::{human, json, jsonl};
+use super::{github, human, json, jsonl, junit, markdown, sarif};
 
 /// Makes the enum of a table: the variant, the type that writes it, the name
 /// that users write, and what they are told of it.
@@ -38,6 +38,10 @@ formats! {
     Human: human::Human, "human", "For a person at a terminal";
     Json: json::Json, "json", "One document, schema tracelink/1";
     Jsonl: jsonl::Jsonl, "jsonl", "One event a line; the last is the report";
+    Markdown: markdown::Markdown, "markdown", "For a pull request, or a step's summary";
+    Junit: junit::Junit, "junit", "A test case for each hand-off, for CI servers";
+    Sarif: sarif::Sarif, "sarif", "A result for each finding, for viewers of SARIF 2.1.0";
+    Github: github::Github, "github", "Annotations of GitHub Actions";
 }
 
 impl FormatName {
@@ -50,7 +54,7 @@ impl FormatName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Report;
+    use crate::model::{Report, Severity};
     use crate::report::text::acts_on_a_terminal;
     use crate::report::{Form, Subject, Verbosity, View};
 
@@ -75,7 +79,14 @@ mod tests {
     fn no_format_writes_what_acts_on_a_terminal() {
         let hostile = "a\u{1b}[2J\u{9b}31m\u{202e}b\u{7f}\u{e0041}é🦀\n";
         let report = Report { error: Some(hostile.to_owned()), ..Report::default() };
-        let view = View { width: 80, verbosity: Verbosity::Normal, broker: None, exit_code: 4 };
+        let view = View {
+            width: 80,
+            verbosity: Verbosity::Normal,
+            broker: None,
+            evidence: Vec::new(),
+            fails_at: Severity::Error,
+            exit_code: 4,
+        };
         for format in FormatName::ALL {
             let mut writer = format.writer();
             let mut written = Vec::new();

@@ -8,9 +8,15 @@ pub mod tried_fixes;
 
 mod format;
 mod formats;
+mod github;
 mod json;
 mod json_document;
 mod jsonl;
+mod junit;
+mod markdown;
+mod quoted;
+mod sarif;
+mod verdict;
 
 pub use format::{Form, Format, Subject, Verbosity, View};
 pub use formats::FormatName;

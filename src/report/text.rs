@@ -34,11 +34,17 @@ impl fmt::Display for Safe<'_> {
 
 /// Control characters (C0, C1), what overrides the direction of text
 /// (<https://trojansource.codes>), and what is not to be seen: two names that look
-/// alike would be one to a reader.
-pub(super) fn acts_on_a_terminal(letter: char) -> bool {
+/// alike would be one to a reader. So are Unicode's noncharacters, which XML forbids.
+pub fn acts_on_a_terminal(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{fff9}'..='\u{fffb}')
         || is_default_ignorable(letter)
+        || is_noncharacter(letter)
+}
+
+const fn is_noncharacter(letter: char) -> bool {
+    let point = letter as u32;
+    point & 0xfffe == 0xfffe || (0xfdd0 <= point && point <= 0xfdef)
 }
 
 /// Unicode's `Default_Ignorable_Code_Point`, which is shown as nothing where a font
@@ -61,6 +67,14 @@ pub fn safe(text: &str) -> String {
 /// The safe form of a text of several lines, which stay apart.
 pub fn safe_lines(text: &str) -> String {
     text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
+}
+
+/// The safe form of at most so many characters of a text; `…` stands for the rest.
+pub fn clip(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", Safe(&text[..end])),
+        None => safe(text),
+    }
 }
 
 /// How many columns a safe text takes.
@@ -139,6 +153,11 @@ pub fn duration(millis: f64) -> String {
     }
 }
 
+/// A count with its noun: `1 trace`, `2 traces`.
+pub fn plural(number: u64, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// A count with its thousands set apart: `1 000 000`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -163,6 +182,12 @@ mod tests {
         let hostile = "\u{1b}[2Jname\u{202e}gpj\u{9b}31m\n";
         assert_eq!(safe(hostile), "\\u{1b}[2Jname\\u{202e}gpj\\u{9b}31m\\n");
         assert_eq!(safe_lines("one\u{1b}c\n  two\r"), "one\\u{1b}c\n  two\\r");
+    }
+
+    #[test]
+    fn what_is_cut_is_told() {
+        assert_eq!(clip("order", 5), "order");
+        assert_eq!(clip("or\u{202e}der", 3), "or\\u{202e}…");
     }
 
     /// The ranges of Unicode 16.0, as `DerivedCoreProperties.txt` has them: 4,174 code

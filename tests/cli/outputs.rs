@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use tracelink::report::FormatName;
 
 use super::{assert_valid, case, root, schema, stderr, stdout, tracelink};
 
@@ -50,7 +51,8 @@ fn with_outputs(args: &[&str], outputs: &[&str]) -> Output {
 fn several_outputs_say_what_each_says_alone() {
     let folder = Folder::new();
     let broken = case(BROKEN);
-    let formats = ["human", "json", "jsonl"];
+    let formats = FormatName::ALL.iter().map(|format| format.name()).collect::<Vec<_>>();
+    let formats: [&str; FormatName::ALL.len()] = formats.try_into().expect("all of them");
     let alone =
         formats.map(|format| tracelink(&["diagnose", &broken, "--format", format, "--color", "always"]));
     let queue = format!("{broken}/redis.queued.jsonl");
@@ -65,7 +67,9 @@ fn several_outputs_say_what_each_says_alone() {
             let plain = anstream::adapter::strip_str(&stdout(alone)).to_string();
             assert_eq!(folder.read(format), plain, "{format} in a file, with no colour");
         }
-        assert_eq!(folder.names(), formats, "nothing else is left there");
+        let mut names = formats;
+        names.sort_unstable();
+        assert_eq!(folder.names(), names, "nothing else is left there");
     }
     let output = with_outputs(&["inspect-queue", "--snapshot", &queue], &[&files[1], &files[0]]);
     let report: Value = serde_json::from_str(&folder.read("json")).expect("JSON");
@@ -91,7 +95,10 @@ fn outputs_that_do_not_go_together_are_refused() {
         (&["--output", "json=-", "--output", "json=-"], "standard output takes one format"),
         (&["--format", "human", "--output", "json=-"], "standard output takes one format"),
         (&["--output", &json, "--output", &jsonl], "two outputs go to"),
-        (&["--output", "xml=report.xml"], "no format is called `xml`: there are human, json, jsonl"),
+        (
+            &["--output", "xml=report.xml"],
+            "no format is called `xml`: there are human, json, jsonl, markdown",
+        ),
         (&["--output", "=-"], "no format is called ``"),
         (&["--output", "report.json"], "no format is called `report.json`"),
         (&["--output", "json"], "json=PATH"),
@@ -210,6 +217,19 @@ fn a_closed_pipe_costs_no_file_its_report() {
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""));
     let report: Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
     assert_eq!(report["verdict"]["code"], "TL301");
+}
+
+#[test]
+fn every_format_is_named_where_users_look() {
+    let help = stdout(&tracelink(&["diagnose", "--help"]));
+    for format in FormatName::ALL {
+        let (name, about) = (format.name(), format.about());
+        assert!(help.contains(&format!("- {name}:")) && help.contains(about), "{name}: {help}");
+        for page in ["README.md", "docs/ci.md"] {
+            let text = fs::read_to_string(root().join(page)).expect("it is there");
+            assert!(text.contains(&format!("| `{name}` | ")), "{page} has no row of {name}");
+        }
+    }
 }
 
 #[test]

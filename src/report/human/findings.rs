@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use super::style::{Stylize, mark};
 use crate::model::{Finding, InBaseline, Quote, Report, Severity};
 use crate::report::format::{Verbosity, View};
+use crate::report::quoted::underlined;
 use crate::report::text::{Safe, count, fit, safe, width, wrap};
 
 /// The column at which labelled lines begin.
@@ -134,7 +135,7 @@ fn quoted(quote: &Quote, severity: Severity, view: &View, out: &mut dyn Write) -
     const GUTTER: usize = 6;
     let room = view.width.saturating_sub(GUTTER);
     writeln!(out, "    {}", fit(&safe(&quote.at), view.width.saturating_sub(4)).faint())?;
-    let (text, carets) = underlined(quote);
+    let (text, carets) = underlined(quote, usize::MAX);
     // What is marked is quoted to the character; a fact may break at a space.
     let lines = if carets.trim().is_empty() { wrap(&text, room) } else { broken(&text, room) };
     for (number, line) in lines.into_iter().flat_map(|line| broken(&line, room)).enumerate() {
@@ -162,22 +163,6 @@ fn broken(text: &str, room: usize) -> Vec<String> {
         }
     }
     lines
-}
-
-/// The safe form of a quote, and the carets under its marks.
-fn underlined(quote: &Quote) -> (String, String) {
-    let (mut text, mut carets) = (String::new(), String::new());
-    for (at, letter) in quote.text.char_indices() {
-        let written = safe(letter.encode_utf8(&mut [0; 4]));
-        let is_marked = quote.marks.iter().any(|mark| mark.start <= at && at < mark.end);
-        carets.extend(std::iter::repeat_n(if is_marked { '^' } else { ' ' }, width(&written)));
-        text.push_str(&written);
-    }
-    // What is missing is missing at the end.
-    if quote.marks.iter().any(|mark| mark.start == mark.end && mark.start >= quote.text.len()) {
-        carets.push('^');
-    }
-    (text, carets)
 }
 
 fn labelled(label: &str, text: &str, view: &View, out: &mut dyn Write) -> io::Result<()> {

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 
 use super::format::{Form, Format, Subject, Verbosity, View};
 use super::text::safe_lines;
-use crate::model::{Event, Report, Severity};
+use crate::model::{Event, Finding, Report, Severity};
 
 use live::Live;
 use short_ids::ShortIds;
@@ -145,6 +145,15 @@ pub fn waiting(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
     queues::header(report, view, out)?;
     queues::shares(report, view, out)?;
     messages::list(report, view, out)
+}
+
+/// The tree of one hand-off of a finding, as text without colour.
+pub(super) fn tree_of(finding: &Finding, report: &Report, view: &View) -> String {
+    let ids = ShortIds::of(trees::trace_ids(report));
+    let mut drawn = Vec::new();
+    // Memory takes what is written.
+    let _ = trees::of_finding(report, finding, &ids, view, &mut drawn);
+    style::without_styles(&String::from_utf8_lossy(&drawn))
 }
 
 /// Writes what is known of hand-offs: for each kind that is broken, the tree

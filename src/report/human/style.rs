@@ -26,6 +26,15 @@ impl<T: Display> Display for Styled<T> {
     }
 }
 
+/// A text as it is where the output takes no colour. What comes from outside has no
+/// escape sequence by now, so each begins or ends a style.
+pub fn without_styles(styled: &str) -> String {
+    let mut pieces = styled.split('\u{1b}');
+    let first = pieces.next().unwrap_or_default();
+    let others = pieces.map(|piece| piece.split_once('m').map_or("", |(_, text)| text));
+    std::iter::once(first).chain(others).collect()
+}
+
 /// The styles, by what they mean.
 pub trait Stylize: Sized {
     fn broken(self) -> Styled<Self> {

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::style::Stylize;
 use super::{policy, trees};
-use crate::model::{Distribution, Inputs, Report, Severity, SpanAccount, Status};
+use crate::model::{Distribution, Report, Severity, SpanAccount, Status};
 use crate::report::format::{Verbosity, View};
-use crate::report::text::{count, duration, safe, width, wrap};
+use crate::report::text::{count, duration, plural, safe, width, wrap};
+use crate::report::verdict::{of_handoffs, of_queues};
 
 /// The end of an inspection.
 pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
@@ -24,32 +25,11 @@ pub fn inspected(report: &Report, view: &View, out: &mut dyn Write) -> io::Resul
         let text = "no messages are queued: nothing waits, and no worker holds any";
         return writeln!(out, "{} {text}{}", "✓".intact(), exit(view));
     }
-    let faulty: u64 = of_messages(report).sum();
-    let causes = report.findings.iter().filter(|finding| finding.severity < Severity::Note).count();
-    let figures = format!(
-        "{} in {} of {} messages",
-        plural(causes as u64, "cause"),
-        count(faulty.min(messages)),
-        count(messages)
-    );
     match report.verdict.status {
         Status::Unproven => unproven(report, false, view, out),
-        Status::Healthy | Status::NoEvidence => {
-            let text = format!("each of {} carries a context that can be read", plural(messages, "message"));
-            last(Status::Healthy, &text, view, out)
-        }
-        status => last(status, &figures, view, out),
+        Status::Healthy | Status::NoEvidence => last(Status::Healthy, &of_queues(report), view, out),
+        status => last(status, &of_queues(report), view, out),
     }
-}
-
-/// Messages that are part of a finding at warning or above.
-fn of_messages(report: &Report) -> impl Iterator<Item = u64> {
-    let is_fault = |id: &String| {
-        report.findings.iter().any(|finding| finding.id == *id && finding.severity < Severity::Note)
-    };
-    report.tasks.iter().flat_map(move |share| {
-        share.findings.iter().filter(move |(id, _)| is_fault(id)).map(|(_, count)| *count)
-    })
 }
 
 /// The end of a diagnosis: the figures that people monitor, then the verdict.
@@ -152,20 +132,9 @@ fn figures(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn verdict(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    let causes: Vec<_> = report
-        .findings
-        .iter()
-        .filter(|finding| finding.severity < Severity::Note)
-        .map(|finding| format!("{} ({})", finding.slug, count(finding.count)))
-        .collect();
-    let status = report.verdict.status;
-    match status {
+    match report.verdict.status {
         Status::Unproven => unproven(report, with_trees, view, out),
-        Status::Broken | Status::Damaged => last(status, &causes.join(", "), view, out),
-        Status::Healthy => last(status, in_words(report), view, out),
-        Status::NoEvidence => {
-            last(status, "there is nothing to judge: no messages, no spans, no results", view, out)
-        }
+        status => last(status, &of_handoffs(report), view, out),
     }
 }
 
@@ -189,15 +158,6 @@ fn last(status: Status, text: &str, view: &View, out: &mut dyn Write) -> io::Res
         return writeln!(out, "\n{:indent$}{}", "", exit.trim_start());
     }
     writeln!(out, "{exit}")
-}
-
-/// What was found healthy: of what was not seen nothing is said.
-fn in_words(report: &Report) -> &'static str {
-    if report.inputs.spans == 0 {
-        "each message carries a context that can be read; no span came, so no run was seen"
-    } else {
-        "every hand-off that was seen is whole"
-    }
 }
 
 /// Writes what could not be told, with what would tell it, and the verdict.
@@ -225,14 +185,7 @@ fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write)
             label = "";
         }
     }
-    let Inputs { handoffs, handoffs_whole: whole, .. } = report.inputs;
-    let what = if report.ignored.is_empty() { "nothing wrong" } else { "nothing else wrong" };
-    let text = if handoffs == 0 {
-        format!("{what} was seen")
-    } else {
-        format!("{what} was seen, and {} of {} hand-offs whole", count(whole), count(handoffs))
-    };
-    last(Status::Unproven, &text, view, out)
+    last(Status::Unproven, &of_handoffs(report), view, out)
 }
 
 /// What the report could not look at, which limits what it says.
@@ -278,8 +231,4 @@ fn left_out(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 
 fn exit(view: &View) -> String {
     format!("       exit {}", view.exit_code)
-}
-
-fn plural(number: u64, what: &str) -> String {
-    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
 }
