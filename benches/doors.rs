@@ -96,7 +96,7 @@ fn cpu() -> Duration {
 fn measure(way: Way, time: Duration) {
     let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
     let doors = Doors { grpc: Some(free), http: Some(free), both: None };
-    let limits = Limits::new(Arc::new(Budget::new(64 << 20)));
+    let limits = Limits::new(Arc::new(Budget::new(64 << 20)), 32 << 20);
     let budget = Arc::clone(&limits.bodies);
     let receiver = Receiver::open(&doors, Arc::new(Void), limits).expect("free ports");
     let addresses = receiver.addresses();

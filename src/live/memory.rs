@@ -13,6 +13,9 @@ const PARTS: usize = 64;
 /// request may be 64 MiB, which stands there packed and unpacked, and one that
 /// finds no room is sent again.
 const BODIES: usize = 16;
+/// What connections take beside the bodies: what was read ahead of a body, and what
+/// the protocol keeps. An eighth: 16 connections at 16 MiB, 227 at 256 MiB.
+const CONNECTIONS: usize = 8;
 /// Requests that wait to be sent on. An eighth: an endpoint that is away for some
 /// seconds loses nothing at a usual rate.
 const FORWARDING: usize = 8;
@@ -28,12 +31,12 @@ const LOOK: usize = 3;
 const REMEMBERED: usize = 3;
 /// Spans, tasks, brokers, processes and what was said of them. What nobody else
 /// needs comes to it.
-const EVIDENCE: usize = 20;
+const EVIDENCE: usize = 12;
 
-/// What a round of judging takes while it lasts, and what a map or a list takes twice
-/// while it grows, and what threads keep ready: a round judges four thousand units at
-/// most, whatever the limit is. As measured by `tests/listen/memory.rs`. Half of what
-/// the others leave at most, so that something is held.
+/// What a round of judging takes while it lasts (it judges four thousand units at most,
+/// whatever the limit is), what a map or a list takes twice while it grows, and what
+/// the allocator has not given back yet. As measured by `tests/listen/memory.rs`, half
+/// of what the others leave is enough for small limits, and leaves something to hold.
 const AT_WORK: usize = 16 << 20;
 
 /// What an allocator loses between allocations that come and go, in eighths of
@@ -63,7 +66,7 @@ const ONE_TRACE: usize = 3;
 const FREED_AT_ONCE: usize = 12;
 
 const _: () = {
-    assert!(BODIES + FORWARDING + SAVING + KEYS + LOOK + REMEMBERED + EVIDENCE == PARTS);
+    assert!(BODIES + CONNECTIONS + FORWARDING + SAVING + KEYS + LOOK + REMEMBERED + EVIDENCE == PARTS);
     assert!(MARKS + BROKERS + SENDERS + FINDINGS + GROUPS == PARTS);
 };
 
@@ -80,6 +83,8 @@ pub struct Uses {
 pub struct Plan {
     /// Bodies of requests in flight.
     pub bodies: usize,
+    /// Connections, beside the bodies.
+    pub connections: usize,
     /// Requests that wait to be sent on.
     pub forwarding: usize,
     /// What waits to be written to the bundle.
@@ -98,13 +103,15 @@ impl Plan {
     pub fn new(memory: usize, uses: Uses) -> Self {
         let share = |parts: usize, is_used: bool| if is_used { part(memory, parts) } else { 0 };
         let bodies = share(BODIES, true);
+        let connections = share(CONNECTIONS, true);
         let forwarding = share(FORWARDING, uses.forwards);
         let saving = share(SAVING, uses.saves);
         let [keys, look, remembered] =
             [KEYS, LOOK, REMEMBERED].map(|parts| share(parts, uses.watches_broker));
-        let others = bodies + forwarding + saving + keys + look + remembered;
+        let others = bodies + connections + forwarding + saving + keys + look + remembered;
         Self {
             bodies,
+            connections,
             forwarding,
             saving,
             keys,
@@ -151,8 +158,9 @@ mod tests {
             for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345] {
                 let plan = Plan::new(memory, Uses { forwards, saves, watches_broker });
                 let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
-                let held =
-                    plan.bodies + plan.forwarding + plan.saving + plan.keys + plan.look * 2 + plan.remembered;
+                let received = plan.bodies + plan.connections;
+                let broker = plan.keys + plan.look * 2 + plan.remembered;
+                let held = received + plan.forwarding + plan.saving + broker;
                 let sum = held + at_work(memory - held) + all / 8 * (8 + LOST);
                 assert!(sum <= memory, "{sum} of {memory}");
                 assert!(sum >= memory - memory / 1_000, "{sum} of {memory} are shared out");

@@ -18,6 +18,7 @@ use super::client::{Client, Shared};
 use super::inbox::Door;
 use super::pulse::{Overdue, Pulse, Rest};
 use super::visit;
+use super::windows::CONNECTION;
 use crate::evidence::Outcome;
 
 /// Accepts connections until it is time to stop.
@@ -147,9 +148,10 @@ async fn read_opening(stream: &mut TcpStream, start: &mut Vec<u8>) -> io::Result
 }
 
 async fn http1(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
-    // What is read ahead is in no budget, so it is small: 256 KiB would save 17 µs
-    // of CPU a request of 512 spans (`benches/doors.rs`), and hold 128 MiB.
-    const HEAD: usize = 64 << 10;
+    // What is read ahead is in no body's budget, so it is small, half of what a
+    // connection has: 256 KiB would save 17 µs of CPU a request of 512 spans
+    // (`benches/doors.rs`).
+    const HEAD: usize = CONNECTION / 2;
     let visited = Arc::clone(&client);
     let connection = hyper::server::conn::http1::Builder::new()
         // The head's time is kept here, because hyper counts a rest as part of it.
@@ -171,17 +173,17 @@ async fn http1(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
 
 async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
     const STREAMS: u32 = 128;
-    // A request of 512 spans costs 55 µs of CPU with these, 106 µs with HTTP/2's own
-    // defaults, and no less with larger ones (`benches/doors.rs`).
-    const STREAM_WINDOW: u32 = 1 << 20;
+    // A request of 512 spans costs 55 µs of CPU with the largest window and frame,
+    // 106 µs with HTTP/2's own defaults (`benches/doors.rs`).
     const FRAME: (u32, u32) = (16 << 10, 256 << 10);
     const HEADERS: u32 = 16 << 10;
     const PING: Duration = Duration::from_mins(1);
-    let ahead = u32::try_from(client.shared.limits.ahead).unwrap_or(u32::MAX);
+    let window = client.shared.limits.windows.take();
+    let ahead = u32::try_from(window.bytes()).unwrap_or(u32::MAX);
     let visited = Arc::clone(&client);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW.min(ahead))
+        .initial_stream_window_size(ahead)
         .initial_connection_window_size(ahead)
         .max_frame_size((ahead / 4).clamp(FRAME.0, FRAME.1))
         .max_header_list_size(HEADERS)
@@ -192,6 +194,7 @@ async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
             service_fn(move |request| visit::visit(Arc::clone(&visited), request)),
         );
     run(connection, &client, stop, Rest::Frames).await;
+    drop(window);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::Budget;
+use super::windows::{CONNECTION, Windows};
 
 /// What clients may ask of the receiver.
 #[derive(Clone, Debug)]
@@ -12,11 +13,11 @@ pub struct Limits {
     pub request: usize,
     /// The bytes of all bodies in flight, packed and unpacked.
     pub bodies: Arc<Budget>,
-    /// What HTTP/2 may send on a connection before it is read, which is in no budget:
-    /// 4 MiB, and no more than a sixty-fourth of the bodies, but 64 KiB.
-    pub ahead: usize,
-    /// Connections at a time: 512, and fewer where there is little memory. For one more, one that is silent, or rests, or
-    /// hangs is closed; where there is none such, it is itself.
+    /// What HTTP/2 may send on a connection before it is read.
+    pub windows: Arc<Windows>,
+    /// Connections at a time: 16 to 512, by the memory that there is for them. For one
+    /// more, one that is silent, or rests, or hangs is closed; where there is none
+    /// such, it is itself.
     pub connections: usize,
     /// How long a body may take before it makes room for another, where all are
     /// taken: 250 ms. The slowest goes first.
@@ -28,19 +29,20 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What a connection takes by itself, with what is read ahead of its bodies.
-    const CONNECTION: usize = 64 << 10;
-    const FEWEST: usize = 64;
+    const FEWEST: usize = 16;
     const MOST: usize = 512;
 
-    /// The usual limits, and this budget for bodies.
-    pub fn new(budget: Arc<Budget>) -> Self {
-        let bodies = budget.limit();
+    /// The usual limits, with this budget for bodies, and so many bytes for what
+    /// connections take besides.
+    pub fn new(budget: Arc<Budget>, connections: usize) -> Self {
+        // A quarter is for larger windows. Of the rest, those that were asked to end
+        // and have not ended yet take a ninth.
+        let most = connections / 3 * 2 / CONNECTION;
         Self {
             request: 64 << 20,
             bodies: budget,
-            ahead: (bodies / 64).clamp(64 << 10, 4 << 20),
-            connections: (bodies / Self::CONNECTION).clamp(Self::FEWEST, Self::MOST),
+            windows: Arc::new(Windows::new(connections / 4)),
+            connections: most.clamp(Self::FEWEST, Self::MOST),
             hanging: Duration::from_millis(250),
             patience: Duration::from_secs(20),
             idle: Duration::from_mins(5),

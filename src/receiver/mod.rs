@@ -29,6 +29,7 @@ mod pulse;
 mod route;
 mod unpack;
 mod visit;
+mod windows;
 
 pub use budget::Budget;
 pub use doors::{Addresses, Doors};

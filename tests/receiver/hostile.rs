@@ -147,7 +147,7 @@ fn garbage_and_tls_are_told_and_cost_nothing() {
 fn a_port_in_use_is_named_with_the_way_out() {
     let house = House::open();
     let doors = Doors { grpc: Some(house.grpc), ..Doors::default() };
-    let limits = Limits::new(Arc::new(Budget::new(1)));
+    let limits = Limits::new(Arc::new(Budget::new(1)), 1 << 20);
     let error = Receiver::open(&doors, Arc::new(Book::default()), limits).err().expect("in use").to_string();
     assert!(error.contains(&house.grpc.to_string()) && error.contains("--grpc 127.0.0.1:0"), "{error}");
     assert!(error.contains(&format!("stop process {}", std::process::id())), "{error}");

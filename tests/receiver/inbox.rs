@@ -111,7 +111,7 @@ impl House {
 
     fn built(grpc: SocketAddr, change: impl FnOnce(&mut Limits)) -> Self {
         let doors = Doors { grpc: Some(grpc), http: Some(FREE), both: Some(FREE) };
-        let mut limits = Limits::new(Arc::new(Budget::new(128 << 20)));
+        let mut limits = Limits::new(Arc::new(Budget::new(128 << 20)), 64 << 20);
         change(&mut limits);
         let (book, budget) = (Arc::new(Book::default()), Arc::clone(&limits.bodies));
         let receiver = Receiver::open(&doors, Arc::<Book>::clone(&book), limits).expect("free ports");

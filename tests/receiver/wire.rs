@@ -264,7 +264,7 @@ fn closing_lets_a_grpc_call_end_and_takes_no_other() {
 fn a_door_by_itself_names_the_usual_port_of_the_other() {
     let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
     let book = Arc::new(Book::default());
-    let limits = || Limits::new(Arc::new(tracelink::receiver::Budget::new(1 << 20)));
+    let limits = || Limits::new(Arc::new(tracelink::receiver::Budget::new(1 << 20)), 1 << 20);
     let doors = Doors { grpc: Some(free), ..Doors::default() };
     let receiver = Receiver::open(&doors, Arc::<Book>::clone(&book), limits()).expect("a free port");
     let addresses = receiver.addresses();

@@ -64,8 +64,11 @@ pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) 
     session.watch().evidence.shows_messages = how.args.reports.show_messages;
     let any = Some(([127, 0, 0, 1], 0).into());
     let doors = Doors { grpc: any, http: any, both: None };
-    let receiver =
-        Receiver::open(&doors, Arc::clone(&session) as _, Limits::new(Arc::clone(&session.bodies)))?;
+    let receiver = Receiver::open(
+        &doors,
+        Arc::clone(&session) as _,
+        Limits::new(Arc::clone(&session.bodies), session.plan().connections),
+    )?;
     let addresses = receiver.addresses();
     let url = |address: Option<std::net::SocketAddr>| {
         address.map(|address| format!("http://{address}")).unwrap_or_default()

@@ -91,7 +91,7 @@ struct Listening {
 fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -> anyhow::Result<Listening> {
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
     let target = broker.map(|url| target(url, args)).transpose()?;
-    let limits = Limits::new(Arc::clone(&session.bodies));
+    let limits = Limits::new(Arc::clone(&session.bodies), session.plan().connections);
     let receiver = Receiver::open(&doors(args), Arc::clone(session) as _, limits)?;
     let addresses = receiver.addresses();
     session.listens_at(&addresses, !args.command.is_empty());
