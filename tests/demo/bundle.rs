@@ -55,7 +55,7 @@ impl Bundle {
         let recorder = Recorder { folder: folder.to_owned(), requests: AtomicUsize::new(0), log };
         let any = Some("127.0.0.1:0".parse().expect("an address"));
         let doors = Doors { grpc: any, http: any, both: None };
-        let limits = Limits::new(Arc::new(Budget::new(256 << 20)));
+        let limits = Limits::new(Arc::new(Budget::new(256 << 20)), 32 << 20);
         let receiver = Receiver::open(&doors, Arc::new(recorder), limits).expect("a port is free");
         Self { folder: folder.to_owned(), receiver, looks: 0 }
     }
