@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
-use tracelink::diagnosis::{Listing, Pace, Watch};
+use tracelink::diagnosis::{Listing, LiveJudge, Pace};
 use tracelink::evidence::Moment;
 use tracelink::live::Plan;
 use tracelink::wire::otlp::decode_protobuf;
@@ -126,9 +126,9 @@ fn measure(shape: &str, tasks: u64, make: Make) {
     let batches = [(api, "order-api"), (worker, "order-worker")]
         .map(|(spans, service)| spans.chunks(BATCH).map(|spans| encode(spans.to_vec(), service)).collect());
     let [api, worker]: [Vec<Vec<u8>>; 2] = batches;
-    let mut watch = Watch::new(SETTLE, Plan::for_evidence(1 << 30));
+    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(1 << 30));
     let (mut now, mut longest) = (Duration::ZERO, Duration::ZERO);
-    let mut round = |watch: &mut Watch, now: Duration, number: usize| {
+    let mut round = |watch: &mut LiveJudge, now: Duration, number: usize| {
         let began = Instant::now();
         // As a session does: populations once a second.
         watch.round(Moment::at(now), Pace { shown: 50, again: 500, thorough: number.is_multiple_of(20) });

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use labels::{complaint, labels, texts, unsaid};
 use tracelink::bundle::{Reading, read_evidence};
-use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::diagnosis::{Listing, LiveJudge, Pace, report};
 use tracelink::evidence::{Evidence, Moment};
 use tracelink::live::Plan;
 use tracelink::model::{Event, Report, Severity};
@@ -111,7 +111,7 @@ fn the_stream_says_what_diagnose_says() {
         let expected = diagnose(std::slice::from_ref(&case));
         let mut parts = [files(&case, "redis"), files(&case, "spans"), files(&case, "receiver")].concat();
         for _ in 0..2 {
-            let mut watch = Watch::new(SETTLE, Plan::for_evidence(1 << 30));
+            let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(1 << 30));
             watch.evidence.settling_time = Duration::ZERO;
             let mut told = std::collections::BTreeSet::new();
             let mut second = 0;

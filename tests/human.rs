@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracelink::bundle::{Reading, read_evidence};
-use tracelink::diagnosis::{Listing, Pace, Watch, report};
+use tracelink::diagnosis::{Listing, LiveJudge, Pace, report};
 use tracelink::evidence::{Evidence, Moment, SpanIntake};
 use tracelink::live::Plan;
 use tracelink::model::Severity;
@@ -347,9 +347,9 @@ fn a_long_note_is_told_to_its_end() {
 #[test]
 fn what_is_mended_is_drawn() {
     let seconds = |seconds| Moment::at(Duration::from_secs(seconds));
-    let mut watch = Watch::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
+    let mut watch = LiveJudge::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
     let mut writer = FormatName::Human.writer();
-    let mut hear = |watch: &mut Watch, spans: serde_json::Value, at: u64| {
+    let mut hear = |watch: &mut LiveJudge, spans: serde_json::Value, at: u64| {
         watch.set_time(seconds(at));
         let mut intake = SpanIntake::new(&mut watch.evidence);
         intake.next_request();

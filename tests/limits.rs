@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::Span;
-use tracelink::diagnosis::{Listing, Pace, Watch};
+use tracelink::diagnosis::{Listing, LiveJudge, Pace};
 use tracelink::evidence::Moment;
 use tracelink::live::Plan;
 use tracelink::model::{Report, Severity, SpanAccount};
@@ -16,11 +16,11 @@ mod spans;
 const SETTLE: Duration = Duration::from_secs(6);
 const PACE: Pace = Pace { shown: 1, again: 500, thorough: false };
 
-fn watch(memory: usize) -> Watch {
-    Watch::new(SETTLE, Plan::for_evidence(memory))
+fn watch(memory: usize) -> LiveJudge {
+    LiveJudge::new(SETTLE, Plan::for_evidence(memory))
 }
 
-fn take(watch: &mut Watch, spans: Vec<Span>, service: &str) {
+fn take(watch: &mut LiveJudge, spans: Vec<Span>, service: &str) {
     let request = spans::encode(spans, service);
     watch.take_request(|sink| decode_protobuf(&request, sink)).expect("prost wrote it");
 }
@@ -29,7 +29,7 @@ fn at(millis: u64) -> Moment {
     Moment::at(Duration::from_millis(millis))
 }
 
-fn report(watch: &mut Watch, millis: u64) -> Report {
+fn report(watch: &mut LiveJudge, millis: u64) -> Report {
     watch.end(at(millis));
     watch.report(Listing::default())
 }
@@ -45,7 +45,7 @@ fn adds_up(report: &Report, sent: u64) -> SpanAccount {
 
 /// The API's spans of so many hand-offs come in each 10 ms, and the worker's `delay`
 /// behind them, for `seconds`. Of a hundred hand-offs so many are broken.
-fn stream(watch: &mut Watch, each: u64, delay: u64, seconds: u64, broken: u64) -> u64 {
+fn stream(watch: &mut LiveJudge, each: u64, delay: u64, seconds: u64, broken: u64) -> u64 {
     let (mut sent, ticks, behind) = (0, seconds * 100, delay / 10);
     for tick in 0..ticks + behind {
         watch.set_time(at(tick * 10));

@@ -35,6 +35,6 @@ mod privacy;
 mod sampling;
 mod tree;
 
-pub use engine::{Conclusions, Listing, Pace, Taking, Watch, judge_all, report, report_expecting};
+pub use engine::{Conclusions, Listing, LiveJudge, Pace, RequestSink, judge_all, report, report_expecting};
 pub use registry::{all, find};
 pub use rule::Diagnosis;

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-use crate::diagnosis::{Taking, Watch};
+use crate::diagnosis::{LiveJudge, RequestSink};
 use crate::evidence::{Moment, SpanSource};
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::receiver::Encoding;
@@ -43,7 +43,7 @@ struct Job {
 
 impl Filing {
     /// Starts the thread. It ends when this is dropped and nothing waits any more.
-    pub fn start(watch: Arc<Mutex<Watch>>) -> Self {
+    pub fn start(watch: Arc<Mutex<LiveJudge>>) -> Self {
         let queue = Arc::new(Queue::default());
         let jobs = Arc::clone(&queue);
         thread::spawn(move || {
@@ -146,7 +146,7 @@ impl Queue {
 #[derive(Clone, Copy)]
 struct Filer<'f> {
     queue: &'f Queue,
-    watch: &'f Mutex<Watch>,
+    watch: &'f Mutex<LiveJudge>,
 }
 
 impl Filer<'_> {
@@ -191,10 +191,10 @@ impl<'f> Pieces<'f> {
 
     /// Takes one thing in, and hands the lock to whoever waits for it.
     #[inline]
-    fn take(&mut self, take: impl FnOnce(&mut Taking<'_>)) {
+    fn take(&mut self, take: impl FnOnce(&mut RequestSink<'_>)) {
         let Some(source) = &mut self.source else { return };
         let mut watch = self.filer.watch.lock();
-        take(&mut watch.taking(source));
+        take(&mut watch.request_sink(source));
         MutexGuard::unlock_fair(watch);
         self.filed += 1;
         if self.filed >= Self::PIECE {
@@ -246,7 +246,7 @@ mod tests {
 
     const ALL: usize = 64 << 20;
 
-    fn watch() -> Arc<Mutex<Watch>> {
+    fn watch() -> Arc<Mutex<LiveJudge>> {
         let part = ALL / 16;
         let bounds = Bounds {
             all: ALL,
@@ -257,7 +257,7 @@ mod tests {
             findings: part,
             freed_at_once: ALL / 12,
         };
-        Arc::new(Mutex::new(Watch::new(Duration::from_secs(6), bounds)))
+        Arc::new(Mutex::new(LiveJudge::new(Duration::from_secs(6), bounds)))
     }
 
     /// A request with so many spans, each in a trace of its own.

@@ -14,7 +14,7 @@ use super::memory::Plan;
 use super::notice::{Notice, Notices};
 use super::saving::Saving;
 use crate::bundle::{Export, RequestEnd};
-use crate::diagnosis::{Listing, Pace, Watch};
+use crate::diagnosis::{Listing, LiveJudge, Pace};
 use crate::evidence::{Endpoints, Moment};
 use crate::model::{Event, Report};
 use crate::receiver::{
@@ -27,7 +27,7 @@ use crate::wire::otlp::{
 /// What a receiver feeds.
 #[derive(Debug)]
 pub struct Session {
-    watch: Arc<Mutex<Watch>>,
+    watch: Arc<Mutex<LiveJudge>>,
     filing: Filing,
     started: Instant,
     /// From the start to the end of the watch, once it has ended.
@@ -60,7 +60,7 @@ impl Session {
         saving: Option<Saving>,
         notices: Arc<dyn Notices>,
     ) -> Self {
-        let watch = Arc::new(Mutex::new(Watch::new(settle, plan.evidence)));
+        let watch = Arc::new(Mutex::new(LiveJudge::new(settle, plan.evidence)));
         Self {
             filing: Filing::start(Arc::clone(&watch)),
             watch,
@@ -79,7 +79,7 @@ impl Session {
 
     /// The evidence, for the time of the guard. A thread that panicked while it
     /// held the lock left evidence behind that is merely incomplete.
-    pub fn watch(&self) -> MutexGuard<'_, Watch> {
+    pub fn watch(&self) -> MutexGuard<'_, LiveJudge> {
         self.watch.lock()
     }
 
@@ -137,7 +137,7 @@ impl Session {
     }
 
     /// Says of whatever comes next that it comes now.
-    pub fn set_time(&self, watch: &mut Watch) {
+    pub fn set_time(&self, watch: &mut LiveJudge) {
         watch.set_time(Moment::at(self.age()));
     }
 

@@ -32,7 +32,8 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("view", &["broker", "receiver", "bundle", "files", "query"]),
 ];
 
-/// The layers inside of a room, the lowest first, each by its files and folders.
+/// The layers inside of a room, the lowest first, each by its files and folders. In such
+/// a room no file uses what a `mod.rs` above it defines.
 const LAYERS: &[(&str, &[&[&str]])] = &[(
     "diagnosis",
     &[
@@ -75,6 +76,21 @@ pub fn complaints(sources: &Sources) -> Vec<String> {
         let has_layers = LAYERS.iter().any(|(layered, _)| *layered == room);
         if has_layers && layer.is_none() && path != &format!("{room}/mod.rs") {
             complaints.push(format!("{path}: it is on no layer of `{room}`"));
+        }
+        // What a folder's files share has a file of its own among them.
+        let above = |to: &String| {
+            let folder = to.strip_suffix("/mod.rs");
+            folder.is_some_and(|folder| path.starts_with(&format!("{folder}/")) && path != to)
+        };
+        for name in names.iter().filter(|_| has_layers) {
+            let items = name.places.iter().filter_map(|place| match place {
+                Place::Item(file) => Some(&sources.files[*file]),
+                Place::Module(_) | Place::Outside(_) => None,
+            });
+            if let Some(used) = items.into_iter().find(|used| above(used)) {
+                let written = name.path.join("::");
+                complaints.push(format!("{path}:{}: it points back up to `{used}`: {written}", name.line));
+            }
         }
         let is_wrong = |used: &String| {
             let other = used.split('/').next().unwrap_or_default();

@@ -7,13 +7,13 @@ mod figures;
 mod findings;
 mod judge;
 mod judge_all;
+mod live;
 mod report;
 mod retraction;
 mod stations;
 mod unproven;
-mod watch;
 
 pub use conclusions::Conclusions;
 pub use judge_all::judge_all;
+pub use live::{LiveJudge, Pace, RequestSink};
 pub use report::{Listing, report, report_expecting};
-pub use watch::{Pace, Taking, Watch};

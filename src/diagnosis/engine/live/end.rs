@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Watch, opinion};
+use super::live_judge::{LiveJudge, opinion};
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
 use crate::diagnosis::engine::judge::Judge;
@@ -11,7 +11,7 @@ use crate::diagnosis::engine::unproven::UnprovenReason;
 use crate::diagnosis::known::Known;
 use crate::evidence::{Group, Moment, Unit, Unsettled};
 
-impl Watch {
+impl LiveJudge {
     /// Ends the watch at this moment, the last before the report. What has not
     /// settled by then is not judged any more, unless nothing else is to be said of
     /// it than stands already.
@@ -22,7 +22,7 @@ impl Watch {
             unsettled.remove(&unit);
             self.evidence.settle(unit);
         }
-        unsettled.units().for_each(|unit| self.standing.say(unit, BTreeSet::new(), false));
+        unsettled.units().for_each(|unit| self.open_findings.say(unit, BTreeSet::new(), false));
         self.evidence.unsettled = unsettled;
     }
 
@@ -31,10 +31,10 @@ impl Watch {
         let evidence = &self.evidence;
         let known = Known::of(evidence, evidence.clock());
         let mut judging = Judge::new(&known, Findings::default(), Figures::default());
-        let spoken_of = units.units().filter(|unit| self.standing.speaks_of(unit));
+        let spoken_of = units.units().filter(|unit| self.open_findings.speaks_of(unit));
         let still = spoken_of.filter(|unit| {
             let (said, _) = opinion(&Group::alone(unit.clone()), &mut judging, evidence);
-            said.iter().all(|(unit, ids, _)| self.standing.says(unit, ids))
+            said.iter().all(|(unit, ids, _)| self.open_findings.says(unit, ids))
         });
         still.collect()
     }

@@ -1,6 +1,6 @@
-//! Taking spans in while room is made for them, and others come in between.
+//! RequestSink spans in while room is made for them, and others come in between.
 
-use super::Watch;
+use super::live_judge::LiveJudge;
 use crate::evidence::SpanSource;
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
@@ -8,14 +8,14 @@ use crate::wire::otlp::Sink;
 /// Takes spans of one request, and makes room in between: a request of three MiB may
 /// hold a million of them.
 #[derive(Debug)]
-pub struct Taking<'w> {
-    watch: &'w mut Watch,
+pub struct RequestSink<'w> {
+    watch: &'w mut LiveJudge,
     source: &'w mut SpanSource,
 }
 
-impl Watch {
-    /// Begins a request. Until [`Watch::end_request`] it is taken piece by piece
-    /// ([`Watch::taking`]); other requests and rounds may come between two pieces, and
+impl LiveJudge {
+    /// Begins a request. Until [`LiveJudge::end_request`] it is taken piece by piece
+    /// ([`LiveJudge::taking`]); other requests and rounds may come between two pieces, and
     /// nothing that comes meanwhile settles.
     pub fn begin_request(&mut self) -> SpanSource {
         let source = SpanSource::of_next_request(&mut self.evidence);
@@ -24,8 +24,8 @@ impl Watch {
     }
 
     /// Takes a piece of a request.
-    pub const fn taking<'w>(&'w mut self, source: &'w mut SpanSource) -> Taking<'w> {
-        Taking { watch: self, source }
+    pub const fn request_sink<'w>(&'w mut self, source: &'w mut SpanSource) -> RequestSink<'w> {
+        RequestSink { watch: self, source }
     }
 
     /// Ends a request, whether all of it came or not.
@@ -36,15 +36,15 @@ impl Watch {
     }
 
     /// Takes a request in one piece.
-    pub fn take_request<T>(&mut self, decode: impl FnOnce(&mut Taking<'_>) -> T) -> T {
+    pub fn take_request<T>(&mut self, decode: impl FnOnce(&mut RequestSink<'_>) -> T) -> T {
         let mut source = self.begin_request();
-        let decoded = decode(&mut self.taking(&mut source));
+        let decoded = decode(&mut self.request_sink(&mut source));
         self.end_request(source);
         decoded
     }
 }
 
-impl Sink for Taking<'_> {
+impl Sink for RequestSink<'_> {
     fn resource(&mut self, resource: &Resource<'_>) {
         self.source.resource(&mut self.watch.evidence, resource);
     }
@@ -87,9 +87,9 @@ mod tests {
             findings: part,
             freed_at_once: ALL / 12,
         };
-        let mut watch = Watch::new(Duration::from_secs(6), bounds);
+        let mut watch = LiveJudge::new(Duration::from_secs(6), bounds);
         let mut source = watch.begin_request();
-        let mut taking = watch.taking(&mut source);
+        let mut taking = watch.request_sink(&mut source);
         let mut most = 0;
         for number in 1..60_000_u64 {
             let [trace, span] = [number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number].map(u64::to_be_bytes);

@@ -1,6 +1,6 @@
 //! Making room: whole groups go, oldest settled first.
 
-use super::Watch;
+use super::live_judge::LiveJudge;
 use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::judge::Judge;
 use crate::diagnosis::known::Known;
@@ -14,10 +14,10 @@ struct Leaving {
     has_settled: bool,
 }
 
-impl Watch {
+impl LiveJudge {
     /// About how many bytes are held, without what the allocator loses.
     pub fn bytes(&self) -> usize {
-        self.evidence.bytes() + self.standing.bytes() + self.past.bytes()
+        self.evidence.bytes() + self.open_findings.bytes() + self.past.bytes()
     }
 
     /// Lets go of what is oldest where more is held than may be.
@@ -37,7 +37,7 @@ impl Watch {
             }
             self.conclude(&leaving);
             for Leaving { group, .. } in &leaving {
-                group.units().for_each(|unit| self.standing.let_go(&unit));
+                group.units().for_each(|unit| self.open_findings.let_go(&unit));
                 self.evidence.let_go(group);
             }
             self.evidence.sweep();
@@ -86,13 +86,13 @@ impl Watch {
     /// Keeps what is to be said of what leaves. Of what has not settled nothing
     /// is said; of what is clean only the figures are taken.
     fn conclude(&mut self, leaving: &[Leaving]) {
-        let Self { evidence, past, standing, .. } = self;
+        let Self { evidence, past, open_findings, .. } = self;
         let Conclusions { findings, figures, handoffs } = std::mem::take(past);
         let known = Known::of(evidence, evidence.clock());
         let mut judging = Judge::new(&known, findings, figures);
         let mut went = handoffs;
         for Leaving { group, has_settled } in leaving {
-            let is_said = group.units().any(|unit| standing.speaks_of(&unit));
+            let is_said = group.units().any(|unit| open_findings.speaks_of(&unit));
             went += if *has_settled && is_said {
                 judge(group, &mut judging, evidence)
             } else {

@@ -1,4 +1,4 @@
-//! Judge while evidence comes in: what has settled is judged, and again when
+//! Judges while evidence comes in: what has settled is judged, and again when
 //! something new comes for it; what was said and no longer holds is taken back.
 //!
 //! A round looks only at what came since the last one and at some of what is
@@ -6,17 +6,11 @@
 //! full, whole groups go, oldest settled first, and what was concluded of them
 //! stays in a [`Conclusions`].
 
-mod end;
-mod room;
-mod standing;
-mod taking;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::standing::Standing;
-pub use self::taking::Taking;
+use super::open_findings::OpenFindings;
 use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
@@ -28,24 +22,24 @@ use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceRepo
 
 /// Evidence that is watched as it grows, and what is said of it.
 #[derive(Debug)]
-pub struct Watch {
+pub struct LiveJudge {
     pub evidence: Evidence,
-    past: Conclusions,
-    standing: Standing,
-    settle: Duration,
-    bounds: Bounds,
+    pub(super) past: Conclusions,
+    pub(super) open_findings: OpenFindings,
+    pub(super) settle: Duration,
+    pub(super) bounds: Bounds,
     /// When it ended: what comes from then on is not waited for.
-    ended: Option<Moment>,
+    pub(super) ended: Option<Moment>,
     /// When each request began that is being taken, by its number.
-    being_taken: BTreeMap<u32, Moment>,
+    pub(super) being_taken: BTreeMap<u32, Moment>,
     /// How many whole hand-offs there should be at the end.
-    expected: Option<u64>,
+    pub(super) expected: Option<u64>,
     /// At how many [growing](Evidence::growing) bytes there may be too little room.
-    look_at: usize,
+    pub(super) look_at: usize,
     /// What of the limits was told.
-    told_limits: [bool; 7],
+    pub(super) told_limits: [bool; 7],
     /// Groups that came up and were not shown, because there were too many.
-    not_shown: u64,
+    pub(super) not_shown: u64,
 }
 
 /// How much one round does.
@@ -74,12 +68,12 @@ struct Opinion {
 
 /// A unit, the ids of what is said of it, and whether a run or a parent of it is
 /// to come.
-type UnitSaid = (Unit, BTreeSet<String>, bool);
+pub(super) type UnitSaid = (Unit, BTreeSet<String>, bool);
 
 /// An example of what a cause did.
 type Example = (Vec<HandoffReport>, Vec<TraceReport>);
 
-impl Watch {
+impl LiveJudge {
     /// How many traces and tasks one round judges for the first time. What comes in
     /// waits for a round, and the next round goes on with the rest.
     const ROUND: usize = 4_000;
@@ -93,7 +87,7 @@ impl Watch {
         Self {
             evidence,
             past: Conclusions::default(),
-            standing: Standing::new(bounds.findings),
+            open_findings: OpenFindings::new(bounds.findings),
             settle,
             bounds,
             ended: None,
@@ -122,7 +116,7 @@ impl Watch {
         let limit = self.settled_by(self.ended.unwrap_or(now));
         let mut due = self.due(limit);
         // For what changed since it was judged, more may be on its way again.
-        let mut again = self.standing.restless(pace.again);
+        let mut again = self.open_findings.restless(pace.again);
         again.retain(|unit| {
             limit.is_some_and(|limit| self.evidence.touched(&self.evidence.group_of(unit)) <= limit)
         });
@@ -130,7 +124,7 @@ impl Watch {
         let (opinions, examples, shown) = self.judge(due, pace);
         for Opinion { group, said } in opinions {
             for (unit, ids, open) in said {
-                self.standing.say(unit, ids, open);
+                self.open_findings.say(unit, ids, open);
             }
             group.units().for_each(|unit| self.evidence.settle(unit));
         }
@@ -142,7 +136,7 @@ impl Watch {
     /// Up to which moment what was touched last has settled by `now`. What came since
     /// the first request began that is still being taken has not: the rest of the
     /// request is here, and may belong to it.
-    fn settled_by(&self, now: Moment) -> Option<Moment> {
+    pub(super) fn settled_by(&self, now: Moment) -> Option<Moment> {
         const INSTANT: Duration = Duration::from_millis(1);
         let limit = now.before(self.settle)?;
         match self.being_taken.values().min() {
@@ -206,8 +200,11 @@ impl Watch {
         for Due { group, is_news } in due {
             let (said, handoffs) = opinion(&group, &mut judging, evidence);
             for judged in &handoffs {
-                let new =
-                    judged.finding.iter().chain(&judged.remarks).filter(|id| !self.standing.was_told(id));
+                let new = judged
+                    .finding
+                    .iter()
+                    .chain(&judged.remarks)
+                    .filter(|id| !self.open_findings.was_told(id));
                 for id in new {
                     examples.entry(id.clone()).or_insert_with(|| report::example(judged, &judging.traces));
                 }
@@ -230,21 +227,22 @@ impl Watch {
             });
             events.push(Event::Traces { traces: reports.collect(), handoffs });
         }
-        judging.findings.iter().for_each(|finding| self.standing.word(finding));
+        judging.findings.iter().for_each(|finding| self.open_findings.word(finding));
         if pace.thorough {
             let mut judging = Judge::new(&known, Findings::default(), Figures::default());
-            let standing = &self.standing;
-            let before = Explained { task: &|task| standing.explains(task), any: standing.explains_any() };
+            let open_findings = &self.open_findings;
+            let before =
+                Explained { task: &|task| open_findings.explains(task), any: open_findings.explains_any() };
             judging.orphans(&before, |trace| known.traces().has_settled(trace));
             judging.populations();
-            judging.findings.iter().for_each(|finding| self.standing.word(finding));
-            self.standing.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));
+            judging.findings.iter().for_each(|finding| self.open_findings.word(finding));
+            self.open_findings.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));
         }
         (opinions, examples, events)
     }
 
     fn tell(&mut self, mut examples: BTreeMap<String, Example>) -> Vec<Event> {
-        let (new, gone) = self.standing.news();
+        let (new, gone) = self.open_findings.news();
         let mut events: Vec<_> = gone.into_iter().map(|finding| Event::Resolved(Box::new(finding))).collect();
         for finding in new {
             let (handoffs, traces) = examples.remove(&finding.id).unwrap_or_default();
@@ -278,7 +276,7 @@ impl Watch {
 
     /// Whether nothing is open: every hand-off is whole, or has settled.
     pub fn is_at_rest(&self) -> bool {
-        self.being_taken.is_empty() && self.evidence.is_at_rest() && !self.standing.is_open()
+        self.being_taken.is_empty() && self.evidence.is_at_rest() && !self.open_findings.is_open()
     }
 
     /// How many groups came up and were not shown since this was asked last.
@@ -290,23 +288,23 @@ impl Watch {
     pub fn report(&self, listing: Listing) -> Report {
         let mut report =
             report::report_with(&self.evidence, &self.past, self.evidence.clock(), listing, self.expected);
-        report.limits.findings_not_kept = self.standing.not_kept();
+        report.limits.findings_not_kept = self.open_findings.not_kept();
         report
     }
 
     /// What was let go, left out or refused, so far.
     fn limits(&self) -> Limits {
-        Limits { findings_not_kept: self.standing.not_kept(), ..report::limits(&self.evidence) }
+        Limits { findings_not_kept: self.open_findings.not_kept(), ..report::limits(&self.evidence) }
     }
 
     /// The findings that stand, for who shows them while they change.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.standing.findings()
+        self.open_findings.findings()
     }
 }
 
 /// Judges each part of a group.
-fn opinion<'e>(
+pub(super) fn opinion<'e>(
     group: &Group,
     judging: &mut Judge<'_, 'e>,
     evidence: &'e Evidence,

@@ -13,7 +13,7 @@ use crate::model::{Finding, Set};
 
 /// Everything that is said at the moment.
 #[derive(Default, Debug)]
-pub struct Standing {
+pub struct OpenFindings {
     known: BTreeMap<Arc<str>, Said>,
     /// Units of which something is said, or a run or a parent is still to come.
     restless: BTreeMap<Unit, BTreeSet<Arc<str>>>,
@@ -39,7 +39,7 @@ struct Said {
     is_told: bool,
 }
 
-impl Standing {
+impl OpenFindings {
     /// About what a finding takes.
     const FINDING: usize = 8 << 10;
 
@@ -214,40 +214,40 @@ mod tests {
 
     #[test]
     fn a_cause_is_told_once_and_taken_back_when_nothing_shows_it() {
-        let mut standing = Standing::new(1 << 20);
+        let mut open = OpenFindings::new(1 << 20);
         let finding = finding();
         let ids = || BTreeSet::from([finding.id.clone()]);
-        standing.word(&finding);
-        standing.say(unit("one"), ids(), false);
-        standing.say(unit("two"), ids(), false);
-        let (new, gone) = standing.news();
+        open.word(&finding);
+        open.say(unit("one"), ids(), false);
+        open.say(unit("two"), ids(), false);
+        let (new, gone) = open.news();
         assert_eq!((new.len(), gone.len()), (1, 0));
-        standing.say(unit("one"), BTreeSet::new(), false);
-        assert_eq!(standing.news(), (vec![], vec![]), "one of two still shows it");
-        standing.say(unit("two"), BTreeSet::new(), false);
-        let (new, gone) = standing.news();
+        open.say(unit("one"), BTreeSet::new(), false);
+        assert_eq!(open.news(), (vec![], vec![]), "one of two still shows it");
+        open.say(unit("two"), BTreeSet::new(), false);
+        let (new, gone) = open.news();
         assert_eq!((new.len(), gone.len()), (0, 1));
-        assert!(standing.restless(10).is_empty());
+        assert!(open.restless(10).is_empty());
     }
 
     #[test]
     fn what_was_let_go_cannot_be_taken_back() {
-        let mut standing = Standing::new(1 << 20);
+        let mut open = OpenFindings::new(1 << 20);
         let finding = finding();
-        standing.word(&finding);
-        standing.say(unit("one"), BTreeSet::from([finding.id.clone()]), false);
-        assert_eq!(standing.news().0.len(), 1);
-        standing.let_go(&unit("one"));
-        assert_eq!(standing.news(), (vec![], vec![]));
-        assert!(standing.was_told(&finding.id));
+        open.word(&finding);
+        open.say(unit("one"), BTreeSet::from([finding.id.clone()]), false);
+        assert_eq!(open.news().0.len(), 1);
+        open.let_go(&unit("one"));
+        assert_eq!(open.news(), (vec![], vec![]));
+        assert!(open.was_told(&finding.id));
     }
 
     #[test]
     fn restless_units_take_turns() {
-        let mut standing = Standing::new(1 << 20);
-        ["a", "b", "c"].into_iter().for_each(|name| standing.say(unit(name), BTreeSet::new(), true));
-        assert_eq!(standing.restless(2), [unit("a"), unit("b")]);
-        assert_eq!(standing.restless(2), [unit("c")]);
-        assert_eq!(standing.restless(2), [unit("a"), unit("b")]);
+        let mut open = OpenFindings::new(1 << 20);
+        ["a", "b", "c"].into_iter().for_each(|name| open.say(unit(name), BTreeSet::new(), true));
+        assert_eq!(open.restless(2), [unit("a"), unit("b")]);
+        assert_eq!(open.restless(2), [unit("c")]);
+        assert_eq!(open.restless(2), [unit("a"), unit("b")]);
     }
 }
