@@ -23,7 +23,7 @@ pub struct Class {
     queue: Arc<str>,
     task: Arc<str>,
     origin: Option<Arc<str>>,
-    shape: Shape,
+    kind: Kind,
     pub count: u64,
     /// The first few, in the order in which they were read.
     pub examples: Vec<Delivery>,
@@ -34,7 +34,7 @@ pub struct Class {
 
 /// What a diagnosis of a queue looks at, besides the names.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Shape {
+enum Kind {
     /// One valid, flat W3C context and no other: by its sampled flag, and
     /// whether another task published it.
     Plain {
@@ -42,11 +42,11 @@ enum Shape {
         nested: bool,
         state: MessageState,
     },
-    Full(Box<FullShape>),
+    Full(Box<FullKind>),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct FullShape {
+struct FullKind {
     state: MessageState,
     protocol: Protocol,
     retried: bool,
@@ -64,7 +64,7 @@ struct FullShape {
     chain_next: Option<bool>,
 }
 
-impl FullShape {
+impl FullKind {
     fn of(message: &Message) -> Self {
         let mut valid = message.contexts.iter().filter_map(|carried| carried.context());
         let first = valid.next();
@@ -128,9 +128,9 @@ impl ClassCounts {
         at: Timestamp,
         whole: impl FnOnce() -> Option<Message>,
     ) {
-        let shape =
-            Shape::Plain { sampling: message.context.sampling, nested: message.nested, state: message.state };
-        let class = self.class(message.queue, message.task, message.origin, shape);
+        let kind =
+            Kind::Plain { sampling: message.context.sampling, nested: message.nested, state: message.state };
+        let class = self.class(message.queue, message.task, message.origin, kind);
         class.count_context(Some(message.context));
         if class.examples.len() < Self::EXAMPLES
             && let Some(message) = whole()
@@ -141,25 +141,25 @@ impl ClassCounts {
 
     /// Counts a message that was read as a whole.
     pub fn count(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
-        let shape = Shape::Full(Box::new(FullShape::of(&message)));
-        let class = self.class(&message.queue, &message.task, message.origin.as_deref(), shape);
+        let kind = Kind::Full(Box::new(FullKind::of(&message)));
+        let class = self.class(&message.queue, &message.task, message.origin.as_deref(), kind);
         class.count_context(message.contexts.iter().find_map(|carried| carried.context()).copied());
         if class.examples.len() < Self::EXAMPLES {
             self.bytes += class.keep(message, broker, at);
         }
     }
 
-    fn class(&mut self, queue: &Arc<str>, task: &str, origin: Option<&str>, shape: Shape) -> &mut Class {
+    fn class(&mut self, queue: &Arc<str>, task: &str, origin: Option<&str>, kind: Kind) -> &mut Class {
         self.counted += 1;
         let is_full = self.classes.len() >= Self::CLASSES;
         let origin = if is_full { origin.map(|_| Self::OTHER_ORIGINS) } else { origin };
-        let hash = self.hasher.hash_one((&**queue, task, origin, &shape));
+        let hash = self.hasher.hash_one((&**queue, task, origin, &kind));
         let hasher = &self.hasher;
         self.classes
             .entry(
                 hash,
                 |class| {
-                    class.shape == shape
+                    class.kind == kind
                         && *class.task == *task
                         && class.origin.as_deref() == origin
                         && class.queue == *queue
@@ -171,7 +171,7 @@ impl ClassCounts {
                     queue: Arc::clone(queue),
                     task: task.into(),
                     origin: origin.map(Into::into),
-                    shape,
+                    kind,
                     count: 0,
                     examples: Vec::new(),
                     repeated: 0,
@@ -200,7 +200,7 @@ impl ClassCounts {
 
 impl Class {
     fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
-        hasher.hash_one((&*self.queue, &*self.task, self.origin.as_deref(), &self.shape))
+        hasher.hash_one((&*self.queue, &*self.task, self.origin.as_deref(), &self.kind))
     }
 
     fn count_context(&mut self, context: Option<SpanContext>) {
@@ -224,12 +224,10 @@ impl Class {
     /// About how many bytes it takes before it has an example. The name of its
     /// queue is shared, and counted where it is.
     fn bytes(&self) -> usize {
-        let shape = match &self.shape {
-            Shape::Plain { .. } => 0,
-            Shape::Full(shape) => {
-                allocation(size_of::<FullShape>()) + allocation(size_of_val(&*shape.contexts))
-            }
+        let kind = match &self.kind {
+            Kind::Plain { .. } => 0,
+            Kind::Full(kind) => allocation(size_of::<FullKind>()) + allocation(size_of_val(&*kind.contexts)),
         };
-        in_map(size_of::<Self>()) + shared(&self.task) + self.origin.as_deref().map_or(0, shared) + shape
+        in_map(size_of::<Self>()) + shared(&self.task) + self.origin.as_deref().map_or(0, shared) + kind
     }
 }

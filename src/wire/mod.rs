@@ -1,4 +1,5 @@
-//! Bytes to values and back: pure, bounded and fuzzed.
+//! Bytes to values and back: pure, bounded and fuzzed. It may not know I/O, clocks
+//! or what becomes of the values.
 //!
 //! Everything that is read here comes from outside and is hostile. A function
 //! of this floor never panics, never recurses deeper than a limit, never

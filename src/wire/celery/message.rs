@@ -8,11 +8,11 @@ use serde_json::value::RawValue;
 
 use super::body::TaskBody;
 use super::bounded;
+use super::context_search::ContextSearch;
 use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::{scalar, text};
 use super::missing::missing_parts;
 use super::result::read_time;
-use super::survey::Survey;
 use super::text::cut;
 use crate::model::{Message, MessageState, NextTask, Part, Protocol};
 
@@ -70,13 +70,13 @@ pub fn read_message(
         .or_else(|| missing.contains(Part::Id).then(|| stand_in(envelope)))
         .ok_or(NotAMessage::NoTask)?;
 
-    let mut survey = Survey::default();
+    let mut search = ContextSearch::default();
     let custom = parsed(&headers.others);
-    survey.headers(custom.iter().map(|(name, value)| (*name, value)));
+    search.headers(custom.iter().map(|(name, value)| (*name, value)));
     let properties = parsed(&envelope.properties.others);
-    survey.properties(properties.iter().map(|(name, value)| (*name, value)));
-    let Embedded { chain_next, hands_on } = survey_body(&mut survey, envelope, body.as_ref());
-    survey.sort();
+    search.properties(properties.iter().map(|(name, value)| (*name, value)));
+    let Embedded { chain_next, hands_on } = search_body(&mut search, envelope, body.as_ref());
+    search.sort();
 
     let time = |text: Option<&str>, key: &str| text.or_else(|| in_body[key].as_str()).and_then(read_time);
     let eta = time(headers.eta.as_deref(), "eta");
@@ -104,10 +104,10 @@ pub fn read_message(
         hand_made: protocol == Protocol::Two && !is_by_celery(headers),
         lang: headers.lang.as_deref().map(|lang| share(cut(lang, NAME))),
         missing,
-        contexts: survey.contexts,
-        empty_carriers: survey.empty_carriers,
-        baggage: survey.baggage,
-        other_headers: survey.others,
+        contexts: search.contexts,
+        empty_carriers: search.empty_carriers,
+        baggage: search.baggage,
+        other_headers: search.others,
         chain_next,
         hands_on,
         args: options.args.then(|| args_of(headers.args_repr, headers.kwargs_repr)),
@@ -147,9 +147,9 @@ struct Embedded {
 /// Looks through the body, which costs what the rest of the message costs
 /// twice over: only where the headers hold no context, or where other tasks
 /// travel in it, which may have one or lack it.
-fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Embedded {
-    let has_context = survey.has_open();
-    if has_context && !survey.is_hand_carried() && TaskBody::embeds_nothing(envelope) {
+fn search_body(search: &mut ContextSearch, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Embedded {
+    let has_context = search.has_open();
+    if has_context && !search.is_hand_carried() && TaskBody::embeds_nothing(envelope) {
         return Embedded::default();
     }
     let body = match decoded {
@@ -160,14 +160,14 @@ fn survey_body(survey: &mut Survey, envelope: &Envelope<'_>, decoded: Option<&Ta
         let Headers { args_repr, kwargs_repr, .. } = &envelope.headers;
         for (repr, name) in [(args_repr, "argsrepr"), (kwargs_repr, "kwargsrepr")] {
             if let Some(repr) = repr.and_then(text).filter(|_| !has_context) {
-                survey.repr(&repr, name);
+                search.repr(&repr, name);
             }
         }
         return Embedded::default();
     };
     if !has_context {
-        survey.arguments(body.args(), "args");
-        survey.arguments(body.kwargs(), "kwargs");
+        search.arguments(body.args(), "args");
+        search.arguments(body.kwargs(), "kwargs");
     }
     let hands_on = body
         .embedded()
@@ -191,11 +191,11 @@ fn args_of(args: Option<&RawValue>, kwargs: Option<&RawValue>) -> Box<str> {
 /// The signature of a chain's next task.
 fn next_task(signature: &Value) -> Option<NextTask> {
     let task = cut(signature["task"].as_str()?, NAME).into();
-    let mut survey = Survey::default();
+    let mut search = ContextSearch::default();
     if let Value::Object(headers) = &signature["options"]["headers"] {
-        survey.headers(headers.iter().map(|(name, value)| (name.as_str(), value)));
+        search.headers(headers.iter().map(|(name, value)| (name.as_str(), value)));
     }
-    Some(NextTask { task, has_context: survey.has_valid() })
+    Some(NextTask { task, has_context: search.has_valid() })
 }
 
 #[cfg(test)]

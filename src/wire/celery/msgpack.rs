@@ -1,10 +1,12 @@
 //! `MessagePack`, as far as a body needs it:
 //! <https://github.com/msgpack/msgpack/blob/master/spec.md>.
 //!
-//! It is walked and not handed to a library, because a byte may be a value: 16
-//! MiB of zeros would be sixteen million of them before anybody could ask.
+//! It is walked by hand because `rmpv` bounds how deep values nest and not how many
+//! there are: each byte may be one, and 16 MiB of zeros would be sixteen million.
 
 use serde_json::{Map, Value};
+
+use super::cursor::{Break, Cursor, Step};
 
 /// Why a body could not be walked.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -27,54 +29,39 @@ const VALUES: usize = 100_000;
 /// [`MsgpackError`] where the bytes end early, nest deeper than 128 levels, hold
 /// more than 100,000 values or a byte that begins none.
 pub fn walk(bytes: &[u8]) -> Result<Value, MsgpackError> {
-    Walker { bytes, at: 0, values: 0 }.value(0)
+    let walked = Walker { cursor: Cursor::of(bytes), values: 0 }.value(0);
+    walked.map_err(|Break { at, why }| MsgpackError { at, why })
 }
 
 struct Walker<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    cursor: Cursor<'a>,
     values: usize,
 }
 
-type Step<T> = Result<T, MsgpackError>;
-
-impl<'a> Walker<'a> {
+impl Walker<'_> {
     fn fail<T>(&self, why: &'static str) -> Step<T> {
-        Err(MsgpackError { at: self.at, why })
+        self.cursor.fail(why)
     }
 
-    fn take(&mut self, count: usize) -> Step<&'a [u8]> {
-        let Some(taken) = self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end)) else {
-            return self.fail("it ends early");
-        };
-        self.at += count;
-        Ok(taken)
-    }
-
-    /// A big-endian number of `width` bytes.
-    fn number(&mut self, width: usize) -> Step<u64> {
-        Ok(self.take(width)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-    }
-
-    /// The same, with a sign.
+    /// A big-endian number with a sign.
     fn signed(&mut self, width: usize) -> Step<i64> {
         let unused = 64 - 8 * u32::try_from(width).expect("eight bytes at most");
-        Ok((self.number(width)? << unused).cast_signed() >> unused)
+        Ok((self.cursor.big_endian(width)? << unused).cast_signed() >> unused)
     }
 
     fn length(&mut self, width: usize) -> Step<usize> {
-        let length = usize::try_from(self.number(width)?);
+        let length = usize::try_from(self.cursor.big_endian(width)?);
         length.or_else(|_| self.fail("a length beyond memory"))
     }
 
     fn text(&mut self, length: usize) -> Step<Value> {
-        Ok(String::from_utf8_lossy(self.take(length)?).into_owned().into())
+        Ok(String::from_utf8_lossy(self.cursor.take(length)?).into_owned().into())
     }
 
     fn extension(&mut self, length: usize) -> Step<Value> {
         // The type, and what it holds.
-        self.take(1)?;
-        self.take(length).map(|_| Value::Null)
+        self.cursor.take(1)?;
+        self.cursor.take(length).map(|_| Value::Null)
     }
 
     fn value(&mut self, depth: usize) -> Step<Value> {
@@ -85,7 +72,7 @@ impl<'a> Walker<'a> {
         if depth > DEPTH {
             return self.fail("it nests too deep");
         }
-        let marker = self.take(1)?[0];
+        let marker = self.cursor.byte()?;
         match marker {
             0x00..=0x7f => Ok(marker.into()),
             0xe0..=0xff => Ok(marker.cast_signed().into()),
@@ -99,15 +86,9 @@ impl<'a> Walker<'a> {
             0xd9..=0xdb => self.length(1 << (marker - 0xd9)).and_then(|length| self.text(length)),
             0xc7..=0xc9 => self.length(1 << (marker - 0xc7)).and_then(|length| self.extension(length)),
             0xd4..=0xd8 => self.extension(1 << (marker - 0xd4)),
-            0xca => {
-                let bytes = self.take(4)?.try_into().expect("four bytes were taken");
-                Ok(f32::from_be_bytes(bytes).into())
-            }
-            0xcb => {
-                let bytes = self.take(8)?.try_into().expect("eight bytes were taken");
-                Ok(f64::from_be_bytes(bytes).into())
-            }
-            0xcc..=0xcf => self.number(1 << (marker - 0xcc)).map(Into::into),
+            0xca => self.cursor.array().map(|bytes| f32::from_be_bytes(bytes).into()),
+            0xcb => self.cursor.array().map(|bytes| f64::from_be_bytes(bytes).into()),
+            0xcc..=0xcf => self.cursor.big_endian(1 << (marker - 0xcc)).map(Into::into),
             0xd0..=0xd3 => self.signed(1 << (marker - 0xd0)).map(Into::into),
             0xdc | 0xdd => self.length(2 << (marker - 0xdc)).and_then(|count| self.array(count, depth)),
             0xde | 0xdf => self.length(2 << (marker - 0xde)).and_then(|count| self.map(count, depth)),
@@ -130,7 +111,7 @@ impl<'a> Walker<'a> {
             let key = match self.value(depth + 1)? {
                 Value::String(key) => key,
                 // No carrier has such a key, and quotes within quotes double.
-                Value::Array(_) | Value::Object(_) => format!("({})", self.at),
+                Value::Array(_) | Value::Object(_) => format!("({})", self.cursor.at()),
                 other => other.to_string(),
             };
             map.insert(key, self.value(depth + 1)?);

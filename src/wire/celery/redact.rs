@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::body::TaskBody;
 use super::bounded;
+use super::contexts_only::{context_under, contexts_of, ids_of};
 use super::envelope::{Envelope, Headers, Properties};
-use super::kept::{context_under, contexts_of, ids_of};
 use super::lenient;
 use super::missing::missing_parts;
 use super::result::{as_json, exception, keeps_result, read_status, read_time};

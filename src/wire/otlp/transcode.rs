@@ -23,13 +23,13 @@ enum Holds {
     /// The same with a sign.
     Signed,
     Double,
-    One(&'static Shape),
-    Many(&'static Shape),
+    One(&'static Schema),
+    Many(&'static Schema),
 }
 
 /// The fields of a message: number, name, and what it holds. The numbers are those of
 /// `opentelemetry/proto/{trace,common,resource}/v1/*.proto`.
-type Shape = [Field];
+type Schema = [Field];
 type Field = (u32, &'static str, Holds);
 
 static REQUEST: [Field; 1] = [(1, "resourceSpans", Holds::Many(&RESOURCE_SPANS))];
@@ -109,11 +109,11 @@ pub fn transcode(body: &[u8], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn message(bytes: &[u8], shape: &Shape, depth: usize, out: &mut dyn Write) -> io::Result<()> {
+fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{")?;
     let mut is_first = true;
-    let shape = if depth == 0 { &[] } else { shape };
-    for (number, name, holds) in shape {
+    let schema = if depth == 0 { &[] } else { schema };
+    for (number, name, holds) in schema {
         let mut fields = Fields::of(bytes, 0)
             .map_while(Result::ok)
             .filter_map(|(given, value)| (given == *number).then_some(value));
@@ -169,8 +169,8 @@ fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut dyn Write) -> io
             number if number.is_nan() => out.write_all(b"\"NaN\""),
             number => write!(out, "\"{}Infinity\"", if number > 0.0 { "" } else { "-" }),
         },
-        (Holds::One(shape) | Holds::Many(shape), Value::Bytes(bytes, _)) => {
-            message(bytes, shape, depth - 1, out)
+        (Holds::One(schema) | Holds::Many(schema), Value::Bytes(bytes, _)) => {
+            message(bytes, schema, depth - 1, out)
         }
         _ => out.write_all(b"null"),
     }

@@ -1,9 +1,11 @@
 //! The broker snapshot, format `broker/1`: JSON lines, a head and then a key a
 //! line, or several lines for a long list (`interface.md`).
 //!
-//! What was overheard between two looks stands in a file of its own, in the
-//! same lines with a time each: it is no look, and what is not in it may have
-//! been there.
+//! The format is the project's own: Redis's dump (RDB) is always of a whole server,
+//! and nobody can read it or take a secret out of it with an editor.
+//!
+//! What `MONITOR` showed between two looks stands in a file of its own, in the same
+//! lines with a time each: it is no look, and what is not in it may have been there.
 
 mod read;
 mod write;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::error::PickleError;
 use super::node::{Node, written};
+use crate::wire::celery::cursor::{Break, Cursor, Step};
 use crate::wire::celery::text::cut;
 
 /// How many nodes a pickle may make, and how many places in its containers may
@@ -15,8 +16,7 @@ const NODES: usize = 100_000;
 const NAME: usize = 128;
 
 pub struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    cursor: Cursor<'a>,
     nodes: Vec<Node>,
     /// How many places there are in all containers.
     parts: usize,
@@ -27,13 +27,10 @@ pub struct Machine<'a> {
     keeps_classes: bool,
 }
 
-type Step<T> = Result<T, PickleError>;
-
 impl<'a> Machine<'a> {
     pub fn of(bytes: &'a [u8]) -> Self {
         Self {
-            bytes,
-            at: 0,
+            cursor: Cursor::of(bytes),
             nodes: Vec::new(),
             parts: 0,
             stack: Vec::new(),
@@ -50,39 +47,19 @@ impl<'a> Machine<'a> {
 
     /// Runs the program, and writes out the value that it ends with.
     pub fn read(mut self) -> Result<Value, PickleError> {
-        let root = self.run()?;
+        let root = self.run().map_err(|Break { at, why }| PickleError { at, why })?;
         Ok(written(&self.nodes, root))
     }
 
     fn fail<T>(&self, why: &'static str) -> Step<T> {
-        Err(PickleError { at: self.at, why })
-    }
-
-    fn take(&mut self, count: usize) -> Step<&'a [u8]> {
-        let Some(taken) = self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end)) else {
-            return self.fail("it ends early");
-        };
-        self.at += count;
-        Ok(taken)
-    }
-
-    /// A little-endian number of `width` bytes.
-    fn number(&mut self, width: usize) -> Step<u64> {
-        Ok(self.take(width)?.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        self.cursor.fail(why)
     }
 
     fn sized(&mut self, width: usize) -> Step<&'a [u8]> {
-        match usize::try_from(self.number(width)?) {
-            Ok(size) => self.take(size),
+        match usize::try_from(self.cursor.little_endian(width)?) {
+            Ok(size) => self.cursor.take(size),
             Err(_) => self.fail("a size beyond memory"),
         }
-    }
-
-    fn line(&mut self) -> Step<&'a str> {
-        let rest = &self.bytes[self.at..];
-        let Some(end) = memchr::memchr(b'\n', rest) else { return self.fail("it ends early") };
-        self.at += end + 1;
-        Ok(std::str::from_utf8(&rest[..end]).unwrap_or_default())
     }
 
     fn push(&mut self, node: Node) -> Step<()> {
@@ -110,7 +87,7 @@ impl<'a> Machine<'a> {
     }
 
     fn top(&self) -> Step<usize> {
-        self.stack.last().copied().ok_or(PickleError { at: self.at, why: "an operand is missing" })
+        self.stack.last().copied().ok_or(Break { at: self.cursor.at(), why: "an operand is missing" })
     }
 
     /// What lies above the last mark.
@@ -127,7 +104,7 @@ impl<'a> Machine<'a> {
         if self.memo.len() > NODES { self.fail("more than 100,000 memos") } else { Ok(()) }
     }
 
-    fn recall(&mut self, key: u64) -> Step<()> {
+    fn get_memo(&mut self, key: u64) -> Step<()> {
         let Some(node) = self.memo.get(&key) else { return self.fail("an unknown memo") };
         self.stack.push(*node);
         if self.stack.len() > NODES {
@@ -179,7 +156,7 @@ impl<'a> Machine<'a> {
 
     fn run(&mut self) -> Step<usize> {
         loop {
-            let opcode = self.take(1)?[0];
+            let opcode = self.cursor.byte()?;
             match opcode {
                 b'.' => return self.pop(),
                 _ => self.step(opcode)?,
@@ -190,8 +167,8 @@ impl<'a> Machine<'a> {
     fn step(&mut self, opcode: u8) -> Step<()> {
         match opcode {
             // PROTO, FRAME
-            0x80 => self.take(1).map(drop),
-            0x95 => self.take(8).map(drop),
+            0x80 => self.cursor.take(1).map(drop),
+            0x95 => self.cursor.take(8).map(drop),
             // MARK, POP, POP_MARK, DUP
             b'(' => {
                 self.marks.push(self.stack.len());
@@ -211,16 +188,16 @@ impl<'a> Machine<'a> {
             b'I' | b'L' | b'F' => self.number_line(opcode),
             // BININT, BININT1, BININT2, LONG1, LONG4, BINFLOAT
             b'J' => {
-                let number = self.take(4)?;
-                self.plain(i32::from_le_bytes(number.try_into().expect("four bytes were taken")))
+                let number = self.cursor.array()?;
+                self.plain(i32::from_le_bytes(number))
             }
-            b'K' => self.number(1).and_then(|number| self.plain(number)),
-            b'M' => self.number(2).and_then(|number| self.plain(number)),
+            b'K' => self.cursor.little_endian(1).and_then(|number| self.plain(number)),
+            b'M' => self.cursor.little_endian(2).and_then(|number| self.plain(number)),
             0x8a => self.sized(1).map(long).and_then(|number| self.plain(number)),
             0x8b => self.sized(4).map(long).and_then(|number| self.plain(number)),
             b'G' => {
-                let number = self.take(8)?;
-                self.plain(f64::from_be_bytes(number.try_into().expect("eight bytes were taken")))
+                let number = self.cursor.array()?;
+                self.plain(f64::from_be_bytes(number))
             }
             _ => self.step_text(opcode),
         }
@@ -228,7 +205,7 @@ impl<'a> Machine<'a> {
 
     /// INT, LONG and FLOAT: a line of text. `01` and `00` are booleans.
     fn number_line(&mut self, opcode: u8) -> Step<()> {
-        let line = self.line()?.trim_end_matches('L');
+        let line = self.cursor.line()?.trim_end_matches('L');
         match (opcode, line) {
             (b'I', "01") => self.plain(true),
             (b'I', "00") => self.plain(false),
@@ -244,11 +221,11 @@ impl<'a> Machine<'a> {
         match opcode {
             // STRING, UNICODE: a line; the others: a size and bytes
             b'S' => {
-                let line = self.line()?;
+                let line = self.cursor.line()?;
                 let text = line.trim_matches(['\'', '"']);
                 self.text(text.as_bytes())
             }
-            b'V' => self.line().and_then(|line| self.text(line.as_bytes())),
+            b'V' => self.cursor.line().and_then(|line| self.text(line.as_bytes())),
             b'T' | b'B' | b'X' => self.sized(4).and_then(|bytes| self.text(bytes)),
             b'U' | b'C' | 0x8c => self.sized(1).and_then(|bytes| self.text(bytes)),
             0x8d | 0x8e | 0x96 => self.sized(8).and_then(|bytes| self.text(bytes)),
@@ -293,16 +270,22 @@ impl<'a> Machine<'a> {
     fn step_memo(&mut self, opcode: u8) -> Step<()> {
         match opcode {
             // PUT, BINPUT, LONG_BINPUT, MEMOIZE
-            b'p' => {
-                self.line().map(|line| line.parse().unwrap_or_default()).and_then(|key| self.memoize(key))
-            }
-            b'q' => self.number(1).and_then(|key| self.memoize(key)),
-            b'r' => self.number(4).and_then(|key| self.memoize(key)),
+            b'p' => self
+                .cursor
+                .line()
+                .map(|line| line.parse().unwrap_or_default())
+                .and_then(|key| self.memoize(key)),
+            b'q' => self.cursor.little_endian(1).and_then(|key| self.memoize(key)),
+            b'r' => self.cursor.little_endian(4).and_then(|key| self.memoize(key)),
             0x94 => self.memoize(self.memo.len() as u64),
             // GET, BINGET, LONG_BINGET
-            b'g' => self.line().map(|line| line.parse().unwrap_or_default()).and_then(|key| self.recall(key)),
-            b'h' => self.number(1).and_then(|key| self.recall(key)),
-            b'j' => self.number(4).and_then(|key| self.recall(key)),
+            b'g' => self
+                .cursor
+                .line()
+                .map(|line| line.parse().unwrap_or_default())
+                .and_then(|key| self.get_memo(key)),
+            b'h' => self.cursor.little_endian(1).and_then(|key| self.get_memo(key)),
+            b'j' => self.cursor.little_endian(4).and_then(|key| self.get_memo(key)),
             _ => self.step_code(opcode),
         }
     }
@@ -313,8 +296,8 @@ impl<'a> Machine<'a> {
         match opcode {
             // GLOBAL: two lines
             b'c' => {
-                self.line()?;
-                let name = self.line()?;
+                self.cursor.line()?;
+                let name = self.cursor.line()?;
                 self.class(name)
             }
             // STACK_GLOBAL; REDUCE, NEWOBJ; NEWOBJ_EX; BUILD
@@ -342,8 +325,8 @@ impl<'a> Machine<'a> {
             b'b' => self.pop().map(drop),
             // INST, OBJ
             b'i' => {
-                self.line()?;
-                self.line()?;
+                self.cursor.line()?;
+                self.cursor.line()?;
                 self.marked()?;
                 self.push(Node::Opaque)
             }
@@ -353,14 +336,14 @@ impl<'a> Machine<'a> {
             }
             // PERSID, BINPERSID
             b'P' => {
-                self.line()?;
+                self.cursor.line()?;
                 self.push(Node::Opaque)
             }
             b'Q' => self.opaque(1),
             // EXT1, EXT2, EXT4
-            0x82 => self.take(1).and_then(|_| self.push(Node::Opaque)),
-            0x83 => self.take(2).and_then(|_| self.push(Node::Opaque)),
-            0x84 => self.take(4).and_then(|_| self.push(Node::Opaque)),
+            0x82 => self.cursor.take(1).and_then(|_| self.push(Node::Opaque)),
+            0x83 => self.cursor.take(2).and_then(|_| self.push(Node::Opaque)),
+            0x84 => self.cursor.take(4).and_then(|_| self.push(Node::Opaque)),
             // NEXT_BUFFER, READONLY_BUFFER
             0x97 => self.push(Node::Opaque),
             0x98 => Ok(()),

@@ -4,6 +4,9 @@
 //! `pickletools.dis` does, and builds the plain values; whatever would import
 //! or call something becomes null. The opcodes are those of
 //! <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
+//!
+//! It is written by hand because `serde-pickle` recurses: a nested list overflows
+//! its stack, and the process ends with it.
 
 mod error;
 mod machine;

@@ -14,9 +14,9 @@
 //! and five hundred as a span, so that a list that is read as a whole would take
 //! gigabytes of what a request may hold.
 
-mod shape;
+mod request;
 
-use self::shape::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans, Wrapped};
+use self::request::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans, Wrapped};
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
 use base64::Engine;

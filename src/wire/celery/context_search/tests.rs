@@ -5,16 +5,16 @@ use crate::model::FlawKind;
 
 const VALID: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-fn survey(headers: &Value) -> Survey {
-    let mut survey = Survey::default();
-    survey.headers(entries(headers.as_object().expect("an object")));
-    survey.sort();
-    survey
+fn search(headers: &Value) -> ContextSearch {
+    let mut search = ContextSearch::default();
+    search.headers(entries(headers.as_object().expect("an object")));
+    search.sort();
+    search
 }
 
 /// The path, place, encoding and format of each context that is valid.
 fn valid(headers: &Value) -> Vec<(String, Place, Encoding, ContextFormat)> {
-    let contexts = survey(headers).contexts.into_iter().filter(|found| found.reading.is_ok());
+    let contexts = search(headers).contexts.into_iter().filter(|found| found.reading.is_ok());
     contexts.map(|found| (found.at.into(), found.place, found.encoding, found.format)).collect()
 }
 
@@ -160,7 +160,7 @@ fn a_composite_propagator_leaves_several_in_the_order_of_their_places() {
 #[test]
 fn a_value_under_the_right_name_is_malformed_and_others_are_none() {
     let flaw = |value: Value| {
-        let found = survey(&json!({"traceparent": value})).contexts.remove(0);
+        let found = search(&json!({"traceparent": value})).contexts.remove(0);
         found.reading.expect_err("malformed").kind
     };
     assert_eq!(flaw(json!(VALID.to_uppercase())), FlawKind::UpperCase);
@@ -175,8 +175,8 @@ fn a_value_under_the_right_name_is_malformed_and_others_are_none() {
         json!({"cells": {"b3": 7}}),
         json!({"b3": "0"}),
     ] {
-        assert_eq!(survey(&none).contexts, [], "{none}");
-        assert_eq!(survey(&none).others.len(), 1, "{none}");
+        assert_eq!(search(&none).contexts, [], "{none}");
+        assert_eq!(search(&none).others.len(), 1, "{none}");
     }
 }
 
@@ -190,43 +190,43 @@ fn only_what_is_called_a_carrier_is_an_empty_one() {
         (json!({"headers": {"trace_context": ""}}), "headers.headers.trace_context", "\"\""),
     ] {
         let expected = EmptyCarrier { at: at.into(), text: text.into() };
-        assert_eq!(survey(&empty).empty_carriers, [expected], "{empty}");
+        assert_eq!(search(&empty).empty_carriers, [expected], "{empty}");
     }
     for other in ["meta", "context", "trace_id", "stacktrace", "tenant", "traceback"] {
-        assert_eq!(survey(&json!({other: ""})).empty_carriers, [], "{other}");
-        assert_eq!(survey(&json!({other: ""})).others, [Box::from(other)], "{other}");
+        assert_eq!(search(&json!({other: ""})).empty_carriers, [], "{other}");
+        assert_eq!(search(&json!({other: ""})).others, [Box::from(other)], "{other}");
     }
-    assert_eq!(survey(&json!({"carrier": "", "sentry-trace": ""})).empty_carriers, []);
+    assert_eq!(search(&json!({"carrier": "", "sentry-trace": ""})).empty_carriers, []);
 }
 
 #[test]
 fn baggage_gives_its_keys_and_keeps_its_values() {
-    let found = survey(&json!({"baggage": "user.id=4711;p=1, sentry-release=1 ,tier=gold"}));
+    let found = search(&json!({"baggage": "user.id=4711;p=1, sentry-release=1 ,tier=gold"}));
     assert_eq!(found.baggage, [Box::from("user.id"), Box::from("tier")]);
     assert!(!format!("{found:?}").contains("4711"));
 }
 
 #[test]
 fn arguments_are_looked_through_to_a_limit() {
-    let mut survey = Survey::default();
-    survey.arguments(&json!(["o1", {"meta": [{"carrier": {"traceparent": VALID}}]}, VALID]), "args");
-    let at: Vec<_> = survey.contexts.iter().map(|found| &*found.at).collect();
+    let mut search = ContextSearch::default();
+    search.arguments(&json!(["o1", {"meta": [{"carrier": {"traceparent": VALID}}]}, VALID]), "args");
+    let at: Vec<_> = search.contexts.iter().map(|found| &*found.at).collect();
     assert_eq!(at, ["body.args[1].meta[0].carrier.traceparent", "body.args[2]"]);
 
     let deep = (0..100).fold(json!({"traceparent": VALID}), |inner, _| json!({"k": inner}));
     let wide = Value::Array(vec![json!({"traceparent": VALID}); 20_000]);
-    for (arguments, expected) in [(deep, 0), (wide, Survey::CONTEXTS)] {
-        let mut survey = Survey::default();
-        survey.arguments(&arguments, "kwargs");
-        assert_eq!(survey.contexts.len(), expected);
+    for (arguments, expected) in [(deep, 0), (wide, ContextSearch::CONTEXTS)] {
+        let mut search = ContextSearch::default();
+        search.arguments(&arguments, "kwargs");
+        assert_eq!(search.contexts.len(), expected);
     }
 }
 
 #[test]
 fn a_repr_shows_what_an_unreadable_body_holds() {
-    let mut survey = Survey::default();
-    survey.repr(&format!("{{'note': \"it's\", 'carrier': {{'traceparent': '{VALID}'}}}}"), "kwargsrepr");
-    let found = survey.contexts.remove(0);
+    let mut search = ContextSearch::default();
+    search.repr(&format!("{{'note': \"it's\", 'carrier': {{'traceparent': '{VALID}'}}}}"), "kwargsrepr");
+    let found = search.contexts.remove(0);
     assert_eq!((&*found.at, found.place), ("headers.kwargsrepr.traceparent", Place::Body));
     assert!(found.reading.is_ok());
 }
@@ -239,10 +239,10 @@ fn what_is_kept_is_bounded() {
             [(format!("trace_context_{n}"), json!("")), (format!("ctx{n}"), json!({"traceparent": long}))]
         })
         .collect();
-    let found = survey(&Value::Object(headers));
-    assert_eq!(found.contexts.len(), Survey::CONTEXTS);
-    assert_eq!(found.empty_carriers.len(), Survey::NAMES);
-    assert!(found.others.len() <= Survey::NAMES);
+    let found = search(&Value::Object(headers));
+    assert_eq!(found.contexts.len(), ContextSearch::CONTEXTS);
+    assert_eq!(found.empty_carriers.len(), ContextSearch::NAMES);
+    assert!(found.others.len() <= ContextSearch::NAMES);
     for carried in &found.contexts {
         assert!(carried.text.len() <= CarriedContext::TEXT_LIMIT);
         for mark in &carried.reading.as_ref().expect_err("not a traceparent").marks {
@@ -266,9 +266,9 @@ fn ids_of_an_applications_own_are_found_in_any_shape() {
         json!([format!("{TRACE}:{SPAN}")]),
         json!([json!({"trace_id": TRACE, "span_id": SPAN}).to_string()]),
     ] {
-        let mut survey = Survey::default();
-        survey.arguments(&arguments, "kwargs");
-        let [found] = &survey.contexts[..] else { panic!("{arguments}: {:?}", survey.contexts) };
+        let mut search = ContextSearch::default();
+        search.arguments(&arguments, "kwargs");
+        let [found] = &search.contexts[..] else { panic!("{arguments}: {:?}", search.contexts) };
         assert_eq!((found.format, &found.place), (ContextFormat::Ids, &Place::Body), "{arguments}");
         let context = found.context().expect("valid");
         assert_eq!(context.trace_id.to_string(), TRACE, "{arguments}");

@@ -1,12 +1,18 @@
-//! OTLP in protobuf: a visitor that borrows and takes only what is needed.
+//! OTLP in protobuf: a visitor that borrows and reads only what diagnoses need.
 //!
-//! The field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`,
-//! the wire that of <https://protobuf.dev/programming-guides/encoding/>.
+//! It is written by hand because prost, which `opentelemetry-proto` is generated
+//! for, builds the whole request before anybody sees a span: it decoded 0.5 to 0.9
+//! million spans a second on one core, where this decodes 1.7.
+//! `tests/otlp.rs` checks the two against each other.
+//!
+//! The field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`.
+
+mod fields;
 
 use std::borrow::Cow;
 
-use smallvec::SmallVec;
-
+use self::fields::Step;
+pub(super) use self::fields::{Fields, Value};
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
@@ -31,8 +37,6 @@ pub fn decode_protobuf(body: &[u8], sink: &mut impl Sink) -> Result<Counts, Deco
     }
     Ok(counts)
 }
-
-type Step<T> = Result<T, DecodeError>;
 
 fn decode_resource_spans(
     bytes: &[u8],
@@ -234,138 +238,6 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST)]),
-    }
-}
-
-/// A field's value as far as its wire type says. Bytes come with their offset
-/// in the request, for errors.
-pub(super) enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8], usize),
-    /// A group, which was passed over: OTLP has none, and what is unknown is no
-    /// reason to refuse the rest.
-    Group,
-}
-
-/// The fields of a message, one after the other.
-pub(super) struct Fields<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    /// Where the message begins in the request.
-    base: usize,
-}
-
-impl<'a> Fields<'a> {
-    pub(super) const fn of(bytes: &'a [u8], base: usize) -> Self {
-        Self { bytes, at: 0, base }
-    }
-
-    fn fail<T>(&mut self, why: &'static str) -> Step<T> {
-        let at = self.base + self.at;
-        // Nothing after a break means anything.
-        self.at = self.bytes.len();
-        Err(DecodeError::Protobuf { at, why })
-    }
-
-    fn varint(&mut self) -> Step<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let Some(byte) = self.bytes.get(self.at) else {
-                return self.fail("a number ends early");
-            };
-            self.at += 1;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(number);
-            }
-        }
-        self.fail("a number of more than 64 bits")
-    }
-
-    fn take(&mut self, count: usize) -> Step<&'a [u8]> {
-        match self.at.checked_add(count).and_then(|end| self.bytes.get(self.at..end)) {
-            Some(taken) => {
-                self.at += count;
-                Ok(taken)
-            }
-            None => self.fail("a field is longer than its message"),
-        }
-    }
-
-    /// A field's number and its wire type.
-    #[inline]
-    fn tag(&mut self) -> Step<(u32, u64)> {
-        let tag = self.varint()?;
-        match u32::try_from(tag >> 3).unwrap_or(0) {
-            0 => self.fail("a field of the number 0"),
-            number => Ok((number, tag & 7)),
-        }
-    }
-
-    #[inline]
-    fn field(&mut self) -> Step<(u32, Value<'a>)> {
-        let (number, wire) = self.tag()?;
-        let value = match wire {
-            3 => {
-                self.pass_group(number)?;
-                Value::Group
-            }
-            _ => self.value(wire)?,
-        };
-        Ok((number, value))
-    }
-
-    /// A value of a wire type that is no group.
-    #[inline]
-    fn value(&mut self, wire: u64) -> Step<Value<'a>> {
-        let value = match wire {
-            0 => Value::Number(self.varint()?),
-            1 => Value::Number(u64::from_le_bytes(self.take(8)?.try_into().expect("eight bytes were taken"))),
-            2 => {
-                let length = self.varint()?;
-                let at = self.base + self.at;
-                match usize::try_from(length) {
-                    Ok(length) => Value::Bytes(self.take(length)?, at),
-                    Err(_) => return self.fail("a field is longer than its message"),
-                }
-            }
-            5 => Value::Number(u64::from(u32::from_le_bytes(
-                self.take(4)?.try_into().expect("four bytes were taken"),
-            ))),
-            4 => return self.fail("a group ends that never began"),
-            _ => return self.fail("an unknown wire type"),
-        };
-        Ok(value)
-    }
-
-    /// Goes on behind the end of a group, and of those within it. Nothing
-    /// recurses, and what is open is bounded as protobuf's own parsers bound it.
-    fn pass_group(&mut self, number: u32) -> Step<()> {
-        const DEEPEST: usize = 100;
-        let mut open: SmallVec<[u32; 8]> = SmallVec::from_slice(&[number]);
-        while let Some(innermost) = open.last().copied() {
-            let (number, wire) = self.tag()?;
-            match wire {
-                3 if open.len() >= DEEPEST => return self.fail("groups are nested too deep"),
-                3 => open.push(number),
-                4 if number == innermost => {
-                    open.pop();
-                }
-                4 => return self.fail("a group ends that never began"),
-                _ => {
-                    self.value(wire)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Step<(u32, Value<'a>)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        (self.at < self.bytes.len()).then(|| self.field())
     }
 }
 

@@ -1,19 +1,18 @@
 //! Where in a message trace context lies, in all the places and wrappings in
 //! which applications put it.
 
-use std::fmt;
-
 use serde_json::{Map, Value};
 
 use super::carrier::{Carrier, Found};
+use super::json_path::JsonPath;
 use super::text::cut;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
 use crate::model::{CarriedContext, ContextFormat, EmptyCarrier, Encoding, Flaw, Mark, Place, SpanContext};
 use crate::wire::context::{baggage, ids, w3c};
 
-/// What a survey of a message finds.
+/// A search for trace context in a message, and what it has found so far.
 #[derive(Debug)]
-pub struct Survey {
+pub struct ContextSearch {
     pub contexts: Vec<CarriedContext>,
     pub empty_carriers: Vec<EmptyCarrier>,
     pub baggage: Vec<Box<str>>,
@@ -23,7 +22,7 @@ pub struct Survey {
     budget: usize,
 }
 
-impl Default for Survey {
+impl Default for ContextSearch {
     fn default() -> Self {
         Self {
             contexts: Vec::new(),
@@ -35,7 +34,7 @@ impl Default for Survey {
     }
 }
 
-impl Survey {
+impl ContextSearch {
     /// How many contexts are kept of one message.
     const CONTEXTS: usize = 32;
     /// How many names of other headers, baggage entries and empty carriers are kept.
@@ -85,19 +84,19 @@ impl Survey {
     /// Looks through custom headers, each of which may be a context by its own
     /// name or a carrier of several.
     pub fn headers<'v>(&mut self, headers: impl Iterator<Item = (&'v str, &'v Value)> + Clone) {
-        let trail = Trail::root("headers");
-        let flat = self.flat(headers.clone(), &trail, &Place::Header);
+        let path = JsonPath::root("headers");
+        let flat = self.flat(headers.clone(), &path, &Place::Header);
         if let Some(baggage) = flat.baggage() {
             self.note_baggage(baggage);
         }
         if let Some(key) = flat.empty_key() {
-            self.note_empty(&trail.key(key), &Value::String(String::new()));
+            self.note_empty(&path.key(key), &Value::String(String::new()));
         } else if self.contexts.is_empty() {
             flat.keys().filter(|key| *key != "baggage").for_each(|key| self.note_other(key));
         }
         for (name, value) in headers {
             let is_context_or_carrier =
-                !value.is_null() && (Carrier::knows(name) || self.header(name, value, &trail));
+                !value.is_null() && (Carrier::knows(name) || self.header(name, value, &path));
             if !is_context_or_carrier {
                 self.note_other(name);
             }
@@ -105,63 +104,63 @@ impl Survey {
     }
 
     /// Looks into a header of an application's own; whether it is a carrier.
-    fn header(&mut self, name: &str, value: &Value, trail: &Trail<'_>) -> bool {
+    fn header(&mut self, name: &str, value: &Value, path: &JsonPath<'_>) -> bool {
         let found = (self.contexts.len(), self.empty_carriers.len());
-        let trail = trail.key(name);
+        let path = path.key(name);
         let place = match name {
             "headers" => Place::NestedHeaders,
             _ => Place::Carrier(cut(name, Self::NAME).into()),
         };
-        self.search(value, &trail, &place, Encoding::Flat, Self::WRAPPINGS);
+        self.search(value, &path, &place, Encoding::Flat, Self::WRAPPINGS);
         match value {
             Value::Object(nested) if place == Place::NestedHeaders => {
                 for (name, value) in nested {
-                    self.note_if_empty(name, value, &trail.key(name));
+                    self.note_if_empty(name, value, &path.key(name));
                 }
             }
-            _ => self.note_if_empty(name, value, &trail),
+            _ => self.note_if_empty(name, value, &path),
         }
         found != (self.contexts.len(), self.empty_carriers.len())
     }
 
     /// Looks through properties that are not kombu's own.
     pub fn properties<'v>(&mut self, properties: impl Iterator<Item = (&'v str, &'v Value)> + Clone) {
-        let trail = Trail::root("properties");
-        self.flat(properties.clone(), &trail, &Place::Property);
+        let path = JsonPath::root("properties");
+        self.flat(properties.clone(), &path, &Place::Property);
         for (name, value) in properties.filter(|(name, _)| !Carrier::knows(name)) {
-            self.search(value, &trail.key(name), &Place::Property, Encoding::Flat, Self::WRAPPINGS);
+            self.search(value, &path.key(name), &Place::Property, Encoding::Flat, Self::WRAPPINGS);
         }
     }
 
     /// Looks through the arguments called `name`, `args` or `kwargs`.
     pub fn arguments(&mut self, arguments: &Value, name: &str) {
-        let trail = Trail::root("body");
-        let trail = trail.key(name);
+        let path = JsonPath::root("body");
+        let path = path.key(name);
         match arguments {
             Value::Array(list) => {
-                self.neighbours(list, &trail, &Place::Body);
+                self.neighbours(list, &path, &Place::Body);
                 for (index, value) in list.iter().enumerate() {
-                    self.search(value, &trail.index(index), &Place::Body, Encoding::Flat, Self::ARGUMENTS);
+                    self.search(value, &path.index(index), &Place::Body, Encoding::Flat, Self::ARGUMENTS);
                 }
             }
-            other => self.search(other, &trail, &Place::Body, Encoding::Flat, Self::ARGUMENTS),
+            other => self.search(other, &path, &Place::Body, Encoding::Flat, Self::ARGUMENTS),
         }
     }
 
     /// Looks through the repr of arguments in the header `name`, for a body
     /// that cannot be read.
     pub fn repr(&mut self, repr: &str, name: &str) {
-        let trail = Trail::root("headers");
+        let path = JsonPath::root("headers");
         let dict = python_dict(repr);
         let encoding = Encoding::PythonRepr;
-        self.mapping(entries(&dict), &trail.key(name), &Place::Body, encoding, Self::WRAPPINGS);
+        self.mapping(entries(&dict), &path.key(name), &Place::Body, encoding, Self::WRAPPINGS);
     }
 
     /// Reads the contexts that lie flat among `entries`.
     fn flat<'v>(
         &mut self,
         entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
-        trail: &Trail<'_>,
+        path: &JsonPath<'_>,
         place: &Place,
     ) -> Carrier<'v> {
         let mut carrier = Carrier::default();
@@ -169,59 +168,59 @@ impl Survey {
             carrier.put(key, value);
         }
         for found in carrier.contexts() {
-            self.note_context(&found, trail, place, Encoding::Flat);
+            self.note_context(&found, path, place, Encoding::Flat);
         }
-        self.ids(entries, trail, place, Encoding::Flat);
+        self.ids(entries, path, place, Encoding::Flat);
         carrier
     }
 
     /// Looks for carriers in a value, however it is wrapped. `outer` is how
     /// what holds it is wrapped, and `depth` how many levels are left.
-    fn search(&mut self, value: &Value, trail: &Trail<'_>, place: &Place, outer: Encoding, depth: usize) {
+    fn search(&mut self, value: &Value, path: &JsonPath<'_>, place: &Place, outer: Encoding, depth: usize) {
         if self.budget == 0 {
             return;
         }
         self.budget -= 1;
         match value {
             Value::Object(map) => match bytes_of(map) {
-                Some(text) => self.text(text, trail, place, Encoding::Bytes, depth),
+                Some(text) => self.text(text, path, place, Encoding::Bytes, depth),
                 None => {
                     // Nested headers are a mapping of headers, as flat ones are.
                     let is_plain = outer == Encoding::Flat && *place != Place::NestedHeaders;
                     let encoding = if is_plain { Encoding::Object } else { outer };
-                    self.mapping(entries(map), trail, place, encoding, depth);
+                    self.mapping(entries(map), path, place, encoding, depth);
                 }
             },
-            Value::String(text) => self.text(text, trail, place, outer, depth),
-            Value::Array(list) => self.list(list, trail, place, depth),
+            Value::String(text) => self.text(text, path, place, outer, depth),
+            Value::Array(list) => self.list(list, path, place, depth),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
     /// A list of pairs is a mapping to Python's `dict`.
-    fn list(&mut self, list: &[Value], trail: &Trail<'_>, place: &Place, depth: usize) {
+    fn list(&mut self, list: &[Value], path: &JsonPath<'_>, place: &Place, depth: usize) {
         let pair = |item: &'_ Value| match item.as_array()?.as_slice() {
             [Value::String(key), value] => Some((key.clone(), value.clone())),
             _ => None,
         };
         if let Some(pairs) = list.iter().take(self.budget).map(pair).collect::<Option<Map<_, _>>>() {
-            return self.mapping(entries(&pairs), trail, place, Encoding::Other, depth);
+            return self.mapping(entries(&pairs), path, place, Encoding::Other, depth);
         }
         let Some(depth) = depth.checked_sub(1) else { return };
-        self.neighbours(list, trail, place);
+        self.neighbours(list, path, place);
         for (index, value) in list.iter().enumerate() {
-            self.search(value, &trail.index(index), place, Encoding::Other, depth);
+            self.search(value, &path.index(index), place, Encoding::Other, depth);
         }
     }
 
     /// Notes a trace id and a span id that follow each other in a list.
-    fn neighbours(&mut self, list: &[Value], trail: &Trail<'_>, place: &Place) {
+    fn neighbours(&mut self, list: &[Value], path: &JsonPath<'_>, place: &Place) {
         let pairs = list.windows(2).take(self.budget).enumerate();
         let found = pairs.filter_map(|(index, pair)| Some((index, pair, ids::of_two(&pair[0], &pair[1])?)));
         for (index, pair, context) in found {
             let text = format!("{}, {}", plain(&pair[0]), plain(&pair[1]));
             self.push(
-                &trail.index(index),
+                &path.index(index),
                 place.clone(),
                 Encoding::Other,
                 ContextFormat::Ids,
@@ -235,7 +234,7 @@ impl Survey {
     fn ids<'v>(
         &mut self,
         entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
-        trail: &Trail<'_>,
+        path: &JsonPath<'_>,
         place: &Place,
         encoding: Encoding,
     ) {
@@ -245,7 +244,7 @@ impl Survey {
         let (Some(trace), Some(span)) = (text_of(pair.trace), text_of(pair.span)) else { return };
         let text = format!("{trace}, {}: {span}", pair.span);
         self.push(
-            &trail.key(pair.trace),
+            &path.key(pair.trace),
             place.clone(),
             encoding,
             ContextFormat::Ids,
@@ -257,7 +256,7 @@ impl Survey {
     fn mapping<'v>(
         &mut self,
         entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
-        trail: &Trail<'_>,
+        path: &JsonPath<'_>,
         place: &Place,
         encoding: Encoding,
         depth: usize,
@@ -267,34 +266,34 @@ impl Survey {
             carrier.put(key, value);
         }
         for found in carrier.contexts() {
-            self.note_context(&found, trail, place, encoding);
+            self.note_context(&found, path, place, encoding);
         }
-        self.ids(entries.clone(), trail, place, encoding);
+        self.ids(entries.clone(), path, place, encoding);
         let Some(depth) = depth.checked_sub(1) else { return };
         for (key, value) in entries.filter(|(key, _)| !Carrier::knows(key)) {
-            self.search(value, &trail.key(key), place, encoding, depth);
+            self.search(value, &path.key(key), place, encoding, depth);
         }
     }
 
     /// A text that is a context itself, or in which a carrier is wrapped.
-    fn text(&mut self, text: &str, trail: &Trail<'_>, place: &Place, outer: Encoding, depth: usize) {
+    fn text(&mut self, text: &str, path: &JsonPath<'_>, place: &Place, outer: Encoding, depth: usize) {
         if !(Self::SHORTEST..=Self::LONGEST).contains(&text.len()) {
             return;
         }
         if let Some((wrapping, value)) = unwrapped(text.trim()) {
             let encoding = if outer == Encoding::Bytes { outer } else { wrapping };
             if let Some(depth) = depth.checked_sub(1) {
-                self.search(&value, trail, place, encoding, depth);
+                self.search(&value, path, place, encoding, depth);
             }
         } else if let Ok(context) = w3c::read(text) {
             // A `traceparent` under a name of the application's own.
-            self.push(trail, place.clone(), outer, ContextFormat::W3c, text, Ok(context));
+            self.push(path, place.clone(), outer, ContextFormat::W3c, text, Ok(context));
         } else if let Some(context) = ids::of_text(text) {
-            self.push(trail, place.clone(), outer, ContextFormat::Ids, text, Ok(context));
+            self.push(path, place.clone(), outer, ContextFormat::Ids, text, Ok(context));
         }
     }
 
-    fn note_context(&mut self, found: &Found<'_>, trail: &Trail<'_>, place: &Place, encoding: Encoding) {
+    fn note_context(&mut self, found: &Found<'_>, path: &JsonPath<'_>, place: &Place, encoding: Encoding) {
         // Among an application's own values, `b3` may be the cell of a table.
         let is_ambiguous = found.format == ContextFormat::B3 && *place != Place::Header;
         if found.reading.is_err() && is_ambiguous {
@@ -305,14 +304,14 @@ impl Survey {
         let place = if is_misnamed { Place::HeaderInOtherCase } else { place.clone() };
         let encoding = if found.is_bytes { Encoding::Bytes } else { encoding };
         // Elastic's own agent reads its `traceparent` where it wrote it.
-        let is_elastics = found.format == ContextFormat::Elastic && trail.ends_with("elasticapm");
+        let is_elastics = found.format == ContextFormat::Elastic && path.ends_with("elasticapm");
         let place = if is_elastics { Place::Header } else { place };
-        self.push(&trail.key(found.key), place, encoding, found.format, found.text, found.reading.clone());
+        self.push(&path.key(found.key), place, encoding, found.format, found.text, found.reading.clone());
     }
 
     fn push(
         &mut self,
-        trail: &Trail<'_>,
+        path: &JsonPath<'_>,
         place: Place,
         encoding: Encoding,
         format: ContextFormat,
@@ -326,11 +325,11 @@ impl Survey {
         let within = |mark: Mark| Mark { start: mark.start.min(text.len()), end: mark.end.min(text.len()) };
         let reading =
             reading.map_err(|flaw| Flaw { marks: flaw.marks.into_iter().map(within).collect(), ..flaw });
-        let at = trail.to_string().into();
+        let at = path.to_string().into();
         self.contexts.push(CarriedContext { at, place, encoding, format, text: text.into(), reading });
     }
 
-    fn note_if_empty(&mut self, name: &str, value: &Value, trail: &Trail<'_>) {
+    fn note_if_empty(&mut self, name: &str, value: &Value, path: &JsonPath<'_>) {
         let (is_empty, is_blank) = match value {
             Value::Object(map) => (map.is_empty(), false),
             Value::Array(list) => (list.is_empty(), false),
@@ -341,14 +340,14 @@ impl Survey {
             Value::Null | Value::Bool(_) | Value::Number(_) => (false, false),
         };
         if is_empty && is_carriers_name(name, is_blank) {
-            self.note_empty(trail, value);
+            self.note_empty(path, value);
         }
     }
 
-    fn note_empty(&mut self, trail: &Trail<'_>, value: &Value) {
+    fn note_empty(&mut self, path: &JsonPath<'_>, value: &Value) {
         if self.empty_carriers.len() < Self::NAMES {
             let text = cut(&value.to_string(), Self::NAME).into();
-            self.empty_carriers.push(EmptyCarrier { at: trail.to_string().into(), text });
+            self.empty_carriers.push(EmptyCarrier { at: path.to_string().into(), text });
         }
     }
 
@@ -365,52 +364,6 @@ impl Survey {
             if !key.starts_with("sentry-") && self.baggage.len() < Self::NAMES {
                 self.baggage.push(cut(key, Self::NAME).into());
             }
-        }
-    }
-}
-
-/// The way from the message to a value, written down only where something is found.
-#[derive(Clone, Copy)]
-struct Trail<'t> {
-    before: Option<&'t Trail<'t>>,
-    step: Step<'t>,
-}
-
-#[derive(Clone, Copy)]
-enum Step<'t> {
-    Key(&'t str),
-    Index(usize),
-}
-
-impl<'t> Trail<'t> {
-    const fn root(name: &'t str) -> Self {
-        Self { before: None, step: Step::Key(name) }
-    }
-
-    const fn key(&'t self, key: &'t str) -> Self {
-        Self { before: Some(self), step: Step::Key(key) }
-    }
-
-    const fn index(&'t self, index: usize) -> Self {
-        Self { before: Some(self), step: Step::Index(index) }
-    }
-
-    fn ends_with(&self, key: &str) -> bool {
-        matches!(self.step, Step::Key(last) if last == key)
-    }
-}
-
-impl fmt::Display for Trail<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(before) = self.before {
-            write!(f, "{before}")?;
-        }
-        match self.step {
-            Step::Key(key) => {
-                let dot = if self.before.is_some() { "." } else { "" };
-                write!(f, "{dot}{}", cut(key, Survey::NAME))
-            }
-            Step::Index(index) => write!(f, "[{index}]"),
         }
     }
 }

@@ -1,12 +1,11 @@
-//! What of a value may be kept where evidence is saved: the contexts that a
-//! survey of the message sees, in the place and the wrapping in which it sees
-//! them, and nothing beside.
+//! What may be saved of a value: the contexts that a search of the message finds,
+//! in the place and the wrapping in which it finds them, and nothing else.
 
 use serde_json::{Map, Value};
 
 use super::bounded;
 use super::carrier::Carrier;
-use super::survey::Survey;
+use super::context_search::ContextSearch;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
 use crate::model::HIDDEN;
 use crate::wire::context::{baggage, ids, xray};
@@ -86,7 +85,7 @@ fn search(value: &Value, depth: usize) -> Option<Value> {
 
 /// The names among these that hold a trace id and a span id together.
 pub fn ids_of<'v>(members: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -> Vec<&'v str> {
-    let own = members.clone().filter(|(name, _)| !Carrier::knows(name)).take(Survey::MEMBERS);
+    let own = members.clone().filter(|(name, _)| !Carrier::knows(name)).take(ContextSearch::MEMBERS);
     let Some(pair) = ids::of_mapping(own) else { return Vec::new() };
     let is_number = |name: &&str| members.clone().any(|(other, value)| other == *name && value.is_number());
     [pair.trace, pair.span].into_iter().chain(pair.flags.filter(is_number)).collect()
@@ -96,9 +95,9 @@ pub fn ids_of<'v>(members: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -
 /// wrapped, and without what is private in it.
 fn search_text(text: &str, depth: usize) -> Option<String> {
     let is_seen = {
-        let mut survey = Survey::default();
-        survey.arguments(&Value::String(text.to_owned()), "args");
-        !survey.contexts.is_empty()
+        let mut search = ContextSearch::default();
+        search.arguments(&Value::String(text.to_owned()), "args");
+        !search.contexts.is_empty()
     };
     if !is_seen {
         // The repr of a tuple, or a dict past an argument.
