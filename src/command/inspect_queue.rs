@@ -222,7 +222,7 @@ fn inspect(
         if saved.is_ok() { go_on() } else { ControlFlow::Break(()) }
     })?;
     saved?;
-    intake.seen_twice(reading.seen_twice);
+    intake.read_twice(reading.seen_twice);
     tell_moved(&reading.moved, output);
     let passed_over = connection.take_passed_over();
     if passed_over > 0 {

@@ -71,8 +71,8 @@ impl<'e> BrokerIntake<'e> {
     }
 
     /// Takes note of entries that were left out because the list moved.
-    pub fn seen_twice(&mut self, entries: u64) {
-        self.evidence.seen_twice += entries;
+    pub fn read_twice(&mut self, entries: u64) {
+        self.evidence.counts.messages_read_twice += entries;
     }
 
     /// The ids of the tasks whose messages were found, where they were noted.
@@ -172,7 +172,7 @@ impl BrokerSink for BrokerIntake<'_> {
     fn foreign(&mut self) {
         self.foreign += 1;
         if self.foreign > self.counted {
-            self.evidence.foreign_entries += 1;
+            self.evidence.counts.foreign_entries += 1;
         }
     }
 

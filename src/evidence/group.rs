@@ -160,13 +160,13 @@ impl Evidence {
         for id in &group.traces {
             if let Some(trace) = self.spans.remove(*id) {
                 // What is left of one was counted when the rest of it went.
-                self.evicted_traces += u64::from(!trace.age.is_remnant);
+                self.count_evicted_traces(u64::from(!trace.age.is_remnant));
                 self.ages.let_go(&Unit::Trace(*id));
             }
         }
         for id in &group.tasks {
             if let Some(task) = self.tasks.remove(id) {
-                self.evicted_messages += task.messages.len() as u64;
+                self.counts.evicted_messages += task.messages.len() as u64;
                 self.ages.let_go(&Unit::Task(task.id));
             }
         }
@@ -191,7 +191,7 @@ impl Evidence {
 
     /// Whether anything was let go, or left out, for want of memory.
     pub const fn has_let_go(&self) -> bool {
-        self.evicted_traces > 0 || self.spans.let_go() > 0
+        self.counts.evicted_traces > 0 || self.spans.let_go() > 0
     }
 
     /// About how many bytes that takes which grows with each span. It costs nothing

@@ -11,10 +11,12 @@ mod bounds;
 mod broker;
 mod broker_intake;
 mod class_counts;
+mod counts;
 mod exception_kinds;
 mod exports;
 mod group;
 mod handoff;
+mod invalid_spans;
 mod names;
 mod processes;
 mod receiver;
@@ -30,10 +32,12 @@ pub use bounds::Bounds;
 pub use broker::{Broker, Brokers, Look, RequestedQueues, Routes};
 pub use broker_intake::{BrokerIntake, Keep};
 pub use class_counts::{Class, ClassCounts};
+pub use counts::Counts;
 pub use exception_kinds::ExceptionKinds;
 pub use exports::{Exports, Repeats};
 pub use group::{ClosedTraces, Group};
 pub use handoff::{Continuity, Fate, Handoff, JoinedBy, TaskNames};
+pub use invalid_spans::InvalidSpans;
 pub use names::Names;
 pub use processes::{Activity, Instrumentor, Library, Process, Processes, Sender, Service, is_work_root};
 pub use receiver::{Endpoints, OtlpProtocol, Outcome, ReceiverLog, Requests};
@@ -42,7 +46,6 @@ pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace}
 pub use tasks::{ContextKey, Continuation, Delivery, Observation, Task, Tasks};
 pub use unsettled::Unsettled;
 
-use crate::model::weight::{allocation, in_tree};
 use crate::model::{
     Invalid, Message, ParentOrigin, Resource, Span, SpanAccount, SpanKind, TaskResult, Timestamp,
 };
@@ -72,51 +75,13 @@ pub struct Evidence {
     pub settling_time: std::time::Duration,
     /// What the watch of it ended too early for.
     pub unsettled: Unsettled,
-    /// Traces that were let go for want of memory.
-    pub evicted_traces: u64,
-    /// Messages of tasks that were let go.
-    pub evicted_messages: u64,
-    pub rejected_spans: u64,
-    /// Requests and looks that whoever saved the evidence had no room for.
-    pub not_saved: u64,
-    /// Whether a part of what was saved is missing, or cannot be read.
-    pub has_holes: bool,
     /// Whether the messages of exceptions and statuses are kept as they came. They
     /// are the application's own, so somebody must have asked for them.
     pub shows_messages: bool,
-    /// Spans that came, those that could not be kept included.
-    pub received_spans: u64,
-    /// Metric points and log records, accepted and not looked into.
-    pub metric_points: u64,
-    pub log_records: u64,
-    /// Entries of a broker's lists that are no Celery message.
-    pub foreign_entries: u64,
-    /// Messages that were read twice because a list moved.
-    pub seen_twice: u64,
+    /// Whether a part of what was saved is missing, or cannot be read.
+    has_holes: bool,
+    counts: Counts,
     requests: u32,
-}
-
-/// Spans that are wrong in one way.
-#[derive(Default, Debug)]
-pub struct InvalidSpans {
-    pub count: u64,
-    /// Some, the first by name.
-    pub services: std::collections::BTreeSet<Box<str>>,
-    /// A few, by their path in the request or by name.
-    pub examples: std::collections::BTreeSet<Box<str>>,
-}
-
-impl InvalidSpans {
-    /// About how many bytes they take.
-    fn bytes(&self) -> usize {
-        let names = self.services.iter().chain(&self.examples);
-        names.map(|name| name_in_tree(name)).sum()
-    }
-}
-
-/// What a name takes in a set.
-fn name_in_tree(name: &str) -> usize {
-    in_tree(size_of::<Box<str>>()) + allocation(name.len())
 }
 
 impl Evidence {
@@ -133,7 +98,7 @@ impl Evidence {
     /// Takes a span that came in the request of number `request`.
     pub fn add_span(&mut self, span: &Span<'_>, sender: &Sender, request: u32) -> Arrival {
         let process = &sender.process;
-        self.received_spans += 1;
+        self.counts.received_spans += 1;
         let arrival = self.spans.insert(span, process, request, &mut self.names, &mut self.ages);
         self.exports.add_span(span, sender.service, request, &arrival);
         if matches!(arrival, Arrival::Again { .. }) {
@@ -179,7 +144,7 @@ impl Evidence {
 
     /// Says that so many requests and looks were not saved.
     pub fn lost(&mut self, requests: u64) {
-        self.not_saved += requests;
+        self.counts.not_saved += requests;
         self.found_hole();
     }
 
@@ -222,32 +187,50 @@ impl Evidence {
 
     /// Takes note of a span that could not be kept.
     pub fn add_rejected(&mut self, why: Invalid, service: Option<&str>, at: &str) {
-        self.received_spans += 1;
-        self.rejected_spans += 1;
+        self.counts.received_spans += 1;
+        self.counts.rejected_spans += 1;
         self.note_invalid(why, service, at);
     }
 
     /// What became of every span that came.
     pub const fn span_account(&self) -> SpanAccount {
         SpanAccount {
-            received: self.received_spans,
+            received: self.counts.received_spans,
             held: self.spans.held_spans(),
             evicted: self.spans.let_go(),
-            rejected: self.rejected_spans,
+            rejected: self.counts.rejected_spans,
             duplicates: self.spans.duplicates(),
         }
     }
 
     /// Takes note of a span that could not be kept, or has a flaw.
     fn note_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
-        const EXAMPLES: usize = 5;
-        const SERVICES: usize = 64;
-        let spans = self.invalid.entry(why).or_default();
-        spans.count += 1;
-        if let Some(service) = service {
-            keep_first(&mut spans.services, service, SERVICES);
-        }
-        keep_first(&mut spans.examples, at, EXAMPLES);
+        self.invalid.entry(why).or_default().add(service, at);
+    }
+
+    /// What came, and what did not stay.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Whether a part of what was saved is missing, or cannot be read.
+    pub const fn has_holes(&self) -> bool {
+        self.has_holes
+    }
+
+    /// Counts metric points, which are not looked into.
+    pub const fn count_metric_points(&mut self, points: u64) {
+        self.counts.metric_points += points;
+    }
+
+    /// Counts log records, which are not looked into.
+    pub const fn count_log_records(&mut self, records: u64) {
+        self.counts.log_records += records;
+    }
+
+    /// Counts traces that were let go for want of memory.
+    pub const fn count_evicted_traces(&mut self, traces: u64) {
+        self.counts.evicted_traces += traces;
     }
 
     /// The sender that a resource speaks of.
@@ -287,16 +270,5 @@ impl Evidence {
     /// Whether any span came from a service that is no worker.
     pub fn has_producer_side(&self) -> bool {
         self.processes.services().values().any(|service| service.serves() || service.produces())
-    }
-}
-
-/// Keeps so many names, the first ones whatever the order in which they come.
-fn keep_first(names: &mut std::collections::BTreeSet<Box<str>>, name: &str, most: usize) {
-    let is_among_them = names.len() < most || names.last().is_some_and(|last| name < &**last);
-    if is_among_them && !names.contains(name) {
-        names.insert(name.into());
-        if names.len() > most {
-            names.pop_last();
-        }
     }
 }

@@ -213,12 +213,11 @@ impl Session {
             (_, Encoding::Json) => count_logs_json,
         };
         let counted = count(request.body).map_err(malformed)?;
-        let mut watch = self.watch();
-        let total = match request.signal {
-            Signal::Metrics => &mut watch.evidence.metric_points,
-            Signal::Logs | Signal::Traces => &mut watch.evidence.log_records,
-        };
-        *total += counted;
+        let evidence = &mut self.watch().evidence;
+        match request.signal {
+            Signal::Metrics => evidence.count_metric_points(counted),
+            Signal::Logs | Signal::Traces => evidence.count_log_records(counted),
+        }
         Ok(Receipt::default())
     }
 }

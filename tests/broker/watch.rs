@@ -145,14 +145,14 @@ fn looks_that_see_the_same_grow_nothing() {
             sizes.insert((
                 evidence.tasks.bytes(),
                 evidence.brokers.bytes(),
-                evidence.foreign_entries,
+                evidence.counts().foreign_entries,
                 evidence.tasks.results(),
                 evidence.ages.open().count(),
             ));
         }
     }
     assert_eq!(sizes.len(), 1, "{sizes:?}");
-    assert_eq!((evidence.foreign_entries, evidence.tasks.results()), (1, 2));
+    assert_eq!((evidence.counts().foreign_entries, evidence.tasks.results()), (1, 2));
     assert_eq!(fate(&evidence, "0"), Fate::Waiting(MessageState::Ready));
 }
 

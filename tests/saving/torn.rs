@@ -72,11 +72,11 @@ fn a_bundle_without_its_end_says_so() {
     bundle.flush().expect("the disk takes it");
     // As a kill leaves it.
     let (evidence, told) = read(dir.path());
-    assert!(evidence.has_holes && told[0].contains("has no end"), "{told:?}");
+    assert!(evidence.has_holes() && told[0].contains("has no end"), "{told:?}");
     assert!(evidence.spans.span_count() > 0);
     bundle.finish(0).expect("the disk takes it");
     let (evidence, told) = read(dir.path());
-    assert!(!evidence.has_holes && told.is_empty(), "{told:?}");
+    assert!(!evidence.has_holes() && told.is_empty(), "{told:?}");
 }
 
 #[test]

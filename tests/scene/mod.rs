@@ -142,7 +142,7 @@ impl Scene {
 
     /// So many traces were let go for want of memory.
     pub fn evicted(mut self, traces: u64) -> Self {
-        self.evidence.evicted_traces = traces;
+        self.evidence.count_evicted_traces(traces);
         self
     }
 

@@ -73,7 +73,7 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     let has_spans = evidence.spans.span_count() > 0;
     if judged.total == 0 && has_spans {
         let serves = evidence.processes.services().values().any(Service::serves);
-        let holes = evidence.has_holes.then_some(HOLES);
+        let holes = evidence.has_holes().then_some(HOLES);
         return [nothing_handed_over(saw_broker, serves)].into_iter().chain(holes).collect();
     }
     let mut unproven = judged.figures.proof.unproven(saw_broker);
@@ -83,19 +83,19 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     if evidence.brokers.last_looks().any(|look| look.ended_early) {
         unproven.push(LOOK_ENDED_EARLY);
     }
-    unproven.extend(evidence.has_holes.then_some(HOLES));
+    unproven.extend(evidence.has_holes().then_some(HOLES));
     unproven
 }
 
 /// What was let go or refused, so far.
 pub(in crate::diagnosis::engine) fn limits(evidence: &Evidence) -> Limits {
     Limits {
-        evicted_traces: evidence.evicted_traces,
+        evicted_traces: evidence.counts().evicted_traces,
         evicted_spans: evidence.spans.let_go(),
         forgotten_marks: evidence.ages.forgotten_marks(),
-        rejected_spans: evidence.rejected_spans,
-        not_saved: evidence.not_saved,
-        messages_seen_twice: evidence.seen_twice,
+        rejected_spans: evidence.counts().rejected_spans,
+        not_saved: evidence.counts().not_saved,
+        messages_seen_twice: evidence.counts().messages_read_twice,
         evicted_looks: evidence.brokers.looks_let_go(),
         names_not_kept: evidence.brokers.names_left_out() + evidence.processes.beyond,
         ..Limits::default()
@@ -105,16 +105,16 @@ pub(in crate::diagnosis::engine) fn limits(evidence: &Evidence) -> Limits {
 fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
     let kept: usize = evidence.tasks.iter().map(|task| task.messages.len()).sum();
     Inputs {
-        messages: kept as u64 + evidence.class_counts.counted() + evidence.evicted_messages,
+        messages: kept as u64 + evidence.class_counts.counted() + evidence.counts().evicted_messages,
         spans: evidence.spans.span_count(),
         traces: evidence.spans.trace_count(),
         results: evidence.tasks.results(),
         handoffs: judged.total,
         handoffs_whole: judged.figures.proof.whole,
         snapshots: evidence.brokers.looks(),
-        metrics: evidence.metric_points,
-        logs: evidence.log_records,
-        foreign_entries: evidence.foreign_entries,
+        metrics: evidence.counts().metric_points,
+        logs: evidence.counts().log_records,
+        foreign_entries: evidence.counts().foreign_entries,
         requests: evidence.receiver.total(),
         span_account: evidence.span_account(),
     }
