@@ -68,9 +68,9 @@ fn what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_read() {
     for (name, why) in [
         ("powershell.jsonl", "UTF-16"),
         ("headless.jsonl", "UTF-16"),
-        ("zipped.jsonl", "compressed"),
-        ("old.jsonl.gz", "compressed"),
-        ("zeros.jsonl", "neither a broker snapshot nor OTLP"),
+        ("zipped.jsonl", "broken gzip"),
+        ("old.jsonl.gz", "broken gzip"),
+        ("zeros.jsonl", "neither a broker snapshot nor spans"),
         ("loop.jsonl", "no file"),
         ("endless.jsonl", "no file"),
         ("memory.jsonl", "cannot be read"),
@@ -85,11 +85,11 @@ fn what_cannot_be_read_of_a_folder_is_named_and_the_rest_is_read() {
 #[test]
 fn a_folder_of_which_nothing_can_be_read_says_why() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    fs::write(dir.path().join("spans.jsonl.gz"), b"\x1f\x8b\x08").expect("the folder is ours");
+    fs::write(dir.path().join("spans.jsonl.gz"), b"PK\x03\x04").expect("the folder is ours");
     let output = diagnose(dir.path());
     let told = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(4));
-    assert!(told.contains("spans.jsonl.gz: compressed; unpack it first"), "{told}");
+    assert!(told.contains("spans.jsonl.gz: neither a broker snapshot nor spans"), "{told}");
 }
 
 #[test]

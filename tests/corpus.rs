@@ -46,7 +46,7 @@ fn files(folder: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
 fn diagnose(files: &[PathBuf]) -> Report {
     let mut evidence = Evidence::default();
     let notices = read_evidence(files, &Reading::default(), &mut evidence).expect("readable evidence");
-    let unexpected: Vec<_> = notices.iter().filter(|notice| notice.line.is_some()).collect();
+    let unexpected: Vec<_> = notices.iter().filter(|notice| notice.place.is_some()).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     let report = report(&evidence, evidence.clock(), Listing::default());
     sentence::assert_made_of_contexts(&report.findings);

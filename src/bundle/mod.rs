@@ -1,6 +1,9 @@
 //! Saved evidence, read and written: files and bundle folders, told apart by their
 //! content. Nothing here knows a live broker or receiver, or a diagnosis.
 
+mod content;
+mod framed;
+mod kind;
 mod lines;
 mod overheard;
 mod read;
@@ -10,13 +13,15 @@ mod skipped;
 mod snapshot;
 mod snapshot_writer;
 mod spans;
+mod store;
 mod whole_lines;
 mod write;
 
 pub use read::{BundleError, read_evidence};
 pub use reading::Reading;
 pub use receiver_log::{RequestEnd, receiver_line, request_line, unsettled_line};
-pub use skipped::Skipped;
+pub use skipped::{Place, Skipped};
 pub use snapshot_writer::SnapshotWriter;
 pub use spans::{Export, SavedParts};
+pub use store::Store;
 pub use write::{BundleWriter, WriteError, Written};

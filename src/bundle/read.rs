@@ -1,24 +1,29 @@
 //! Reads saved evidence in any mix and order.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::content::Content;
+use super::kind::{Kind, OtherJson};
 use super::reading::Reading;
 use super::skipped::{Skipped, SkippedIn};
+use super::store::Store;
 use super::{overheard, receiver_log, snapshot, spans};
-use crate::evidence::Evidence;
 use crate::wire::celery::redis_layout::KeyMap;
+use crate::wire::{jaeger, zipkin};
 
 /// Why evidence could not be read at all.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     #[error("cannot read {path}", path = path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("{path}: {NO_EVIDENCE}", path = .0.display())]
+    #[error("{path}: {NO_EVIDENCE}\n{KNOWN}", path = .0.display())]
     Unknown(PathBuf),
-    #[error("{path}: compressed; unpack it first", path = .0.display())]
+    #[error("{path}: {what}", path = path.display(), what = other.says())]
+    Other { path: PathBuf, other: OtherJson },
+    #[error("{path}: packed more than twice; unpack it first", path = .0.display())]
     Compressed(PathBuf),
     #[error("{path}: UTF-16; save it as UTF-8", path = .0.display())]
     Utf16(PathBuf),
@@ -26,26 +31,16 @@ pub enum BundleError {
     EmptyFolder(PathBuf),
 }
 
-const NO_EVIDENCE: &str = "neither a broker snapshot nor OTLP (JSON lines or protobuf)";
+const NO_EVIDENCE: &str = "neither a broker snapshot nor spans in a format that is known";
 
-/// What a file holds, by how it begins.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Kind {
-    Snapshot,
-    Overheard,
-    OtlpJson,
-    OtlpProtobuf,
-    Receiver,
-    Compressed,
-    /// As PowerShell's `>` writes.
-    Utf16,
-    /// JSON of another kind; in a folder it is passed over.
-    OtherJson,
-    Unknown,
-}
-
-/// How much of a file's beginning is looked at to tell what it is, in bytes.
-const BEGINNING: u64 = 4096;
+/// What is known, and how to get it out of the common backends.
+const KNOWN: &str = "\
+known are, each packed with gzip or zstd too, and - for standard input:
+  a bundle, or a broker snapshot    tracelink listen --save DIR, tracelink inspect-queue --save FILE
+  OTLP, JSON or protobuf            the Collector's file exporter, with any format and compression
+  Jaeger's JSON                     curl http://JAEGER:16686/api/traces/TRACE_ID > trace.json, or the page's download
+  Tempo's JSON                      curl http://TEMPO:3200/api/traces/TRACE_ID > trace.json, or Grafana's download
+  Zipkin's JSON, version 2          curl http://ZIPKIN:9411/api/v2/trace/TRACE_ID > trace.json";
 
 /// Reads files and folders into the evidence, and says what was passed over.
 ///
@@ -55,35 +50,46 @@ const BEGINNING: u64 = 4096;
 pub fn read_evidence(
     paths: &[PathBuf],
     reading: &Reading,
-    evidence: &mut Evidence,
+    store: &mut dyn Store,
 ) -> Result<Vec<Skipped>, BundleError> {
     let mut reader = Reader {
         reading,
-        evidence,
+        store,
         skipped: Vec::new(),
         maps: HashMap::new(),
         overheard: Vec::new(),
         read: HashMap::new(),
+        said_to_lack: BTreeSet::new(),
     };
+    // What holds no spans and is known for it is no error beside what does.
+    let mut others = Vec::new();
     for path in paths {
         if path.is_dir() {
             reader.folder(path)?;
         } else {
             match reader.file(path)? {
-                Kind::Compressed => return Err(BundleError::Compressed(path.clone())),
+                Kind::Gzip | Kind::Zstd => return Err(BundleError::Compressed(path.clone())),
                 Kind::Utf16 => return Err(BundleError::Utf16(path.clone())),
-                Kind::Unknown | Kind::OtherJson => return Err(BundleError::Unknown(path.clone())),
+                Kind::Other(other) => others.push((path, other)),
+                Kind::Unknown | Kind::UnknownJson => return Err(BundleError::Unknown(path.clone())),
                 _ => {}
             }
         }
     }
     reader.what_was_overheard()?;
+    let has_evidence = others.len() < paths.len();
+    for (path, other) in others {
+        if !has_evidence {
+            return Err(BundleError::Other { path: path.clone(), other });
+        }
+        SkippedIn::of(path, &mut reader.skipped).format(other.says());
+    }
     Ok(reader.skipped)
 }
 
 struct Reader<'e> {
     reading: &'e Reading,
-    evidence: &'e mut Evidence,
+    store: &'e mut dyn Store,
     skipped: Vec<Skipped>,
     /// What the names in each broker mean, as its last snapshot shows.
     maps: HashMap<String, KeyMap>,
@@ -92,6 +98,8 @@ struct Reader<'e> {
     /// The files that were read, by the path without links. One that is given
     /// twice, or with the folder that it lies in, did not come twice.
     read: HashMap<PathBuf, Kind>,
+    /// Formats of which it was said what they cannot say.
+    said_to_lack: BTreeSet<Kind>,
 }
 
 impl Reader<'_> {
@@ -124,17 +132,22 @@ impl Reader<'_> {
             };
             let mut skipped = SkippedIn::of(file, &mut self.skipped);
             let (what, error) = match kind {
-                Ok(Kind::Compressed) => (
-                    "compressed, and passed over: unpack it first".to_owned(),
+                Ok(Kind::Gzip | Kind::Zstd) => (
+                    "packed more than twice, and passed over: unpack it first".to_owned(),
                     BundleError::Compressed(file.clone()),
                 ),
+                Ok(Kind::Other(other)) => {
+                    skipped.expected(format!("{}: passed over", other.says()));
+                    first.get_or_insert(BundleError::Other { path: file.clone(), other });
+                    continue;
+                }
                 Ok(Kind::Utf16) => {
                     ("UTF-16, and passed over: save it as UTF-8".to_owned(), BundleError::Utf16(file.clone()))
                 }
                 Ok(Kind::Unknown) => {
                     (format!("{NO_EVIDENCE}: passed over"), BundleError::Unknown(file.clone()))
                 }
-                Ok(Kind::OtherJson) => {
+                Ok(Kind::UnknownJson) => {
                     skipped.expected("JSON of another kind: passed over");
                     continue;
                 }
@@ -167,61 +180,76 @@ impl Reader<'_> {
 
     fn read_file(&mut self, path: &Path) -> Result<Kind, BundleError> {
         let failed = |source| BundleError::Io { path: path.to_owned(), source };
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-        // A pipe gives its beginning in pieces, and once only.
-        let mut start = Vec::new();
-        (&mut file).take(BEGINNING).read_to_end(&mut start).map_err(failed)?;
-        if start.starts_with(BYTE_ORDER_MARK) {
-            start.drain(..BYTE_ORDER_MARK.len());
-        }
-        let mut kind = sniff(&start);
-        let mut file = Cursor::new(start).chain(file);
+        let mut content = Content::of(File::open(path).map_err(failed)?).map_err(failed)?;
+        let mut kind = content.kind;
+        let file = &mut content.bytes;
         // Of a file that is empty only the name says what it is.
         if path.file_name().is_some_and(|name| name == "receiver.jsonl")
             && path.metadata().is_ok_and(|file| file.len() == 0)
         {
             kind = Kind::Receiver;
         }
-        let Self { reading, evidence, skipped, maps, overheard, .. } = self;
+        let Self { reading, store, skipped, maps, overheard, said_to_lack, .. } = self;
         let mut skipped = SkippedIn::of(path, skipped);
         match kind {
-            Kind::Snapshot => {
-                snapshot::read(path, &mut file, reading, evidence, &mut skipped).map(|read| maps.extend(read))
-            }
+            Kind::Snapshot => snapshot::read(path, file, reading, store.evidence(), &mut skipped)
+                .map(|read| maps.extend(read)),
             // What it came through may be gone by the time that all snapshots are read.
             Kind::Overheard if path.is_file() => {
                 overheard.push(path.to_owned());
                 Ok(())
             }
             Kind::Overheard => overheard::read(
-                &mut file,
+                file,
                 reading,
-                evidence,
+                store.evidence(),
                 &mut |broker| known(maps, broker, reading),
                 &mut skipped,
             ),
-            Kind::OtlpJson => spans::read_json(&mut file, evidence, &mut skipped),
-            Kind::OtlpProtobuf => spans::read_protobuf(&mut file, evidence, &mut skipped),
-            Kind::Receiver => receiver_log::read(&mut file, evidence, &mut skipped),
-            Kind::Compressed | Kind::Utf16 | Kind::OtherJson | Kind::Unknown => Ok(()),
+            Kind::OtlpJson => spans::read_json(file, *store, &mut skipped),
+            Kind::OtlpProtobuf => spans::read_protobuf(file, *store, &mut skipped),
+            Kind::Framed => spans::read_framed(file, *store, &mut skipped),
+            Kind::Jaeger => {
+                spans::read_document(|text, sink| jaeger::decode(text, sink), file, *store, &mut skipped)
+            }
+            Kind::Zipkin => {
+                spans::read_document(|text, sink| zipkin::decode(text, sink), file, *store, &mut skipped)
+            }
+            Kind::Receiver => receiver_log::read(file, store.evidence(), &mut skipped),
+            Kind::Gzip | Kind::Zstd | Kind::Utf16 | Kind::Other(_) | Kind::UnknownJson | Kind::Unknown => {
+                Ok(())
+            }
         }
         .map_err(failed)?;
+        let lacks = match kind {
+            Kind::Jaeger => Some(jaeger::LACKS),
+            Kind::Zipkin => Some(zipkin::LACKS),
+            _ => None,
+        };
+        // Once, however many files there are.
+        if let Some(lacks) = lacks.filter(|_| said_to_lack.insert(kind)) {
+            skipped.format(lacks);
+        }
+        if let Some(why) = content.broken() {
+            skipped.file(why);
+        }
         if skipped.has_loss() {
-            evidence.found_hole();
+            store.evidence().found_hole();
         }
         Ok(kind)
     }
 
     fn what_was_overheard(&mut self) -> Result<(), BundleError> {
-        let Self { reading, evidence, skipped, maps, overheard, .. } = self;
+        let Self { reading, store, skipped, maps, overheard, .. } = self;
         for path in overheard {
             let failed = |source| BundleError::Io { path: path.clone(), source };
-            let mut file = BufReader::new(File::open(&*path).map_err(failed)?);
+            let mut file = Content::of(File::open(&*path).map_err(failed)?).map_err(failed)?.bytes;
             let mut map_of = |broker: &str| known(maps, broker, reading);
             let mut skipped = SkippedIn::of(path, skipped);
-            overheard::read(&mut file, reading, evidence, &mut map_of, &mut skipped).map_err(failed)?;
+            overheard::read(&mut file, reading, store.evidence(), &mut map_of, &mut skipped)
+                .map_err(failed)?;
             if skipped.has_loss() {
-                evidence.found_hole();
+                store.evidence().found_hole();
             }
         }
         Ok(())
@@ -235,49 +263,11 @@ fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &Reading) -> Key
 
 /// Whether a file of a folder is called like evidence, packed or not.
 fn is_named_evidence(path: &Path) -> bool {
-    const NAMES: [&str; 3] = ["jsonl", "json", "binpb"];
+    const NAMES: [&str; 7] = ["jsonl", "json", "ndjson", "binpb", "pb", "proto", "otlp"];
     let is = |path: &Path, wanted: &[&str]| {
         path.extension().is_some_and(|extension| wanted.iter().any(|wanted| extension == *wanted))
     };
     is(path, &NAMES)
-        || (is(path, &["gz", "zst"]) && path.file_stem().is_some_and(|stem| is(Path::new(stem), &NAMES)))
-}
-
-/// What some programs begin UTF-8 with; it says nothing.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-fn sniff(beginning: &[u8]) -> Kind {
-    if beginning.is_empty() {
-        // An empty OTLP request is a request.
-        return Kind::OtlpProtobuf;
-    }
-    if beginning.starts_with(&[0x1f, 0x8b]) || beginning.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        return Kind::Compressed;
-    }
-    let halves = beginning.first_chunk::<2>();
-    if halves.is_some_and(|halves| matches!(halves, [0xff, 0xfe] | [0xfe, 0xff] | [b'{', 0] | [0, b'{'])) {
-        return Kind::Utf16;
-    }
-    let text = beginning.trim_ascii_start();
-    let holds = |word: &[u8]| memchr::memmem::find(beginning, word).is_some();
-    match text.first() {
-        Some(b'{') => {
-            let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            let in_line = |word: &[u8]| memchr::memmem::find(line, word).is_some();
-            if in_line(b"\"snapshot\"") {
-                Kind::Snapshot
-            } else if in_line(b"\"overheard\"") {
-                Kind::Overheard
-            } else if holds(b"\"resourceSpans\"") || holds(b"\"resource_spans\"") {
-                Kind::OtlpJson
-            } else if [&b"\"outcome\""[..], b"\"listened\"", b"\"bundle\""].into_iter().any(in_line) {
-                Kind::Receiver
-            } else {
-                Kind::OtherJson
-            }
-        }
-        // The first field of an ExportTraceServiceRequest, by its length.
-        Some(_) if beginning.first() == Some(&0x0a) => Kind::OtlpProtobuf,
-        _ => Kind::Unknown,
-    }
+        || (is(path, &["gz", "zst", "zstd"])
+            && path.file_stem().is_some_and(|stem| is(Path::new(stem), &NAMES)))
 }

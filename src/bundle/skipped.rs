@@ -6,34 +6,43 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skipped {
     pub path: PathBuf,
-    /// Counted from 1; `None` where the file has no lines.
-    pub line: Option<usize>,
+    /// Where in the file; `None` where it is about all of it.
+    pub place: Option<Place>,
     pub what: String,
     /// Whether it is as it should be, such as another program's list: worth
     /// telling only to users who ask for more.
     pub is_expected: bool,
 }
 
-/// What is passed over of one file. Each broken line of the first thousand is told by
+/// A place in a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Counted from 1.
+    Line(usize),
+    /// Of a file that has no lines. Counted from 0, unpacked.
+    Byte(u64),
+}
+
+/// What is passed over of one file. Each broken place of the first thousand is told by
 /// itself, and the others as a number: a file may hold a billion of them.
 pub struct SkippedIn<'n> {
     path: &'n Path,
     all: &'n mut Vec<Skipped>,
-    lines: usize,
+    places: usize,
     /// Whether something of the file is lost.
     has_loss: bool,
 }
 
 impl<'n> SkippedIn<'n> {
-    const LINES: usize = 1_000;
+    const PLACES: usize = 1_000;
 
     pub fn of(path: &'n Path, all: &'n mut Vec<Skipped>) -> Self {
-        Self { path, all, lines: 0, has_loss: false }
+        Self { path, all, places: 0, has_loss: false }
     }
 
-    fn push(&mut self, line: Option<usize>, what: String, is_expected: bool) {
+    fn push(&mut self, place: Option<Place>, what: String, is_expected: bool) {
         self.has_loss |= !is_expected;
-        self.all.push(Skipped { path: self.path.to_owned(), line, what, is_expected });
+        self.all.push(Skipped { path: self.path.to_owned(), place, what, is_expected });
     }
 
     /// Whether anything was passed over that should not have been.
@@ -46,6 +55,16 @@ impl<'n> SkippedIn<'n> {
         self.push(None, what.into(), false);
     }
 
+    /// Of what the file's format cannot say, though nothing of the file is lost.
+    pub fn format(&mut self, what: &str) {
+        self.all.push(Skipped {
+            path: self.path.to_owned(),
+            place: None,
+            what: what.to_owned(),
+            is_expected: false,
+        });
+    }
+
     /// Of the file as a whole, and as it should be.
     pub fn expected(&mut self, what: impl Into<String>) {
         self.push(None, what.into(), true);
@@ -53,18 +72,27 @@ impl<'n> SkippedIn<'n> {
 
     /// Of a line, counted from 1.
     pub fn line(&mut self, number: usize, what: impl Into<String>) {
-        self.lines += 1;
+        self.at(Place::Line(number), what.into());
+    }
+
+    /// Of what begins at a byte, counted from 0.
+    pub fn byte(&mut self, at: u64, what: impl Into<String>) {
+        self.at(Place::Byte(at), what.into());
+    }
+
+    fn at(&mut self, place: Place, what: String) {
+        self.places += 1;
         self.has_loss = true;
-        if self.lines <= Self::LINES {
-            self.push(Some(number), what.into(), false);
+        if self.places <= Self::PLACES {
+            self.push(Some(place), what, false);
         }
     }
 }
 
 impl Drop for SkippedIn<'_> {
     fn drop(&mut self) {
-        if let Some(untold) = self.lines.checked_sub(Self::LINES).filter(|untold| *untold > 0) {
-            self.push(None, format!("{untold} more lines that cannot be read were passed over"), false);
+        if let Some(untold) = self.places.checked_sub(Self::PLACES).filter(|untold| *untold > 0) {
+            self.push(None, format!("{untold} more places that cannot be read were passed over"), false);
         }
     }
 }
@@ -80,7 +108,7 @@ mod tests {
         (1..=1_000_000).for_each(|number| skipped.line(number, "broken"));
         drop(skipped);
         assert_eq!(all.len(), 1_001);
-        assert_eq!(all[999].line, Some(1_000));
-        assert!(all[1_000].what.starts_with("999000 more lines"), "{:?}", all[1_000]);
+        assert_eq!(all[999].place, Some(Place::Line(1_000)));
+        assert!(all[1_000].what.starts_with("999000 more places"), "{:?}", all[1_000]);
     }
 }

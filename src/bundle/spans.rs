@@ -3,11 +3,12 @@
 use std::hash::BuildHasher;
 use std::io::{self, BufRead, Cursor, Read, Write};
 
+use super::framed;
 use super::lines::{self, Line};
 use super::skipped::SkippedIn;
-use crate::evidence::{Evidence, SpanIntake};
+use super::store::{Filing, Store};
 use crate::wire::otlp::{
-    DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
+    Counts, DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
 };
 use bytes::Bytes;
 
@@ -66,14 +67,33 @@ pub enum SavedParts {
 /// Reads one request in protobuf, which is all of the file.
 pub fn read_protobuf(
     file: &mut impl BufRead,
-    evidence: &mut Evidence,
+    store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    let mut body = Vec::new();
-    let is_all = lines::rest(file, &mut body)?;
-    let mut intake = SpanIntake::new(evidence);
+    read_document(|body, intake| decode_protobuf(body, intake), file, store, skipped)
+}
+
+/// Reads requests that stand each after its length.
+pub fn read_framed(
+    file: &mut impl BufRead,
+    store: &mut dyn Store,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
+    framed::read(file, &mut Filing::new(store), &mut Filing::next_request, skipped)
+}
+
+/// Reads one document, which has to be held as a whole: a backend's answer.
+pub fn read_document(
+    decode: impl FnOnce(&[u8], &mut Filing<'_>) -> Result<Counts, DecodeError>,
+    file: &mut impl BufRead,
+    store: &mut dyn Store,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
+    let mut text = Vec::new();
+    let is_all = lines::rest(file, &mut text)?;
+    let mut intake = Filing::new(store);
     intake.next_request();
-    let decoded = decode_protobuf(&body, &mut intake);
+    let decoded = decode(&text, &mut intake);
     if !is_all {
         skipped.file(lines::too_large());
     } else if let Err(error) = decoded {
@@ -85,10 +105,10 @@ pub fn read_protobuf(
 /// Reads requests in JSON: one a line, or documents of any shape one after the other.
 pub fn read_json(
     file: &mut impl BufRead,
-    evidence: &mut Evidence,
+    store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    let mut intake = SpanIntake::new(evidence);
+    let mut intake = Filing::new(store);
     let mut start = Vec::new();
     let mut line = Vec::new();
     // What comes up to the first line that says something decides.
@@ -120,7 +140,7 @@ pub fn read_json(
     if start.split(|byte| *byte == b'\n').any(is_request) {
         return read_lines(&start[..], &mut intake, skipped);
     }
-    if let Err(error) = decode_json_documents(&start, &mut intake, SpanIntake::next_request)
+    if let Err(error) = decode_json_documents(&start, &mut intake, Filing::next_request)
         && is_all
     {
         skipped.file(error.to_string());
@@ -128,14 +148,10 @@ pub fn read_json(
     Ok(())
 }
 
-fn read_lines(
-    file: impl BufRead,
-    intake: &mut SpanIntake<'_>,
-    skipped: &mut SkippedIn<'_>,
-) -> io::Result<()> {
+fn read_lines(file: impl BufRead, intake: &mut Filing<'_>, skipped: &mut SkippedIn<'_>) -> io::Result<()> {
     lines::each(file, |number, line| {
         let Some(line) = line else { return skipped.line(number, lines::too_long()) };
-        if let Err(error) = decode_json_documents(line, intake, SpanIntake::next_request) {
+        if let Err(error) = decode_json_documents(line, intake, Filing::next_request) {
             skipped.line(number, in_line(&error));
         }
     })

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::bundle::Skipped;
+use crate::bundle::{Place, Skipped};
 use crate::cli::Output;
 use crate::live;
 use crate::report::text::{safe, safe_lines};
@@ -29,10 +29,15 @@ pub fn tell_skipped(skipped: &[Skipped], output: &Output) {
     const SHOWN: usize = 10;
     let told: Vec<_> = skipped.iter().filter(|skipped| output.verbose || !skipped.is_expected).collect();
     let shown = if output.verbose { told.len() } else { SHOWN.min(told.len()) };
-    for Skipped { path, line, what, .. } in &told[..shown] {
-        let line = line.map(|line| format!(":{line}")).unwrap_or_default();
+    for Skipped { path, place, what, .. } in &told[..shown] {
+        let place = match place {
+            // As compilers write it, so that editors find the way.
+            Some(Place::Line(number)) => format!(":{number}"),
+            Some(Place::Byte(at)) => format!(": byte {at}"),
+            None => String::new(),
+        };
         let path = safe(&path.to_string_lossy());
-        say(&format!("tracelink: {path}{line}: {}", safe(what)));
+        say(&format!("tracelink: {path}{place}: {}", safe(what)));
     }
     if shown < told.len() {
         say(&format!("tracelink: … and {} more (--verbose)", told.len() - shown));

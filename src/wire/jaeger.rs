@@ -17,6 +17,10 @@ use super::otlp::{Counts, DecodeError, Sink, give_at};
 use super::tags::{self, Tagged};
 use crate::model::{AttributeValue, Invalid, Map, Resource, Sampling, Scope, Span, SpanContext};
 
+/// What the format cannot say, and what follows from that.
+pub const LACKS: &str = "Jaeger's JSON does not say whether a parent is of another process: \
+                         what rests on that is a step less sure";
+
 /// How many processes of one trace are kept apart. The spans of further ones have no
 /// service.
 const PROCESSES: usize = 16_384;

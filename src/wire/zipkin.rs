@@ -18,6 +18,10 @@ use super::otlp::{Counts, DecodeError, Sink, give_at};
 use super::tags::{self, Tagged, kind_of};
 use crate::model::{AttributeValue, Invalid, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind};
 
+/// What the format cannot say, and what follows from that.
+pub const LACKS: &str = "Zipkin's JSON does not say whether a parent is of another process, and keeps links only \
+                         where the Collector wrote it: what rests on that is a step less sure";
+
 /// Under this name and a number the Collector writes a link
 /// (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/pkg/translator/zipkin>).
 const LINK: &str = "otlp.link.";

@@ -104,11 +104,13 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?");
         if child.parent_origin == ParentOrigin::Unknown {
             occurrence = occurrence
-                .unless(
-                    slug::PARENT_NOT_EXPORTED,
-                    "an SDK as old as this does not say whether the parent is of the same process",
-                )
-                .needs("flags of the spans: SDK 1.27 or later");
+                .unless(slug::PARENT_NOT_EXPORTED, "nothing says whether the parent is of the same process")
+                .needs("flags of the spans: OTLP, from SDK 1.27 or later");
+            // What calls or publishes is hardly ever the first span of its process.
+            let calls = |child: &&StoredSpan| matches!(child.kind, SpanKind::Client | SpanKind::Producer);
+            if !lost.children.iter().any(calls) {
+                occurrence.confidence = Confidence::Possible;
+            }
         }
         occurrence = match lost.sign {
             Sign::Open => open(occurrence),

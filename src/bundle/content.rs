@@ -1,0 +1,142 @@
+//! What a file holds, unpacked: through gzip and zstd, as many layers as make sense.
+
+use std::cell::RefCell;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::rc::Rc;
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff};
+
+/// How many layers of packing are taken off. A rotated log that was packed again has
+/// two; each further one multiplies what a few bytes can grow to.
+const LAYERS: usize = 2;
+
+/// The largest window of a zstd frame, as a power of two: 128 MiB, which is what the
+/// command `zstd` itself reads without being asked for more.
+const WINDOW: u32 = 27;
+
+/// A file's content, and what it is.
+pub struct Content {
+    pub kind: Kind,
+    pub bytes: Box<dyn BufRead>,
+    broken: Rc<RefCell<Option<String>>>,
+}
+
+impl Content {
+    /// Looks at how a file begins, and takes off what it is packed in.
+    ///
+    /// # Errors
+    ///
+    /// What reading the beginning says.
+    pub fn of(file: impl Read + 'static) -> io::Result<Self> {
+        let mut bytes: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 16, file));
+        let broken = Rc::new(RefCell::new(None));
+        let mut layers = 0;
+        loop {
+            // A pipe gives its beginning in pieces, and once only.
+            let mut start = Vec::new();
+            (&mut bytes).take(BEGINNING).read_to_end(&mut start)?;
+            if start.starts_with(BYTE_ORDER_MARK) {
+                start.drain(..BYTE_ORDER_MARK.len());
+            }
+            let kind = sniff(&start);
+            bytes = Box::new(Cursor::new(start).chain(bytes));
+            let decoder: Box<dyn Read> = match kind {
+                Kind::Gzip if layers < LAYERS => Box::new(MultiGzDecoder::new(bytes)),
+                Kind::Zstd if layers < LAYERS => {
+                    let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
+                    decoder.window_log_max(WINDOW)?;
+                    Box::new(decoder)
+                }
+                _ => return Ok(Self { kind, bytes, broken }),
+            };
+            layers += 1;
+            let what = if kind == Kind::Gzip { "gzip" } else { "zstd" };
+            let unpacked = Unpacked { decoder, what, given: 0, broken: Rc::clone(&broken) };
+            bytes = Box::new(BufReader::with_capacity(1 << 17, unpacked));
+        }
+    }
+
+    /// What is wrong with the packing, where it broke off. What came before it was read.
+    pub fn broken(&self) -> Option<String> {
+        self.broken.borrow().clone()
+    }
+}
+
+/// What a decoder gives. Where it breaks off, what is behind it ends; why is kept.
+struct Unpacked {
+    decoder: Box<dyn Read>,
+    what: &'static str,
+    given: u64,
+    broken: Rc<RefCell<Option<String>>>,
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.broken.borrow().is_some() {
+            return Ok(0);
+        }
+        match self.decoder.read(into) {
+            Ok(count) => {
+                self.given += count as u64;
+                Ok(count)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => {
+                let why = match error.kind() {
+                    io::ErrorKind::UnexpectedEof => "it ends too early".to_owned(),
+                    _ => error.to_string(),
+                };
+                let text = format!("broken {} after {} bytes of what it holds: {why}", self.what, self.given);
+                self.broken.replace(Some(text));
+                Ok(0)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    }
+
+    fn read(packed: Vec<u8>) -> (Kind, String, Option<String>) {
+        let mut content = Content::of(Cursor::new(packed)).expect("memory");
+        let mut text = String::new();
+        content.bytes.read_to_string(&mut text).expect("memory");
+        (content.kind, text, content.broken())
+    }
+
+    #[test]
+    fn layers_are_taken_off_and_frames_go_on() {
+        let request = r#"{"resourceSpans": []}"#;
+        let zstd = |text: &[u8]| zstd::encode_all(text, 1).expect("memory");
+        let two_frames = [zstd(request.as_bytes()), zstd(b"\n{}")].concat();
+        let whole = (Kind::OtlpJson, format!("{request}\n{{}}"), None);
+        assert_eq!(read(two_frames.clone()), whole);
+        assert_eq!(read(gzip(&two_frames)), whole);
+        assert_eq!(read([gzip(request.as_bytes()), gzip(b"\n{}")].concat()), whole);
+        // A bomb of many layers stays packed.
+        assert_eq!(read(gzip(&gzip(&gzip(b"{}")))).0, Kind::Gzip);
+    }
+
+    #[test]
+    fn what_is_cut_gives_what_came_before() {
+        let text = r#"{"resourceSpans": []}"#.repeat(10_000);
+        for mut packed in [gzip(text.as_bytes()), zstd::encode_all(text.as_bytes(), 1).expect("memory")] {
+            packed.truncate(packed.len() - 8);
+            let (kind, read, broken) = read(packed);
+            assert_eq!(kind, Kind::OtlpJson);
+            assert!(text.starts_with(&read));
+            assert!(broken.expect("broken").ends_with("ends too early"));
+        }
+    }
+}

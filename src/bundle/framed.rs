@@ -1,0 +1,82 @@
+//! Requests that stand one after the other, each after its length: what the Collector's
+//! file exporter writes as protobuf, or of what it packs message by message
+//! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/exporter/fileexporter/file_writer.go>).
+
+use std::io::{self, BufRead, Read};
+
+use super::kind::ZSTD;
+use super::lines::{MOST, MOST_SAID};
+use super::skipped::SkippedIn;
+use crate::wire::otlp::{DecodeError, Sink, decode_json, decode_protobuf};
+
+/// Reads all requests of a file. `next` hears of each before it comes.
+///
+/// A message that cannot be read is passed over, and named by the byte at which it
+/// begins. A length that is wrong takes what follows with it.
+pub fn read<S: Sink>(
+    file: &mut impl BufRead,
+    sink: &mut S,
+    next: &mut dyn FnMut(&mut S),
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
+    let mut at = 0;
+    let mut message = Vec::new();
+    let mut unpacked = Vec::new();
+    loop {
+        let mut length = Vec::with_capacity(4);
+        file.by_ref().take(4).read_to_end(&mut length)?;
+        let Some(length) = length.first_chunk::<4>().filter(|_| length.len() == 4) else {
+            if !length.is_empty() {
+                skipped.byte(at, "the file ends within the length of a message");
+            }
+            return Ok(());
+        };
+        let length = u64::from(u32::from_be_bytes(*length));
+        message.clear();
+        let kept = length.min(MOST as u64);
+        let count = file.by_ref().take(kept).read_to_end(&mut message)? as u64;
+        if count < kept {
+            skipped
+                .byte(at, format!("the file ends within a message of {length} bytes, after {count} of them"));
+            return Ok(());
+        }
+        if length > kept {
+            io::copy(&mut file.by_ref().take(length - kept), &mut io::sink())?;
+            skipped.byte(
+                at,
+                format!("a message has more than {MOST_SAID}, which is the most that is read at once"),
+            );
+        } else {
+            next(sink);
+            if let Err(why) = take(&message, &mut unpacked, sink) {
+                skipped.byte(at, why);
+            }
+        }
+        at += 4 + length;
+    }
+}
+
+fn take(message: &[u8], unpacked: &mut Vec<u8>, sink: &mut impl Sink) -> Result<(), String> {
+    if !message.starts_with(ZSTD) {
+        return decode(message, sink).map_err(|error| error.to_string());
+    }
+    unpacked.clear();
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(message).map_err(|error| error.to_string())?;
+    let read = (&mut decoder).take(MOST as u64 + 1).read_to_end(unpacked);
+    if unpacked.len() > MOST {
+        return Err(format!("a message unpacks to more than {MOST_SAID}"));
+    }
+    // Of a message that is cut, what comes before the cut is read.
+    let decoded = decode(unpacked, sink);
+    read.map_err(|error| format!("broken zstd: {error}"))?;
+    decoded.map_err(|error| error.to_string())
+}
+
+fn decode(message: &[u8], sink: &mut impl Sink) -> Result<(), DecodeError> {
+    if message.trim_ascii_start().starts_with(b"{") {
+        decode_json(message, sink)?;
+    } else {
+        decode_protobuf(message, sink)?;
+    }
+    Ok(())
+}

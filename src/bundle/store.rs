@@ -1,0 +1,60 @@
+//! Where what is read goes.
+
+use crate::evidence::{Evidence, SpanSource};
+use crate::model::{Invalid, Resource, Scope, Span};
+use crate::wire::otlp::Sink;
+
+/// Evidence that files are read into, and whoever looks after its size meanwhile.
+pub trait Store {
+    fn evidence(&mut self) -> &mut Evidence;
+
+    /// Called after each span: lets go what finds no room.
+    fn keep_room(&mut self) {}
+
+    /// Called between two requests.
+    fn between_requests(&mut self) {}
+}
+
+/// All is kept.
+impl Store for Evidence {
+    fn evidence(&mut self) -> &mut Evidence {
+        self
+    }
+}
+
+/// Files the spans of requests in a store.
+pub struct Filing<'s> {
+    store: &'s mut dyn Store,
+    source: SpanSource,
+}
+
+impl<'s> Filing<'s> {
+    pub fn new(store: &'s mut dyn Store) -> Self {
+        Self { store, source: SpanSource::default() }
+    }
+
+    /// What follows is of another request.
+    pub fn next_request(&mut self) {
+        self.store.between_requests();
+        self.source = SpanSource::of_next_request(self.store.evidence());
+    }
+}
+
+impl Sink for Filing<'_> {
+    fn resource(&mut self, resource: &Resource<'_>) {
+        self.source.resource(self.store.evidence(), resource);
+    }
+
+    fn scope(&mut self, scope: &Scope<'_>) {
+        self.source.scope(self.store.evidence(), scope);
+    }
+
+    fn span(&mut self, span: &Span<'_>) {
+        self.source.span(self.store.evidence(), span);
+        self.store.keep_room();
+    }
+
+    fn refused(&mut self, why: Invalid, at: &str) {
+        self.source.refused(self.store.evidence(), why, at);
+    }
+}
