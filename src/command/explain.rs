@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 
-use super::{Exit, STDOUT, usage};
+use super::{Exit, STDOUT, called, usage};
 use crate::cli::{self, Output};
 use crate::diagnosis::{self, Diagnosis};
 use crate::policy::suggest::did_you_mean;
@@ -26,6 +26,6 @@ pub fn run(args: &cli::Explain, output: &Output) -> anyhow::Result<Exit> {
 fn find(name: &str) -> anyhow::Result<&'static Diagnosis> {
     diagnosis::find(name).ok_or_else(|| {
         let hint = did_you_mean(name, diagnosis::all().into_iter().map(|diagnosis| diagnosis.slug));
-        usage(format!("no diagnosis is called `{name}`{hint}\n  tracelink explain lists them all"))
+        usage(format!("no diagnosis is called `{name}`{hint}\n  {} explain lists them all", called()))
     })
 }

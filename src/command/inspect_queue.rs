@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::progress::Progress;
-use super::{Exit, Outputs, say, tell_skipped, usage};
+use super::{Exit, Outputs, called, quoted, say, tell_skipped, usage};
 use crate::broker::redis::{
     BrokerUrl, Connection, Discovery, ReadPlan, UrlError, discover, read, read_results,
 };
@@ -111,7 +111,10 @@ fn no_url(queues: &[String]) -> anyhow::Result<()> {
         None => Ok(()),
         // Of one that cannot be read nothing is repeated: it may hold a password.
         Some(url) => Err(usage(match BrokerUrl::parse(url) {
-            Ok(url) => format!("{url} is no queue but a broker: tracelink inspect-queue --broker {url}"),
+            Ok(url) => {
+                let (program, typed) = (called(), quoted(&url.to_string()));
+                format!("{url} is no queue but a broker: {program} inspect-queue --broker {typed}")
+            }
             Err(_) => {
                 "a URL stands where the name of a queue should be: a broker is named with --broker".to_owned()
             }

@@ -1,5 +1,6 @@
 //! What each command does. It wires the rooms together, and decides nothing.
 
+mod called;
 mod config;
 mod demo;
 mod diagnose;
@@ -14,6 +15,7 @@ mod progress;
 mod shell;
 mod stderr;
 
+use self::called::{called, quoted};
 use self::exit::usage;
 use self::outputs::Outputs;
 use self::place::STDOUT;

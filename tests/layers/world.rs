@@ -29,7 +29,12 @@ const WORLD: &[Part] = &[
         values: &[],
         rooms: &["broker", "receiver", "live", "demo", "command"],
     },
-    Part { name: "the environment", paths: &["std::env"], values: &[], rooms: &["demo", "command/demo"] },
+    Part {
+        name: "the environment",
+        paths: &["std::env"],
+        values: &[],
+        rooms: &["demo", "command/called", "command/demo"],
+    },
     Part {
         name: "files",
         paths: &["std::fs", "std::os::unix::fs", "std::os::fd", "rustix::fs", "tempfile", "tokio::fs"],

@@ -18,7 +18,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use self::case::{Case, ReadyApp};
 use self::narrator::Narrator;
 use self::run_case::{RunOptions, run_case};
-use super::{Exit, Outputs, usage};
+use super::{Exit, Outputs, called, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Output};
 use crate::demo::{DemoError, native};
@@ -126,7 +126,8 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Case>> {
             let cases = Case::all(app);
             let hint = did_you_mean(slug, cases.iter().map(Case::slug));
             Err(usage(format!(
-                "no fault is called `{slug}`{hint}\n  tracelink demo{of_app} --list-faults says which there are"
+                "no fault is called `{slug}`{hint}\n  {} demo{of_app} --list-faults says which there are",
+                called()
             )))
         }
     };

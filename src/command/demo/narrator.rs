@@ -11,7 +11,7 @@ use super::run_case::{CaseRun, Observer};
 use crate::cli::{self, App, Output};
 use crate::command::outputs::{Outputs, view};
 use crate::command::progress::Progress;
-use crate::command::{Exit, STDOUT};
+use crate::command::{Exit, STDOUT, called};
 use crate::demo::{DemoEvent, Order};
 use crate::diagnosis::Listing;
 use crate::live::Session;
@@ -182,10 +182,10 @@ impl<'o> Narrator<'o> {
 
     fn say_what_is_next(&mut self, case: &Case) -> io::Result<()> {
         let demo = match self.app {
-            App::Native => "tracelink demo",
-            App::Python => "tracelink demo --app python",
+            App::Native => format!("{} demo", called()),
+            App::Python => format!("{} demo --app python", called()),
         };
-        let listen = ("tracelink listen".to_owned(), "your own application");
+        let listen = (format!("{} listen", called()), "your own application");
         let list = format!("{demo} --list-faults");
         let next = if case.expects().is_empty() {
             let mismatch = format!("{demo} --fault propagator-mismatch");
