@@ -1,5 +1,7 @@
 //! `tracelink config`, and how a configuration completes a command line.
 
+use std::ffi::OsStr;
+
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command};
 
@@ -59,5 +61,5 @@ pub fn complete(command: Command, matches: &ArgMatches, settings: &[Setting]) ->
 /// A variable that is empty is none, so the file comes before it.
 fn is_empty_variable(given: &ArgMatches, id: &str) -> bool {
     given.value_source(id) == Some(ValueSource::EnvVariable)
-        && given.get_raw(id).is_some_and(|mut values| values.all(|value| value.is_empty()))
+        && given.get_raw(id).is_some_and(|mut values| values.all(OsStr::is_empty))
 }

@@ -141,13 +141,13 @@ impl Ignore {
         let Self { slug, reason, until, holds, from, .. } = self;
         let scopes = [("task", &self.tasks), ("service", &self.services), ("queue", &self.queues)];
         let named = scopes.into_iter().filter(|(_, names)| !names.is_empty());
-        let scope: String = named.map(|(what, names)| format!("  {what} {}", names.join(", "))).collect();
+        let scope: Vec<_> = named.map(|(what, names)| format!("  {what} {}", names.join(", "))).collect();
         let until = match (until, holds) {
             (None, _) => String::new(),
             (Some(date), true) => format!("  until {date}"),
             (Some(date), false) => format!("  until {date}, which is over: it counts again"),
         };
-        writeln!(out, "  {slug}{}{until}  {}", safe(&scope), safe(from).faint())?;
+        writeln!(out, "  {slug}{}{until}  {}", safe(&scope.concat()), safe(from).faint())?;
         writeln!(out, "    {}", safe(reason))
     }
 }

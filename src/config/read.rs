@@ -84,9 +84,10 @@ impl File<'_> {
         known: impl Iterator<Item = &'static str> + Clone,
     ) -> Error {
         let hint = did_you_mean(name, known.clone());
-        let hint = match hint.is_empty() {
-            true => format!("; there are {}", known.collect::<Vec<_>>().join(", ")),
-            false => hint,
+        let hint = if hint.is_empty() {
+            format!("; there are {}", known.collect::<Vec<_>>().join(", "))
+        } else {
+            hint
         };
         let shown: String = name.chars().take(60).collect();
         self.wrong(place, format!("no key is called `{}`{hint}", shown.escape_debug()))
