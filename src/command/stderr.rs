@@ -18,8 +18,8 @@ pub fn say(text: &str) {
 #[derive(Debug)]
 pub struct SaidAloud;
 
-impl live::Notices for SaidAloud {
-    fn notice(&self, notice: &live::Notice) {
+impl live::SessionNotices for SaidAloud {
+    fn notice(&self, notice: &live::SessionNotice) {
         say(&format!("tracelink: {notice}"));
     }
 }

@@ -1,22 +1,20 @@
-//! A live session: it feeds evidence from a receiver and a broker, and judges it
-//! while it comes.
-//!
-//! Events, reports and notices are handed to whoever shows them. Nothing here
-//! prints, and nothing here knows who reads.
+//! A live session: it feeds evidence from a receiver and a broker, and judges it while
+//! it comes. It may not print, and may not know who shows its events, reports and
+//! notices.
 
 mod broker_looks;
+mod broker_threads;
 mod filing;
 mod memory;
 mod notice;
 mod rounds;
 mod saving;
 mod session;
-mod watching;
 
 pub use broker_looks::{BrokerLooks, LookChange};
+pub use broker_threads::{BrokerTarget, BrokerThreads};
 pub use memory::{Plan, Uses};
-pub use notice::{Notice, Notices};
+pub use notice::{SessionNotice, SessionNotices};
 pub use rounds::{Audience, End, Ending, Outside, Told, attend, close};
 pub use saving::{Saving, Scope};
 pub use session::Session;
-pub use watching::{Target, Watching};

@@ -1,6 +1,6 @@
 //! What happens to a session and is worth saying at once, beside its events.
 //!
-//! The threads of a session print nothing: they hand a [`Notice`] to whoever
+//! The threads of a session print nothing: they hand a [`SessionNotice`] to whoever
 //! knows where it may be shown, so that no line of theirs tears what a terminal
 //! shows at the moment.
 
@@ -13,7 +13,7 @@ use crate::receiver::Sent;
 /// Something that happened. Its text is for people, of one or more lines, and
 /// holds what came from outside as it came: whoever shows it makes it safe.
 #[derive(Debug)]
-pub enum Notice {
+pub enum SessionNotice {
     /// The broker cannot be reached or read. It is tried again.
     BrokerAway(BrokerError),
     /// It answers again.
@@ -43,7 +43,7 @@ pub enum Notice {
     NotSaved(String),
 }
 
-impl fmt::Display for Notice {
+impl fmt::Display for SessionNotice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BrokerAway(error) => {
@@ -98,7 +98,7 @@ impl fmt::Display for Notice {
 
 /// Where notices go. It is called from the threads of a session, and must not
 /// wait for them.
-pub trait Notices: fmt::Debug + Send + Sync {
+pub trait SessionNotices: fmt::Debug + Send + Sync {
     /// Shows a notice, or keeps it to show it later.
-    fn notice(&self, notice: &Notice);
+    fn notice(&self, notice: &SessionNotice);
 }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::notice::Notice;
+use super::notice::SessionNotice;
 use super::session::Session;
 use crate::bundle::WriteError;
 use crate::model::Event;
@@ -111,7 +111,7 @@ fn rounds(
                 last_moment = Some(session.age() + ending.settle);
                 let handoffs = session.watch().unsettled_handoffs();
                 if handoffs > 0 {
-                    session.notice(&Notice::Waits { settle: ending.settle, handoffs });
+                    session.notice(&SessionNotice::Waits { settle: ending.settle, handoffs });
                 }
             }
             (Some(_), _) => return Ok(End::Signal),
@@ -151,13 +151,13 @@ fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) 
 pub fn close(session: &Session) -> Result<(), WriteError> {
     const PATIENCE: Duration = Duration::from_secs(5);
     if let Some(forwarder) = session.forwarder() {
-        session.notice(&Notice::Forwarded(forwarder.close(PATIENCE)));
+        session.notice(&SessionNotice::Forwarded(forwarder.close(PATIENCE)));
     }
     if let Some(saving) = session.saving() {
         let evidence = &session.watch().evidence;
         saving.receiver(&evidence.receiver, evidence.settling_time, &evidence.unsettled);
         let (lost, ended) = saving.close();
-        lost.into_iter().for_each(|lost| session.notice(&Notice::NotSaved(lost)));
+        lost.into_iter().for_each(|lost| session.notice(&SessionNotice::NotSaved(lost)));
         ended?;
     }
     Ok(())

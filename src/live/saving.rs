@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use super::notice::{Notice, Notices};
+use super::notice::{SessionNotice, SessionNotices};
 use crate::bundle::{
     BundleWriter, Export, RequestEnd, SavedParts, WriteError, Written, receiver_line, request_line,
     unsettled_line,
@@ -115,7 +115,7 @@ impl Saving {
         folder: &Path,
         limit: usize,
         scope: Scope,
-        notices: Arc<dyn Notices>,
+        notices: Arc<dyn SessionNotices>,
     ) -> Result<Self, WriteError> {
         let bundle = BundleWriter::open(folder, scope.parts, scope.most)?;
         let (jobs, queue) = channel();
@@ -250,7 +250,7 @@ struct Work {
     waiting: Arc<AtomicUsize>,
     lost: Arc<Lost>,
     most: u64,
-    notices: Arc<dyn Notices>,
+    notices: Arc<dyn SessionNotices>,
     /// Whether something found no room: from then on nothing is written.
     is_full: bool,
     /// What the disk said first.
@@ -325,7 +325,7 @@ impl Work {
                 what
             }
         };
-        self.notices.notice(&Notice::NotSaved(what));
+        self.notices.notice(&SessionNotice::NotSaved(what));
     }
 }
 
@@ -336,8 +336,8 @@ mod tests {
     #[derive(Default, Debug)]
     struct Heard(Mutex<Vec<String>>);
 
-    impl Notices for Heard {
-        fn notice(&self, notice: &Notice) {
+    impl SessionNotices for Heard {
+        fn notice(&self, notice: &SessionNotice) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).push(notice.to_string());
         }
     }

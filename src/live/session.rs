@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::filing::Filing;
 use super::memory::Plan;
-use super::notice::{Notice, Notices};
+use super::notice::{SessionNotice, SessionNotices};
 use super::saving::Saving;
 use crate::bundle::{Export, RequestEnd};
 use crate::diagnosis::{Listing, LiveJudge, Pace};
@@ -40,7 +40,7 @@ pub struct Session {
     next_thorough: AtomicU64,
     forwarder: Option<Forwarder>,
     saving: Option<Saving>,
-    notices: Arc<dyn Notices>,
+    notices: Arc<dyn SessionNotices>,
     plan: Plan,
     pub bodies: Arc<Budget>,
 }
@@ -58,7 +58,7 @@ impl Session {
         plan: &Plan,
         forwarder: Option<Forwarder>,
         saving: Option<Saving>,
-        notices: Arc<dyn Notices>,
+        notices: Arc<dyn SessionNotices>,
     ) -> Self {
         let watch = Arc::new(Mutex::new(LiveJudge::new(settle, plan.evidence)));
         Self {
@@ -126,7 +126,7 @@ impl Session {
     }
 
     /// Hands out what happened.
-    pub fn notice(&self, notice: &Notice) {
+    pub fn notice(&self, notice: &SessionNotice) {
         self.notices.notice(notice);
     }
 

@@ -117,8 +117,10 @@ impl Fault {
         }
         match self.outcome {
             Outcome::UnknownEncoding => {
-                headers
-                    .insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static(super::unpack::CODINGS));
+                headers.insert(
+                    http::header::ACCEPT_ENCODING,
+                    HeaderValue::from_static(super::decompress::CODINGS),
+                );
             }
             Outcome::WrongMethod => {
                 headers.insert(http::header::ALLOW, HeaderValue::from_static("POST, OPTIONS"));

@@ -67,16 +67,16 @@ pub async fn collect(
     body: &mut Incoming,
     announced: Announced,
     limit: usize,
-    patience: Duration,
-    place: &mut Reservation,
+    timeout: Duration,
+    reservation: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
-    let is_wanted = place.is_wanted();
-    let gathered = tokio::time::timeout(patience, gather(body, announced, limit, place));
+    let is_revoked = reservation.is_revoked();
+    let gathered = tokio::time::timeout(timeout, gather(body, announced, limit, reservation));
     let gathered = tokio::select! {
         gathered = gathered => gathered.unwrap_or(Err(BodyError::Late)),
-        () = is_wanted => Err(BodyError::Full),
+        () = is_revoked => Err(BodyError::Full),
     };
-    place.is_whole();
+    reservation.is_whole();
     gathered
 }
 
@@ -84,7 +84,7 @@ async fn gather(
     body: &mut Incoming,
     announced: Announced,
     limit: usize,
-    place: &mut Reservation,
+    reservation: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
     // Who asks whether to send it hears so instead of "continue".
     if announced.whole(&[]).is_some_and(|whole| whole > limit) {
@@ -95,8 +95,8 @@ async fn gather(
         // Trailers say nothing to us.
         let Ok(data) = frame.map_err(|_| BodyError::Cut)?.into_data() else { continue };
         if !data.is_empty() {
-            place.read(data.len());
-            whole.add(data, announced, limit, place).await?;
+            reservation.read(data.len());
+            whole.add(data, announced, limit, reservation).await?;
         }
     }
     Ok(whole.into_bytes())
@@ -116,7 +116,7 @@ impl Gathered {
         data: Bytes,
         announced: Announced,
         limit: usize,
-        place: &mut Reservation,
+        reservation: &mut Reservation,
     ) -> Result<(), BodyError> {
         let (length, capacity) = match self {
             Self::Nothing => (0, 0),
@@ -134,7 +134,7 @@ impl Gathered {
             return Err(BodyError::TooLarge);
         }
         if let Self::Nothing = self {
-            place.make(length).await?;
+            reservation.reserve(length).await?;
             *self = Self::One(data);
             return Ok(());
         }
@@ -144,8 +144,8 @@ impl Gathered {
             whole.extend_from_slice(&data);
             return Ok(());
         }
-        let wanted = grown(length, expected, limit).min(place.most_more()).max(length);
-        place.make(wanted).await?;
+        let wanted = grown(length, expected, limit).min(reservation.most_more()).max(length);
+        reservation.reserve(wanted).await?;
         let mut grown = BytesMut::with_capacity(wanted);
         match std::mem::replace(self, Self::Nothing) {
             Self::Nothing => {}
@@ -154,7 +154,7 @@ impl Gathered {
         }
         grown.extend_from_slice(&data);
         *self = Self::Many(grown);
-        place.shrink(capacity);
+        reservation.shrink(capacity);
         Ok(())
     }
 
@@ -181,7 +181,7 @@ fn grown(length: usize, expected: Option<usize>, limit: usize) -> usize {
 
 /// Reads on and keeps nothing, so that a client over HTTP/1, which writes all
 /// before it reads, hears the answer instead of a broken pipe.
-pub async fn drain(body: &mut Incoming, limit: u64, patience: Duration) {
+pub async fn drain(body: &mut Incoming, limit: u64, timeout: Duration) {
     let drained = async {
         let mut seen = 0_u64;
         while let Some(Ok(frame)) = body.frame().await {
@@ -191,7 +191,7 @@ pub async fn drain(body: &mut Incoming, limit: u64, patience: Duration) {
             }
         }
     };
-    let _ = tokio::time::timeout(patience, drained).await;
+    let _ = tokio::time::timeout(timeout, drained).await;
 }
 
 #[cfg(test)]
@@ -203,12 +203,12 @@ mod tests {
 
     fn gathered(parts: &[&[u8]], announced: Announced, limit: usize) -> (Result<Bytes, BodyError>, usize) {
         let budget = Arc::new(Budget::new(1 << 20));
-        let mut place = budget.share(Duration::MAX).open();
+        let mut reservation = budget.share(Duration::MAX).open();
         let mut whole = Gathered::Nothing;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         for part in parts {
             let part = Bytes::copy_from_slice(part);
-            if let Err(error) = runtime.block_on(whole.add(part, announced, limit, &mut place)) {
+            if let Err(error) = runtime.block_on(whole.add(part, announced, limit, &mut reservation)) {
                 return (Err(error), budget.peak());
             }
         }

@@ -1,8 +1,10 @@
 //! The bytes that bodies in flight may hold, all requests together.
 //!
-//! No connection may take all of them, and where they are all taken, a body that
-//! does not get on makes room for one that comes: whoever opens ten thousand and
-//! sends nothing shuts nobody out.
+//! No connection may take all of them. Where they are all taken, the slowest body is
+//! broken off for the next one, so that a client that opens ten thousand bodies and
+//! sends nothing shuts nobody out (`tests/receiver/shares.rs`). A semaphore would let
+//! that client keep what it took, and tonic's and tower's limits count requests, not
+//! bytes.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -19,7 +21,7 @@ pub struct Budget {
     limit: usize,
     used: AtomicUsize,
     peak: AtomicUsize,
-    guests: Mutex<Guests>,
+    open_requests: Mutex<OpenRequests>,
     /// How many requests wait for room. What is freed meanwhile is theirs, and not
     /// of those who come again at once.
     waiting: AtomicUsize,
@@ -29,14 +31,14 @@ pub struct Budget {
 
 /// The requests that hold bytes, in the order in which they came.
 #[derive(Default, Debug)]
-struct Guests {
+struct OpenRequests {
     next: u64,
-    open: BTreeMap<u64, Arc<Guest>>,
+    open: BTreeMap<u64, Arc<OpenRequest>>,
 }
 
 /// One request.
 #[derive(Debug)]
-struct Guest {
+struct OpenRequest {
     came: Instant,
     /// How much of its body has come.
     read: AtomicUsize,
@@ -44,17 +46,17 @@ struct Guest {
     /// Whether its body is whole, so that it ends by itself.
     is_whole: AtomicBool,
     is_leaving: AtomicBool,
-    go: Notify,
+    revoke: Notify,
 }
 
-impl Guest {
-    /// Bytes that came in a second, where it had `hanging` to send its body and has
-    /// not: the least goes first. `None` where it may not be asked to go.
-    fn pace(&self, hanging: Duration) -> Option<u128> {
+impl OpenRequest {
+    /// Bytes that came in a second, where it had `stalled_after` to send its body and has
+    /// not: the least goes first. `None` where it may not be asked to give its bytes back.
+    fn pace(&self, stalled_after: Duration) -> Option<u128> {
         let age = self.came.elapsed();
         let may_go = !self.is_whole.load(Ordering::Relaxed) && !self.is_leaving.load(Ordering::Relaxed);
         let read = self.read.load(Ordering::Relaxed) as u128;
-        (may_go && age >= hanging).then(|| read * 1_000 / age.as_millis().max(1))
+        (may_go && age >= stalled_after).then(|| read * 1_000 / age.as_millis().max(1))
     }
 }
 
@@ -63,7 +65,7 @@ impl Budget {
     /// Nobody's first request is refused because of another's.
     const MOST: (usize, usize) = (3, 4);
     /// The part that is asked back at a time, so that not each request has to look
-    /// for who may go.
+    /// for those that may give bytes back.
     const AT_ONCE: usize = 8;
 
     /// `limit` is in bytes.
@@ -72,7 +74,7 @@ impl Budget {
             limit,
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
-            guests: Mutex::default(),
+            open_requests: Mutex::default(),
             waiting: AtomicUsize::new(0),
             freed: Notify::new(),
         }
@@ -83,7 +85,7 @@ impl Budget {
     }
 
     /// The most that one request may hold, however idle the rest is.
-    pub const fn most_of_one(&self) -> usize {
+    pub const fn most_of_one_request(&self) -> usize {
         self.limit / Self::MOST.1 * Self::MOST.0
     }
 
@@ -98,18 +100,18 @@ impl Budget {
     }
 
     /// A connection's share. Its bodies make room for others where they take longer
-    /// than `hanging`.
-    pub(super) fn share(self: &Arc<Self>, hanging: Duration) -> Arc<Share> {
+    /// than `stalled_after`.
+    pub(super) fn share(self: &Arc<Self>, stalled_after: Duration) -> Arc<Share> {
         Arc::new(Share {
             budget: Arc::clone(self),
             used: AtomicUsize::new(0),
             is_waiting: AtomicBool::new(false),
-            hanging,
+            stalled_after,
         })
     }
 
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn open_requests(&self) -> MutexGuard<'_, OpenRequests> {
+        self.open_requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, bytes: usize) -> Result<(), Full> {
@@ -119,25 +121,27 @@ impl Budget {
     }
 
     /// Asks those that get on the least to give so many bytes back.
-    fn ask_back(&self, bytes: usize, hanging: Duration) {
-        let guests = self.guests();
-        let held = |guest: &Guest| guest.held.load(Ordering::Relaxed);
-        let leaving = guests.open.values().filter(|guest| guest.is_leaving.load(Ordering::Relaxed));
-        let mut coming: usize = leaving.map(|guest| held(guest)).sum();
+    fn ask_back(&self, bytes: usize, stalled_after: Duration) {
+        let open_requests = self.open_requests();
+        let held = |request: &OpenRequest| request.held.load(Ordering::Relaxed);
+        let leaving =
+            open_requests.open.values().filter(|request| request.is_leaving.load(Ordering::Relaxed));
+        let mut coming: usize = leaving.map(|request| held(request)).sum();
         if coming >= bytes {
             return;
         }
         let wanted = bytes.max(self.limit / Self::AT_ONCE);
-        let hanging = guests.open.values().filter_map(|guest| Some((guest.pace(hanging)?, guest)));
-        let mut hanging: Vec<_> = hanging.collect();
-        hanging.sort_by_key(|(pace, _)| *pace);
-        for (_, guest) in hanging {
+        let stalled =
+            open_requests.open.values().filter_map(|request| Some((request.pace(stalled_after)?, request)));
+        let mut stalled: Vec<_> = stalled.collect();
+        stalled.sort_by_key(|(pace, _)| *pace);
+        for (_, request) in stalled {
             if coming >= wanted {
                 break;
             }
-            coming += held(guest);
-            guest.is_leaving.store(true, Ordering::Relaxed);
-            guest.go.notify_one();
+            coming += held(request);
+            request.is_leaving.store(true, Ordering::Relaxed);
+            request.revoke.notify_one();
         }
     }
 }
@@ -166,26 +170,26 @@ pub struct Share {
     /// Whether a request of it waits for room. What waits is read ahead and in no
     /// budget, so it is one.
     is_waiting: AtomicBool,
-    hanging: Duration,
+    stalled_after: Duration,
 }
 
 impl Share {
     /// A place of no bytes yet, for a request.
     pub fn open(self: &Arc<Self>) -> Reservation {
-        let guest = Arc::new(Guest {
+        let request = Arc::new(OpenRequest {
             came: Instant::now(),
             read: AtomicUsize::new(0),
             held: AtomicUsize::new(0),
             is_whole: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
-            go: Notify::new(),
+            revoke: Notify::new(),
         });
-        let mut guests = self.budget.guests();
-        let number = guests.next;
-        guests.next += 1;
-        guests.open.insert(number, Arc::clone(&guest));
-        drop(guests);
-        Reservation { share: Arc::clone(self), number, guest, bytes: 0 }
+        let mut open_requests = self.budget.open_requests();
+        let number = open_requests.next;
+        open_requests.next += 1;
+        open_requests.open.insert(number, Arc::clone(&request));
+        drop(open_requests);
+        Reservation { share: Arc::clone(self), number, request, bytes: 0 }
     }
 }
 
@@ -215,33 +219,33 @@ impl Drop for Waiting<'_> {
 pub struct Reservation {
     share: Arc<Share>,
     number: u64,
-    guest: Arc<Guest>,
+    request: Arc<OpenRequest>,
     bytes: usize,
 }
 
 impl Reservation {
     /// Takes this many more, where they are free.
-    pub fn grow(&mut self, bytes: usize) -> Result<(), Full> {
+    pub fn try_reserve(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes > self.most_more() {
             return Err(Full::Ever);
         }
         let Share { budget, used, .. } = &*self.share;
-        add(used, bytes, budget.most_of_one())?;
+        add(used, bytes, budget.most_of_one_request())?;
         if let Err(full) = budget.take(bytes) {
             used.fetch_sub(bytes, Ordering::Relaxed);
             return Err(full);
         }
         self.bytes += bytes;
-        self.guest.held.store(self.bytes, Ordering::Relaxed);
+        self.request.held.store(self.bytes, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Takes this many more, and waits for a moment for those who are asked to go.
-    pub async fn make(&mut self, bytes: usize) -> Result<(), Full> {
+    /// Takes this many more, and waits for a moment for those who are asked to give its bytes back.
+    pub async fn reserve(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes > self.most_more() {
             return Err(Full::Ever);
         }
-        if self.share.budget.waiting.load(Ordering::Relaxed) == 0 && self.grow(bytes).is_ok() {
+        if self.share.budget.waiting.load(Ordering::Relaxed) == 0 && self.try_reserve(bytes).is_ok() {
             return Ok(());
         }
         let share = Arc::clone(&self.share);
@@ -257,11 +261,11 @@ impl Reservation {
         loop {
             let mut freed = pin!(share.budget.freed.notified());
             freed.as_mut().enable();
-            match self.grow(bytes) {
+            match self.try_reserve(bytes) {
                 Err(Full::Now) if Instant::now() < until => {}
                 done => return done,
             }
-            share.budget.ask_back(bytes, share.hanging);
+            share.budget.ask_back(bytes, share.stalled_after);
             // Others begin to hang in the meantime.
             let _ = tokio::time::timeout(AGAIN, freed).await;
         }
@@ -269,14 +273,14 @@ impl Reservation {
 
     /// How many more it may ever take.
     pub fn most_more(&self) -> usize {
-        self.share.budget.most_of_one().saturating_sub(self.bytes)
+        self.share.budget.most_of_one_request().saturating_sub(self.bytes)
     }
 
     /// Gives this many back, of those it has.
     pub fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        self.guest.held.store(self.bytes, Ordering::Relaxed);
+        self.request.held.store(self.bytes, Ordering::Relaxed);
         let Share { budget, used, .. } = &*self.share;
         used.fetch_sub(bytes, Ordering::Relaxed);
         budget.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -285,24 +289,24 @@ impl Reservation {
 
     /// Says that so much more of the body has come.
     pub fn read(&self, bytes: usize) {
-        self.guest.read.fetch_add(bytes, Ordering::Relaxed);
+        self.request.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Says that the body is whole: from now on it ends by itself.
     pub fn is_whole(&self) {
-        self.guest.is_whole.store(true, Ordering::Relaxed);
+        self.request.is_whole.store(true, Ordering::Relaxed);
     }
 
     /// Ends when another is to have its room.
-    pub fn is_wanted(&self) -> impl Future<Output = ()> + use<> {
-        let guest = Arc::clone(&self.guest);
-        async move { guest.go.notified().await }
+    pub fn is_revoked(&self) -> impl Future<Output = ()> + use<> {
+        let request = Arc::clone(&self.request);
+        async move { request.revoke.notified().await }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.share.budget.guests().open.remove(&self.number);
+        self.share.budget.open_requests().open.remove(&self.number);
         self.shrink(self.bytes);
     }
 }
@@ -326,15 +330,15 @@ mod tests {
     fn what_is_dropped_is_given_back() {
         let budget = budget(100);
         let (mut first, mut second) = (budget.share(NEVER).open(), budget.share(NEVER).open());
-        assert_eq!(first.grow(60), Ok(()));
-        assert_eq!(second.grow(41), Err(Full::Now));
-        assert_eq!(second.grow(usize::MAX), Err(Full::Ever));
-        assert_eq!(second.grow(40), Ok(()));
+        assert_eq!(first.try_reserve(60), Ok(()));
+        assert_eq!(second.try_reserve(41), Err(Full::Now));
+        assert_eq!(second.try_reserve(usize::MAX), Err(Full::Ever));
+        assert_eq!(second.try_reserve(40), Ok(()));
         first.shrink(1000);
         assert_eq!((budget.used(), budget.peak()), (40, 100));
         drop((first, second));
         assert_eq!(budget.used(), 0);
-        assert!(budget.guests().open.is_empty());
+        assert!(budget.open_requests().open.is_empty());
     }
 
     #[test]
@@ -342,10 +346,10 @@ mod tests {
         let budget = budget(100);
         let share = budget.share(NEVER);
         let (mut first, mut second) = (share.open(), share.open());
-        assert_eq!(first.grow(76), Err(Full::Ever), "idle or not");
-        assert_eq!(first.grow(50), Ok(()));
-        assert_eq!(second.grow(26), Err(Full::Now), "its connection has the rest");
-        assert_eq!(budget.share(NEVER).open().grow(50), Ok(()), "another has not");
+        assert_eq!(first.try_reserve(76), Err(Full::Ever), "idle or not");
+        assert_eq!(first.try_reserve(50), Ok(()));
+        assert_eq!(second.try_reserve(26), Err(Full::Now), "its connection has the rest");
+        assert_eq!(budget.share(NEVER).open().try_reserve(50), Ok(()), "another has not");
     }
 
     #[test]
@@ -354,24 +358,24 @@ mod tests {
         let bodies: Vec<_> = [30, 0, 10, 20]
             .map(|read| {
                 let mut body = budget.share(Duration::ZERO).open();
-                body.grow(250).expect("there is room");
+                body.try_reserve(250).expect("there is room");
                 body.read(read);
                 body
             })
             .into();
         bodies[1].is_whole();
         std::thread::sleep(Duration::from_millis(5));
-        let asked = || bodies.iter().map(|body| body.guest.is_leaving.load(Ordering::Relaxed));
-        assert_eq!(wait(async { budget.share(Duration::ZERO).open().make(100).await }), Err(Full::Now));
+        let asked = || bodies.iter().map(|body| body.request.is_leaving.load(Ordering::Relaxed));
+        assert_eq!(wait(async { budget.share(Duration::ZERO).open().reserve(100).await }), Err(Full::Now));
         // The second ends by itself. Nobody has gone, so nobody else is asked.
         assert_eq!(asked().collect::<Vec<_>>(), [false, false, true, false]);
         let mut next = budget.share(Duration::ZERO).open();
         let made = wait(async {
-            let go = async {
+            let revoke = async {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 drop(bodies);
             };
-            tokio::join!(next.make(100), go).0
+            tokio::join!(next.reserve(100), revoke).0
         });
         assert_eq!(made, Ok(()));
     }
@@ -380,14 +384,14 @@ mod tests {
     fn one_request_of_a_connection_waits_at_a_time() {
         let budget = budget(100);
         let mut other = budget.share(NEVER).open();
-        other.grow(75).expect("there is room");
+        other.try_reserve(75).expect("there is room");
         let share = budget.share(NEVER);
         let (mut first, mut second) = (share.open(), share.open());
         let began = Instant::now();
         let made = wait(async {
             tokio::select! {
-                made = second.make(50) => made,
-                made = async { tokio::task::yield_now().await; first.make(50).await } => made,
+                made = second.reserve(50) => made,
+                made = async { tokio::task::yield_now().await; first.reserve(50).await } => made,
             }
         });
         assert_eq!(made, Err(Full::Now));

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::activity::Activity;
 use super::budget::Share;
-use super::doors::Addresses;
-use super::inbox::{Door, Ended, Inbox, Transport};
-use super::limits::Limits;
-use super::places::Places;
-use super::pulse::Pulse;
+use super::connection_slots::ConnectionSlots;
+use super::inbox::{Ended, Inbox, PortKind, Transport};
+use super::limits::ReceiverLimits;
+use super::ports::Addresses;
 use crate::evidence::Outcome;
 
 /// What every connection needs.
 pub struct Shared {
     pub inbox: Arc<dyn Inbox>,
-    pub limits: Limits,
+    pub limits: ReceiverLimits,
     pub addresses: Addresses,
-    pub places: Arc<Places>,
+    pub slots: Arc<ConnectionSlots>,
     /// Each request that is in the inbox holds a receiver of it.
     pub in_inbox: watch::Sender<()>,
 }
@@ -26,9 +26,9 @@ pub struct Shared {
 /// One client, as its requests see it.
 pub struct Client {
     pub shared: Arc<Shared>,
-    pub door: Door,
+    pub port: PortKind,
     pub peer: SocketAddr,
-    pub pulse: Arc<Pulse>,
+    pub activity: Arc<Activity>,
     /// What its bodies hold together.
     pub share: Arc<Share>,
 }
@@ -41,8 +41,8 @@ impl Client {
 
     /// The same, with what was asked for, as far as it could be told.
     pub fn ended_at(&self, outcome: Outcome, target: &str) {
-        let transport = if self.door == Door::Grpc { Transport::Grpc } else { Transport::Http };
-        let (door, peer) = (self.door, self.peer);
-        self.shared.inbox.ended(&Ended { outcome, transport, door, peer, agent: "", target });
+        let transport = if self.port == PortKind::Grpc { Transport::Grpc } else { Transport::Http };
+        let (port, peer) = (self.port, self.peer);
+        self.shared.inbox.ended(&Ended { outcome, transport, port, peer, agent: "", target });
     }
 }

@@ -14,15 +14,20 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::activity::{Activity, BetweenRequests, Overdue};
 use super::client::{Client, Shared};
-use super::inbox::Door;
-use super::pulse::{Overdue, Pulse, Rest};
-use super::visit;
+use super::inbox::PortKind;
+use super::request;
 use super::windows::CONNECTION;
 use crate::evidence::Outcome;
 
 /// Accepts connections until it is time to stop.
-pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
+pub async fn accept(
+    listener: TcpListener,
+    port: PortKind,
+    shared: Arc<Shared>,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -33,10 +38,11 @@ pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut 
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let pulse = Arc::new(Pulse::new());
-        let share = shared.limits.bodies.share(shared.limits.hanging);
-        let client = Client { shared: Arc::clone(&shared), door, peer, pulse: Arc::clone(&pulse), share };
-        let Some(place) = shared.places.take(pulse, Instant::now()) else {
+        let activity = Arc::new(Activity::new());
+        let share = shared.limits.bodies.share(shared.limits.stalled_after);
+        let client =
+            Client { shared: Arc::clone(&shared), port, peer, activity: Arc::clone(&activity), share };
+        let Some(slot) = shared.slots.take(activity, Instant::now()) else {
             client.ended(Outcome::Busy);
             continue;
         };
@@ -46,13 +52,13 @@ pub async fn accept(listener: TcpListener, door: Door, shared: Arc<Shared>, mut 
             tokio::select! {
                 // What is wrong with a connection is no one's affair but its client's.
                 _ = serve(stream, Arc::clone(&client), stop) => {}
-                () = place.is_wanted() => {
-                    if !client.pulse.has_asked() {
+                () = slot.is_asked_to_close() => {
+                    if !client.activity.has_had_a_request() {
                         client.ended(Outcome::TimedOut);
                     }
                 }
             }
-            drop(place);
+            drop(slot);
         });
     }
 }
@@ -86,18 +92,18 @@ impl Opening {
 }
 
 /// What a TLS client asks for, by the port that it came to.
-const fn hello_at(door: Door) -> &'static str {
-    match door {
-        Door::Grpc => "TLS ClientHello at the gRPC port",
-        Door::Http => "TLS ClientHello at the HTTP port",
-        Door::Both => "TLS ClientHello",
+const fn hello_at(port: PortKind) -> &'static str {
+    match port {
+        PortKind::Grpc => "TLS ClientHello at the gRPC port",
+        PortKind::Http => "TLS ClientHello at the HTTP port",
+        PortKind::Both => "TLS ClientHello",
     }
 }
 
 async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut start = Vec::with_capacity(PREFACE.len());
-    let opening = tokio::time::timeout(client.shared.limits.patience, read_opening(&mut stream, &mut start));
+    let opening = tokio::time::timeout(client.shared.limits.timeout, read_opening(&mut stream, &mut start));
     let mut stopped = stop.clone();
     let opening = tokio::select! {
         opening = opening => opening,
@@ -110,15 +116,15 @@ async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver
         }
         Ok(opening) => match opening? {
             Opening::Http1 => {
-                let stream = Heard::new(stream, start, Arc::clone(&client));
+                let stream = ObservedStream::new(stream, start, Arc::clone(&client));
                 http1(stream, client, stop).await
             }
             Opening::Http2 => {
-                let stream = Heard::new(stream, start, Arc::clone(&client));
+                let stream = ObservedStream::new(stream, start, Arc::clone(&client));
                 http2(stream, client, stop).await
             }
             Opening::Tls => {
-                client.ended_at(Outcome::TlsOnPlainPort, hello_at(client.door));
+                client.ended_at(Outcome::TlsOnPlainPort, hello_at(client.port));
                 // TLS clients take this for what it is: "wrong version number".
                 stream
                     .write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nno TLS here: http://\n")
@@ -147,12 +153,12 @@ async fn read_opening(stream: &mut TcpStream, start: &mut Vec<u8>) -> io::Result
     }
 }
 
-async fn http1(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
+async fn http1(stream: ObservedStream, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
     // What is read ahead is in no body's budget, so it is small, half of what a
     // connection has: 256 KiB would save 17 µs of CPU a request of 512 spans
-    // (`benches/doors.rs`).
+    // (`benches/receiver.rs`).
     const HEAD: usize = CONNECTION / 2;
-    let visited = Arc::clone(&client);
+    let asked = Arc::clone(&client);
     let connection = hyper::server::conn::http1::Builder::new()
         // The head's time is kept here, because hyper counts a rest as part of it.
         .header_read_timeout(None)
@@ -161,9 +167,9 @@ async fn http1(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
         .timer(TokioTimer::new())
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| visit::visit(Arc::clone(&visited), request)),
+            service_fn(move |request| request::answer(Arc::clone(&asked), request)),
         );
-    if let Some(error) = run(connection, &client, stop, Rest::Head).await
+    if let Some(error) = run(connection, &client, stop, BetweenRequests::NextHead).await
         && error.is_parse()
     {
         client.ended(Outcome::NotHttp);
@@ -171,16 +177,16 @@ async fn http1(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
     Ok(())
 }
 
-async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
+async fn http2(stream: ObservedStream, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
     const STREAMS: u32 = 128;
     // A request of 512 spans costs 55 µs of CPU with the largest window and frame,
-    // 106 µs with HTTP/2's own defaults (`benches/doors.rs`).
+    // 106 µs with HTTP/2's own defaults (`benches/receiver.rs`).
     const FRAME: (u32, u32) = (16 << 10, 256 << 10);
     const HEADERS: u32 = 16 << 10;
     const PING: Duration = Duration::from_mins(1);
     let window = client.shared.limits.windows.take();
     let ahead = u32::try_from(window.bytes()).unwrap_or(u32::MAX);
-    let visited = Arc::clone(&client);
+    let asked = Arc::clone(&client);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(ahead)
@@ -191,9 +197,9 @@ async fn http2(stream: Heard, client: Arc<Client>, stop: watch::Receiver<bool>) 
         .timer(TokioTimer::new())
         .serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| visit::visit(Arc::clone(&visited), request)),
+            service_fn(move |request| request::answer(Arc::clone(&asked), request)),
         );
-    run(connection, &client, stop, Rest::Frames).await;
+    run(connection, &client, stop, BetweenRequests::Frames).await;
     drop(window);
     Ok(())
 }
@@ -203,29 +209,29 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
     connection: C,
     client: &Client,
     mut stop: watch::Receiver<bool>,
-    rest: Rest,
+    between: BetweenRequests,
 ) -> Option<hyper::Error> {
     let limits = &client.shared.limits;
     let mut connection = pin!(connection);
     let mut is_ending = false;
     loop {
-        let due = client.pulse.due(limits.patience, limits.idle, rest);
+        let due = client.activity.due(limits.timeout, limits.idle, between);
         tokio::select! {
             ended = &mut connection => return ended.err(),
             _ = stop.wait_for(|stop| *stop), if !is_ending => {
                 is_ending = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = tokio::time::sleep_until(due) => match client.pulse.overdue(limits.patience, limits.idle, rest) {
+            () = tokio::time::sleep_until(due) => match client.activity.overdue(limits.timeout, limits.idle, between) {
                 Some(Overdue::Head) => {
                     client.ended(Outcome::TimedOut);
                     return None;
                 }
                 // Who is told to go and stays is shown out.
-                Some(Overdue::Rest) if is_ending => return None,
-                Some(Overdue::Rest) => {
+                Some(Overdue::Idle) if is_ending => return None,
+                Some(Overdue::Idle) => {
                     is_ending = true;
-                    client.pulse.rest_again();
+                    client.activity.restart_idle_time();
                     connection.as_mut().graceful_shutdown();
                 }
                 None => {}
@@ -235,20 +241,20 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
 }
 
 /// A stream whose first bytes were read already, and that notes when more come.
-struct Heard {
+struct ObservedStream {
     stream: TcpStream,
     start: Vec<u8>,
     client: Arc<Client>,
 }
 
-impl Heard {
+impl ObservedStream {
     fn new(stream: TcpStream, start: Vec<u8>, client: Arc<Client>) -> Self {
-        client.pulse.heard();
+        client.activity.bytes_came();
         Self { stream, start, client }
     }
 }
 
-impl AsyncRead for Heard {
+impl AsyncRead for ObservedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -263,13 +269,13 @@ impl AsyncRead for Heard {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.client.pulse.heard();
+            self.client.activity.bytes_came();
         }
         read
     }
 }
 
-impl AsyncWrite for Heard {
+impl AsyncWrite for ObservedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -3,13 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::occupant::Occupant;
+use super::port_owner::PortOwner;
 
 /// Why the receiver does not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiverError {
-    #[error("{}", in_use(*address, option, occupant.as_ref()))]
-    InUse { address: SocketAddr, option: &'static str, occupant: Option<Occupant> },
+    #[error("{}", in_use(*address, option, owner.as_ref()))]
+    InUse { address: SocketAddr, option: &'static str, owner: Option<PortOwner> },
     #[error(
         "{address} may not be opened: ports below 1024 are the administrator's. \
          Take a higher one with {option}"
@@ -31,7 +31,7 @@ impl ReceiverError {
     /// Names the failure of a bind, with the option that chose the address.
     pub(super) fn bind(address: SocketAddr, option: &'static str, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse { address, option, occupant: Occupant::of(address) },
+            io::ErrorKind::AddrInUse => Self::InUse { address, option, owner: PortOwner::of(address) },
             io::ErrorKind::PermissionDenied => Self::Denied { address, option },
             io::ErrorKind::AddrNotAvailable => Self::NotHere { address, option },
             _ => Self::Bind { address, option, why: source },
@@ -40,8 +40,8 @@ impl ReceiverError {
 }
 
 /// Says who has the port, and the two ways out: another port, or the traffic passed on.
-fn in_use(address: SocketAddr, option: &str, occupant: Option<&Occupant>) -> String {
-    let holder = occupant.map_or_else(|| "another program".to_owned(), ToString::to_string);
+fn in_use(address: SocketAddr, option: &str, owner: Option<&PortOwner>) -> String {
+    let holder = owner.map_or_else(|| "another program".to_owned(), ToString::to_string);
     let what = match option {
         "--grpc" => "gRPC",
         _ => "HTTP",
@@ -50,8 +50,8 @@ fn in_use(address: SocketAddr, option: &str, occupant: Option<&Occupant>) -> Str
         "{address} is in use: {holder} listens there.\n\
          \x20 either  take a free port with {option} 127.0.0.1:0, and send the application's spans there\n"
     );
-    text += &match occupant {
-        Some(occupant) if !occupant.is_collector() => format!("  or      stop process {}", occupant.pid()),
+    text += &match owner {
+        Some(owner) if !owner.is_collector() => format!("  or      stop process {}", owner.pid()),
         _ => format!(
             "  or      move the Collector's {what} receiver to another port, \
              and have tracelink pass everything on to it with --forward http://127.0.0.1:PORT"

@@ -1,4 +1,4 @@
-//! What passes between the doors and whoever keeps what comes in.
+//! What passes between the ports and whoever keeps what comes in.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -82,7 +82,7 @@ impl Transport {
 
 /// What a port takes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Door {
+pub enum PortKind {
     Grpc,
     Http,
     Both,
@@ -97,7 +97,7 @@ pub struct Request<'r> {
     pub peer: SocketAddr,
     /// The `user-agent`, hostile like all of it; empty where there is none.
     pub agent: &'r str,
-    /// At most [`Limits::request`](super::Limits::request) bytes. A clone of it
+    /// At most [`ReceiverLimits::request`](super::ReceiverLimits::request) bytes. A clone of it
     /// keeps the bytes beyond their place in the budget.
     pub body: &'r Bytes,
 }
@@ -127,7 +127,7 @@ pub struct Ended<'r> {
     pub outcome: Outcome,
     pub transport: Transport,
     /// What the port takes that it came to.
-    pub door: Door,
+    pub port: PortKind,
     pub peer: SocketAddr,
     /// The `user-agent`, hostile; empty where there is none.
     pub agent: &'r str,

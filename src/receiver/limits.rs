@@ -8,7 +8,7 @@ use super::windows::{CONNECTION, Windows};
 
 /// What clients may ask of the receiver.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ReceiverLimits {
     /// The largest request in bytes, as it comes and unpacked: 64 MiB.
     pub request: usize,
     /// The bytes of all bodies in flight, packed and unpacked.
@@ -21,14 +21,14 @@ pub struct Limits {
     pub connections: usize,
     /// How long a body may take before it makes room for another, where all are
     /// taken: 250 ms. The slowest goes first.
-    pub hanging: Duration,
+    pub stalled_after: Duration,
     /// How long the head of a request may take, and then its body: 20 s each.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// How long a connection may stay without a request: 5 minutes.
     pub idle: Duration,
 }
 
-impl Limits {
+impl ReceiverLimits {
     const FEWEST: usize = 16;
     const MOST: usize = 512;
 
@@ -43,14 +43,14 @@ impl Limits {
             bodies: budget,
             windows: Arc::new(Windows::new(connections / 4)),
             connections: most.clamp(Self::FEWEST, Self::MOST),
-            hanging: Duration::from_millis(250),
-            patience: Duration::from_secs(20),
+            stalled_after: Duration::from_millis(250),
+            timeout: Duration::from_secs(20),
             idle: Duration::from_mins(5),
         }
     }
 
     /// The largest request that may ever be taken, in bytes.
     pub fn largest(&self) -> usize {
-        self.request.min(self.bodies.most_of_one())
+        self.request.min(self.bodies.most_of_one_request())
     }
 }

@@ -11,7 +11,7 @@ use tonic::Code;
 use super::Addresses;
 use super::answer::{Fault, Form};
 use super::cors::{self, Origin};
-use super::inbox::{Door, Encoding, Signal};
+use super::inbox::{Encoding, PortKind, Signal};
 use crate::evidence::Outcome;
 
 /// What is to be done with a request.
@@ -49,14 +49,14 @@ impl Content {
 }
 
 /// Decides by the head of a request.
-pub fn route(door: Door, parts: &Parts, origin: &Origin, addresses: &Addresses) -> Route {
+pub fn route(port: PortKind, parts: &Parts, origin: &Origin, addresses: &Addresses) -> Route {
     let content = Content::of(parts);
     let is_grpc = content == Content::Grpc && parts.version == Version::HTTP_2;
-    match (door, is_grpc) {
-        (Door::Grpc | Door::Both, true) => grpc(parts.uri.path()),
-        (Door::Http, true) => Route::Wrong(grpc_on_http_port(addresses), Form::Grpc),
-        (Door::Grpc, false) => Route::Wrong(http_on_grpc_port(parts, content, addresses), form(content)),
-        (Door::Http | Door::Both, false) => http(parts, content, origin),
+    match (port, is_grpc) {
+        (PortKind::Grpc | PortKind::Both, true) => grpc(parts.uri.path()),
+        (PortKind::Http, true) => Route::Wrong(grpc_on_http_port(addresses), Form::Grpc),
+        (PortKind::Grpc, false) => Route::Wrong(http_on_grpc_port(parts, content, addresses), form(content)),
+        (PortKind::Http | PortKind::Both, false) => http(parts, content, origin),
     }
 }
 
@@ -233,10 +233,10 @@ mod tests {
         Addresses { grpc: address("127.0.0.1:4317"), http: address("127.0.0.1:4318"), both: None }
     }
 
-    fn routed(door: Door, method: &str, path: &str, content: &str, version: Version) -> Route {
+    fn routed(port: PortKind, method: &str, path: &str, content: &str, version: Version) -> Route {
         let request = Request::builder().method(method).uri(path).version(version);
         let request = request.header(CONTENT_TYPE, content).body(()).expect("a request");
-        route(door, &request.into_parts().0, &Origin::Unsaid, &addresses())
+        route(port, &request.into_parts().0, &Origin::Unsaid, &addresses())
     }
 
     #[test]
@@ -247,14 +247,14 @@ mod tests {
                 ("Application/JSON ; charset=utf-8", Encoding::Json),
             ] {
                 for version in [Version::HTTP_11, Version::HTTP_2] {
-                    for door in [Door::Http, Door::Both] {
-                        let route = routed(door, "POST", signal.path(), content, version);
+                    for port in [PortKind::Http, PortKind::Both] {
+                        let route = routed(port, "POST", signal.path(), content, version);
                         assert_eq!(route, Route::Take(signal, Form::Http(encoding)));
                     }
                 }
             }
-            for door in [Door::Grpc, Door::Both] {
-                let route = routed(door, "POST", signal.method(), "application/grpc", Version::HTTP_2);
+            for port in [PortKind::Grpc, PortKind::Both] {
+                let route = routed(port, "POST", signal.method(), "application/grpc", Version::HTTP_2);
                 assert_eq!(route, Route::Take(signal, Form::Grpc));
             }
         }
@@ -265,9 +265,17 @@ mod tests {
         let (h1, h2) = (Version::HTTP_11, Version::HTTP_2);
         let trace = Signal::Traces.method();
         let cases = [
-            (Door::Http, "POST", trace, "application/grpc", h2, Outcome::GrpcOnHttpPort, "127.0.0.1:4317"),
             (
-                Door::Grpc,
+                PortKind::Http,
+                "POST",
+                trace,
+                "application/grpc",
+                h2,
+                Outcome::GrpcOnHttpPort,
+                "127.0.0.1:4317",
+            ),
+            (
+                PortKind::Grpc,
                 "POST",
                 "/v1/traces",
                 "application/json",
@@ -276,7 +284,7 @@ mod tests {
                 "127.0.0.1:4318",
             ),
             (
-                Door::Grpc,
+                PortKind::Grpc,
                 "POST",
                 "/v1/traces",
                 "application/json",
@@ -285,7 +293,7 @@ mod tests {
                 "127.0.0.1:4318",
             ),
             (
-                Door::Grpc,
+                PortKind::Grpc,
                 "POST",
                 "/",
                 "application/x-protobuf",
@@ -294,12 +302,12 @@ mod tests {
                 "127.0.0.1:4318",
             ),
             // A browser, or a health check.
-            (Door::Grpc, "GET", "/favicon.ico", "", h1, Outcome::UnknownPath, "127.0.0.1:4318"),
-            (Door::Grpc, "POST", "/a.B/C", "application/grpc", h2, Outcome::UnknownPath, "/a.B/C"),
-            (Door::Http, "POST", "/", "application/json", h1, Outcome::WithoutPath, "/v1/traces"),
-            (Door::Http, "POST", "/", "text/html", h1, Outcome::UnknownPath, "/v1/traces"),
+            (PortKind::Grpc, "GET", "/favicon.ico", "", h1, Outcome::UnknownPath, "127.0.0.1:4318"),
+            (PortKind::Grpc, "POST", "/a.B/C", "application/grpc", h2, Outcome::UnknownPath, "/a.B/C"),
+            (PortKind::Http, "POST", "/", "application/json", h1, Outcome::WithoutPath, "/v1/traces"),
+            (PortKind::Http, "POST", "/", "text/html", h1, Outcome::UnknownPath, "/v1/traces"),
             (
-                Door::Http,
+                PortKind::Http,
                 "POST",
                 "/api/v2/spans",
                 "application/json",
@@ -308,7 +316,7 @@ mod tests {
                 "OTEL_TRACES_EXPORTER=otlp",
             ),
             (
-                Door::Http,
+                PortKind::Http,
                 "POST",
                 "/v1/traces/v1/traces",
                 "application/json",
@@ -317,7 +325,7 @@ mod tests {
                 "without a path",
             ),
             (
-                Door::Http,
+                PortKind::Http,
                 "POST",
                 "/v1/traces",
                 "text/html",
@@ -325,11 +333,11 @@ mod tests {
                 Outcome::UnknownContentType,
                 "application/x-protobuf",
             ),
-            (Door::Both, "POST", trace, "application/grpc", h1, Outcome::UnknownPath, "/v1/traces"),
-            (Door::Http, "PUT", "/v1/logs", "application/json", h1, Outcome::WrongMethod, "POST"),
+            (PortKind::Both, "POST", trace, "application/grpc", h1, Outcome::UnknownPath, "/v1/traces"),
+            (PortKind::Http, "PUT", "/v1/logs", "application/json", h1, Outcome::WrongMethod, "POST"),
         ];
-        for (door, method, path, content, version, outcome, remedy) in cases {
-            match routed(door, method, path, content, version) {
+        for (port, method, path, content, version, outcome, remedy) in cases {
+            match routed(port, method, path, content, version) {
                 Route::Wrong(fault, _) => {
                     assert_eq!(fault.outcome, outcome, "{method} {path}");
                     assert!(fault.message.contains(remedy), "{}", fault.message);

@@ -22,7 +22,7 @@ impl Windows {
     /// What a peer may send before it hears of any other window:
     /// <https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2>.
     const SMALLEST: usize = 64 << 10;
-    /// More than this saves no CPU (`benches/doors.rs`).
+    /// More than this saves no CPU (`benches/receiver.rs`).
     const LARGEST: usize = 1 << 20;
 
     /// `bytes` is what windows may take beyond the smallest ones.

@@ -12,7 +12,9 @@ use std::time::Duration;
 use tracelink::broker::redis::{BrokerUrl, Connection, ReadPlan, discover, read, read_results};
 use tracelink::demo::OtlpEndpoints;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Request, Signal, Taken};
+use tracelink::receiver::{
+    Budget, Ended, Inbox, Ports, Receipt, Receiver, ReceiverLimits, Request, Signal, Taken,
+};
 use tracelink::wire::snapshot::{Head, write_head, write_key};
 
 /// An inbox that writes each body to a file.
@@ -54,9 +56,9 @@ impl Bundle {
         let log = Mutex::new(File::create(folder.join("receiver.jsonl")).expect("writable"));
         let recorder = Recorder { folder: folder.to_owned(), requests: AtomicUsize::new(0), log };
         let any = Some("127.0.0.1:0".parse().expect("an address"));
-        let doors = Doors { grpc: any, http: any, both: None };
-        let limits = Limits::new(Arc::new(Budget::new(256 << 20)), 32 << 20);
-        let receiver = Receiver::open(&doors, Arc::new(recorder), limits).expect("a port is free");
+        let ports = Ports { grpc: any, http: any, both: None };
+        let limits = ReceiverLimits::new(Arc::new(Budget::new(256 << 20)), 32 << 20);
+        let receiver = Receiver::open(&ports, Arc::new(recorder), limits).expect("a port is free");
         Self { folder: folder.to_owned(), receiver, looks: 0 }
     }
 

@@ -1,4 +1,4 @@
-//! The doors with the clients that people have: the OpenTelemetry SDKs of Python
+//! The ports with the clients that people have: the OpenTelemetry SDKs of Python
 //! and JavaScript, gRPC's own client for Python, and `requests`.
 
 use std::io::Write;
@@ -80,11 +80,11 @@ fn client(args: &[&str]) -> Value {
 #[test]
 fn the_python_sdk_is_understood_over_both_transports_with_and_without_gzip() {
     let house = House::open();
-    for (protocol, transport, door) in
+    for (protocol, transport, address) in
         [("grpc", Transport::Grpc, house.grpc), ("http", Transport::Http, house.http)]
     {
         for compression in ["none", "gzip"] {
-            for port in [door.port(), house.both.port()] {
+            for port in [address.port(), house.both.port()] {
                 let said = sdk(protocol, compression, port);
                 assert_eq!(said["results"], json!(["SUCCESS"]), "{protocol} {compression}: {said:#}");
                 assert_eq!(said["complaints"], json!([]), "{protocol} {compression}");
@@ -165,8 +165,8 @@ fn an_sdk_that_meets_a_full_receiver_loses_nothing() {
     let house = House::with(|limits| {
         limits.bodies = Arc::new(Budget::new(HELD + 500));
         // The slow are not let go before the SDK has started, which is a minute at worst.
-        limits.patience = Duration::from_mins(2);
-        limits.hanging = Duration::from_mins(2);
+        limits.timeout = Duration::from_mins(2);
+        limits.stalled_after = Duration::from_mins(2);
     });
     for (number, (protocol, port)) in
         [("grpc", house.grpc.port()), ("http", house.http.port())].into_iter().enumerate()

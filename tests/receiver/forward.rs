@@ -111,12 +111,12 @@ fn everything_but_json_arrives_over_grpc() {
 
 #[test]
 fn an_endpoint_that_says_at_once_each_time_is_given_a_pause() {
-    let door = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let forwarder = start(&format!("http://{}", door.local_addr().expect("it listens")));
+    let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let forwarder = start(&format!("http://{}", port.local_addr().expect("it listens")));
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
     std::thread::spawn(move || {
-        for stream in door.incoming() {
+        for stream in port.incoming() {
             let mut stream = stream.expect("a client");
             let lines = BufReader::new(stream.try_clone().expect("a socket")).lines();
             for _end_of_head in lines.map_while(Result::ok).filter(String::is_empty) {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tonic::Code;
 use tonic::codec::CompressionEncoding;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{Budget, Doors, Limits, Receiver, Signal};
+use tracelink::receiver::{Budget, Ports, Receiver, ReceiverLimits, Signal};
 
-use super::doors::call;
 use super::inbox::{Book, House, ask, connect, say};
+use super::ports::call;
 
 const GZIP: &str = "content-type: application/json\r\ncontent-encoding: gzip\r\n";
 
@@ -67,7 +67,7 @@ fn who_asks_whether_to_send_too_much_is_told_no() {
 fn requests_that_wait_for_their_body_are_in_the_budget() {
     let house = House::with(|limits| {
         limits.bodies = Arc::new(Budget::new(400_000));
-        limits.hanging = Duration::from_mins(1);
+        limits.stalled_after = Duration::from_mins(1);
     });
     let json = "content-type: application/json\r\n";
     let head = format!("POST /v1/traces HTTP/1.1\r\nhost: a\r\n{json}content-length: 2\r\n\r\n");
@@ -87,7 +87,7 @@ fn requests_that_wait_for_their_body_are_in_the_budget() {
 fn a_full_budget_is_a_matter_of_time() {
     let house = House::with(|limits| {
         limits.bodies = Arc::new(Budget::new(2_400_000));
-        limits.hanging = Duration::from_mins(1);
+        limits.stalled_after = Duration::from_mins(1);
     });
     let json = "content-type: application/json\r\n";
     // Somebody else holds most of it.
@@ -109,7 +109,7 @@ fn a_full_budget_is_a_matter_of_time() {
 
 #[test]
 fn a_slow_client_does_not_stay() {
-    let house = House::with(|limits| limits.patience = Duration::from_millis(200));
+    let house = House::with(|limits| limits.timeout = Duration::from_millis(200));
     // Nothing at all, half a preface, half a head.
     for start in [&b""[..], b"PRI * HT", b"POST /v1/traces HTTP/1.1\r\nhost: a\r\n"] {
         let mut stream = connect(house.both);
@@ -132,10 +132,10 @@ fn a_slow_client_does_not_stay() {
 #[test]
 fn garbage_and_tls_are_told_and_cost_nothing() {
     let house = House::open();
-    for door in [house.grpc, house.http, house.both] {
-        assert_eq!(say(door, b"\x00\x01\x02\x03"), "");
-        assert!(say(door, b"\x16\x03\x01\x02\x00\x01").contains("no TLS here"));
-        say(door, b"HELO example.com\r\n\r\n");
+    for port in [house.grpc, house.http, house.both] {
+        assert_eq!(say(port, b"\x00\x01\x02\x03"), "");
+        assert!(say(port, b"\x16\x03\x01\x02\x00\x01").contains("no TLS here"));
+        say(port, b"HELO example.com\r\n\r\n");
     }
     house.book.wait(Outcome::NotHttp, 6);
     house.book.wait(Outcome::TlsOnPlainPort, 3);
@@ -146,9 +146,9 @@ fn garbage_and_tls_are_told_and_cost_nothing() {
 #[test]
 fn a_port_in_use_is_named_with_the_way_out() {
     let house = House::open();
-    let doors = Doors { grpc: Some(house.grpc), ..Doors::default() };
-    let limits = Limits::new(Arc::new(Budget::new(1)), 1 << 20);
-    let error = Receiver::open(&doors, Arc::new(Book::default()), limits).err().expect("in use").to_string();
+    let ports = Ports { grpc: Some(house.grpc), ..Ports::default() };
+    let limits = ReceiverLimits::new(Arc::new(Budget::new(1)), 1 << 20);
+    let error = Receiver::open(&ports, Arc::new(Book::default()), limits).err().expect("in use").to_string();
     assert!(error.contains(&house.grpc.to_string()) && error.contains("--grpc 127.0.0.1:0"), "{error}");
     assert!(error.contains(&format!("stop process {}", std::process::id())), "{error}");
     house.receiver.close(Duration::from_secs(5));

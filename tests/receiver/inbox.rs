@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{
-    Budget, Doors, Encoding, Ended, Inbox, Limits, Receipt, Receiver, Refusal, Request, Signal, Taken,
-    Transport,
+    Budget, Encoding, Ended, Inbox, Ports, Receipt, Receiver, ReceiverLimits, Refusal, Request, Signal,
+    Taken, Transport,
 };
 
 /// What an inbox was told.
@@ -75,7 +75,7 @@ impl Inbox for Book {
 
 const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// A receiver with all three doors, and its book.
+/// A receiver with all three ports, and its book.
 pub struct House {
     pub receiver: Receiver,
     pub book: Arc<Book>,
@@ -100,21 +100,21 @@ impl House {
         }
     }
 
-    pub fn with(change: impl FnOnce(&mut Limits)) -> Self {
+    pub fn with(change: impl FnOnce(&mut ReceiverLimits)) -> Self {
         Self::built(FREE, change)
     }
 
-    /// With the gRPC door at this address.
+    /// With the gRPC port at this address.
     pub fn at(grpc: SocketAddr) -> Self {
         Self::built(grpc, |_| {})
     }
 
-    fn built(grpc: SocketAddr, change: impl FnOnce(&mut Limits)) -> Self {
-        let doors = Doors { grpc: Some(grpc), http: Some(FREE), both: Some(FREE) };
-        let mut limits = Limits::new(Arc::new(Budget::new(128 << 20)), 64 << 20);
+    fn built(grpc: SocketAddr, change: impl FnOnce(&mut ReceiverLimits)) -> Self {
+        let ports = Ports { grpc: Some(grpc), http: Some(FREE), both: Some(FREE) };
+        let mut limits = ReceiverLimits::new(Arc::new(Budget::new(128 << 20)), 64 << 20);
         change(&mut limits);
         let (book, budget) = (Arc::new(Book::default()), Arc::clone(&limits.bodies));
-        let receiver = Receiver::open(&doors, Arc::<Book>::clone(&book), limits).expect("free ports");
+        let receiver = Receiver::open(&ports, Arc::<Book>::clone(&book), limits).expect("free ports");
         let addresses = receiver.addresses();
         let (grpc, http, both) = (addresses.grpc, addresses.http, addresses.both);
         Self {

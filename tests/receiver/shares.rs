@@ -17,8 +17,8 @@ use tonic::Code;
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{Budget, Signal};
 
-use super::doors::call;
 use super::inbox::{House, ask};
+use super::ports::call;
 
 const JSON: &str = "content-type: application/json\r\n";
 

@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tonic::Code;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{Doors, Limits, Receiver, Signal};
+use tracelink::receiver::{Ports, Receiver, ReceiverLimits, Signal};
 
 use super::inbox::{Book, House, ask, connect};
 
@@ -186,7 +186,7 @@ fn one_connection_too_many_is_closed_and_the_next_is_welcome_when_one_goes() {
     let mut held: Vec<TcpStream> = (0..3).map(|_| connect(house.http)).collect();
     held.iter_mut().for_each(|stream| stream.write_all(half).expect("it reads"));
     house.wait_for_bytes(3);
-    // The places are those of all doors together.
+    // The connection slots are those of all ports together.
     assert!(is_closed(&mut connect(house.grpc)));
     house.book.wait(Outcome::Busy, 1);
     held.pop();
@@ -224,7 +224,7 @@ fn clients_that_say_nothing_shut_nobody_out() {
 #[test]
 fn closing_lets_a_grpc_call_end_and_takes_no_other() {
     let house = House::open();
-    let (grpc_door, book) = (house.grpc, Arc::clone(&house.book));
+    let (grpc_port, book) = (house.grpc, Arc::clone(&house.book));
     let callers: Vec<_> = (0..4)
         .map(|_| {
             std::thread::spawn(move || {
@@ -238,7 +238,7 @@ fn closing_lets_a_grpc_call_end_and_takes_no_other() {
                         Client::builder(TokioExecutor::new()).http2_only(true).build(tcp);
                     let mut answered = 0;
                     loop {
-                        let request = Request::post(format!("http://{grpc_door}{}", Signal::Traces.method()))
+                        let request = Request::post(format!("http://{grpc_port}{}", Signal::Traces.method()))
                             .header("content-type", "application/grpc")
                             .body(Full::new(Bytes::from(framed(0, 60_000, &vec![7; 60_000]))))
                             .expect("a request");
@@ -264,14 +264,14 @@ fn closing_lets_a_grpc_call_end_and_takes_no_other() {
 fn a_door_by_itself_names_the_usual_port_of_the_other() {
     let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
     let book = Arc::new(Book::default());
-    let limits = || Limits::new(Arc::new(tracelink::receiver::Budget::new(1 << 20)), 1 << 20);
-    let doors = Doors { grpc: Some(free), ..Doors::default() };
-    let receiver = Receiver::open(&doors, Arc::<Book>::clone(&book), limits()).expect("a free port");
+    let limits = || ReceiverLimits::new(Arc::new(tracelink::receiver::Budget::new(1 << 20)), 1 << 20);
+    let ports = Ports { grpc: Some(free), ..Ports::default() };
+    let receiver = Receiver::open(&ports, Arc::<Book>::clone(&book), limits()).expect("a free port");
     let addresses = receiver.addresses();
-    let door = addresses.grpc.expect("open");
-    assert!(addresses.http.is_none() && addresses.both.is_none() && door.port() != 0);
-    assert_eq!(grpc(door, &[], [0; 5].to_vec()).0, Code::Ok);
-    let answer = ask(door, "POST /v1/traces", "content-type: application/json\r\n", b"{}");
+    let port = addresses.grpc.expect("open");
+    assert!(addresses.http.is_none() && addresses.both.is_none() && port.port() != 0);
+    assert_eq!(grpc(port, &[], [0; 5].to_vec()).0, Code::Ok);
+    let answer = ask(port, "POST /v1/traces", "content-type: application/json\r\n", b"{}");
     assert!(answer.contains("OTLP/HTTP's own is 4318"), "{answer}");
     receiver.close(Duration::from_secs(5));
 }

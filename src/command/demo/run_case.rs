@@ -11,9 +11,9 @@ use crate::cli;
 use crate::command::SaidAloud;
 use crate::demo::{DemoEvent, OtlpEndpoints};
 use crate::diagnosis::Listing;
-use crate::live::{Plan, Session, Target, Uses, Watching};
+use crate::live::{BrokerTarget, BrokerThreads, Plan, Session, Uses};
 use crate::model::{Fix, Report, Severity};
-use crate::receiver::{Doors, Limits, Receiver};
+use crate::receiver::{Ports, Receiver, ReceiverLimits};
 use crate::wire::celery::redis_layout::Naming;
 
 /// How cases are run.
@@ -63,11 +63,11 @@ pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) 
     let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
     session.watch().evidence.shows_messages = how.args.reports.show_messages;
     let any = Some(([127, 0, 0, 1], 0).into());
-    let doors = Doors { grpc: any, http: any, both: None };
+    let ports = Ports { grpc: any, http: any, both: None };
     let receiver = Receiver::open(
-        &doors,
+        &ports,
         Arc::clone(&session) as _,
-        Limits::new(Arc::clone(&session.bodies), session.plan().connections),
+        ReceiverLimits::new(Arc::clone(&session.bodies), session.plan().connections),
     )?;
     let addresses = receiver.addresses();
     let url = |address: Option<std::net::SocketAddr>| {
@@ -94,11 +94,11 @@ pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) 
         }
         failed = heard.err();
         // The broker ends with the application.
-        watching.take().into_iter().for_each(Watching::abandon);
+        watching.take().into_iter().for_each(BrokerThreads::abandon);
         ControlFlow::Break(())
     });
     receiver.close(GRACE);
-    watching.into_iter().for_each(Watching::abandon);
+    watching.into_iter().for_each(BrokerThreads::abandon);
     if let Some(error) = failed {
         return Err(error);
     }
@@ -119,11 +119,11 @@ fn look(
     event: &DemoEvent,
     case: &Case,
     session: &Arc<Session>,
-    watching: &mut Option<Watching>,
+    watching: &mut Option<BrokerThreads>,
 ) -> anyhow::Result<()> {
     match event {
         DemoEvent::Broker { url, .. } => {
-            let target = Target {
+            let target = BrokerTarget {
                 broker: BrokerUrl::parse(url)?,
                 result_backend: None,
                 result_prefix: String::new(),
@@ -131,16 +131,18 @@ fn look(
                 monitor: false,
                 every: EVERY,
             };
-            *watching = Some(Watching::start(session, &target)?);
+            *watching = Some(BrokerThreads::start(session, &target)?);
         }
         DemoEvent::Done if case.leaves_early() => {
             watching.take().into_iter().for_each(|watching| watching.stop(&mut || false))
         }
         // A queue of any name may be new.
-        DemoEvent::Queued { .. } | DemoEvent::Look => watching.iter().for_each(Watching::look_everywhere_now),
-        DemoEvent::Done => watching.iter().for_each(Watching::look_now),
+        DemoEvent::Queued { .. } | DemoEvent::Look => {
+            watching.iter().for_each(BrokerThreads::look_everywhere_now)
+        }
+        DemoEvent::Done => watching.iter().for_each(BrokerThreads::look_now),
         // The broker ends with the application.
-        DemoEvent::Failed => watching.take().into_iter().for_each(Watching::abandon),
+        DemoEvent::Failed => watching.take().into_iter().for_each(BrokerThreads::abandon),
         // After this the broker itself goes.
         DemoEvent::Closed => watching.take().into_iter().for_each(|watching| watching.stop(&mut || false)),
         _ => {}

@@ -20,9 +20,10 @@ use crate::bundle::SavedParts;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
-    self, Audience, End, Ending, Outside, Plan, Saving, Scope, Session, Target, Told, Uses, Watching,
+    self, Audience, BrokerTarget, BrokerThreads, End, Ending, Outside, Plan, Saving, Scope, Session, Told,
+    Uses,
 };
-use crate::receiver::{Doors, Forwarder, Limits, Receiver};
+use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
 use crate::wire::celery::redis_layout::Naming;
 
 /// How long requests in flight may take at the end.
@@ -83,7 +84,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
 /// Everything that runs while it listens.
 struct Listening {
     receiver: Receiver,
-    watching: Option<Watching>,
+    watching: Option<BrokerThreads>,
     signals: Signals,
     wrapped: Option<Wrapped>,
 }
@@ -91,8 +92,8 @@ struct Listening {
 fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -> anyhow::Result<Listening> {
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
     let target = broker.map(|url| target(url, args)).transpose()?;
-    let limits = Limits::new(Arc::clone(&session.bodies), session.plan().connections);
-    let receiver = Receiver::open(&doors(args), Arc::clone(session) as _, limits)?;
+    let limits = ReceiverLimits::new(Arc::clone(&session.bodies), session.plan().connections);
+    let receiver = Receiver::open(&ports(args), Arc::clone(session) as _, limits)?;
     let addresses = receiver.addresses();
     session.listens_at(&addresses, !args.command.is_empty());
     if let Some(door) = session.forwarder().and_then(|forwarder| forwarder.leads_to(&addresses)) {
@@ -101,7 +102,7 @@ fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -
              or listen elsewhere with --grpc and --http"
         )));
     }
-    let watching = target.as_ref().map(|target| Watching::start(session, target)).transpose()?;
+    let watching = target.as_ref().map(|target| BrokerThreads::start(session, target)).transpose()?;
     // Not before: a broker that answers slowly is broken off by the first Ctrl-C,
     // as there is nothing to report yet.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
@@ -135,20 +136,20 @@ fn tell(
     Ok(exit)
 }
 
-fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<Target> {
+fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<BrokerTarget> {
     let parse = |url: &str| {
         BrokerUrl::parse(url).map(|url| match &args.sentinel_master {
             Some(master) => url.with_sentinel_master(master),
             None => url,
         })
     };
-    Ok(Target {
+    Ok(BrokerTarget {
         broker: parse(broker)?,
         result_backend: args.result_backend.as_deref().map(parse).transpose()?,
         result_prefix: args.result_prefix.clone(),
         naming: Naming::from(&args.naming),
         monitor: args.broker_monitor,
-        every: Target::EVERY,
+        every: BrokerTarget::EVERY,
     })
 }
 
@@ -174,16 +175,16 @@ fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forw
 }
 
 /// The ports to take: with a command a free one for everything.
-fn doors(args: &cli::Listen) -> Doors {
+fn ports(args: &cli::Listen) -> Ports {
     let default = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
     if !args.command.is_empty() {
-        return Doors { grpc: args.grpc, http: args.http, both: default(0) };
+        return Ports { grpc: args.grpc, http: args.http, both: default(0) };
     }
     let (grpc, http) = (args.grpc.or(default(4317)), args.http.or(default(4318)));
     if grpc == http && grpc.is_some_and(|address| address.port() != 0) {
-        return Doors { both: grpc, grpc: None, http: None };
+        return Ports { both: grpc, grpc: None, http: None };
     }
-    Doors { grpc, http, both: None }
+    Ports { grpc, http, both: None }
 }
 
 /// What may end a session from outside.

@@ -19,7 +19,7 @@ pub enum ForwardError {
     GrpcPath { url: String },
     /// The value may be a secret, so the name alone is told.
     #[error(
-        "`{name}` cannot be a header of what is sent on: write name=value, in ASCII, without line breaks"
+        "`{name}` cannot be a header of what is sent on: write name=value, in ASCII, without client breaks"
     )]
     Header { name: String },
     #[error("the certificates of {path} cannot be read: {why}. A PEM file is wanted", path = path.display())]

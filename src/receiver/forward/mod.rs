@@ -7,8 +7,8 @@
 //! nothing is kept over the end of the process: what was lost is counted, by
 //! reason.
 
+mod client;
 mod error;
-mod line;
 mod reply;
 mod sent;
 mod target;
@@ -28,7 +28,7 @@ use tokio::time::Instant;
 pub use error::ForwardError;
 pub use sent::{Loss, Sent};
 
-use self::line::Line;
+use self::client::EndpointClient;
 use self::reply::Reply;
 use self::target::{Protocol, Target};
 use super::body::PREFIX;
@@ -48,7 +48,7 @@ pub struct Forwarder {
     target: Target,
     waiting: Arc<Budget>,
     sent: Arc<Mutex<Sent>>,
-    errands: UnboundedSender<Errand>,
+    sender: UnboundedSender<QueuedRequest>,
     /// How long what is under way may take from now on.
     closing: watch::Sender<Option<Duration>>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -72,17 +72,17 @@ impl Forwarder {
         limit: usize,
     ) -> Result<Self, ForwardError> {
         let target = Target::parse(url)?;
-        let line = Arc::new(Line::new(target.clone(), headers, certificate)?);
+        let client = Arc::new(EndpointClient::new(target.clone(), headers, certificate)?);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(ForwardError::Threads)?;
-        let (errands, queue) = unbounded_channel();
+        let (sender, queue) = unbounded_channel();
         let (closing, closed) = watch::channel(None);
         let thread = std::thread::Builder::new()
             .name("forward".to_owned())
             .spawn(move || {
-                runtime.block_on(work(queue, line, closed));
+                runtime.block_on(work(queue, client, closed));
                 // A look-up of a name cannot be broken off, and is not waited for.
                 runtime.shutdown_background();
             })
@@ -92,7 +92,7 @@ impl Forwarder {
             target,
             waiting: Arc::new(Budget::new(limit)),
             sent,
-            errands,
+            sender,
             closing,
             thread: Mutex::new(Some(thread)),
         })
@@ -103,10 +103,10 @@ impl Forwarder {
         &self.target
     }
 
-    /// The one of these doors that the URL leads to, so that what is sent on
+    /// The one of these ports that the URL leads to, so that what is sent on
     /// would come back without end.
-    pub fn leads_to(&self, doors: &Addresses) -> Option<std::net::SocketAddr> {
-        self.target.leads_to(doors)
+    pub fn leads_to(&self, ports: &Addresses) -> Option<std::net::SocketAddr> {
+        self.target.leads_to(ports)
     }
 
     /// Takes a request to send on. It never waits: what finds no room is lost,
@@ -117,25 +117,26 @@ impl Forwarder {
     pub fn offer(&self, signal: Signal, encoding: Encoding, body: &[u8]) {
         let is_grpc = self.target.protocol == Protocol::Grpc;
         if is_grpc && encoding == Encoding::Json {
-            return ledger(&self.sent).lose(Loss::JsonOverGrpc);
+            return lock(&self.sent).lose(Loss::JsonOverGrpc);
         }
         let mut place = self.waiting.share(Duration::MAX).open();
-        if place.grow(size_of::<Errand>() + PREFIX + body.len()).is_err() {
-            return ledger(&self.sent).lose(Loss::QueueFull);
+        if place.try_reserve(size_of::<QueuedRequest>() + PREFIX + body.len()).is_err() {
+            return lock(&self.sent).lose(Loss::QueueFull);
         }
         let mut copy = BytesMut::with_capacity(PREFIX + body.len());
         if is_grpc {
             let Ok(length) = u32::try_from(body.len()) else {
-                return ledger(&self.sent).lose(Loss::QueueFull);
+                return lock(&self.sent).lose(Loss::QueueFull);
             };
             copy.put_u8(0);
             copy.put_u32(length);
         }
         copy.put_slice(body);
         let (sent, body) = (Arc::clone(&self.sent), copy.freeze());
-        let errand = Errand { signal, encoding, body, _place: place, sent, end: End::Lost(Loss::NotInTime) };
+        let request =
+            QueuedRequest { signal, encoding, body, _place: place, sent, end: End::Lost(Loss::NotInTime) };
         // After the end it comes back, and is lost like any other that is dropped.
-        drop(self.errands.send(errand));
+        drop(self.sender.send(request));
     }
 
     /// Sends what still waits for as long as `deadline`, and says what became of
@@ -146,7 +147,7 @@ impl Forwarder {
         if let Some(thread) = thread {
             thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
         }
-        ledger(&self.sent).clone()
+        lock(&self.sent).clone()
     }
 }
 
@@ -156,13 +157,13 @@ impl fmt::Debug for Forwarder {
     }
 }
 
-fn ledger(sent: &Mutex<Sent>) -> std::sync::MutexGuard<'_, Sent> {
+fn lock(sent: &Mutex<Sent>) -> std::sync::MutexGuard<'_, Sent> {
     sent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One request on its way. Whatever drops it writes down how it ended, so that
 /// none is forgotten.
-struct Errand {
+struct QueuedRequest {
     signal: Signal,
     encoding: Encoding,
     body: Bytes,
@@ -177,9 +178,9 @@ enum End {
     Lost(Loss),
 }
 
-impl Drop for Errand {
+impl Drop for QueuedRequest {
     fn drop(&mut self) {
-        let mut sent = ledger(&self.sent);
+        let mut sent = lock(&self.sent);
         match std::mem::replace(&mut self.end, End::Lost(Loss::Other)) {
             End::Taken { rejected } => {
                 sent.requests += 1;
@@ -191,7 +192,11 @@ impl Drop for Errand {
 }
 
 /// Sends all that comes, until it is time to end or that time is over too.
-async fn work(queue: UnboundedReceiver<Errand>, line: Arc<Line>, closing: watch::Receiver<Option<Duration>>) {
+async fn work(
+    queue: UnboundedReceiver<QueuedRequest>,
+    client: Arc<EndpointClient>,
+    closing: watch::Receiver<Option<Duration>>,
+) {
     let mut closed = closing.clone();
     let time_is_over = async {
         let deadline = closed.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
@@ -199,14 +204,14 @@ async fn work(queue: UnboundedReceiver<Errand>, line: Arc<Line>, closing: watch:
         tokio::time::sleep(deadline.unwrap_or_default()).await;
     };
     tokio::select! {
-        () = carry(queue, line, closing) => {}
+        () = carry(queue, client, closing) => {}
         () = time_is_over => {}
     }
 }
 
 async fn carry(
-    mut queue: UnboundedReceiver<Errand>,
-    line: Arc<Line>,
+    mut queue: UnboundedReceiver<QueuedRequest>,
+    client: Arc<EndpointClient>,
     mut closing: watch::Receiver<Option<Duration>>,
 ) {
     let mut under_way = JoinSet::new();
@@ -216,9 +221,9 @@ async fn carry(
         let has_room = under_way.len() < IN_FLIGHT;
         tokio::select! {
             Some(_) = under_way.join_next() => {}
-            errand = queue.recv(), if has_room => match errand {
-                Some(errand) => {
-                    under_way.spawn(deliver(errand, Arc::clone(&line), of_errand.clone()));
+            request = queue.recv(), if has_room => match request {
+                Some(request) => {
+                    under_way.spawn(deliver(request, Arc::clone(&client), of_errand.clone()));
                 }
                 None => break,
             },
@@ -232,22 +237,27 @@ async fn carry(
 }
 
 /// Tries until it is there, refused, or has been tried long enough.
-async fn deliver(mut errand: Errand, line: Arc<Line>, mut closing: watch::Receiver<Option<Duration>>) {
+async fn deliver(
+    mut request: QueuedRequest,
+    client: Arc<EndpointClient>,
+    mut closing: watch::Receiver<Option<Duration>>,
+) {
     let started = Instant::now();
     let mut pause = FIRST_PAUSE;
     loop {
-        let (why, after) = match line.attempt(errand.signal, errand.encoding, errand.body.clone()).await {
+        let (why, after) = match client.attempt(request.signal, request.encoding, request.body.clone()).await
+        {
             Reply::Taken { rejected } => {
-                errand.end = End::Taken { rejected };
+                request.end = End::Taken { rejected };
                 return;
             }
             Reply::Refused(why) => {
-                errand.end = End::Lost(why);
+                request.end = End::Lost(why);
                 return;
             }
             Reply::Again { why, after } => (why, after),
         };
-        errand.end = End::Lost(why);
+        request.end = End::Lost(why);
         // Whoever says "at once" each time would be asked thousands of times a second.
         let wait =
             after.map_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()), |after| after.max(FIRST_PAUSE));

@@ -99,15 +99,15 @@ impl Target {
             .expect("its parts were parsed as parts of a URL")
     }
 
-    /// The one of these doors to which it leads: what is sent on would come back.
-    pub fn leads_to(&self, doors: &Addresses) -> Option<SocketAddr> {
+    /// The one of these ports to which it leads: what is sent on would come back.
+    pub fn leads_to(&self, ports: &Addresses) -> Option<SocketAddr> {
         let port = self.authority.port_u16().unwrap_or(if self.is_tls { 443 } else { 80 });
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
         let ip = host.parse::<IpAddr>().ok();
         let is_here = host.eq_ignore_ascii_case("localhost")
             || ip.is_some_and(|ip| ip.is_loopback() || ip.is_unspecified());
-        let doors = [doors.grpc, doors.http, doors.both].into_iter().flatten();
-        doors.into_iter().find(|door| door.port() == port && (is_here || ip == Some(door.ip())))
+        let own = [ports.grpc, ports.http, ports.both].into_iter().flatten();
+        own.into_iter().find(|own| own.port() == port && (is_here || ip == Some(own.ip())))
     }
 }
 
@@ -144,7 +144,7 @@ fn masked(url: &str) -> String {
 fn basic(user: &str) -> HeaderValue {
     let bytes: Vec<u8> = percent_decode_str(user).collect();
     let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(bytes)))
-        .expect("Base64 is ASCII without line breaks");
+        .expect("Base64 is ASCII without client breaks");
     value.set_sensitive(true);
     value
 }
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_door_of_ones_own_is_seen() {
-        let doors = Addresses { http: "127.0.0.1:4318".parse().ok(), ..Addresses::default() };
+        let ports = Addresses { http: "127.0.0.1:4318".parse().ok(), ..Addresses::default() };
         for (url, is_ours) in [
             ("http://localhost:4318", true),
             ("http://[::1]:4318/v1/traces", true),
@@ -224,7 +224,7 @@ mod tests {
             ("http://127.0.0.1", false),
             ("http://otel:4318", false),
         ] {
-            assert_eq!(Target::parse(url).expect(url).leads_to(&doors).is_some(), is_ours, "{url}");
+            assert_eq!(Target::parse(url).expect(url).leads_to(&ports).is_some(), is_ours, "{url}");
         }
     }
 }

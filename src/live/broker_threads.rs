@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::broker_looks::BrokerLooks;
-use super::notice::Notice;
+use super::notice::SessionNotice;
 use super::session::Session;
 use crate::broker::redis::{BrokerError, BrokerUrl, BrokerWatch, Look, Monitor, MonitoredKey, WatchOptions};
 use crate::bundle::Reading;
@@ -16,7 +16,7 @@ use crate::wire::celery::redis_layout::Naming;
 
 /// What to watch.
 #[derive(Debug)]
-pub struct Target {
+pub struct BrokerTarget {
     pub broker: BrokerUrl,
     pub result_backend: Option<BrokerUrl>,
     /// What stands before each result's key.
@@ -29,14 +29,14 @@ pub struct Target {
     pub every: Duration,
 }
 
-impl Target {
+impl BrokerTarget {
     /// How often unless there is a reason.
     pub const EVERY: Duration = Duration::from_millis(250);
 }
 
 /// The threads that watch.
 #[derive(Debug)]
-pub struct Watching {
+pub struct BrokerThreads {
     feed: Arc<Feed>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -58,7 +58,7 @@ struct Feed {
     looked: Condvar,
 }
 
-impl Watching {
+impl BrokerThreads {
     /// How long the monitor waits for something to be said before it looks
     /// whether it is to stop.
     const TIMEOUT: Duration = Duration::from_millis(200);
@@ -69,7 +69,7 @@ impl Watching {
     ///
     /// [`BrokerError`], where the broker cannot be reached or read, or `MONITOR`
     /// may not be said.
-    pub fn start(session: &Arc<Session>, target: &Target) -> Result<Self, BrokerError> {
+    pub fn start(session: &Arc<Session>, target: &BrokerTarget) -> Result<Self, BrokerError> {
         let usual = WatchOptions::default();
         let options = WatchOptions {
             key_prefix: target.naming.prefix.clone(),
@@ -151,13 +151,13 @@ impl Watching {
                 is_over = begun.elapsed() >= TIMEOUT || is_told_again();
                 if begun.elapsed() >= SAID && !is_over && !was_said {
                     was_said = true;
-                    self.feed.session.notice(&Notice::WaitsForBroker);
+                    self.feed.session.notice(&SessionNotice::WaitsForBroker);
                 }
             }
             if thread.is_finished() {
                 thread.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause));
             } else {
-                self.feed.session.notice(&Notice::LastLookMissed);
+                self.feed.session.notice(&SessionNotice::LastLookMissed);
             }
         }
     }
@@ -186,7 +186,7 @@ impl Feed {
             let every = self.every.max(pace(commands));
             if every > TOLD && !was_told {
                 was_told = true;
-                self.session.notice(&Notice::LooksSlowly { every, commands });
+                self.session.notice(&SessionNotice::LooksSlowly { every, commands });
             }
             thread::park_timeout(every);
         }
@@ -236,7 +236,7 @@ impl Feed {
             // `None`: it is away, which was said.
             Ok(seen) => seen,
             Err(error) => {
-                self.session.notice(&Notice::BrokerAway(error));
+                self.session.notice(&SessionNotice::BrokerAway(error));
                 None
             }
         };
@@ -248,17 +248,17 @@ impl Feed {
 
     fn take(&self, look: &Look) {
         if look.is_back {
-            self.session.notice(&Notice::BrokerBack);
+            self.session.notice(&SessionNotice::BrokerBack);
         }
         if !look.other_databases.is_empty() {
             let (broker, other_databases) = (self.name.clone(), look.other_databases.clone());
-            self.session.notice(&Notice::WrongDatabase { broker, other_databases });
+            self.session.notice(&SessionNotice::WrongDatabase { broker, other_databases });
         }
         if look.is_cluster_node {
-            self.session.notice(&Notice::ClusterNode(self.name.clone()));
+            self.session.notice(&SessionNotice::ClusterNode(self.name.clone()));
         }
         if let Some(why) = &look.results_failed {
-            self.session.notice(&Notice::ResultsFailed(why.clone()));
+            self.session.notice(&SessionNotice::ResultsFailed(why.clone()));
         }
         if look.is_news {
             self.keep(look);
@@ -279,13 +279,13 @@ impl Feed {
     /// Listens, and again where the connection was lost.
     fn listen(&self, mut monitor: Monitor, open: &dyn Fn() -> Result<Monitor, BrokerError>) {
         while !self.stop.load(Ordering::Relaxed) {
-            let heard = match monitor.read(Watching::TIMEOUT) {
+            let heard = match monitor.read(BrokerThreads::TIMEOUT) {
                 Ok(heard) if heard.is_empty() => continue,
                 Ok(heard) => heard,
                 Err(error) => {
-                    self.session.notice(&Notice::MonitorLost(error));
+                    self.session.notice(&SessionNotice::MonitorLost(error));
                     let Some(again) = self.again(open) else { return };
-                    self.session.notice(&Notice::MonitorBack);
+                    self.session.notice(&SessionNotice::MonitorBack);
                     monitor = again;
                     continue;
                 }
@@ -318,7 +318,7 @@ impl Feed {
                 if self.stop.load(Ordering::Relaxed) {
                     return None;
                 }
-                thread::sleep(Watching::TIMEOUT);
+                thread::sleep(BrokerThreads::TIMEOUT);
             }
             if let Ok(monitor) = open() {
                 return Some(monitor);

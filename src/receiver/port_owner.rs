@@ -7,12 +7,12 @@ use listeners::Protocol;
 
 /// The process that listens on a port.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Occupant {
+pub struct PortOwner {
     name: String,
     pid: u32,
 }
 
-impl Occupant {
+impl PortOwner {
     /// The process that listens on the port of `address`, where it can be known:
     /// a process of another user shows its sockets to the administrator alone, and one
     /// in a container or behind a port that a container publishes is not seen at all.
@@ -42,7 +42,7 @@ impl Occupant {
     }
 }
 
-impl fmt::Display for Occupant {
+impl fmt::Display for PortOwner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{} (process {})", self.name, self.pid)
     }
@@ -57,16 +57,16 @@ mod tests {
     fn a_process_that_listens_is_found_by_its_port() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let occupant = Occupant::of(address).expect("this process shows itself its sockets");
-        assert_eq!(occupant.pid, std::process::id());
-        assert!(occupant.to_string().ends_with(&format!("(process {})", std::process::id())), "{occupant}");
+        let owner = PortOwner::of(address).expect("this process shows itself its sockets");
+        assert_eq!(owner.pid, std::process::id());
+        assert!(owner.to_string().ends_with(&format!("(process {})", std::process::id())), "{owner}");
         drop(listener);
-        assert_eq!(Occupant::of(address), None);
+        assert_eq!(PortOwner::of(address), None);
     }
 
     #[test]
     fn a_collector_is_told_from_another_program() {
-        let named = |name: &str| Occupant { name: name.to_owned(), pid: 1 };
+        let named = |name: &str| PortOwner { name: name.to_owned(), pid: 1 };
         assert!(named("otelcol-contrib").is_collector());
         assert!(named("jaeger-all-in-one").is_collector());
         assert!(!named("tracelink").is_collector());

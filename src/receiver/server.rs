@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use super::client::Shared;
 use super::connection::accept;
-use super::doors::{Addresses, Doors};
+use super::connection_slots::ConnectionSlots;
 use super::error::ReceiverError;
-use super::inbox::{Door, Inbox};
-use super::limits::Limits;
-use super::places::Places;
+use super::inbox::{Inbox, PortKind};
+use super::limits::ReceiverLimits;
+use super::ports::{Addresses, Ports};
 
 /// A receiver that listens, until it is closed.
 ///
@@ -26,14 +26,14 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Opens the doors. It listens when this returns.
+    /// Opens the ports. It listens when this returns.
     ///
-    /// Where a door is 127.0.0.1, the same port of `[::1]` is opened too where it
+    /// Where a port is 127.0.0.1, the same port of `[::1]` is opened too where it
     /// is free, since some clients take `localhost` for that.
-    pub fn open(doors: &Doors, inbox: Arc<dyn Inbox>, limits: Limits) -> Result<Self, ReceiverError> {
+    pub fn open(ports: &Ports, inbox: Arc<dyn Inbox>, limits: ReceiverLimits) -> Result<Self, ReceiverError> {
         let mut listeners = Vec::new();
-        let mut open = |door: Option<SocketAddr>, kind: Door, option| {
-            let Some(wanted) = door else { return Ok(None) };
+        let mut open = |port: Option<SocketAddr>, kind: PortKind, option| {
+            let Some(wanted) = port else { return Ok(None) };
             let failed = |source| ReceiverError::bind(wanted, option, source);
             let listener = TcpListener::bind(wanted).map_err(failed)?;
             let address = listener.local_addr().map_err(failed)?;
@@ -43,9 +43,9 @@ impl Receiver {
             Ok(Some(address))
         };
         let addresses = Addresses {
-            grpc: open(doors.grpc, Door::Grpc, "--grpc")?,
-            http: open(doors.http, Door::Http, "--http")?,
-            both: open(doors.both, Door::Both, "--http")?,
+            grpc: open(ports.grpc, PortKind::Grpc, "--grpc")?,
+            http: open(ports.http, PortKind::Http, "--http")?,
+            both: open(ports.both, PortKind::Both, "--http")?,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -54,14 +54,14 @@ impl Receiver {
             .build()
             .map_err(ReceiverError::Threads)?;
         let (stop, stopped) = watch::channel(false);
-        let places = Arc::new(Places::new(limits.connections));
+        let slots = Arc::new(ConnectionSlots::new(limits.connections));
         let (in_inbox, _) = watch::channel(());
-        let shared = Arc::new(Shared { inbox, limits, addresses, places, in_inbox });
+        let shared = Arc::new(Shared { inbox, limits, addresses, slots, in_inbox });
         {
             let _entered = runtime.enter();
-            for (listener, door) in listeners {
+            for (listener, port) in listeners {
                 let listener = tokio::net::TcpListener::from_std(listener).map_err(ReceiverError::Threads)?;
-                runtime.spawn(accept(listener, door, Arc::clone(&shared), stopped.clone()));
+                runtime.spawn(accept(listener, port, Arc::clone(&shared), stopped.clone()));
             }
         }
         Ok(Self { runtime, shared, stop })

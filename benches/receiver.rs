@@ -1,8 +1,8 @@
-//! What the doors alone cost: requests of 512 spans through a receiver whose
+//! What the ports alone cost: requests of 512 spans through a receiver whose
 //! inbox throws them away. The load runs in a process of its own, and the CPU
 //! that is told is the receiver's threads' alone.
 //!
-//! `cargo bench --bench doors [SECONDS]`; Linux, because it reads `/proc`.
+//! `cargo bench --bench receiver [SECONDS]`; Linux, because it reads `/proc`.
 
 #![allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 
@@ -19,7 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tracelink::receiver::{
-    Budget, Doors, Ended, Inbox, Limits, Receipt, Receiver, Request as Incoming, Signal, Taken,
+    Budget, Ended, Inbox, Ports, Receipt, Receiver, ReceiverLimits, Request as Incoming, Signal, Taken,
 };
 
 #[path = "spans/mod.rs"]
@@ -95,10 +95,10 @@ fn cpu() -> Duration {
 
 fn measure(way: Way, time: Duration) {
     let free: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    let doors = Doors { grpc: Some(free), http: Some(free), both: None };
-    let limits = Limits::new(Arc::new(Budget::new(64 << 20)), 32 << 20);
+    let ports = Ports { grpc: Some(free), http: Some(free), both: None };
+    let limits = ReceiverLimits::new(Arc::new(Budget::new(64 << 20)), 32 << 20);
     let budget = Arc::clone(&limits.bodies);
-    let receiver = Receiver::open(&doors, Arc::new(Void), limits).expect("free ports");
+    let receiver = Receiver::open(&ports, Arc::new(Void), limits).expect("free ports");
     let addresses = receiver.addresses();
     let address = match way {
         Way::Grpc => addresses.grpc,

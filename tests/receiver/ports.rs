@@ -76,10 +76,10 @@ pub fn call(
 #[test]
 fn each_signal_is_taken_over_http_in_both_encodings() {
     let house = House::open();
-    for door in [house.http, house.both] {
+    for port in [house.http, house.both] {
         for signal in Signal::ALL {
             for (header, body, empty) in [(JSON, "{}", "{}"), (PROTOBUF, "\x0a\x00", "")] {
-                let answer = ask(door, &format!("POST {}", signal.path()), header, body.as_bytes());
+                let answer = ask(port, &format!("POST {}", signal.path()), header, body.as_bytes());
                 assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
                 assert!(answer.contains(header.trim_end()), "{answer}");
                 assert!(answer.ends_with(&format!("\r\n\r\n{empty}")), "{answer}");
@@ -98,11 +98,11 @@ fn each_signal_is_taken_over_http_in_both_encodings() {
 fn each_signal_is_taken_over_grpc_in_each_compression() {
     use tonic::codec::CompressionEncoding::{Gzip, Zstd};
     let house = House::open();
-    for door in [house.grpc, house.both] {
+    for port in [house.grpc, house.both] {
         for signal in Signal::ALL {
             for compression in [None, Some(Gzip), Some(Zstd)] {
                 let body = vec![7; 300_000];
-                let answer = call(door, signal.method(), compression, body.clone()).expect("taken");
+                let answer = call(port, signal.method(), compression, body.clone()).expect("taken");
                 assert_eq!(answer, Bytes::new());
                 let taken = house.book.told().taken.pop().expect("taken");
                 assert_eq!(taken, (signal, Encoding::Protobuf, Transport::Grpc, body));
@@ -187,8 +187,8 @@ fn each_wrong_way_is_answered_and_told() {
             "localhost".to_owned(),
         ),
     ];
-    for (door, line, headers, status, remedy) in cases {
-        let answer = ask(door, line, headers, b"{}");
+    for (port, line, headers, status, remedy) in cases {
+        let answer = ask(port, line, headers, b"{}");
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
         assert!(answer.contains(&remedy), "{line}: {answer}");
         assert!(answer.contains("content-type: application/json"), "{line}: {answer}");

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 /// Which ports to open.
 #[derive(Clone, Copy, Default, Debug)]
-pub struct Doors {
+pub struct Ports {
     /// For gRPC only.
     pub grpc: Option<SocketAddr>,
     /// For HTTP only.

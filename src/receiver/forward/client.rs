@@ -1,4 +1,4 @@
-//! The line to the endpoint: connections, TLS, and one attempt at a request.
+//! The client to the endpoint: connections, TLS, and one attempt at a request.
 
 use std::error::Error;
 use std::io;
@@ -25,7 +25,7 @@ use super::target::{Protocol, Target};
 use crate::receiver::{Encoding, Signal};
 
 /// The endpoint, and the way to it.
-pub struct Line {
+pub struct EndpointClient {
     pub target: Target,
     headers: HeaderMap,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -34,7 +34,7 @@ pub struct Line {
 /// How long one attempt may take: what exporters have as their default.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-impl Line {
+impl EndpointClient {
     pub fn new(
         target: Target,
         headers: &[(String, String)],

@@ -1,4 +1,7 @@
 //! One request, from its head to its answer.
+//!
+//! gRPC's framing is read here and not by tonic's server, which decompresses before it
+//! can be asked for the bytes that it takes: here each byte is in the budget first.
 
 use std::convert::Infallible;
 use std::panic::resume_unwind;
@@ -18,28 +21,28 @@ use super::body::{self, Announced, BodyError, PREFIX};
 use super::budget::Reservation;
 use super::client::Client;
 use super::cors::{self, Origin};
+use super::decompress::{CODINGS, Coding, decompress};
 use super::inbox::{Encoding, Ended, Refusal, Request, Signal, Transport};
 use super::route::{Route, greeting, route};
-use super::unpack::{CODINGS, Coding, unpack};
 use crate::evidence::Outcome;
 use crate::wire::otlp::{has_lone_half, mend};
 
 /// Answers a request.
-pub async fn visit(
+pub async fn answer(
     client: Arc<Client>,
     request: http::Request<Incoming>,
 ) -> Result<Response<Answer>, Infallible> {
     let (mut parts, mut incoming) = request.into_parts();
     let origin = Origin::of(&parts.headers);
     let addresses = &client.shared.addresses;
-    let mut visit = Visit::begin(&client, &parts);
-    let mut response = match route(client.door, &parts, &origin, addresses) {
+    let mut record = RequestRecord::begin(&client, &parts);
+    let mut response = match route(client.port, &parts, &origin, addresses) {
         Route::Greeting => {
-            visit.ends_untold();
+            record.is_not_counted();
             answer::text(greeting(addresses))
         }
         Route::Preflight => {
-            visit.ends_untold();
+            record.is_not_counted();
             let mut response = answer::nothing();
             if origin != Origin::Unsaid {
                 cors::allow_preflight(&parts.headers, response.headers_mut());
@@ -47,25 +50,25 @@ pub async fn visit(
             response
         }
         Route::Wrong(fault, form) => {
-            let hears = hears_late(&parts);
+            let writes_first = writes_before_reading(&parts);
             parts.headers = HeaderMap::new();
-            hear_out(&client, hears, &mut incoming).await;
-            visit.refuse(&fault, form)
+            drain_rest(&client, writes_first, &mut incoming).await;
+            record.refuse(&fault, form)
         }
         Route::Take(signal, form) => {
             if form == Form::Grpc {
-                visit.transport = Transport::Grpc;
+                record.transport = Transport::Grpc;
             }
-            let hears = hears_late(&parts);
+            let writes_first = writes_before_reading(&parts);
             let headers = std::mem::take(&mut parts.headers);
             match read(&client, headers, &mut incoming, signal, form).await {
-                Ok(content) => handed_on(visit, content).await,
+                Ok(content) => handed_on(record, content).await,
                 Err(fault) => {
                     // One who was cut off, or dawdles, is not waited for.
                     if !matches!(fault.outcome, Outcome::CutShort | Outcome::TimedOut) {
-                        hear_out(&client, hears, &mut incoming).await;
+                        drain_rest(&client, writes_first, &mut incoming).await;
                     }
-                    visit.refuse(&fault, form)
+                    record.refuse(&fault, form)
                 }
             }
         }
@@ -74,17 +77,17 @@ pub async fn visit(
     Ok(response)
 }
 
-/// Whether a client writes all of its body before it hears any answer. Who asks
+/// Whether a client writes all of its body before it reads any answer. A client that asks
 /// first whether to send is told no, and does not.
-fn hears_late(parts: &Parts) -> bool {
+fn writes_before_reading(parts: &Parts) -> bool {
     parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT)
 }
 
 /// Reads what an HTTP/1 client still writes: see [`body::drain`].
-async fn hear_out(client: &Client, hears_late: bool, incoming: &mut Incoming) {
+async fn drain_rest(client: &Client, writes_before_reading: bool, incoming: &mut Incoming) {
     let limits = &client.shared.limits;
-    if hears_late {
-        body::drain(incoming, (limits.request as u64).saturating_mul(8), limits.patience).await;
+    if writes_before_reading {
+        body::drain(incoming, (limits.request as u64).saturating_mul(8), limits.timeout).await;
     }
 }
 
@@ -92,13 +95,13 @@ async fn hear_out(client: &Client, hears_late: bool, incoming: &mut Incoming) {
 /// the protocol keeps of it. There may be 65,536 streams.
 const REQUEST: usize = 8 << 10;
 
-/// The body of a request, and its place in the budget.
+/// The body of a request, and its reservation in the budget.
 struct Content {
     signal: Signal,
     form: Form,
     encoding: Encoding,
     body: Bytes,
-    place: Reservation,
+    reservation: Reservation,
 }
 
 /// Reads and unpacks. The headers are let go before the body is waited
@@ -122,27 +125,28 @@ async fn read(
     let coding = coding(&headers, &header)?;
     drop(headers);
     let fault = |error| fault(error, limits.largest());
-    let mut place = client.share.open();
-    place.make(REQUEST).await.map_err(|full| fault(full.into()))?;
-    let came = body::collect(incoming, announced, limit, limits.patience, &mut place).await.map_err(fault)?;
+    let mut reservation = client.share.open();
+    reservation.reserve(REQUEST).await.map_err(|full| fault(full.into()))?;
+    let came =
+        body::collect(incoming, announced, limit, limits.timeout, &mut reservation).await.map_err(fault)?;
     let (packed, coding) = match form {
         Form::Grpc => message(&came, coding)?,
         Form::Http(_) => (came, coding),
     };
-    let body = unpacked(coding, packed, limits.request, &mut place).await.map_err(fault)?;
+    let body = decompressed(coding, packed, limits.request, &mut reservation).await.map_err(fault)?;
     let body = match encoding {
-        Encoding::Json => mended(body, &mut place).await.map_err(fault)?,
+        Encoding::Json => mended(body, &mut reservation).await.map_err(fault)?,
         Encoding::Protobuf => body,
     };
-    Ok(Content { signal, form, encoding, body, place })
+    Ok(Content { signal, form, encoding, body, reservation })
 }
 
 /// Hands a request on, and answers it. It has a task of its own, so that it goes on
 /// where its client went away: it is in the inbox then, and its bytes are in the budget
 /// for as long as they are there.
-async fn handed_on(visit: Visit, content: Content) -> Response<Answer> {
+async fn handed_on(record: RequestRecord, content: Content) -> Response<Answer> {
     let form = content.form;
-    match tokio::spawn(hand_on(visit, content)).await.map_err(JoinError::try_into_panic) {
+    match tokio::spawn(hand_on(record, content)).await.map_err(JoinError::try_into_panic) {
         Ok(response) => response,
         Err(Ok(panic)) => resume_unwind(panic),
         // The receiver closes.
@@ -150,28 +154,28 @@ async fn handed_on(visit: Visit, content: Content) -> Response<Answer> {
     }
 }
 
-async fn hand_on(mut visit: Visit, content: Content) -> Response<Answer> {
-    let Content { signal, form, encoding, body, place } = content;
-    let client = Arc::clone(&visit.client);
+async fn hand_on(mut record: RequestRecord, content: Content) -> Response<Answer> {
+    let Content { signal, form, encoding, body, reservation } = content;
+    let client = Arc::clone(&record.client);
     let _in_inbox = client.shared.in_inbox.subscribe();
     let request = Request {
         signal,
         encoding,
-        transport: visit.transport,
+        transport: record.transport,
         peer: client.peer,
-        agent: &visit.agent,
+        agent: &record.agent,
         body: &body,
     };
     let taken = client.shared.inbox.take(&request).await;
     drop(body);
-    drop(place);
+    drop(reservation);
     match taken {
         Ok(receipt) => {
-            visit.end(Outcome::Accepted);
+            record.end(Outcome::Accepted);
             answer::accepted(signal, &receipt, form)
         }
-        Err(Refusal::Malformed(why)) => visit.refuse(&malformed(why), form),
-        Err(Refusal::Busy { retry_after }) => visit.refuse(&busy(retry_after), form),
+        Err(Refusal::Malformed(why)) => record.refuse(&malformed(why), form),
+        Err(Refusal::Busy { retry_after }) => record.refuse(&busy(retry_after), form),
     }
 }
 
@@ -225,14 +229,14 @@ fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding
 }
 
 /// JSON without halves of surrogate pairs, which lose one string, not the batch.
-async fn mended(body: Bytes, place: &mut Reservation) -> Result<Bytes, BodyError> {
+async fn mended(body: Bytes, reservation: &mut Reservation) -> Result<Bytes, BodyError> {
     if !has_lone_half(&body) {
         return Ok(body);
     }
     let mut own = match body.try_into_mut() {
         Ok(own) => own,
         Err(shared) => {
-            place.make(shared.len()).await?;
+            reservation.reserve(shared.len()).await?;
             BytesMut::from(&shared[..])
         }
     };
@@ -240,16 +244,16 @@ async fn mended(body: Bytes, place: &mut Reservation) -> Result<Bytes, BodyError
     Ok(own.freeze())
 }
 
-async fn unpacked(
+async fn decompressed(
     coding: Option<Coding>,
     packed: Bytes,
     limit: usize,
-    place: &mut Reservation,
+    reservation: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
     match coding {
         Some(coding) if !packed.is_empty() => {
-            let body = unpack(coding, &packed, limit, place).await?;
-            place.shrink(packed.len());
+            let body = decompress(coding, &packed, limit, reservation).await?;
+            reservation.shrink(packed.len());
             Ok(body)
         }
         _ => Ok(packed),
@@ -295,7 +299,7 @@ fn fault(error: BodyError, limit: usize) -> Fault {
 }
 
 /// What is told of a request, whatever becomes of it.
-struct Visit {
+struct RequestRecord {
     client: Arc<Client>,
     transport: Transport,
     agent: String,
@@ -303,10 +307,10 @@ struct Visit {
     is_told: bool,
 }
 
-impl Visit {
+impl RequestRecord {
     fn begin(client: &Arc<Client>, parts: &Parts) -> Self {
         const LONGEST: usize = 200;
-        client.pulse.begin();
+        client.activity.begin();
         let cut = |text: &str| text[..text.floor_char_boundary(LONGEST)].to_owned();
         let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         let agent = agent.map(cut).unwrap_or_default();
@@ -326,7 +330,7 @@ impl Visit {
         self.client.shared.inbox.ended(&Ended {
             outcome,
             transport: self.transport,
-            door: self.client.door,
+            port: self.client.port,
             peer: self.client.peer,
             agent: &self.agent,
             target: &self.target,
@@ -334,7 +338,7 @@ impl Visit {
     }
 
     /// It was no request of telemetry, right or wrong.
-    fn ends_untold(&mut self) {
+    fn is_not_counted(&mut self) {
         self.is_told = true;
     }
 
@@ -344,12 +348,12 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for RequestRecord {
     fn drop(&mut self) {
         if !self.is_told {
             // The client went away, and hyper dropped what was under way.
             self.end(Outcome::CutShort);
         }
-        self.client.pulse.end();
+        self.client.activity.end();
     }
 }

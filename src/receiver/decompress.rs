@@ -47,13 +47,13 @@ impl Coding {
     }
 }
 
-/// Unpacks to at most `limit` bytes, each of them within the budget before it is
+/// Decompresses to at most `limit` bytes, each of them within the budget before it is
 /// written.
-pub async fn unpack(
+pub async fn decompress(
     coding: Coding,
     packed: &[u8],
     limit: usize,
-    place: &mut Reservation,
+    reservation: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
     // The window of a zstd frame is memory too: at most the 8 MiB that RFC 8878
     // (3.1.1.1.2) wants of a decoder, and what any level below --ultra takes.
@@ -62,17 +62,17 @@ pub async fn unpack(
         BodyError::Malformed(format!("the body is not {}, though it says so: {error}", coding.label()))
     };
     match coding {
-        Coding::Gzip => read(Members::of(packed), packed.len(), limit, place, broken).await,
-        Coding::Deflate => read(ZlibDecoder::new(packed), packed.len(), limit, place, broken).await,
+        Coding::Gzip => read(Members::of(packed), packed.len(), limit, reservation, broken).await,
+        Coding::Deflate => read(ZlibDecoder::new(packed), packed.len(), limit, reservation, broken).await,
         Coding::Zstd => {
             let log = window_log(packed).min(WINDOW_LOG);
-            place.make(1 << log).await?;
+            reservation.reserve(1 << log).await?;
             let mut decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(broken)?;
             // Further frames may have no larger one.
             decoder.window_log_max(log).map_err(broken)?;
-            let unpacked = read(decoder, packed.len(), limit, place, broken).await;
-            place.shrink(1 << log);
-            unpacked
+            let decompressed = read(decoder, packed.len(), limit, reservation, broken).await;
+            reservation.shrink(1 << log);
+            decompressed
         }
     }
 }
@@ -104,7 +104,7 @@ fn window_log(packed: &[u8]) -> u32 {
 /// The members of a gzip, one after the other as RFC 1952 (2.2) has them.
 ///
 /// Only so many: a client writes one, and a request may hold three million empty
-/// ones, which cost a quarter of a minute and unpack to nothing.
+/// ones, which cost a quarter of a minute and decompress to nothing.
 struct Members<'p> {
     member: GzDecoder<&'p [u8]>,
     left: usize,
@@ -139,7 +139,7 @@ async fn read(
     mut decoder: impl Read + Send,
     packed: usize,
     limit: usize,
-    place: &mut Reservation,
+    reservation: &mut Reservation,
     broken: impl Fn(std::io::Error) -> BodyError + Send,
 ) -> Result<Bytes, BodyError> {
     const LEAST: usize = 4 << 10;
@@ -148,7 +148,7 @@ async fn read(
     /// What is written is made ready in steps: memory that was never touched costs
     /// nothing.
     const STEP: usize = 64 << 10;
-    let mut unpacked = Vec::new();
+    let mut decompressed = Vec::new();
     let (mut length, mut room) = (0, 0);
     loop {
         if length == room {
@@ -156,21 +156,21 @@ async fn read(
             let grown = if length == 0 { guess() } else { length * 2 };
             // One byte more than the limit shows that there is more. Both stand side by
             // side while the one is copied to the other.
-            let grown = grown.min(limit + 1).min(place.most_more());
+            let grown = grown.min(limit + 1).min(reservation.most_more());
             if grown <= length {
                 return Err(BodyError::TooLarge);
             }
-            place.make(grown).await?;
+            reservation.reserve(grown).await?;
             let mut wider = Vec::with_capacity(grown);
-            wider.extend_from_slice(&unpacked[..length]);
-            unpacked = wider;
-            place.shrink(room);
+            wider.extend_from_slice(&decompressed[..length]);
+            decompressed = wider;
+            reservation.shrink(room);
             room = grown;
         }
-        if unpacked.len() == length {
-            unpacked.resize((length + STEP).min(room), 0);
+        if decompressed.len() == length {
+            decompressed.resize((length + STEP).min(room), 0);
         }
-        match decoder.read(&mut unpacked[length..]) {
+        match decoder.read(&mut decompressed[length..]) {
             Ok(0) => break,
             Ok(count) => length += count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
@@ -180,8 +180,8 @@ async fn read(
     if length > limit {
         return Err(BodyError::TooLarge);
     }
-    unpacked.truncate(length);
-    Ok(unpacked.into())
+    decompressed.truncate(length);
+    Ok(decompressed.into())
 }
 
 #[cfg(test)]
@@ -209,14 +209,14 @@ mod tests {
         }
     }
 
-    fn unpack(
+    fn decompress(
         coding: Coding,
         packed: &[u8],
         limit: usize,
-        place: &mut Reservation,
+        reservation: &mut Reservation,
     ) -> Result<Bytes, BodyError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        runtime.block_on(super::unpack(coding, packed, limit, place))
+        runtime.block_on(super::decompress(coding, packed, limit, reservation))
     }
 
     const ALL: [Coding; 3] = [Coding::Gzip, Coding::Zstd, Coding::Deflate];
@@ -226,14 +226,17 @@ mod tests {
         let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
         for coding in ALL {
             let budget = Arc::new(Budget::new(64 << 20));
-            let mut place = budget.share(Duration::MAX).open();
+            let mut reservation = budget.share(Duration::MAX).open();
             let packed = packed(coding, &bytes);
-            let whole = unpack(coding, &packed, bytes.len(), &mut place).expect("within the limit");
+            let whole = decompress(coding, &packed, bytes.len(), &mut reservation).expect("within the limit");
             assert_eq!(whole, bytes, "{coding:?}");
             assert!(budget.used() >= whole.len(), "{coding:?}");
-            let over = unpack(coding, &packed, bytes.len() - 1, &mut place);
+            let over = decompress(coding, &packed, bytes.len() - 1, &mut reservation);
             assert_eq!(over, Err(BodyError::TooLarge), "{coding:?}");
-            assert_eq!(unpack(coding, &self::packed(coding, b""), 10, &mut place), Ok(Bytes::new()));
+            assert_eq!(
+                decompress(coding, &self::packed(coding, b""), 10, &mut reservation),
+                Ok(Bytes::new())
+            );
         }
     }
 
@@ -242,10 +245,14 @@ mod tests {
         let zeros = vec![0; 40 << 20];
         for coding in ALL {
             let budget = Arc::new(Budget::new(20 << 20));
-            let unpacked =
-                unpack(coding, &packed(coding, &zeros), 64 << 20, &mut budget.share(Duration::MAX).open());
+            let decompressed = decompress(
+                coding,
+                &packed(coding, &zeros),
+                64 << 20,
+                &mut budget.share(Duration::MAX).open(),
+            );
             // It never fits, so that it is not sent again.
-            assert_eq!(unpacked, Err(BodyError::TooLarge), "{coding:?}");
+            assert_eq!(decompressed, Err(BodyError::TooLarge), "{coding:?}");
             assert_eq!(budget.used(), 0);
         }
     }
@@ -263,8 +270,9 @@ mod tests {
             let log = window_log(&packed);
             assert!(log <= most, "{log}");
             let budget = Arc::new(Budget::new(4 << 20));
-            let unpacked = unpack(Coding::Zstd, &packed, 1 << 20, &mut budget.share(Duration::MAX).open());
-            assert_eq!(unpacked.expect("it fits"), bytes);
+            let decompressed =
+                decompress(Coding::Zstd, &packed, 1 << 20, &mut budget.share(Duration::MAX).open());
+            assert_eq!(decompressed.expect("it fits"), bytes);
         }
         let mut wide = zstd::stream::write::Encoder::new(Vec::new(), 3).expect("memory");
         wide.window_log(25).expect("a window");
@@ -272,7 +280,7 @@ mod tests {
         let wide = wide.finish().expect("memory");
         assert_eq!(window_log(&wide), 25);
         let budget = Arc::new(Budget::new(64 << 20));
-        let refused = unpack(Coding::Zstd, &wide, 1 << 20, &mut budget.share(Duration::MAX).open());
+        let refused = decompress(Coding::Zstd, &wide, 1 << 20, &mut budget.share(Duration::MAX).open());
         assert!(matches!(refused, Err(BodyError::Malformed(_))), "{refused:?}");
     }
 
@@ -282,7 +290,7 @@ mod tests {
             let budget = Arc::new(Budget::new(64 << 20));
             let whole = packed(coding, &[7; 1000]);
             for bytes in [&b"resource spans"[..], &whole[..whole.len() - 2]] {
-                let error = unpack(coding, bytes, 10_000, &mut budget.share(Duration::MAX).open())
+                let error = decompress(coding, bytes, 10_000, &mut budget.share(Duration::MAX).open())
                     .expect_err("broken");
                 assert!(matches!(&error, BodyError::Malformed(_)), "{coding:?}: {error:?}");
             }
@@ -293,11 +301,11 @@ mod tests {
     fn a_gzip_of_several_members_is_whole_and_one_of_too_many_is_none() {
         let budget = Arc::new(Budget::new(64 << 20));
         let twice = [packed(Coding::Gzip, b"resource "), packed(Coding::Gzip, b"spans")].concat();
-        let whole = unpack(Coding::Gzip, &twice, 100, &mut budget.share(Duration::MAX).open());
+        let whole = decompress(Coding::Gzip, &twice, 100, &mut budget.share(Duration::MAX).open());
         assert_eq!(whole, Ok(Bytes::from_static(b"resource spans")));
         let empty = packed(Coding::Gzip, b"").repeat(1_000);
-        let error =
-            unpack(Coding::Gzip, &empty, 100, &mut budget.share(Duration::MAX).open()).expect_err("too many");
+        let error = decompress(Coding::Gzip, &empty, 100, &mut budget.share(Duration::MAX).open())
+            .expect_err("too many");
         assert!(
             matches!(&error, BodyError::Malformed(why) if why.contains("more than 64 members")),
             "{error:?}"
