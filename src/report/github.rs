@@ -4,6 +4,7 @@
 //! The runner takes a line for a command that begins with `::`. Nothing else is
 //! written, and no line break is: so no text from outside begins a line.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::format::{Format, Subject, View};
@@ -84,7 +85,7 @@ fn verdict(report: &Report, subject: Subject, view: &View, out: &mut dyn Write) 
             0 => gap.what.to_owned(),
             number => format!("{} {}", plural(number, "hand-off"), gap.what),
         };
-        text.push_str(&format!("\n{what}\nto know: {}", gap.needs));
+        let _ = write!(text, "\n{what}\nto know: {}", gap.needs);
         text.extend(gap.command.map(|command| format!("\n    {command}")));
     }
     annotate(kind, &format!("tracelink: {}", status.label()), &text, out)

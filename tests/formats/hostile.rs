@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use tracelink::model::{
-    Alternative, Context, MessageReport, QueueReport, Report, Sentence, ShareReport, key,
+    Alternative, Context, Fix, MessageReport, QueueReport, Report, Sentence, ShareReport, key,
 };
 use tracelink::report::text::safe;
 
@@ -75,7 +75,7 @@ pub fn report(text: &str) -> Report {
                 step.lines.iter_mut().chain(&mut step.needs).for_each(|line| *line = Cow::Owned(one()));
             }
         }
-        finding.fix = finding.fixes.first().map(|fix| fix.lines()).unwrap_or_default();
+        finding.fix = finding.fixes.first().map(Fix::lines).unwrap_or_default();
     }
     for handoff in &mut report.handoffs {
         [handoff.task_id, handoff.task] = [one(), one()];

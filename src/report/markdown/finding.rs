@@ -1,6 +1,7 @@
 //! One finding: the cause, where and whom it hit, the fix, and what shows it.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::escape::{block, code, html, prose};
 use super::pieces::{folded, mark};
@@ -25,7 +26,7 @@ pub fn in_full(finding: &Finding, report: &Report, view: &View) -> String {
     text.push_str(&whom(finding));
     let mut fixes = finding.fixes.iter();
     if let Some(fix) = fixes.next() {
-        text.push_str(&format!("Fix: {}\n\n{}", prose(&fix.title, SENTENCE), steps(fix)));
+        let _ = write!(text, "Fix: {}\n\n{}", prose(&fix.title, SENTENCE), steps(fix));
     }
     for fix in fixes {
         text.push_str(&folded(&format!("Or {}", html(&fix.title, SENTENCE)), &steps(fix)));
@@ -38,7 +39,7 @@ pub fn in_full(finding: &Finding, report: &Report, view: &View) -> String {
     let needs = finding.needs.iter().map(|need| format!("- To be sure: {}\n", prose(need, SENTENCE)));
     let list: String = others.chain(needs).collect();
     if !list.is_empty() {
-        text.push_str(&format!("{list}\n"));
+        let _ = writeln!(text, "{list}");
     }
     text
 }

@@ -8,6 +8,7 @@ mod finding;
 mod pieces;
 mod table;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use self::escape::{block, code, prose};
@@ -63,7 +64,7 @@ impl Format for Markdown {
         }
         if page.left_out > 0 {
             let text = plural(page.left_out, "finding");
-            page.text.push_str(&format!("{text} left out for want of room: `--format json` has all.\n\n"));
+            let _ = write!(page.text, "{text} left out for want of room: `--format json` has all.\n\n");
         }
         out.write_all(page.text.as_bytes())?;
         end(view, out)
@@ -128,7 +129,7 @@ fn head(report: &Report, subject: Subject, view: &View) -> String {
             [("end to end", report.metrics.end_to_end_ms), ("in the queue", report.metrics.queue_wait_ms)];
         for (what, spread) in spreads.into_iter().filter_map(|(what, spread)| Some((what, spread?))) {
             let [p50, p95] = [spread.p50, spread.p95].map(|wait| duration(wait.max(0.0)));
-            head.push_str(&format!(" · {what} p50 {p50}, p95 {p95}"));
+            let _ = write!(head, " · {what} p50 {p50}, p95 {p95}");
         }
         head.push_str("\n\n");
     }
@@ -168,11 +169,8 @@ fn unproven(report: &Report) -> String {
             0 => gap.what.to_owned(),
             number => format!("{} {}", plural(number, "hand-off"), gap.what),
         };
-        text.push_str(&format!(
-            "❔ **Unproven**: {}.\nTo know: {}.\n\n",
-            prose(&what, 500),
-            prose(gap.needs, 500)
-        ));
+        let _ =
+            write!(text, "❔ **Unproven**: {}.\nTo know: {}.\n\n", prose(&what, 500), prose(gap.needs, 500));
         if let Some(command) = gap.command {
             text.push_str(&block("sh", &[command.to_owned()]));
             text.push('\n');

@@ -1,6 +1,7 @@
 //! The hand-offs, or the messages of a queue: a row for those that are alike.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use super::escape::code;
 use super::pieces::mark;
@@ -44,20 +45,17 @@ fn handoffs(report: &Report) -> String {
             (None, None) => ("✅", String::new()),
         };
         let task = code(task, NAME);
-        text.push_str(&format!(
-            "| {mark} | {task} | {} | {} | {what} |\n",
-            count(*number),
-            stations.join(" | ")
-        ));
+        let _ =
+            writeln!(text, "| {mark} | {task} | {} | {} | {what} |", count(*number), stations.join(" | "));
     }
     text.push('\n');
     let more = rows.len().saturating_sub(ROWS) as u64;
     let unlisted = report.limits.handoffs_not_listed;
     if more > 0 {
-        text.push_str(&format!("{} left out.\n\n", plural(more, "more row")));
+        let _ = write!(text, "{} left out.\n\n", plural(more, "more row"));
     }
     if unlisted > 0 {
-        text.push_str(&format!("{} not in the table.\n\n", plural(unlisted, "more hand-off")));
+        let _ = write!(text, "{} not in the table.\n\n", plural(unlisted, "more hand-off"));
     }
     text
 }
@@ -84,7 +82,7 @@ fn queues(report: &Report) -> String {
     let mut text = String::from("| queue | ready | held by workers | read |\n|---|--:|--:|--:|\n");
     for queue in report.queues.iter().take(ROWS) {
         let [ready, unacked, read] = [queue.ready, queue.unacked, queue.read].map(count);
-        text.push_str(&format!("| {} | {ready} | {unacked} | {read} |\n", code(&queue.name, NAME)));
+        let _ = writeln!(text, "| {} | {ready} | {unacked} | {read} |", code(&queue.name, NAME));
     }
     text.push('\n');
     left_out(&mut text, report.queues.len(), "queue");
@@ -106,13 +104,14 @@ fn shares(report: &Report) -> String {
             let number = share.findings.get(&finding.id).copied().unwrap_or_default();
             format!("{} {} in {}", finding.code, finding.slug, count(number))
         });
-        text.push_str(&format!(
-            "| {mark} | {} | {} | {} | {} |\n",
+        let _ = writeln!(
+            text,
+            "| {mark} | {} | {} | {} | {} |",
             code(&share.task, NAME),
             count(share.messages),
             contexts.collect::<Vec<_>>().join(", "),
             told.collect::<Vec<_>>().join(", ")
-        ));
+        );
     }
     text.push('\n');
     left_out(&mut text, report.tasks.len(), "task");
@@ -122,6 +121,6 @@ fn shares(report: &Report) -> String {
 fn left_out(text: &mut String, all: usize, what: &str) {
     let more = all.saturating_sub(ROWS) as u64;
     if more > 0 {
-        text.push_str(&format!("{} not in the table.\n\n", plural(more, &format!("more {what}"))));
+        let _ = write!(text, "{} not in the table.\n\n", plural(more, &format!("more {what}")));
     }
 }
