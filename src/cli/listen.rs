@@ -46,6 +46,7 @@ Examples:
   tracelink listen --idle 10s --format json                 for a script: until 10 s of silence
   tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
   tracelink listen --forward http://collector:4318          stand in front of a collector
+  tracelink listen --ready-file ready.json &                for a script: wait until it is there
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 
 With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -124,6 +125,12 @@ pub struct Listen {
     /// How much may be saved; what comes then is not, and the bundle says so
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB", requires = "save")]
     pub save_limit: u64,
+    /// Write where it listens to this file, as JSON, once the ports are open
+    ///
+    /// For a script that waits for it. What the file held of an earlier run goes before
+    /// the ports are opened; it is there when it is whole.
+    #[arg(long, value_name = "PATH", value_parser = path())]
+    pub ready_file: Option<PathBuf>,
     #[command(flatten)]
     pub reports: Reports,
     /// Run this command under the receiver, and end with it

@@ -215,3 +215,30 @@ fn a_broker_that_drips_at_the_start_is_broken_off_by_a_signal() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_script_is_told_where_the_ports_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ready.json");
+    std::fs::write(&path, "of an earlier run").expect("the folder is ours");
+    let name = path.to_str().expect("UTF-8");
+    let listener = crate::listener::Listener::start(&["--ready-file", name]);
+    let mut read = None;
+    for _ in 0..100 {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        read = serde_json::from_str::<serde_json::Value>(&text).ok();
+        if read.is_some() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ready = read.expect("it is there when it is whole");
+    assert_eq!(ready["http"], format!("127.0.0.1:{}", listener.http));
+    assert!(ready["grpc"].as_str().is_some_and(|at| at.starts_with("127.0.0.1:")), "{ready}");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("it is there").count(),
+        1,
+        "nothing else is left there"
+    );
+    listener.end();
+}

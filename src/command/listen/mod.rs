@@ -1,6 +1,7 @@
 //! `tracelink listen`: a receiver that says why.
 
 mod printer;
+mod ready_file;
 mod wrapped;
 
 use std::io::{self, IsTerminal};
@@ -90,6 +91,7 @@ struct Listening {
 }
 
 fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -> anyhow::Result<Listening> {
+    args.ready_file.as_deref().map_or(Ok(()), ready_file::begin)?;
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
     let target = broker.map(|url| target(url, args)).transpose()?;
     let limits = ReceiverLimits::new(Arc::clone(&session.bodies), session.plan().connections);
@@ -108,6 +110,7 @@ fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let broker = target.as_ref().map(|target| &target.broker);
     printer.listening(&addresses, broker, session)?;
+    args.ready_file.as_deref().map_or(Ok(()), |path| ready_file::write(path, &addresses))?;
     let wrapped = match &args.command[..] {
         [] => None,
         command => {
