@@ -1,10 +1,10 @@
-//! What is known so far: spans, tasks, brokers, processes, and the hand-offs
-//! that join them.
+//! What is known so far: spans, tasks, brokers, processes, and the hand-offs that
+//! join them. It may not know I/O, clocks (time is an argument), or how anything is
+//! encoded.
 //!
-//! Evidence only grows (or is let go, which leaves a mark); it draws no
-//! conclusions. It does no I/O and asks no clock: time is an argument. It files
-//! what the two sinks of `wire/` are told (spans by [`SpanIntake`], what a broker
-//! holds by [`BrokerIntake`]) and decodes nothing.
+//! Evidence only grows, or is let go, which leaves a mark; it draws no conclusions.
+//! [`SpanIntake`] files the spans that `wire/otlp` reads, [`BrokerIntake`] what the
+//! readers of brokers report.
 
 mod age;
 mod bounds;

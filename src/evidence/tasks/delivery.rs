@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::{Message, MessageState, Timestamp};
 
-/// When and where a message was seen.
+/// When a message was found in its broker, and in which state.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Observation {
     pub at: Timestamp,
@@ -25,8 +25,8 @@ const MESSAGE: usize =
 
 /// About how many bytes a message takes beside its own.
 fn weight(message: &Message) -> usize {
-    const SIGHTING: usize = 256;
-    message.contexts.len() * SIGHTING + message.args.as_deref().map_or(0, str::len) + 256
+    const CONTEXT: usize = 256;
+    message.contexts.len() * CONTEXT + message.args.as_deref().map_or(0, str::len) + 256
 }
 
 /// One attempt's message, over all looks at the broker.
