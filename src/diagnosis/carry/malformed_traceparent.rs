@@ -10,8 +10,8 @@ use crate::model::{ContextFormat, FlawKind, Place, Station, key};
 diagnosis! {
     /// ## What it means
     /// The message carries a `traceparent` that no conforming reader accepts,
-    /// so the worker starts a trace of its own. Mostly it was put together by
-    /// hand.
+    /// so the worker starts a trace of its own. Most of these were put together
+    /// by hand.
     ///
     /// ## What shows it
     /// Upper-case digits, decimal ids, a field of a wrong length, ids of zeros
@@ -23,7 +23,7 @@ diagnosis! {
     /// ## How to fix it
     /// Let a propagator write it, right before the publish, where the headers are at
     /// hand; or in each message that Celery publishes. It writes over a header of the
-    /// same name that the program has made. Who must put ids together by hand pads
+    /// same name that the program has made. If you must put ids together by hand, pad
     /// them, in lower case: `format(trace_id, "032x")` and `format(span_id, "016x")`.
     ///
     /// Half an id comes from the propagator `ottrace`: it has to go on both sides.

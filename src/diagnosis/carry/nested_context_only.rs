@@ -7,8 +7,8 @@ use crate::model::{Confidence, Place, Severity, Station};
 
 diagnosis! {
     /// ## What it means
-    /// The context lies one level too deep, in `headers.headers`. That was the
-    /// way around a Celery of old, and a reader written for it may follow it;
+    /// The context lies one level too deep, in `headers.headers`. That was a
+    /// workaround for old versions of Celery, and a reader written for it may follow it;
     /// the OpenTelemetry instrumentor reads flat headers only.
     ///
     /// ## What shows it

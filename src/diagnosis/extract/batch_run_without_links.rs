@@ -18,8 +18,8 @@ diagnosis! {
     /// any of them, on the run or on the spans below it.
     ///
     /// ## How to fix it
-    /// Link the batch's span to each message's context. What the task calls its
-    /// messages only its author knows, so there is nothing to paste:
+    /// Link the batch's span to each message's context. Only its author
+    /// knows what the task calls its messages, so there is nothing to paste:
     ///
     /// ```python
     /// @app.task(base=Batches, flush_every=100)

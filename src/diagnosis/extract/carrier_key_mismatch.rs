@@ -19,8 +19,8 @@ diagnosis! {
     /// this is likely at most.
     ///
     /// ## How to fix it
-    /// One key on both sides: the task reads the one that the message has. Or none,
-    /// which is what every reader understands: flat headers.
+    /// One key on both sides: the task reads the one that the message has. Or use
+    /// flat headers, which every reader understands.
     pub static CARRIER_KEY_MISMATCH = {
         code: "TL302",
         slug: "carrier-key-mismatch",

@@ -8,7 +8,7 @@ diagnosis! {
     /// ## What it means
     /// Two consumer spans are made for one run: the instrumentor's `run/…` and
     /// one by hand. They stand side by side, the work hangs under one of them,
-    /// the other is empty, and every figure that counts tasks counts double.
+    /// the other is empty, and every count of tasks is doubled.
     ///
     /// ## What shows it
     /// Two CONSUMER spans of one process that overlap, neither of which is

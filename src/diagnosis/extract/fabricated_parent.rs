@@ -8,8 +8,8 @@ use crate::model::{Fix, Quote, Station};
 diagnosis! {
     /// ## What it means
     /// The worker builds the parent of its spans itself: the trace id is the
-    /// message's, and the span id is of its own making. No such span exists, so
-    /// that the run lies in the right trace and hangs nowhere.
+    /// message's, and the span id is of its own making. No such span exists:
+    /// the run is in the right trace, and has no parent there.
     ///
     /// ## What shows it
     /// The parent of a CONSUMER span, or of one whose flags say that its parent is

@@ -18,7 +18,7 @@ diagnosis! {
     /// The message carries its context in one format, where readers look, and
     /// the run of this very task is a root. From the spans alone, without the
     /// message, it is likely only: the two spans of one message id lie in two
-    /// traces. So it is of a consumer that is made by hand, where no format of
+    /// traces. So is a consumer that is made by hand, where no format of
     /// the message, flat or in a carrier of the application's own, is W3C or one
     /// that the worker was seen to take up elsewhere.
     ///

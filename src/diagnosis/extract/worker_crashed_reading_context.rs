@@ -8,9 +8,9 @@ use crate::model::{Exception, FailedAt, Station};
 
 diagnosis! {
     /// ## What it means
-    /// The task failed while it read its carrier, before it did any work. Where
-    /// no custom header was sent `self.request.headers` is `None`, and on every
-    /// task before Celery 5.3.
+    /// The task failed while it read its carrier, before it did any work. `self.request.headers`
+    /// is `None` where no custom header was sent, and on every task before
+    /// Celery 5.3.
     ///
     /// ## What shows it
     /// A FAILURE whose exception is that of a reader:
@@ -21,8 +21,8 @@ diagnosis! {
     /// over something else.
     ///
     /// ## How to fix it
-    /// Hand a context over in the first place, and read headers so that none are no
-    /// crash: `self.request.headers or vars(self.request)`, the latter before Celery
+    /// Hand a context over in the first place, and read headers so that the task does
+    /// not crash without them: `self.request.headers or vars(self.request)`, the latter before Celery
     /// 5.3. What is parsed as JSON has to be written as JSON text, once.
     pub static WORKER_CRASHED_READING_CONTEXT = {
         code: "TL307",

@@ -20,7 +20,7 @@ diagnosis! {
     /// propagators ran, and there was no span.
     ///
     /// ## How to fix it
-    /// Of such a process neither the SDK nor the instrumentor was seen, and it needs
+    /// Neither the SDK nor the instrumentor of such a process was seen, and it needs
     /// both: a provider alone makes no context of Celery's, and an instrumentor alone
     /// writes none. `OTEL_SDK_DISABLED` must not be `true` in its environment.
     ///

@@ -11,8 +11,8 @@ diagnosis! {
     ///
     /// ## What shows it
     /// PRODUCER and INTERNAL roots of a service without any SERVER span. A
-    /// script or a scheduler looks the same and is right so, which is why this
-    /// is a note; a warning where another service's CLIENT span calls it.
+    /// script or a scheduler looks the same and is right, which is why this
+    /// is a note. It is a warning where another service's CLIENT span calls it.
     ///
     /// ## How to fix it
     /// Instrument the application with the instrumentor of its framework, once it is

@@ -27,7 +27,7 @@ diagnosis! {
     /// ## How to fix it
     /// Deploy the instrumentation to the named processes: the SDK and Celery's
     /// instrumentor, or the instrumentor alone where such a process sends spans. Where
-    /// the others are started by `opentelemetry-instrument`, start these so too.
+    /// the others are started by `opentelemetry-instrument`, start these the same way.
     pub static SOME_PRODUCERS_NOT_INSTRUMENTED = {
         code: "TL108",
         slug: "some-producers-not-instrumented",

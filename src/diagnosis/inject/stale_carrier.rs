@@ -15,8 +15,8 @@ diagnosis! {
     ///
     /// ## What shows it
     /// Several messages carry the span of one request, while other requests to
-    /// the same route published nothing of their own, as many as there are
-    /// messages too much, and one of the messages was first seen, or run, after
+    /// the same route published nothing of their own: as many as there are
+    /// messages beyond the first. And one of the messages was first seen, or run, after
     /// the first of those. From a queue alone it is a note: one request that fans
     /// out by hand looks the same.
     ///

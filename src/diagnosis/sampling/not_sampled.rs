@@ -15,7 +15,7 @@ diagnosis! {
     /// Bit 0 of the flags is 0; a worker that samples by itself sends half a
     /// trace then. Where all messages of a producer are unsampled
     /// it is a warning: tracing is switched off there, knowingly or not, or a ratio
-    /// left them out. How likely that is, is said: one trace in ten leaves three of
+    /// left them out. The finding says how likely that is: one trace in ten leaves three of
     /// three unsampled in 73 of 100 cases. Where some are sampled, by their messages
     /// or by the exported spans that published them, it is a ratio by choice, and a
     /// note that says which.

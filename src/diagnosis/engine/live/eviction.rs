@@ -1,4 +1,4 @@
-//! Making room: whole groups go, oldest settled first.
+//! Eviction: whole groups go, and of those the oldest that have settled go first.
 
 use super::live_judge::LiveJudge;
 use crate::diagnosis::engine::conclusions::Conclusions;
@@ -50,7 +50,7 @@ impl LiveJudge {
     /// Where nothing can go, it is looked again after this part of all has come.
     const LOOKS: usize = 64;
 
-    /// Makes room where too much may be held: for who looks after each span.
+    /// Makes room where too much may be held. Cheap enough to be called after each span.
     #[inline]
     pub(super) fn keep_room(&mut self) {
         if self.evidence.growing() > self.look_at {

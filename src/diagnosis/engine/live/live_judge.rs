@@ -297,7 +297,7 @@ impl LiveJudge {
         Limits { findings_not_kept: self.open_findings.not_kept(), ..report::limits(&self.evidence) }
     }
 
-    /// The findings that stand, for who shows them while they change.
+    /// The open findings, for callers that show them while they change.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.open_findings.findings()
     }

@@ -1,5 +1,5 @@
-//! What stands as said: of which trace or task, and whether it was told. What
-//! is said of nothing any more is taken back.
+//! The open findings: which traces and tasks show each, and whether it was told. One
+//! that nothing shows any more is taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault};
@@ -11,7 +11,7 @@ use rustc_hash::FxHasher;
 use crate::evidence::Unit;
 use crate::model::{Finding, Set};
 
-/// Everything that is said at the moment.
+/// All findings that hold at the moment.
 #[derive(Default, Debug)]
 pub struct OpenFindings {
     known: BTreeMap<Arc<str>, Said>,
