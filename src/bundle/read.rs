@@ -11,6 +11,7 @@ use super::reading::Reading;
 use super::skipped::{Skipped, SkippedIn};
 use super::store::Store;
 use super::{overheard, receiver_log, snapshot, spans};
+use crate::model::{Blame, Blamed};
 use crate::wire::celery::redis_layout::KeyMap;
 use crate::wire::{jaeger, zipkin};
 
@@ -29,6 +30,12 @@ pub enum BundleError {
     Utf16(PathBuf),
     #[error("{path}: a folder without evidence (redis.*.jsonl, spans.jsonl, *.binpb, receiver.jsonl)", path = .0.display())]
     EmptyFolder(PathBuf),
+}
+
+impl Blamed for BundleError {
+    fn blame(&self) -> Blame {
+        Blame::Environment
+    }
 }
 
 const NO_EVIDENCE: &str = "neither a broker snapshot nor spans in a format that is known";

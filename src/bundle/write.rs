@@ -9,7 +9,7 @@ use super::receiver_log::{beginning_line, end_line};
 use super::snapshot_writer::redacted;
 use super::spans::{Export, SavedParts};
 use super::whole_lines::WholeLines;
-use crate::model::Timestamp;
+use crate::model::{Blame, Blamed, Timestamp};
 use crate::wire::snapshot::{Head, KeyLine, write_head, write_key, write_overheard, write_overheard_head};
 
 /// What every bundle has: its spans, and how each request ended.
@@ -24,6 +24,12 @@ pub enum WriteError {
     File { path: PathBuf, source: io::Error },
     #[error("cannot write the bundle {}", folder.display())]
     Bundle { folder: PathBuf, source: io::Error },
+}
+
+impl Blamed for WriteError {
+    fn blame(&self) -> Blame {
+        Blame::Environment
+    }
 }
 
 /// Whether something was written: not where it found no room in what may be.

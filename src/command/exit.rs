@@ -4,11 +4,14 @@ use std::error::Error;
 use std::io;
 use std::process::ExitCode;
 
-use crate::broker::redis::UrlError;
+use crate::broker::redis::{BrokerError, UrlError};
+use crate::bundle::{BundleError, WriteError};
 use crate::cli::FailOn;
 use crate::config;
-use crate::model::{Finding, InBaseline, Report, Severity, Status};
-use crate::receiver::ForwardError;
+use crate::demo::DemoError;
+use crate::demo::python_app::EnvironmentError;
+use crate::model::{Blame, Blamed, Finding, InBaseline, Report, Severity, Status};
+use crate::receiver::{ForwardError, ReceiverError};
 
 /// How a run ended: the documented exit codes.
 #[must_use]
@@ -80,13 +83,8 @@ impl Exit {
     /// By what went wrong. An error anywhere in the chain that is about the
     /// command line makes it the command line's.
     pub fn of_error(error: &anyhow::Error) -> Self {
-        let is_usage = |cause: &(dyn Error + 'static)| {
-            cause.is::<Usage>()
-                || cause.is::<UrlError>()
-                || cause.downcast_ref::<config::Error>().is_some_and(config::Error::is_usage)
-                || cause.downcast_ref::<ForwardError>().is_some_and(ForwardError::is_usage)
-        };
-        if error.chain().any(is_usage) { Self::Usage } else { Self::Environment }
+        let is_usage = error.chain().filter_map(blame).any(|blame| blame == Blame::Usage);
+        if is_usage { Self::Usage } else { Self::Environment }
     }
 
     /// The same, unless the run was broken off: then its verdict is of a part.
@@ -116,10 +114,38 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Whose a cause is, by its own word. `None` where it does not say: an error of the
+/// system's, or a sentence.
+fn blame(cause: &(dyn Error + 'static)) -> Option<Blame> {
+    /// Behind `dyn Error` an error can be asked by its type alone.
+    fn of<E: Blamed + 'static>(cause: &(dyn Error + 'static)) -> Option<Blame> {
+        cause.downcast_ref::<E>().map(Blamed::blame)
+    }
+    let asked = [
+        of::<Usage>,
+        of::<UrlError>,
+        of::<BrokerError>,
+        of::<BundleError>,
+        of::<WriteError>,
+        of::<config::Error>,
+        of::<ForwardError>,
+        of::<ReceiverError>,
+        of::<DemoError>,
+        of::<EnvironmentError>,
+    ];
+    asked.iter().find_map(|of| of(cause))
+}
+
 /// What is wrong with the command line, where only a command can tell.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
+
+impl Blamed for Usage {
+    fn blame(&self) -> Blame {
+        Blame::Usage
+    }
+}
 
 /// An error of the command line's.
 pub fn usage(what: impl Into<String>) -> anyhow::Error {
@@ -166,6 +192,10 @@ mod tests {
     fn an_error_is_the_command_lines_wherever_it_stands_in_the_chain() {
         assert_eq!(Exit::of_error(&usage("wrong").context("while reading")), Exit::Usage);
         assert_eq!(Exit::of_error(&anyhow::anyhow!("no such file")), Exit::Environment);
+        let unnamed = anyhow::Error::from(BrokerError::MasterUnnamed).context("while looking");
+        assert_eq!(Exit::of_error(&unnamed), Exit::Usage);
+        let broker = "redis://127.0.0.1:6379/0".to_owned();
+        assert_eq!(Exit::of_error(&BrokerError::NotRedis { broker }.into()), Exit::Environment);
         let closed = anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe)).context("writing");
         assert!(is_broken_pipe(&closed) && !is_broken_pipe(&usage("wrong")));
     }

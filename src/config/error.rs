@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::model::{Blame, Blamed};
+
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -19,9 +21,13 @@ pub enum Error {
     NoTable { path: String },
 }
 
-impl Error {
-    /// Whether it is the text of a file that is wrong, and not that it cannot be read.
-    pub const fn is_usage(&self) -> bool {
-        !matches!(self, Self::Unreadable { .. })
+impl Blamed for Error {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Unreadable { .. } => Blame::Environment,
+            Self::TooLong { .. } | Self::NotText { .. } | Self::Wrong { .. } | Self::NoTable { .. } => {
+                Blame::Usage
+            }
+        }
     }
 }

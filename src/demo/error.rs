@@ -4,6 +4,8 @@ use std::io;
 
 use thiserror::Error;
 
+use crate::model::{Blame, Blamed};
+
 /// Why the demo cannot go on.
 #[derive(Debug, Error)]
 pub enum DemoError {
@@ -41,6 +43,12 @@ pub enum DemoError {
          try again, with less at a time: fewer --orders, a lower --rate"
     )]
     Still { seconds: u64 },
+}
+
+impl Blamed for DemoError {
+    fn blame(&self) -> Blame {
+        Blame::Environment
+    }
 }
 
 impl From<redis::RedisError> for DemoError {

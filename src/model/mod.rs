@@ -6,6 +6,7 @@
 //! wrongness is part of the type ([`Flaw`], [`Invalid`]) instead of an error
 //! that would lose the rest.
 
+mod blame;
 mod context;
 mod event;
 mod exception;
@@ -22,6 +23,7 @@ mod span;
 mod time;
 pub mod weight;
 
+pub use blame::{Blame, Blamed};
 pub use context::{
     CarriedContext, ContextFormat, Encoding, Flaw, FlawKind, Mark, Place, Sampling, SpanContext,
 };

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::port_owner::PortOwner;
+use crate::model::{Blame, Blamed};
 
 /// Why the receiver does not listen.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +26,12 @@ pub enum ReceiverError {
     Bind { address: SocketAddr, option: &'static str, why: io::Error },
     #[error("no thread could be started for the receiver: {0}")]
     Threads(io::Error),
+}
+
+impl Blamed for ReceiverError {
+    fn blame(&self) -> Blame {
+        Blame::Environment
+    }
 }
 
 impl ReceiverError {

@@ -309,6 +309,33 @@ fn sentinel_names_the_master() {
     assert!(matches!(error, BrokerError::PasswordWrong { .. }), "{error:?}");
 }
 
+/// Once it was the environment's error, exit code 4, though no environment mends it.
+#[test]
+fn sentinel_without_the_name_of_its_master_is_a_wrong_command_line() {
+    let url = "sentinel://127.0.0.1:1/0";
+    for arguments in [
+        &["inspect-queue"][..],
+        &["inspect-queue", "orders"],
+        &["listen", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"],
+        &["listen", "--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--broker-monitor"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+            .args(arguments)
+            .args(["--broker", url])
+            .output()
+            .expect("tracelink runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("give --sentinel-master"), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    }
+    // With it, that nobody answers is the environment's.
+    let output = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+        .args(["inspect-queue", "--broker", url, "--sentinel-master", "mymaster"])
+        .output()
+        .expect("tracelink runs");
+    assert_eq!(output.status.code(), Some(4));
+}
+
 /// What a server that answers everything with `answer` is taken for.
 fn taken_for(answer: Vec<u8>) -> BrokerError {
     said_to("", answer)

@@ -2,6 +2,7 @@
 //! no file depends on one that depends on it, and the world outside is met in
 //! the rooms that are for it, however it is named.
 
+mod blame;
 mod circles;
 mod floors;
 mod forms;
@@ -35,6 +36,11 @@ fn imports_point_down() {
 #[test]
 fn the_world_is_met_in_its_rooms() {
     assert_none(&world::complaints(&SOURCES));
+}
+
+#[test]
+fn each_error_that_says_whose_it_is_is_asked() {
+    assert_none(&blame::complaints(&SOURCES));
 }
 
 #[test]

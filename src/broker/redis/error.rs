@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::connection::{ReplyError, ServerError};
 use super::read_commands::READ_COMMANDS;
+use crate::model::{Blame, Blamed};
 
 /// Why a broker could not be read. Each message names the broker (its password
 /// masked), says what is wrong and what to do.
@@ -137,6 +138,16 @@ pub enum BrokerError {
     TooMuch { broker: String, command: &'static str },
     #[error("{broker} answers {command} as no Redis does. Is a proxy in between?")]
     Unreadable { broker: String, command: &'static str },
+}
+
+impl Blamed for BrokerError {
+    fn blame(&self) -> Blame {
+        match self {
+            // Whatever is there, Sentinel has to be asked for a name.
+            Self::MasterUnnamed => Blame::Usage,
+            _ => Blame::Environment,
+        }
+    }
 }
 
 /// Which database to name instead.

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use crate::model::{Blame, Blamed};
+
 /// Where a broker is and how to be let in. Shown with its passwords masked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
@@ -87,6 +89,12 @@ pub enum UrlError {
     HalfOfAPair,
     #[error("several brokers are given; name the one to look at")]
     Several,
+}
+
+impl Blamed for UrlError {
+    fn blame(&self) -> Blame {
+        Blame::Usage
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::model::{Blame, Blamed};
+
 /// Why there is no environment; each says what to do about it.
 #[derive(Debug, Error)]
 pub enum EnvironmentError {
@@ -46,6 +48,12 @@ pub enum EnvironmentError {
     NoRedis { why: String },
     #[error("{tool} could not be run: {why}")]
     Tool { tool: String, why: io::Error },
+}
+
+impl Blamed for EnvironmentError {
+    fn blame(&self) -> Blame {
+        Blame::Environment
+    }
 }
 
 /// What can be had on any machine.

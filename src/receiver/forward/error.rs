@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::model::{Blame, Blamed};
+
 /// What is wrong with where to send on, or with how. URLs are shown without
 /// user, password, path and query.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +37,11 @@ pub enum ForwardError {
     Threads(io::Error),
 }
 
-impl ForwardError {
-    /// Whether what was asked for is wrong, and not what is there.
-    pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Url { .. } | Self::GrpcPath { .. } | Self::Header { .. })
+impl Blamed for ForwardError {
+    fn blame(&self) -> Blame {
+        match self {
+            Self::Url { .. } | Self::GrpcPath { .. } | Self::Header { .. } => Blame::Usage,
+            Self::Certificate { .. } | Self::Roots(_) | Self::Tls(_) | Self::Threads(_) => Blame::Environment,
+        }
     }
 }
