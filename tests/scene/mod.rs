@@ -3,14 +3,16 @@
 
 #![allow(dead_code, reason = "each test plays some of it")]
 
+mod message;
 #[path = "../sentence/mod.rs"]
 mod sentence;
+mod span;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tracelink::diagnosis::{Listing, LiveJudge, Pace, report_expecting};
 use tracelink::evidence::{BrokerIntake, Endpoints, Evidence, Keep, Moment, Outcome, SpanIntake};
 use tracelink::live::Plan;
@@ -20,6 +22,9 @@ use tracelink::wire::celery::ReadOptions;
 use tracelink::wire::celery::redis_layout::{Naming, RedisReader};
 use tracelink::wire::otlp::decode_json;
 use tracelink::wire::snapshot::{Content, KeyLine};
+
+pub use message::{MessageBuilder, message};
+pub use span::{SpanBuilder, span};
 
 /// When scenes play: their times are milliseconds after this.
 const START: u64 = 1_795_376_994_000_000_000;
@@ -256,263 +261,5 @@ impl Look {
     pub fn result(mut self, id: &str, result: Value) -> Self {
         self.results.insert(id.to_owned(), result);
         self
-    }
-}
-
-pub struct MessageBuilder {
-    /// Pointers to what it lacks.
-    lacking: Vec<&'static str>,
-    headers: Map<String, Value>,
-    properties: Map<String, Value>,
-    kwargs: Value,
-    chain: Value,
-    protocol_1: bool,
-}
-
-/// A message of protocol 2, as Celery 5.7 publishes the task `work`.
-pub fn message(id: &str) -> MessageBuilder {
-    let headers = json!({
-        "lang": "py", "task": "work", "id": id, "root_id": id, "parent_id": null, "retries": 0, "eta": null, "expires": null,
-        "argsrepr": "[]", "kwargsrepr": "{}", "origin": "gen7@web-1",
-    });
-    MessageBuilder {
-        lacking: Vec::new(),
-        headers: headers.as_object().expect("an object").clone(),
-        properties: Map::new(),
-        kwargs: json!({}),
-        chain: Value::Null,
-        protocol_1: false,
-    }
-}
-
-impl MessageBuilder {
-    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.headers.insert(name.to_owned(), value.into());
-        self
-    }
-
-    pub fn property(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.properties.insert(name.to_owned(), value.into());
-        self
-    }
-
-    pub fn kwargs(mut self, kwargs: Value) -> Self {
-        self.kwargs = kwargs;
-        self
-    }
-
-    pub fn chain(mut self, next: Value) -> Self {
-        self.chain = json!([next]);
-        self
-    }
-
-    /// Another attempt, as Celery publishes it: due later, by itself.
-    pub fn retry(self, retries: u32) -> Self {
-        let id = self.headers["id"].clone();
-        self.header("retries", retries).header("parent_id", id).header("eta", "2026-11-22T21:00:00+00:00")
-    }
-
-    pub fn protocol_1(mut self) -> Self {
-        self.protocol_1 = true;
-        self
-    }
-
-    /// Without the member at this JSON pointer, such as `/properties/delivery_tag`.
-    pub fn without(mut self, pointer: &'static str) -> Self {
-        self.lacking.push(pointer);
-        self
-    }
-
-    fn build(self) -> Value {
-        let (headers, body) = if self.protocol_1 {
-            let body = json!({"task": self.headers["task"], "id": self.headers["id"], "args": [], "kwargs": self.kwargs, "retries": 0});
-            let celerys = [
-                "lang",
-                "task",
-                "id",
-                "root_id",
-                "parent_id",
-                "retries",
-                "eta",
-                "expires",
-                "argsrepr",
-                "kwargsrepr",
-                "origin",
-            ];
-            let custom = self.headers.into_iter().filter(|(name, _)| !celerys.contains(&name.as_str()));
-            (Value::Object(custom.collect()), body)
-        } else {
-            (Value::Object(self.headers), json!([[], self.kwargs, {"chain": self.chain}]))
-        };
-        let mut properties = self.properties;
-        properties.insert("delivery_info".to_owned(), json!({"exchange": "", "routing_key": "celery"}));
-        properties.insert("delivery_tag".to_owned(), "d1".into());
-        let mut message = json!({"body": body.to_string(), "content-type": "application/json", "content-encoding": "utf-8", "headers": headers, "properties": properties});
-        for pointer in self.lacking {
-            let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-            let parent = message.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object");
-            parent.remove(key).expect("a member");
-        }
-        message
-    }
-}
-
-pub struct SpanBuilder {
-    service: String,
-    instance: Option<String>,
-    host: Option<(String, i64)>,
-    distribution: Option<(String, String)>,
-    scope: Option<(String, String)>,
-    value: Value,
-}
-
-/// A span of a service. Ids are small numbers; 0 as a trace id is an invalid one.
-pub fn span(service: &str, name: &str, kind: &str, trace: u8, id: u8) -> SpanBuilder {
-    let kinds = ["", "internal", "server", "client", "producer", "consumer"];
-    let kind = kinds.iter().position(|known| *known == kind).expect("a kind");
-    SpanBuilder {
-        service: service.to_owned(),
-        instance: None,
-        host: None,
-        distribution: None,
-        scope: None,
-        value: json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}"), "name": name, "kind": kind, "flags": 256, "attributes": []}),
-    }
-}
-
-impl SpanBuilder {
-    pub fn at(mut self, start: u64, end: u64) -> Self {
-        self.value["startTimeUnixNano"] = time(start).to_string().into();
-        self.value["endTimeUnixNano"] = time(end).to_string().into();
-        self
-    }
-
-    pub fn numbered(mut self, id: u64) -> Self {
-        self.value["spanId"] = format!("{id:016x}").into();
-        self
-    }
-
-    /// Below another span; 0 is none.
-    pub fn under(mut self, parent: u64) -> Self {
-        let parent = if parent == 0 { String::new() } else { format!("{parent:016x}") };
-        self.value["parentSpanId"] = parent.into();
-        self
-    }
-
-    /// The parent came in with a carrier.
-    pub fn remote(mut self) -> Self {
-        self.value["flags"] = 768.into();
-        self
-    }
-
-    /// As exporters did that say nothing of where the parent is.
-    pub fn without_flags(mut self) -> Self {
-        self.value["flags"] = 0.into();
-        self
-    }
-
-    pub fn local(mut self) -> Self {
-        self.value["flags"] = 256.into();
-        self
-    }
-
-    pub fn text(mut self, key: &str, value: &str) -> Self {
-        let attributes = self.value["attributes"].as_array_mut().expect("a list");
-        attributes.retain(|attribute| attribute["key"] != key);
-        attributes.push(json!({"key": key, "value": {"stringValue": value}}));
-        self
-    }
-
-    pub fn int(mut self, key: &str, value: i64) -> Self {
-        let attributes = self.value["attributes"].as_array_mut().expect("a list");
-        attributes.retain(|attribute| attribute["key"] != key);
-        attributes.push(json!({"key": key, "value": {"intValue": value.to_string()}}));
-        self
-    }
-
-    pub fn in_trace(self, trace: u8) -> Self {
-        self.in_long_trace(&format!("{trace:032x}"))
-    }
-
-    pub fn in_long_trace(mut self, trace: &str) -> Self {
-        self.value["traceId"] = trace.into();
-        self
-    }
-
-    pub fn link(mut self, trace: u8, id: u8) -> Self {
-        self.value["links"] = json!([{"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}")}]);
-        self
-    }
-
-    pub fn links(mut self, links: &[(u8, u8)]) -> Self {
-        let links = links
-            .iter()
-            .map(|(trace, id)| json!({"traceId": format!("{trace:032x}"), "spanId": format!("{id:016x}")}));
-        self.value["links"] = links.collect();
-        self
-    }
-
-    pub fn error(mut self, kind: &str, text: &str) -> Self {
-        self.value["status"] = json!({"code": 2});
-        let attributes = json!([
-            {"key": "exception.type", "value": {"stringValue": kind}},
-            {"key": "exception.message", "value": {"stringValue": text}},
-        ]);
-        self.value["events"] = json!([{"name": "exception", "attributes": attributes}]);
-        self
-    }
-
-    pub fn of(mut self, service: &str) -> Self {
-        service.clone_into(&mut self.service);
-        self
-    }
-
-    /// A launcher set OpenTelemetry up, and no code of its program.
-    pub fn zero_code(self) -> Self {
-        self.of_distribution("telemetry.auto.version", "0.66b2")
-    }
-
-    pub fn instance(mut self, instance: &str) -> Self {
-        self.instance = Some(instance.to_owned());
-        self
-    }
-
-    /// Another attribute of its resource.
-    pub fn of_distribution(mut self, key: &str, value: &str) -> Self {
-        self.distribution = Some((key.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// The host and the number of its process.
-    pub fn process(mut self, host: &str, pid: i64) -> Self {
-        self.host = Some((host.to_owned(), pid));
-        self
-    }
-
-    /// The instrumentor that made it, of Python.
-    pub fn by(mut self, instrumentor: &str, version: &str) -> Self {
-        self.scope = Some((format!("opentelemetry.instrumentation.{instrumentor}"), version.to_owned()));
-        self
-    }
-
-    fn scope(&self) -> Value {
-        self.scope
-            .as_ref()
-            .map_or_else(|| json!({}), |(name, version)| json!({"name": name, "version": version}))
-    }
-
-    fn resource(&self) -> Value {
-        let mut attributes = vec![json!({"key": "service.name", "value": {"stringValue": self.service}})];
-        if let Some(instance) = &self.instance {
-            attributes.push(json!({"key": "service.instance.id", "value": {"stringValue": instance}}));
-        }
-        if let Some((host, pid)) = &self.host {
-            attributes.push(json!({"key": "host.name", "value": {"stringValue": host}}));
-            attributes.push(json!({"key": "process.pid", "value": {"intValue": pid.to_string()}}));
-        }
-        if let Some((key, value)) = &self.distribution {
-            attributes.push(json!({"key": key, "value": {"stringValue": value}}));
-        }
-        attributes.into()
     }
 }
