@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 const ARGUMENTS: usize = 1 << 16;
 const BYTES: usize = 32 << 20;
 
-/// What a command is answered.
+/// What a command is answered, in version 2 of the protocol.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     Simple(&'static str),
@@ -18,12 +18,6 @@ pub enum Reply {
     /// What a blocking command answers when nothing came.
     NilList,
     List(Vec<Reply>),
-    /// Pairs, flat: a map for who speaks RESP3.
-    Map(Vec<Reply>),
-    Set(Vec<Reply>),
-    Double(f64),
-    /// What comes without being asked for: published messages.
-    Push(Vec<Reply>),
 }
 
 impl Reply {
@@ -42,9 +36,12 @@ impl Reply {
         Self::List(bytes.into_iter().map(Self::Bulk).collect())
     }
 
-    /// Writes it in version 2 or 3 of the protocol.
-    pub fn write(&self, out: &mut dyn Write, version: u8) -> io::Result<()> {
-        let is_new = version >= 3;
+    /// What a scan answers that finds everything in its first step.
+    pub fn whole_scan(found: Self) -> Self {
+        Self::List(vec![Self::bulk("0"), found])
+    }
+
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Simple(text) => write!(out, "+{text}\r\n"),
             Self::Error(text) => write!(out, "-{text}\r\n"),
@@ -54,30 +51,13 @@ impl Reply {
                 out.write_all(bytes)?;
                 out.write_all(b"\r\n")
             }
-            Self::Nil | Self::NilList if is_new => out.write_all(b"_\r\n"),
             Self::Nil => out.write_all(b"$-1\r\n"),
             Self::NilList => out.write_all(b"*-1\r\n"),
-            Self::Double(number) if is_new => write!(out, ",{number}\r\n"),
-            Self::Double(number) => Self::Bulk(number.to_string().into_bytes()).write(out, version),
-            Self::List(parts) => Self::write_parts(out, '*', parts.len(), parts, version),
-            Self::Map(parts) if is_new => Self::write_parts(out, '%', parts.len() / 2, parts, version),
-            Self::Set(parts) if is_new => Self::write_parts(out, '~', parts.len(), parts, version),
-            Self::Push(parts) if is_new => Self::write_parts(out, '>', parts.len(), parts, version),
-            Self::Map(parts) | Self::Set(parts) | Self::Push(parts) => {
-                Self::write_parts(out, '*', parts.len(), parts, version)
+            Self::List(parts) => {
+                write!(out, "*{}\r\n", parts.len())?;
+                parts.iter().try_for_each(|part| part.write(out))
             }
         }
-    }
-
-    fn write_parts(
-        out: &mut dyn Write,
-        sign: char,
-        len: usize,
-        parts: &[Self],
-        version: u8,
-    ) -> io::Result<()> {
-        write!(out, "{sign}{len}\r\n")?;
-        parts.iter().try_for_each(|part| part.write(out, version))
     }
 }
 
@@ -127,23 +107,12 @@ fn invalid(what: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    fn written(reply: &Reply, version: u8) -> String {
-        let mut out = Vec::new();
-        reply.write(&mut out, version).expect("a vector takes all");
-        String::from_utf8(out).expect("UTF-8")
-    }
-
     #[test]
-    fn a_reply_is_written_in_the_version_that_was_asked_for() {
-        let map = Reply::Map(vec![Reply::bulk("a"), Reply::Int(1)]);
-        assert_eq!(written(&map, 2), "*2\r\n$1\r\na\r\n:1\r\n");
-        assert_eq!(written(&map, 3), "%1\r\n$1\r\na\r\n:1\r\n");
-        assert_eq!(
-            (written(&Reply::Nil, 2), written(&Reply::NilList, 2)),
-            ("$-1\r\n".into(), "*-1\r\n".into())
-        );
-        assert_eq!(written(&Reply::NilList, 3), "_\r\n");
-        assert_eq!(written(&Reply::Double(1.5), 2), "$3\r\n1.5\r\n");
+    fn a_reply_is_written_with_its_length() {
+        let mut out = Vec::new();
+        let parts = vec![Reply::bulk("a\r\n"), Reply::Int(1), Reply::Nil, Reply::NilList, Reply::OK];
+        Reply::List(parts).write(&mut out).expect("a vector takes all");
+        assert_eq!(out, b"*5\r\n$3\r\na\r\n\r\n:1\r\n$-1\r\n*-1\r\n+OK\r\n");
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The type's name, as `TYPE` and `SCAN` say it.
+    /// The type's name, as `SCAN` has it.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "string",
@@ -89,15 +89,6 @@ kind!(BTreeMap<Bytes, f64>, Sorted);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WrongType;
 
-/// How long a key lives.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lifetime {
-    /// There is no such key.
-    Nothing,
-    Forever,
-    For(Duration),
-}
-
 /// One database.
 #[derive(Default, Debug)]
 pub struct Store {
@@ -108,8 +99,6 @@ pub struct Store {
     written: usize,
     /// When the first key expires, or earlier.
     next_expiry: Option<Duration>,
-    /// Whether anything came into a list since this was asked for last.
-    has_grown: bool,
 }
 
 impl Store {
@@ -120,16 +109,6 @@ impl Store {
             self.keys.retain(|_, entry| entry.expires.is_none_or(|expires| expires > now));
             self.next_expiry = self.keys.values().filter_map(|entry| entry.expires).min();
         }
-    }
-
-    /// Says that a list has one more entry.
-    pub fn grows(&mut self) {
-        self.has_grown = true;
-    }
-
-    /// Whether a list has grown since this was asked for last.
-    pub fn take_growth(&mut self) -> bool {
-        std::mem::take(&mut self.has_grown)
     }
 
     fn expires_at(&mut self, expires: Option<Duration>) {
@@ -150,8 +129,9 @@ impl Store {
         self.keys.get(key).map(|entry| T::of(&entry.value).ok_or(WrongType)).transpose()
     }
 
-    pub fn value(&self, key: &[u8]) -> Option<&Value> {
-        self.keys.get(key).map(|entry| &entry.value)
+    /// Whether there is such a key.
+    pub fn has(&self, key: &[u8]) -> bool {
+        self.keys.contains_key(key)
     }
 
     /// Changes what lies under a key; what is empty afterwards is removed, and
@@ -172,9 +152,9 @@ impl Store {
         result
     }
 
-    /// Puts a string under a key, whatever lay there.
-    pub fn set(&mut self, key: &[u8], text: Bytes, lives: Option<Duration>) {
-        let expires = lives.map(|lives| self.now + lives);
+    /// Puts a string under a key for that long, whatever lay there.
+    pub fn set(&mut self, key: &[u8], text: Bytes, lifetime: Duration) {
+        let expires = Some(self.now + lifetime);
         self.expires_at(expires);
         self.keys.insert(key.to_vec(), Entry { value: Value::Text(text), expires });
     }
@@ -183,19 +163,18 @@ impl Store {
         self.keys.remove(key).is_some()
     }
 
-    /// Sets or takes away how long a key lives; whether there is such a key.
-    pub fn expire(&mut self, key: &[u8], lives: Option<Duration>) -> bool {
-        let expires = lives.map(|lives| self.now + lives);
+    /// Sets how much longer a key lives; whether there is such a key.
+    pub fn expire(&mut self, key: &[u8], lifetime: Duration) -> bool {
+        let expires = Some(self.now + lifetime);
         self.expires_at(expires);
         self.keys.get_mut(key).map(|entry| entry.expires = expires).is_some()
     }
 
-    pub fn lives(&self, key: &[u8]) -> Lifetime {
-        match self.keys.get(key).map(|entry| entry.expires) {
-            None => Lifetime::Nothing,
-            Some(None) => Lifetime::Forever,
-            Some(Some(expires)) => Lifetime::For(expires.saturating_sub(self.now)),
-        }
+    /// How much longer a key lives: `None` where there is no such key, and
+    /// `Some(None)` where it never expires.
+    pub fn expires_in(&self, key: &[u8]) -> Option<Option<Duration>> {
+        let entry = self.keys.get(key)?;
+        Some(entry.expires.map(|expires| expires.saturating_sub(self.now)))
     }
 
     pub fn names(&self) -> impl Iterator<Item = (&Bytes, &Value)> {
@@ -219,32 +198,34 @@ mod tests {
         store.change(b"q", |list: &mut VecDeque<Bytes>| list.pop_back()).expect("a list");
         assert_eq!(store.len(), 0);
 
-        store.set(b"k", b"v".to_vec(), Some(Duration::from_secs(5)));
-        store.at(Duration::from_secs(4));
-        assert_eq!(store.lives(b"k"), Lifetime::For(Duration::from_secs(1)));
-        store.set(b"l", b"v".to_vec(), Some(Duration::from_secs(9)));
-        store.at(Duration::from_secs(5));
-        assert_eq!(store.lives(b"k"), Lifetime::Nothing);
-        store.set(b"m", b"v".to_vec(), None);
-        assert!(store.expire(b"m", Some(Duration::from_secs(1))));
-        store.at(Duration::from_secs(6));
-        assert_eq!(store.lives(b"m"), Lifetime::Nothing);
-        store.at(Duration::from_secs(9 + 5));
+        store.change(b"l", |list: &mut VecDeque<Bytes>| list.push_front(b"m".to_vec())).expect("a list");
+        assert_eq!(store.expires_in(b"l"), Some(None));
+        let seconds = Duration::from_secs;
+        store.set(b"k", b"v".to_vec(), seconds(5));
+        store.at(seconds(4));
+        assert_eq!(store.expires_in(b"k"), Some(Some(seconds(1))));
+        store.set(b"n", b"v".to_vec(), seconds(9));
+        store.at(seconds(5));
+        assert_eq!(store.expires_in(b"k"), None);
+        assert!(store.expire(b"l", seconds(1)) && !store.expire(b"k", seconds(1)));
+        store.at(seconds(6));
+        assert_eq!((store.has(b"l"), store.has(b"n")), (false, true));
+        store.at(seconds(4 + 9));
         assert_eq!(store.len(), 0);
     }
 
     #[test]
-    fn it_holds_no_more_than_its_capacity_and_counts_what_it_let_go() {
+    fn it_holds_no_more_than_its_capacity_and_counts_what_was_replaced() {
         let mut store = Store::default();
         let large = vec![0; CAPACITY / 4];
         for round in 0..20 {
             assert!(store.has_room(large.len()), "round {round}");
-            store.set(b"same", large.clone(), None);
+            store.set(b"same", large.clone(), Duration::MAX / 2);
         }
         for (place, fits) in [(0, true), (1, true), (2, false)] {
             assert_eq!(store.has_room(large.len() + 1), fits, "at {place}");
             if fits {
-                store.set(&[place], large.clone(), None);
+                store.set(&[place], large.clone(), Duration::MAX / 2);
             }
         }
     }
