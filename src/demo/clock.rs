@@ -38,7 +38,7 @@ mod tests {
     fn moments_are_written_as_python_does_and_read_back() {
         let moment = Duration::from_micros(1_795_376_996_897_840);
         assert_eq!(isoformat(moment), "2026-11-22T19:49:56.897840+00:00");
-        assert_eq!(until("2026-11-22T19:49:56.897840+00:00").min(Duration::ZERO), Duration::ZERO);
+        assert_eq!(until("2020-11-22T19:49:56.897840+00:00"), Duration::ZERO);
         assert_eq!(until("tomorrow"), Duration::ZERO);
         assert!(until(&isoformat(now() + Duration::from_mins(1))) > Duration::from_secs(59));
     }

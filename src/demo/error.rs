@@ -1,4 +1,4 @@
-//! What can go wrong on the stage.
+//! Why the demo cannot go on.
 
 use std::io;
 

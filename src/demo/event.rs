@@ -1,17 +1,17 @@
-//! What happens on a stage, who hears of it, and how it is broken off.
+//! What happens while an application runs, and how a listener ends the run.
 
 use std::ops::ControlFlow;
 
 use super::error::DemoError;
 
-/// What happens on the stage, in its order.
+/// What happens in a run, in its order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum DemoEvent {
     /// The broker answers at this URL, in which a password may stand.
     Broker { url: String, queue: String, embedded: bool },
     /// A process without a port starts: a real worker, which takes its time.
     Starting { who: String },
-    /// A process ended by itself, as the play has it, with the last that it said.
+    /// A process ended by itself, as its case has it, with the last lines that it wrote.
     Gone { who: String, code: Option<i32>, last_words: String },
     /// The API answers at `http://127.0.0.1:port`.
     Api { address: String },
@@ -36,10 +36,10 @@ pub enum DemoEvent {
     Failed,
 }
 
-/// Hears what happens, and may break the play off.
+/// Is called with what happens, and may end the run early.
 pub type Listener<'w> = dyn FnMut(DemoEvent) -> ControlFlow<()> + 'w;
 
-/// Why a play does not go on.
+/// Why a run does not go on.
 pub enum Halt {
     BrokenOff,
     Error(DemoError),
@@ -51,12 +51,12 @@ impl<E: Into<DemoError>> From<E> for Halt {
     }
 }
 
-/// Tells what happened; whether it goes on.
+/// Calls the listener. It goes on unless the listener ends the run.
 pub fn tell(listener: &mut Listener<'_>, event: DemoEvent) -> Result<(), Halt> {
     if listener(event).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
 }
 
-/// Tells of a failure while everything is still there.
+/// Tells the listener of a failure while everything still runs.
 pub fn ended(result: Result<(), Halt>, listener: &mut Listener<'_>) -> Result<(), DemoError> {
     match result {
         Ok(()) | Err(Halt::BrokenOff) => Ok(()),

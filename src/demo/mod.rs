@@ -17,6 +17,7 @@ mod orders;
 mod otlp_endpoints;
 pub mod python_app;
 mod redis_connection;
+mod timing;
 
 pub use error::DemoError;
 pub use event::{DemoEvent, Listener};

@@ -26,6 +26,7 @@ use super::setup::{Api, Canvas, Form, Setup, Source};
 use super::task_message::{Route, TaskMessage};
 use super::telemetry::{Carrier, Context, OpenSpan, Parent, Tracer, uuid};
 use crate::demo::error::DemoError;
+use crate::demo::timing;
 
 const FASTAPI: &str = "opentelemetry.instrumentation.fastapi";
 /// The scope of the application's own spans.
@@ -33,7 +34,7 @@ const SHOP: &str = "order-api";
 /// The most bytes of an order.
 const BODY: usize = 64 << 10;
 /// How long a client may take to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `{"user_id": "u123", "product_id": "p456", "quantity": 2}`.
 #[derive(Deserialize)]
@@ -89,7 +90,7 @@ async fn accept(listener: TcpListener, shop: Arc<Shop>) {
                 async move { Ok::<_, Infallible>(shop.serve(request, peer).await) }
             });
             let mut server = hyper::server::conn::http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+            server.timer(TokioTimer::new()).header_read_timeout(READ_TIMEOUT);
             // A client that goes away is no concern of the API's.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
@@ -99,7 +100,7 @@ async fn accept(listener: TcpListener, shop: Arc<Shop>) {
 impl Shop {
     async fn serve(self: Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let body = tokio::time::timeout(PATIENCE, Limited::new(body, BODY).collect()).await;
+        let body = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
         // What an order does is blocking, as its Python is.
         let answered = tokio::task::spawn_blocking(move || self.answer(&head, body.as_deref(), peer)).await;
@@ -170,7 +171,7 @@ impl Shop {
         };
         let tracer = &self.publisher.tracer;
         let mut span = tracer.start(SHOP, SpanKind::Internal, "validate_order", current);
-        self.pause(8);
+        timing::work(timing::VALIDATE_ORDER, self.pace);
         if order.quantity <= 0 {
             let detail = "Quantity must be positive";
             span.fail(&format!("HTTPException: 400: {detail}"));
@@ -180,7 +181,7 @@ impl Shop {
         }
         span.end();
         let span = tracer.start(SHOP, SpanKind::Internal, "save_order", current);
-        self.pause(35);
+        timing::work(timing::SAVE_ORDER, self.pace);
         span.end();
         let order_id = format!("order_{}_{}", order.user_id, order.product_id);
         let order = json!({
@@ -304,11 +305,6 @@ impl Shop {
         headers.insert("baggage".to_owned(), json!(format!("sentry-trace_id={trace},sentry-sampled=true")));
         task.headers.extend(headers.clone());
         task.headers.insert("headers".to_owned(), Value::Object(headers));
-    }
-
-    /// Takes so many milliseconds, at the pace of the demo.
-    fn pause(&self, millis: u64) {
-        thread::sleep(Duration::from_millis(millis).mul_f64(self.pace.clamp(0.0, 100.0)));
     }
 }
 

@@ -58,7 +58,7 @@ impl Child {
         let mut command = Command::new(program);
         command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
         if group == Group::Own {
-            // The terminal's Ctrl-C is for the stage alone, which ends the others in order.
+            // The terminal's Ctrl-C is for the parent alone, which ends the others in order.
             command.process_group(0);
         }
         let mut process = command.spawn()?;

@@ -14,7 +14,7 @@ use crate::demo::error::DemoError;
 ///
 /// # Errors
 ///
-/// What it cannot go on without; the stage has been told of it by then.
+/// What it cannot go on without. The parent was told of it by then.
 pub fn run() -> Result<(), DemoError> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;

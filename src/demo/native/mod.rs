@@ -23,6 +23,7 @@ mod setup;
 mod task_message;
 mod telemetry;
 mod worker;
+mod written;
 
 pub use child::SUBCOMMAND;
 pub use entry_point::run as run_process;

@@ -1,5 +1,5 @@
-//! What the processes of the demo tell the stage, a line each on their standard
-//! output, and what the stage tells them on their standard input.
+//! How a process speaks with its parent: it writes events, a line each, to its
+//! standard output, and reads lines from its standard input.
 
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, channel};

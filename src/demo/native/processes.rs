@@ -1,4 +1,4 @@
-//! The processes of a play.
+//! The processes of a run.
 
 use std::collections::BTreeMap;
 use std::io;

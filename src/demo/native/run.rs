@@ -1,8 +1,8 @@
-//! The stage: starts the processes of a scenario, sends the orders, waits for what
-//! becomes of them, and ends everything in order.
+//! Runs a scenario: starts its processes, sends the orders, waits for what becomes
+//! of them, and ends everything in order.
 //!
-//! Nothing outlives it. Processes are killed where the stage is dropped, by an
-//! error or a panic, and end by themselves where it is killed; what they wrote
+//! Nothing outlives it. Processes are killed where the run is dropped, by an
+//! error or a panic, and end by themselves where this process is killed; what they wrote
 //! to a broker of the user's is deleted by name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,26 +14,20 @@ use std::time::Duration;
 use super::channel::Channel;
 use super::process_protocol::ProcessEvent;
 use super::processes::Processes;
-use super::result_backend::result_key;
 use super::scenario::{Instrumentation, PublishedBy, Scenario};
 use super::setup::{Client, Role, Setup, Telemetry};
+use super::written::Written;
 use crate::demo::clock;
 use crate::demo::error::DemoError;
 use crate::demo::event::{DemoEvent, Halt, Listener, ended, keep_on, tell};
 use crate::demo::orders::{self, Answer};
 use crate::demo::otlp_endpoints::OtlpEndpoints;
+use crate::demo::timing;
 
-/// How long a process may take to come up.
-const START: Duration = Duration::from_secs(10);
-/// How long nothing may move, beside what one piece of work takes and the pause
-/// between two orders.
-const STILL: Duration = Duration::from_secs(30);
-/// What a piece of work takes at a pace of 1.
-const WORK: Duration = Duration::from_millis(1_200);
-/// How often the stage looks for results.
+/// How often results are looked for.
 const LOOK: Duration = Duration::from_millis(15);
 
-/// Where a scenario is given.
+/// How a scenario is run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// This program, which is started again for each process of the scenario.
@@ -53,15 +47,16 @@ pub struct Options {
 }
 
 impl Options {
-    /// How long the stage waits for something to move.
-    fn patience(&self) -> Duration {
+    /// How long nothing may move.
+    fn timeout(&self) -> Duration {
         let pause = self.rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
-        let work = Duration::try_from_secs_f64(WORK.as_secs_f64() * self.pace).unwrap_or(Duration::MAX);
-        STILL.saturating_add(work).saturating_add(pause.unwrap_or_default())
+        let work =
+            Duration::try_from_secs_f64(timing::TASK.as_secs_f64() * self.pace).unwrap_or(Duration::MAX);
+        timing::STILL.saturating_add(work).saturating_add(pause.unwrap_or_default())
     }
 }
 
-/// Gives a scenario. Returns once everything has ended, by itself or broken off.
+/// Runs a scenario. Returns once everything has ended, by itself or broken off.
 ///
 /// # Errors
 ///
@@ -79,9 +74,7 @@ pub fn run(scenario: &Scenario, options: &Options, listener: &mut Listener<'_>) 
         tasks: BTreeMap::new(),
         published: 0,
         answers: 0,
-        tags: BTreeSet::new(),
-        keys: BTreeSet::new(),
-        worker_pids: Vec::new(),
+        written: Written::default(),
     };
     ended(run.run(scenario, listener), listener)
 }
@@ -95,9 +88,9 @@ fn queue_name(options: &Options) -> String {
     }
 }
 
-/// What the stage hears, and from whom.
+/// What comes in while a scenario runs: from a process, or from the API.
 enum Heard {
-    Report(usize, Option<ProcessEvent>),
+    Process(usize, Option<ProcessEvent>),
     Answer(u32, Result<Answer, DemoError>),
 }
 
@@ -113,9 +106,7 @@ struct ScenarioRun<'o> {
     published: usize,
     answers: u32,
     /// What is to be deleted from a broker of the user's.
-    tags: BTreeSet<String>,
-    keys: BTreeSet<String>,
-    worker_pids: Vec<u32>,
+    written: Written,
 }
 
 impl ScenarioRun<'_> {
@@ -146,7 +137,7 @@ impl ScenarioRun<'_> {
             let mut worker = scenario.worker.clone();
             worker.concurrency = worker.concurrency.max(orders.clamp(1, 4) as usize);
             let number = self.start("worker", Role::Worker(worker), &telemetry, scenario)?;
-            self.worker_pids.extend(self.processes.pid(number));
+            self.written.workers.extend(self.processes.pid(number));
         }
         self.await_ready()?;
         let addresses: Vec<_> = apis.iter().filter_map(|number| self.processes.address(*number)).collect();
@@ -235,28 +226,28 @@ impl ScenarioRun<'_> {
         };
         let sender = self.sender.clone();
         Ok(self.processes.start(&self.options.program, who, &setup, move |number, report| {
-            let _ = sender.send(Heard::Report(number, report));
+            let _ = sender.send(Heard::Process(number, report));
         })?)
     }
 
     fn await_ready(&mut self) -> Result<(), Halt> {
-        let deadline = clock::now() + START;
+        let deadline = clock::now() + timing::NATIVE_START;
         while let Some(who) = self.processes.not_ready() {
             if clock::now() > deadline {
-                return Err(DemoError::Slow { who, seconds: START.as_secs() }.into());
+                return Err(DemoError::Slow { who, seconds: timing::NATIVE_START.as_secs() }.into());
             }
             self.hear(LOOK, &mut |_| ControlFlow::Continue(()))?;
         }
         Ok(())
     }
 
-    /// Hears what is said until `is_so`.
+    /// Takes in what comes until `is_so`.
     fn until(&mut self, listener: &mut Listener<'_>, is_so: impl Fn(&Self) -> bool) -> Result<(), Halt> {
         let mut moved = clock::now();
         while !is_so(self) {
             if self.pump(listener)? {
                 moved = clock::now();
-            } else if clock::now() > moved + self.options.patience() {
+            } else if clock::now() > moved + self.options.timeout() {
                 return Err(self.still().into());
             }
         }
@@ -264,7 +255,7 @@ impl ScenarioRun<'_> {
     }
 
     fn still(&self) -> DemoError {
-        DemoError::Still { seconds: self.options.patience().as_secs() }
+        DemoError::Still { seconds: self.options.timeout().as_secs() }
     }
 
     fn wait(&mut self, listener: &mut Listener<'_>, time: Duration) -> Result<(), Halt> {
@@ -275,7 +266,7 @@ impl ScenarioRun<'_> {
         Ok(())
     }
 
-    /// Hears one thing or waits a moment; whether anything was heard.
+    /// Takes in one thing, or waits a moment. Whether anything came.
     fn pump(&mut self, listener: &mut Listener<'_>) -> Result<bool, Halt> {
         let heard = self.hear(LOOK, listener)?;
         if !heard {
@@ -284,15 +275,15 @@ impl ScenarioRun<'_> {
         Ok(heard)
     }
 
-    /// Hears what is left.
+    /// Takes in what is left.
     fn drain(&mut self, listener: &mut Listener<'_>) -> Result<(), Halt> {
         while self.hear(LOOK, listener)? {}
         Ok(())
     }
 
-    fn hear(&mut self, patience: Duration, listener: &mut Listener<'_>) -> Result<bool, Halt> {
-        match self.heard.recv_timeout(patience) {
-            Ok(Heard::Report(number, report)) => self.take(number, report, listener).map(|()| true),
+    fn hear(&mut self, timeout: Duration, listener: &mut Listener<'_>) -> Result<bool, Halt> {
+        match self.heard.recv_timeout(timeout) {
+            Ok(Heard::Process(number, report)) => self.take(number, report, listener).map(|()| true),
             Ok(Heard::Answer(number, answer)) => {
                 let answer = answer?;
                 self.answers += 1;
@@ -310,7 +301,7 @@ impl ScenarioRun<'_> {
         report: Option<ProcessEvent>,
         listener: &mut Listener<'_>,
     ) -> Result<(), Halt> {
-        report.iter().for_each(|report| self.note(report));
+        report.iter().for_each(|report| self.written.note(report));
         match report {
             Some(ProcessEvent::Ready { port }) => self.processes.is_ready(number, port),
             Some(ProcessEvent::Published { id, attempt, is_routed, .. }) => {
@@ -338,21 +329,6 @@ impl ScenarioRun<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Notes what a process has left in the broker.
-    fn note(&mut self, report: &ProcessEvent) {
-        match report {
-            ProcessEvent::Published { id, tag, .. } => {
-                self.keys.insert(result_key(id));
-                self.tags.insert(tag.clone());
-            }
-            ProcessEvent::Awaited { id, keys } => {
-                self.keys.insert(result_key(id));
-                self.keys.extend(keys.iter().cloned());
-            }
-            _ => {}
-        }
     }
 
     /// Waits until every task that a queue took has ended.
@@ -386,7 +362,7 @@ impl ScenarioRun<'_> {
                 moved = clock::now();
             } else if is_done {
                 return Ok(());
-            } else if clock::now() > moved + self.options.patience() {
+            } else if clock::now() > moved + self.options.timeout() {
                 return Err(self.still().into());
             }
         }
@@ -396,24 +372,16 @@ impl ScenarioRun<'_> {
 impl Drop for ScenarioRun<'_> {
     fn drop(&mut self) {
         // The processes first, so that they write no more.
-        let broker = self.options.broker.as_ref();
         self.processes.kill_all();
-        if let Some(url) = broker {
-            // What was published while the stage fell was said before that.
+        if let Some(url) = &self.options.broker {
+            // What was published during the end was reported before it.
             while let Ok(heard) = self.heard.try_recv() {
-                if let Heard::Report(_, Some(report)) = heard {
-                    self.note(&report);
+                if let Heard::Process(_, Some(report)) = heard {
+                    self.written.note(&report);
                 }
             }
-            let tags: Vec<_> = self.tags.iter().cloned().collect();
-            let keys = self.keys.iter().cloned().collect();
-            // Where the broker is gone there is nothing to clean.
-            let _ = Channel::open(url).and_then(|mut channel| {
-                for pid in &self.worker_pids {
-                    channel.unregister_worker(&super::publisher::worker_name(*pid))?;
-                }
-                channel.delete_queue(&self.queue, keys, &tags)
-            });
+            // Where the broker is gone there is nothing to delete.
+            let _ = self.written.delete(url, &self.queue);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::setup::{
 };
 use crate::demo::orders::Order;
 use crate::demo::otlp_endpoints::OtlpEndpoints;
+use crate::demo::timing;
 
 /// Where a process sends its spans.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,10 +33,6 @@ pub struct Instrumentation {
     pub flushes_at_exit: bool,
 }
 
-/// How long spans wait in a process, in milliseconds. Python's default is 5000;
-/// the demo is not to be waited for.
-const DELAY: u64 = 150;
-
 impl Instrumentation {
     pub fn healthy(service: &'static str) -> Self {
         Self {
@@ -44,13 +41,13 @@ impl Instrumentation {
             propagators: vec![Propagator::W3c, Propagator::Baggage],
             sampler: Sampler::ParentBased,
             to: Destination::Right,
-            delay_ms: DELAY,
+            delay_ms: timing::NATIVE_EXPORT_DELAY_MS,
             processors: 1,
             flushes_at_exit: true,
         }
     }
 
-    /// As a process is told.
+    /// As a process gets it.
     pub fn telemetry(&self, otlp: &OtlpEndpoints) -> Telemetry {
         let (endpoint, protocol) = match self.to {
             Destination::Right => (otlp.grpc.clone(), Protocol::Grpc),
@@ -78,7 +75,7 @@ impl Instrumentation {
 /// Who publishes.
 #[derive(Clone, Debug)]
 pub enum PublishedBy {
-    /// The API, for orders that the stage sends.
+    /// The API, for orders that the run sends.
     Api,
     /// The API and a second instance of it.
     TwoApis(Box<Api>),
@@ -150,7 +147,7 @@ impl Default for Scenario {
 }
 
 impl Scenario {
-    /// Whether it is given with as many orders as anybody likes.
+    /// Whether the user may choose the number of orders.
     pub const fn takes_orders(&self) -> bool {
         self.orders == 1 && !matches!(self.published_by, PublishedBy::Client(_))
     }

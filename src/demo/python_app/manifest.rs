@@ -1,4 +1,4 @@
-//! `faults.json`: how each fault is acted out, and what must be said of it. The
+//! `faults.json`: how each fault is run, and what must be said of it. The
 //! keys are explained in the application's README.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ pub struct Manifest {
     pub entries: Vec<Entry>,
 }
 
-/// A fault, or a healthy look-alike, and how it is acted out.
+/// A fault, or a healthy look-alike, and how it is run.
 #[derive(Deserialize, Clone, Debug)]
 pub struct Entry {
     pub slug: String,
@@ -31,7 +31,7 @@ pub struct Entry {
     /// Slugs that must be among the notes.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// One of the twelve that CI acts out.
+    /// One of the twelve that CI runs.
     #[serde(default)]
     pub dozen: bool,
     /// Only a receiver that listens can tell; files cannot.
@@ -41,7 +41,7 @@ pub struct Entry {
     pub what: String,
     /// What a user sees in a tracing backend.
     pub seen: String,
-    /// Variables for all processes; they win over the stage's own.
+    /// Variables for all processes; they win over the run's own.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
     /// With those that every such entry has.
@@ -191,7 +191,7 @@ impl Manifest {
         self.entries.iter().find(|entry| entry.slug == slug)
     }
 
-    /// The twelve that CI acts out.
+    /// The twelve that CI runs.
     pub fn dozen(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.dozen)
     }
@@ -230,7 +230,7 @@ impl Entry {
         self.sides.get(process).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether it is acted out with as many orders as anybody likes.
+    /// Whether the user may choose the number of orders.
     pub const fn takes_orders(&self) -> bool {
         self.is_plain
     }

@@ -10,6 +10,7 @@
 mod assets;
 mod environment;
 mod error;
+mod launch;
 mod manifest;
 mod paste_fix;
 mod ports;
@@ -18,6 +19,7 @@ mod programs;
 mod reaper;
 mod redis_server;
 mod run;
+mod run_options;
 mod task_tracker;
 mod tools;
 
@@ -25,5 +27,6 @@ pub use assets::cache_folder;
 pub use environment::{Environment, prepare};
 pub use error::EnvironmentError;
 pub use manifest::{Entry, Manifest, manifest};
-pub use run::{Options, run};
+pub use run::run;
+pub use run_options::Options;
 pub use tools::SetupStep;

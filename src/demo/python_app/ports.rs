@@ -28,6 +28,6 @@ pub fn free() -> io::Result<u16> {
 
 /// Whether anybody answers there.
 pub fn answers(port: u16) -> bool {
-    const PATIENCE: Duration = Duration::from_millis(200);
-    TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE).is_ok()
+    const TIMEOUT: Duration = Duration::from_millis(200);
+    TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT).is_ok()
 }

@@ -25,7 +25,7 @@ const LINES: usize = 12;
 /// How long what a process said last may be on its way.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// The reaper, whom all processes of a stage share.
+/// The reaper, which all processes of a run share.
 pub type SharedReaper = Rc<RefCell<Reaper>>;
 
 /// A process that ends with its owner.
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn its_children_end_with_it() {
-        let (_warden, process, child) = family();
+        let (_reaper, process, child) = family();
         drop(process);
         until(|| !is_there(child));
     }

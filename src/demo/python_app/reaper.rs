@@ -1,6 +1,6 @@
 //! The reaper: a shell that waits for this process's end, whatever the cause,
 //! and then kills what still runs of it and removes its temporary files.
-//! Python's programs know nothing of a stage, and would outlive one that is
+//! Python's programs know nothing of their parent, and would outlive one that is
 //! killed; killed ones leave behind what they were writing.
 
 use std::fs::{self, DirBuilder};

@@ -1,4 +1,4 @@
-//! A real `redis-server` of the stage's own, which keeps nothing on disk.
+//! A real `redis-server` of the run's own, which keeps nothing on disk.
 
 use std::path::Path;
 use std::process::Command;

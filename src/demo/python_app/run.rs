@@ -1,76 +1,45 @@
-//! Acts an entry of the manifest out: starts its processes, takes its steps one
+//! Runs an entry of the manifest: starts its processes, takes its steps one
 //! after the other, and ends everything in order.
 //!
 //! Nothing outlives it. Processes are killed with their children where the
-//! stage is dropped, by an error, a panic or a listener that breaks off, and by
-//! the reaper where the stage itself is killed. Its Redis keeps nothing on
+//! run is dropped, by an error, a panic or a listener that breaks off, and by the
+//! reaper where this process is killed. Its Redis keeps nothing on
 //! disk, no process writes a file, and what was written to a user's broker,
 //! whose database must have been empty, is deleted.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::environment::Environment;
+use super::launch::Launcher;
 use super::manifest::{Entry, Program, Step};
 use super::paste_fix::{self, FixExtras};
 use super::ports;
-use super::process::{Ended, Process, SharedReaper};
-use super::programs::{self, Programs};
+use super::process::{Ended, Process};
+use super::programs;
 use super::reaper::Reaper;
 use super::redis_server::RedisServer;
+use super::run_options::Options;
 use super::task_tracker::TaskTracker;
 use crate::demo::clock;
 use crate::demo::error::DemoError;
 use crate::demo::event::{DemoEvent, Halt, Listener, ended, keep_on, tell};
 use crate::demo::orders::Order;
 use crate::demo::orders::{self, Answer};
-use crate::demo::otlp_endpoints::OtlpEndpoints;
-use crate::model::Fix;
+use crate::demo::timing;
 
-/// How long a process may take to come up, to run, and to end when it is asked to.
-const START: Duration = Duration::from_secs(30);
-const RUN: Duration = Duration::from_secs(30);
-const END: Duration = Duration::from_secs(10);
-/// How often the stage looks at what goes on.
+/// How often what goes on is looked at.
 const LOOK: Duration = Duration::from_millis(40);
-/// How long the stage keeps still where the broker is to be looked at.
+/// How long nothing is done where the broker is to be looked at.
 const STILL: Duration = Duration::from_millis(150);
 /// How much longer the results of many orders may take, in seconds an order.
 const EACH: f64 = 3.0;
-/// How much longer a result may take for each step of the pace above 1, in seconds.
-const SLOWER: f64 = 1.2;
 /// Celery's own queue.
 const QUEUE: &str = "celery";
-const LOOPBACK: &str = "127.0.0.1,localhost";
 
-/// Where an entry is acted out.
-#[derive(Clone, Debug)]
-pub struct Options<'e> {
-    pub environment: &'e Environment,
-    /// A broker of the user's, `redis://` or `rediss://`, whose database is
-    /// empty; a Redis of the stage's own where there is none.
-    pub broker: Option<String>,
-    /// The receiver. Its HTTP port must take no gRPC.
-    pub otlp: OtlpEndpoints,
-    /// How many orders are sent, where the entry leaves that open.
-    pub orders: Option<u32>,
-    /// Orders a second; one after the other where that is not given. The first
-    /// one waits for the worker to come up, the others follow it.
-    pub rate: Option<f64>,
-    /// How long work takes, where the entry does not say: 1 is as long as in
-    /// the article.
-    pub pace: f64,
-    /// Goes on until the listener breaks it off.
-    pub keep: bool,
-    /// What is pasted into the programs before.
-    pub fix: Option<&'e Fix>,
-}
-
-/// Acts an entry out. Returns once everything has ended, by itself or broken off.
+/// Runs an entry. Returns once everything has ended, by itself or broken off.
 ///
 /// A task's name is empty in an event where its message was not seen.
 ///
@@ -87,17 +56,12 @@ pub fn run(entry: &Entry, options: &Options<'_>, listener: &mut Listener<'_>) ->
 struct EntryRun<'o> {
     entry: &'o Entry,
     options: &'o Options<'o>,
-    reaper: SharedReaper,
-    programs: Programs,
-    /// What a fix adds to them.
-    extras: FixExtras,
-    /// The stage's own.
+    launcher: Launcher<'o>,
+    /// The run's own.
     redis_server: Option<RedisServer>,
-    broker: String,
     tracker: TaskTracker,
     /// In the order in which they were started.
     running: Vec<(String, Process)>,
-    ports: BTreeMap<String, u16>,
     answers: u32,
 }
 
@@ -123,25 +87,14 @@ impl<'o> EntryRun<'o> {
             Some(fix) => paste_fix::paste(fix, entry, &programs, options.environment, &reaper)?,
             None => FixExtras::default(),
         };
-        let (running, ports) = (Vec::new(), BTreeMap::new());
-        Ok(Self {
-            entry,
-            options,
-            reaper,
-            programs,
-            extras,
-            redis_server,
-            broker,
-            tracker,
-            running,
-            ports,
-            answers: 0,
-        })
+        let launcher = Launcher::new(entry, options, reaper, programs, extras, broker);
+        let running = Vec::new();
+        Ok(Self { entry, options, launcher, redis_server, tracker, running, answers: 0 })
     }
 
     fn run(&mut self, listener: &mut Listener<'_>) -> Result<(), Halt> {
         let queue = QUEUE.to_owned();
-        tell(listener, DemoEvent::Broker { url: self.broker.clone(), queue, embedded: false })?;
+        tell(listener, DemoEvent::Broker { url: self.launcher.broker().to_owned(), queue, embedded: false })?;
         for step in &self.entry.steps_for(self.options.orders, EACH) {
             self.take(step, listener)?;
         }
@@ -167,7 +120,7 @@ impl<'o> EntryRun<'o> {
                 self.wait(listener, STILL, |_| Ok(false))
             }
             Step::Results { results, within } => {
-                let slower = SLOWER
+                let slower = timing::TASK.as_secs_f64()
                     * (self.options.pace - 1.0).max(0.0)
                     * f64::from(u32::try_from(*results).unwrap_or(u32::MAX));
                 let time = seconds(within + slower);
@@ -193,17 +146,17 @@ impl<'o> EntryRun<'o> {
         if !program.http {
             tell(listener, DemoEvent::Starting { who: name.to_owned() })?;
         }
-        let mut process = self.launch(name, program)?;
+        let mut process = self.launcher.launch(name, program)?;
         let mut is_second_try = false;
-        let deadline = clock::now() + START;
+        let deadline = clock::now() + timing::PYTHON_START;
         loop {
             if let Some(ended) = process.ended()? {
                 let why = process.last_words();
                 // Somebody else was given the port after it was found to be free.
                 if program.http && !is_second_try && why.contains("address already in use") {
                     is_second_try = true;
-                    self.ports.remove(name);
-                    process = self.launch(name, program)?;
+                    self.launcher.forget_port(name);
+                    process = self.launcher.launch(name, program)?;
                     continue;
                 }
                 if program.may_fail {
@@ -211,8 +164,8 @@ impl<'o> EntryRun<'o> {
                 }
                 return Err(early(name, ended, &why).into());
             }
-            let is_up = match (&program.ready, self.ports.get(name)) {
-                (_, Some(port)) => ports::answers(*port),
+            let is_up = match (&program.ready, self.launcher.port(name)) {
+                (_, Some(port)) => ports::answers(port),
                 (Some(key), None) => self.tracker.has(key)?,
                 // The manifest says nothing: the next step need not wait.
                 (None, None) => true,
@@ -221,28 +174,35 @@ impl<'o> EntryRun<'o> {
                 break;
             }
             if clock::now() > deadline {
-                let why =
-                    format!("it did not come up in {} seconds: {}", START.as_secs(), process.last_words());
+                let why = format!(
+                    "it did not come up in {} seconds: {}",
+                    timing::PYTHON_START.as_secs(),
+                    process.last_words()
+                );
                 return Err(DemoError::Python { who: name.to_owned(), why }.into());
             }
             self.pause(listener)?;
         }
         self.running.push((name.to_owned(), process));
-        match self.ports.get(name).filter(|_| program.http) {
+        match self.launcher.port(name).filter(|_| program.http) {
             Some(port) => tell(listener, DemoEvent::Api { address: format!("http://127.0.0.1:{port}") }),
             None => Ok(()),
         }
     }
 
     fn run_to_its_end(&mut self, name: &str, listener: &mut Listener<'_>) -> Result<(), Halt> {
-        let process = self.launch(name, self.program(name)?)?;
-        let deadline = clock::now() + RUN;
+        let process = self.launcher.launch(name, self.program(name)?)?;
+        let deadline = clock::now() + timing::PYTHON_RUN;
         let ended = loop {
             if let Some(ended) = process.ended()? {
                 break ended;
             }
             if clock::now() > deadline {
-                let why = format!("it did not end in {} seconds: {}", RUN.as_secs(), process.last_words());
+                let why = format!(
+                    "it did not end in {} seconds: {}",
+                    timing::PYTHON_RUN.as_secs(),
+                    process.last_words()
+                );
                 return Err(DemoError::Python { who: name.to_owned(), why }.into());
             }
             self.pause(listener)?;
@@ -335,7 +295,7 @@ impl<'o> EntryRun<'o> {
     /// What does not end in time is killed by whoever holds it.
     fn end(&mut self, process: &Process, listener: &mut Listener<'_>) -> Result<(), Halt> {
         process.terminate();
-        let deadline = clock::now() + END;
+        let deadline = clock::now() + timing::PYTHON_END;
         while process.ended()?.is_none() && clock::now() < deadline {
             self.pause(listener)?;
         }
@@ -354,43 +314,8 @@ impl<'o> EntryRun<'o> {
     }
 
     fn address(&self, name: &str) -> Result<String, DemoError> {
-        let port = self.ports.get(name);
+        let port = self.launcher.port(name);
         port.map(|port| format!("http://127.0.0.1:{port}")).ok_or_else(|| self.no_answer(name))
-    }
-
-    fn launch(&mut self, name: &str, program: &Program) -> Result<Process, DemoError> {
-        if program.http && !self.ports.contains_key(name) {
-            self.ports.insert(name.to_owned(), ports::free()?);
-        }
-        let mut command = programs::python(self.options.environment);
-        command
-            .args(program.args.iter().map(|argument| self.filled_in(argument)))
-            .args(self.extras.arguments(name))
-            .current_dir(self.programs.of(name))
-            .env("TRACELINK_DEMO_BROKER", &self.broker)
-            .env("TRACELINK_DEMO_WORK_SCALE", self.options.pace.to_string())
-            .env("TRACELINK_DEMO_OTLP_HTTP", &self.options.otlp.http)
-            .env("OTEL_EXPORTER_OTLP_ENDPOINT", &self.options.otlp.grpc)
-            .env("OTEL_BSP_SCHEDULE_DELAY", "200")
-            .env("UVICORN_HOST", "127.0.0.1")
-            .env("UVICORN_PORT", self.ports.get(name).copied().unwrap_or_default().to_string())
-            .env("UVICORN_LOG_LEVEL", "warning")
-            // A proxy for the world is none for the loopback.
-            .env("NO_PROXY", LOOPBACK)
-            .env("no_proxy", LOOPBACK);
-        for (name, value) in self.entry.env.iter().chain(&program.env) {
-            command.env(name, self.filled_in(value));
-        }
-        command.envs(self.extras.environment(name));
-        Ok(Process::start(command, &self.reaper, |_| {})?)
-    }
-
-    /// An argument or a value with the addresses that only the stage knows.
-    fn filled_in(&self, text: &str) -> String {
-        let tools = self.options.environment.tools().to_string_lossy().into_owned();
-        let ports = self.ports.iter().map(|(name, port)| (&**name, format!("http://127.0.0.1:{port}")));
-        let known = [("otlp_http", self.options.otlp.http.clone()), ("bin", tools)].into_iter().chain(ports);
-        known.fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), &value))
     }
 }
 

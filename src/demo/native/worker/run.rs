@@ -1,7 +1,6 @@
 //! One run of one task: what Celery's tracer, the instrumentor and the
 //! application's own code do around and in it.
 
-use std::thread;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -14,16 +13,12 @@ use crate::demo::native::publisher::{CELERY, Publisher, Sending, worker_name};
 use crate::demo::native::setup::{Email, Reader, Reads, RunSpan, Setup, Worker};
 use crate::demo::native::task_message::{TaskMessage, repr};
 use crate::demo::native::telemetry::{Carrier, Context, OpenSpan, Parent, Tracer};
+use crate::demo::timing;
 
 /// The scope of the application's own spans.
 const SHOP: &str = "order-tasks";
 /// `max_retries` of the task.
 const MOST_RETRIES: u32 = 3;
-/// The first pause before a retry; each further one is twice as long.
-const BACKOFF: Duration = Duration::from_millis(250);
-/// How long after the confirmation a receipt is sent: long enough to be seen
-/// where it waits, on a busy machine too.
-const RECEIPT: Duration = Duration::from_millis(700);
 
 /// How a run ended when not well.
 enum Raised {
@@ -244,7 +239,7 @@ impl Runner {
             "process_order" => self.process_order(task, current),
             // Small tasks of the canvases.
             _ => {
-                self.pause(30);
+                timing::work(timing::SMALL_TASK, self.pace);
                 Ok(task.args.first().cloned().unwrap_or_default())
             }
         }
@@ -274,10 +269,10 @@ impl Runner {
         }
         if self.worker.is_killed {
             // The kernel's way with a process that takes too much memory.
-            self.pause(100);
+            timing::work(timing::KILLED_AFTER, self.pace);
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
-        self.pause(400);
+        timing::work(timing::UPDATE_INVENTORY, self.pace);
         span.into_iter().for_each(OpenSpan::end);
 
         if self.worker.follow_up {
@@ -285,7 +280,7 @@ impl Runner {
                 root_id: task.root_id.clone(),
                 parent_id: Some(task.id.clone()),
                 // A receipt comes after the confirmation.
-                eta: Some(clock::isoformat(clock::now() + RECEIPT)),
+                eta: Some(clock::isoformat(clock::now() + timing::RECEIPT_AFTER)),
                 ..self.publisher.task("send_receipt", vec![task.args.first().cloned().unwrap_or_default()])
             };
             // The receipt is no reason for the order to fail.
@@ -302,7 +297,7 @@ impl Runner {
         const LINE: &str = "_send_confirmation_email(order_id, order)";
         match self.worker.email {
             Email::Fails(times) if task.retries < times => {
-                self.pause(100);
+                timing::work(timing::EMAIL_REFUSED, self.pace);
                 let down = Exception {
                     kind: "ConnectionError",
                     module: "builtins",
@@ -312,10 +307,10 @@ impl Runner {
                 if task.retries >= MOST_RETRIES {
                     return Err(Raised::Exception(down));
                 }
-                Err(Raised::Retry(down, BACKOFF * 2_u32.pow(task.retries.min(MOST_RETRIES))))
+                Err(Raised::Retry(down, timing::RETRY_BACKOFF * 2_u32.pow(task.retries.min(MOST_RETRIES))))
             }
             Email::Declines => {
-                self.pause(100);
+                timing::work(timing::EMAIL_REFUSED, self.pace);
                 Err(Raised::Exception(Exception {
                     kind: "SMTPRecipientsRefused",
                     module: "smtplib",
@@ -324,15 +319,10 @@ impl Runner {
                 }))
             }
             Email::Works | Email::Fails(_) => {
-                self.pause(800);
+                timing::work(timing::SEND_EMAIL, self.pace);
                 Ok(())
             }
         }
-    }
-
-    /// Takes so many milliseconds, at the pace of the demo.
-    fn pause(&self, millis: u64) {
-        thread::sleep(Duration::from_millis(millis).mul_f64(self.pace.clamp(0.0, 100.0)));
     }
 
     /// What follows a run: retries and further tasks first, then the result.
