@@ -33,6 +33,39 @@ fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> 
     anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8")
 }
 
+/// Colour says what the marks say: it begins before each of them and ends behind it.
+#[test]
+fn what_is_broken_is_red_and_what_is_whole_is_green() {
+    let painted = |case: &str| {
+        let mut evidence = Evidence::default();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
+        read_evidence(&[folder], &Reading::default(), &mut evidence).expect("readable");
+        let report = report(&evidence, evidence.clock(), Listing::default());
+        let view = View {
+            width: 80,
+            verbosity: Verbosity::Normal,
+            broker: None,
+            exit_code: 1,
+            evidence: Vec::new(),
+            fails_at: Severity::Error,
+        };
+        let mut out = Vec::new();
+        FormatName::Human.writer().report(&report, Subject::Handoffs, &view, &mut out).expect("memory");
+        String::from_utf8(out).expect("UTF-8")
+    };
+    let broken = painted("propagator_api_b3multi_worker_w3c");
+    for part in [
+        "\u{1b}[1m\u{1b}[31m✗ broken:\u{1b}[0m",
+        "\u{1b}[1m\u{1b}[31merror[TL301]: \u{1b}[0m",
+        "inject \u{1b}[1m\u{1b}[32m✓\u{1b}[0m",
+    ] {
+        assert!(broken.contains(part), "{part:?} is not in {broken:?}");
+    }
+    let whole = painted("healthy_auto");
+    assert!(whole.contains("\u{1b}[1m\u{1b}[32m✓ healthy:\u{1b}[0m"), "{whole:?}");
+    assert!(!whole.contains("\u{1b}[31m"), "nothing of it is red: {whole:?}");
+}
+
 /// Every line but those to paste fits the terminal.
 fn fits(text: &str, width: usize) {
     for line in text.lines().filter(|line| !line.contains("fix ") && !line.starts_with("           ")) {

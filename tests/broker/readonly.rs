@@ -332,18 +332,6 @@ fn only_the_demo_names_the_driver() {
     assert_eq!(naming, allowed);
 }
 
-#[test]
-fn only_the_demos_command_names_the_demo() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let naming = sources(&src)
-        .into_iter()
-        .filter(|path| fs::read_to_string(path).expect("a source file").contains("crate::demo"))
-        .map(|path| path.strip_prefix(&src).expect("it lies there").display().to_string());
-    let strangers: Vec<_> =
-        naming.filter(|path| !path.starts_with("demo/") && !path.starts_with("command/demo/")).collect();
-    assert!(strangers.is_empty(), "{strangers:?}");
-}
-
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
 use tracelink::report::FormatName;
 
-use super::{assert_valid, case, root, schema, stderr, stdout, tracelink};
+use super::{assert_valid, case, root, schema, stderr, stdout, tracelink, with_closed_pipe};
 
 const BROKEN: &str = "propagator_api_b3multi_worker_w3c";
 
@@ -205,15 +205,8 @@ fn a_device_is_written_to_and_not_replaced() {
 #[test]
 fn a_closed_pipe_costs_no_file_its_report() {
     let folder = Folder::new();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tracelink"))
-        .args(["diagnose", &case(BROKEN), "--output", &folder.to("json", "report.json")])
-        .current_dir(root())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("tracelink runs");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it ends");
+    let to = folder.to("json", "report.json");
+    let output = with_closed_pipe(&["diagnose", &case(BROKEN), "--output", &to]);
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(1), ""));
     let report: Value = serde_json::from_str(&folder.read("report.json")).expect("JSON");
     assert_eq!(report["verdict"]["code"], "TL301");

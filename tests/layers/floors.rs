@@ -29,8 +29,15 @@ const STRANGERS: &[(&str, &[&str])] = &[
     ("query", &["diagnosis"]),
     ("broker/redis", &["broker/rabbitmq"]),
     ("broker/rabbitmq", &["broker/redis"]),
+    // Each application of the demo is apart from the other, and the broker from both.
+    ("demo/native", &["demo/python_app"]),
+    ("demo/python_app", &["demo/native", "demo/broker"]),
+    ("demo/broker", &["demo/native", "demo/python_app"]),
     ("view", &["broker", "receiver", "bundle", "files", "query"]),
 ];
+
+/// Rooms that only some may use, though they lie below.
+const PRIVATE: &[(&str, &[&str])] = &[("demo", &["command/demo"])];
 
 /// The layers inside of a room, the lowest first, each by its files and folders. In such
 /// a room no file uses what a `mod.rs` above it defines.
@@ -100,7 +107,12 @@ pub fn complaints(sources: &Sources) -> Vec<String> {
             let is_strange = STRANGERS.iter().any(|(whose, strangers)| {
                 lies_in(path, whose) && strangers.iter().any(|stranger| lies_in(used, stranger))
             });
-            is_above || is_layer_above || is_strange
+            let is_private = PRIVATE.iter().any(|(private, users)| {
+                lies_in(used, private)
+                    && !lies_in(path, private)
+                    && !users.iter().any(|user| lies_in(path, user))
+            });
+            is_above || is_layer_above || is_strange || is_private
         };
         for name in names {
             if let Some(used) = used(sources, name).into_iter().find(is_wrong) {

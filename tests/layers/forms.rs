@@ -88,6 +88,9 @@ fn rooms_of_one_floor_and_strangers_are_kept_apart() {
     assert_eq!(floors_of(&[("live/mod.rs", "use crate::command::say;"), ("command.rs", "")]).len(), 1);
     assert_eq!(floors_of(&[("view/page.rs", "use crate::broker::Connection;"), ("broker.rs", "")]).len(), 1);
     assert_eq!(floors_of(&[("attic/mod.rs", "")]).len(), 1, "it is on no floor");
+    let demo = ("demo/mod.rs", "pub struct Order;");
+    assert_eq!(floors_of(&[("command/listen.rs", "use crate::demo::Order;"), demo]).len(), 1);
+    assert_eq!(floors_of(&[("command/demo/case.rs", "use crate::demo::Order;"), demo]).len(), 0);
 }
 
 #[test]
