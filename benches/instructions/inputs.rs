@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tracelink::model::Timestamp;
-use tracelink::wire::snapshot::{Content, Head, KeyLine, write_head, write_key};
+use tracelink::wire::snapshot::{Content, Head, KeyLine, Rewrite, write_head, write_key};
 
 use super::messages::message;
 use super::spans;
@@ -68,7 +68,7 @@ pub fn write_snapshot(path: &Path, messages: u64) {
             from,
             complete: true,
         };
-        write_key(&mut out, &line).expect("writable");
+        write_key(&mut out, &line, &Rewrite::NONE).expect("writable");
     }
     out.flush().expect("writable");
 }

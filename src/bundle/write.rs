@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::receiver_log::{beginning_line, end_line};
-use super::snapshot_writer::redacted;
+use super::snapshot_writer::REDACTED;
 use super::spans::{Export, SavedParts};
 use super::whole_lines::WholeLines;
 use crate::model::{Blame, Blamed, Timestamp};
@@ -157,7 +157,7 @@ impl BundleWriter {
         // A look is written as a whole: a part of it would show an absence.
         let written = file.line(self.room, |out| {
             write_head(out, &head)?;
-            lines.iter().try_for_each(|line| write_key(out, &redacted(line)))
+            lines.iter().try_for_each(|line| write_key(out, line, &REDACTED))
         });
         let written = written.and_then(|bytes| file.flush().map(|()| bytes));
         if !matches!(written, Ok(Some(_))) {
@@ -183,7 +183,7 @@ impl BundleWriter {
                 self.overheard.insert(lines)
             }
         };
-        let bytes = out.line(self.room, |out| write_overheard(out, at, &redacted(line)))?;
+        let bytes = out.line(self.room, |out| write_overheard(out, at, line, &REDACTED))?;
         Ok(self.took(bytes))
     }
 

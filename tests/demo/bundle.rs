@@ -15,7 +15,7 @@ use tracelink::evidence::Outcome;
 use tracelink::receiver::{
     Budget, Ended, Inbox, Ports, Receipt, Receiver, ReceiverLimits, Request, Signal, Taken,
 };
-use tracelink::wire::snapshot::{Head, write_head, write_key};
+use tracelink::wire::snapshot::{Head, Rewrite, write_head, write_key};
 
 /// An inbox that writes each body to a file.
 struct Recorder {
@@ -84,7 +84,7 @@ impl Bundle {
         )
         .expect("writable");
         for binding in &discovery.bindings {
-            write_key(&mut out, binding).expect("writable");
+            write_key(&mut out, binding, &Rewrite::NONE).expect("writable");
         }
         let plan = ReadPlan {
             queues: discovery.lists.iter().map(|list| vec![list.clone()]).collect(),
@@ -94,12 +94,12 @@ impl Bundle {
             all_held: false,
         };
         read(&mut connection, &plan, &mut |page| {
-            write_key(&mut out, &page).expect("writable");
+            write_key(&mut out, &page, &Rewrite::NONE).expect("writable");
             ControlFlow::Continue(())
         })
         .expect("the broker answers");
         read_results(&mut connection, "", tasks, &mut |result| {
-            write_key(&mut out, &result).expect("writable");
+            write_key(&mut out, &result, &Rewrite::NONE).expect("writable");
             ControlFlow::Continue(())
         })
         .expect("the broker answers");

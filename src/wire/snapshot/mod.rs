@@ -13,7 +13,7 @@ mod write;
 use std::borrow::Cow;
 
 pub use self::read::{read_head, read_key, read_overheard, read_overheard_head};
-pub use self::write::{write_head, write_key, write_overheard, write_overheard_head};
+pub use self::write::{Rewrite, write_head, write_key, write_overheard, write_overheard_head};
 use crate::model::Timestamp;
 
 const FORMAT: &str = "broker/1";
@@ -156,11 +156,11 @@ mod tests {
             for content in contents {
                 let line = KeyLine { db: 3, key: Cow::Borrowed(b"k\xff"), pttl: 7, content, len: Some(9), from, complete: false };
                 let mut bytes = Vec::new();
-                write_key(&mut bytes, &line).expect("writes to memory");
+                write_key(&mut bytes, &line, &Rewrite::NONE).expect("writes to memory");
                 prop_assert_eq!(read_key(&bytes).expect("reads back"), line.clone());
                 let at = Timestamp::from_nanos(1_700_000_000_123_456_000);
                 bytes.clear();
-                write_overheard(&mut bytes, at, &line).expect("writes to memory");
+                write_overheard(&mut bytes, at, &line, &Rewrite::NONE).expect("writes to memory");
                 prop_assert_eq!(read_overheard(&bytes).expect("reads back"), (at, line));
             }
         }

@@ -1,11 +1,13 @@
-//! Writes the format.
+//! Writes the format, entry by entry: a list may be as large as the memory allows, and
+//! no second one is made of it.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Content, FORMAT, Head, KeyLine};
 use crate::model::Timestamp;
@@ -44,13 +46,31 @@ pub fn write_head(out: &mut dyn Write, head: &Head) -> io::Result<()> {
     writeln!(out, "{line}")
 }
 
+/// What is written of an entry of each kind, in place of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewrite {
+    pub in_list: fn(&[u8]) -> Cow<'_, [u8]>,
+    pub in_hash: fn(&[u8]) -> Cow<'_, [u8]>,
+    pub string: fn(&[u8]) -> Cow<'_, [u8]>,
+}
+
+impl Rewrite {
+    /// Every entry as it is.
+    pub const NONE: Self = Self { in_list: as_it_is, in_hash: as_it_is, string: as_it_is };
+}
+
+const fn as_it_is(entry: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Borrowed(entry)
+}
+
 /// Writes the line of a key.
 ///
 /// # Errors
 ///
 /// What the writer says.
-pub fn write_key(out: &mut dyn Write, line: &KeyLine<'_>) -> io::Result<()> {
-    writeln!(out, "{}", object(line))
+pub fn write_key(out: &mut dyn Write, line: &KeyLine<'_>, rewrite: &Rewrite) -> io::Result<()> {
+    out.write_all(b"{")?;
+    write_members(out, line, rewrite)
 }
 
 /// Writes the first line of what was overheard.
@@ -67,44 +87,135 @@ pub fn write_overheard_head(out: &mut dyn Write, broker: &str) -> io::Result<()>
 /// # Errors
 ///
 /// What the writer says.
-pub fn write_overheard(out: &mut dyn Write, at: Timestamp, line: &KeyLine<'_>) -> io::Result<()> {
-    let mut object = object(line);
-    object["at"] = json!(at);
-    writeln!(out, "{object}")
+pub fn write_overheard(
+    out: &mut dyn Write,
+    at: Timestamp,
+    line: &KeyLine<'_>,
+    rewrite: &Rewrite,
+) -> io::Result<()> {
+    out.write_all(b"{\"at\":")?;
+    serde_json::to_writer(&mut *out, &at)?;
+    out.write_all(b",")?;
+    write_members(out, line, rewrite)
 }
 
-fn object(line: &KeyLine<'_>) -> Value {
-    let (kind, entries) = match &line.content {
-        Content::List(entries) => {
-            ("list", json!(entries.iter().map(|entry| written(entry)).collect::<Vec<_>>()))
-        }
-        Content::Set(entries) => {
-            ("set", json!(entries.iter().map(|entry| written(entry)).collect::<Vec<_>>()))
-        }
-        Content::Hash(pairs) => {
-            let pairs: serde_json::Map<_, _> = pairs
-                .iter()
-                .map(|(field, value)| (String::from_utf8_lossy(field).into_owned(), json!(written(value))))
-                .collect();
-            ("hash", json!(pairs))
-        }
-        Content::Zset(pairs) => {
-            ("zset", json!(pairs.iter().map(|(member, score)| (written(member), *score)).collect::<Vec<_>>()))
-        }
-        Content::String(value) => ("string", json!(written(value))),
-        Content::Other(kind) => (kind.as_str(), json!(null)),
-    };
-    let mut object = json!({
-        "db": line.db, "key": written(&line.key), "type": kind, "pttl": line.pttl, "entries": entries,
-    });
-    if let Some(len) = line.len {
-        object["len"] = len.into();
-    }
-    if line.from > 0 {
-        object["from"] = line.from.into();
-    }
+/// Writes what stands in the line of a key, and its end.
+fn write_members(out: &mut dyn Write, line: &KeyLine<'_>, rewrite: &Rewrite) -> io::Result<()> {
     if !line.complete {
-        object["complete"] = false.into();
+        out.write_all(b"\"complete\":false,")?;
     }
-    object
+    write!(out, "\"db\":{},\"entries\":", line.db)?;
+    write_entries(out, &line.content, rewrite)?;
+    if line.from > 0 {
+        write!(out, ",\"from\":{}", line.from)?;
+    }
+    out.write_all(b",\"key\":")?;
+    write_bytes(out, &line.key)?;
+    if let Some(len) = line.len {
+        write!(out, ",\"len\":{len}")?;
+    }
+    let kind = match &line.content {
+        Content::List(_) => "list",
+        Content::Set(_) => "set",
+        Content::Hash(_) => "hash",
+        Content::Zset(_) => "zset",
+        Content::String(_) => "string",
+        Content::Other(kind) => kind,
+    };
+    write!(out, ",\"pttl\":{},\"type\":", line.pttl)?;
+    serde_json::to_writer(&mut *out, kind)?;
+    out.write_all(b"}\n")
+}
+
+fn write_entries(out: &mut dyn Write, content: &Content<'_>, rewrite: &Rewrite) -> io::Result<()> {
+    match content {
+        Content::List(entries) => {
+            write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, &(rewrite.in_list)(entry)))
+        }
+        Content::Set(entries) => write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, entry)),
+        Content::Hash(pairs) => {
+            // In an order of their own: Redis has none.
+            let mut sorted: Vec<_> = pairs.iter().collect();
+            sorted.sort_by(|one, other| one.0.cmp(&other.0));
+            write_all(out, [b"{", b"}"], sorted, |out, (field, value)| {
+                serde_json::to_writer(&mut *out, &String::from_utf8_lossy(field))?;
+                out.write_all(b":")?;
+                write_bytes(out, &(rewrite.in_hash)(value))
+            })
+        }
+        Content::Zset(pairs) => write_all(out, [b"[", b"]"], pairs, |out, (member, score)| {
+            out.write_all(b"[")?;
+            write_bytes(out, member)?;
+            out.write_all(b",")?;
+            serde_json::to_writer(&mut *out, score)?;
+            out.write_all(b"]")
+        }),
+        Content::String(value) => write_bytes(out, &(rewrite.string)(value)),
+        Content::Other(_) => out.write_all(b"null"),
+    }
+}
+
+/// Writes each of them between brackets, with commas.
+fn write_all<T>(
+    out: &mut dyn Write,
+    [open, close]: [&[u8]; 2],
+    all: impl IntoIterator<Item = T>,
+    write: impl Fn(&mut dyn Write, T) -> io::Result<()>,
+) -> io::Result<()> {
+    out.write_all(open)?;
+    for (place, one) in all.into_iter().enumerate() {
+        if place > 0 {
+            out.write_all(b",")?;
+        }
+        write(out, one)?;
+    }
+    out.write_all(close)
+}
+
+fn write_bytes(out: &mut dyn Write, bytes: &[u8]) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, &written(bytes))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    static REWRITTEN: AtomicUsize = AtomicUsize::new(0);
+
+    /// Takes so many bytes, and then none.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A list was once rewritten as a whole, as values, before a byte of it was written.
+    #[test]
+    fn a_list_is_rewritten_entry_by_entry() {
+        let in_list = |entry: &[u8]| {
+            REWRITTEN.fetch_add(1, Ordering::Relaxed);
+            Cow::Owned(entry.repeat(10))
+        };
+        let line = KeyLine {
+            db: 0,
+            key: Cow::Borrowed(b"celery"),
+            pttl: -1,
+            content: Content::List(vec![Cow::Borrowed(b"0123456789"); 10_000]),
+            len: None,
+            from: 0,
+            complete: true,
+        };
+        let rewrite = Rewrite { in_list, ..Rewrite::NONE };
+        write_key(&mut Full(1_000), &line, &rewrite).expect_err("it is full");
+        assert!(REWRITTEN.load(Ordering::Relaxed) < 20, "all entries were rewritten at once");
+    }
 }

@@ -8,10 +8,8 @@
 #![allow(clippy::disallowed_methods, reason = "how long to walk and to rest is no evidence")]
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
-
-use rustc_hash::FxHasher;
 
 use super::watched_keys::WatchedKeys;
 use crate::broker::redis::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
@@ -59,8 +57,7 @@ pub struct Walk {
     complete_since: Option<Timestamp>,
     /// How many keys there were when the last walk began.
     keys: u64,
-    /// Hashes of the names of lists that are not Celery's.
-    foreign: Set<u64>,
+    foreign: Foreign,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +92,7 @@ impl Walk {
     /// server may be there.
     pub fn begin_again(&mut self) {
         self.complete_since = None;
-        self.foreign.clear();
+        self.foreign.digests.clear();
         self.stage = Stage::Rest { until: None };
     }
 
@@ -226,7 +223,7 @@ impl Walk {
         for name in names.filter(|name| keys::classify(name) == Key::Other) {
             if watched.lists.contains_key(&name) || watched.bound.is_queue(&name) {
                 watched.add_list(&name, self.number);
-            } else if !self.foreign.contains(&hash(&name)) {
+            } else if !self.foreign.has(&name) {
                 unknown.push(name);
             }
         }
@@ -263,14 +260,46 @@ impl Walk {
         for (name, is_queue) in is_queue {
             if is_queue {
                 watched.add_list(name, self.number);
-            } else if self.foreign.len() < FOREIGN {
-                self.foreign.insert(hash(name));
+            } else {
+                self.foreign.add(name);
             }
         }
         Ok(())
     }
 }
 
-fn hash(name: &str) -> u64 {
-    BuildHasherDefault::<FxHasher>::default().hash_one(name)
+/// The lists that are not Celery's, by digests of their names.
+#[derive(Debug, Default)]
+struct Foreign {
+    /// Names come from outside: nobody there can choose one that has the digest of
+    /// another, and hide a queue so.
+    key: RandomState,
+    digests: Set<u64>,
+}
+
+impl Foreign {
+    fn has(&self, name: &str) -> bool {
+        self.digests.contains(&self.key.hash_one(name))
+    }
+
+    fn add(&mut self, name: &str) {
+        if self.digests.len() < FOREIGN {
+            self.digests.insert(self.key.hash_one(name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a seed, somebody who names lists could make a queue look like one of
+    /// them.
+    #[test]
+    fn digests_of_names_differ_from_walk_to_walk() {
+        let [mut one, other] = [Foreign::default(), Foreign::default()];
+        one.add("cache:1");
+        assert!(one.has("cache:1") && !one.has("cache:2"));
+        assert_ne!(one.key.hash_one("cache:1"), other.key.hash_one("cache:1"));
+    }
 }
