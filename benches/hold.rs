@@ -53,7 +53,7 @@ fn main() {
             watch.set_time(now);
             spans += watch.take_request(|sink| decode_protobuf(request, sink)).expect("prost wrote it").spans;
             if number.is_multiple_of(ROUND) {
-                watch.round(now, Pace { shown: 1, again: 500, thorough: false });
+                watch.round(now, Pace { shown: 1, again: 500, work: Pace::WORK, thorough: false });
             }
         }
         took += start.elapsed();

@@ -27,6 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const REQUEST: Duration = Duration::from_millis(5);
 /// A round comes after so many requests: every 50 ms.
 const ROUND: usize = 10;
+/// In how many parts a round is done.
+const PARTS: usize = 4;
 const SETTLE: Duration = Duration::from_secs(6);
 
 /// Makes the spans of the API and of the worker for so many tasks.
@@ -127,12 +129,22 @@ fn measure(shape: &str, tasks: u64, make: Make) {
         .map(|(spans, service)| spans.chunks(BATCH).map(|spans| encode(spans.to_vec(), service)).collect());
     let [api, worker]: [Vec<Vec<u8>>; 2] = batches;
     let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(1 << 30));
-    let (mut now, mut longest) = (Duration::ZERO, Duration::ZERO);
+    let (mut now, mut longest) = (Duration::ZERO, [Duration::ZERO; 4]);
     let mut round = |watch: &mut LiveJudge, now: Duration, number: usize| {
-        let began = Instant::now();
-        // As a session does: populations once a second.
-        watch.round(Moment::at(now), Pace { shown: 50, again: 500, thorough: number.is_multiple_of(20) });
-        longest = longest.max(began.elapsed());
+        // As a session does: in four parts, and populations once a second. The lock is
+        // let go after each.
+        for part in 0..PARTS {
+            let began = Instant::now();
+            let again = if part == 0 { 500 } else { 0 };
+            let pace = Pace { shown: 50, again, work: Pace::WORK / PARTS, thorough: false };
+            watch.round(Moment::at(now), pace);
+            longest[usize::from(part > 0)] = longest[usize::from(part > 0)].max(began.elapsed());
+        }
+        if number.is_multiple_of(20) {
+            let began = Instant::now();
+            watch.judge_populations();
+            longest[2] = longest[2].max(began.elapsed());
+        }
     };
     let began = Instant::now();
     for (number, request) in api.iter().chain(&worker).enumerate() {
@@ -152,11 +164,10 @@ fn measure(shape: &str, tasks: u64, make: Make) {
     let settled = began.elapsed();
     let report = watch.report(Listing::default());
     println!(
-        "{shape:12} {tasks:>7} tasks {count:>7} spans: {:>8.3} s until all came, {:>8.3} s until all settled, {:>8.3} s with the report; longest round {:>8.1} ms; {} hand-offs, {} broken",
+        "{shape:12} {tasks:>7} tasks {count:>7} spans: {:>8.3} s until all came, {:>8.3} s until all settled, {:>8.3} s with the report; longest hold of the lock: {longest:?}; {} hand-offs, {} broken",
         came.as_secs_f64(),
         settled.as_secs_f64(),
         began.elapsed().as_secs_f64(),
-        longest.as_secs_f64() * 1e3,
         report.inputs.handoffs,
         report.metrics.broken_handoffs,
     );

@@ -105,7 +105,7 @@ fn what_is_only_worth_a_note_gets_one() {
 #[test]
 fn the_stream_says_what_diagnose_says() {
     const SETTLE: Duration = Duration::from_secs(6);
-    const PACE: Pace = Pace { shown: 100, again: 100, thorough: true };
+    const PACE: Pace = Pace { shown: 100, again: 100, work: Pace::WORK, thorough: true };
     let at = |seconds: u64| Moment::at(Duration::from_secs(seconds));
     for case in cases() {
         let expected = diagnose(std::slice::from_ref(&case));

@@ -387,7 +387,8 @@ fn what_is_mended_is_drawn() {
         let mut intake = SpanIntake::new(&mut watch.evidence);
         intake.next_request();
         decode_json(spans.to_string().as_bytes(), &mut intake).expect("a request");
-        let events = watch.round(seconds(at + 9), Pace { shown: 10, again: 100, thorough: true });
+        let events =
+            watch.round(seconds(at + 9), Pace { shown: 10, again: 100, work: Pace::WORK, thorough: true });
         let view = View {
             width: 80,
             verbosity: Verbosity::Normal,

@@ -14,7 +14,7 @@ use tracelink::wire::otlp::decode_protobuf;
 mod spans;
 
 const SETTLE: Duration = Duration::from_secs(6);
-const PACE: Pace = Pace { shown: 1, again: 500, thorough: false };
+const PACE: Pace = Pace { shown: 1, again: 500, work: Pace::WORK, thorough: false };
 
 fn watch(memory: usize) -> LiveJudge {
     LiveJudge::new(SETTLE, Plan::for_evidence(memory))

@@ -13,7 +13,7 @@ use tracelink::model::{Event, Severity, Status};
 use tracelink::wire::otlp::{decode_json, decode_json_documents};
 
 const SETTLE: Duration = Duration::from_secs(6);
-const PACE: Pace = Pace { shown: 100, again: 100, thorough: true };
+const PACE: Pace = Pace { shown: 100, again: 100, work: Pace::WORK, thorough: true };
 const ROOMY: usize = 1 << 30;
 
 fn cases() -> Vec<PathBuf> {

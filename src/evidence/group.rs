@@ -147,6 +147,13 @@ impl Evidence {
             && group.tasks.iter().filter_map(|id| self.tasks.get(id)).all(|task| task.age.has_settled())
     }
 
+    /// How much work it is to judge the group: a trace or a task is about as much as
+    /// eight more spans of a trace.
+    pub fn work(&self, group: &Group) -> usize {
+        let spans = group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(|trace| trace.spans.len());
+        8 * (group.traces.len() + group.tasks.len()) + spans.sum::<usize>()
+    }
+
     /// About how many bytes letting the group go frees.
     pub fn weight(&self, group: &Group) -> usize {
         let traces = group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(Trace::bytes);

@@ -49,6 +49,8 @@ impl Session {
     /// A thorough round costs as much as is held, so it may take at most this
     /// part of the time.
     const THOROUGH: u32 = 20;
+    /// In how many parts a round is done.
+    const PARTS: usize = 4;
     /// Populations are looked at no more often than this.
     const SELDOM: Duration = Duration::from_secs(1);
 
@@ -141,14 +143,25 @@ impl Session {
         watch.set_time(Moment::at(self.age()));
     }
 
-    /// One round of judging, with what there is to tell.
+    /// One round of judging, with what there is to tell. It is done in parts, and whoever
+    /// waits for the lock comes in between two of them.
     pub fn round(&self, shown: usize) -> Vec<Event> {
         const AGAIN: usize = 500;
         let now = self.age();
+        let mut events = Vec::new();
+        let mut pace = Pace { shown, again: AGAIN, work: Pace::WORK / Self::PARTS, thorough: false };
+        for _ in 0..Self::PARTS {
+            let mut watch = self.watch();
+            let told = watch.round(Moment::at(now), pace);
+            MutexGuard::unlock_fair(watch);
+            let came_up = told.iter().filter(|event| matches!(event, Event::Traces { .. })).count();
+            pace = Pace { shown: pace.shown.saturating_sub(came_up), again: 0, ..pace };
+            events.extend(told);
+        }
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let thorough = millis(now) >= self.next_thorough.load(Ordering::Relaxed);
-        let events = self.watch().round(Moment::at(now), Pace { shown, again: AGAIN, thorough });
-        if thorough {
+        let now = self.age();
+        if millis(now) >= self.next_thorough.load(Ordering::Relaxed) {
+            events.extend(self.watch().judge_populations());
             let took = self.age().saturating_sub(now);
             let next = self.age() + (took * Self::THOROUGH).max(Self::SELDOM);
             self.next_thorough.store(millis(next), Ordering::Relaxed);

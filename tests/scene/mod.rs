@@ -169,7 +169,7 @@ impl Scene {
         let mut watch = LiveJudge::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
         watch.evidence.settling_time = Duration::from_secs(6);
-        let pace = Pace { shown: 100, again: 100, thorough: true };
+        let pace = Pace { shown: 100, again: 100, work: Pace::WORK, thorough: true };
         for second in [10, seconds] {
             watch.round(Moment::at(Duration::from_secs(second)), pace);
         }

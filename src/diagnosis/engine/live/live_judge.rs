@@ -49,8 +49,16 @@ pub struct Pace {
     pub shown: usize,
     /// Restless units to look at again, at most.
     pub again: usize,
+    /// How much [work](Evidence::work) it takes on for the first time: it stops when it
+    /// has come to this, and the next round goes on with the rest.
+    pub work: usize,
     /// Whether populations are judged too, which costs as much as is held.
     pub thorough: bool,
+}
+
+impl Pace {
+    /// The work of 4,000 traces and tasks, or of one long trace.
+    pub const WORK: usize = 8 * 4_000;
 }
 
 /// A group that is to be judged.
@@ -74,10 +82,6 @@ pub(super) type UnitSaid = (Unit, BTreeSet<String>, bool);
 type Example = (Vec<HandoffReport>, Vec<TraceReport>);
 
 impl LiveJudge {
-    /// How many traces and tasks one round judges for the first time. What comes in
-    /// waits for a round, and the next round goes on with the rest.
-    const ROUND: usize = 4_000;
-
     /// `settle` is how long nothing may come for a trace or task before what it
     /// lacks is said to be absent; `bounds` how much is held.
     pub fn new(settle: Duration, bounds: Bounds) -> Self {
@@ -114,7 +118,7 @@ impl LiveJudge {
     pub fn round(&mut self, now: Moment, pace: Pace) -> Vec<Event> {
         self.set_time(now);
         let limit = self.settled_by(self.ended.unwrap_or(now));
-        let mut due = self.due(limit);
+        let mut due = self.due(limit, pace.work);
         // For what changed since it was judged, more may be on its way again.
         let mut again = self.open_findings.restless(pace.again);
         again.retain(|unit| {
@@ -122,6 +126,9 @@ impl LiveJudge {
         });
         due.extend(again.into_iter().map(|unit| Due { group: Group::alone(unit), is_news: false }));
         let (opinions, examples, shown) = self.judge(due, pace);
+        if pace.thorough {
+            self.say_of_populations();
+        }
         for Opinion { group, said } in opinions {
             for (unit, ids, open) in said {
                 self.open_findings.say(unit, ids, open);
@@ -145,14 +152,15 @@ impl LiveJudge {
         }
     }
 
-    /// The groups that became whole, and those for which nothing came since
-    /// `limit`.
-    fn due(&mut self, limit: Option<Moment>) -> Vec<Due> {
+    /// The groups that became whole, and those for which nothing came since `limit`: as
+    /// many as make so much work.
+    fn due(&mut self, limit: Option<Moment>, most: usize) -> Vec<Due> {
         let mut due = Vec::new();
         let (mut seen, mut settled) = (Set::default(), Set::default());
+        let mut work = 0;
         let mut closed = ClosedTraces::default();
         let mut fresh = self.evidence.ages.take_fresh().into_iter();
-        while settled.len() < Self::ROUND
+        while work < most
             && let Some(unit) = fresh.next()
         {
             if seen.contains(&unit) || !self.evidence.is_due_early(&unit) {
@@ -161,27 +169,31 @@ impl LiveJudge {
             let mut group = self.evidence.group_of(&unit);
             seen.extend(group.units());
             seen.insert(unit);
+            work += 1;
             if self.evidence.is_whole(&group, &mut closed) {
                 group.claim(&mut settled);
+                work += self.evidence.work(&group);
                 due.push(Due { group, is_news: true });
             }
         }
         self.evidence.ages.put_back(fresh);
         let Some(limit) = limit else { return due };
         let mut early = Vec::new();
-        while settled.len() < Self::ROUND
+        while work < most
             && let Some(unit) = self.evidence.next_settled(limit)
         {
             if settled.contains(&unit) {
                 continue;
             }
             let mut group = self.evidence.group_of(&unit);
+            work += 1;
             if self.evidence.touched(&group) > limit {
                 // The other side of a hand-off still moves.
                 early.push(unit);
                 continue;
             }
             group.claim(&mut settled);
+            work += self.evidence.work(&group);
             due.push(Due { group, is_news: true });
         }
         early.into_iter().for_each(|unit| self.evidence.wait(unit));
@@ -228,17 +240,27 @@ impl LiveJudge {
             events.push(Event::Traces { traces: reports.collect(), handoffs });
         }
         judging.findings.iter().for_each(|finding| self.open_findings.word(finding));
-        if pace.thorough {
-            let mut judging = Judge::new(&known, Findings::default(), Figures::default());
-            let open_findings = &self.open_findings;
-            let before =
-                Explained { task: &|task| open_findings.explains(task), any: open_findings.explains_any() };
-            judging.orphans(&before, |trace| known.traces().has_settled(trace));
-            judging.populations();
-            judging.findings.iter().for_each(|finding| self.open_findings.word(finding));
-            self.open_findings.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));
-        }
         (opinions, examples, events)
+    }
+
+    /// Judges populations, and returns what there is to tell. It costs as much as is
+    /// held, so whoever shares the judge lets others come in between this and a round.
+    pub fn judge_populations(&mut self) -> Vec<Event> {
+        self.say_of_populations();
+        self.tell(BTreeMap::new())
+    }
+
+    fn say_of_populations(&mut self) {
+        let evidence = &self.evidence;
+        let known = Known::live(evidence, evidence.clock());
+        let mut judging = Judge::new(&known, Findings::default(), Figures::default());
+        let open_findings = &self.open_findings;
+        let before =
+            Explained { task: &|task| open_findings.explains(task), any: open_findings.explains_any() };
+        judging.orphans(&before, |trace| known.traces().has_settled(trace));
+        judging.populations();
+        judging.findings.iter().for_each(|finding| self.open_findings.word(finding));
+        self.open_findings.say_of_all(judging.findings.iter().map(|finding| finding.id.clone()));
     }
 
     fn tell(&mut self, mut examples: BTreeMap<String, Example>) -> Vec<Event> {
