@@ -110,9 +110,9 @@ mod tests {
 
     fn read(packed: Vec<u8>) -> (Kind, String, Option<String>) {
         let mut content = Content::of(Cursor::new(packed)).expect("memory");
-        let mut text = String::new();
-        content.bytes.read_to_string(&mut text).expect("memory");
-        (content.kind, text, content.broken())
+        let mut bytes = Vec::new();
+        content.bytes.read_to_end(&mut bytes).expect("memory");
+        (content.kind, String::from_utf8_lossy(&bytes).into_owned(), content.broken())
     }
 
     #[test]

@@ -103,6 +103,10 @@ fn object(text: &[u8]) -> Kind {
     if in_line(b"\"overheard\"") {
         return Kind::Overheard;
     }
+    // Ours says how spans were saved, with a key that Jaeger's files have too.
+    if line[1..].trim_ascii_start().starts_with(b"\"bundle\"") {
+        return Kind::Receiver;
+    }
     // The key that comes first says it: what stands further in may be anything.
     let known: [(&[u8], Kind); 12] = [
         (b"\"resourceSpans\"", Kind::OtlpJson),
@@ -184,6 +188,7 @@ mod tests {
     fn each_format_is_told_by_its_content() {
         for (text, kind) in [
             (&br#"{"snapshot": "broker/1"}"#[..], Kind::Snapshot),
+            (br#"{"bundle":1,"spans":"what diagnoses read"}"#, Kind::Receiver),
             (br#"{"resourceSpans": [{"data": 1}]}"#, Kind::OtlpJson),
             (br#"{"batches": [{"resource": {}}]}"#, Kind::OtlpJson),
             (br#"{"trace": {"resourceSpans": []}}"#, Kind::OtlpJson),
