@@ -291,7 +291,7 @@ mod tests {
         for (again, first) in [(3, 1), (4, 2)] {
             for number in 1..=10 {
                 let arrival = Arrival::Again { first_request: first };
-                exports.add_span(&span((first - 1) as u64 * 100 + number), service, again, &arrival);
+                exports.add_span(&span(u64::from(first - 1) * 100 + number), service, again, &arrival);
             }
         }
         assert_eq!(exports.requests(), 4);

@@ -1,5 +1,6 @@
 //! Why a port could not be opened, each with its remedy.
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 
@@ -57,12 +58,14 @@ fn in_use(address: SocketAddr, option: &str, owner: Option<&PortOwner>) -> Strin
         "{address} is in use: {holder} listens there.\n\
          \x20 either  take a free port with {option} 127.0.0.1:0, and send the application's spans there\n"
     );
-    text += &match owner {
-        Some(owner) if !owner.is_collector() => format!("  or      stop process {}", owner.pid()),
-        _ => format!(
+    let written = match owner {
+        Some(owner) if !owner.is_collector() => write!(text, "  or      stop process {}", owner.pid()),
+        _ => write!(
+            text,
             "  or      move the Collector's {what} receiver to another port, \
              and have tracelink pass everything on to it with --forward http://127.0.0.1:PORT"
         ),
     };
+    written.expect("a String takes any text");
     text
 }

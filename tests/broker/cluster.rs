@@ -233,7 +233,7 @@ fn results_on_other_nodes_are_none() {
             count += 1;
             ControlFlow::Continue(())
         });
-        read.map(|_| count).unwrap_or_else(|error| panic!("{error}"))
+        read.map_or_else(|error| panic!("{error}"), |_| count)
     };
     let read = nodes.each_ref().map(|node| results(&mut open(&node.url(0))));
     assert!(read[0] > 0 && read[1] > 0 && read[0] + read[1] == 20, "{read:?}");

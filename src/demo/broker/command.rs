@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::resp::Reply;
-use super::store::{Bytes, Store, Value, WrongType};
+use super::store::{Bytes, Lifetime, Store, Value, WrongType};
 
 type List = VecDeque<Bytes>;
 type Hash = BTreeMap<Bytes, Bytes>;
@@ -111,9 +111,9 @@ fn keys(store: &mut Store, name: &str, args: &[Bytes]) -> Result<Reply, Refusal>
             Reply::Int(store.expire(key, lifetime).into())
         }
         ("PTTL", [key]) => Reply::Int(match store.expires_in(key) {
-            None => -2,
-            Some(None) => -1,
-            Some(Some(left)) => i64::try_from(left.as_millis()).unwrap_or(i64::MAX),
+            Lifetime::NoSuchKey => -2,
+            Lifetime::Unlimited => -1,
+            Lifetime::Left(left) => i64::try_from(left.as_millis()).unwrap_or(i64::MAX),
         }),
         ("GET", [key]) => store.get::<Bytes>(key)?.map_or(Reply::Nil, |text| Reply::bulk(text.clone())),
         ("MGET", [_, ..]) => {

@@ -85,6 +85,15 @@ kind!(BTreeMap<Bytes, Bytes>, Hash);
 kind!(BTreeSet<Bytes>, Set);
 kind!(BTreeMap<Bytes, f64>, Sorted);
 
+/// How much longer a key lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lifetime {
+    NoSuchKey,
+    /// It never expires.
+    Unlimited,
+    Left(Duration),
+}
+
 /// The key holds a value of another type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WrongType;
@@ -170,11 +179,13 @@ impl Store {
         self.keys.get_mut(key).map(|entry| entry.expires = expires).is_some()
     }
 
-    /// How much longer a key lives: `None` where there is no such key, and
-    /// `Some(None)` where it never expires.
-    pub fn expires_in(&self, key: &[u8]) -> Option<Option<Duration>> {
-        let entry = self.keys.get(key)?;
-        Some(entry.expires.map(|expires| expires.saturating_sub(self.now)))
+    /// How much longer a key lives.
+    pub fn expires_in(&self, key: &[u8]) -> Lifetime {
+        match self.keys.get(key).map(|entry| entry.expires) {
+            None => Lifetime::NoSuchKey,
+            Some(None) => Lifetime::Unlimited,
+            Some(Some(expires)) => Lifetime::Left(expires.saturating_sub(self.now)),
+        }
     }
 
     pub fn names(&self) -> impl Iterator<Item = (&Bytes, &Value)> {
@@ -199,14 +210,14 @@ mod tests {
         assert_eq!(store.len(), 0);
 
         store.change(b"l", |list: &mut VecDeque<Bytes>| list.push_front(b"m".to_vec())).expect("a list");
-        assert_eq!(store.expires_in(b"l"), Some(None));
+        assert_eq!(store.expires_in(b"l"), Lifetime::Unlimited);
         let seconds = Duration::from_secs;
         store.set(b"k", b"v".to_vec(), seconds(5));
         store.at(seconds(4));
-        assert_eq!(store.expires_in(b"k"), Some(Some(seconds(1))));
+        assert_eq!(store.expires_in(b"k"), Lifetime::Left(seconds(1)));
         store.set(b"n", b"v".to_vec(), seconds(9));
         store.at(seconds(5));
-        assert_eq!(store.expires_in(b"k"), None);
+        assert_eq!(store.expires_in(b"k"), Lifetime::NoSuchKey);
         assert!(store.expire(b"l", seconds(1)) && !store.expire(b"k", seconds(1)));
         store.at(seconds(6));
         assert_eq!((store.has(b"l"), store.has(b"n")), (false, true));

@@ -21,7 +21,7 @@ pub fn well_formed(carried: &CarriedContext, sides: &Sides) -> Vec<Fix> {
 /// `json.loads`.
 pub fn encoded_once(carried: &CarriedContext, sides: &Sides) -> Vec<Fix> {
     let Some(shape) = shape_for(carried, sides) else { return flat(sides) };
-    let written = under_key(&shape.as_json(), sides);
+    let written = under_key(&shape.into_json(), sides);
     // A task that fails over what is there now fails over it still.
     let is_alive = sides.reader == Reader::ByHand;
     written.into_iter().chain(is_alive.then(|| flat(sides)).into_iter().flatten()).collect()

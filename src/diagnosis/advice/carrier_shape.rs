@@ -40,7 +40,7 @@ impl CarrierShape {
 
     /// The same carrier as JSON text, encoded once.
     #[must_use]
-    pub fn as_json(self) -> Self {
+    pub fn into_json(self) -> Self {
         match self {
             Self::Object(key) => Self::Json(key),
             other => other,

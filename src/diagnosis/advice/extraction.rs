@@ -147,7 +147,7 @@ const NO_NONE: [&str; 4] = [
 /// Mends TL307 where the task could not parse its carrier.
 pub fn write_what_is_parsed(carried: Option<CarrierShape>, sides: &Sides) -> Vec<Fix> {
     match carried {
-        Some(shape) => carrier::under_key(&shape.as_json(), sides),
+        Some(shape) => carrier::under_key(&shape.into_json(), sides),
         None => vec![Fix::new("write the header that the task parses").by_hand(
             Side::Producer,
             "write json.dumps(carrier) once, under the header that the task passes to json.loads; where there is no such header, the task is to read none",

@@ -50,7 +50,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             (repeats.rewritten, "span ids came again with other content"),
             (repeats.all_twice, "requests, all of the service's, came twice"),
         ];
-        let kept = known.services().get(&**service).map_or(u64::MAX, |service| service.total(|of| of.spans));
+        let kept = known.services().get(service).map_or(u64::MAX, |service| service.total(|of| of.spans));
         // What may be chance: a few requests that were sent again for want of an answer.
         let is_sure = (repeats.within + repeats.regrouped) >= kept || repeats.all_twice >= SURE;
         let mut occurrence = if is_sure { Occurrence::certain() } else { Occurrence::likely() };

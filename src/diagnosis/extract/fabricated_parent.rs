@@ -42,7 +42,7 @@ diagnosis! {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for made_up in known.traces().missing(trace.id).fabricated.iter() {
+    for made_up in &known.traces().missing(trace.id).fabricated {
         let mut occurrence = Occurrence::likely()
             .service(made_up.child.service())
             .quote(made_up.carried().map(|(message, carried)| quote::context(message, carried)))

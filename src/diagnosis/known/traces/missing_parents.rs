@@ -42,13 +42,12 @@ pub(super) fn missing_parents<'e>(trace: &'e Trace, evidence: &Evidence) -> Vec<
     let found = lost.filter_map(|child| {
         let id = child.parent?;
         let process = match child.parent_origin {
-            ParentOrigin::Local => ParentProcess::Same,
             ParentOrigin::Remote => ParentProcess::Other,
             // Exporters before Python's 1.27 do not say. There the parent of a
             // CONSUMER span came in with its message.
             ParentOrigin::Unknown if child.kind == SpanKind::Consumer => ParentProcess::Other,
             ParentOrigin::Unknown if is_entry(child) || is_of_another(id) => ParentProcess::Unclear,
-            ParentOrigin::Unknown => ParentProcess::Same,
+            ParentOrigin::Local | ParentOrigin::Unknown => ParentProcess::Same,
         };
         Some(MissingParent { id, child, process })
     });
