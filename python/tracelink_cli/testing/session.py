@@ -1,0 +1,148 @@
+"""A session with a receiver of its own: a run of pytest, or a worker of pytest-xdist."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from tracelink_cli.testing import celery_apps, settings
+from tracelink_cli.testing.evidence import Evidence
+from tracelink_cli.testing.fixture import Tracelink
+from tracelink_cli.testing.program import ProgramError
+from tracelink_cli.testing.receiver import Broker, Receiver
+from tracelink_cli.testing.summary import Part, Summary
+from tracelink_cli.testing.telemetry import Environment, Telemetry
+from tracelink_cli.testing.window import Begun, Window
+
+#: How much longer than the settling time the end of a receiver may take, in seconds.
+PATIENCE = 15.0
+#: The key under which a worker hands over its part.
+OUTPUT = "tracelink"
+
+
+def start(config: pytest.Config, judges: bool) -> Session:
+    """Opens the receiver, and points this process and its children to it."""
+    try:
+        return Session(config, settings.read(config), judges)
+    except ProgramError as error:
+        raise pytest.UsageError(f"tracelink: {error}") from error
+
+
+class Session:
+    """The receiver, the tests that began while it was there, and what is said at the end."""
+
+    def __init__(self, config: pytest.Config, chosen: settings.Settings, judges: bool) -> None:
+        self.settings = chosen
+        self._config = config
+        self._judges = judges
+        self._folder = Path(tempfile.mkdtemp(prefix="tracelink-"))
+        self._begun: list[Begun] = []
+        self._watchers: dict[str, Receiver] = {}
+        self._notes: list[str] = []
+        self._summary: Optional[Summary] = None
+        try:
+            named = chosen.broker if chosen.broker != "off" else ""
+            broker = Broker(named) if named else None
+            self._receiver = Receiver(chosen.program, self._folder / "receiver", chosen.settle, broker)
+            address = self._receiver.address()
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self.evidence = Evidence([self._receiver.bundle], shares_broker="PYTEST_XDIST_WORKER" in os.environ)
+        self.telemetry = Telemetry(address)
+        self._environment = Environment(address)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said beside the report."""
+        return [*self.telemetry.said, *self._notes]
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._begun.append(Begun(time.time_ns(), item.nodeid))
+        yield
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        # By now the fixtures have made the application, and nothing was published yet.
+        self.prepare()
+        yield
+        self._note_eager()
+
+    def prepare(self) -> None:
+        """Adds what the application did not set up, and looks at its brokers."""
+        self.telemetry.ensure()
+        self._note_eager()
+        if self.settings.broker:
+            return
+        for broker in celery_apps.brokers():
+            if broker.url not in self._watchers:
+                self._watch(broker)
+
+    def _watch(self, broker: Broker) -> None:
+        folder = self._folder / f"broker-{len(self._watchers)}"
+        watcher = Receiver(self.settings.program, folder, self.settings.settle, broker)
+        self._watchers[broker.url] = watcher
+        try:
+            watcher.wait_for_look()
+        except ProgramError as error:
+            self._notes.append(f"the broker of the Celery application is not looked at: {error}")
+            return
+        self.evidence.bundles.append(watcher.bundle)
+
+    def _note_eager(self) -> None:
+        self._notes.extend(note for note in celery_apps.eager() if note not in self._notes)
+
+    def fixture(self, item: pytest.Item) -> Iterator[Tracelink]:
+        """What a test sees of itself."""
+        if not self._begun or self._begun[-1].test != item.nodeid:
+            # It was the fixture that started the session.
+            self._begun.append(Begun(time.time_ns(), item.nodeid))
+        self.prepare()
+        window = Window(self._begun[-1].at)
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            yield Tracelink(self, window, Path(folder))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self.telemetry.flush()
+        self.telemetry.end()
+        self._end_receivers()
+        part = Part([str(bundle) for bundle in self.evidence.bundles], self._begun, self.notes, str(self._folder))
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            # The controller has the last word, and removes the folder.
+            output[OUTPUT] = {**part.plain(), "judges": self._judges}
+            return
+        self._summary = Summary(self.settings.program, [part])
+        if self._judges and self._summary.judge() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _end_receivers(self) -> None:
+        receivers = [self._receiver, *self._watchers.values()]
+        self.evidence.refresh()
+        for receiver in receivers:
+            if self.evidence.is_empty():
+                receiver.kill()
+            else:
+                receiver.end(self.settings.settle_seconds + PATIENCE)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._summary is not None and self._judges:
+            self._summary.write(terminalreporter)
+
+    def pytest_unconfigure(self) -> None:
+        self._environment.restore()
+        if self._summary is not None:
+            self._summary.remove()
+        elif getattr(self._config, "workeroutput", None) is None:
+            # The session never came to its end.
+            for receiver in (self._receiver, *self._watchers.values()):
+                receiver.kill()
+            shutil.rmtree(self._folder, ignore_errors=True)
