@@ -47,6 +47,7 @@ Examples:
   tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
   tracelink listen --forward http://collector:4318          stand in front of a collector
   tracelink listen --ready-file ready.json &                for a script: wait until it is there
+  tracelink listen --control 127.0.0.1:4319 &               GET /health, GET /report, POST /stop
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 
 With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -131,6 +132,13 @@ pub struct Listen {
     /// the ports are opened; it is there when it is whole.
     #[arg(long, value_name = "PATH", value_parser = path())]
     pub ready_file: Option<PathBuf>,
+    /// Take requests of a script here: GET /health, GET /report?format=F, POST /stop
+    ///
+    /// A port, or an address with a port; 127.0.0.1:0 takes a free one, which
+    /// --ready-file names. Nobody is asked for a password: whoever reaches the address
+    /// reads the report and can end the session, so leave it on the loopback.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub control: Option<SocketAddr>,
     #[command(flatten)]
     pub reports: Reports,
     /// Run this command under the receiver, and end with it

@@ -52,11 +52,7 @@ impl Outputs {
             let format = to.format.writer();
             match Place::open(&to.destination, format.streams()) {
                 Ok(place) => {
-                    let mut view = view(args);
-                    if !place.is_stdout() {
-                        // A file is not as wide as the terminal happens to be.
-                        view.width = NO_TERMINAL;
-                    }
+                    let view = if place.is_stdout() { view(args) } else { view_of_text(args) };
                     let name = to.format;
                     self.outputs.push(Output { name, format, place, view, is_done: false, is_closed: false });
                 }
@@ -218,6 +214,11 @@ impl Outputs {
 
 /// How wide what is not shown at a terminal may be, in columns.
 const NO_TERMINAL: usize = 80;
+
+/// How what is not shown at the terminal is written: not as wide as that happens to be.
+pub fn view_of_text(args: &cli::Output) -> View {
+    View { width: NO_TERMINAL, ..view(args) }
+}
 
 /// The width of the terminal, in columns; 80 where there is none.
 pub fn terminal_width() -> usize {

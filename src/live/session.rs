@@ -191,6 +191,15 @@ impl Session {
         report
     }
 
+    /// The report as of now, while more comes in.
+    pub fn report_so_far(&self, listing: Listing) -> Report {
+        let mut watch = self.watch();
+        self.set_time(&mut watch);
+        let mut report = watch.report_so_far(listing);
+        report.limits.not_saved = self.saving.as_ref().map_or(0, Saving::not_saved);
+        report
+    }
+
     async fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
         let now = Moment::at(self.age());
         let filed = self.filing.file(request.body.clone(), request.encoding, now);

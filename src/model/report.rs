@@ -16,6 +16,10 @@ pub const SCHEMA: &str = "tracelink/1";
 /// Everything that is said of a run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Report {
+    /// Whether the session goes on: then it is the report as of now, in which what has
+    /// not settled is not judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub live: bool,
     pub inputs: Inputs,
     pub verdict: Verdict,
     /// In the order of [`Finding::rank`].

@@ -27,7 +27,7 @@ pub use self::selector::Selector;
 pub const IGNORED: &str = "ignored";
 
 /// What a user wants to hear.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Policy {
     /// Of `--select`; all, where there is none.
     pub select: Vec<Selector>,

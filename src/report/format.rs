@@ -23,6 +23,12 @@ pub trait Format: Send {
         None
     }
 
+    /// What it is, to a program that is sent it:
+    /// <https://www.iana.org/assignments/media-types/>.
+    fn media_type(&self) -> &'static str {
+        "text/plain; charset=utf-8"
+    }
+
     /// How many groups of traces it takes in the round that comes now. It is
     /// asked once a round.
     fn traces_a_round(&mut self) -> usize {

@@ -11,6 +11,10 @@ use crate::model::Report;
 pub struct Json;
 
 impl Format for Json {
+    fn media_type(&self) -> &'static str {
+        "application/json"
+    }
+
     fn form(&self) -> Option<Form> {
         Some(Form::Document)
     }

@@ -18,6 +18,10 @@ impl Jsonl {
 }
 
 impl Format for Jsonl {
+    fn media_type(&self) -> &'static str {
+        "application/x-ndjson"
+    }
+
     fn streams(&self) -> bool {
         true
     }

@@ -28,6 +28,10 @@ const SENTENCE: usize = 500;
 const TEXT: usize = 4_000;
 
 impl Format for Junit {
+    fn media_type(&self) -> &'static str {
+        "application/xml"
+    }
+
     fn report(
         &mut self,
         report: &Report,

@@ -32,6 +32,10 @@ const SENTENCE: usize = 500;
 const LISTED: usize = 20;
 
 impl Format for Sarif {
+    fn media_type(&self) -> &'static str {
+        "application/sarif+json"
+    }
+
     fn report(&mut self, report: &Report, _: Subject, view: &View, out: &mut dyn Write) -> io::Result<()> {
         let rules = rules(report);
         let results: Vec<_> = report.findings.iter().map(|finding| result(finding, &rules, view)).collect();
@@ -47,12 +51,20 @@ impl Format for Sarif {
                 }},
                 "invocations": [invocation(report, view)],
                 "results": results,
-                "properties": {"verdict": report.verdict.status},
+                "properties": properties(report),
             }],
         });
         serde_json::to_writer_pretty(TerminalSafe(&mut *out), &log)?;
         writeln!(out)
     }
+}
+
+fn properties(report: &Report) -> Value {
+    let mut properties = json!({"verdict": report.verdict.status});
+    if report.live {
+        properties["live"] = true.into();
+    }
+    properties
 }
 
 /// The rules of what was found, in the order of the findings.

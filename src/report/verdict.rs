@@ -5,6 +5,11 @@ use crate::model::{Inputs, Report, Severity, Status};
 
 /// What is said of hand-offs, as it follows the status.
 pub fn of_handoffs(report: &Report) -> String {
+    let so_far = if report.live { "so far, while the session goes on: " } else { "" };
+    format!("{so_far}{}", of_all_handoffs(report))
+}
+
+fn of_all_handoffs(report: &Report) -> String {
     let Inputs { handoffs, handoffs_whole: whole, spans, .. } = report.inputs;
     let what = if report.ignored.is_empty() { "nothing wrong" } else { "nothing else wrong" };
     match report.verdict.status {

@@ -56,7 +56,7 @@ const WORLD: &[Part] = &[
             "tonic",
         ],
         values: &["std::net::IpAddr", "std::net::Ipv4Addr", "std::net::Ipv6Addr", "std::net::SocketAddr"],
-        rooms: &["broker", "receiver", "query", "demo"],
+        rooms: &["broker", "receiver", "query", "demo", "command/listen/control"],
     },
     Part {
         name: "threads and processes",

@@ -12,6 +12,8 @@ pub struct Listener {
     process: Child,
     pub grpc: u16,
     pub http: u16,
+    /// Of `--control`; 0 without it.
+    pub control: u16,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
@@ -54,6 +56,7 @@ impl Listener {
             digits.into_iter().next().and_then(|port| port.parse().ok()).expect("a port")
         };
         let (grpc, http) = (port("grpc"), port("http"));
+        let control = if args.contains(&"--control") { port("control") } else { 0 };
         let read = |from: &mut dyn Read| {
             let mut text = String::new();
             from.read_to_string(&mut text).expect("UTF-8");
@@ -62,6 +65,7 @@ impl Listener {
         Self {
             grpc,
             http,
+            control,
             stdout: Some(std::thread::spawn(move || read(&mut stdout))),
             stderr: Some(std::thread::spawn(move || read(&mut stderr))),
             process,

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod control;
 mod ending;
 mod forward;
 mod lines;

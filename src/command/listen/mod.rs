@@ -1,5 +1,7 @@
 //! `tracelink listen`: a receiver that says why.
 
+mod control;
+mod open_ports;
 mod printer;
 mod ready_file;
 mod wrapped;
@@ -13,8 +15,11 @@ use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use self::control::{Control, ReportStyle};
+use self::open_ports::OpenPorts;
 use self::printer::Printer;
 use self::wrapped::Wrapped;
+use super::outputs::view_of_text;
 use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::bundle::SavedParts;
@@ -46,8 +51,8 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     session.watch().expect_handoffs(args.expect_handoffs);
     session.watch().evidence.shows_messages = args.reports.show_messages;
     let mut printer = Printer::new(output, outputs, !args.command.is_empty());
-    let Listening { receiver, watching, mut signals, mut wrapped } = match open(args, &session, &mut printer)
-    {
+    let opened = open(args, output, &session, &mut printer);
+    let Listening { receiver, watching, mut signals, mut wrapped, control } = match opened {
         Ok(listening) => listening,
         Err(error) => {
             // The same command is about to be tried again, and wants an empty folder.
@@ -56,8 +61,9 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         }
     };
     let ending = Ending { time: args.time, idle: args.idle, settle: args.settle };
-    let mut world = World { signals: &mut signals, wrapped: wrapped.as_mut() };
+    let mut world = World { signals: &mut signals, wrapped: wrapped.as_mut(), control: control.as_ref() };
     let ended = live::attend(&session, &ending, &mut printer, &mut world);
+    control.iter().for_each(Control::ends);
     // Whatever it ended by, nobody who waits for an answer is left without one,
     // and what was taken is sent on and kept.
     let ended = ended.and_then(|end| match &mut wrapped {
@@ -71,6 +77,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     session.conclude();
     let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), output));
     let closed = live::close(&session).map_err(anyhow::Error::from);
+    control.into_iter().for_each(Control::close);
     let exit = told?;
     match closed {
         Ok(()) => Ok(exit),
@@ -88,12 +95,27 @@ struct Listening {
     watching: Option<BrokerThreads>,
     signals: Signals,
     wrapped: Option<Wrapped>,
+    control: Option<Control>,
 }
 
-fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -> anyhow::Result<Listening> {
+fn open(
+    args: &cli::Listen,
+    output: &Output,
+    session: &Arc<Session>,
+    printer: &mut Printer<'_>,
+) -> anyhow::Result<Listening> {
     args.ready_file.as_deref().map_or(Ok(()), ready_file::begin)?;
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
     let target = broker.map(|url| target(url, args)).transpose()?;
+    let control = args.control.map(|address| {
+        let style = ReportStyle {
+            policy: printer.policy().clone(),
+            view: view_of_text(output),
+            fail_on: output.fail_on,
+        };
+        Control::open(address, Arc::clone(session), style)
+    });
+    let control = control.transpose()?;
     let limits = ReceiverLimits::new(Arc::clone(&session.bodies), session.plan().connections);
     let receiver = Receiver::open(&ports(args), Arc::clone(session) as _, limits)?;
     let addresses = receiver.addresses();
@@ -109,8 +131,10 @@ fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -
     // as there is nothing to report yet.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let broker = target.as_ref().map(|target| &target.broker);
-    printer.listening(&addresses, broker, session)?;
-    args.ready_file.as_deref().map_or(Ok(()), |path| ready_file::write(path, &addresses))?;
+    let ports = OpenPorts::new(&addresses, control.as_ref().map(Control::address));
+    control.iter().for_each(|control| control.listens(ports.clone()));
+    printer.listening(&addresses, &ports, broker, session)?;
+    args.ready_file.as_deref().map_or(Ok(()), |path| ready_file::write(path, &ports))?;
     let wrapped = match &args.command[..] {
         [] => None,
         command => {
@@ -118,7 +142,7 @@ fn open(args: &cli::Listen, session: &Arc<Session>, printer: &mut Printer<'_>) -
             Some(Wrapped::spawn(command, address, printer.tells_people())?)
         }
     };
-    Ok(Listening { receiver, watching, signals, wrapped })
+    Ok(Listening { receiver, watching, signals, wrapped, control })
 }
 
 /// Says what is left to say, and gives the exit code.
@@ -194,15 +218,18 @@ fn ports(args: &cli::Listen) -> Ports {
 struct World<'w> {
     signals: &'w mut Signals,
     wrapped: Option<&'w mut Wrapped>,
+    control: Option<&'w Control>,
 }
 
 impl Outside for World<'_> {
     fn told_to_end(&mut self) -> Option<Told> {
-        let Self { signals, wrapped } = self;
+        let Self { signals, wrapped, control } = self;
         let is_alone = wrapped.is_none();
+        let asked = control.is_some_and(Control::take_stop).then_some(SIGTERM);
         // The first one is the command's affair, where there is one.
         let mut ours = signals
             .pending()
+            .chain(asked)
             .filter(|signal| !wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(*signal)));
         let first = ours.next()?;
         // Who presses Ctrl-C reads what is waited for, and can press it again. A

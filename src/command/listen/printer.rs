@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::open_ports::OpenPorts;
 use crate::broker::redis::BrokerUrl;
 use crate::cli::Output;
 use crate::command::{Exit, Outputs, STDOUT, say};
@@ -52,6 +53,7 @@ impl<'o> Printer<'o> {
     pub fn listening(
         &mut self,
         addresses: &Addresses,
+        open: &OpenPorts,
         broker: Option<&BrokerUrl>,
         session: &Session,
     ) -> anyhow::Result<()> {
@@ -60,7 +62,8 @@ impl<'o> Printer<'o> {
         let to =
             session.forwarder().map(|forwarder| format!("   forward {}", forwarder.to())).unwrap_or_default();
         let saving = session.saving().map(|saving| format!("\n{}", saving.about())).unwrap_or_default();
-        let line = format!("listening  {}{broker}{to}{saving}", ports(addresses));
+        let control = open.control().map(|control| format!("   control {control}")).unwrap_or_default();
+        let line = format!("listening  {}{control}{broker}{to}{saving}", ports(addresses));
         if self.is_quiet {
             return Ok(());
         }

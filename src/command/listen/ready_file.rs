@@ -1,23 +1,13 @@
 //! `--ready-file`: says to a script that the ports are open, and which they are.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::Context;
-use serde::Serialize;
 
+use super::open_ports::OpenPorts;
 use crate::cli::Destination;
 use crate::command::place::Place;
-use crate::receiver::Addresses;
-
-#[derive(Serialize)]
-struct Ready {
-    pid: u32,
-    /// Where it takes OTLP over gRPC, and over HTTP; one address where a port takes both.
-    grpc: Option<SocketAddr>,
-    http: Option<SocketAddr>,
-}
 
 /// Takes away what an earlier run left, so that a script waits for this one.
 ///
@@ -37,11 +27,9 @@ pub fn begin(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// What the place says.
-pub fn write(path: &Path, addresses: &Addresses) -> anyhow::Result<()> {
-    let Addresses { grpc, http, both } = *addresses;
-    let ready = Ready { pid: std::process::id(), grpc: grpc.or(both), http: http.or(both) };
+pub fn write(path: &Path, ports: &OpenPorts) -> anyhow::Result<()> {
     Place::open(&Destination::File(path.to_owned()), false)?.write(|out| {
-        serde_json::to_writer(&mut *out, &ready)?;
+        serde_json::to_writer(&mut *out, ports)?;
         writeln!(out)
     })
 }

@@ -29,6 +29,10 @@ const ROOM: usize = 60_000;
 const LAST: usize = 10_000;
 
 impl Format for Markdown {
+    fn media_type(&self) -> &'static str {
+        "text/markdown; charset=utf-8"
+    }
+
     fn report(
         &mut self,
         report: &Report,

@@ -7,9 +7,11 @@ use super::live_judge::{LiveJudge, opinion};
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
 use crate::diagnosis::engine::judge::Judge;
+use crate::diagnosis::engine::report::Listing;
 use crate::diagnosis::engine::unproven::UnprovenReason;
 use crate::diagnosis::known::Known;
 use crate::evidence::{Group, Moment, Unit, Unsettled};
+use crate::model::Report;
 
 impl LiveJudge {
     /// Ends the watch at this moment, the last before the report. What has not
@@ -24,6 +26,25 @@ impl LiveJudge {
         }
         unsettled.units().for_each(|unit| self.open_findings.say(unit, BTreeSet::new(), false));
         self.evidence.unsettled = unsettled;
+    }
+
+    /// The report as of now, while the watch goes on: as if it ended at this moment, so
+    /// that what has not settled is not judged. What is expected by the end is not asked
+    /// for.
+    pub fn report_so_far(&mut self, listing: Listing) -> Report {
+        let mut unsettled = self.evidence.unsettled_since(self.settled_by(self.evidence.ages.now));
+        self.still_said(&unsettled).iter().for_each(|unit| unsettled.remove(unit));
+        let before = std::mem::replace(&mut self.evidence.unsettled, unsettled);
+        let expected = self.expected.take();
+        let mut report = self.report(listing);
+        self.expected = expected;
+        self.evidence.unsettled = before;
+        report.live = true;
+        let unsettled = UnprovenReason::NotSettled.reason();
+        for gap in report.verdict.unproven.iter_mut().filter(|gap| gap.reason == unsettled) {
+            (gap.what, gap.needs, gap.command) = ("still on the way", "to wait: the session goes on", None);
+        }
+        report
     }
 
     /// The units of which exactly that may be said which is said already.
