@@ -134,7 +134,7 @@ fn a_url_in_the_place_of_a_queue_is_told() {
     let output = tracelink(&["inspect-queue", "redis://:secret@host/3"]);
     assert_eq!(output.status.code(), Some(2));
     let told = stderr(&output);
-    assert!(told.contains("--broker redis://:***@host:6379/3") && !told.contains("secret"), "{told}");
+    assert!(told.contains("--broker 'redis://:***@host:6379/3'") && !told.contains("secret"), "{told}");
     let output = tracelink(&["inspect-queue", "http://secret@"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(
