@@ -1,8 +1,7 @@
-//! How old what is known is, by the order in which it came, and the marks of
-//! what was let go.
+//! The age of evidence, by the order in which it arrived, and the marks of what was let go.
 //!
-//! Ages count from arrival on a clock that never runs backwards: what the
-//! senders' clocks say decides nothing here.
+//! Ages are measured from arrival, on a clock that never runs backwards. The senders'
+//! clocks decide nothing here.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
@@ -24,7 +23,7 @@ impl Moment {
         Self(u64::try_from(since_start.as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// The moment so long before this one; `None` before the first.
+    /// The moment this much earlier; `None` if that is before the first.
     pub fn before(self, age: Duration) -> Option<Self> {
         self.0.checked_sub(Self::at(age).0).map(Self)
     }
@@ -41,44 +40,44 @@ pub enum Unit {
     Task(Arc<str>),
 }
 
-/// Where a trace or a task stands between its first sign and its going.
+/// The state of a trace or a task, from its first sign until it is let go.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Age {
-    /// When something new of it came last.
+    /// When something new about it last came.
     pub touched: Moment,
     /// Whether it stands in the line of what has not settled.
     is_open: bool,
     /// Whether it stands in the line of what may be let go.
     is_settled: bool,
-    /// Whether a part of it was let go before the rest came: nothing may be
-    /// built on what it lacks.
+    /// Whether a part of it was let go before the rest came. Then nothing may be concluded
+    /// from what it lacks.
     pub is_remnant: bool,
-    /// Whether it began after marks had been forgotten: it may be such a rest, and
-    /// is taken for one where it lacks anything.
+    /// Whether it began after marks had been forgotten. It may then be the rest of
+    /// something that was let go, and is treated as such if anything is missing.
     pub is_late: bool,
 }
 
 impl Age {
-    /// Whether nothing new of it came since it was judged to have settled.
+    /// Whether nothing new has come for it since it was judged to have settled.
     pub const fn has_settled(self) -> bool {
         !self.is_open
     }
 }
 
-/// The two lines in which everything stands: what has not settled, by the time
-/// when it last changed, and what may be let go, oldest first. Beside them the
-/// marks of what was let go.
+/// Every unit stands in one of two lines: those that have not settled, by the time when
+/// they last changed, and those that may be let go, oldest first. Beside them are the marks
+/// of what was let go.
 #[derive(Debug)]
 pub struct Ages {
-    /// The moment at which whatever comes is said to come.
+    /// The moment that is given to whatever comes now.
     pub now: Moment,
-    /// Each unit once, with a moment at which it was known. It may have been
-    /// touched since, which is looked up when it comes to the front.
+    /// Each unit once, with a moment at which it was seen. Whether it was touched since is
+    /// looked up when it reaches the front.
     open: VecDeque<(Moment, Unit)>,
     settled: VecDeque<Unit>,
-    /// Units that something came for since they were last taken, each at least once.
+    /// Units that changed since they were last taken, each at least once.
     fresh: Vec<Unit>,
-    /// Whether anybody takes what is fresh: a receiver does.
+    /// Whether anybody takes the fresh units. Only a receiver does.
     is_watched: bool,
     marks: Marks,
 }
@@ -97,21 +96,21 @@ impl Default for Ages {
 }
 
 impl Ages {
-    /// How many bytes marks take at most unless another number is set.
+    /// How many bytes the marks may take unless another limit is set.
     const MARKS: usize = 1 << 20;
 
-    /// From now on the lines are kept; evidence from files has none.
+    /// From now on the lines are kept. Evidence from files has none.
     pub fn watch(&mut self, bytes_for_marks: usize) {
         self.is_watched = true;
         self.marks = Marks::within(bytes_for_marks);
     }
 
-    /// How long ago a moment was; `None` of evidence from files, which has no moments.
+    /// How long ago a moment was; `None` for evidence from files, which has no moments.
     pub fn since(&self, moment: Moment) -> Option<Duration> {
         self.is_watched.then(|| self.now.since(moment))
     }
 
-    /// The age of a unit that is heard of for the first time.
+    /// The age of a unit that is seen for the first time.
     pub fn begin(&mut self, unit: impl FnOnce() -> Unit) -> Age {
         let mut age = Age::default();
         if self.is_watched {
@@ -123,7 +122,7 @@ impl Ages {
         age
     }
 
-    /// Says that something new came for a unit.
+    /// Notes that something new came for a unit.
     #[inline]
     pub fn touch(&mut self, age: &mut Age, unit: impl FnOnce() -> Unit) {
         if !self.is_watched {
@@ -143,19 +142,19 @@ impl Ages {
         self.fresh.push(unit);
     }
 
-    /// Takes the units that something came for since the last call.
+    /// Takes the units that changed since the last call.
     pub fn take_fresh(&mut self) -> Vec<Unit> {
         std::mem::take(&mut self.fresh)
     }
 
-    /// Puts back units that were taken and found no time.
+    /// Puts back units that were taken and for which there was no time.
     pub fn put_back(&mut self, fresh: impl IntoIterator<Item = Unit>) {
         let since = std::mem::take(&mut self.fresh);
         self.fresh.extend(fresh);
         self.fresh.extend(since);
     }
 
-    /// Takes the unit that has waited for longest, if that was before `limit`.
+    /// Takes the unit that has waited longest, if it last changed before `limit`.
     pub fn pop_open(&mut self, limit: Moment) -> Option<Unit> {
         let (moment, _) = self.open.front()?;
         if *moment > limit {
@@ -169,7 +168,7 @@ impl Ages {
         self.open.iter().map(|(_, unit)| unit)
     }
 
-    /// Says of a unit that was taken from the open line that it has settled.
+    /// Notes that a unit taken from the open line has settled.
     pub fn settle(&mut self, age: &mut Age, unit: Unit) {
         age.is_open = false;
         if !age.is_settled {
@@ -188,7 +187,7 @@ impl Ages {
         self.settled.pop_front()
     }
 
-    /// Says of a unit that was taken from the settled line that it left it.
+    /// Notes that a unit taken from the settled line has left it.
     pub const fn leave(age: &mut Age) {
         age.is_settled = false;
     }
@@ -203,8 +202,8 @@ impl Ages {
         self.marks.set(unit);
     }
 
-    /// Whether a unit that is not here was let go, as far as it can be told: once
-    /// marks were forgotten, any may have been.
+    /// Whether a unit that is not here was let go. Once marks have been forgotten, any unit
+    /// may have been.
     pub fn may_have_let_go(&self, unit: &Unit) -> bool {
         self.marks.forgotten > 0 || self.marks.has(unit)
     }
@@ -214,8 +213,8 @@ impl Ages {
         self.marks.forgotten
     }
 
-    /// Clears the lines of what is not here any more, where they have room for much
-    /// more than the `units` that are.
+    /// Clears the lines of units that are gone, where they have room for far more than the
+    /// `units` that remain.
     pub fn sweep(&mut self, units: usize, is_here: impl Fn(&Unit) -> bool) {
         let wide = units * 3 + 4_096;
         if self.open.capacity().max(self.settled.capacity()).max(self.fresh.capacity()) <= wide {
@@ -237,14 +236,14 @@ impl Ages {
     }
 }
 
-/// A bounded memory of what was let go, so that what comes late is not taken
-/// for an orphan. The oldest half is forgotten at a time, and that is told.
+/// A bounded memory of what was let go, so that what comes late is not taken for an orphan.
+/// When it is full the older half is forgotten, and the report says so.
 ///
-/// A mark is four bytes in one of two rows, so that a great many find room: that
-/// something is taken for marked and is not happens once in tens of millions.
+/// A mark is four bytes in one of two rows, so that very many fit. It is wrong about a unit
+/// that was never let go once in tens of millions.
 #[derive(Debug)]
 struct Marks {
-    /// Ids come from outside: nobody there knows which of them meet.
+    /// Ids come from outside: the sender must not be able to make marks collide.
     key: RandomState,
     /// How many rows each half has.
     rows: usize,
@@ -259,7 +258,7 @@ struct Marks {
 type Row = [u32; Marks::IN_A_ROW];
 
 impl Marks {
-    /// What a processor reads at once.
+    /// As many marks as one line of a processor's cache holds.
     const IN_A_ROW: usize = 16;
 
     fn within(bytes: usize) -> Self {
@@ -305,7 +304,7 @@ impl Marks {
         self.set[0] += 1;
     }
 
-    /// Makes room by the older half.
+    /// Makes room by dropping the older half.
     fn forget(&mut self) {
         std::mem::swap(&mut self.young, &mut self.old);
         self.young.clear();

@@ -14,13 +14,12 @@ use crate::wire::broker::{Binding, BrokerSink, Completeness, PlainMessage, Queue
 pub enum Keep {
     /// Each by itself, to be joined with spans and results.
     Each,
-    /// By class: any number of messages takes the memory of their kinds.
+    /// By class: however many messages there are, they take the memory of their kinds.
     Counted,
 }
 
-/// Takes a look at a broker into the evidence, or what `MONITOR` showed of it at one
-/// time. A look is filed at its end; without one, nothing is concluded from what was
-/// not in it.
+/// Takes a look at a broker into the evidence, or what `MONITOR` showed at one time. A look
+/// is filed at its end. If it is not filed, nothing is concluded from what it did not find.
 #[derive(Debug)]
 pub struct BrokerIntake<'e> {
     evidence: &'e mut Evidence,
@@ -29,14 +28,13 @@ pub struct BrokerIntake<'e> {
     look: Look,
     /// The ids of the tasks whose messages were found, where the caller wants them.
     task_ids: Option<Vec<Box<str>>>,
-    /// Entries that are no Celery message, and how many of them are counted
-    /// already.
+    /// Entries that are no Celery message, and how many of them were counted before.
     foreign: u64,
     counted: u64,
 }
 
 impl<'e> BrokerIntake<'e> {
-    /// Of the broker of this name, at a time.
+    /// For the broker of this name, at this time.
     pub fn new(evidence: &'e mut Evidence, broker: &str, at: Timestamp, keep: Keep) -> Self {
         let look = Look { at, ..Look::default() };
         Self { evidence, broker: broker.into(), keep, look, task_ids: None, foreign: 0, counted: 0 }
@@ -48,14 +46,14 @@ impl<'e> BrokerIntake<'e> {
         Self { task_ids: Some(Vec::new()), ..self }
     }
 
-    /// So many entries that are no Celery message are counted already: the same
-    /// ones lie there at every look. With `u64::MAX` none is counted.
+    /// This many entries that are no Celery message were counted before: the same ones lie
+    /// there at every look. With `u64::MAX` none is counted.
     #[must_use]
     pub fn with_counted(self, foreign: u64) -> Self {
         Self { counted: foreign, ..self }
     }
 
-    /// Takes in nothing but what is of the queues that were asked for.
+    /// Takes only what belongs to the queues that the user asked for.
     pub fn only(&mut self, requested: RequestedQueues) {
         self.look.requested = Some(requested);
     }
@@ -64,13 +62,12 @@ impl<'e> BrokerIntake<'e> {
         self.look.requested.as_ref().is_none_or(|requested| requested.has(queue))
     }
 
-    /// How many entries are no Celery message, those that were counted already
-    /// included.
+    /// How many entries are no Celery message, including those that were counted before.
     pub const fn foreign_entries(&self) -> u64 {
         self.foreign
     }
 
-    /// Takes note of entries that were left out because the list moved.
+    /// Notes entries that were left out because the list moved.
     pub fn read_twice(&mut self, entries: u64) {
         self.evidence.counts.messages_read_twice += entries;
     }
@@ -106,7 +103,7 @@ impl BrokerSink for BrokerIntake<'_> {
     }
 
     fn scheduled(&mut self, key: &str, task: &str) {
-        /// How many tasks are remembered that a scheduler publishes.
+        /// How many tasks that a scheduler publishes are remembered.
         const TASKS: usize = 1_000;
         let entries = &mut self.evidence.schedule;
         let first = entries.entry(task.into()).or_insert_with(|| key.into());
@@ -195,7 +192,7 @@ impl BrokerSink for BrokerIntake<'_> {
             look.complete_since = None;
         }
         if completeness.left_out > 0 {
-            // What was left out may be what seems to be missing.
+            // What seems to be missing may be among what was left out.
             look.unacked_complete = false;
             look.complete_since = None;
             look.routes.is_cut = true;

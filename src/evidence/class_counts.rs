@@ -1,8 +1,8 @@
-//! The messages of queues of any length, counted by class instead of kept.
+//! Counts the messages of long queues by class instead of keeping them.
 //!
-//! Messages that are alike in everything that a diagnosis of a queue looks at
-//! form a class. A class keeps its number and a few examples, so that a million
-//! messages of forty kinds take the memory of forty.
+//! Messages form a class if they are alike in everything that a diagnosis of a queue looks
+//! at. A class keeps its count and a few examples, so that a million messages of forty
+//! kinds take the memory of forty.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Class {
     pub count: u64,
     /// The first few, in the order in which they were read.
     pub examples: Vec<Delivery>,
-    /// How many of them carry the very context of the one before.
+    /// How many of them carry exactly the context of the one before.
     pub repeated: u64,
     last: Option<SpanContext>,
 }
@@ -35,8 +35,8 @@ pub struct Class {
 /// What a diagnosis of a queue looks at, besides the names.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Kind {
-    /// One valid, flat W3C context and no other: by its sampled flag, and
-    /// whether another task published it.
+    /// One valid, flat W3C context and no other: its sampled flag, and whether another task
+    /// published it.
     Plain {
         sampling: Sampling,
         nested: bool,
@@ -56,7 +56,7 @@ struct FullKind {
     missing: MissingParts,
     redelivered: bool,
     contexts: Vec<(Place, Encoding, ContextFormat, Result<Sampling, FlawKind>)>,
-    /// Whether all its valid contexts name one trace, and one span.
+    /// Whether all its valid contexts name one trace and one span.
     one_trace: bool,
     one_span: bool,
     empty_carriers: usize,
@@ -98,12 +98,12 @@ impl FullKind {
     }
 }
 
-/// Whether another task published it.
+/// Whether another task published the message.
 fn is_nested(message: &Message) -> bool {
     message.parent_id.as_ref().is_some_and(|parent| *parent != message.id)
 }
 
-/// Every class.
+/// All classes.
 #[derive(Default, Debug)]
 pub struct ClassCounts {
     classes: HashTable<Class>,
@@ -113,14 +113,14 @@ pub struct ClassCounts {
 }
 
 impl ClassCounts {
-    /// How many classes are told apart. Further origins are counted together:
-    /// a process that lives for one task has an origin of its own.
+    /// How many classes are told apart. Messages of further origins are counted together: a
+    /// process that lives for one task is an origin of its own.
     pub const CLASSES: usize = 20_000;
     const EXAMPLES: usize = 10;
     const OTHER_ORIGINS: &'static str = "(others)";
 
-    /// Counts a plain message. `whole` reads all of it, and is called only where the
-    /// class wants an example.
+    /// Counts a plain message. `whole` reads all of it, and is called only if the class
+    /// needs an example.
     pub fn count_plain(
         &mut self,
         message: &PlainMessage<'_>,
@@ -139,7 +139,7 @@ impl ClassCounts {
         }
     }
 
-    /// Counts a message that was read as a whole.
+    /// Counts a message that was read completely.
     pub fn count(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
         let kind = Kind::Full(Box::new(FullKind::of(&message)));
         let class = self.class(&message.queue, &message.task, message.origin.as_deref(), kind);
@@ -211,7 +211,7 @@ impl Class {
         }
     }
 
-    /// Keeps an example, and says how many bytes it takes.
+    /// Keeps an example, and returns how many bytes it takes.
     fn keep(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) -> usize {
         let observation = Observation { at, state: message.state, redelivered: message.redelivered };
         let (message, broker) = (Arc::new(message), Arc::clone(broker));

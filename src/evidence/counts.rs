@@ -1,22 +1,22 @@
-//! Running counts of what came and of what did not stay.
+//! Running counts of what came and of what was not kept.
 
-/// Only [`Evidence`](super::Evidence) counts; others read.
+/// Only [`Evidence`](super::Evidence) counts; others read the counts.
 #[derive(Clone, Copy, Default, Debug)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Spans that came, those that could not be kept included.
+    /// All spans that came, including those that could not be kept.
     pub received_spans: u64,
     /// Spans that could not be kept.
     pub rejected_spans: u64,
-    /// Traces that were let go for want of memory.
+    /// Traces that were let go because memory was short.
     pub evicted_traces: u64,
     /// Messages of tasks that were let go.
     pub evicted_messages: u64,
-    /// Requests and looks that whoever saved the evidence had no room for.
+    /// Requests and looks that there was no room to save.
     pub not_saved: u64,
-    /// Metric points, accepted and not looked into.
+    /// Metric points. They are accepted and not read.
     pub metric_points: u64,
-    /// Log records, accepted and not looked into.
+    /// Log records. They are accepted and not read.
     pub log_records: u64,
     /// Entries of a broker's lists that are no Celery message.
     pub foreign_entries: u64,

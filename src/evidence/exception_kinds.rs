@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::model::weight::{allocation, in_tree};
 
-/// The first [`ExceptionKinds::MOST`] classes. They are names from outside, which may
-/// be another one each time; findings of any further class are counted together.
+/// The first [`ExceptionKinds::MOST`] classes. The names come from outside and may differ
+/// each time; findings of any further class are counted together.
 #[derive(Default, Debug)]
 pub struct ExceptionKinds {
     kinds: BTreeSet<Box<str>>,

@@ -1,9 +1,9 @@
 //! Which request brought which spans, to tell a resend from a second exporter.
 //!
-//! A client that got no answer sends its request again, as it was: OTLP asks
-//! receivers to live with that, and it is no fault of the application. Two
-//! exporters, or two span processors, send each span twice as well, but group
-//! them as each of their timers falls.
+//! A client that got no answer sends its request again, unchanged. OTLP requires receivers
+//! to cope with that, and it is no fault of the application. Two exporters, or two span
+//! processors, send each span twice as well, but they batch the spans by timers of their
+//! own.
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,8 +19,8 @@ use crate::model::Span;
 #[derive(Default, Debug)]
 pub struct Exports {
     requests: BTreeMap<u32, Request>,
-    /// The requests that spans come in at the moment, by their numbers; the one that
-    /// brought the last span is the last.
+    /// The requests that are being read, by number. The one that brought the latest span is
+    /// the last.
     open: Vec<(u32, Request)>,
     services: Vec<(Arc<str>, ServiceExports)>,
     /// How many bytes they may take; `None` where there is no bound.
@@ -31,12 +31,12 @@ pub struct Exports {
 
 #[derive(Clone, Copy, Default, Debug)]
 struct Request {
-    /// A sum over its spans, so that the order inside a request is no matter.
+    /// A sum over its spans, so that their order inside the request does not matter.
     digest: u64,
     spans: u32,
-    /// The place of the service whose span came first in it.
+    /// The index of the service of its first span.
     service: usize,
-    /// Whether it holds spans of another service too: a collector made it.
+    /// Whether it also holds spans of another service: then a Collector made it.
     is_mixed: bool,
 }
 
@@ -44,25 +44,24 @@ struct Request {
 struct ServiceExports {
     requests: BTreeSet<u32>,
     last_request: Option<u32>,
-    /// Spans that came with the same content again: the number of each pair
-    /// of requests that both brought one.
+    /// Spans that came again with the same content: how many for each pair of requests.
     pairs: BTreeMap<(u32, u32), u64>,
     rewritten: u64,
-    /// The smallest keys, so that the order of arrival changes nothing.
+    /// The smallest keys, so that the order of arrival does not matter.
     examples: BTreeSet<SpanKey>,
 }
 
-/// How the spans of one service came more than once, without resends.
+/// In which ways the spans of one service came more than once, resends left out.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub struct Repeats {
-    /// Spans that stand twice in one request.
+    /// Spans that appear twice in one request.
     pub within: u64,
-    /// Spans that came again in a request which is not the same as the first.
+    /// Spans that came again in a different request.
     pub regrouped: u64,
-    /// Spans whose id came again with other content.
+    /// Spans whose id came again with different content.
     pub rewritten: u64,
-    /// The number of requests, where every one of them (two or more) came twice;
-    /// where a collector mixes services in one, every one of all services.
+    /// The number of different requests, if there are two or more and each came twice. If a
+    /// Collector mixes services in one request, this counts the requests of all services.
     pub all_twice: u64,
     pub examples: Vec<SpanKey>,
 }
@@ -77,8 +76,7 @@ impl Repeats {
     }
 }
 
-/// How many different requests there are, where there are two or more and each
-/// came twice.
+/// How many different requests there are, if there are two or more and each came twice.
 fn all_twice<'e>(requests: impl Iterator<Item = &'e Request>) -> Option<u64> {
     let mut times = BTreeMap::<u64, u64>::new();
     for request in requests {
@@ -93,28 +91,28 @@ impl Exports {
     const PAIRS: usize = 10_000;
     const EXAMPLES: usize = 5;
     const SERVICES: usize = 1_000;
-    /// How many requests are open at a time, more than a receiver files at a time.
-    /// Whoever reads files does not say where each ends.
+    /// How many requests may be open at a time. It is more than a receiver reads at a time;
+    /// a reader of files does not say where each one ends.
     const OPEN: usize = 64;
 
-    /// A request, with its place in the order of all and of its service.
+    /// A request, with its index among all requests and among those of its service.
     const REQUEST: usize = 2 * (size_of::<(u32, Request)>() + 16);
     const PAIR: usize = 2 * size_of::<((u32, u32), u64)>();
 
-    /// From now on they take at most about so many bytes. The oldest requests are
+    /// From now on they take at most about this many bytes. The oldest requests are
     /// forgotten first.
     pub const fn bound(&mut self, bytes: usize) {
         self.bound = Some(bytes);
     }
 
-    /// How many of something may be kept of which so many are kept unless there
-    /// is a bound; half of the bound is for each of two kinds.
+    /// How many of something may be kept: `most` without a bound, otherwise as many as fit
+    /// into half of it. The other half is for the other kind.
     fn most(&self, most: usize, bytes_of_each: usize) -> usize {
         self.bound.map_or(most, |bound| most.min(bound / 2 / bytes_of_each))
     }
 
-    /// The place of a service, to file its spans under. Those past
-    /// [`Exports::SERVICES`] share the last place.
+    /// The index of a service, for filing its spans. Services past [`Exports::SERVICES`]
+    /// share the last index.
     pub fn service(&mut self, name: &Arc<str>) -> usize {
         if let Some(place) = self.services.iter().position(|(known, _)| known == name) {
             return place;
@@ -125,7 +123,7 @@ impl Exports {
         self.services.len() - 1
     }
 
-    /// Takes a span of the service at this place.
+    /// Takes a span of the service with this index.
     pub fn add_span(&mut self, span: &Span<'_>, service: usize, request: u32, arrival: &Arrival) {
         let key = SpanKey { trace_id: span.trace_id, span_id: span.span_id };
         let mark = (span.fingerprint, key.trace_id, key.span_id);
@@ -165,7 +163,7 @@ impl Exports {
         }
     }
 
-    /// The request of that number, which spans come in now.
+    /// Begins, or goes on with, the request of this number.
     fn request(&mut self, number: u32) -> &mut Request {
         if self.open.last().is_none_or(|(current, _)| *current != number) {
             let request = match self.open.iter().position(|(open, _)| *open == number) {
@@ -181,7 +179,7 @@ impl Exports {
         &mut self.open.last_mut().expect("it was put there").1
     }
 
-    /// Says that no more spans come in the request of that number.
+    /// Ends the request of this number: no more spans come in it.
     pub fn end(&mut self, number: u32) {
         if let Some(place) = self.open.iter().position(|(open, _)| *open == number) {
             let (_, done) = self.open.remove(place);
@@ -196,7 +194,7 @@ impl Exports {
         }
     }
 
-    /// The request of that number, where it is remembered.
+    /// The request of this number, if it is remembered.
     fn get(&self, number: u32) -> Option<&Request> {
         let open = self.open.iter().find(|(open, _)| *open == number);
         open.map(|(_, request)| request).or_else(|| self.requests.get(&number))
@@ -209,7 +207,7 @@ impl Exports {
         }
     }
 
-    /// About how many bytes are kept of the requests.
+    /// About how many bytes the remembered requests take.
     pub fn bytes(&self) -> usize {
         (self.requests.len() + self.open.len()) * Self::REQUEST + self.pairs * Self::PAIR
     }
@@ -219,7 +217,7 @@ impl Exports {
         self.requests.len() + self.open.len()
     }
 
-    /// Each service of which spans came more than once, other than by a resend.
+    /// Each service whose spans came more than once, resends left out.
     pub fn repeats(&self) -> impl Iterator<Item = (&Arc<str>, Repeats)> {
         let all_twice = LazyCell::new(|| all_twice(self.all()).is_some());
         self.services
@@ -256,7 +254,7 @@ impl Exports {
         self.requests.values().chain(self.open.iter().map(|(_, request)| request))
     }
 
-    /// Whether two requests are known to hold different spans.
+    /// Whether two requests certainly hold different spans.
     fn differ(&self, first: u32, second: u32) -> bool {
         match (self.get(first), self.get(second)) {
             (Some(first), Some(second)) => first.digest != second.digest || first.spans != second.spans,
@@ -276,8 +274,8 @@ mod tests {
         Span { trace_id, span_id, fingerprint: number, ..Span::default() }
     }
 
-    /// A request in pieces once looked like two, neither of which was the one that was
-    /// sent again.
+    /// Regression: a request read in pieces looked like two requests, neither of which
+    /// matched the resend.
     #[test]
     fn requests_that_come_by_turns_are_what_they_are_one_by_one() {
         let mut exports = Exports::default();

@@ -1,6 +1,6 @@
-//! What belongs together: traces, and the tasks that were handed over between
-//! them. A group is judged as a whole and let go as a whole, so that no half of
-//! a hand-off is left behind to look like an orphan.
+//! What belongs together: traces, and the tasks that were handed over between them. A group
+//! is judged and let go as a whole, so that no half of a hand-off is left behind to look
+//! like an orphan.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::age::{Age, Ages, Moment, Unit};
 use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace, Unsettled};
 use crate::model::{Map, ParentOrigin, Set, SpanKind, TraceId};
 
-/// Traces and tasks that hang together, those that are here.
+/// The traces and tasks of one group that are still here.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Group {
     pub traces: BTreeSet<TraceId>,
@@ -25,12 +25,12 @@ impl Group {
         }
     }
 
-    /// How many traces and tasks are gathered: a workflow may tie together
-    /// everything that there is.
+    /// How many traces and tasks are gathered at most: one workflow may tie everything
+    /// together.
     const LIMIT: usize = 1_000;
 
-    /// Leaves out what is in another group already, and adds the rest to it: each
-    /// unit is judged, and counted, once.
+    /// Leaves out what belongs to another group already, and adds the rest to that one:
+    /// each unit is judged and counted once.
     pub fn claim(&mut self, taken: &mut Set<Unit>) {
         self.traces.retain(|id| taken.insert(Unit::Trace(*id)));
         self.tasks.retain(|id| taken.insert(Unit::Task(Arc::clone(id))));
@@ -42,8 +42,7 @@ impl Group {
     }
 }
 
-/// Which traces are closed, each looked through once: many tasks may have a part
-/// in one.
+/// Which traces are complete. Each is checked once, since many tasks may take part in one.
 #[derive(Default, Debug)]
 pub struct ClosedTraces {
     known: Map<TraceId, bool>,
@@ -56,8 +55,8 @@ impl ClosedTraces {
 }
 
 impl Evidence {
-    /// The group of a trace or task: the tasks that were handed over in it, and
-    /// the other traces of those.
+    /// The group of a trace or task: the tasks that were handed over in it, and the other
+    /// traces of those tasks.
     pub fn group_of(&self, unit: &Unit) -> Group {
         let mut group = Group::default();
         match unit {
@@ -76,8 +75,8 @@ impl Evidence {
         group
     }
 
-    /// The tasks that spans of the trace name, or whose messages carry a
-    /// context of it or one that it links to.
+    /// The tasks that spans of the trace name, or whose messages carry a context of this
+    /// trace or of one that it links to.
     fn tasks_in<'e>(&'e self, trace: &'e Trace) -> impl Iterator<Item = &'e str> {
         let named = trace.spans.iter().filter_map(|span| span.task_id());
         let watches_messages = self.tasks.carries_contexts();
@@ -108,9 +107,8 @@ impl Evidence {
         group.traces.extend(traces.filter(|id| self.spans.trace(*id).is_some()).take(room));
     }
 
-    /// Whether nothing of the group is missing: every hand-off of it is whole,
-    /// a run was seen of each, and no parent in its traces is unknown. Such a
-    /// group needs no settling.
+    /// Whether the group is complete: every hand-off is whole, each task was seen to run,
+    /// and no parent is unknown. Such a group needs no settling.
     pub fn is_whole(&self, group: &Group, closed: &mut ClosedTraces) -> bool {
         let tasks = || group.tasks.iter().filter_map(|id| self.tasks.get(id));
         !group.tasks.is_empty()
@@ -121,9 +119,9 @@ impl Evidence {
             && group.traces.iter().filter_map(|id| self.spans.trace(*id)).all(|trace| closed.has(trace))
     }
 
-    /// Whether a unit is to be looked at before it has settled. A trace that grows
-    /// and grows is not, until it has grown by a part of itself: so all looks at it
-    /// together cost as much as a few.
+    /// Whether to judge a unit before it has settled. A trace that keeps growing is judged
+    /// again only when it has grown by a fraction of its size, so that all these judgments
+    /// together stay cheap.
     pub fn is_due_early(&self, unit: &Unit) -> bool {
         let of_trace = |id| self.spans.trace(id).is_none_or(Trace::has_grown);
         let has_grown = match unit {
@@ -133,7 +131,7 @@ impl Evidence {
         has_grown && !self.is_settled(unit)
     }
 
-    /// When something new came last for any part of the group.
+    /// When something new last came for any part of the group.
     pub fn touched(&self, group: &Group) -> Moment {
         let traces =
             group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(|trace| trace.age.touched);
@@ -147,26 +145,25 @@ impl Evidence {
             && group.tasks.iter().filter_map(|id| self.tasks.get(id)).all(|task| task.age.has_settled())
     }
 
-    /// How much work it is to judge the group: a trace or a task is about as much as
-    /// eight more spans of a trace.
+    /// How much work it is to judge the group, in spans. A trace or a task costs about as
+    /// much as eight spans.
     pub fn work(&self, group: &Group) -> usize {
         let spans = group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(|trace| trace.spans.len());
         8 * (group.traces.len() + group.tasks.len()) + spans.sum::<usize>()
     }
 
-    /// About how many bytes letting the group go frees.
+    /// About how many bytes letting go of the group frees.
     pub fn weight(&self, group: &Group) -> usize {
         let traces = group.traces.iter().filter_map(|id| self.spans.trace(*id)).map(Trace::bytes);
         let tasks = group.tasks.iter().filter_map(|id| self.tasks.get(id)).map(Task::bytes);
         traces.sum::<usize>() + tasks.sum::<usize>()
     }
 
-    /// Lets a group go, and marks what went. The indices are cleared of it by
-    /// [`Evidence::sweep`].
+    /// Lets go of a group and marks what went. [`Evidence::sweep`] clears the indices.
     pub fn let_go(&mut self, group: &Group) {
         for id in &group.traces {
             if let Some(trace) = self.spans.remove(*id) {
-                // What is left of one was counted when the rest of it went.
+                // The rest of it was counted when its other part was let go.
                 self.count_evicted_traces(u64::from(!trace.age.is_remnant));
                 self.ages.let_go(&Unit::Trace(*id));
             }
@@ -179,8 +176,8 @@ impl Evidence {
         }
     }
 
-    /// Clears what refers to things that were let go. Its cost is that of all
-    /// that is here, so it is called once for many that went.
+    /// Clears the indices of what was let go. It goes through everything that is here, so
+    /// it is called once for many groups.
     pub fn sweep(&mut self) {
         self.tasks.sweep(&self.spans);
         let Self { spans, tasks, ages, .. } = self;
@@ -190,19 +187,19 @@ impl Evidence {
         });
     }
 
-    /// Clears names that nobody bears any more, which may be most of what is held
-    /// where each span has one of its own.
+    /// Clears names that are no longer used. They may be most of what is held, if each span
+    /// has its own.
     pub fn sweep_names(&mut self) {
         self.names.sweep();
     }
 
-    /// Whether anything was let go, or left out, for want of memory.
+    /// Whether anything was let go or left out because memory was short.
     pub const fn has_let_go(&self) -> bool {
         self.counts.evicted_traces > 0 || self.spans.let_go() > 0
     }
 
-    /// About how many bytes that takes which grows with each span. It costs nothing
-    /// to ask, unlike [`Evidence::bytes`].
+    /// About how many bytes are taken by what grows with each span. This costs nothing,
+    /// unlike [`Evidence::bytes`].
     #[inline]
     pub fn growing(&self) -> usize {
         self.spans.bytes() + self.tasks.bytes() + self.names.bytes() + self.ages.bytes()
@@ -223,19 +220,19 @@ impl Evidence {
             + self.invalid.values().map(super::InvalidSpans::bytes).sum::<usize>()
     }
 
-    /// Whether nothing more is awaited of a task, as far as can be told; `is_live`
-    /// tells whether evidence still comes in.
+    /// Whether nothing more is expected for a task, as far as can be told. `is_live` says
+    /// whether evidence still comes in.
     pub fn has_task_settled(&self, task: &Task, is_live: bool) -> bool {
         (!is_live || task.age.has_settled()) && !self.unsettled.has_task(&task.id)
     }
 
-    /// The same of a trace.
+    /// The same for a trace.
     pub fn has_trace_settled(&self, trace: &Trace, is_live: bool) -> bool {
         (!is_live || trace.age.has_settled()) && !self.unsettled.has_trace(trace.id)
     }
 
-    /// Every group that is not whole, and for which something came after `limit`
-    /// (`None`: at any time): more may be on its way.
+    /// Every group that is incomplete and that changed after `limit` (`None`: ever). More
+    /// may be on its way.
     pub fn unsettled_since(&self, limit: Option<Moment>) -> Unsettled {
         let (mut unsettled, mut closed) = (Unsettled::default(), ClosedTraces::default());
         for unit in self.ages.open().filter(|unit| !self.is_settled(unit)) {
@@ -277,11 +274,11 @@ impl Evidence {
         }
     }
 
-    /// Takes the next unit that nothing came for since `limit`. What was
-    /// touched since then waits on.
+    /// Takes the next unit that has not changed since `limit`. Units that changed meanwhile
+    /// keep waiting.
     pub fn next_settled(&mut self, limit: Moment) -> Option<Unit> {
         let Self { spans, tasks, ages, .. } = self;
-        // Each that waits on goes to the end of the line with a later moment.
+        // Each of those goes to the end of the line with a later moment.
         while let Some(unit) = ages.pop_open(limit) {
             let Some(age) = age_of(spans, tasks, &unit) else { continue };
             if age.has_settled() {
@@ -295,23 +292,23 @@ impl Evidence {
         None
     }
 
-    /// Puts a unit back that was taken as settled: its other side still moves.
+    /// Puts back a unit that was taken as settled, because its other side still changes.
     pub fn wait(&mut self, unit: Unit) {
         let Self { spans, tasks, ages, .. } = self;
         if age_of(spans, tasks, &unit).is_some() {
-            // As of now, so that it is not looked at again at once.
+            // With the present moment, so that it is not taken again at once.
             ages.wait(ages.now, unit);
         }
     }
 
-    /// Takes the unit that is to go first, and whether it had settled: the one
-    /// that settled first, else the one that has been open for longest.
+    /// Takes the unit that is to go first, and whether it had settled: the one that settled
+    /// first, or else the one that has been open longest.
     pub fn next_to_go(&mut self) -> Option<(Unit, bool)> {
         let Self { spans, tasks, ages, .. } = self;
         while let Some(unit) = ages.pop_settled() {
             let Some(age) = age_of(spans, tasks, &unit) else { continue };
             Ages::leave(age);
-            // Where something came for it since, it stands in the open line again.
+            // If something came for it since, it stands in the open line again.
             if age.has_settled() {
                 return Some((unit, true));
             }
@@ -341,8 +338,8 @@ fn age_of<'a>(spans: &'a mut SpanStore, tasks: &'a mut Tasks, unit: &Unit) -> Op
 }
 
 impl Trace {
-    /// Whether a span has not come that another one of its process hangs below:
-    /// it is sent when it ends.
+    /// Whether a span is still missing that another span of its process names as its
+    /// parent. A span is sent when it ends.
     pub fn awaits_its_own(&self) -> bool {
         self.spans.iter().any(|span| {
             let may_be_its_own = match span.parent_origin {
@@ -354,16 +351,16 @@ impl Trace {
         })
     }
 
-    /// Whether it has grown since it was judged, by an eighth of itself where it is
-    /// long.
+    /// Whether it has grown since it was judged; a long trace counts as grown from an
+    /// eighth more.
     fn has_grown(&self) -> bool {
         const LONG: usize = 1_000;
         let least = if self.judged < LONG { 0 } else { self.judged / 8 };
         self.spans.len() >= self.judged + least
     }
 
-    /// Whether no parent is missing that the trace should have: a request's
-    /// caller may well be outside.
+    /// Whether no parent is missing that the trace should have. The caller of a request may
+    /// well send no spans here.
     pub fn lacks_no_parent(&self) -> bool {
         self.spans.iter().all(|span| {
             span.parent.is_none_or(|parent| span.kind == SpanKind::Server || self.get(parent).is_some())

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::model::weight::{allocation, in_tree};
 
-/// Spans that are wrong in one way.
+/// Spans that are invalid in one particular way.
 #[derive(Default, Debug)]
 pub struct InvalidSpans {
     pub count: u64,
@@ -34,7 +34,7 @@ impl InvalidSpans {
     }
 }
 
-/// Keeps at most so many names, the first ones whatever the order in which they come.
+/// Keeps at most this many names, the first in order, whatever the order of arrival.
 fn keep_first(names: &mut BTreeSet<Box<str>>, name: &str, most: usize) {
     let is_among_them = names.len() < most || names.last().is_some_and(|last| name < &**last);
     if is_among_them && !names.contains(name) {

@@ -63,30 +63,29 @@ pub struct Evidence {
     pub class_counts: ClassCounts,
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
     pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
-    /// Tasks that a scheduler keeps in the broker to be published, with the first
-    /// key that says so.
+    /// Tasks that a scheduler keeps in the broker for publishing, with the first key that
+    /// shows it.
     pub schedule: std::collections::BTreeMap<Box<str>, Box<str>>,
     pub exception_kinds: ExceptionKinds,
     pub names: Names,
     pub ages: Ages,
-    /// How long a message must be seen to wait, or to be gone, before anything
-    /// is built on it. Nothing where the evidence is from files that no watch has
-    /// left: whoever saved it has waited.
+    /// How long a message must be seen to wait, or to be gone, before anything is concluded
+    /// from it. Zero for files that no watch left: whoever saved them has waited.
     pub settling_time: std::time::Duration,
-    /// What the watch of it ended too early for.
+    /// What had not settled when the watch ended.
     pub unsettled: Unsettled,
-    /// Whether the messages of exceptions and statuses are kept as they came. They
-    /// are the application's own, so somebody must have asked for them.
+    /// Whether the messages of exceptions and statuses are kept in full. They are the
+    /// application's own data, so this is off unless the user asks for it.
     pub shows_messages: bool,
-    /// Whether a part of what was saved is missing, or cannot be read.
+    /// Whether a part of the saved evidence is missing or cannot be read.
     has_holes: bool,
     counts: Counts,
     requests: u32,
 }
 
 impl Evidence {
-    /// From now on it is held to these bounds, and what it is made of stands in
-    /// line to be let go. Evidence from files is as large as they are.
+    /// From now on it keeps to these bounds, and everything in it stands in line to be let
+    /// go. Evidence from files has no bounds.
     pub fn watch(&mut self, bounds: &Bounds) {
         self.ages.watch(bounds.marks);
         self.brokers.bound(bounds.brokers);
@@ -104,7 +103,8 @@ impl Evidence {
         if matches!(arrival, Arrival::Again { .. }) {
             return arrival;
         }
-        // Sums take every content that came, so that their order is no matter.
+        // Sums include every content that came, so that the order of arrival does not
+        // matter.
         if span.kind == SpanKind::Consumer {
             span.exceptions.iter().for_each(|exception| self.exception_kinds.add(&exception.kind));
         }
@@ -135,14 +135,14 @@ impl Evidence {
         arrival
     }
 
-    /// Says that a part of what was saved is missing: then nothing is built on what
-    /// is not there, and nothing is healthy.
+    /// Notes that a part of the saved evidence is missing. Then nothing is concluded from
+    /// absence, and nothing is called healthy.
     pub fn found_hole(&mut self) {
         self.has_holes = true;
         self.unsettled.doubt_all();
     }
 
-    /// Says that so many requests and looks were not saved.
+    /// Notes that this many requests and looks were not saved.
     pub fn lost(&mut self, requests: u64) {
         self.counts.not_saved += requests;
         self.found_hole();
@@ -166,8 +166,8 @@ impl Evidence {
         }
     }
 
-    /// A span that is no consumer by its kind, and that is the first of its
-    /// process in the trace, or links to another: by hand, a run often looks so.
+    /// A span that is no consumer by its kind, but is the first of its process in the
+    /// trace, or links to another: a hand-made run often looks so.
     fn add_entry(&mut self, span: &Span<'_>, key: SpanKey) {
         if span.parent_origin == ParentOrigin::Remote || !span.links.is_empty() {
             self.add_continuations(span, key);
@@ -185,7 +185,7 @@ impl Evidence {
         }
     }
 
-    /// Takes note of a span that could not be kept.
+    /// Notes a span that could not be kept.
     pub fn add_rejected(&mut self, why: Invalid, service: Option<&str>, at: &str) {
         self.counts.received_spans += 1;
         self.counts.rejected_spans += 1;
@@ -203,37 +203,37 @@ impl Evidence {
         }
     }
 
-    /// Takes note of a span that could not be kept, or has a flaw.
+    /// Notes a span that could not be kept, or has a flaw.
     fn note_invalid(&mut self, why: Invalid, service: Option<&str>, at: &str) {
         self.invalid.entry(why).or_default().add(service, at);
     }
 
-    /// What came, and what did not stay.
+    /// How much came, and how much was not kept.
     pub const fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Whether a part of what was saved is missing, or cannot be read.
+    /// Whether a part of the saved evidence is missing or cannot be read.
     pub const fn has_holes(&self) -> bool {
         self.has_holes
     }
 
-    /// Counts metric points, which are not looked into.
+    /// Counts metric points, which are not read.
     pub const fn count_metric_points(&mut self, points: u64) {
         self.counts.metric_points += points;
     }
 
-    /// Counts log records, which are not looked into.
+    /// Counts log records, which are not read.
     pub const fn count_log_records(&mut self, records: u64) {
         self.counts.log_records += records;
     }
 
-    /// Counts traces that were let go for want of memory.
+    /// Counts traces that were let go because memory was short.
     pub const fn count_evicted_traces(&mut self, traces: u64) {
         self.counts.evicted_traces += traces;
     }
 
-    /// The sender that a resource speaks of.
+    /// The sender that a resource describes.
     pub fn sender(&mut self, resource: &Resource<'_>) -> Sender {
         self.processes.sender(resource, |service| self.exports.service(service))
     }
@@ -252,9 +252,8 @@ impl Evidence {
         self.tasks.add_result(result, &mut self.ages);
     }
 
-    /// The clock of evidence that was saved: the last look at a broker, else
-    /// the start of the last span. Not its end, which may lie in any year where
-    /// it is set by hand.
+    /// The clock of saved evidence: the last look at a broker, or else the start of the
+    /// last span. Not its end: an end that was set by hand may lie in any year.
     pub fn clock(&self) -> Timestamp {
         let look = self.brokers.last_looks().map(|look| look.at).max();
         look.unwrap_or_else(|| {
@@ -262,7 +261,7 @@ impl Evidence {
         })
     }
 
-    /// The key that says that a scheduler publishes the task.
+    /// The key that shows that a scheduler publishes the task.
     pub fn scheduler_entry(&self, task: &str) -> Option<&str> {
         self.schedule.get(task).map(|key| &**key)
     }

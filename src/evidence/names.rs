@@ -1,4 +1,4 @@
-//! Names that come again and again, kept once.
+//! Names that occur again and again, kept once.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::model::weight::{in_map, shared};
 
 /// Shares equal names, so that a million spans of ten kinds hold ten names.
 ///
-/// Names come from outside and may be of any number (a URL as a span's name):
-/// one that nobody holds any more is let go when the set has doubled.
+/// Names come from outside, and there may be any number of them (a URL as a span's name).
+/// Names that are no longer used are dropped when the set has doubled.
 #[derive(Default, Debug)]
 pub struct Names {
     known: HashSet<Arc<str>>,
@@ -45,7 +45,7 @@ impl Names {
         name
     }
 
-    /// Lets go of the names that nobody holds.
+    /// Drops the names that are no longer used.
     pub fn sweep(&mut self) {
         self.known.retain(|name| Arc::strong_count(name) > 1);
         self.sweep_at = self.known.len() * 2;

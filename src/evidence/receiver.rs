@@ -1,4 +1,4 @@
-//! How requests ended at the receiver, those among them that never became spans.
+//! How requests to the receiver ended, including those that brought no spans.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,15 +23,15 @@ pub enum Outcome {
     /// Over the limit, before or after decompression.
     TooLarge,
     Malformed,
-    /// Refused for the moment, for want of memory: the client comes again.
+    /// Refused for the moment because memory was short: the client comes again.
     Busy,
-    /// Anything but POST where spans are taken.
+    /// Anything but POST where spans are accepted.
     WrongMethod,
     /// A page of another site that posts from a browser.
     ForeignOrigin,
-    /// A client that wants TLS from a port that has none.
+    /// A client that speaks TLS to a port that has none.
     TlsOnPlainPort,
-    /// First bytes that no client of ours begins with.
+    /// First bytes that no supported client begins with.
     NotHttp,
     /// A request whose head or body did not come in time.
     TimedOut,
@@ -83,13 +83,13 @@ impl Outcome {
         }
     }
 
-    /// The outcome of that name.
+    /// The outcome with this name.
     pub fn parse(label: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.label() == label)
     }
 }
 
-/// What an exporter speaks.
+/// Which protocol an exporter speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OtlpProtocol {
     Grpc,
@@ -99,12 +99,12 @@ pub enum OtlpProtocol {
 /// Requests by how they ended.
 #[derive(Default, Debug)]
 pub struct ReceiverLog {
-    /// How long a receiver was up; `None` where it is not known.
+    /// How long a receiver was up; `None` if that is unknown.
     pub listened: Option<Duration>,
-    /// Whether a receiver's log is part of the saved evidence, be it empty: one
-    /// was up, nobody knows for how long.
+    /// Whether the saved evidence has a receiver's log, even an empty one: a receiver was
+    /// up, though nobody knows for how long.
     pub is_kept: bool,
-    /// Where it listens, or did; `None` where it is not known.
+    /// Where it listens, or did; `None` if that is unknown.
     pub endpoints: Option<Endpoints>,
     outcomes: BTreeMap<Outcome, Requests>,
 }
@@ -114,8 +114,8 @@ pub struct ReceiverLog {
 pub struct Endpoints {
     pub grpc: String,
     pub http: String,
-    /// Whether the programs have them in their environment already, since they
-    /// were started under the receiver.
+    /// Whether the programs have them in their environment already, because the receiver
+    /// started them.
     pub are_told: bool,
 }
 
@@ -125,7 +125,7 @@ pub struct Requests {
     pub count: u64,
     /// The `user-agent` of the clients, a few of them.
     pub agents: BTreeSet<Box<str>>,
-    /// What was asked for, such as `POST /`, a few of them.
+    /// A few of the request lines, such as `POST /`.
     pub targets: BTreeSet<Box<str>>,
 }
 
@@ -154,8 +154,8 @@ impl ReceiverLog {
         self.outcomes.get(&outcome)
     }
 
-    /// What the exporters that reach it speak: HTTP where nothing but that brought
-    /// traces, and otherwise gRPC, which is the default in Python.
+    /// What the exporters that reach it speak: HTTP if all traces came over HTTP, otherwise
+    /// gRPC, the default in Python.
     pub fn protocol(&self) -> OtlpProtocol {
         let Some(taken) = self.of(Outcome::Accepted) else { return OtlpProtocol::Grpc };
         let is_grpc = taken.agents.iter().any(|agent| agent.to_ascii_lowercase().contains("grpc"))

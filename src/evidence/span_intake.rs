@@ -17,7 +17,7 @@ impl<'e> SpanIntake<'e> {
         Self { evidence, source: SpanSource::default() }
     }
 
-    /// What follows is of another request.
+    /// The spans that follow come from another request.
     pub fn next_request(&mut self) {
         let next = SpanSource::of_next_request(self.evidence);
         std::mem::replace(&mut self.source, next).close(self.evidence);
@@ -42,9 +42,9 @@ impl Sink for SpanIntake<'_> {
     }
 }
 
-/// The request that spans come in, and the process that sent them. It borrows no
-/// evidence, so that its owner can make room between two spans, and file another
-/// request before this one goes on.
+/// The request that is being read, and the process that sent its spans. It borrows no
+/// evidence, so that its owner can make room between two spans, or read another request in
+/// between.
 #[derive(Default, Debug)]
 pub struct SpanSource {
     request: u32,
@@ -61,7 +61,7 @@ impl SpanSource {
         self.request
     }
 
-    /// Says that no more of the request comes.
+    /// Ends the request.
     pub fn close(self, evidence: &mut Evidence) {
         evidence.exports.end(self.request);
     }

@@ -1,5 +1,5 @@
-//! What had not settled when the watch of it ended: more may have been on its way,
-//! so that nothing may be built on what it lacks.
+//! What had not settled when the watch ended. More may have been on its way, so nothing may
+//! be concluded from what it lacks.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use hashbrown::HashSet;
 use super::age::Unit;
 use crate::model::TraceId;
 
-/// Traces and tasks that a watch ended too early for. Empty while evidence comes
-/// in, and of files that no watch has left: those are over.
+/// Traces and tasks for which the watch ended too early. Empty while evidence comes in, and
+/// for files that no watch left: those are over.
 #[derive(Default, Debug)]
 pub struct Unsettled {
     traces: HashSet<TraceId>,
@@ -34,7 +34,7 @@ impl Unsettled {
         }
     }
 
-    /// Says that of any trace and task something may be missing.
+    /// Notes that something may be missing from any trace and task.
     pub fn doubt_all(&mut self) {
         self.any = true;
     }

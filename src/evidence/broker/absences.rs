@@ -1,4 +1,4 @@
-//! What the looks at a broker say of messages that they did not find.
+//! What looks at a broker show about messages that they did not find.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use super::routes::Routes;
 use crate::model::Timestamp;
 use crate::model::weight::in_tree;
 
-/// Until when a message that was not seen may have been in its queue, by the
-/// last look that shows its absence.
+/// Until when a message that was not seen may have been in its queue, according to the last
+/// look that shows it absent.
 ///
-/// It is a maximum for each queue, so neither the order of looks nor their
-/// number changes it, and it takes the place of asking each of them.
+/// It keeps a maximum for each queue, so neither the order nor the number of the looks
+/// matters, and nobody has to go through all of them.
 #[derive(Default, Debug)]
 pub(super) struct Absences {
-    /// Of each queue that was in any look.
+    /// For each queue that appeared in any look.
     queues: BTreeMap<Arc<str>, Absence>,
-    /// Of a queue that was in none.
+    /// For a queue that appeared in none.
     elsewhere: Option<Timestamp>,
     /// When all queues were read to their end.
     pub everywhere: Option<Timestamp>,
-    /// Whether there were more queues than are kept: of those nothing is said.
+    /// Whether there were more queues than are kept. Nothing is known of the others.
     is_cut: bool,
 }
 
@@ -30,13 +30,13 @@ pub(super) struct Absences {
 struct Absence {
     /// By any look.
     until: Option<Timestamp>,
-    /// By the looks that found the queue bound or filled, and read it to its end.
+    /// Only looks that found the queue bound or filled, and read it to its end.
     read: Option<Timestamp>,
 }
 
 impl Absences {
-    /// Takes over what a look shows as far as there is room, and says how many
-    /// bytes it has grown by.
+    /// Adds what a look shows as far as there is room. Returns how many bytes it has grown
+    /// by.
     pub fn learn(&mut self, look: &Look, room: usize) -> usize {
         const QUEUE: usize = in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
         let before = self.queues.len();
@@ -45,8 +45,8 @@ impl Absences {
                 continue;
             }
             if self.queues.len() < Routes::NAMES && (self.queues.len() - before + 1) * QUEUE <= room {
-                // No look before this one had it, so they say of it what they
-                // say of a queue that they do not know.
+                // No earlier look had this queue, so they say of it what they say of any
+                // queue that they do not know.
                 let absence = Absence { until: self.elsewhere, read: None };
                 self.queues.insert(Arc::clone(queue), absence);
             } else {

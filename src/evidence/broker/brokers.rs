@@ -6,14 +6,14 @@ use super::look::Look;
 /// All brokers that were looked at.
 #[derive(Default, Debug)]
 pub struct Brokers {
-    /// In the order of their names, whichever was looked at first.
+    /// In the order of their names, not of the looks.
     pub(super) brokers: Vec<Broker>,
     /// How many bytes they may take; `None` where there is no bound.
     bound: Option<usize>,
 }
 
 impl Brokers {
-    /// Files a look in the history of the broker of this name.
+    /// Files a look in the history of this broker.
     pub fn insert(&mut self, name: &str, look: Look) -> usize {
         let index = self.index(name);
         let bound = self.bound.map_or(usize::MAX, |bound| bound / self.brokers.len());
@@ -21,25 +21,25 @@ impl Brokers {
         index
     }
 
-    /// From now on they take at most about so many bytes: looks that are missed
-    /// the least go, and names that find no room are left out.
+    /// From now on they take at most about this many bytes: the looks that are missed least
+    /// go, and names that find no room are left out.
     pub const fn bound(&mut self, bytes: usize) {
         self.bound = Some(bytes);
     }
 
-    /// Says that so many names were left out of a look before it was taken.
+    /// Notes that this many names were left out of a look before it was taken.
     pub fn left_out(&mut self, broker: &str, names: u64) {
         let index = self.index(broker);
         self.brokers[index].left_out(names);
     }
 
-    /// How many looks went for want of memory.
+    /// How many looks were let go because memory was short.
     pub fn looks_let_go(&self) -> u64 {
         self.brokers.iter().map(|broker| broker.looks_let_go).sum()
     }
 
-    /// How many names of queues, exchanges and routing keys were not kept for
-    /// want of memory.
+    /// How many names of queues, exchanges and routing keys were not kept because memory
+    /// was short.
     pub fn names_left_out(&self) -> u64 {
         self.brokers.iter().map(|broker| broker.names_left_out).sum()
     }

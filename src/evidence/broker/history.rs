@@ -3,11 +3,11 @@
 //! Absence is evidence only where a look was complete: a message that is not
 //! among the hundred that were read may be the hundred and first.
 //!
-//! A watch looks every second for as long as it runs, so what is kept of its
-//! looks is bounded. What a diagnosis asks of all of them (where a message may be
-//! routed, when a queue was last read without it) is a running answer that does not
-//! depend on their order. Of the looks themselves a history stays that is dense for
-//! the last minutes and sparse for the hours before.
+//! A watch looks every second for as long as it runs, so the number of looks that are kept
+//! is bounded. What diagnoses ask about all of them (where a message may be routed, when a
+//! queue was last read without it) is kept as a running answer that does not depend on
+//! their order. Of the looks themselves, the history is dense for the last minutes and
+//! sparse for the hours before.
 
 use super::absences::Absences;
 use super::look::Look;
@@ -19,35 +19,35 @@ use crate::model::Timestamp;
 pub struct Broker {
     /// `host:port/db`, or empty where the snapshot does not say.
     pub name: Box<str>,
-    /// In the order of their time: the first, the last, and of those between
-    /// as many as say how it came to be so.
+    /// In the order of their time: the first, the last, and enough of those between to show
+    /// how it came about.
     looks: Vec<Look>,
     pub(super) taken: u64,
     routes: Routes,
     absences: Absences,
     everywhere: Option<Timestamp>,
     pub(super) bytes: usize,
-    /// How many of them are not of looks.
+    /// How many of these bytes do not belong to looks.
     names_bytes: usize,
-    /// Looks that went for want of memory.
+    /// Looks that were let go because memory was short.
     pub(super) looks_let_go: u64,
-    /// The most names that a look showed and that were not kept.
+    /// The most names in one look that were not kept.
     pub(super) names_left_out: u64,
 }
 
 impl Broker {
-    /// How many looks are kept. A handful of snapshots is kept whole.
+    /// How many looks are kept. A handful of snapshots fits whole.
     pub const LOOKS: usize = 64;
 
     pub(super) fn new(name: &str) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
 
-    /// Files a look; `bound` is how many bytes all of it may take.
+    /// Files a look. `bound` is how many bytes the whole history may take.
     pub(super) fn file(&mut self, mut look: Look, bound: usize) {
         self.taken += 1;
         let left_out = look.leave_out(bound / 4);
-        // Half of it is for names, half of that for where each queue was absent.
+        // Half of the bound is for names, and half of that for where each queue was absent.
         let room = |taken: usize| (bound / 2).saturating_sub(taken);
         let absences = self.absences.learn(&look, room(self.names_bytes) / 2);
         self.names_bytes += absences;
@@ -80,13 +80,13 @@ impl Broker {
         }
     }
 
-    /// Says that so many names were left out before a look was taken.
+    /// Notes that this many names were left out before a look was taken.
     pub(super) fn left_out(&mut self, names: u64) {
         self.names_left_out = self.names_left_out.max(names);
     }
 
-    /// Lets the look go that is missed least: the one with the closest
-    /// neighbours for its age. The history gets sparser the older it is.
+    /// Lets go of the look that is missed least: the one with the closest neighbours for
+    /// its age. So the history gets sparser the older it is.
     fn let_one_go(&mut self) {
         let Some(end) = self.last().map(|look| look.at) else { return };
         let gap_for_age = |place: usize| {
@@ -133,7 +133,7 @@ impl Broker {
     pub fn shows_taken(&self, exchange: Option<&str>, destination: &str, sent: Timestamp) -> bool {
         let read = match exchange {
             None if self.routes.queues.contains(destination) => self.absences.read(destination),
-            // Which queue a routing key leads to is not looked into: all were read.
+            // Which queue a routing key leads to is not looked up: all queues were read.
             _ if self.routes.lead(exchange, destination) => self.absences.everywhere,
             _ => None,
         };

@@ -13,22 +13,22 @@ use crate::wire::broker::QueueDepth;
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Look {
     pub at: Timestamp,
-    /// Queues by name, with what was found in them; their depth by priority is
-    /// empty in all looks of a history but the last.
+    /// Queues by name, with what was found in them. Only the last look of a history keeps
+    /// their depth by priority.
     pub queues: BTreeMap<Arc<str>, QueueDepth>,
     /// Whether all of `unacked` was read.
     pub unacked_complete: bool,
-    /// Live workers, by their mailboxes; `None` where they were not looked for,
-    /// and in all looks of a history but the last.
+    /// Live workers, by their mailboxes. `None` if nobody looked for them, and in all looks
+    /// of a history but the last.
     pub workers: Option<BTreeSet<Box<str>>>,
     /// Where a message may be routed.
     pub routes: Routes,
-    /// The moment since which every key that is there was met, so that a queue
-    /// that was not found is empty. `None` where not all keys were looked at.
+    /// The moment since which every existing key has been visited, so that a queue that
+    /// was not found is empty. `None` if not all keys were visited.
     pub complete_since: Option<Timestamp>,
-    /// The queues that were asked for by name; `None` where all were.
+    /// The queues that the user asked for by name; `None` for all.
     pub requested: Option<RequestedQueues>,
-    /// Whether it ended before all names were met, by no choice of the user.
+    /// Whether it ended before all names were visited, and not because the user chose so.
     pub ended_early: bool,
 }
 
@@ -53,8 +53,8 @@ impl Look {
         self.workers.as_ref().is_some_and(|workers| !workers.is_empty())
     }
 
-    /// About how many bytes it takes, its routes left out. It goes through all
-    /// queues, so it is asked when the look is filed, and what it says is kept.
+    /// About how many bytes it takes, without its routes. This goes through all queues, so
+    /// it is called once, when the look is filed, and the answer is kept.
     pub(super) fn bytes(&self) -> usize {
         const QUEUE: usize = in_tree(size_of::<(Arc<str>, QueueDepth)>());
         /// One node of the tree: there are few steps.
@@ -67,9 +67,9 @@ impl Look {
             + workers.sum::<usize>()
     }
 
-    /// Leaves queues out where it takes more than so many bytes, and says how
-    /// many. Those go first that are empty: of a queue that is not in it a look
-    /// says the same, as long as every queue was met.
+    /// Leaves out queues if the look takes more than this many bytes, and returns how many.
+    /// Empty ones go first: as long as every queue was visited, the look says the same
+    /// about an empty queue that it leaves out.
     pub(super) fn leave_out(&mut self, bound: usize) -> u64 {
         let bytes = self.bytes();
         if bytes <= bound {
@@ -84,7 +84,8 @@ impl Look {
             !goes
         });
         if surplus > 0 {
-            // Of one that holds something it would say that it is empty.
+            // For a queue that holds something, the look would wrongly say that it is
+            // empty.
             self.complete_since = None;
             self.queues.retain(|_, _| {
                 let goes = surplus > 0;
@@ -95,7 +96,7 @@ impl Look {
         (before - self.queues.len()) as u64
     }
 
-    /// Leaves only what is asked of a look that is not the last one.
+    /// Keeps only what is needed of a look that is not the last one.
     pub(super) fn thin(&mut self) {
         self.workers = self.workers.take().filter(BTreeSet::is_empty);
         self.queues.values_mut().for_each(|queue| queue.priorities.clear());

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Which queues a look is to show, and how that went.
+/// Which queues a look is to show, and which of them it met.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct RequestedQueues {
     /// The queue of each name that was given; a name may be that of a list.
     names: BTreeMap<Box<str>, Arc<str>>,
     /// Queues that are there and were not asked for.
     others: BTreeSet<Arc<str>>,
-    /// Names of which there is no queue.
+    /// Names for which there is no queue.
     missing: BTreeSet<Box<str>>,
 }
 
@@ -33,8 +33,7 @@ impl RequestedQueues {
         self.others.iter().map(|name| &**name)
     }
 
-    /// Names of which there is neither a list, nor a binding, nor a message that
-    /// a worker holds.
+    /// Names without a list, a binding, or a message that a worker holds.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.missing.iter().map(|name| &**name)
     }
@@ -45,7 +44,7 @@ impl RequestedQueues {
         }
     }
 
-    /// Ends a look that has met those of the queues for which `is_there` holds.
+    /// Ends a look that has visited the queues for which `is_there` holds.
     pub(in crate::evidence) fn end(&mut self, is_there: impl Fn(&str) -> bool) {
         let missing = self.names.iter().filter(|(_, queue)| !is_there(queue));
         self.missing = missing.map(|(name, _)| name.clone()).collect();

@@ -18,13 +18,13 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// How many names of each kind are kept. An application has a handful; what
-    /// makes more of them is no application, or not one's own.
+    /// How many names of each kind are kept. An application has a handful; anything that
+    /// makes more is not the user's application.
     pub(super) const NAMES: usize = 20_000;
 
-    /// Whether a message to `destination` (a queue or a routing key) through
-    /// `exchange` may reach a queue. How a topic matches is not looked into: an
-    /// exchange with any binding may route it.
+    /// Whether a message to `destination` (a queue or a routing key) through `exchange` may
+    /// reach a queue. Topic patterns are not matched: an exchange with any binding may
+    /// route it.
     pub(super) fn lead(&self, exchange: Option<&str>, destination: &str) -> bool {
         if self.is_cut {
             return true;
@@ -35,8 +35,8 @@ impl Routes {
         [&self.queues, &self.exchanges, &self.routing_keys].iter().any(|names| names.contains(destination))
     }
 
-    /// Takes over what a look shows as far as there is room, and says how many
-    /// bytes it has grown by and how many names were left out.
+    /// Adds what a look shows as far as there is room. Returns how many bytes it has grown
+    /// by and how many names were left out.
     pub(super) fn learn(
         &mut self,
         others: Self,

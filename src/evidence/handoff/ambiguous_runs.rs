@@ -1,10 +1,10 @@
-//! Which of the runs made by hand that continue one context are a task's own.
+//! Which of several hand-made runs that continue one context belongs to which task.
 //!
-//! A request that fans out by hand gives one context to several messages, and
-//! their runs carry no id. They are parted by the names of their tasks; of several
-//! tasks of one name none is known to be whose. Each gets one, in the order
-//! of start, so that no run is counted twice and none is called missing; what
-//! that run shows holds for one of them, not for this one.
+//! A request that fans out by hand gives one context to several messages, and their runs
+//! carry no id. The names of the tasks tell them apart; between several tasks of one name
+//! nothing does. Each task gets one of the runs, in the order of start, so that no run is
+//! counted twice and none is called missing. What that run shows is true of one of the
+//! tasks, but maybe not of this one.
 
 use super::task_names::TaskNames;
 use crate::evidence::Evidence;
@@ -16,16 +16,16 @@ use crate::model::SpanKind;
 #[derive(Default)]
 pub(super) struct Candidates {
     pub runs: Vec<SpanKey>,
-    /// Whether each of them may as well be another task's.
+    /// Whether each of them may just as well belong to another task.
     pub is_ambiguous: bool,
 }
 
-/// Up to so many runs and tasks of one context are looked at for each of its
-/// tasks: more would take the square of their number.
+/// At most this many runs and tasks of one context are compared for each of its tasks: the
+/// cost grows with the square of their number.
 const PARTED_BY_NAME: usize = 256;
 
 impl Evidence {
-    /// The hand-made runs of a context that may be the task's.
+    /// The hand-made runs of a context that may belong to the task.
     pub(super) fn continuations_for(&self, context: ContextKey, task: &Task) -> Candidates {
         let all = self.tasks.continuations(context);
         let tasks = self.tasks.carrying(context);
@@ -50,7 +50,7 @@ impl Evidence {
         let (named, others): (Vec<_>, Vec<_>) =
             self.runs(all, task).partition(|run| of_whom(run) == Some(name));
         if named.is_empty() {
-            // Spans that bear nobody's name may be of any of them.
+            // A span that names no task may belong to any of them.
             let nameless: Vec<_> = others.into_iter().filter(|run| of_whom(run).is_none()).collect();
             return ambiguous(&nameless, place, tasks.len());
         }
@@ -61,9 +61,9 @@ impl Evidence {
         }
     }
 
-    /// Of spans that continue a context those that may be the task's run: not
-    /// one that is another task's or lies in its run, nor one without a kind
-    /// where its process serves requests.
+    /// Of the spans that continue a context, those that may be the task's run. Not a run of
+    /// another task or a span inside one, nor a span without a kind from a process that
+    /// serves requests.
     fn runs<'e>(
         &'e self,
         spans: impl IntoIterator<Item = &'e Continuation>,
@@ -79,15 +79,15 @@ impl Evidence {
     }
 }
 
-/// Whether it is a root with a link, of processes that nothing tells apart: that
-/// one of them serves requests says nothing of this one.
+/// Whether it is a root with a link, from one of several processes that cannot be told
+/// apart. That one of them serves requests says nothing about this one.
 fn is_linked_root_of_a_shared_name(run: &SpanRef<'_>) -> bool {
     run.span.parent.is_none() && !run.span.detail().links.is_empty() && !run.span.process.is_identified()
 }
 
-/// One run for each attempt, for the one at `place` of so many tasks; where there
-/// is not one for each, some share a first attempt. Whether one of them was tried
-/// again is known only of as many as were.
+/// One run for each attempt, for task number `place` of so many. If there are too few, some
+/// tasks share a first attempt. Whether a task was tried again is known only for as many as
+/// were.
 fn ambiguous(runs: &[SpanRef<'_>], place: usize, tasks: usize) -> Candidates {
     let mut attempts = std::collections::BTreeMap::<u32, Vec<SpanKey>>::new();
     for run in runs {
@@ -101,8 +101,8 @@ fn ambiguous(runs: &[SpanRef<'_>], place: usize, tasks: usize) -> Candidates {
     Candidates { runs: ours, is_ambiguous: true }
 }
 
-/// Of what is parted among so many, the share of the one at the place `ours`:
-/// every so-manieth; where there is not one for each, some share one.
+/// The share of task number `ours` where so many tasks share these: every n-th. If there
+/// are too few, some tasks share one.
 fn share<T>(all: &[T], ours: usize, tasks: usize) -> impl Iterator<Item = &T> {
     let is_short = all.len() < tasks;
     let (first, step) = if is_short { (ours % all.len().max(1), all.len().max(1)) } else { (ours, tasks) };

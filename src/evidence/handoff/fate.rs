@@ -10,10 +10,10 @@ use crate::model::MessageState;
 /// What became of the message, as far as the broker shows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fate {
-    /// At the last look it was still there.
+    /// The last look still found it.
     Waiting(MessageState),
-    /// A later, complete look did not find it. It may never have been seen: then
-    /// its queue was read to its end after it was published.
+    /// A later, complete look did not find it. Perhaps no look ever did: then its queue was
+    /// read to its end after it was published.
     Gone,
     Unknown,
 }
@@ -29,14 +29,13 @@ impl Evidence {
         if broker.shows_gone(&delivery.message.queue, last.at) { Fate::Gone } else { Fate::Unknown }
     }
 
-    /// What became of a message that was never seen, by the PRODUCER span of it:
-    /// where its queue is bound, and a later look read that queue to its end, a
-    /// worker has taken it.
+    /// What became of a message that was never seen, according to its PRODUCER span: if its
+    /// queue is bound, and a later look read that queue to its end, a worker has taken it.
     pub fn fate_of_unseen(&self, producer: &StoredSpan) -> Fate {
         /// How far the publisher's clock may be behind the broker's.
         const SKEW: Duration = Duration::from_secs(5);
         let detail = producer.detail();
-        // What was counted is not known by its id.
+        // Counted messages are not known by their ids.
         let Some(destination) = detail.destination.as_deref().filter(|_| self.class_counts.counted() == 0)
         else {
             return Fate::Unknown;

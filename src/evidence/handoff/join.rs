@@ -1,4 +1,5 @@
-//! Joins what lies under one task id to the hand-offs of that task, one an attempt.
+//! Joins what is filed under one task id to the hand-offs of that task, one for each
+//! attempt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +12,9 @@ use crate::evidence::tasks::{Delivery, Task};
 use crate::model::{Map, Set, SpanKind};
 
 impl Task {
-    /// Whether it is known for one of Celery's. Of a PRODUCER span made by hand
-    /// alone this is not said: whoever writes to a Redis stream makes such spans
-    /// too. It takes a queue of Celery's as its destination, or something else
-    /// under the same id.
+    /// Whether it is known to be Celery's. A hand-made PRODUCER span alone does not show
+    /// that: programs that write to a Redis stream make such spans too. It also needs a
+    /// Celery queue as its destination, or something else under the same id.
     pub fn is_celery_task(&self, known: &Evidence) -> bool {
         let is_known = |key: SpanKey| {
             let Some(producer) = known.spans.get(key) else { return false };
@@ -34,7 +34,7 @@ impl Task {
             || self.producers.iter().any(|key| is_known(*key))
     }
 
-    /// The task's name, by whoever says it.
+    /// The task's name, from whatever states it.
     pub fn name<'e>(&'e self, known: &'e Evidence) -> &'e str {
         let of_message = self.messages.first().map(|delivery| &*delivery.message.task);
         let of_spans = || {
@@ -49,7 +49,7 @@ impl Task {
         of_message.or_else(of_spans).or_else(|| self.result.as_ref()?.task.as_deref()).unwrap_or_default()
     }
 
-    /// The hand-offs of this task, one an attempt, in their order.
+    /// The hand-offs of this task in order, one for each attempt.
     pub fn handoffs<'e>(&'e self, known: &'e Evidence) -> Vec<Handoff<'e>> {
         if !self.is_celery_task(known) {
             return Vec::new();
@@ -67,7 +67,7 @@ impl Task {
         let senders = if producers.is_empty() { Map::default() } else { self.senders(known) };
         for producer in producers {
             let attempt = attempts.entry(self.attempt_of_producer(producer, &senders)).or_default();
-            // One that was made by hand may stand around the instrumentor's.
+            // A hand-made span may enclose the instrumentor's.
             let order =
                 |found: SpanRef<'_>| (found.span.detail().action.is_none(), found.span.start, found.span.id);
             let is_first = attempt.producer.is_none_or(|known| order(producer) < order(known));
@@ -86,7 +86,8 @@ impl Task {
         attempts
             .into_iter()
             .map(|(attempt, Attempt { deliveries, producer, consumers: mut ours })| {
-                // In whatever broker it was seen last: one may pass it on to another.
+                // In the broker where it was last seen: one broker may pass it on to
+                // another.
                 let deliveries = deliveries.into_iter().rev();
                 let delivery = deliveries.max_by_key(|known| known.last().at);
                 ours.sort_by_key(|(consumer, _)| (consumer.span.start, consumer.span.id));
@@ -116,9 +117,8 @@ impl Task {
             .collect()
     }
 
-    /// Whether a trace that it has a part in, or a part of its own, was let go, or
-    /// may have been: it began when marks were forgotten, and one side of it is not
-    /// to be seen.
+    /// Whether one of its traces, or a part of the task itself, was let go or may have
+    /// been: it began after marks were forgotten, and one of its sides is missing.
     fn is_remnant(&self, known: &Evidence, has_one_side: bool) -> bool {
         self.age.is_remnant
             || (self.age.is_late && has_one_side)
@@ -128,8 +128,8 @@ impl Task {
             })
     }
 
-    /// Consumers with the id, whoever made them, and hand-made ones that
-    /// continue one of the task's contexts.
+    /// Consumers with the id, whoever made them, and hand-made ones that continue one of
+    /// the task's contexts.
     fn all_consumers<'e>(&'e self, known: &'e Evidence) -> Vec<(SpanRef<'e>, JoinedBy)> {
         let mut found: Vec<_> = self
             .consumers
@@ -169,8 +169,8 @@ impl Task {
         found
     }
 
-    /// The attempt whose message carries each context, the first of several, or
-    /// whose run has it as its parent.
+    /// Which attempt each context belongs to: the first whose message carries it, or whose
+    /// run has it as its parent.
     fn senders(&self, known: &Evidence) -> Map<SpanKey, u32> {
         let mut senders = Map::default();
         for Delivery { message, .. } in &self.messages {
@@ -183,7 +183,7 @@ impl Task {
             let parent = SpanKey { trace_id: run.trace.id, span_id: run.span.parent? };
             Some((run.span.detail().retries.unwrap_or(0), parent))
         });
-        // The first attempt of several, in whatever order they came.
+        // If there are several, the first attempt, in whatever order they came.
         let mut runs: Vec<_> = runs.collect();
         runs.sort_unstable();
         for (attempt, parent) in runs {
@@ -192,10 +192,10 @@ impl Task {
         senders
     }
 
-    /// PRODUCER spans carry no retry count. The message that carries the
-    /// span's own context says which attempt it is, or the run below it (a task
-    /// that is replaced goes on under the same id and attempt); else a retry is
-    /// published from inside the run of the attempt before.
+    /// PRODUCER spans carry no retry count. The message that carries the span's own context
+    /// says which attempt it is, or else the run below it (a replaced task goes on under
+    /// the same id and attempt). Otherwise a retry is published from inside the run of the
+    /// attempt before.
     fn attempt_of_producer(&self, producer: SpanRef<'_>, senders: &Map<SpanKey, u32>) -> u32 {
         if let Some(attempt) = senders.get(&producer.key()) {
             return *attempt;
@@ -203,12 +203,12 @@ impl Task {
         let run = producer.trace.ancestors(producer.span).find(|above| {
             above.kind == SpanKind::Consumer && above.detail().message_id.as_deref() == Some(&self.id)
         });
-        // A count from outside may be the largest that there is.
+        // The count comes from outside and may be as large as its type allows.
         run.map_or(0, |run| run.detail().retries.unwrap_or(0).saturating_add(1))
     }
 }
 
-/// Whether spans of one side alone were seen: of who ran it, or of who sent it.
+/// Whether spans were seen of one side only: of the sender, or of the worker.
 fn has_one_side(attempts: &BTreeMap<u32, Attempt<'_>>) -> bool {
     let runs = || attempts.values().flat_map(|attempt| &attempt.consumers).map(|(run, _)| run);
     let was_sent = attempts.values().any(|attempt| attempt.producer.is_some())
@@ -220,7 +220,7 @@ fn has_one_side(attempts: &BTreeMap<u32, Attempt<'_>>) -> bool {
 #[derive(Default)]
 struct Attempt<'e> {
     deliveries: Vec<&'e Delivery>,
-    /// The instrumentor's, the first to start.
+    /// The instrumentor's; of several, the first to start.
     producer: Option<SpanRef<'e>>,
     consumers: Vec<(SpanRef<'e>, JoinedBy)>,
 }

@@ -1,29 +1,28 @@
-//! Roots that are roots by choice, because they link to where they come from, and
-//! what follows a context without saying so.
+//! Roots that are roots by design, because they link to where they come from, and spans
+//! that follow a context without a remote parent.
 
 use crate::evidence::Evidence;
 use crate::evidence::spans::{SpanRef, StoredSpan, Trace};
 use crate::evidence::tasks::{ContextKey, Task};
 use crate::model::{ParentOrigin, SpanContext, SpanKind};
 
-/// How many spans a trace may have to be looked through for what they link to, or
-/// follow. Of a larger one the first would depend on the order of arrival, and all
-/// would cost too much.
+/// How many spans a trace may have if it is to be searched for links and followers. In a
+/// larger one, which spans are searched would depend on the order of arrival, and searching
+/// all would cost too much.
 const LOOKED_THROUGH: usize = 1_024;
 
 impl Evidence {
-    /// Whether a span began a trace of its own and was not meant to: it has no
-    /// parent, and no link to a trace that is known.
+    /// Whether a span began a new trace by accident: it has no parent, and no link to a
+    /// trace that is known.
     pub fn is_orphaned_root(&self, found: SpanRef<'_>) -> bool {
         let mut links = found.span.detail().links.iter();
         found.span.parent.is_none()
             && !links.any(|link| link.trace_id != found.trace.id && self.spans.trace(link.trace_id).is_some())
     }
 
-    /// Whether a root is one by choice: it, or what its process did below it,
-    /// links to where a message was sent from. A batch has the links of its
-    /// messages where its author could put them. Of a link to a trace that is not
-    /// known nothing can be said, so that it is taken for one.
+    /// Whether a root is one by design: it, or a span of its process below it, links to
+    /// where a message was sent from. The links of a batch are wherever its author could
+    /// put them. A link to an unknown trace counts too, since nothing can be said about it.
     pub fn is_linked_to_its_sender(&self, root: SpanRef<'_>) -> bool {
         let is_apart = |link: &&SpanContext| link.trace_id != root.trace.id;
         let own = root.span.detail().links.iter().filter(is_apart);
@@ -33,8 +32,8 @@ impl Evidence {
         own.clone().any(is_unknown) || own.chain(below).any(|link| self.is_senders(link))
     }
 
-    /// Whether a message carries this context, or its trace is one of a request, a
-    /// publish or a run.
+    /// Whether a message carries this context, or its trace contains a request, a publish
+    /// or a run.
     fn is_senders(&self, link: &SpanContext) -> bool {
         let key = ContextKey { trace_id: link.trace_id, span_id: link.span_id };
         let may_send = |trace: &Trace| {
@@ -47,9 +46,9 @@ impl Evidence {
         !self.tasks.carrying(key).is_empty() || self.spans.trace(link.trace_id).is_some_and(may_send)
     }
 
-    /// Whether a span that continues a context is another task's: it names that
-    /// task, or it lies in a run that does. What a task's run links to is no run
-    /// of what it links to, unless it ran several of one name at once.
+    /// Whether a span that continues a context belongs to another task: it names that task,
+    /// or lies inside one of its runs. A run is never the run of what it links to, unless
+    /// it ran several tasks of one name at once.
     pub(super) fn is_of_another(&self, run: &SpanRef<'_>, task: &Task) -> bool {
         let of_another = |span: &StoredSpan| {
             let other = span.task_id().filter(|id| **id != *task.id).and_then(|id| self.tasks.get(id));
@@ -58,9 +57,9 @@ impl Evidence {
         of_another(run.span) || run.trace.ancestors(run.span).any(of_another)
     }
 
-    /// The spans that follow a context, where exporters did not say of a parent
-    /// whether it is remote (Python before 1.27): below it, and of another process
-    /// than the span that it names, or of one that serves nothing.
+    /// The spans that follow a context, for exporters that do not say whether a parent is
+    /// remote (Python before 1.27): spans below it that come from another process than the
+    /// span that it names, or from a process that serves no requests.
     pub(super) fn unflagged_followers<'e>(&'e self, context: ContextKey, task: &'e Task) -> Vec<SpanRef<'e>> {
         let Some(trace) = self.spans.trace(context.trace_id) else { return Vec::new() };
         let sender = trace.get(context.span_id);
@@ -80,7 +79,7 @@ impl Evidence {
     }
 }
 
-/// The spans of a trace, where they are few enough.
+/// The spans of a trace, if they are few enough.
 fn looked_through(trace: &Trace) -> &[StoredSpan] {
     if trace.spans.len() > LOOKED_THROUGH { &[] } else { &trace.spans }
 }

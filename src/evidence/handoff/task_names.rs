@@ -1,20 +1,19 @@
-//! Which task a span made by hand speaks of: it carries no id, and mostly its name.
+//! Which task a hand-made span is about: it carries no id, but usually the task's name.
 
 use std::collections::BTreeSet;
 
 use crate::model::Map;
 
-/// The names of tasks, to be found in the names of spans. A span's name speaks
-/// of a task where it holds its full name, or the last part of it, as a word.
+/// The names of tasks, to be found in the names of spans. A span's name mentions a task if
+/// it contains the task's full name, or the last part of that, as a word.
 ///
-/// Ten thousand of each are matched at the cost of their words, not of their
-/// pairs.
+/// Matching ten thousand of each costs as much as their words, not as their pairs.
 #[derive(Default)]
 pub struct TaskNames<'e> {
-    /// The longest name by its last part, where that is one word. A full name
-    /// never stands where its last part does not.
+    /// The longest name for each last part that is one word. A full name never occurs where
+    /// its last part does not.
     by_word: Map<&'e str, &'e str>,
-    /// Those whose last part is several words, or none: the first few.
+    /// Names whose last part is several words, or none: the first few.
     odd: BTreeSet<&'e str>,
 }
 
@@ -40,7 +39,7 @@ impl<'e> TaskNames<'e> {
         tasks
     }
 
-    /// The task of the longest name that a span's name speaks of.
+    /// The task with the longest name that a span's name mentions.
     pub fn named_by(&self, span: &str) -> Option<&'e str> {
         let words = span.split(|letter| !is_of_a_word(letter));
         let found = words.filter_map(|word| self.by_word.get(word));
@@ -49,7 +48,7 @@ impl<'e> TaskNames<'e> {
     }
 }
 
-/// By which of two names the longer one is known, whatever came first.
+/// Which of two names is kept: the longer one, in whatever order they came.
 const fn length(task: &str) -> (usize, &str) {
     (task.len(), task)
 }
@@ -62,7 +61,7 @@ fn is_of_a_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// Whether a span's name speaks of a task: its full name, or the last part of it.
+/// Whether a span's name mentions a task: by its full name, or by the last part of it.
 fn names_task(span: &str, task: &str) -> bool {
     let is_word = |part: &str| {
         !part.is_empty()

@@ -1,9 +1,8 @@
 //! The hand-off: the passage of one attempt of one task from the process that
 //! published it to the process that ran it. The unit of diagnosis.
 //!
-//! A hand-off is a view that is made when it is asked for, out of what lies
-//! under the task's id. Nothing is decided while evidence comes in, so the
-//! order in which it comes in changes nothing.
+//! A hand-off is a view, made on demand from what is filed under the task's id. Nothing is
+//! decided while evidence comes in, so the order of arrival does not matter.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +18,7 @@ pub struct Handoff<'e> {
     pub task_id: &'e str,
     /// 0 for the first attempt.
     pub attempt: u32,
-    /// The task's name; empty where nothing says it.
+    /// The task's name; empty if nothing states it.
     pub task: &'e str,
     /// The PRODUCER span: the Celery instrumentor's, or one made by hand that names
     /// the message.
@@ -27,33 +26,33 @@ pub struct Handoff<'e> {
     pub delivery: Option<&'e Delivery>,
     /// In the order of their start.
     pub consumers: Vec<SpanRef<'e>>,
-    /// Hand-made consumer spans that began a trace of their own and may be
-    /// this one's: they carry no id, so this is never certain.
+    /// Hand-made consumer spans that began a trace of their own and may be this task's run.
+    /// They carry no id, so this is never certain.
     pub lookalikes: Vec<SpanRef<'e>>,
-    /// The span of another trace that the run links to, where it is known: the
-    /// producer, or what the message names.
+    /// The span of another trace that the run links to, if it is known: the producer, or
+    /// the span that the message names.
     pub linked: Option<SpanRef<'e>>,
-    /// Of the last attempt only: the backend keeps one result a task.
+    /// For the last attempt only: the backend keeps one result for each task.
     pub result: Option<&'e TaskResult>,
     pub fate: Fate,
     pub joined_by: Option<JoinedBy>,
     /// Whether a later attempt was seen.
     pub was_retried: bool,
-    /// Whether a part of it was let go for want of memory: nothing may be said
-    /// of what it lacks.
+    /// Whether a part of it was let go because memory was short. Then nothing may be said
+    /// about what it lacks.
     pub is_remnant: bool,
-    /// How many hand-offs are alike this one in all that matters, itself
-    /// included: a queue is counted, not kept.
+    /// How many hand-offs are like this one in everything that matters, itself included: a
+    /// queue is counted, not kept.
     pub alike: u64,
 }
 
-/// What joined the two sides. Ordered from the surest.
+/// What joined the two sides, the surest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum JoinedBy {
     TaskId,
     Traceparent,
     Link,
-    /// One of several messages that one context was given to.
+    /// The run is one of several that got the same context.
     Timing,
 }
 
@@ -68,29 +67,29 @@ impl JoinedBy {
     }
 }
 
-/// How a consumer span hangs together with what was sent.
+/// How a consumer span is connected to what was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Continuity {
-    /// Its parent is the producer, a context of the message, or a span above
-    /// the producer: one trace. Or it is a root that links to one of these.
+    /// One trace: its parent is the producer, a context of the message, or a span above the
+    /// producer. Or it is a root that links to one of these.
     Whole,
     /// It has a parent in another trace than the producer's.
     Elsewhere,
     /// A root without a link to where it was sent from.
     Orphaned,
-    /// It has a parent or a link, and nothing is known of the sending side.
+    /// It has a parent or a link, but nothing is known of the sending side.
     Unknown,
 }
 
 impl<'e> Handoff<'e> {
-    /// Whether its run may as well be that of another message with the same
-    /// context: what it shows holds for one of them.
+    /// Whether its run may just as well belong to another message with the same context.
+    /// What the run shows is then true of one of them.
     pub fn is_ambiguous(&self) -> bool {
         self.joined_by == Some(JoinedBy::Timing)
     }
 
-    /// The PRODUCER span, where the instrumentor made it: then Celery's own code
-    /// published, and the instrumentor wrote what its propagators write.
+    /// The PRODUCER span, if the instrumentor made it. Then Celery's own code published the
+    /// message, and the instrumentor wrote what its propagators write.
     pub fn instrumented_producer(&self) -> Option<SpanRef<'e>> {
         self.producer.filter(|producer| producer.span.detail().action.is_some())
     }
@@ -131,13 +130,13 @@ impl<'e> Handoff<'e> {
             () if sent_from.is_empty() => Continuity::Unknown,
             () if is_of(consumer.trace.id) => Continuity::Whole,
             () if !is_root => Continuity::Elsewhere,
-            // A root is one by choice only where it links to where it was sent from.
+            // A root is one by design only if it links to where it was sent from.
             () if links.iter().any(|link| is_of(link.trace_id)) => Continuity::Whole,
             () => Continuity::Orphaned,
         }
     }
 
-    /// The span that the run links to, of those that it may have been sent from.
+    /// The span that the run links to, among those that it may have been sent from.
     pub(super) fn link_target(&self, known: &'e Evidence) -> Option<SpanRef<'e>> {
         let consumer = self.consumer()?;
         let links = &consumer.span.detail().links;
@@ -171,8 +170,8 @@ impl<'e> Handoff<'e> {
             || self.result.is_some_and(|result| result.status != TaskStatus::Pending)
     }
 
-    /// Whether a worker is known to have *run* the task: it was not only
-    /// taken, but neither revoked nor thrown away as expired.
+    /// Whether a worker is known to have *run* the task: it was not only taken, and neither
+    /// revoked nor discarded as expired.
     pub fn was_run(&self) -> bool {
         self.was_retried
             || !self.consumers.is_empty()
@@ -181,7 +180,7 @@ impl<'e> Handoff<'e> {
                 .is_some_and(|result| !matches!(result.status, TaskStatus::Pending | TaskStatus::Revoked))
     }
 
-    /// The exception's class, where the result says that the task failed.
+    /// The exception's class, if the result says that the task failed.
     pub fn failure(&self) -> Option<&'e Exception> {
         self.result.filter(|result| result.status == TaskStatus::Failure)?.exception.as_ref()
     }
@@ -191,8 +190,8 @@ impl<'e> Handoff<'e> {
         self.failure().is_some_and(|failure| &*failure.kind == "WorkerLostError")
     }
 
-    /// The run whose span says that it failed, with its exception, where no
-    /// result and no later attempt says otherwise.
+    /// The run whose span says that it failed, with its exception, unless a result or a
+    /// later attempt says otherwise.
     pub fn failed_run(&self) -> Option<(SpanRef<'e>, &'e Exception)> {
         let is_answered = self.was_retried
             || self
@@ -203,15 +202,16 @@ impl<'e> Handoff<'e> {
         });
         red.filter(|_| !is_answered).find_map(|consumer| {
             let exceptions = &consumer.span.detail().exceptions;
-            // A run that was steered is red by mistake, whatever else it recorded.
+            // A run that Celery ended by `Retry`, `Ignore` or `Reject` is marked red by
+            // mistake, whatever else it recorded.
             let exception =
                 exceptions.first().filter(|_| !exceptions.iter().any(Exception::steers_celery))?;
             Some((*consumer, exception))
         })
     }
 
-    /// From the end of the PRODUCER span, the instrumentor's or a hand-made one
-    /// that the run continues or links to, to the start of the run.
+    /// The time from the end of the PRODUCER span (the instrumentor's, or a hand-made one
+    /// that the run continues or links to) to the start of the run.
     pub fn queue_wait_ms(&self) -> Option<f64> {
         let consumer = self.consumer()?;
         let hand_made = || {

@@ -15,12 +15,12 @@ pub struct Activity {
     pub servers: u64,
     pub producers: u64,
     pub consumers: u64,
-    /// Those of them that are no part of something else in their process: a task
-    /// that is called in the process of its caller is. Those of another messaging
-    /// system are no tasks' runs.
+    /// Those that are not part of something else in their process: a task that is called
+    /// directly runs inside its caller. Runs of another messaging system are no runs of
+    /// tasks.
     pub runs: u64,
-    /// Roots that are INTERNAL, or CLIENT calls of something else than the
-    /// broker: a worker without an instrumentor leaves these.
+    /// Roots that are INTERNAL, or CLIENT calls to something other than the broker. A
+    /// worker without an instrumentor leaves these.
     pub work_roots: u64,
     pub first_work_root: Option<Timestamp>,
     pub last_work_root: Timestamp,
@@ -30,7 +30,7 @@ pub struct Activity {
     pub first_end: Option<Timestamp>,
     pub last_start: Timestamp,
     pub last_end: Timestamp,
-    /// When a span of it came last.
+    /// When a span of it last came.
     pub heard: Moment,
     /// When requests were open, by start: the latest [`Activity::INTERVALS`].
     pub(super) requests: Vec<(Timestamp, Timestamp)>,
@@ -41,12 +41,12 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// How many requests are remembered a process, to tell whether one was open.
+    /// How many requests of a process are remembered, to tell whether one was open.
     pub const INTERVALS: usize = 10_000;
-    /// How many peers are remembered a process.
+    /// How many peers of a process are remembered.
     const NAMES: usize = 64;
 
-    /// Takes a span; `intervals` is how many requests may be remembered.
+    /// Takes a span. `intervals` is how many requests may be remembered.
     pub(super) fn add_span(&mut self, span: &Span<'_>, now: Moment, intervals: usize) {
         self.spans += 1;
         self.heard = now;
@@ -118,8 +118,8 @@ impl Activity {
         first: Timestamp,
         last: Timestamp,
     ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
-        /// Requests that started later than this many others and are still
-        /// open when those have come and gone are not looked for.
+        /// Requests are missed here if they started before this many others and are still
+        /// open after those have ended.
         const OVERLAPPING: usize = 1_000;
         let started = self.requests.partition_point(|(start, _)| *start <= last);
         let latest = self.requests[..started].iter().rev().take(OVERLAPPING).copied();
@@ -132,8 +132,8 @@ impl Activity {
         self.busy_share_of(Timestamp::from_nanos(u64::MAX), Timestamp::UNSET)
     }
 
-    /// The same of the time from `first` to `last`, and of that between its first
-    /// and its last request, where this is longer.
+    /// The same for the time from `first` to `last`, or between its first and its last
+    /// request if that is longer.
     pub fn busy_share_of(&self, first: Timestamp, last: Timestamp) -> f64 {
         let (Some((earliest, _)), Some(latest)) =
             (self.requests.first(), self.requests.iter().map(|(_, end)| *end).max())
@@ -159,9 +159,9 @@ impl Activity {
     }
 }
 
-/// A root that is work of the application: INTERNAL, or a CLIENT call. The
-/// calls that a worker makes to its own broker are noise, and so is a root
-/// that belongs to a task by its attributes.
+/// A root that is work of the application: INTERNAL, or a CLIENT call. A worker's calls to
+/// its own broker are noise, and so is a root whose attributes say that it belongs to a
+/// task.
 pub fn is_work_root(span: &Span<'_>) -> bool {
     span.parent_id.is_none()
         && match span.kind {

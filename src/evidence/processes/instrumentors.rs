@@ -9,7 +9,7 @@ pub enum Library {
     Flask,
     Wsgi,
     Django,
-    /// FastAPI, Starlette, or an application of ASGI by itself.
+    /// FastAPI, Starlette, or a plain ASGI application.
     Asgi,
 }
 

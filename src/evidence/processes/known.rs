@@ -12,18 +12,18 @@ use crate::model::{Map, Resource, Span, Timestamp};
 #[derive(Clone, Debug)]
 pub struct Sender {
     pub process: Arc<Process>,
-    /// Its place among the processes; `None` for one past [`Processes::LIMIT`].
+    /// Its index among the processes; `None` for one past [`Processes::LIMIT`].
     number: Option<usize>,
-    /// The place of its service among those that export.
+    /// The index of its service among those that export.
     pub(in crate::evidence) service: usize,
 }
 
-/// Every process that was heard of, by what its resource says.
+/// Every process that was seen, by what its resource says.
 #[derive(Default, Debug)]
 pub struct Processes {
     numbers: Map<Arc<Process>, usize>,
     known: Vec<(Arc<Process>, Activity)>,
-    /// Further processes, past [`Processes::LIMIT`], of which only the number is kept.
+    /// How many processes came past [`Processes::LIMIT`].
     pub beyond: u64,
     /// How many bytes they may take; `None` where there is no bound.
     bound: Option<usize>,
@@ -32,13 +32,14 @@ pub struct Processes {
 impl Processes {
     /// How many processes are told apart. A resource is hostile input too.
     pub const LIMIT: usize = 10_000;
-    /// About what a process takes beside the requests that are remembered of it.
+    /// About what a process takes, without the requests that are remembered.
     const EACH: usize = 1024;
-    /// How many requests are remembered of each process, be there ever so many.
+    /// How many requests are remembered for each process at least, however many processes
+    /// there are.
     const FEWEST: usize = 16;
 
-    /// From now on they take at most about so many bytes. Processes come first;
-    /// the requests that are remembered share what is left.
+    /// From now on they take at most about this many bytes. Processes come first; the
+    /// remembered requests share what is left.
     pub const fn bound(&mut self, bytes: usize) {
         self.bound = Some(bytes);
     }
@@ -57,8 +58,8 @@ impl Processes {
         each.clamp(Self::FEWEST, Activity::INTERVALS)
     }
 
-    /// The sender that a resource speaks of; `service` is the place of its
-    /// service among those that export.
+    /// The sender that a resource describes. `service` is the index of its service among
+    /// those that export.
     pub fn sender(&mut self, resource: &Resource<'_>, service: impl FnOnce(&Arc<str>) -> usize) -> Sender {
         let process = Process::from(resource);
         let known = self.numbers.get_key_value(&process).map(|(known, number)| (Arc::clone(known), *number));
@@ -88,12 +89,12 @@ impl Processes {
         }
     }
 
-    /// Takes that an instrumentor is at work in the sender.
+    /// Notes that an instrumentor is at work in the sender.
     pub fn has_instrumentor(&mut self, sender: &Sender, found: Instrumentor) {
         let known = sender.number.and_then(|number| self.known.get_mut(number));
         let Some((_, activity)) = known else { return };
         match activity.instrumentors.iter_mut().find(|known| known.library == found.library) {
-            // Processes that cannot be told apart may differ: the oldest speaks.
+            // Processes that cannot be told apart may differ: the oldest version counts.
             Some(known) => known.release = known.release.min(found.release),
             None => activity.instrumentors.push(found),
         }
@@ -113,7 +114,7 @@ impl Processes {
         self.known.iter().map(|(process, activity)| (process, activity))
     }
 
-    /// What the processes of each service do together, in the order of names.
+    /// What the processes of each service do together, in the order of their names.
     pub fn services(&self) -> std::collections::BTreeMap<&str, Service<'_>> {
         let mut services = std::collections::BTreeMap::<&str, Service<'_>>::new();
         for (process, activity) in &self.known {

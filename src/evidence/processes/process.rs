@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::model::Resource;
 
-/// One sending process: what its resource says of it.
+/// One sending process, as its resource describes it.
 ///
 /// SDKs before Python's 1.40 send no `service.instance.id`; all processes of
 /// such a service look like one.
@@ -22,7 +22,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Whether two spans can be told to come from two processes.
+    /// Whether two spans certainly come from two processes.
     pub fn differs_from(&self, other: &Self) -> bool {
         self.service != other.service
             || (self.instance.is_some() && other.instance.is_some() && self.instance != other.instance)
@@ -30,8 +30,8 @@ impl Process {
             || (self.host.is_some() && other.host.is_some() && self.host != other.host)
     }
 
-    /// Whether it is the one that Celery calls `gen<pid>@<host>`, as far as its
-    /// resource says. A server that forks may have told its number before.
+    /// Whether it is the one that Celery calls `gen<pid>@<host>`, according to its
+    /// resource. A server that forks may have reported its pid before the fork.
     pub fn is_origin(&self, origin: &str) -> bool {
         let Some((pid, host)) = origin.strip_prefix("gen").and_then(|node| node.split_once('@')) else {
             return false;
@@ -39,7 +39,7 @@ impl Process {
         self.host.as_deref() == Some(host) && self.pid.is_none_or(|known| pid.parse() == Ok(known))
     }
 
-    /// Whether the SDK lets processes of one service be told apart.
+    /// Whether the SDK lets the processes of one service be told apart.
     pub fn is_identified(&self) -> bool {
         self.instance.is_some() || self.pid.is_some()
     }

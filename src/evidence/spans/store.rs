@@ -1,7 +1,7 @@
 //! The span store: compact, bounded, one entry a trace.
 //!
-//! Spans lie in the trace that they belong to, so that a trace is judged and
-//! let go as a whole and a look-up inside one touches one place in memory.
+//! Spans lie in their trace, so that a trace is judged and let go as a whole, and a look-up
+//! inside one touches one place in memory.
 
 use std::sync::Arc;
 
@@ -18,44 +18,43 @@ use crate::model::{Map, Span, TraceId};
 #[derive(Debug)]
 pub enum Arrival {
     New,
-    /// The same span, with the same content, in the request of this number before.
+    /// The same span with the same content; the request of this number brought it first.
     Again {
         first_request: u32,
     },
-    /// Another content under the id of a span that is here. Of the two the one that
-    /// ended last stays, whichever came first; here is the other, where it had to
-    /// give way.
+    /// Different content under the id of a span that is here. The one that ended last is
+    /// kept, whichever came first. This is the other one, if it had to give way.
     Rewritten {
         before: Option<Box<StoredSpan>>,
     },
-    /// Its trace takes as much as one may.
+    /// Its trace already takes as much as one may.
     NoRoom,
 }
 
 /// Every trace that is held.
 ///
-/// Ids come from outside, so the maps are seeded: whoever picks ids that a known
-/// hash takes for one would make each look-up as long as the store.
+/// Ids come from outside, so the maps are seeded: against a known hash, chosen ids could
+/// make each look-up as slow as a search through the store.
 #[derive(Default, Debug)]
 pub struct SpanStore {
     traces: Map<TraceId, Box<Trace>>,
-    /// All that came, whether they are still here or not.
+    /// All that came, whether still here or not.
     spans: u64,
-    /// All that came, whether they are still here or not.
+    /// All that came, whether still here or not.
     seen_traces: u64,
     bytes: usize,
     /// Spans that are here.
     held: u64,
-    /// Spans that came with an id that is here, with the same content or another.
+    /// Spans whose id was here already, with the same content or another.
     duplicates: u64,
-    /// Spans for which their trace had no room.
+    /// Spans that found no room in their trace.
     left_out: u64,
     /// How many bytes one trace may take; `None` where there is no bound.
     most_of_one: Option<usize>,
 }
 
 impl SpanStore {
-    /// Takes a span that `process` sent in the request of number `request`.
+    /// Takes a span that `process` sent in request number `request`.
     pub fn insert(
         &mut self,
         span: &Span<'_>,
@@ -109,8 +108,8 @@ impl SpanStore {
         Arrival::New
     }
 
-    /// From now on one trace takes at most about so many bytes. What comes for it
-    /// past them is left out, so that one trace without end leaves room for others.
+    /// From now on one trace takes at most about this many bytes. Its further spans are
+    /// left out, so that one endless trace leaves room for others.
     pub const fn bound(&mut self, most_of_one: usize) {
         self.most_of_one = Some(most_of_one);
     }
@@ -133,7 +132,7 @@ impl SpanStore {
         self.traces.values().map(|trace| &**trace)
     }
 
-    /// How many traces there were, those that were let go included.
+    /// How many traces came, including those that were let go.
     pub fn trace_count(&self) -> u64 {
         self.seen_traces
     }
@@ -153,12 +152,12 @@ impl SpanStore {
         self.duplicates
     }
 
-    /// How many spans were let go, those among them that their trace had no room for.
+    /// How many spans were let go, including those that found no room in their trace.
     pub const fn let_go(&self) -> u64 {
         self.spans - self.held
     }
 
-    /// How many spans their trace had no room for.
+    /// How many spans found no room in their trace.
     pub const fn left_out(&self) -> u64 {
         self.left_out
     }
@@ -176,7 +175,7 @@ impl SpanStore {
         Some(trace)
     }
 
-    /// How many spans there were, those that were let go included.
+    /// How many spans came, including those that were let go.
     pub fn span_count(&self) -> u64 {
         self.spans
     }

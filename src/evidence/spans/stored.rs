@@ -1,4 +1,4 @@
-//! A span as it is kept: the fields that diagnoses read, and nothing else.
+//! A span as it is stored: the fields that diagnoses read, and nothing else.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -18,7 +18,7 @@ pub struct SpanKey {
     pub span_id: SpanId,
 }
 
-/// A span at rest.
+/// A stored span.
 #[derive(Debug)]
 pub struct StoredSpan {
     pub id: SpanId,
@@ -38,7 +38,7 @@ pub struct StoredSpan {
     detail: Option<Box<Detail>>,
 }
 
-/// The attributes that diagnoses read, of the spans that have any.
+/// The attributes that diagnoses read, for the spans that have any.
 #[derive(Default, Debug)]
 pub struct Detail {
     pub task: Option<Arc<str>>,
@@ -54,7 +54,7 @@ pub struct Detail {
     pub redelivered: bool,
     pub will_retry: bool,
     pub rejected: bool,
-    /// Whether a consumer span says that its message came from another system
+    /// Whether a consumer span says that its message came from a messaging system other
     /// than Celery's.
     pub is_foreign: bool,
 }
@@ -62,15 +62,15 @@ pub struct Detail {
 static NO_DETAIL: LazyLock<Detail> = LazyLock::new(Detail::default);
 
 impl StoredSpan {
-    /// The id of the task that the span says it belongs to. That of a consumer
-    /// made by hand may be another program's.
+    /// The id of the task that the span says it belongs to. The id on a hand-made consumer
+    /// span may be another program's.
     pub fn task_id(&self) -> Option<&str> {
         let detail = self.detail.as_deref()?;
         detail.message_id.as_deref().filter(|_| detail.action.is_some() || self.kind == SpanKind::Consumer)
     }
 
-    /// The bytes that it holds beside its own, names and processes left out:
-    /// they are shared.
+    /// The bytes that it holds beyond its own size, without names and processes: those are
+    /// shared.
     pub(super) fn heap(&self) -> usize {
         let Some(detail) = &self.detail else { return 0 };
         let exceptions =
@@ -92,8 +92,8 @@ impl StoredSpan {
         self.kind == SpanKind::Consumer && self.detail().action == Some(CeleryAction::Run)
     }
 
-    /// Whether it is the instrumentor's run of several messages at once, which
-    /// has no message's id (`celery-batches`).
+    /// Whether it is the instrumentor's span for several messages at once
+    /// (`celery-batches`), which has no message id.
     pub fn is_batch_run(&self) -> bool {
         self.is_instrumented_run() && self.detail().message_id.is_none()
     }

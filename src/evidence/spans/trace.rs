@@ -13,17 +13,17 @@ pub struct Trace {
     pub id: TraceId,
     pub spans: Vec<StoredSpan>,
     pub age: Age,
-    /// How many spans there were when it was judged last.
+    /// How many spans there were when it was last judged.
     pub(in crate::evidence) judged: usize,
-    /// Where each span lies, once there are too many to look through.
+    /// The index of each span, once there are too many to search.
     places: Option<Box<Map<SpanId, u32>>>,
-    /// Whether spans of it were left out, because it takes as much as one may.
+    /// Whether spans of it were left out because it takes as much as one may.
     pub(super) is_cut: bool,
-    /// Contents that came under the id of a span and gave way to another.
+    /// Contents that came under a span's id and gave way to another.
     pub(super) others: Option<Box<Others>>,
-    /// What it takes beside its entry.
+    /// What it takes besides its entry.
     pub(super) grown: usize,
-    /// Whether no parent was missing when it had so many spans; 0 where nobody asked.
+    /// How many spans there were when no parent was missing; 0 if nobody asked.
     pub(super) closed: Cell<(u32, bool)>,
 }
 
@@ -43,11 +43,11 @@ pub(super) struct Other {
 }
 
 impl Trace {
-    /// What its entry takes. It lies in a box, since a map has room for many more
-    /// than it holds, and twice that while it grows.
+    /// What its entry takes. The entry is boxed, since a map has room for many more than it
+    /// holds, and twice that while it grows.
     pub(super) const ENTRY: usize = in_map(size_of::<(TraceId, Box<Self>)>()) + allocation(size_of::<Self>());
 
-    /// Up to here a look through the spans beats a map.
+    /// Up to this many, searching the spans is faster than a map.
     const SCANNED: usize = 32;
 
     pub(super) const fn new(id: TraceId, age: Age) -> Self {
@@ -64,7 +64,7 @@ impl Trace {
         }
     }
 
-    /// About how many bytes it takes, its entry in the store included.
+    /// About how many bytes it takes, including its entry in the store.
     pub const fn bytes(&self) -> usize {
         Self::ENTRY + self.grown
     }
@@ -83,7 +83,7 @@ impl Trace {
         }
     }
 
-    /// Takes note of a content that gave way. Returns how many bytes the trace grew.
+    /// Notes a content that gave way. Returns how many bytes the trace grew.
     pub(super) fn passed_over(&mut self, id: SpanId, fingerprint: u64, request: u32) -> usize {
         let Others { list } = &mut **self.others.get_or_insert_default();
         if list.len() >= Self::OTHERS {
@@ -99,14 +99,14 @@ impl Trace {
     /// How many contents that gave way are told apart.
     const OTHERS: usize = 64;
 
-    /// Whether a part of it may have been let go before the rest came: nothing may
-    /// be built on what it lacks.
+    /// Whether a part of it may have been let go before the rest came. Then nothing may be
+    /// concluded from what it lacks.
     pub fn is_remnant(&self) -> bool {
         self.age.is_remnant || self.is_cut || (self.age.is_late && !self.is_closed())
     }
 
-    /// [`Trace::lacks_no_parent`], looked up once for as long as nothing comes: each
-    /// of ten thousand tasks of a trace may ask.
+    /// [`Trace::lacks_no_parent`], computed once until something new comes: each of the ten
+    /// thousand tasks of a trace may ask.
     fn is_closed(&self) -> bool {
         let spans = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
         let (of, was_closed) = self.closed.get();
@@ -142,18 +142,18 @@ impl Trace {
         grown
     }
 
-    /// The span's parent, where the trace holds it.
+    /// The span's parent, if the trace holds it.
     pub fn parent_of(&self, span: &StoredSpan) -> Option<&StoredSpan> {
         span.parent.and_then(|parent| self.get(parent))
     }
 
-    /// The span's parent, its parent's parent and so on, ending at a root, a
-    /// missing parent, or after [`Trace::ANCESTORS`].
+    /// The span's parent, that one's parent and so on, up to a root, a missing parent, or
+    /// [`Trace::ANCESTORS`] spans.
     pub fn ancestors<'t>(&'t self, span: &'t StoredSpan) -> impl Iterator<Item = &'t StoredSpan> {
         std::iter::successors(self.parent_of(span), |above| self.parent_of(above)).take(Self::ANCESTORS)
     }
 
-    /// How far up a question about ancestors looks: hostile spans may form a cycle.
+    /// How many ancestors are looked at: hostile spans may form a cycle.
     pub const ANCESTORS: usize = 256;
 
     /// From the first start to the last end.
@@ -164,7 +164,7 @@ impl Trace {
     }
 }
 
-/// A span with the trace that it lies in.
+/// A span, and the trace that it lies in.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanRef<'e> {
     pub trace: &'e Trace,

@@ -13,30 +13,30 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// Whether another shows the same, at whatever time.
+    /// Whether another one shows the same, at whatever time.
     pub fn is_like(&self, other: &Self) -> bool {
         (self.state, self.redelivered) == (other.state, other.redelivered)
     }
 }
 
-/// What a delivery takes beside its message.
+/// What a delivery takes besides its message.
 const MESSAGE: usize =
     size_of::<Delivery>() + size_of::<Message>() + Delivery::OBSERVATIONS * size_of::<Observation>();
 
-/// About how many bytes a message takes beside its own.
+/// About how many bytes a message takes beyond its own size.
 fn weight(message: &Message) -> usize {
     const CONTEXT: usize = 256;
     message.contexts.len() * CONTEXT + message.args.as_deref().map_or(0, str::len) + 256
 }
 
-/// One attempt's message, over all looks at the broker.
+/// The message of one attempt, over all looks at the broker.
 #[derive(Debug)]
 pub struct Delivery {
-    /// As its producer wrote it, and where it was seen last in its list.
+    /// As its producer wrote it, and where in its list it was last seen.
     pub message: Arc<Message>,
     /// The broker's name.
     pub broker: Arc<str>,
-    /// In the order of their time, what is alike cut to its first and its last.
+    /// In the order of their time; equal ones in a row are cut to the first and the last.
     pub observations: Vec<Observation>,
 }
 
@@ -49,10 +49,9 @@ impl Delivery {
         MESSAGE + weight(&self.message)
     }
 
-    /// Of a message that lay there at look after look only the first observation of it
-    /// and the last one say anything, and only the last place in its list is
-    /// one where it may be found. Says whether this one is news: other than the
-    /// last was.
+    /// For a message that lay there at every look, only the first and the last observation
+    /// say anything, and only its last index in the list may still be right. Returns
+    /// whether this observation differs from the last.
     pub(super) fn observe(&mut self, observation: Observation, index: Option<u64>) -> bool {
         let is_news = !self.last().is_like(&observation);
         let in_list = self.observations.iter().filter(|seen| seen.state == MessageState::Ready);
@@ -82,8 +81,8 @@ impl Delivery {
         is_news
     }
 
-    /// How many times it was seen to be handed to the workers: once, and once
-    /// more each time that one gave it back.
+    /// How many times it was handed to the workers: once, and once more each time a worker
+    /// gave it back.
     pub fn deliveries(&self) -> usize {
         let pairs = self.observations.iter().zip(self.observations.iter().skip(1));
         let given_back = pairs.filter(|(earlier, later)| {

@@ -1,4 +1,4 @@
-//! The ways to find a task, or a run made by hand, other than by a task's id.
+//! Ways to find a task or a hand-made run other than by a task's id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,20 +30,20 @@ impl Continuation {
 /// What an entry takes: a context, and a task or a span.
 const ENTRY: usize = in_map(size_of::<(ContextKey, SmallVec<[Continuation; 1]>)>()) + 64;
 
-/// Tasks by the contexts that their messages carry, and hand-made consumer spans by
-/// what they name. The maps are seeded, as ids come from outside.
+/// Tasks by the contexts that their messages carry, and hand-made consumer spans by what
+/// they name. The maps are seeded, as ids come from outside.
 #[derive(Default, Debug)]
 pub(super) struct Index {
-    /// Tasks by each context that one of their messages carries, in the order of
-    /// their ids: a carrier that is used again may be that of ten thousand.
+    /// Tasks by each context that one of their messages carries, in the order of their ids.
+    /// A carrier that is reused may belong to ten thousand.
     carried: HashMap<ContextKey, SmallVec<[Arc<str>; 1]>>,
-    /// Hand-made consumer spans, which carry no id, by the context that they
-    /// were started from, their parent or the target of a link; by start.
+    /// Hand-made consumer spans without an id, by the context that they were started from
+    /// (their parent, or the target of a link), in the order of start.
     continued: HashMap<ContextKey, SmallVec<[Continuation; 1]>>,
     /// Hand-made consumer spans that name a message: the id may be a task's.
     named: HashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
-    /// Hand-made consumer spans that began a trace of their own, with a link or
-    /// without, by their name.
+    /// Hand-made consumer spans that began a trace of their own, with or without a link, by
+    /// name.
     orphans: BTreeMap<Arc<str>, Vec<SpanKey>>,
     bytes: usize,
 }
@@ -109,8 +109,8 @@ impl Index {
         self.continued.get(&context).map_or(&[], SmallVec::as_slice)
     }
 
-    /// Contexts that no message carries and from which hand-made consumer spans
-    /// were started, with those spans.
+    /// Contexts that no message carries but from which hand-made consumer spans were
+    /// started, with those spans.
     pub fn uncarried(&self) -> impl Iterator<Item = (ContextKey, &[Continuation])> {
         let uncarried = self.continued.iter().filter(|(context, _)| !self.carried.contains_key(*context));
         uncarried.map(|(context, spans)| (*context, spans.as_slice()))
@@ -126,7 +126,7 @@ impl Index {
         self.bytes
     }
 
-    /// Takes a span out of all that it is filed under.
+    /// Removes a span from all that it is filed under.
     pub fn unfile(&mut self, key: SpanKey, span: &StoredSpan) {
         let parent = span.parent.map(|parent| SpanKey { trace_id: key.trace_id, span_id: parent });
         let links = span.detail().links.iter();
@@ -162,7 +162,7 @@ impl Index {
         }
     }
 
-    /// Clears the entries of traces and tasks that are not here any more.
+    /// Clears the entries of traces and tasks that are gone.
     pub fn sweep(&mut self, is_known: impl Fn(&str) -> bool, spans: &SpanStore) {
         let is_here = |key: &SpanKey| spans.trace(key.trace_id).is_some();
         let mut freed = 0;

@@ -1,4 +1,4 @@
-//! Tasks, and the messages of them that were found in brokers.
+//! Tasks, and their messages as they were found in brokers.
 
 mod delivery;
 mod index;

@@ -1,8 +1,8 @@
-//! The tasks that were heard of, from whatever side.
+//! The tasks that were seen, from whatever side.
 //!
-//! A task is filed under its id, which the message, both spans of the Celery
-//! instrumentor and the key of the result share. Spans name no broker, and
-//! Celery's ids are random UUIDs, so the id alone is the key.
+//! A task is filed under its id, which is shared by the message, both spans of the Celery
+//! instrumentor and the key of the result. Spans name no broker, and Celery's ids are
+//! random UUIDs, so the id alone is the key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,14 +45,14 @@ impl Tasks {
         self.known.get_mut(id).expect("inserted above")
     }
 
-    /// Says that something new came for a task.
+    /// Notes that something new came for a task.
     fn touch<'t>(task: &'t mut Task, ages: &mut Ages) -> &'t mut Task {
         ages.touch(&mut task.age, || Unit::Task(Arc::clone(&task.id)));
         task
     }
 
-    /// Takes an observation of a message. One that was seen before touches its task
-    /// only where something about it changed.
+    /// Takes an observation of a message. If the message is known, its task counts as
+    /// changed only if something about it changed.
     pub fn add_message(
         &mut self,
         message: Message,
@@ -71,8 +71,8 @@ impl Tasks {
             .binary_search_by(|known| (known.message.retries, &known.broker).cmp(&(attempt, broker)));
         if let Ok(known) = place {
             let known = &mut task.messages[known];
-            // The earliest observation has what the producer wrote; a broker may add
-            // to a message that it delivers again.
+            // The earliest observation shows what the producer wrote; a broker may add to a
+            // message that it delivers again.
             let index = message.index;
             if observation < known.first() {
                 known.message = Arc::new(Message { index: known.message.index, ..message });
@@ -93,8 +93,8 @@ impl Tasks {
         self.bytes += grown;
     }
 
-    /// Takes another observation of a message that is known, and its index in its
-    /// list. Says whether it is known.
+    /// Takes another observation of a known message, and its index in its list. Returns
+    /// whether the message is known.
     pub fn observe_unchanged(
         &mut self,
         id: &str,
@@ -129,7 +129,7 @@ impl Tasks {
         }
     }
 
-    /// Says that a message is gone that was there before.
+    /// Notes that a message is gone that was there before.
     pub fn message_left(&mut self, id: &str, ages: &mut Ages) {
         if let Some(task) = self.known.get_mut(id) {
             Self::touch(task, ages);
@@ -186,8 +186,8 @@ impl Tasks {
         self.index.continuations(context)
     }
 
-    /// Contexts that no message carries and from which hand-made consumer spans
-    /// were started, with those spans.
+    /// Contexts that no message carries but from which hand-made consumer spans were
+    /// started, with those spans.
     pub fn uncarried(&self) -> impl Iterator<Item = (ContextKey, &[Continuation])> {
         self.index.uncarried()
     }
@@ -210,12 +210,12 @@ impl Tasks {
         self.known.is_empty()
     }
 
-    /// How many tasks have a result, those that were let go included.
+    /// How many tasks have a result, including those that were let go.
     pub fn results(&self) -> u64 {
         self.results
     }
 
-    /// About how many bytes the tasks that are here take, and the ways to find them.
+    /// About how many bytes the tasks and their indices take.
     pub fn bytes(&self) -> usize {
         self.bytes + self.index.bytes()
     }
@@ -227,8 +227,8 @@ impl Tasks {
         Some(task)
     }
 
-    /// Takes a span out of all that it is filed under: another content came with
-    /// its id, and is filed instead.
+    /// Removes a span from all that it is filed under, because other content came under its
+    /// id and is filed instead.
     pub fn unfile(&mut self, key: SpanKey, span: &StoredSpan) {
         if let Some(id) = span.task_id()
             && let Some(task) = self.known.get_mut(id)
@@ -246,8 +246,8 @@ impl Tasks {
         self.index.unfile(key, span);
     }
 
-    /// Clears the index of what is not here any more. It looks at all of it, so it is
-    /// called once for many that were let go.
+    /// Clears the index of what is gone. It goes through the whole index, so it is called
+    /// once for many that were let go.
     pub fn sweep(&mut self, spans: &SpanStore) {
         let known = &self.known;
         self.index.sweep(|id| known.contains_key(id), spans);
@@ -296,8 +296,8 @@ mod tests {
     }
 
     proptest! {
-        /// It is given back to the end at which it is taken, and moves up while
-        /// newer ones are published.
+        /// A message that is given back returns to the end at which messages are taken, and
+        /// its index changes while newer ones are published.
         #[test]
         fn a_message_lies_where_it_was_seen_last(
             order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),

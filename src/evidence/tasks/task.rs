@@ -37,7 +37,7 @@ impl Task {
         }
     }
 
-    /// Every trace that it has a part in, with those that its messages name.
+    /// Every trace that it takes part in, and those that its messages name.
     pub fn traces(&self) -> impl Iterator<Item = TraceId> {
         let spans = self.producers.iter().chain(&self.consumers).map(|key| key.trace_id);
         spans.chain(self.contexts().map(|context| context.trace_id))
@@ -51,16 +51,16 @@ impl Task {
             .map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id })
     }
 
-    /// About how many bytes it takes, its entry included.
+    /// About how many bytes it takes, including its entry.
     pub fn bytes(&self) -> usize {
         let messages: usize = self.messages.iter().map(Delivery::bytes).sum();
         ENTRY + messages + self.result.as_ref().map_or(0, |_| RESULT)
     }
 }
 
-/// What a task takes without its messages and its result: the entry, the id.
+/// What a task takes without its messages and its result: the entry and the id.
 pub(super) const ENTRY: usize =
     in_map(size_of::<(Arc<str>, Box<Task>)>()) + allocation(size_of::<Task>()) + 64;
 
-/// What a result takes, with an exception and a traceback as they are kept.
+/// What a result takes, with an exception and a traceback as they are stored.
 pub(super) const RESULT: usize = size_of::<TaskResult>() + 512;
