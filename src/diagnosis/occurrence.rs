@@ -6,17 +6,17 @@ use super::slug::Slug;
 use crate::evidence::Handoff;
 use crate::model::{Alternative, Confidence, Fix, Key, Quote, Sentence, Severity, Value};
 
-/// What a diagnosis found, before like is put to like.
+/// What a diagnosis found once, before occurrences are grouped into findings.
 ///
-/// The sentence, the fix and the alternatives depend on the variant alone, so
-/// that occurrences of one variant make one finding.
+/// The sentence, the fix and the alternatives depend on the variant alone, so that
+/// occurrences of one variant make one finding.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
     pub variant: Option<String>,
-    /// Where it differs from the diagnosis's own.
+    /// If it differs from the diagnosis's own.
     pub severity: Option<Severity>,
     pub confidence: Confidence,
-    /// Where it differs from the diagnosis's summary.
+    /// If it differs from the diagnosis's summary.
     pub sentence: Option<Sentence>,
     /// Ways to mend it, the best first.
     pub fixes: Vec<Fix>,
@@ -30,8 +30,8 @@ pub struct Occurrence {
     pub handoffs: BTreeSet<String>,
     /// How many messages, hand-offs, spans or requests it stands for.
     pub count: u64,
-    /// Whether it foretells what nothing shows yet: then whatever a later
-    /// diagnosis does see speaks in its place.
+    /// Whether it predicts something that nothing shows yet. Then a later diagnosis that
+    /// sees a cause speaks instead.
     pub is_prediction: bool,
 }
 
@@ -81,16 +81,16 @@ impl Occurrence {
         self
     }
 
-    /// The cause in one sentence, where the summary is too general. It takes a
-    /// text of the source alone: one that varies is said by [`Self::says_with`].
+    /// The cause in one sentence, if the summary is too general. It takes a literal only; a
+    /// sentence with variable parts needs [`Self::says_with`].
     #[must_use]
     pub fn says(mut self, text: &'static str) -> Self {
         self.sentence = Some(Sentence::plain(text));
         self
     }
 
-    /// The same, with parts that vary: each stands in the template as its key in
-    /// braces, and in the finding's context.
+    /// The same, with variable parts. Each appears in the template as its key in braces,
+    /// and in the finding's context.
     #[must_use]
     pub fn says_with<V: Into<Value>>(
         mut self,
@@ -102,15 +102,15 @@ impl Occurrence {
         self
     }
 
-    /// Ways to mend it, as `advice` has them, the best first.
+    /// Fixes from `advice`, the best first.
     #[must_use]
     pub fn mend(mut self, fixes: impl IntoIterator<Item = Fix>) -> Self {
         self.fixes.extend(fixes);
         self
     }
 
-    /// Says only what will come if the rest is as it mostly is: a note, which
-    /// keeps no later diagnosis from speaking.
+    /// Makes it a prediction: a note that holds if the rest is as usual, and that keeps no
+    /// later diagnosis from speaking.
     #[must_use]
     pub fn predicted(mut self) -> Self {
         self.is_prediction = true;
@@ -155,8 +155,8 @@ impl Occurrence {
         self
     }
 
-    /// The same of what its run alone shows, which is not said of this hand-off
-    /// where the run may as well be another's.
+    /// The same for what the run alone shows. If the run may just as well be another
+    /// hand-off's, it is not said of this one.
     #[must_use]
     pub fn about_run(self, handoff: &Handoff<'_>) -> Self {
         let mut about = self.about(handoff);
@@ -166,7 +166,7 @@ impl Occurrence {
         about
     }
 
-    /// Adds whom the hand-off concerns.
+    /// Adds the task and the services of the hand-off.
     #[must_use]
     pub fn about(mut self, handoff: &Handoff<'_>) -> Self {
         self.count = handoff.alike;

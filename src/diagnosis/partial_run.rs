@@ -1,5 +1,5 @@
-//! What arrived of a run whose own span did not: a worker that sent any of it
-//! is not silent.
+//! Parts of a run whose own span did not arrive: a worker that sent any of them is not
+//! silent.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::known::Known;
 use crate::evidence::{Handoff, Process, SpanRef, StoredSpan, Trace};
 use crate::model::{ParentOrigin, SpanKind};
 
-/// How far the clocks of two machines may differ: the parts of a run begin
-/// after its task was published, by a clock that may be behind.
+/// How far the clocks of two machines may differ. The parts of a run begin after its task
+/// was published, but their clock may be behind.
 const SKEW: Duration = Duration::from_secs(5);
 
-/// Whether spans of another process hang in the trace that was handed over:
-/// below the context itself, made by hand and without a kind; below a span of
-/// their own process that has not arrived; or below one that a worker made up.
+/// Whether the trace that was handed over has spans of another process: directly below the
+/// context, made by hand and without a kind; below a span of their own process that has not
+/// arrived; or below one that a worker made up.
 pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     let contexts = handoff.contexts().chain(handoff.producer.map(SpanRef::key));
     contexts.filter_map(|context| Some((context, known.evidence.spans.trace(context.trace_id)?))).any(
@@ -25,8 +25,8 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
             trace.spans.iter().any(|span| {
                 let Some(parent) = span.parent else { return false };
                 let follows = parent == context.span_id && span.parent_origin != ParentOrigin::Local;
-                // Where the sender's spans are missing too, the span may be what is
-                // left of the sender: see `loose`.
+                // If the sender's spans are missing too, the span may be a remnant of the
+                // sender: see `loose`.
                 let is_the_workers = || sender.is_some() || ran_or_began_later(span, handoff, known);
                 let is_loose = trace.get(parent).is_none() && is_local(span) && is_the_workers();
                 if span.kind == SpanKind::Server {
@@ -38,26 +38,26 @@ pub fn arrived(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     )
 }
 
-/// Whether a span is of a process that is seen to run tasks, or began when the
-/// message was published already.
+/// Whether a span's process is seen to run tasks, or the span began after the message was
+/// published.
 fn ran_or_began_later(span: &StoredSpan, handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     let activity = known.evidence.processes.of(&span.process);
     activity.is_some_and(|activity| activity.consumers > 0)
         || handoff.delivery.is_some_and(|delivery| span.start > delivery.first().at)
 }
 
-/// Whether a SERVER span right below the sender's is a task's run, to which its
-/// author gave that kind: it has nothing of a request. A worker runs what it
-/// published itself, too: there the sender must be such a run, and its parent is
-/// known to be remote, as that of a part of one request is not.
+/// Whether a SERVER span directly below the sender's is a task's run, to which its author
+/// gave that kind: it has no attribute of a request. A worker runs what it published
+/// itself, too. Then the sender must be such a run, and its parent must be known to be
+/// remote, unlike that of a part of a request.
 fn is_a_job(trace: &Trace, span: &StoredSpan, sender: &StoredSpan) -> bool {
     let is_handed_over = span.process.differs_from(&sender.process)
         || (span.parent_origin == ParentOrigin::Remote && is_below_a_job(trace, sender));
     span.http_status.is_none() && is_handed_over && sender.start.since(span.start) <= SKEW
 }
 
-/// Whether the span is, or lies in, a SERVER span without anything of a request,
-/// right below a span of another process.
+/// Whether the span is, or lies below, a SERVER span without any attribute of a request,
+/// directly below a span of another process.
 fn is_below_a_job(trace: &Trace, span: &StoredSpan) -> bool {
     std::iter::once(span).chain(trace.ancestors(span)).any(|above| {
         let sender = above.parent.and_then(|parent| trace.get(parent));
@@ -67,8 +67,8 @@ fn is_below_a_job(trace: &Trace, span: &StoredSpan) -> bool {
     })
 }
 
-/// Whether a span's parent is one of its own process. Exporters before Python's
-/// 1.27 do not say; there all but a CONSUMER span's mostly are.
+/// Whether a span's parent belongs to its own process. Python's exporters before 1.27 do
+/// not say; with them that is mostly true of all but CONSUMER spans.
 fn is_local(span: &StoredSpan) -> bool {
     match span.parent_origin {
         ParentOrigin::Local => true,
@@ -77,8 +77,8 @@ fn is_local(span: &StoredSpan) -> bool {
     }
 }
 
-/// Whether a span may come from the process that ran the task: neither from the
-/// one that published it, nor from those above it, nor from one that serves.
+/// Whether a span may come from the process that ran the task: not from the one that
+/// published it, nor from those above that, nor from one that serves.
 fn may_be_the_workers(
     trace: &Trace,
     span: &StoredSpan,
@@ -87,8 +87,8 @@ fn may_be_the_workers(
 ) -> bool {
     let Some(sender) = sender else { return !serves(&span.process, known) };
     if span.process == sender.process {
-        // A worker runs what it published itself; and processes may not be told
-        // apart. What begins after the sender has ended is hardly its own.
+        // A worker runs what it published itself, and processes may be indistinguishable. A
+        // span that began after the sender ended is hardly the sender's.
         let may_run = !span.process.is_identified() || !serves(&span.process, known);
         return may_run && span.start >= sender.end;
     }
@@ -100,10 +100,10 @@ fn serves(process: &Process, known: &Known<'_>) -> bool {
     known.evidence.processes.of(process).is_some_and(|activity| activity.servers > 0)
 }
 
-/// A span that hangs below one of its own process that has not arrived, and
-/// that may be what is left of the run: in the trace of the context, of which the
-/// sender is missing; or, where the run did not take the context up, in a trace
-/// without a root that nobody handed over, in the time in which the task ran.
+/// A span below one of its own process that has not arrived, and that may be a remnant of
+/// the run: in the trace of the context, if the sender is missing there; or, if the run did
+/// not take the context up, in a trace without a root that nobody handed over, at the time
+/// when the task ran.
 pub fn loose<'e>(handoff: &Handoff<'_>, known: &Known<'e>) -> Option<SpanRef<'e>> {
     let traces = handoff.contexts().filter_map(|context| known.evidence.spans.trace(context.trace_id));
     let in_traces = traces.flat_map(|trace| trace.spans.iter().map(move |span| SpanRef { trace, span }));

@@ -6,7 +6,7 @@ use crate::model::{CarriedContext, Message, MessageState, Quote, TaskResult};
 /// Where a message lies: `celery[3]`, or `unacked` with its task id.
 pub fn place(message: &Message) -> String {
     match (message.state, message.index) {
-        // The key under which it lies: a priority or a prefix may be part of it.
+        // The key that it is stored under: a priority or a prefix may be part of it.
         (MessageState::Ready, Some(index)) => {
             format!("{}[{index}]", message.list.as_ref().unwrap_or(&message.queue))
         }
@@ -26,7 +26,7 @@ pub fn context(message: &Message, carried: &CarriedContext) -> Quote {
     }
 }
 
-/// That a message holds no context, and what it does hold.
+/// Says that a message holds no context, and what it does hold.
 pub fn no_context(message: &Message) -> Quote {
     let others: Vec<_> = message.other_headers.iter().map(|name| &**name).collect();
     let text = if others.is_empty() {
@@ -42,7 +42,7 @@ pub fn fact(at: impl Into<String>, text: impl Into<String>) -> Quote {
     Quote { at: at.into(), text: text.into(), ..Quote::default() }
 }
 
-/// A span: where it hangs.
+/// A span, with its place in the trace.
 pub fn span(found: SpanRef<'_>) -> Quote {
     let parent = match found.span.parent {
         Some(parent) => format!("parent {parent}"),

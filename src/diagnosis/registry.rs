@@ -97,9 +97,8 @@ pub fn find(name: &str) -> Option<&'static Diagnosis> {
     })
 }
 
-/// What is said of a consumer root, made by hand or a batch's, for which no
-/// hand-off speaks. There is no hand-off to ask the rules about, so three of them
-/// answer for a span too.
+/// For a consumer root, made by hand or a batch's, that no hand-off explains. There is no
+/// hand-off to ask the rules about, so three of them answer for a span too.
 pub fn of_orphan(orphan: SpanRef<'_>, known: &Known<'_>) -> (&'static Diagnosis, Occurrence) {
     if orphan.span.is_batch_run() {
         return (&extract::BATCH_RUN_WITHOUT_LINKS, extract::of_batch(orphan));

@@ -40,7 +40,7 @@ pub enum Check {
     /// One hand-off. Of all diagnoses of this kind only the first that finds
     /// something speaks, in the order of the registry's `SPEAKING_ORDER`.
     Handoff(fn(&Handoff<'_>, &Known<'_>) -> Judgment),
-    /// One hand-off, besides whatever else is said of it.
+    /// One hand-off, in addition to other findings.
     Remark(fn(&Handoff<'_>, &Known<'_>) -> Judgment),
     /// One trace.
     Trace(fn(&Trace, &Known<'_>, &mut dyn FnMut(Occurrence))),
@@ -64,8 +64,7 @@ pub struct Tally {
 pub enum Judgment {
     Clean,
     Finding(Box<Occurrence>),
-    /// Not to be said yet: a span may be on its way, or the message still
-    /// waits in its queue.
+    /// Too early to say: a span may be on its way, or the message still waits in its queue.
     Wait,
 }
 
@@ -75,7 +74,7 @@ impl From<Occurrence> for Judgment {
     }
 }
 
-/// Declares a diagnosis; its doc text is kept for the user.
+/// Declares a diagnosis. Its doc text is kept for the user.
 macro_rules! diagnosis {
     (
         $(#[doc = $doc:literal])*

@@ -1,8 +1,7 @@
-//! The names by which one rule speaks of another: as a cause that it cannot
-//! rule out. By name, so that no rule has to import another one; the registry's
-//! test holds each against the rule that bears it.
+//! The names by which one rule refers to another that it cannot rule out. Names, so that no
+//! rule has to import another; the registry's test checks each.
 
-/// The slug of a rule that is there. There are no others than those listed here.
+/// The slug of an existing rule. There are no others than those listed here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Slug(&'static str);
 

@@ -1,10 +1,10 @@
-//! Whether a message says that nobody is to record its trace.
+//! Whether a message says that its trace is not to be recorded.
 
 use crate::model::{CarriedContext, Message, Sampling};
 
-/// The first context of a message that OpenTelemetry reads, where it and all others
-/// that are read say that the trace is not sampled. What a vendor's agent wrote says
-/// nothing of what OpenTelemetry records.
+/// The first context of a message that OpenTelemetry reads, if all such contexts say that
+/// the trace is not sampled. A vendor's context says nothing about what OpenTelemetry
+/// records.
 pub fn unsampled_context(message: &Message) -> Option<&CarriedContext> {
     let is_read = |carried: &&CarriedContext| !carried.format.is_vendor() && carried.context().is_some();
     let mut read = message.contexts.iter().filter(is_read);

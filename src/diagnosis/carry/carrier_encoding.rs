@@ -36,11 +36,11 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
     let Some(message) = unread_message(handoff) else { return Judgment::Clean };
-    // On protocol 1 another shape is no remedy, unless a task fails over this one.
+    // On protocol 1 another shape does not help, unless a task fails on this one.
     if message.protocol == Protocol::One && handoff.failure().is_none() {
         return Judgment::Clean;
     }
-    // Whoever reads another, plain form of it does not care about this one.
+    // A reader of another, plain form of it is not affected by this one.
     let has_plain =
         message.contexts.iter().any(|found| is_readable(found) && fault_of(found, None).is_none());
     let fault = message
@@ -62,7 +62,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// What is wrong with the way in which a carrier is written, where something is.
+/// What is wrong with the encoding of a carrier, if anything.
 fn fault_of(carried: &CarriedContext, failure: Option<&Exception>) -> Option<(&'static str, &'static str)> {
     match carried.encoding {
         Encoding::JsonInJson => Some((

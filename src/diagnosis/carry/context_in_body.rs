@@ -18,10 +18,9 @@ diagnosis! {
     /// it is a prediction, and a note: a task may read its arguments.
     ///
     /// ## How to fix it
-    /// Write the context into the headers, where it is published. A task that takes
-    /// it up from its arguments has two contexts then: under an instrumentor its spans
-    /// belong below the run, which is current. Without one the task has to read the
-    /// headers.
+    /// Write the context into the headers where the task is published. A task that reads it
+    /// from its arguments then has two: under an instrumentor its spans belong below the
+    /// run, which is current. Without one the task has to read the headers.
     ///
     /// ## What it is not
     /// A run, or the first spans of the task where nothing makes one, that
@@ -47,7 +46,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let fixes = carrier::not_in_arguments(is_followed_inside(handoff, known, carried), &Sides::of(handoff));
     let quoted = |found: Occurrence| found.about(handoff).quote(quote::context(message, carried)).mend(fixes);
     let Some(confidence) = began_anew(handoff) else {
-        // A run that should have been seen by now has a diagnosis of its own.
+        // If a run should have been seen by now, another diagnosis says so.
         if is_run_missed(handoff, known) {
             return Judgment::Clean;
         }
@@ -74,7 +73,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     found.into()
 }
 
-/// Whether the task takes the context up from its arguments, inside of the run.
+/// Whether the task reads the context from its arguments, inside the run.
 fn is_followed_inside(handoff: &Handoff<'_>, known: &Known<'_>, carried: &CarriedContext) -> bool {
     let (Some(run), Some(context)) = (handoff.consumer(), carried.context()) else { return false };
     let Some(trace) = known.evidence.spans.trace(context.trace_id) else { return false };

@@ -63,8 +63,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .quote(root_of(handoff).map(quote::span))
             .into();
     }
-    // With OpenTelemetry on the sending side a run that should have been seen by
-    // now has a diagnosis of its own.
+    // With OpenTelemetry on the sending side, another diagnosis speaks if a run should have
+    // been seen by now.
     if handoff.producer.is_some() && is_run_missed(handoff, known) {
         return Judgment::Clean;
     }
@@ -75,8 +75,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         // The same vendor's agent may well be in the worker, and send elsewhere.
         return found.severity(Severity::Note).into();
     }
-    // More was looked at than a queue at one time, and nothing that follows it is
-    // in sight.
+    // There was more than one look, and no run that follows it was seen.
     if !known.has_spans() && known.evidence.brokers.looks() > 1 {
         return found.severity(Severity::Warning).into();
     }

@@ -52,7 +52,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         let found = Occurrence { confidence, ..found }.severity(Severity::Error);
         return found.quote(root_of(handoff).map(quote::span)).into();
     }
-    // A run that should have been seen by now has a diagnosis of its own.
+    // If a run should have been seen by now, another diagnosis says so.
     if is_run_missed(handoff, known) {
         return Judgment::Clean;
     }

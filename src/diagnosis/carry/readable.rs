@@ -1,4 +1,4 @@
-//! Whether a message can be read, and whether it was.
+//! Whether a message can be read, and whether anyone read it.
 
 use crate::diagnosis::rule::Known;
 use crate::evidence::{Continuity, Handoff, SpanRef};
@@ -6,8 +6,8 @@ use crate::model::{CarriedContext, Confidence, Message, Place};
 
 /// The message of a hand-off whose run is not known to have continued the trace.
 ///
-/// A reader that follows an odd form is no fault: only the author of the
-/// worker knows what it reads.
+/// A reader that follows an unusual form is not at fault: only the worker's author knows
+/// what it reads.
 pub fn unread_message<'e>(handoff: &Handoff<'e>) -> Option<&'e Message> {
     let continued = matches!(handoff.continuity(), Some(Continuity::Whole));
     handoff.message().filter(|_| !continued)
@@ -20,8 +20,8 @@ pub fn is_readable(carried: &CarriedContext) -> bool {
         && matches!(carried.place, Place::Header | Place::Carrier(_) | Place::NestedHeaders)
 }
 
-/// How sure it is that the run began a trace of its own, where it looks so: a
-/// hand-made root without an id may be another task's.
+/// How sure it is that the run began a trace of its own. A hand-made root without an id may
+/// be another task's run.
 pub fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
     match handoff.continuity() {
         Some(Continuity::Orphaned) => Some(Confidence::Certain),
@@ -30,13 +30,13 @@ pub fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
     }
 }
 
-/// The span that began a trace of its own, as far as it can be told.
+/// The span that began a trace of its own, as far as can be told.
 pub fn root_of<'e>(handoff: &Handoff<'e>) -> Option<SpanRef<'e>> {
     handoff.consumer().or_else(|| handoff.lookalikes.first().copied())
 }
 
-/// Whether spans come in, and none of a run that a worker is known to have begun:
-/// that no run is there to follow the context says nothing of the message.
+/// Whether spans come in, but none of a run that a worker is known to have begun. Then the
+/// missing run says nothing about the message.
 pub fn is_run_missed(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     known.has_spans() && handoff.was_consumed()
 }

@@ -59,12 +59,11 @@ diagnosis! {
 
 const LOST: &str =
     "the message lacks {missing}: Celery's worker took it from its queue, could not read it, and it is lost";
-const WILL_BE_LOST: &str =
-    "the message lacks {missing}: the worker of Celery that takes it will fail on it, and it will be lost";
-const WILL_STOP: &str = "the message lacks {missing}: each worker of Celery that takes it fails on it and puts it back, and takes nothing else";
+const WILL_BE_LOST: &str = "the message lacks {missing}: the Celery worker that takes it will fail on it, and the message will be lost";
+const WILL_STOP: &str = "the message lacks {missing}: each Celery worker that takes it fails on it, puts it back, and takes nothing else";
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
-    // Whoever ran it, or a hand-made root that may be its run, has read it.
+    // Something has read it: whatever ran it, or a hand-made root that may be its run.
     let was_read = handoff.was_run() || handoff.result.is_some() || !handoff.lookalikes.is_empty();
     if was_read {
         return Judgment::Clean;
@@ -73,7 +72,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(first) = message.missing.iter().next() else { return Judgment::Clean };
     let at = quote::place(message);
     let found = message.missing.iter().fold(Occurrence::likely().about(handoff), |found, part| {
-        // Where it would be: a place that is there.
+        // Where the part would be: a place that exists.
         let (parent, name) = part.path().rsplit_once('.').unwrap_or(("", part.path()));
         let parent = if parent.is_empty() { at.clone() } else { format!("{at}.{parent}") };
         found.quote(quote::fact(parent, format!("no {name}")))
@@ -105,8 +104,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// A message that was taken before a look saw it, of a producer whose messages
-/// cannot be read, as far as any was seen.
+/// For a message that was taken before a look saw it, if no message of its producer that
+/// was seen can be read.
 fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(producer) = handoff.producer.filter(|_| handoff.fate == Fate::Gone) else {
         return Judgment::Clean;
@@ -135,7 +134,7 @@ fn last_seen(handoff: &Handoff<'_>) -> Timestamp {
     handoff.delivery.map(|delivery| delivery.last().at).unwrap_or_default()
 }
 
-/// By the part that is asked for first: it is the one that the worker fails on.
+/// By the missing part that the worker asks for first: it fails on that one.
 fn variant(missing: MissingParts) -> String {
     let first = missing.iter().next().map_or("", |part| part.path());
     first.rsplit('.').next().unwrap_or(first).replace('_', "-")

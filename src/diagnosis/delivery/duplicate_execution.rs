@@ -31,7 +31,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
-    // A run that was rejected is no other's double: its task asked for it again.
+    // A rejected run is no duplicate: its own task asked for another one.
     let is_run = |span: &StoredSpan| span.is_instrumented_run() && !span.detail().rejected;
     let mut runs = handoff.consumers.iter().filter(|consumer| is_run(consumer.span));
     let Some(first) = runs.next() else { return Judgment::Clean };

@@ -27,16 +27,16 @@ diagnosis! {
         slug: "no-consumer-for-queue",
         station: None,
         severity: Warning,
-        summary: "a worker is connected, and none takes from this queue",
+        summary: "a worker is connected, but none takes from this queue",
         fixes: || celery::consume_from("orders", &BTreeSet::from(["celery"])),
         check: Handoff(check),
     }
 }
 
-/// A worker with nothing else to do has taken a message by then.
+/// A worker with nothing else to do would have taken a message by then.
 const IDLE: Duration = Duration::from_mins(2);
 
-/// So has one that works at something else, unless its tasks are long.
+/// So would a worker that is busy with something else, unless its tasks are long.
 const BUSY: Duration = Duration::from_mins(10);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
@@ -56,7 +56,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     } else if known.is_live {
         IDLE
     } else {
-        // No later look is to come: whoever ended here has waited for what was to happen.
+        // There will be no later look: whoever saved the evidence had waited long enough.
         known.evidence.settling_time
     };
     if since < needed {
@@ -85,8 +85,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// Whether a worker of this broker may be busy with something else: it holds
-/// messages of any queue, has taken some since, or a task has started and is not done.
+/// Whether a worker of this broker may be busy with something else: it holds messages of
+/// any queue, has taken some since, or a task has started and is not done.
 fn is_busy(broker: &Broker, first: &Look, last: &Look, known: &Known<'_>) -> bool {
     let holds = |look: &Look| look.queues.values().any(|queue| queue.unacked > 0);
     holds(first)

@@ -29,7 +29,7 @@ diagnosis! {
     }
 }
 
-/// After so long a worker that is there has taken a message.
+/// By then a worker that is there would have taken a message.
 const SETTLED: Duration = Duration::from_secs(6);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
@@ -41,13 +41,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         return Judgment::Clean;
     };
     let (first, last) = (delivery.first().at, delivery.last().at);
-    // A worker without remote control binds no mailbox: what it holds, and what
-    // has gone since, shows it.
+    // A worker without remote control binds no mailbox. It shows in the messages that it
+    // holds, and in those that have gone since.
     let is_held = look.queues.values().any(|queue| queue.unacked > 0);
     if is_held || known.flow().took_from(broker, &delivery.message.queue, first) {
         return Judgment::Clean;
     }
-    // What is not due has not waited, however long it lies there.
+    // A message that is not due yet has not waited, however long it has been there.
     let is_due = delivery.message.eta.is_none_or(|eta| eta <= known.now);
     let waited = (first < last && last.since(first) >= known.evidence.settling_time)
         || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);

@@ -43,7 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = handoff.message() else { return Judgment::Clean };
     match message.expires {
         Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => {
-            // One that has gone may have been taken in time.
+            // A message that is gone may have been taken in time.
             let was_there = handoff.delivery.is_some_and(|delivery| delivery.last().at >= expires);
             let found = if was_there {
                 found

@@ -22,7 +22,7 @@ diagnosis! {
         slug: "task-failed",
         station: None,
         severity: Note,
-        summary: "the task failed by an exception of its own",
+        summary: "the task failed with an exception of its own",
         check: Remark(check),
     }
 }
@@ -40,12 +40,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// One finding for each kind of exception, as long as they can be told apart: a
-/// name from outside may be another one each time.
+/// One finding for each kind of exception, up to a limit: the names come from outside, and
+/// each may be new.
 fn by_kind(found: Occurrence, kind: &str, known: &Known<'_>) -> Occurrence {
     if known.evidence.exception_kinds.contains(kind) {
         found.variant(kind).says_with("the task failed: {exception}", [(key::EXCEPTION, kind)])
     } else {
-        found.variant("others").says("the task failed by an exception of its own, of many kinds")
+        found.variant("others").says("the task failed with an exception of its own, of many kinds")
     }
 }

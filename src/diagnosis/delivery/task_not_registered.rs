@@ -34,7 +34,7 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
         return Judgment::Clean;
     };
     let has_begun = !handoff.consumers.is_empty();
-    // Celery names the task that it was asked for.
+    // Celery's exception names the task that was asked for.
     let is_of_another =
         !failure.message.is_empty() && !handoff.task.is_empty() && !failure.message.contains(handoff.task);
     if &*failure.kind != "NotRegistered" || has_begun || is_of_another {

@@ -83,8 +83,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if sends.to_a_seen_broker {
         return found.into();
     }
-    // Nothing else of this producer was seen anywhere. Of one broker, at which a
-    // worker of Celery is at work, it may be worth a question.
+    // Nothing else of this producer was seen anywhere. If there is one broker, and a Celery
+    // worker is at work there, the question is worth raising.
     let is_only_one = brokers().count() == 1
         && brokers().all(|broker| looked_after(broker) && broker.last().is_some_and(Look::has_worker));
     if !is_only_one {

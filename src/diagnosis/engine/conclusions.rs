@@ -1,11 +1,10 @@
-//! What was concluded of evidence that was let go, so that no count is lost
-//! with it.
+//! What was concluded from evidence before it was let go, so that no count is lost with it.
 
 use super::figures::Figures;
 use super::findings::Findings;
 use crate::model::Finding;
 
-/// The conclusions so far: bounded, however much went.
+/// The conclusions so far: bounded, however much evidence was let go.
 #[derive(Clone, Default, Debug)]
 pub struct Conclusions {
     pub(super) findings: Findings,
@@ -20,12 +19,12 @@ impl Conclusions {
         self.findings.bytes() + self.figures.bytes()
     }
 
-    /// Whether a finding speaks for hand-offs of this task.
+    /// Whether a finding covers hand-offs of this task.
     pub(super) fn explains(&self, task: &str) -> bool {
         self.of_handoffs().any(|finding| finding.tasks.contains(task))
     }
 
-    /// Whether one speaks for hand-offs of any task that has a name.
+    /// Whether a finding covers hand-offs of any task that has a name.
     pub(super) fn explains_any(&self) -> bool {
         self.of_handoffs().any(|finding| !finding.tasks.is_empty())
     }

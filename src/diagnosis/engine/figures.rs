@@ -1,4 +1,4 @@
-//! What people monitor, over all hand-offs.
+//! Numbers that people monitor, over all hand-offs.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::model::{RetryShare, Sample, SpanKind, Timestamp};
 /// The figures so far.
 #[derive(Clone, Default, Debug)]
 pub struct Figures {
-    /// From the start of a request to the end of the last span of its trace,
-    /// where a task ran in it; of a run that links to it, to the end of the run's.
+    /// The time from the start of a request to the end of the last span of its trace, if a
+    /// task ran in it. For a run that only links to it, to the end of the run's trace.
     pub end_to_end_ms: Sample,
     pub queue_wait_ms: Sample,
     pub retries: RetryShare,
     /// How many hand-offs are whole, and what the others lack.
     pub proof: ProofCounts,
-    /// Hand-offs for which an error speaks.
+    /// Hand-offs with an error.
     pub broken: u64,
-    /// Runs that began a trace of their own and should not have.
+    /// Runs that wrongly began a trace of their own.
     pub orphaned_roots: u64,
     /// Hand-offs whose message was never seen, though their broker was looked at.
     pub unseen_messages: u64,
@@ -28,7 +28,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// How many kinds of exceptions are told apart; their names come from outside.
+    /// How many kinds of exceptions are told apart. Their names come from outside.
     const FAILURES: usize = 1_000;
 
     /// About how many bytes they take.

@@ -1,4 +1,4 @@
-//! Like put to like: one cause, one finding.
+//! Groups occurrences: one finding for each cause.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,17 +10,17 @@ use crate::model::{Confidence, Finding, Fix, Quote, Sentence};
 #[derive(Clone, Default, Debug)]
 pub struct Findings {
     known: BTreeMap<String, Finding>,
-    /// The fixes of each, by their places among the alternatives of an occurrence.
+    /// The fixes of each, by their index among the alternatives of an occurrence.
     fixes: BTreeMap<String, BTreeSet<(usize, Fix)>>,
 }
 
 impl Findings {
     /// How many names of tasks, services, queues and origins a finding lists.
     const NAMES: usize = 50;
-    /// How many lines a finding has of each: what would make it certain, what
+    /// How many lines a finding lists of each kind: what would make it certain, and what
     /// else it may be. Some name a queue or a service.
     const LINES: usize = 12;
-    /// How many ways to mend it a finding has.
+    /// How many fixes a finding has.
     const FIXES: usize = 8;
     /// How many quotes a finding shows.
     const QUOTES: usize = 6;
@@ -35,10 +35,10 @@ impl Findings {
 
     /// Adds an occurrence to its finding, and returns the finding's id.
     ///
-    /// What a finding says does not depend on the order of its occurrences:
-    /// the gravest severity and the surest confidence stand, and of examples
-    /// the first in their own order. Nothing is certain that names another cause;
-    /// what else it may be is that of the occurrences by which the finding stands.
+    /// The order of occurrences does not matter: the finding takes the gravest severity,
+    /// the highest confidence, and the first examples in their own order. A finding that
+    /// names another cause is not certain; the causes it names are those of its surest
+    /// occurrences.
     pub fn add(&mut self, diagnosis: &'static Diagnosis, mut occurrence: Occurrence) -> String {
         if !occurrence.alternatives.is_empty() {
             occurrence.confidence = occurrence.confidence.max(Confidence::Likely);
@@ -123,8 +123,8 @@ impl Findings {
     }
 }
 
-/// Adds what is not there yet, and keeps the order in which lines were written
-/// wherever they come from one occurrence.
+/// Adds what is not there yet. Lines that come from one occurrence keep the order in which
+/// they were written.
 fn extend<T: PartialEq>(lines: &mut Vec<T>, more: Vec<T>) {
     for line in more {
         if lines.len() < Findings::LINES && !lines.contains(&line) {
@@ -133,8 +133,8 @@ fn extend<T: PartialEq>(lines: &mut Vec<T>, more: Vec<T>) {
     }
 }
 
-/// Adds ways to mend it. Where occurrences differ, what one of them has first
-/// comes before what any has second, in any order of arrival.
+/// Adds fixes. If occurrences differ, the first choices of all come before any second
+/// choice, whatever the order of arrival.
 fn add_fixes(known: &mut BTreeSet<(usize, Fix)>, finding: &mut Finding, more: Vec<Fix>) {
     let mut is_new = false;
     for (place, fix) in more.into_iter().enumerate() {
@@ -150,8 +150,8 @@ fn add_fixes(known: &mut BTreeSet<(usize, Fix)>, finding: &mut Finding, more: Ve
     }
 }
 
-/// Keeps the quotes of the smallest occurrence together, so that what is shown
-/// belongs together and does not depend on the order of arrival.
+/// Keeps the quotes of the smallest occurrence, so that what is shown belongs together and
+/// does not depend on the order of arrival.
 fn keep_quotes(quotes: &mut Vec<Quote>, more: Vec<Quote>) {
     if quotes.is_empty() || (!more.is_empty() && more < *quotes) {
         *quotes = more;
@@ -182,7 +182,8 @@ mod tests {
         assert_eq!(finding, add_all(vec![found("b3"), found("jaeger")]));
         assert_eq!(finding.message, "it carries b3");
         assert_eq!(finding.sentence.context()[&key::FORMATS], vec!["b3"].into());
-        // What is surer speaks, and what is not said any more is in no context.
+        // The surer sentence is kept, and the context holds nothing that the sentence does
+        // not say.
         for occurrences in [vec![found("b3"), surer()], vec![surer(), found("b3")]] {
             let finding = add_all(occurrences);
             assert_eq!((&*finding.message, finding.sentence.context().len()), ("it carries something", 0));

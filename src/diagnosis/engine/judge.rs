@@ -1,5 +1,5 @@
-//! Judge one thing at a time: a trace, a task's hand-offs, a population. What
-//! is found is put to its like as it comes.
+//! Judges one thing at a time: a trace, a task's hand-offs, a population. Findings are
+//! grouped as they come.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,48 +14,47 @@ use crate::diagnosis::rule::{Check, Diagnosis, Judgment, Tally};
 use crate::evidence::{Broker, Continuity, Handoff, Task, Trace};
 use crate::model::{Confidence, Severity, Station, Stations, TraceId};
 
-/// One hand-off, and what is said of it.
+/// One hand-off, and its findings.
 #[derive(Debug)]
 pub struct JudgedHandoff<'e> {
     pub handoff: Handoff<'e>,
     pub stations: Stations,
-    /// The id of the finding that speaks for it.
+    /// The id of the finding that explains it.
     pub finding: Option<String>,
-    /// What it lacks to be called whole, where no finding at warning or above speaks
-    /// for it.
+    /// What it lacks to be called whole, if no finding at warning or above explains it.
     pub unproven: Option<UnprovenReason>,
-    /// The ids of the findings that say something besides.
+    /// The ids of its further findings.
     pub remarks: Vec<String>,
-    /// Whether anything at warning or above speaks for it.
+    /// Whether it has a finding at warning or above.
     pub is_faulty: bool,
 }
 
-/// A judge at work.
+/// Judges, and collects what was found.
 pub(super) struct Judge<'k, 'e> {
     known: &'k Known<'e>,
     pub findings: Findings,
     pub figures: Figures,
-    /// Traces that a finding speaks of, with the ids of those findings.
+    /// Traces with findings, and the ids of those findings.
     pub traces: BTreeMap<TraceId, BTreeSet<String>>,
-    /// Tasks whose hand-made consumer roots a finding speaks for.
+    /// Tasks whose hand-made consumer roots are explained by a finding.
     explained: BTreeSet<&'e str>,
-    /// Findings of traces, by the task ids of the runs that they are about.
+    /// Findings of traces, by the task ids of the runs that they concern.
     by_trace: BTreeMap<String, (String, Option<Station>)>,
 }
 
-/// What findings of hand-offs speak for by now, beside those of this judge.
+/// What the findings of hand-offs explain so far, apart from those of this judge.
 pub(super) struct Explained<'x> {
-    /// Whether one speaks for the hand-offs of a task of this name.
+    /// Whether one covers the hand-offs of a task of this name.
     pub task: &'x dyn Fn(&str) -> bool,
-    /// Whether one speaks for any.
+    /// Whether there is any.
     pub any: bool,
 }
 
-/// How many traces are marked with the findings that speak of them.
+/// For how many traces the ids of their findings are kept.
 const MARKED: usize = 1_000;
 
 impl<'k, 'e> Judge<'k, 'e> {
-    /// Goes on from what was found before.
+    /// Goes on from earlier conclusions.
     pub fn new(known: &'k Known<'e>, findings: Findings, figures: Figures) -> Self {
         Self {
             known,
@@ -73,7 +72,7 @@ impl<'k, 'e> Judge<'k, 'e> {
         }
     }
 
-    /// Judges a trace, and returns the ids of the findings that speak of it.
+    /// Judges a trace, and returns the ids of its findings.
     pub fn trace(&mut self, trace: &'e Trace) -> BTreeSet<String> {
         let mut said = BTreeSet::new();
         self.count_trace(trace);
@@ -95,24 +94,24 @@ impl<'k, 'e> Judge<'k, 'e> {
         said
     }
 
-    /// Takes a trace into the figures, and judges nothing.
+    /// Adds a trace to the figures without judging it.
     pub fn count_trace(&mut self, trace: &Trace) {
         if !trace.is_remnant() {
             self.figures.saw_trace(trace);
         }
     }
 
-    /// Takes a task into the figures, and returns its hand-offs. What is left
-    /// of a task of which a part was let go has none: it says nothing of what
-    /// went, and was counted then.
+    /// Adds a task to the figures, and returns its hand-offs. If a part of the task was let
+    /// go, the rest has none: it says nothing about what is gone, which was counted when it
+    /// went.
     pub fn count_task(&mut self, task: &'e Task) -> Vec<Handoff<'e>> {
         let handoffs = task.handoffs(self.known.evidence);
         if handoffs.iter().any(|handoff| handoff.is_remnant) {
             return Vec::new();
         }
         self.figures.saw_task(&handoffs);
-        // A database without anything of Celery's is the wrong one: nothing was
-        // taken from it before a look.
+        // A database that holds nothing of Celery's is the wrong one: its emptiness does
+        // not mean that messages were taken from it before a look.
         if self.known.evidence.brokers.iter().any(Broker::holds_anything) {
             let unseen = handoffs.iter().filter(|handoff| handoff.delivery.is_none());
             self.figures.unseen_messages += unseen.count() as u64;
@@ -120,8 +119,8 @@ impl<'k, 'e> Judge<'k, 'e> {
         handoffs
     }
 
-    /// Takes the hand-offs of a task that goes without a word: nothing is wrong
-    /// with them where they have settled.
+    /// Counts the hand-offs of a task that is let go without findings. If they have
+    /// settled, nothing is wrong with them.
     pub fn pass(&mut self, task: &'e Task, has_settled: bool) -> u64 {
         let handoffs = self.count_task(task);
         for handoff in &handoffs {
@@ -144,7 +143,7 @@ impl<'k, 'e> Judge<'k, 'e> {
         }
     }
 
-    /// Counts one for which more may have been on its way: nothing is said of it.
+    /// Counts a hand-off that may not be complete yet. It gets no finding.
     fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
         let unproven = UnprovenReason::NotSettled.unless_whole(&handoff, self.known);
         self.figures.proof.saw(unproven, handoff.alike);
@@ -166,7 +165,7 @@ impl<'k, 'e> Judge<'k, 'e> {
                 self.figures.broken += handoff.alike;
                 self.figures.orphaned_roots += u64::from(is_root);
             }
-            // A note of a message that waits says nothing of runs that are there.
+            // A note about a waiting message says nothing about runs that exist.
             let is_of_orphan =
                 handoff.continuity() == Some(Continuity::Orphaned) || !handoff.lookalikes.is_empty();
             if !handoff.task.is_empty() && (is_faulty || is_of_orphan) {
@@ -203,8 +202,8 @@ impl<'k, 'e> Judge<'k, 'e> {
         JudgedHandoff { handoff, stations, finding, unproven, remarks, is_faulty }
     }
 
-    /// Judges the hand-made consumer roots for which no hand-off speaks, now or
-    /// before, in the traces that are due.
+    /// Judges the hand-made consumer roots that no hand-off explains, in the traces that
+    /// are due.
     pub fn orphans(&mut self, before: &Explained<'_>, is_due: impl Fn(&Trace) -> bool) {
         let known = self.known;
         let tasks: BTreeSet<_> = known.orphans().tasks().collect();
@@ -220,7 +219,7 @@ impl<'k, 'e> Judge<'k, 'e> {
         let unexplained = unexplained.chain(batches);
         let is_any_explained = before.any || !self.explained.is_empty();
         let nameless = if is_any_explained { &[] } else { known.orphans().nameless() };
-        // What would explain it may be what was let go.
+        // What would explain it may have been let go.
         let may_be_a_rest = |trace: &Trace| trace.is_remnant() || trace.age.is_late;
         let is_judged = |trace: &Trace| is_due(trace) && !may_be_a_rest(trace);
         let all: Vec<_> =
@@ -233,7 +232,7 @@ impl<'k, 'e> Judge<'k, 'e> {
         }
     }
 
-    /// Judges how many hand-offs there were.
+    /// Judges the number of hand-offs.
     pub fn tally(&mut self, tally: &Tally) {
         for diagnosis in OTHERS {
             if let Check::Tally(check) = diagnosis.check
@@ -256,8 +255,8 @@ impl<'k, 'e> Judge<'k, 'e> {
     }
 }
 
-/// The first of the hand-off diagnoses that sees something; where none does, or
-/// only as a hint, the first that foretells something.
+/// The first of the hand-off diagnoses that sees a cause. If none does, or only as a hint,
+/// the first that predicts one.
 pub(super) fn speaker(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<(&'static Diagnosis, Occurrence)> {
     let mut predicted = None;
     for diagnosis in SPEAKING_ORDER {

@@ -17,26 +17,25 @@ use crate::model::{Finding, Map, Retracted, Timestamp, TraceId};
 pub struct Judged<'e> {
     /// In the order of a report.
     pub findings: Vec<Finding>,
-    /// Hand-offs with a finding, and a sample of the healthy ones.
+    /// Hand-offs with a finding, and some of the healthy ones.
     pub handoffs: Vec<JudgedHandoff<'e>>,
     /// All hand-offs, listed or not.
     pub total: u64,
-    /// Traces that a finding speaks of, with the ids of those findings.
+    /// Traces with findings, and the ids of those findings.
     pub traces: BTreeMap<TraceId, BTreeSet<String>>,
-    /// How many messages of each task each finding speaks for, listed or not.
+    /// How many messages of each task each finding covers, listed or not.
     pub shares: Shares<'e>,
     pub retracted: Vec<Retracted>,
     pub figures: Figures,
 }
 
-/// Messages by their task and the id of the finding that speaks for them. A task
-/// stands here only where a finding does, and its name lies in the evidence.
+/// How many messages of a task are covered by a finding, by its id. Tasks without findings
+/// are left out.
 pub type Shares<'e> = BTreeMap<&'e str, BTreeMap<String, u64>>;
 
-/// Judges everything that is known, with what was concluded of what was let go
-/// before. `now` is the clock of the evidence; of the hand-offs of one finding,
-/// or of none, at most `listed` are listed. `expected` is how many whole hand-offs
-/// there should be.
+/// Judges everything that is known, adding to the conclusions from what was let go. `now`
+/// is the clock of the evidence. At most `listed` hand-offs are listed for each finding,
+/// and as many without one. `expected` is how many whole hand-offs there should be.
 pub fn judge_all<'e>(
     evidence: &'e Evidence,
     past: &Conclusions,
@@ -48,9 +47,8 @@ pub fn judge_all<'e>(
     let mut judge = Judge::new(&known, past.findings.clone(), past.figures.clone());
     let mut listed = Listed { most: listed, total: past.handoffs, ..Listed::default() };
 
-    // In the order of ids, so that what is listed and quoted does not depend
-    // on the order in which evidence came in. Traces first: what is said of
-    // one speaks for its hand-offs too.
+    // In the order of ids, so that what is listed and quoted does not depend on the order
+    // of arrival. Traces come first: their findings cover their hand-offs too.
     let mut traces: Vec<_> = evidence.spans.traces().collect();
     traces.sort_unstable_by_key(|trace| trace.id);
     for trace in traces {
@@ -60,7 +58,7 @@ pub fn judge_all<'e>(
     tasks.sort_unstable_by_key(|task| &task.id);
     let mut retractions = Retractions::of(evidence, now);
     for task in tasks {
-        // Of what was not judged nothing is taken back.
+        // Nothing is retracted for what was not judged.
         let was_judged = !evidence.unsettled.has_task(&task.id);
         judge.task(task, &mut |judged| {
             if let Some(retractions) = retractions.as_mut().filter(|_| was_judged && !judged.is_faulty) {
@@ -91,8 +89,8 @@ pub fn judge_all<'e>(
     }
 }
 
-/// The hand-offs that a report lists: a bounded number of each finding, of each
-/// kind that cannot be called whole, and of the healthy ones. What is counted is counted of all.
+/// The hand-offs that a report lists: a bounded number for each finding, for each reason
+/// why a hand-off cannot be called whole, and of the healthy ones. The counts are of all.
 #[derive(Default)]
 struct Listed<'e> {
     handoffs: Vec<JudgedHandoff<'e>>,
@@ -113,7 +111,7 @@ impl<'e> Listed<'e> {
         }
     }
 
-    /// Counts the messages of a hand-off with the finding that speaks for it.
+    /// Counts the messages of a hand-off under its finding.
     fn count(&mut self, judged: &JudgedHandoff<'e>) {
         let JudgedHandoff { handoff, finding: Some(finding), .. } = judged else { return };
         if handoff.message().is_none() {
@@ -130,7 +128,7 @@ impl<'e> Listed<'e> {
 }
 
 impl<'e> Handoff<'e> {
-    /// The hand-offs of one class of a queue that was counted.
+    /// The hand-offs of one class of a counted queue.
     fn of_class(class: &'e crate::evidence::Class) -> Option<Self> {
         let delivery = class.examples.first()?;
         Some(Self {

@@ -1,6 +1,6 @@
-//! The engine: asks every rule about everything that is known, puts like to
-//! like, and makes a report of it, once (`judge_all`, `report`) or while evidence
-//! comes in (`watch`). It knows rules by the registry alone.
+//! The engine: asks every rule about everything that is known, groups what they find, and
+//! makes a report, once (`judge_all`, `report`) or while evidence comes in (`live`). It
+//! knows the rules through the registry alone.
 
 mod conclusions;
 mod figures;

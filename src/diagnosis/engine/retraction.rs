@@ -1,5 +1,5 @@
-//! What a part of the evidence says of a hand-off by itself, and all of it does
-//! not: more evidence never says less without saying so.
+//! Findings that a part of the evidence alone would give, and that the whole does not: more
+//! evidence never makes a finding disappear silently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +8,20 @@ use crate::diagnosis::known::Known;
 use crate::evidence::{Continuity, Evidence, Fate, Handoff, JoinedBy};
 use crate::model::{Finding, Retracted, Severity, Timestamp};
 
-/// What was retracted so far, by its slug and what speaks against it.
+/// What was retracted so far, by slug and by what speaks against it.
 pub struct Retractions<'e> {
     broker: Known<'e>,
     known: BTreeMap<(&'static str, &'static str), Retracted>,
 }
 
 impl<'e> Retractions<'e> {
-    /// Where there is only one side of evidence, nothing in it can be retracted by
-    /// the other.
+    /// With only one kind of evidence there is nothing that could contradict it.
     pub fn of(evidence: &'e Evidence, now: Timestamp) -> Option<Self> {
         let has_both = !evidence.brokers.is_empty() && evidence.spans.span_count() > 0;
         has_both.then(|| Self { broker: Known::of_broker(evidence, now), known: BTreeMap::new() })
     }
 
-    /// Takes a hand-off of which nothing at warning or above is said.
+    /// Takes a hand-off without a finding at warning or above.
     pub fn saw(&mut self, handoff: &Handoff<'e>, known: &Known<'e>) {
         if is_plain(handoff) {
             return;
@@ -50,8 +49,8 @@ impl<'e> Retractions<'e> {
     }
 }
 
-/// Whether neither part can say anything: a run that continues the one context of
-/// its message, which everybody reads.
+/// Whether neither part could give a finding: the run continues the only context of its
+/// message, in a format that everybody reads.
 fn is_plain(handoff: &Handoff<'_>) -> bool {
     let is_read = |message: &crate::model::Message| matches!(&message.contexts[..], [only] if only.is_flat_header() && only.context().is_some() && !only.format.is_vendor());
     handoff.continuity() == Some(Continuity::Whole)
@@ -60,7 +59,7 @@ fn is_plain(handoff: &Handoff<'_>) -> bool {
         && handoff.attempt == 0
 }
 
-/// What a rule at warning or above says of a part.
+/// What a rule at warning or above finds in a part.
 fn fault(part: &Handoff<'_>, known: &Known<'_>) -> Option<&'static str> {
     let (diagnosis, occurrence) = speaker(part, known)?;
     let severity = occurrence.severity.unwrap_or(diagnosis.severity);

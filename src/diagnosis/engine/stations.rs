@@ -4,8 +4,8 @@ use crate::diagnosis::known::Known;
 use crate::evidence::{Continuity, Handoff};
 use crate::model::{Station, StationState, Stations};
 
-/// What is seen of each station; `broken` is the station of the finding that
-/// speaks for the hand-off.
+/// What was seen of each station. `broken` is the station of the finding that explains the
+/// hand-off.
 pub fn of(handoff: &Handoff<'_>, known: &Known<'_>, broken: Option<Station>) -> Stations {
     use StationState::{Broken, CannotSee, Intact, NotSeen};
 
@@ -20,7 +20,7 @@ pub fn of(handoff: &Handoff<'_>, known: &Known<'_>, broken: Option<Station>) -> 
         || handoff.contexts().any(|context| known.evidence.spans.get(context).is_some());
     let parent_seen =
         handoff.consumer().is_some_and(|consumer| consumer.trace.parent_of(consumer.span).is_some());
-    // What a sender that began a trace of its own was asked for by is not seen.
+    // If the sender began a trace of its own, the request that led to it was not seen.
     let is_a_root = handoff.producer.is_some_and(|producer| producer.span.parent.is_none());
     stations.request = match () {
         () if is_a_root => NotSeen,
@@ -52,8 +52,8 @@ pub fn of(handoff: &Handoff<'_>, known: &Known<'_>, broken: Option<Station>) -> 
         None => CannotSee,
     };
     if let Some(station) = broken {
-        // The first broken station speaks: what lies before it held, as far as
-        // it was seen; what lies after it is its consequence.
+        // The first broken station counts. Those before it held, as far as they were seen;
+        // those after it are its consequence.
         for earlier in Station::ALL.into_iter().take_while(|earlier| *earlier < station) {
             if stations.get(earlier) == Broken {
                 stations.set(earlier, CannotSee);

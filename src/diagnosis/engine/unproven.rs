@@ -1,9 +1,9 @@
 //! What a hand-off lacks to be called whole, although nothing is wrong with it.
 //!
-//! A green tick for what was not seen would be a false all-clear. So a hand-off
-//! counts as whole only where both of its sides were seen and hang together, or
-//! where it was seen why it has no run. Everything else is unproven: counted, and
-//! said with the evidence that would close it.
+//! A green tick for what was not seen would be a false all-clear. So a hand-off counts as
+//! whole only if both of its sides were seen and are connected, or if it was seen why it
+//! has no run. Everything else is unproven: it is counted, with the evidence that would
+//! settle the matter.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use crate::diagnosis::unsampled::unsampled_context;
 use crate::evidence::{Continuity, Fate, Handoff};
 use crate::model::{CarriedContext, Message, Place, TaskStatus, Unproven};
 
-/// Why a hand-off cannot be called whole. In the order in which they are told.
+/// Why a hand-off cannot be called whole, in the order of the report.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum UnprovenReason {
-    /// It was published, and neither a run nor a reason for its absence was seen.
+    /// It was published; neither a run nor a reason for its absence was seen.
     RunNotSeen,
-    /// A run was seen, and nothing of the side that published it.
+    /// A run was seen, but nothing of the side that published it.
     SenderNotSeen,
-    /// Both sides were seen, and nothing shows that they belong together.
+    /// Both sides were seen, but nothing shows that they belong together.
     NotJoined,
-    /// Its message was seen without a context that a worker's library reads.
+    /// Its message was seen, without a context that a worker's library reads.
     ContextNotReadable,
-    /// Its result was seen and its message was not.
+    /// Its result was seen, but not its message.
     MessageNotSeen,
-    /// It ran, and nothing was seen of who published it, while an API served
-    /// requests and published nothing that is seen.
+    /// It ran and its publisher was not seen, while an API served requests and visibly
+    /// published nothing.
     PublisherNotSeen,
     /// Evidence for it came so late that more may have been on its way.
     NotSettled,
@@ -54,21 +54,21 @@ impl UnprovenReason {
     const fn what(self) -> &'static str {
         match self {
             Self::RunNotSeen => {
-                "published, and nothing was seen of the run: it may wait, or have run in a silent worker"
+                "published, but no run was seen: the message may still wait, or a worker ran it and sent nothing"
             }
-            Self::SenderNotSeen => "seen as a run alone: nothing came from the process that published",
-            Self::NotJoined => "seen on both sides, and nothing shows that the two belong together",
+            Self::SenderNotSeen => "with only the run seen: nothing came from the process that published",
+            Self::NotJoined => "seen on both sides, but nothing shows that the two belong together",
             Self::ContextNotReadable => "with no trace context that a worker's library reads",
-            Self::MessageNotSeen => "known by a result alone: the message was not seen",
+            Self::MessageNotSeen => "known only by a result: the message was not seen",
             Self::PublisherNotSeen => {
-                "known by a result alone, while requests published nothing that is seen: the API may have no active instrumentor of Celery (TL101)"
+                "known only by a result, while requests visibly published nothing: the API may have no active Celery instrumentor (TL101)"
             }
             Self::NotSettled => "still on the way when the watch ended",
-            Self::LetGo => "let go for want of memory before all of it had come",
+            Self::LetGo => "let go because memory was short, before everything had come",
         }
     }
 
-    /// `saw_broker` tells whether a broker was looked at.
+    /// `saw_broker`: whether a look was taken at a broker.
     const fn needs(self, saw_broker: bool) -> &'static str {
         match self {
             Self::RunNotSeen if saw_broker => {
@@ -76,22 +76,18 @@ impl UnprovenReason {
             }
             Self::RunNotSeen => "the broker, live or as a snapshot, to see whether a worker took the message",
             Self::SenderNotSeen => "the spans of the process that publishes",
-            Self::NotJoined if saw_broker => {
-                "each message as it is sent, to see the one that lies between them"
-            }
-            Self::NotJoined => "the broker, live or as a snapshot, to see the message that lies between them",
-            Self::ContextNotReadable => {
-                "the worker's spans, to see whether its own code takes the context up"
-            }
+            Self::NotJoined if saw_broker => "each message as it is sent, to see the one between the two",
+            Self::NotJoined => "the broker, live or as a snapshot, to see the message between the two",
+            Self::ContextNotReadable => "the worker's spans, to see whether its own code reads the context",
             Self::MessageNotSeen | Self::PublisherNotSeen => {
                 "a look at the broker while the message waits, or each message as it is sent"
             }
-            Self::NotSettled => "a longer watch: spans are held back for seconds before they are sent",
+            Self::NotSettled => "a longer watch: exporters hold spans for seconds before they send them",
             Self::LetGo => "more memory to hold them in",
         }
     }
 
-    /// What to run so that tracelink sees it, where that is a matter of its options.
+    /// What to run so that tracelink sees it, if one of its options can show it.
     const fn command(self, saw_broker: bool) -> Option<&'static str> {
         match self {
             Self::RunNotSeen | Self::NotJoined if !saw_broker => Some(tracelink::LOOK_AT_THE_BROKER),
@@ -104,12 +100,12 @@ impl UnprovenReason {
         }
     }
 
-    /// This reason, unless `handoff` is whole all the same.
+    /// This reason, unless `handoff` turns out to be whole.
     pub fn unless_whole(self, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Self> {
         Self::of(handoff, known).map(|_| self)
     }
 
-    /// What `handoff`, for which no finding speaks, lacks; `None` where it is whole.
+    /// What `handoff` lacks, given that no finding explains it; `None` if it is whole.
     pub fn of(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Self> {
         if !known.has_spans() {
             // Broker evidence alone: the question ends at the message.
@@ -132,7 +128,7 @@ impl UnprovenReason {
     }
 }
 
-/// Of a message whose run is not to be seen, or is still to come.
+/// For a message whose run cannot be seen, or is still to come.
 fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenReason> {
     let is_read = |found: &CarriedContext| {
         let is_where_readers_look =
@@ -143,7 +139,7 @@ fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Op
     (!is_whole).then_some(UnprovenReason::ContextNotReadable)
 }
 
-/// Of a hand-off without a run: whether it was seen why it has none.
+/// For a hand-off without a run: whether the reason for that was seen.
 fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenReason> {
     if let (Fate::Waiting(_), Some(message)) = (handoff.fate, handoff.message()) {
         return of_message(message, handoff, known);
@@ -170,12 +166,12 @@ fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenRea
     })
 }
 
-/// Whether a scheduler published it, which has no context to hand over.
+/// Whether a scheduler published it: a scheduler has no context to hand over.
 fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     handoff.message().is_some_and(|message| message.from_beat) || known.schedules().includes(handoff)
 }
 
-/// Whether the span above the run is there, whoever made it.
+/// Whether the parent of the run is there, whoever made it.
 fn hangs_below_a_span(handoff: &Handoff<'_>) -> bool {
     handoff.consumer().is_some_and(|run| run.trace.parent_of(run.span).is_some())
 }
@@ -188,7 +184,7 @@ pub struct ProofCounts {
 }
 
 impl ProofCounts {
-    /// Takes so many hand-offs that are unproven for this reason, or whole.
+    /// Counts hand-offs that are unproven for this reason, or whole.
     pub fn saw(&mut self, reason: Option<UnprovenReason>, count: u64) {
         match reason {
             None => self.whole += count,
@@ -196,7 +192,7 @@ impl ProofCounts {
         }
     }
 
-    /// What could not be told; `saw_broker` tells whether a broker was looked at.
+    /// What could not be proven. `saw_broker`: whether a look was taken at a broker.
     pub fn unproven(&self, saw_broker: bool) -> Vec<Unproven> {
         let told = |(reason, count): (&UnprovenReason, &u64)| Unproven {
             reason: reason.reason(),
@@ -209,31 +205,31 @@ impl ProofCounts {
     }
 }
 
-/// What is said where a look at a broker ended before it had met all names.
+/// For a look at a broker that ended before it had visited all keys.
 pub const LOOK_ENDED_EARLY: Unproven = Unproven {
     reason: "look-ended-early",
-    what: "the look ended before all keys of the database were met: queues may be there that it did not see",
+    what: "the look ended before it had visited all keys of the database: there may be queues that it did not see",
     count: 0,
-    needs: "a look to its end, by a user who may read every key; or the names of the queues, to ask for those alone",
+    needs: "a look that runs to its end, by a user who may read every key; or the names of the queues, to read only those",
     command: None,
 };
 
-/// What is said of evidence of which a part was not saved, or cannot be read.
+/// For evidence that is incomplete: a part was not saved or cannot be read.
 pub const HOLES: Unproven = Unproven {
     reason: "evidence-missing",
-    what: "seen in part: some of what was saved is missing, or cannot be read",
+    what: "seen only in part: some of what was saved is missing or cannot be read",
     count: 0,
-    needs: "a bundle that is whole: one that its writer ended, on a disk with room for it",
+    needs: "a complete bundle: its writer has to end it, on a disk with enough room",
     command: None,
 };
 
-/// What is said where no hand-off was seen at all; `serves` tells whether requests
-/// were: an API without an instrumentor of Celery publishes nothing that is seen.
+/// For evidence without any hand-off. `serves`: whether requests were seen. An API without
+/// a Celery instrumentor publishes nothing that is visible.
 pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {
     Unproven {
         reason: "no-handoff-seen",
         what: if serves {
-            "no hand-off was seen, beside requests: where they publish tasks, the API has no active instrumentor of Celery (TL101)"
+            "requests were seen but no hand-off: if they publish tasks, the API has no active Celery instrumentor (TL101)"
         } else {
             "no hand-off was seen: neither a message nor a span of a task"
         },

@@ -6,8 +6,8 @@ use crate::diagnosis::rule::Known;
 use crate::evidence::Requests;
 use crate::model::Side;
 
-/// The receiver's own doors, where one listens at ports that stay: a command that
-/// runs under it is told a port of this one time.
+/// The receiver's own addresses, if its ports are fixed. A command that runs under it gets
+/// a port for this run only.
 pub fn receiver<'k>(known: &'k Known<'_>) -> Receiver<'k> {
     let log = &known.evidence.receiver;
     let place = match &log.endpoints {
@@ -18,8 +18,8 @@ pub fn receiver<'k>(known: &'k Known<'_>) -> Receiver<'k> {
     Receiver { place, spoken: log.protocol() }
 }
 
-/// Who may have sent these requests: the sides of which nothing else came, in the
-/// language that the clients name.
+/// Who may have sent these requests: the sides that sent nothing else, in the language that
+/// the clients name.
 pub fn senders(known: &Known<'_>, requests: &Requests) -> Vec<(Side, Setting)> {
     let language = Setting::of_client(requests.agents.iter().map(|agent| &**agent)).language;
     let with_language = |(side, setting)| (side, Setting { language: language.clone(), ..setting });

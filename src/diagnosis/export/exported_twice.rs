@@ -39,16 +39,16 @@ diagnosis! {
     }
 }
 
-/// So many requests do not all come again by chance.
+/// This many requests do not all come again by chance.
 const SURE: u64 = 5;
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for (service, repeats) in known.evidence.exports.repeats() {
         let ways = [
-            (repeats.within, "spans stand twice in one request"),
+            (repeats.within, "spans appear twice in one request"),
             (repeats.regrouped, "spans came again, grouped into other requests"),
             (repeats.rewritten, "span ids came again with other content"),
-            (repeats.all_twice, "requests, all of the service's, came twice"),
+            (repeats.all_twice, "requests (all that the service sent) came twice"),
         ];
         let kept = known.services().get(service).map_or(u64::MAX, |service| service.total(|of| of.spans));
         // What may be chance: a few requests that were sent again for want of an answer.
@@ -56,7 +56,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let mut occurrence = if is_sure { Occurrence::certain() } else { Occurrence::likely() };
         if repeats.within + repeats.regrouped > 0 && !is_sure {
             occurrence =
-                occurrence.needs("more of the service's spans: a collector sends some again, among others");
+                occurrence.needs("more of the service's spans: a Collector resends some, among others");
         }
         if repeats.rewritten > 0 {
             occurrence = occurrence.needs("the service's code: random.seed() makes ids come again");

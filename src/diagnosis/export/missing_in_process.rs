@@ -1,4 +1,4 @@
-//! What is missing inside of a process: parents that it had and did not send.
+//! What is missing inside a process: parents that it had and did not send.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use crate::model::SpanId;
 /// How many spans the queue of Python's batch span processor holds.
 pub const QUEUE: u64 = 2_048;
 
-/// The spans of a trace whose parent is missing, though it was a span of the
-/// very same process: by process, with the id of each missing parent.
+/// The spans of a trace whose parent is missing although it belonged to the same process:
+/// by process, with the id of each missing parent.
 pub fn missing_by_process<'e>(
     trace: &Trace,
     known: &Known<'e>,
@@ -41,8 +41,8 @@ impl MissingInProcess<'_> {
         self.children.iter().map(|(parent, _)| *parent).collect()
     }
 
-    /// Whether so much is missing, of a process that sent so much, that a queue
-    /// of its exporter overflowed.
+    /// Whether so much is missing, from a process that sent so much, that the queue of its
+    /// exporter overflowed.
     pub fn is_overflow(&self, known: &Known<'_>) -> bool {
         /// Fewer missing parents than this are single losses.
         const MANY: usize = 10;

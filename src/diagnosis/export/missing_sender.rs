@@ -1,4 +1,4 @@
-//! Why a span that a context names was never exported, as far as it shows.
+//! Why a span that a context names was never exported, as far as the evidence shows.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,19 @@ use crate::model::{Fix, Message, ParentOrigin, Quote, SpanKind, key};
 
 /// What became of the sender's spans.
 pub enum MissingSender<'t> {
-    /// Others of this trace came.
+    /// Other spans of this trace came.
     Partly { other: &'t StoredSpan, sent: u64 },
-    /// Others came, none of this trace.
+    /// Other spans came, but none of this trace.
     Lost(Setting),
-    /// They go to whoever made the agent that wrote the context in these formats.
+    /// They go to the vendor whose agent wrote the context in these formats.
     Vendors(BTreeSet<&'static str>),
-    /// None came. `is_short` says that it looks like a script, which ends with what
-    /// its exporter still holds.
+    /// None came. `is_short` says that the sender looks like a script, and a script may end
+    /// before its exporter has sent everything.
     Silent { sender: Setting, is_short: bool },
 }
 
 impl<'t> MissingSender<'t> {
-    /// Of the sender of the messages that `run` may be a run of.
+    /// What became of the sender of the messages that `run` may be a run of.
     pub fn of<'m>(
         trace: &'t Trace,
         run: &StoredSpan,
@@ -61,13 +61,13 @@ impl<'t> MissingSender<'t> {
     pub fn says(&self, found: Occurrence) -> Occurrence {
         match self {
             Self::Partly { .. } => found.variant("partly").says(
-                "the context arrived and so did other spans of its sender, but not the one that it names: a filter drops it, or the exporter's queue was full",
+                "the context arrived, and so did other spans of its sender, but not the span that it names: a filter drops it, or the exporter's queue was full",
             ),
             Self::Lost(_) => found.variant("lost").says(
-                "the context arrived, and the span that it names was never exported, though its process sent others: it ended before its batch left, most likely",
+                "the context arrived, but the span that it names was never exported, although its process sent others: most likely the process ended before it had sent its last batch",
             ),
             Self::Vendors(formats) => found.variant("vendor").says_with(
-                "the context arrived beside one in {formats} format, and the span that it names did not: the sender's spans go to a vendor, most likely",
+                "the context arrived together with one in {formats} format, but the span that it names did not: most likely the sender's spans go to a vendor",
                 [(key::FORMATS, formats.iter().copied().collect::<Vec<_>>())],
             ),
             Self::Silent { .. } => found,
@@ -95,8 +95,8 @@ impl<'t> MissingSender<'t> {
     }
 }
 
-/// The request or the run of another process that was there before the run: that of
-/// the sender, where its spans came. What came in with a message itself is no sender.
+/// The earlier request or run of another process: the sender's, if its spans came. A span
+/// that came in with a message itself is no sender.
 fn entry_of_another<'t>(trace: &'t Trace, run: &StoredSpan) -> Option<&'t StoredSpan> {
     let is_entry = |span: &&StoredSpan| {
         let came_in = span.parent.is_none() || span.parent_origin == ParentOrigin::Remote;

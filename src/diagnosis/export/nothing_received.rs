@@ -42,8 +42,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let occurrence = match receiver.listened {
         Some(listened) => Occurrence::certain()
             .quote(quote::fact("receiver", format!("no request in {:.1} s", listened.as_secs_f64()))),
-        // From saved evidence it shows only where something was to be told, and
-        // nobody knows whether the receiver waited for long enough.
+        // In saved evidence it shows only if there should have been something, and nobody
+        // knows whether the receiver waited long enough.
         None if receiver.is_kept => {
             let Some(ran) = known.ran().min() else { return };
             Occurrence::likely()
@@ -56,8 +56,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     found(occurrence.mend(export::send_here(endpoint::receiver(known), &known.services().unheard())));
 }
 
-/// Whether no task ran since no worker can take any of the messages: then the
-/// worker had nothing to send.
+/// Whether no task ran because no worker can take any of the messages. Then the worker had
+/// nothing to send.
 fn is_nothing_readable(known: &Known<'_>) -> bool {
     let mut messages = known.evidence.tasks.iter().flat_map(|task| &task.messages).peekable();
     let were_seen = messages.peek().is_some();

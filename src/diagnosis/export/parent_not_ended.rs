@@ -66,7 +66,7 @@ enum Sign {
     Over,
     /// Its process has been silent for long.
     Silent,
-    /// Its process went on for long.
+    /// Its process has gone on for long.
     WentOn,
     /// It may be open, though the watch has ended.
     Open,
@@ -106,7 +106,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             occurrence = occurrence
                 .unless(slug::PARENT_NOT_EXPORTED, "nothing says whether the parent is of the same process")
                 .needs("flags of the spans: OTLP, from SDK 1.27 or later");
-            // What calls or publishes is hardly ever the first span of its process.
+            // Spans that call or publish are hardly ever the first span of their process.
             let calls = |child: &&StoredSpan| matches!(child.kind, SpanKind::Client | SpanKind::Producer);
             if !lost.children.iter().any(calls) {
                 occurrence.confidence = Confidence::Possible;
@@ -116,14 +116,14 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             Sign::Open => open(occurrence),
             _ if may_run => silent(occurrence),
             Sign::WentOn => Occurrence { confidence: Confidence::Possible, ..occurrence }
-                .needs("a later look: a request or a script may be open for long by right"),
+                .needs("a later look: a request or a script may rightly be open for long"),
             _ => occurrence,
         };
         let published = published(&lost.children);
         occurrence = if published.len() > 1 && lost.sign != Sign::Open && !may_run {
             occurrence
                 .variant("publishes")
-                .says("tasks were published below a span of their own process that never ended: a publish that failed left its span current, most likely")
+                .says("tasks were published below a span of their own process that never ended: most likely a failed publish left its span current")
                 .quote(quote::fact(
                     format!("spans of {}", child.service()),
                     format!("{} publishes below one span that never came", published.len()),
@@ -149,8 +149,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
 }
 
-/// Only the silence of its process speaks: a task that works for long in one
-/// place, without a span, is as silent as one that was killed.
+/// The only evidence is the silence of its process. A task that works for long without a
+/// span is as silent as one that was killed.
 fn silent(occurrence: Occurrence) -> Occurrence {
     Occurrence { confidence: Confidence::Possible, ..occurrence }
         .variant("silent")
@@ -167,7 +167,7 @@ fn open(occurrence: Occurrence) -> Occurrence {
         .needs("a longer watch: a span is sent when it ends")
 }
 
-/// Of what is missing of a process that which should have come most surely.
+/// Of the missing spans of a process, the one that most surely should have come.
 fn first_lost<'t>(
     trace: &'t Trace,
     missing: &MissingInProcess<'t>,
@@ -181,7 +181,7 @@ fn first_lost<'t>(
     }
     let is_silent = known.silence().has_begun(missing.process, trace);
     let sign_of = |children: &[&StoredSpan]| match () {
-        // Where a task may run, a span around these may be another's.
+        // If a task may still be running, a span around these may belong to it.
         () if may_run => is_silent.then_some(Sign::Silent),
         () if run_around(trace, children).is_some() => Some(Sign::Run),
         () if is_finished => Some(Sign::Finished),
@@ -191,12 +191,12 @@ fn first_lost<'t>(
         () => (!known.is_live).then_some(Sign::Open),
     };
     let lost = below.into_values().filter_map(|children| Some(Lost { sign: sign_of(&children)?, children }));
-    // The first of those that are equally sure, in the order of their ids.
+    // Of several that are equally sure, the first by id.
     lost.reduce(|first, next| if next.sign < first.sign { next } else { first })
 }
 
-/// Whether its process went on for so long that few spans are open for: one
-/// publish below it came minutes after another, or nothing at all came for minutes.
+/// Whether its process went on for longer than most spans are open: one publish below it
+/// came minutes after another, or nothing came for minutes.
 fn went_on(trace: &Trace, children: &[&StoredSpan], known: &Known<'_>) -> bool {
     let publishes = || children.iter().filter(|child| child.kind == SpanKind::Producer);
     let first = publishes().map(|child| child.start).min();

@@ -57,7 +57,7 @@ diagnosis! {
 }
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    // Of each sender once: it may be that of ten thousand messages and their runs.
+    // Each sender once: ten thousand messages and their runs may have the same one.
     let mut unsampled = BTreeMap::new();
     let mut did_not_sample =
         |sender: SpanKey| *unsampled.entry(sender).or_insert_with(|| sender_did_not_sample(sender, known));
@@ -69,15 +69,15 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         if process != ParentProcess::Other || span.kind == SpanKind::Server || is_fabricated() {
             continue;
         }
-        // A SERVER span under the same parent: the request's own caller is
-        // outside, and its context was handed on.
+        // A SERVER span with the same parent: the caller of the request is outside, and its
+        // context was passed on.
         let key = SpanKey { trace_id: trace.id, span_id: parent };
         let has_server_sibling = known.traces().server_below(key).is_some();
         if has_server_sibling || did_not_sample(key) || came_from_elsewhere(trace, span, known) {
             continue;
         }
         let is_said = span.parent_origin == ParentOrigin::Remote;
-        // Without the message, the sender may have chosen not to export it.
+        // Without the message: the sender may not have sampled it.
         let is_sampled = sampling_of(key, known).any(|sampling| sampling == Sampling::Sampled);
         let mut occurrence =
             if !is_over(key) && may_be_open(trace, span, key, known) { open() } else { Occurrence::likely() };
@@ -106,7 +106,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         let detail = span.detail();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));
-        // Of a message without an `origin` it is the worker itself.
+        // If a message has no `origin`, it is the worker itself.
         if let Some(origin) = detail.celery_hostname.as_deref().filter(|node| is_publisher(node)) {
             occurrence.origins.insert(origin.to_owned());
             occurrence = occurrence.quote(quote::fact("celery.hostname", format!("{origin} published it")));
@@ -123,12 +123,12 @@ fn open() -> Occurrence {
         .needs("a later look: a span is sent when it ends")
 }
 
-/// Whether the sender may be a request or a run that is not over yet. An
-/// instrumentor's PRODUCER span is, at once.
+/// Whether the sender may be a request or a run that is still open. An instrumentor's
+/// PRODUCER span ends at once.
 fn may_be_open(trace: &Trace, span: &StoredSpan, sender: SpanKey, known: &Known<'_>) -> bool {
     let is_recent = match known.evidence.ages.since(trace.age.touched) {
         Some(since) => known.is_live && since <= SILENCE,
-        // What was saved was saved when it was complete.
+        // Saved evidence was complete when it was saved.
         None => false,
     };
     let by_hand = || {
@@ -152,9 +152,9 @@ fn has_ended(sender: SpanKey, known: &Known<'_>) -> bool {
     })
 }
 
-/// Whether the parent is no producer of a task: the message came from another
-/// system, whose programs may export elsewhere, or the task's own PRODUCER span
-/// is in another trace, so that a context was followed that is not its own.
+/// Whether the parent is not the producer of a task: the message came from another system,
+/// whose programs may export elsewhere; or the task's own PRODUCER span is in another
+/// trace, so a foreign context was followed.
 fn came_from_elsewhere(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> bool {
     let evidence = known.evidence;
     let task = span.task_id().and_then(|id| evidence.tasks.get(id));
@@ -169,7 +169,7 @@ fn sender_did_not_sample(sender: SpanKey, known: &Known<'_>) -> bool {
     sampling_of(sender, known).any(|sampling| sampling == Sampling::NotSampled)
 }
 
-/// What messages that carry the sender's context say of its sampling.
+/// What messages with the sender's context say about its sampling.
 fn sampling_of<'k>(sender: SpanKey, known: &'k Known<'_>) -> impl Iterator<Item = Sampling> + 'k {
     let contexts = messages_of(sender, known).flat_map(|message| &message.contexts);
     contexts

@@ -37,7 +37,7 @@ diagnosis! {
     }
 }
 
-/// Whether the parents of these spans are known to be open no more.
+/// Whether the parents of these spans are known to have ended.
 fn is_over(trace: &Trace, missing: &MissingInProcess<'_>, known: &Known<'_>) -> bool {
     let children: Vec<_> = missing.children.iter().map(|(_, child)| *child).collect();
     let is_done = || {

@@ -7,9 +7,9 @@ use crate::diagnosis::rule::Known;
 use crate::evidence::{Fate, Handoff, SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{MessageState, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp};
 
-/// The run of the same process that began before the children and ended after
-/// them: what lies between was to end before the run did. Children that go on
-/// after the run are those of a thread, which may outlive it by right.
+/// The run of the same process that began before the children and ended after them: a span
+/// in between should have ended before the run did. Children that outlast the run belong to
+/// a thread, which may do so.
 pub fn run_around<'t>(trace: &'t Trace, children: &[&StoredSpan]) -> Option<&'t StoredSpan> {
     around(trace, children).find(|span| span.kind == SpanKind::Consumer)
 }
@@ -37,7 +37,7 @@ fn around<'t>(trace: &'t Trace, children: &[&StoredSpan]) -> impl Iterator<Item 
     around.into_iter()
 }
 
-/// The hand-offs of a trace of which no run arrived.
+/// The hand-offs of a trace whose run did not arrive.
 pub struct Tasks<'e> {
     unrun: Vec<Unrun<'e>>,
 }
@@ -46,12 +46,12 @@ pub struct Tasks<'e> {
 struct Unrun<'e> {
     task_id: &'e str,
     task: &'e str,
-    /// What says that it is finished by now; `None` where it may still run.
+    /// What shows that it is finished; `None` if it may still be running.
     finished: Option<&'static str>,
-    /// Whether it was ended from outside: its process was killed, or it was
-    /// revoked, and another diagnosis says so.
+    /// Whether it was ended from outside (its process was killed, or it was revoked), and
+    /// another diagnosis says so.
     was_ended: bool,
-    /// When it was seen to wait last: what began before then is no part of its run.
+    /// When it was last seen to wait: spans that began before then are not part of its run.
     waited: Timestamp,
     /// The missing spans below which it was published: none of them is its run.
     published_below: BTreeSet<SpanId>,
@@ -60,7 +60,8 @@ struct Unrun<'e> {
 impl<'e> Tasks<'e> {
     pub fn of(trace: &Trace, known: &Known<'e>) -> Self {
         let evidence = known.evidence;
-        // Each once: ten thousand spans may have one parent, which as many messages carry.
+        // Each once: ten thousand spans may have one parent, and as many messages may carry
+        // it.
         let senders: BTreeSet<_> =
             trace.spans.iter().flat_map(|span| [Some(span.id), span.parent]).flatten().collect();
         let contexts = senders.into_iter().map(|span_id| SpanKey { trace_id: trace.id, span_id });
@@ -72,26 +73,26 @@ impl<'e> Tasks<'e> {
         Self { unrun: handoffs.filter_map(|handoff| Unrun::of(&handoff, trace)).collect() }
     }
 
-    /// Those whose run may be among the missing spans, or lie above them.
+    /// Those whose run may be one of the missing spans, or above them.
     fn above<'t>(&'t self, gap: &'t MissingInProcess<'_>) -> impl Iterator<Item = &'t Unrun<'e>> {
         let missing = gap.parents();
         let last = gap.children.iter().map(|(_, child)| child.start).max().unwrap_or_default();
         self.unrun.iter().filter(move |task| last > task.waited && task.published_below.is_disjoint(&missing))
     }
 
-    /// Whether one of them may still run: then it may be the one whose parts
-    /// arrived, and its own span is to come.
+    /// Whether one of them may still be running: then the parts may be its, and its own
+    /// span is still to come.
     pub fn may_run(&self, gap: &MissingInProcess<'_>) -> bool {
         self.above(gap).any(|task| task.finished.is_none())
     }
 
-    /// Whether one of them was ended from outside: what it lost is known.
+    /// Whether one of them was ended from outside: then it is known why spans are missing.
     pub fn were_ended(&self, gap: &MissingInProcess<'_>) -> bool {
         self.above(gap).any(|task| task.was_ended)
     }
 
-    /// The task whose run the children are a part of, or are what arrived of, and
-    /// whether what is missing above them is the run itself.
+    /// The task whose run the children belong to, and whether the missing span above them
+    /// is the run itself.
     pub fn of_run<'t>(
         &'t self,
         trace: &'t Trace,
@@ -105,8 +106,8 @@ impl<'e> Tasks<'e> {
         (unrun.map(|task| task.task), unrun.is_some())
     }
 
-    /// One that is finished by its result, or was tried again: its id, and what
-    /// says so.
+    /// One that is finished according to its result, or was retried: its id, and what shows
+    /// it.
     pub fn finished(&self, gap: &MissingInProcess<'_>) -> Option<(&'e str, &'static str)> {
         self.above(gap).find_map(|task| Some((task.task_id, task.finished?)))
     }

@@ -68,19 +68,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         return Judgment::Clean;
     }
     if !known.has_spans() {
-        // Nobody sent a span: that says something of the receiver, not of the worker.
+        // Nobody sent a span: that is about the receiver, not the worker.
         return Judgment::Clean;
     }
     if !handoff.was_consumed() {
         return unseen(handoff, known);
     }
-    // What bears no id may be this one's run: a batch, say, or one that made its
-    // parent up.
+    // A run without an id may be this one's: a batch, say, or one with a made-up parent.
     if !handoff.was_run() && known.unclaimed_consumers().of_handoff(handoff).is_some() {
         return unseen(handoff, known);
     }
     if partial_run::arrived(handoff, known) {
-        // It sent something: where its own span never ended, that is said of the trace.
+        // It sent something. If its own span never ended, a diagnosis of the trace says so.
         return Judgment::Clean;
     }
     let is_final = handoff.result.is_some_and(|result| result.status.is_final());
@@ -114,7 +113,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(loose) = loose {
         return found
             .variant("parts")
-            .says("a worker took the message and no run of it arrived: spans in a trace without a root may be its parts")
+            .says("a worker took the message and no run of it arrived: spans in a trace without a root may be parts of it")
             .quote(quote::span(loose))
             .unless(slug::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
@@ -139,7 +138,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     let found = found.unless(
         slug::WORKER_NOT_INSTRUMENTED,
-        "the worker may have an SDK and neither an instrumentor nor spans of its own",
+        "the worker may have an SDK, but no instrumentor and no spans of its own",
     );
     let receiver = endpoint::receiver(known);
     let publisher = Setting::of_producer(handoff);
@@ -147,7 +146,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(outcome) = outcome {
         return Occurrence { confidence: Confidence::Likely, ..found }
             .variant("misdirected")
-            .says("a worker took the message and sent no span of it, and the receiver refused what came to the wrong door: the worker's spans, most likely")
+            .says("a worker took the message and sent no span of it, and the receiver refused requests at the wrong port: most likely the worker's spans")
             .quote(quote::fact("receiver", outcome.label()))
             .mend(misdirected)
             .into();
@@ -161,7 +160,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// What was refused at the receiver's doors, and how to mend that in the worker.
+/// Requests that the receiver refused, and how to fix that in the worker.
 fn misdirected(known: &Known<'_>, publisher: &Setting) -> (Option<Outcome>, Vec<Fix>) {
     let receiver = endpoint::receiver(known);
     let doors =
@@ -179,7 +178,7 @@ fn misdirected(known: &Known<'_>, publisher: &Setting) -> (Option<Outcome>, Vec<
     (Some(outcome), fixes)
 }
 
-/// Where other runs were seen: by what the worker that ran this one sent.
+/// If other runs were seen: judged by what this task's worker sent.
 fn some(found: Occurrence, handoff: &Handoff<'_>, known: &Known<'_>) -> Occurrence {
     let runs = || {
         let processes = known.services().processes();
@@ -190,7 +189,7 @@ fn some(found: Occurrence, handoff: &Handoff<'_>, known: &Known<'_>) -> Occurren
     if worker.is_some_and(|worker| known.flow().is_heard(worker)) {
         return found
             .variant("children")
-            .says("a worker took the message and sent no span of it, while it sent other runs: a child of its pool that ends loses what it holds, most likely")
+            .says("a worker took the message and sent no span of it, while it sent other runs: most likely a child of its pool ended and lost the spans that it held")
             .quote(worker.map(|worker| quote::fact("result.worker", worker)))
             .mend([processor::flush_at_exit()]);
     }
@@ -204,7 +203,7 @@ fn some(found: Occurrence, handoff: &Handoff<'_>, known: &Known<'_>) -> Occurren
     if are_children(runs()) || is_after_all(handoff, runs()) {
         return found
             .variant("children")
-            .says("a worker took the message and sent no span of it, while it sent other runs: a child of its pool that ends loses what it holds, most likely")
+            .says("a worker took the message and sent no span of it, while it sent other runs: most likely a child of its pool ended and lost the spans that it held")
             .mend([processor::flush_at_exit()])
             .mend(silence::one_worker_is_silent(endpoint::receiver(known), &setting));
     }
@@ -215,16 +214,15 @@ fn some(found: Occurrence, handoff: &Handoff<'_>, known: &Known<'_>) -> Occurren
         .mend([processor::flush_at_exit()])
 }
 
-/// Whether runs came of several processes of one service on one machine, as those of
-/// a pool are.
+/// Whether runs came from several processes of one service on one machine, as from a pool.
 fn are_children<'e>(mut runs: impl Iterator<Item = (&'e Process, &'e Activity)>) -> bool {
     let Some((first, _)) = runs.next() else { return false };
     let is_beside = |other: &Process| other.service == first.service && other.host == first.host;
     first.is_identified() && runs.any(|(other, _)| is_beside(other) && other.differs_from(first))
 }
 
-/// Whether the task was done after the last span of every worker: what was held at
-/// the end is lost.
+/// Whether the task was done after the last span of every worker: then spans that were
+/// still held at the end were lost.
 fn is_after_all<'e>(handoff: &Handoff<'_>, runs: impl Iterator<Item = (&'e Process, &'e Activity)>) -> bool {
     let last = runs.map(|(_, activity)| activity.last_end).max();
     let done = handoff.result.and_then(|result| result.done);
@@ -240,11 +238,11 @@ fn taken(handoff: &Handoff<'_>) -> &'static str {
     }
 }
 
-/// Whether the task may still run, for all that a worker took its message: of
-/// its kind results are kept, and there is none of it; or nothing ever tells
-/// when a task is done, and it was taken a moment ago.
+/// Whether the task may still be running although a worker took its message: results are
+/// kept for this task, and it has none; or nothing shows when a task is done, and it was
+/// taken a moment ago.
 fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    /// Most tasks are done after so long.
+    /// Most tasks are done by then.
     const MOST_TASKS: Duration = Duration::from_mins(1);
     if handoff.was_retried || handoff.result.is_some() {
         return false;

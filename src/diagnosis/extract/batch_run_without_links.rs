@@ -61,7 +61,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     of_run(run).about(handoff).quote(handoff.producer.map(quote::span)).into()
 }
 
-/// What is said of a batch's run of which no message was seen.
+/// For a batch's run without any message that was seen.
 pub fn of_batch(run: SpanRef<'_>) -> Occurrence {
     let mut found = of_run(run)
         .variant("unseen")

@@ -33,7 +33,7 @@ diagnosis! {
     }
 }
 
-/// So many runs of one context are looked at for one span, the latest first.
+/// How many runs of one context are compared with one span, the latest first.
 const RUNS: usize = 32;
 
 fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
@@ -86,17 +86,17 @@ fn run_around<'t>(span: &StoredSpan, runs: &[&'t StoredSpan]) -> Option<&'t Stor
     latest.copied().find(|run| run.id != span.id && run.process == span.process && span.end <= run.end)
 }
 
-/// Whether the span was started from a context that came in, as the run was: it
-/// is no run or request itself, nor a part of the sender, nor the run of another
-/// message with the same context.
+/// Whether the span was started from an incoming context, as the run was: it is no run or
+/// request itself, no part of the sender, and not the run of another message with the same
+/// context.
 fn took_it_up(trace: &Trace, span: &StoredSpan, runs: &[&StoredSpan], known: &Known<'_>) -> bool {
     if matches!(span.kind, SpanKind::Consumer | SpanKind::Server) {
         return false;
     }
     let is_of_the_sender = || {
         let sender = span.parent.and_then(|parent| trace.get(parent));
-        // What an SDK that sends no flags began before the sender's span ended may
-        // be a part of that, where the two cannot be told apart.
+        // With an SDK that sends no flags, a span that began before the sender's span ended
+        // may be a part of the sender, if the two cannot be told apart.
         sender.is_some_and(|sender| sender.process == span.process && span.start <= sender.end)
     };
     let came_in = match span.parent_origin {

@@ -71,28 +71,27 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
 }
 
-/// Whether a worker ran a task of which no run was seen: it did that work in a
-/// process that nothing is known of.
+/// Whether a worker ran a task whose run was not seen: it did so in a process about which
+/// nothing is known.
 fn misses_a_run(known: &Known<'_>) -> bool {
     let tasks = known.ran().filter_map(|id| known.evidence.tasks.get(id));
     tasks.flat_map(|task| task.handoffs(known.evidence)).any(|handoff| handoff.consumers.is_empty())
 }
 
-/// Whether so few of the runs have one that roots which have nothing to do with
-/// them may have fallen there.
+/// Whether so few of the runs have one that unrelated roots may have fallen there.
 fn is_by_chance(group: &RootsInRuns<'_>) -> bool {
     let roots = i32::try_from(group.roots.len()).unwrap_or(i32::MAX);
     group.in_runs * 2 < group.of_runs && group.busy.powi(roots) > ACCIDENT
 }
 
-/// Whether they are as even as a heartbeat, and more than runs: then a run that
-/// takes all of the time has them all.
+/// Whether they are as even as a heartbeat and more than the runs. If a run takes all of
+/// the time, it has them all.
 fn is_a_heartbeat(group: &RootsInRuns<'_>) -> bool {
     let mut starts: Vec<_> = group.roots.iter().map(|root| root.span.start).collect();
     group.roots.len() > group.in_runs && is_even(&mut starts)
 }
 
-/// Whether two of them were open at one time, as in threads. They are sorted by start.
+/// Whether two of them were open at the same time, as in threads. They are sorted by start.
 fn is_at_a_time(group: &RootsInRuns<'_>) -> bool {
     group.roots.windows(2).any(|two| two[1].span.start < two[0].span.end)
 }

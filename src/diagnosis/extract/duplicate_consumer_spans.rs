@@ -39,9 +39,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     predict(handoff)
 }
 
-/// A hand-made consumer of the same process that overlaps the run, and neither
-/// hangs under it nor above it. Below another parent it must lie within the run;
-/// beside it, it may begin first, as one that is made in `task_prerun` does.
+/// A hand-made consumer of the same process that overlaps the run and is neither above nor
+/// below it. With another parent it must lie within the run; with the same parent it may
+/// begin first, as a span from `task_prerun` does.
 fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option<(Quote, Fix)> {
     let is_twin = |other: &SpanRef<'_>| {
         let is_within = other.span.start >= run.span.start && other.span.end <= run.span.end;
@@ -67,8 +67,8 @@ fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option
     in_trace.or_else(of_handoff).or_else(|| roots().iter().copied().find(is_twin).map(told))
 }
 
-/// Whether a hand-made span hangs in an instrumentor's run, this one or that of
-/// another task which runs at the same time: the nearest passage above it is a
+/// Whether a hand-made span lies below an instrumentor's run: this one, or that of another
+/// task that runs at the same time. The nearest span above it that crossed a process is a
 /// run, and not the hand-off's producer.
 fn is_inside_a_run(span: SpanRef<'_>) -> bool {
     let passage = |above: &&StoredSpan| above.kind == SpanKind::Producer || above.is_instrumented_run();

@@ -66,8 +66,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
 }
 
-/// By whoever opened the span: the instrumentor by a propagator, the task inside of
-/// its run, or the task that is a run by itself.
+/// By what opened the span: the instrumentor, through a propagator; the task, inside its
+/// run; or the task, as a run of its own.
 fn fixes(trace: &Trace, made_up: &FabricatedParent<'_>) -> Vec<Fix> {
     let child = made_up.child;
     let worker = Setting::of(&child.process);

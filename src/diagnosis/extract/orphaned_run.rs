@@ -1,12 +1,12 @@
-//! The run that did not continue the trace, by whoever made its span.
+//! The run that did not continue the trace, by what made its span.
 
 use crate::evidence::{Continuity, Handoff, SpanRef};
 
 /// A run of the hand-off that began a trace of its own.
 pub enum OrphanedRun<'e> {
-    /// The instrumentor's: it reads flat headers, and joins by the id.
+    /// The instrumentor: it reads flat headers and joins by the id.
     Instrumented(SpanRef<'e>),
-    /// Made by hand: what it reads only its author knows.
+    /// By hand: only its author knows what it reads.
     HandMade(SpanRef<'e>),
 }
 

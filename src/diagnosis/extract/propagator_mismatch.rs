@@ -52,8 +52,8 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(orphan) = orphan(handoff) else { return Judgment::Clean };
     let Some(message) = handoff.message() else { return check_spans(handoff, known, &orphan) };
-    // The instrumentor reads flat headers; what is written by hand may read a
-    // carrier of the application's own too.
+    // The instrumentor reads flat headers; hand-written code may read a carrier of the
+    // application too.
     let by_hand = matches!(orphan, OrphanedRun::HandMade(_));
     let may_be_read = |found: &&CarriedContext| {
         found.context().is_some()
@@ -63,8 +63,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let formats: BTreeSet<ContextFormat> =
         readable.iter().map(|found| found.format).filter(|format| !format.is_vendor()).collect();
     let service = orphan.span().span.service();
-    // Every hand-made reader knows W3C, and one that took the format up elsewhere
-    // knows it too: there it is the key, the shape, or what is made of it.
+    // Every hand-made reader knows W3C, and one that read the format elsewhere knows that
+    // too. Then the key, the shape or the use of the result is at fault.
     let is_read =
         |format: &ContextFormat| *format == ContextFormat::W3c || known.readers().include(service, *format);
     if formats.is_empty() || (by_hand && formats.iter().any(is_read)) {
@@ -109,7 +109,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         found = found
             .unless(
                 slug::EXTRACT_RESULT_IGNORED,
-                "a distribution of OpenTelemetry sets the propagators by itself, and may be told to follow nothing",
+                "a distribution of OpenTelemetry sets the propagators by itself, and may be configured to follow no context",
             )
             .quote(quote::fact(format!("resource of {service}"), distribution))
             .mend(propagators::of_distribution(distribution, &formats, &worker));

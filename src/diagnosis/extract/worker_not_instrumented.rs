@@ -36,8 +36,8 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
-    // From spans alone it may as well wait; where other workers are instrumented,
-    // roots of a service that runs no task are more likely a job's of its own.
+    // With spans alone, it may just as well wait. If other workers are instrumented, roots
+    // of a service that runs no task are more likely an independent job's.
     let others_run = known.services().values().any(Service::consumes);
     let may_have_run = handoff.was_run()
         || (handoff.message().is_none() && handoff.producer.is_some() && !others_run)
@@ -45,7 +45,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || !may_have_run {
         return Judgment::Clean;
     }
-    // What continues the context, or hangs below a span that was lost, is the run.
+    // A span that continues the context, or is below a lost span, is the run.
     if partial_run::arrived(handoff, known) {
         return Judgment::Clean;
     }
@@ -65,7 +65,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             (name, service.total(|activity| activity.work_roots), Setting::of_all(processes))
         },
     );
-    // One of several processes of a service, where they can be told apart.
+    // One of several processes of a service, if they can be told apart.
     let one_of_several = || {
         let mut processes =
             known.services().uninstrumented_processes().filter(|(_, activity)| is_at_work(activity));
@@ -73,18 +73,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         Some((&*process.service, activity.work_roots, Setting::of(process)))
     };
     let Some((name, roots, setting)) = worker.or_else(one_of_several) else { return Judgment::Clean };
-    // Its roots may be of a process that runs no tasks: nothing joins them to one.
+    // Its roots may come from a process that runs no tasks: nothing joins them to a task.
     let found = if was_taken {
         Occurrence::likely()
     } else {
         Occurrence::possible()
             .variant("unseen")
             .severity(Severity::Warning)
-            .says("a task was published, no run of it was seen, and a service does work that nobody asked for since: a worker in which nothing reads Celery's messages, perhaps")
+            .says("a task was published, no run of it was seen, and since then a service has done work outside of any request or task: perhaps a worker in which nothing reads Celery's messages")
             .needs("--broker, to see that a worker took the message")
     };
     found
-        .unless(slug::WORKER_SILENT, "the roots may be of a process that runs no tasks")
+        .unless(slug::WORKER_SILENT, "the roots may come from a process that runs no tasks")
         .unless(
             slug::EXTRACT_RESULT_IGNORED,
             "the roots may be the runs themselves: hand-made spans without a kind, which do not continue the context",

@@ -32,7 +32,7 @@ diagnosis! {
         slug: "service-name-collision",
         station: None,
         severity: Warning,
-        summary: "the API and the worker call themselves by one service.name",
+        summary: "the API and the worker use the same service.name",
         fixes: || {
             let by_code = Setting::default();
             let of = |name| identity::apart(name, &by_code, &by_code);
@@ -44,7 +44,7 @@ diagnosis! {
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for (name, service) in known.services().iter() {
-        // That nobody gave it a name is the cause then, and told.
+        // The cause is then that nobody gave it a name, and that has its own finding.
         if is_unset(name) {
             continue;
         }
@@ -66,11 +66,11 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .quote(quote::fact(format!("SERVER spans of {name}"), instance(server)))
             .quote(quote::fact(format!("CONSUMER spans of {name}"), instance(worker)))
             .mend(identity::apart(name, &Setting::of(server), &Setting::of(worker)));
-        // Where workers have names of their own, one that does not was to have one.
+        // If other workers have names of their own, this one probably should too.
         found(match other_worker(name, known) {
             Some(other) => occurrence
                 .variant("one-of-several")
-                .says("one of several workers calls itself by the API's service.name, and others do not")
+                .says("one of several workers uses the API's service.name, and others do not")
                 .quote(quote::fact(format!("CONSUMER spans of {other}"), "a worker with a name of its own"))
                 .needs("whether that worker serves HTTP of its own, such as a health check: then one name may be meant"),
             None => occurrence
@@ -80,8 +80,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
 }
 
-/// A worker with a name of its own that runs what comes from the service `name`.
-/// Workers of another application say nothing of how this one names its own.
+/// A worker with a name of its own that runs what the service `name` publishes. Workers of
+/// another application say nothing about how this one names its own.
 fn other_worker<'e>(name: &str, known: &Known<'e>) -> Option<&'e str> {
     let is_worker = |other: &str, service: &Service<'_>| {
         other != name && !is_unset(other) && !service.serves() && service.total(|activity| activity.runs) > 0

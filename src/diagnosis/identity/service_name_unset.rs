@@ -30,7 +30,7 @@ diagnosis! {
     }
 }
 
-/// A name for each of its processes, by what they do.
+/// A name for each of its processes, according to what they do.
 fn names(service: &Service<'_>) -> Vec<identity::Named> {
     let of = |is_one: fn(&Activity) -> bool| {
         service
@@ -51,7 +51,7 @@ fn names(service: &Service<'_>) -> Vec<identity::Named> {
     let named: Vec<_> =
         named.into_iter().filter_map(|(side, setting, name)| Some((side, setting?, name))).collect();
     if named.is_empty() {
-        // It does neither that is seen.
+        // It is seen to do neither.
         let setting = service.processes.first().map(|(process, _)| Setting::of(process));
         return vec![(Side::Both, setting.unwrap_or_default(), "service")];
     }

@@ -51,14 +51,14 @@ diagnosis! {
     }
 }
 
-/// The chance that a root falls into an open request by accident, up to which
-/// the accident is ruled out.
+/// Up to this probability that a root falls into an open request by chance, chance is ruled
+/// out.
 const ACCIDENT: f64 = 0.05;
 
 /// Requests needed before the share of busy time means anything.
 const REQUESTS: usize = 10;
 
-/// A request that is open for longer waits for something to happen.
+/// A request that is open for longer is waiting for something.
 const LONG: Duration = Duration::from_mins(2);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
@@ -105,7 +105,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// A publish beside its request: the request's span began later, or is over.
+/// A publish close to its request, which began later or is already over.
 fn outside(producer: SpanRef<'_>, beside: JustOutside<'_>) -> Occurrence {
     let JustOutside { position, within, late_first, requests, publishes, route } = beside;
     let when = match position {
@@ -127,7 +127,7 @@ fn outside(producer: SpanRef<'_>, beside: JustOutside<'_>) -> Occurrence {
         .quote(quote::fact(format!("SERVER spans of {}", producer.span.service()), paired))
 }
 
-/// What runs on in the thread of the request publishes this soon after its end.
+/// What still runs in the request's thread publishes this soon after its end.
 const SOON: Duration = Duration::from_millis(100);
 
 fn when(beside: JustOutside<'_>) -> When {
@@ -138,14 +138,15 @@ fn when(beside: JustOutside<'_>) -> When {
     }
 }
 
-/// What instruments the requests of the process: a framework before what it stands on.
+/// The instrumentor of the requests of the process: a framework rather than what it is
+/// built on.
 fn server(activity: &Activity) -> Option<Library> {
     let libraries = [Library::Flask, Library::Django, Library::Wsgi, Library::Asgi];
     libraries.into_iter().find(|library| activity.instrumentor(*library).is_some())
 }
 
-/// Whether roots published by a scheduler inside the process would look the
-/// same: where requests are nearly always open, any root falls into one.
+/// Whether roots of a scheduler inside the process would look the same: if requests are
+/// nearly always open, any root falls into one.
 fn could_be_a_scheduler(activity: &Activity, start: Timestamp) -> bool {
     if activity.request_count() < REQUESTS {
         // A stream of events is open for hours, and anything falls into it.

@@ -37,8 +37,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = handoff.message() else { return check_spans(handoff, known) };
     let is_bare_retry =
         message.retries > 0 && message.contexts.is_empty() && message.protocol == Protocol::Two;
-    // With a PRODUCER span of the retry an instrumentor was at work, and what it
-    // wrote is another matter.
+    // A PRODUCER span of the retry shows that an instrumentor was at work. What it wrote is
+    // for other rules.
     if !is_bare_retry || handoff.is_whole() || handoff.instrumented_producer().is_some() {
         return Judgment::Clean;
     }
@@ -61,9 +61,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// Without the message: the attempt before was in the trace, and this one is not.
+/// Without the message: the previous attempt was in the trace, and this one is not.
 fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
-    // A PRODUCER span of the retry hands its context over: there it got lost later.
+    // A PRODUCER span of the retry hands its context over: then it was lost later.
     let is_lost =
         handoff.continuity() == Some(Continuity::Orphaned) && handoff.instrumented_producer().is_none();
     let Some(consumer) = handoff.consumer().filter(|_| is_lost && handoff.attempt > 0) else {
@@ -78,8 +78,8 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     earlier.map_or(Judgment::Clean, |earlier| of_spans(earlier, consumer, known).about(handoff).into())
 }
 
-/// What is said of a consumer root of a retry that names its message and whose
-/// task is not known, where an earlier attempt of it was in a trace.
+/// For a consumer root of a retry that names its message, when its task is not known but an
+/// earlier attempt of it was in a trace.
 pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
     let attempt = retry.span.detail().retries.filter(|attempt| *attempt > 0)?;
     let id = retry.span.task_id()?;

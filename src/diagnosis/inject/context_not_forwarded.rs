@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(message) = message_without_context(handoff)
         && is_nested(message)
         && message.retries == 0
-        // An instrumentor was at work: what it wrote is another station's matter.
+        // An instrumentor was at work: what it wrote is for the rules of another station.
         && handoff.instrumented_producer().is_none()
         && !began_without(message, known)
     {
@@ -62,8 +62,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     check_chain(handoff, known)
 }
 
-/// Whether the task at the root, or the one that published this, is known to
-/// have had no context either: then it was lost before, and there it is said.
+/// Whether the task at the root, or the one that published this, is known to have had no
+/// context either. Then it was lost before, and the finding is there.
 fn began_without(message: &Message, known: &Known<'_>) -> bool {
     let above = [message.root_id.as_deref(), message.parent_id.as_deref()];
     above.into_iter().flatten().filter(|id| **id != *message.id).any(|id| {
@@ -73,7 +73,8 @@ fn began_without(message: &Message, known: &Known<'_>) -> bool {
     })
 }
 
-/// What mends it, by the run that published, and by how its own message was read.
+/// What mends it, depending on the run that published and on how that run's own message was
+/// read.
 fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
     let task = known.evidence.tasks.get(parent);
     let theirs = || task.into_iter().flat_map(|task| &task.messages).map(|delivery| &delivery.message);
@@ -91,8 +92,7 @@ fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
     )
 }
 
-/// What was seen of a run, and of its process; where its span tells no task, of any
-/// worker.
+/// What was seen of a run and of its process; of any worker, if its span names no task.
 fn run_of(run: Option<SpanRef<'_>>, known: &Known<'_>) -> (Run, Setting) {
     if let Some(run) = run {
         let process = &run.span.process;
@@ -119,12 +119,12 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         found.context().is_some()
             && (matches!(found.place, Place::Carrier(_)) && found.encoding != Encoding::Flat)
     });
-    // A flat header beside it is the instrumentor's, which injects for the next task too.
+    // A flat header besides is the instrumentor's, which injects for the next task too.
     let is_instrumented = message.contexts.iter().any(CarriedContext::is_flat_header)
         || handoff.instrumented_producer().is_some();
     let Some(carrier) = hand_made.filter(|_| !is_instrumented) else { return Judgment::Clean };
-    // What was seen to become of the next task is better evidence than the
-    // prediction: it speaks for its own hand-off.
+    // What became of the next task is better evidence than the prediction, and its own
+    // hand-off shows it.
     if handoff.was_run() && known.has_spans() {
         return Judgment::Clean;
     }

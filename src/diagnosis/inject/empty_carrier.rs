@@ -39,7 +39,7 @@ diagnosis! {
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = handoff.message() else { return Judgment::Clean };
     let Some(empty) = message.empty_carriers.first() else { return Judgment::Clean };
-    // Beat has no request behind it, and so nothing to hand over.
+    // Beat has no request behind it, so it has nothing to hand over.
     if handoff.contexts().next().is_some() || handoff.is_whole() || message.from_beat {
         return Judgment::Clean;
     }

@@ -49,7 +49,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     else {
         return by_a_task(handoff, known);
     };
-    // Where the sender is seen and published by hand, it is the parent by right.
+    // If the sender is seen and published by hand, it is the right parent.
     let parent = consumer.span.parent.and_then(|parent| consumer.trace.get(parent));
     if parent.is_some_and(|parent| parent.kind != SpanKind::Client) {
         return Judgment::Clean;
@@ -76,8 +76,8 @@ fn sibling_server<'e>(consumer: SpanRef<'_>, known: &Known<'e>) -> Option<SpanRe
     known.traces().server_below(parent).filter(|server| server.span.start <= consumer.span.start)
 }
 
-/// Whether the task that published the message handed on what it had itself
-/// been handed.
+/// Whether the task that published the message passed on the context that it had been
+/// given.
 fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = handoff.message().filter(|message| is_nested(message)) else {
         return Judgment::Clean;
@@ -93,7 +93,7 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let follows =
         |run: &SpanRef<'_>| run.trace.id == context.trace_id && run.span.parent == Some(context.span_id);
     let went_elsewhere = !handoff.consumers.is_empty() && !handoff.consumers.iter().any(follows);
-    // Who publishes a chain may give each of its tasks one carrier.
+    // The publisher of a chain may give each of its tasks the same carrier.
     let was_given = publisher.messages.iter().any(|delivery| delivery.message.hands_on);
     if !is_forwarded || went_elsewhere || was_given {
         return Judgment::Clean;

@@ -79,8 +79,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         producers = known.services().before_any_worker(known.broker_of(handoff));
     }
     let mut found = match producers[..] {
-        // It comes from the very process, and that sends spans, none of which is an
-        // instrumentor's.
+        // It comes from that very process, and that process sends spans, but none from a
+        // Celery instrumentor.
         [service] if !message.hand_made && !known.services().instruments_celery(service) => {
             if published_by(service, message.origin.as_deref(), known) {
                 Occurrence::certain()

@@ -83,7 +83,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .mend(propagators::write_the_trace(&Setting::of_producer(handoff)))
             .into();
     }
-    // What no code of Celery published has a reason of its own.
+    // A message that Celery's code did not publish has a cause of its own.
     if !nobody_produces() || message.hand_made {
         return Judgment::Clean;
     }

@@ -12,12 +12,11 @@ diagnosis! {
     /// there are headers, so on protocol 1 it never propagates.
     ///
     /// ## What shows it
-    /// In a queue: a body that is an object, and no flat header with a context. A
-    /// flat `traceparent` that the application writes itself is found, and healthy;
-    /// a context in any other shape is not. In spans alone:
-    /// the two spans of one message id lie in two traces, and
-    /// `celery.hostname`, which is the producer's `gen<pid>@<host>` otherwise,
-    /// is the worker's.
+    /// In a queue: a body that is an object, and no flat header with a context. If the
+    /// application writes a flat `traceparent` itself, workers find it, and the message is
+    /// healthy; a context in any other shape is not found. In spans alone: the two spans of
+    /// one message id lie in two traces, and `celery.hostname` names the worker instead of
+    /// the producer (`gen<pid>@<host>`).
     ///
     /// ## How to fix it
     /// Set `task_protocol` to 2, the default since Celery 4, where the publishing
@@ -27,7 +26,7 @@ diagnosis! {
         slug: "protocol-1",
         station: Some(Station::Inject),
         severity: Error,
-        summary: "the task is published with message protocol 1, on which the instrumentor never propagates",
+        summary: "the task is published with message protocol 1, where the instrumentor never propagates the context",
         fixes: || celery::protocol_2(&Setting::default()),
         check: Handoff(check),
     }
@@ -52,8 +51,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     fixed(
         Occurrence::likely()
             .variant("spans")
-            .says("the two spans of one task lie in two traces and the run names its worker as the publisher: the task was published with message protocol 1, on which the instrumentor never propagates")
-            .unless(slug::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may call itself so")
+            .says("the two spans of the task lie in two traces, and the run names its own worker as the publisher: the task was published with message protocol 1, where the instrumentor never propagates the context")
+            .unless(slug::PROPAGATOR_MISMATCH, "a publisher that is not Celery's own code may use that name too")
             .needs(tracelink::to_see_the_message(known))
             .quote(quote::span(producer))
             .quote(quote::span(consumer))
@@ -61,9 +60,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     )
 }
 
-/// What is said of a message of protocol 1 whose context no instrumentor finds. A
-/// flat header of an application's own is found, since Celery makes the message's
-/// headers those of the request.
+/// For a message of protocol 1 whose context no instrumentor finds. A flat header that the
+/// application writes is found, since Celery turns the message's headers into those of the
+/// request.
 fn of_message(message: &Message, handoff: &Handoff<'_>) -> Option<Occurrence> {
     let is_found = |found: &CarriedContext| {
         found.is_flat_header() && found.context().is_some() && !found.format.is_vendor()
@@ -80,7 +79,7 @@ fn of_message(message: &Message, handoff: &Handoff<'_>) -> Option<Occurrence> {
     };
     let found = Occurrence::likely()
         .variant("carrier")
-        .says("the task is published with message protocol 1, on which the instrumentor never propagates, and its context is in a shape that only code of its own reads")
+        .says("the task is published with message protocol 1, where the instrumentor never propagates the context, and what it carries has a shape that only the application's own code reads")
         .quote(quote::context(message, carrier))
         .quote(protocol);
     let began_anew = handoff.continuity().is_some() || !handoff.lookalikes.is_empty();

@@ -9,7 +9,7 @@ use crate::model::{Message, Protocol};
 /// The message of a hand-off that was sent without any context, by a producer
 /// that should have sent one.
 ///
-/// A message of beat has no request behind it, and so nothing to hand over.
+/// A message from beat has no request behind it, so it has nothing to hand over.
 pub fn message_without_context<'e>(handoff: &Handoff<'e>) -> Option<&'e Message> {
     let message = handoff.message()?;
     let is_bare = message.contexts.is_empty() && message.empty_carriers.is_empty();
@@ -17,9 +17,9 @@ pub fn message_without_context<'e>(handoff: &Handoff<'e>) -> Option<&'e Message>
         .then_some(message)
 }
 
-/// Whether the task looks like a scheduler's: then nothing was to be handed over.
+/// Whether the task looks like a scheduler's: then there was nothing to hand over.
 pub fn is_scheduled(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    // What needs no look at all tasks comes first: most are handed over.
+    // The cheap checks come first: most messages are handed over with a context.
     let may_be = handoff.producer.is_none() && handoff.contexts().next().is_none() && !handoff.is_whole();
     may_be && known.schedules().includes(handoff)
 }
@@ -38,8 +38,8 @@ pub fn published_by(service: &str, origin: Option<&str>, known: &Known<'_>) -> b
         .is_some_and(|service| service.processes.iter().any(|(process, _)| process.is_origin(origin)))
 }
 
-/// What was seen of the process that publishes without a context, and how it is set
-/// up, where it may be of one of these services.
+/// What was seen of the process that publishes without a context, and how it is set up, if
+/// it may belong to one of these services.
 pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> (Publisher, Setting) {
     if let Some((process, activity)) = origin.and_then(|origin| process_at(origin, known)) {
         let seen = if activity.producers > 0 { Publisher::Instrumented } else { Publisher::SendsSpans };
@@ -47,7 +47,7 @@ pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> 
     }
     let bare = services.iter().copied().find(|service| !known.services().instruments_celery(service));
     let Some(service) = bare else {
-        // Where nobody sends spans, that of this process shows nothing.
+        // If nobody sends spans, that this process sends none shows nothing.
         let seen = if known.has_spans() { Publisher::Unseen } else { Publisher::MaySendSpans };
         return (seen, Setting::default());
     };
@@ -61,10 +61,10 @@ pub fn sends_spans(message: &Message, known: &Known<'_>) -> bool {
     message.origin.as_deref().is_some_and(|origin| process_at(origin, known).is_some())
 }
 
-/// The process of an `origin`, by its number and its host, where it sends spans.
+/// The process of an `origin`, by its pid and its host, if it sends spans.
 pub fn process_at<'k>(origin: &str, known: &'k Known<'_>) -> Option<(&'k Process, &'k Activity)> {
     let mut processes = known.services().processes();
-    // Of those that tell no number, any of the host may be it.
+    // Of the processes that report no pid, any on the host may be it.
     let is_told = |process: &Process| process.pid.is_some() && process.is_origin(origin);
     processes.find(|(process, _)| is_told(process))
 }

@@ -45,7 +45,7 @@ diagnosis! {
     }
 }
 
-/// What is said of an origin that only seems to have no context to send.
+/// For an origin that only seems to have no context to send.
 const SCHEDULED: &str = "a process that never sends trace context publishes at even intervals, while others always send it: a scheduler that is not instrumented has none to send";
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
@@ -81,15 +81,15 @@ fn check_unseen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     finish(found, handoff, unseen.origin, unseen.broker, known).into()
 }
 
-/// That another origin of the application always sends context, where one does.
+/// Quotes another origin of the application that always sends context, if there is one.
 fn sending(broker: &str, origin: &str, known: &Known<'_>) -> Option<Quote> {
     let others = known.origins().always_sending(broker, origin);
     let (other, theirs) = others.iter().max_by_key(|(_, tally)| tally.with_context)?;
     Some(quote::fact(format!("origin {other}"), format!("{0} of {0} with context", theirs.with_context)))
 }
 
-/// What may be behind it besides, and what mends it. The messages of a process
-/// that were seen and those that were not have one cause.
+/// What else may be behind it, and what mends it. Messages of one process have one cause,
+/// whether they were seen or not.
 fn finish(
     found: Occurrence,
     handoff: &Handoff<'_>,
@@ -104,8 +104,13 @@ fn finish(
             .severity(Severity::Note)
             .says(SCHEDULED)
             .quote(by_schedule.map(|key| quote::fact(key, "names the task")))
-            .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
-            .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
+            .unless(
+                slug::PRODUCER_NOT_INSTRUMENTED,
+                "a process that publishes at even intervals looks the same",
+            )
+            .needs(
+                "what publishes the task: before Celery 5.7 a message from beat does not say that it is one",
+            )
             .mend([instrumentation::scheduler(known.evidence.receiver.protocol())]);
     }
     let (seen, setting) = publisher(Some(origin), &known.services().producer_side(), known);
@@ -116,8 +121,8 @@ fn finish(
         &others.unwrap_or_default(),
         known.evidence.receiver.protocol(),
     );
-    // A task that nobody else publishes may be a scheduler's, which has no request
-    // to hand over; before Celery 5.7 beat's messages do not say so.
+    // A task that nobody else publishes may be a scheduler's, which has no context to hand
+    // over. Before Celery 5.7 beat's messages do not show that.
     let is_shared = known.origins().is_sent_with_context(broker, origin, handoff.task);
     let found = if is_shared { found } else { found.variant("own-tasks") };
     found

@@ -37,8 +37,8 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let tasks = &known.evidence.tasks;
     let mut suspects = BTreeMap::new();
     for (context, ids) in tasks.shared_contexts() {
-        // The instrumentor gives each message a span of its own, so a context
-        // that several messages share was put there by hand.
+        // The instrumentor gives each message a span of its own, so a context that several
+        // messages share was put there by hand.
         let first_attempts: BTreeSet<&str> = ids.iter().map(|id| &**id).collect();
         if first_attempts.len() > 1 {
             suspects.insert(context, first_attempts);
@@ -94,9 +94,9 @@ fn routes<'e>(known: &Known<'e>, publishing: &BTreeSet<TraceId>) -> BTreeMap<(&'
     routes
 }
 
-/// Whether every later request of the route published nothing of its own, and
-/// there are as many of them as there are messages too much. A request that
-/// published after this one built its own carrier.
+/// Whether no later request of the route published anything of its own, and they are as
+/// many as the surplus messages. A request that published after this one built its own
+/// carrier.
 fn check_request(
     request: SpanRef<'_>,
     ids: &BTreeSet<&str>,
@@ -116,7 +116,7 @@ fn check_request(
         return None;
     }
     let example = silent().min_by_key(|other| (other.span.start, other.span.id))?;
-    // All that one request sends is there before the next one comes.
+    // Everything that one request sends is there before the next one comes.
     let mut signs = ids.iter().filter_map(|id| first_sign(id, request, known));
     if !signs.any(|sign| sign > example.span.start) {
         return None;
@@ -132,16 +132,15 @@ fn check_request(
     )
 }
 
-/// What mends it, by the shape that the carrier has in the message.
+/// What mends it, by the shape of the carrier in the message.
 fn mending(request: Option<SpanRef<'_>>, message: &Message, carried: Option<&CarriedContext>) -> Vec<Fix> {
     let setting = request.map(|request| Setting::of(&request.span.process)).unwrap_or_default();
     let shape = carried.map_or(CarrierShape::Flat, CarrierShape::of);
     injection::for_each_call(&shape, &setting.or_of(message), message.hand_made)
 }
 
-/// When a task was first seen to be there: its run began, or else its message
-/// was first seen. A run before the request that it follows is told by a clock
-/// that is behind, and counts for nothing.
+/// When a task was first seen: when its run began, or else when its message was first seen.
+/// A run that seems to precede its request has a clock that is behind, and does not count.
 fn first_sign(id: &str, request: SpanRef<'_>, known: &Known<'_>) -> Option<Timestamp> {
     let task = known.evidence.tasks.get(id)?;
     let handoffs = task.handoffs(known.evidence);

@@ -1,4 +1,4 @@
-//! A run whose message was not seen, by what its publisher sends otherwise.
+//! A run whose message was not seen, judged by the other messages of its publisher.
 
 use super::publisher::process_at;
 use crate::diagnosis::advice::tracelink;
@@ -7,8 +7,8 @@ use crate::diagnosis::rule::{Known, Occurrence, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
 
-/// A run that began a trace of its own and whose message was not seen, while
-/// those that were seen of the same process carry no context.
+/// A run that began a trace of its own and whose message was not seen, while the messages
+/// of the same process that were seen carry no context.
 pub struct UnseenMessage<'h, 'k> {
     run: SpanRef<'h>,
     pub origin: &'h str,
@@ -27,8 +27,8 @@ impl<'h, 'k> UnseenMessage<'h, 'k> {
         (tally.without > 0 && tally.with_context == 0).then_some(Self { run, origin, broker, tally })
     }
 
-    /// That the process sends no context, of a message that was not seen. It is the
-    /// cause of those that were, and told with them.
+    /// The finding that the process sends no context, for a message that was not seen. It
+    /// joins the finding of those that were.
     pub fn finding(&self, handoff: &Handoff<'_>, known: &Known<'_>, says: &'static str) -> Occurrence {
         let mut found = Occurrence::likely()
             .about(handoff)
@@ -37,7 +37,7 @@ impl<'h, 'k> UnseenMessage<'h, 'k> {
             .quote(quote::fact("celery.hostname", format!("{} published it", self.origin)))
             .quote(quote::fact(
                 format!("origin {}", self.origin),
-                format!("0 of {} messages that were seen with context", self.tally.without),
+                format!("0 of {} messages that were seen carry a context", self.tally.without),
             ))
             .needs(tracelink::to_see_the_message(known));
         found.origins.insert(self.origin.to_owned());
@@ -45,10 +45,9 @@ impl<'h, 'k> UnseenMessage<'h, 'k> {
     }
 }
 
-/// What shows that an API published a task without an instrumentor, where neither
-/// the message nor a PRODUCER span of it was seen: a request that pushed onto a
-/// list of Redis itself; or the run's `celery.hostname`, where it is the process
-/// that serves the requests.
+/// What shows that an API published a task without an instrumentor, if neither the message
+/// nor a PRODUCER span was seen: either a request itself pushed onto a Redis list, or the
+/// run's `celery.hostname` is the process that serves the requests.
 pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<Occurrence> {
     let is_unsent = handoff.attempt == 0 && handoff.producer.is_none() && handoff.delivery.is_none();
     if !is_unsent || !handoff.was_run() {
@@ -69,20 +68,20 @@ pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<
     {
         let mut found = quoted(Occurrence::likely())
             .variant("own-process")
-            .says("the run began a trace of its own, and the process that published it serves requests and sends no PRODUCER span: nothing in it speaks to Celery")
+            .says("the run began a trace of its own, and the process that published it serves requests but sends no PRODUCER span: nothing in it instruments Celery")
             .service(&*process.service)
             .quote(quote::fact("celery.hostname", format!("{origin} published it")))
             .quote(quote::fact(
                 format!("spans of {}", process.service),
-                format!("{} SERVER spans of that very process, no PRODUCER span", activity.servers),
+                format!("{} SERVER spans of this process, no PRODUCER span", activity.servers),
             ))
-            .unless(slug::PROPAGATOR_MISMATCH, "it may hand over a context by hand that the worker does not read")
+            .unless(slug::PROPAGATOR_MISMATCH, "it may hand a context over by hand, in a form that the worker does not read")
             .needs(tracelink::to_see_the_message(known));
         found.origins.insert(origin.to_owned());
         return Some(found);
     }
     let taken = run.map(|run| run.span.start).or_else(|| handoff.result?.done)?;
-    // Who publishes with an instrumentor pushes onto lists of its own besides.
+    // A service that publishes with an instrumentor may also push onto lists of its own.
     let push = known
         .requests()
         .bare_push_before(taken)
@@ -90,10 +89,10 @@ pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<
     Some(
         quoted(Occurrence::likely())
             .variant("push")
-            .says("a task ran, and a request had pushed onto a list of Redis without a PRODUCER span between: nothing in the API speaks to Celery")
+            .says("a request pushed onto a Redis list without a PRODUCER span in between, and a task ran: nothing in the API instruments Celery")
             .service(push.span.service())
             .quote(quote::span(push))
-            .unless(slug::PRODUCER_SDK_DISABLED, "another process, without an SDK, may have published it, and the push be to a list of the application's own")
+            .unless(slug::PRODUCER_SDK_DISABLED, "another process, without an SDK, may have published it, and the push may have been to a list of the application's own")
             .needs(tracelink::to_see_the_message(known)),
     )
 }

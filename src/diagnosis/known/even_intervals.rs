@@ -1,4 +1,4 @@
-//! Whether moments look like those of a clock.
+//! Whether points in time look like those of a clock.
 
 use std::time::Duration;
 
@@ -6,24 +6,24 @@ use crate::model::Timestamp;
 
 /// Fewer moments than this may be evenly spaced by accident.
 const FEWEST: usize = 3;
-/// What comes more often than this is more likely a load than a schedule; and
-/// what was waiting in a queue runs one right after the other.
+/// Anything more frequent is more likely a load than a schedule; and messages that waited
+/// in a queue run one right after the other.
 const SHORTEST: Duration = Duration::from_millis(500);
-/// How far an interval may be off: a share of it, and what a queue adds.
+/// How far an interval may be off: a fraction of it, plus the delay that a queue adds.
 const SHARE: f64 = 0.1;
 const JITTER: Duration = Duration::from_millis(200);
-/// The shares of the interval within which the gaps may lie, the closest first.
+/// The fractions of the interval within which the gaps may lie, the closest first.
 const SHARES: [f64; 4] = [0.01, 0.02, 0.05, SHARE];
-/// The chance at which gaps that have nothing to do with each other lie so.
+/// The highest probability that unrelated gaps would lie so.
 const ACCIDENT: f64 = 0.05;
-/// Two schedules at once need so many moments to be seen as two.
+/// How many points in time it takes to recognise two schedules.
 const OF_TWO: usize = 6;
-/// How many moments are looked at, the first ones.
+/// How many points in time are looked at: the first ones.
 const LOOKED_AT: usize = 1_000;
 
-/// Whether runs that started then are a scheduler's, as far as their times show:
-/// most gaps lie close to the middle one or to its multiples, or to those of two
-/// schedules that run at once. One that others publish too takes more to show.
+/// Whether the runs that started at these times look like a scheduler's: most gaps are
+/// close to the median or to its multiples, or to those of two schedules that run at once.
+/// A task that others publish too needs more evidence.
 pub(super) fn look_scheduled(starts: &[Timestamp], is_shared: bool) -> bool {
     let mut starts = starts.to_vec();
     starts.sort_unstable();
@@ -33,9 +33,9 @@ pub(super) fn look_scheduled(starts: &[Timestamp], is_shared: bool) -> bool {
     ticks.len() >= fewest && (are_even(&ticks) || are_of_two(&ticks))
 }
 
-/// One moment for each backlog: what waited for a worker runs at once when one
-/// comes. There is one of them, or each is of as many runs, as of a schedule with
-/// several entries.
+/// One point in time for each backlog: the messages that waited for a worker run at once
+/// when one comes. Either there is one backlog, or each consists of as many runs, as with a
+/// schedule of several entries.
 fn without_backlogs(starts: &[Timestamp]) -> Option<Vec<Timestamp>> {
     let groups: Vec<_> = starts.chunk_by(|one, next| next.since(*one) < SHORTEST).collect();
     let backlogs = groups.iter().filter(|group| group.len() > 1).count();
@@ -46,22 +46,22 @@ fn without_backlogs(starts: &[Timestamp]) -> Option<Vec<Timestamp>> {
     (backlogs <= allowed || others <= allowed).then_some(ticks)
 }
 
-/// Whether these times lie as evenly as a scheduler's, each of them and whatever
-/// their order.
+/// Whether these times are as evenly spaced as a scheduler's, each one of them and in any
+/// order.
 pub fn is_even(times: &mut [Timestamp]) -> bool {
     times.sort_unstable();
     let gaps = gaps(times);
     times.len() >= FEWEST && middle(&gaps).is_some_and(|middle| are_all_close(&gaps, middle))
 }
 
-/// The gaps between moments in their order, the shortest first.
+/// The gaps between the times in order, the shortest first.
 fn gaps(ticks: &[Timestamp]) -> Vec<Duration> {
     let mut gaps: Vec<_> = ticks.windows(2).map(|pair| pair[1].since(pair[0])).collect();
     gaps.sort_unstable();
     gaps
 }
 
-/// The middle one, where it is long enough for a schedule's.
+/// The median gap, if it is long enough for a schedule.
 fn middle(gaps: &[Duration]) -> Option<Duration> {
     gaps.get(gaps.len() / 2).copied().filter(|middle| *middle >= SHORTEST)
 }
@@ -79,18 +79,18 @@ fn are_even(ticks: &[Timestamp]) -> bool {
     }
     SHARES.into_iter().any(|share| {
         let close = gaps.iter().filter(|gap| is_multiple(**gap, middle, share)).count();
-        // The middle one is close to itself.
+        // The median is always close to itself.
         close * 2 > gaps.len() && chance(gaps.len() - 1, close - 1, share * 2.0) <= ACCIDENT
     })
 }
 
-/// Whether a gap is the interval, or a multiple of it, to within a share of it.
+/// Whether a gap is the interval or a multiple of it, to within a fraction of the interval.
 fn is_multiple(gap: Duration, interval: Duration, share: f64) -> bool {
     let times = gap.as_secs_f64() / interval.as_secs_f64();
     times > 0.5 && (times - times.round()).abs() <= share
 }
 
-/// The chance that of so many at least so many hit, each by itself.
+/// The probability of at least this many hits among this many independent trials.
 fn chance(all: usize, hits: usize, each: f64) -> f64 {
     let mut exactly = (1.0 - each).powi(i32::try_from(all).unwrap_or(i32::MAX));
     let mut fewer = 0.0;
@@ -102,15 +102,15 @@ fn chance(all: usize, hits: usize, each: f64) -> f64 {
     1.0 - fewer
 }
 
-/// Whether the moments are those of two schedules: those of one are there at each
-/// of its intervals, and what is left is even too.
+/// Whether the times are those of two schedules: one has a run at each of its intervals,
+/// and what remains is even too.
 fn are_of_two(ticks: &[Timestamp]) -> bool {
-    /// How many of the first moments are tried as the second of one schedule.
+    /// How many of the first times are tried as the second run of one schedule.
     const TRIED: usize = 4;
     if ticks.len() < OF_TWO {
         return false;
     }
-    // The first may have come late.
+    // The first one may have run late.
     (0..2).any(|first| {
         (first + 1..=first + TRIED).any(|second| {
             let interval = ticks[second].since(ticks[first]);
@@ -120,7 +120,7 @@ fn are_of_two(ticks: &[Timestamp]) -> bool {
 }
 
 fn parts_well(ticks: &[Timestamp], interval: Duration) -> bool {
-    /// Closer than a gap by itself: two schedules have more ways to be there.
+    /// Closer than for a single gap: two schedules match in more ways.
     const CLOSE: f64 = 0.05;
     let (mut one, mut rest) = (vec![ticks[0]], Vec::new());
     for tick in &ticks[1..] {
@@ -164,9 +164,9 @@ mod tests {
     fn one_late_start_and_a_tick_that_is_missing_are_no_matter() {
         assert!(scheduled(&[0, 1_526, 3_539, 5_528, 7_526]));
         assert!(scheduled(&[0, 2_000, 4_001, 8_002, 10_000, 12_003]));
-        // What had waited ran at once.
+        // A backlog ran at once.
         assert!(scheduled(&[9_820, 9_834, 9_848, 9_875, 11_389, 13_389, 15_389, 17_388]));
-        // A load that comes in bursts is none, however even some of it is.
+        // A load that comes in bursts is no schedule, even if some of it is evenly spaced.
         assert!(!scheduled(&[0, 10, 2_000, 2_010, 2_020, 4_000, 5_100, 5_150, 7_300, 9_000, 9_010, 9_030]));
     }
 
@@ -174,7 +174,7 @@ mod tests {
     fn two_schedules_at_once_are_seen_as_two() {
         // Every three seconds, and every five.
         assert!(scheduled(&[0, 1_000, 3_001, 6_000, 6_500, 9_000, 11_501, 12_002, 15_000, 16_500]));
-        // Of one interval, half a second and more apart.
+        // One interval, half a second and more apart.
         assert!(scheduled(&[0, 600, 2_000, 2_602, 4_001, 4_600, 6_000, 6_601]));
     }
 

@@ -12,33 +12,33 @@ pub struct Flow<'e> {
     taken: Map<(&'e str, &'e str), Timestamp>,
     /// What is known of where each service publishes to.
     sends: Map<&'e str, Sends>,
-    /// Whether the messages that each service sends can be taken.
+    /// Whether a Celery worker can take the messages that each service sends.
     completeness: Map<&'e str, Completeness>,
-    /// Tasks, by name, of which results are kept.
+    /// Tasks, by name, whose results are kept.
     with_results: Set<&'e str>,
     /// The start of the first PRODUCER span.
     first_published: Option<Timestamp>,
-    /// Workers of which a run was seen, by the name that results give them.
+    /// Workers with a run, by the name that results give them.
     heard_workers: Set<&'e str>,
     /// Whether a task has started and is not done.
     has_started: bool,
-    /// Whether a message was seen that carries the context of a request or a
-    /// run itself, as programs without an instrumentor hand it over.
+    /// Whether a message carries the context of a request or a run itself, as programs
+    /// without an instrumentor hand it over.
     by_hand: bool,
     split: Option<RatioSplit>,
 }
 
-/// Where a service publishes to, by all of its tasks.
+/// Where a service publishes to, according to all of its tasks.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Sends {
-    /// A message of one of them was seen, or a broker leads to its queue and
-    /// that queue is not everybody's, or its result was there too.
+    /// To a broker that is seen: it has a message of one of them, or leads to its queue
+    /// (one that not everybody uses), or holds its result.
     pub to_a_seen_broker: bool,
-    /// One of them ran, though no broker that was looked at leads to its queue.
+    /// Elsewhere: one of them ran, though no broker that was looked at leads to its queue.
     pub ran_unseen: bool,
 }
 
-/// The messages of one service, by whether Celery's worker can take them.
+/// The messages of one service, by whether a Celery worker can take them.
 #[derive(Clone, Copy, Default, Debug)]
 struct Completeness {
     /// How many lack nothing.
@@ -54,7 +54,7 @@ impl Completeness {
     }
 }
 
-/// Runs that were kept and dropped exactly by the low bits of their trace id.
+/// Runs that were kept and dropped exactly according to the low bits of their trace id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RatioSplit {
     pub kept: u64,
@@ -129,13 +129,13 @@ impl<'e> Flow<'e> {
         taken.map(|(_, queue)| *queue).collect()
     }
 
-    /// Whether a run of this worker was seen, which a result names.
+    /// Whether a run of this worker was seen. The name is the one in results.
     pub fn is_heard(&self, worker: &str) -> bool {
         self.heard_workers.contains(worker)
     }
 
-    /// Whether some program is seen to hand over the context of a request or of
-    /// a run itself, which is open for as long as that is.
+    /// Whether some program hands over the context of a request or of a run itself. Such a
+    /// span stays open for as long as the request or the run does.
     pub const fn hands_over_entries(&self) -> bool {
         self.by_hand
     }
@@ -150,13 +150,13 @@ impl<'e> Flow<'e> {
         self.first_published
     }
 
-    /// Whether results are kept of this task, so that one without a result is
-    /// not finished.
+    /// Whether results are kept for this task. Then a task without a result is not
+    /// finished.
     pub fn keeps_results_of(&self, task: &str) -> bool {
         self.with_results.contains(task)
     }
 
-    /// The split of a ratio sampler in the workers, where there is one.
+    /// The threshold of a ratio sampler in the workers, if there is one.
     pub const fn ratio_split(&self) -> Option<RatioSplit> {
         self.split
     }
@@ -166,8 +166,8 @@ impl<'e> Flow<'e> {
         self.sends.get(service).copied().unwrap_or_default()
     }
 
-    /// What a message of this service lacks, where every message of it that was
-    /// seen lacks something without which no worker of Celery's can take it.
+    /// What all messages of this service that were seen lack, if no Celery worker can take
+    /// a message without it.
     pub fn always_lacks(&self, service: &str) -> Option<MissingParts> {
         let sent = self.completeness.get(service)?;
         (sent.whole == 0).then_some(sent.missing).filter(|missing| !missing.is_empty())
@@ -175,7 +175,7 @@ impl<'e> Flow<'e> {
 }
 
 impl Sends {
-    /// The queue, exchange and routing key of every application that names none.
+    /// The queue, exchange and routing key of every application that sets none.
     const DEFAULT: &str = "celery";
 
     fn learn(&mut self, task: &Task, producer: SpanRef<'_>, evidence: &Evidence) {
@@ -184,8 +184,8 @@ impl Sends {
         let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
         let is_routed = evidence.brokers.iter().any(|broker| broker.routes(exchange, destination));
         let is_named = exchange.unwrap_or(destination) != Self::DEFAULT;
-        // A result by itself says nothing of the broker: the backend is often
-        // another server.
+        // A result alone says nothing about the broker: the backend is often another
+        // server.
         let has_run = task.result.is_some() || !task.consumers.is_empty();
         self.to_a_seen_broker |=
             !task.messages.is_empty() || (is_routed && (is_named || task.result.is_some()));
@@ -193,8 +193,8 @@ impl Sends {
     }
 }
 
-/// The services that are known to have sent a message: that of its PRODUCER span,
-/// and of the spans that its contexts name.
+/// The services that are known to have sent a message: the one of its PRODUCER span, and
+/// those of the spans that its contexts name.
 fn senders<'e>(task: &Task, message: &Message, evidence: &'e Evidence) -> BTreeSet<&'e str> {
     let contexts = message.contexts.iter().filter_map(|found| found.context());
     let contexts = contexts.map(|context| SpanKey { trace_id: context.trace_id, span_id: context.span_id });
@@ -217,7 +217,7 @@ fn sampled_trace(task: &Task) -> Option<TraceId> {
 }
 
 impl RatioSplit {
-    /// The chance at which a split is taken for an accident.
+    /// Below this probability a split is not taken for chance.
     const ACCIDENT: f64 = 0.01;
 
     fn of(kept: &[u64], dropped: &[u64]) -> Option<Self> {
@@ -225,7 +225,7 @@ impl RatioSplit {
         if highest_kept >= lowest_dropped {
             return None;
         }
-        // Of all ways to pick the kept ones among them, only one is sorted.
+        // Among all ways to pick the kept ones, only one is sorted.
         let mut ways = 1.0;
         for (number, _) in kept.iter().enumerate() {
             #[allow(clippy::cast_precision_loss, reason = "a chance, not a count")]

@@ -1,9 +1,9 @@
-//! What is known besides one hand-off: the evidence, and the populations that
-//! diagnoses compare a hand-off against.
+//! What is known besides one hand-off: the evidence, and the populations that diagnoses
+//! compare a hand-off with.
 //!
-//! Each group is a file with a type of its own. A group that costs a pass over the
-//! evidence is made once for a round of judging, when it is first asked for, so that a
-//! round of a few hand-offs costs a few hand-offs.
+//! Each group is a file with a type of its own. A group that needs a pass over the evidence
+//! is made once in a round of judging, when it is first asked for, so that a round of a few
+//! hand-offs costs little.
 
 mod even_intervals;
 mod flow;
@@ -41,7 +41,7 @@ pub use setting::{Reader, Setting, Sides};
 pub use silence::SILENCE;
 pub use traces::{FabricatedParent, MissingParent, ParentProcess};
 
-/// What diagnoses are given.
+/// What diagnoses are given to look at.
 #[derive(Debug)]
 pub struct Known<'e> {
     pub evidence: &'e Evidence,
@@ -73,7 +73,7 @@ impl<'e> Known<'e> {
         Self::new(evidence, now, Services::of(evidence), true)
     }
 
-    /// The same, as what a broker holds shows it by itself.
+    /// The same, reduced to what a broker holds.
     pub fn of_broker(evidence: &'e Evidence, now: Timestamp) -> Self {
         Self { is_of_broker: true, ..Self::new(evidence, now, Services::default(), false) }
     }
@@ -107,7 +107,7 @@ impl<'e> Known<'e> {
         &self.traces
     }
 
-    /// How publishes lie to the requests of their process.
+    /// How publishes relate in time to the requests of their process.
     pub const fn requests(&self) -> &Requests<'e> {
         &self.requests
     }
@@ -132,7 +132,7 @@ impl<'e> Known<'e> {
         self.readers.get_or_init(|| Readers::of(self.evidence))
     }
 
-    /// Roots that lie within runs of their process, wherever there are any.
+    /// Roots that lie within runs of their process, if there are any.
     pub fn roots_in_runs(&self) -> &[RootsInRuns<'e>] {
         self.roots_in_runs.get_or_init(|| roots_in_runs::roots_in_runs(self.evidence))
     }
@@ -144,12 +144,12 @@ impl<'e> Known<'e> {
         self.schedules.get_or_init(schedules)
     }
 
-    /// Consumer spans that name no message, and hang below nothing that one carries.
+    /// Consumer spans that name no message and are not below one that a message names.
     pub fn unclaimed_consumers(&self) -> &UnclaimedConsumers<'e> {
         self.unclaimed_consumers.get_or_init(|| UnclaimedConsumers::of(self.evidence))
     }
 
-    /// What shows that a process sends no more.
+    /// What shows that a process has stopped sending.
     pub const fn silence(&self) -> Silence<'e> {
         Silence::of(self.evidence)
     }

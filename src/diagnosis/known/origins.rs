@@ -7,26 +7,26 @@ use crate::model::{Map, Message, Sampling, Set, TraceId};
 #[derive(Default, Debug)]
 pub struct Origins<'e> {
     tallies: Map<(&'e str, &'e str), MessageCounts>,
-    /// By broker: the messages that name no origin, such as those that a program
-    /// writes by hand.
+    /// By broker: messages that name no origin, such as those that a program writes by
+    /// hand.
     nameless: Map<&'e str, MessageCounts>,
-    /// By broker and origin: the `global_keyprefix` of its application, where the
-    /// names of its queues show one.
+    /// By broker and origin: the `global_keyprefix` of its application, if the names of its
+    /// queues show one.
     prefixes: Map<(&'e str, &'e str), &'e str>,
-    /// Tasks, by broker and prefix, of which some message carries a context.
+    /// Tasks, by broker and prefix, with at least one message that carries a context.
     with_context: Set<(&'e str, &'e str, &'e str)>,
     /// The origins of messages that say that beat sent them.
     beats: Set<&'e str>,
-    /// By origin: how many of its messages were not seen, and are known to have
-    /// been sampled since the span that published them was exported.
+    /// By origin: how many of its messages were not seen but are known to be sampled,
+    /// because the span that published them was exported.
     exported: Map<&'e str, u64>,
-    /// By origin: the trace of all its messages that count; `None` where they are
-    /// of several, or not all are known.
+    /// By origin: the trace of all its messages that count; `None` if there are several, or
+    /// not all are known.
     traces: Map<&'e str, Option<TraceId>>,
 }
 
-/// The messages of one origin. Retries, and messages that a task published, do
-/// not count: their process is a worker.
+/// The messages of one origin. Retries, and messages that a task published, do not count:
+/// they come from a worker.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct MessageCounts {
     pub with_context: u64,
@@ -103,19 +103,19 @@ impl<'e> Origins<'e> {
         self.tallies.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
-    /// What the messages of this broker hold that name no origin.
+    /// The messages of this broker that name no origin.
     pub fn nameless(&self, broker: &str) -> MessageCounts {
         self.nameless.get(broker).copied().unwrap_or_default()
     }
 
-    /// How many messages of this origin were not seen, and are known by their
-    /// exported PRODUCER spans to have been sampled.
+    /// How many messages of this origin were not seen but are known to be sampled, because
+    /// their PRODUCER spans were exported.
     pub fn exported(&self, origin: &str) -> u64 {
         self.exported.get(origin).copied().unwrap_or_default()
     }
 
-    /// Whether this origin published several messages, and all in one trace, as a
-    /// script does: each request of an API has a trace of its own.
+    /// Whether this origin published several messages, all in one trace, as a script does.
+    /// In an API, each request has a trace of its own.
     pub fn publishes_in_one_go(&self, origin: &str) -> bool {
         let is_one = self.traces.get(origin).is_some_and(Option::is_some);
         is_one && self.of_origin(origin).is_some_and(|(_, tally)| tally.with_context > 1)
@@ -125,14 +125,13 @@ impl<'e> Origins<'e> {
         self.prefixes.get(&(broker, origin)).copied().unwrap_or_default()
     }
 
-    /// Whether anybody of the application of this origin publishes the task with a
-    /// context.
+    /// Whether any process of this origin's application publishes the task with a context.
     pub fn is_sent_with_context(&self, broker: &str, origin: &str, task: &str) -> bool {
         self.with_context.contains(&(broker, self.prefix(broker, origin), task))
     }
 
-    /// The broker at which messages of this origin were seen that count, and
-    /// what they hold; of several the one with the most.
+    /// The broker where messages of this origin that count were seen, and what they hold;
+    /// of several brokers the one with the most.
     pub fn of_origin(&self, origin: &str) -> Option<(&'e str, MessageCounts)> {
         let tallies = self.tallies.iter().filter(|((_, of), _)| *of == origin);
         let size = |tally: &MessageCounts| tally.with_context + tally.without;
@@ -141,8 +140,8 @@ impl<'e> Origins<'e> {
             .max_by_key(|(broker, tally)| (size(tally), *broker))
     }
 
-    /// Whether this origin is a scheduler's: of its messages some were seen, and
-    /// all say that beat sent them.
+    /// Whether this origin is a scheduler: some of its messages were seen, and all say that
+    /// beat sent them.
     pub fn is_beat(&self, origin: &str) -> bool {
         self.beats.contains(origin) && self.of_origin(origin).is_none()
     }
@@ -158,15 +157,15 @@ impl<'e> Origins<'e> {
         })
     }
 
-    /// Whether every message that says so says that its sender did not sample:
-    /// then no span is missed.
+    /// Whether every message that carries a sampling decision says that its sender did not
+    /// sample. Then no span is missing.
     pub fn are_all_unsampled(&self) -> bool {
         let all = || self.tallies.values().chain(self.nameless.values());
         all().any(|tally| tally.unsampled > 0) && all().all(|tally| tally.sampled == 0)
     }
 
-    /// The other origins of the application of this one that always send context,
-    /// in order. What has another prefix is another application.
+    /// The other origins of the same application that always send context, in order. A
+    /// different prefix means a different application.
     pub fn always_sending(&self, broker: &str, origin: &str) -> Vec<(&'e str, MessageCounts)> {
         let prefix = self.prefix(broker, origin);
         let is_its = |of: &str, other: &str| of == broker && self.prefix(of, other) == prefix;
@@ -181,8 +180,8 @@ impl<'e> Origins<'e> {
     }
 }
 
-/// The `global_keyprefix` that the name of a message's queue shows: what stands
-/// before its routing key. A broker's own prefix is no part of the name.
+/// The `global_keyprefix` in the name of a message's queue: the part before its routing
+/// key. A prefix of the broker itself is no part of the name.
 fn prefix_of(message: &Message) -> &str {
     message
         .queue
@@ -191,9 +190,9 @@ fn prefix_of(message: &Message) -> &str {
         .unwrap_or_default()
 }
 
-/// Whether a node name is that of an anonymous, publishing process, as
-/// protocol 2 sends it in `origin`: `gen<pid>@<host>`. Of a message without an
-/// `origin` a run's `celery.hostname` is the worker that took it.
+/// Whether a node name is that of an anonymous, publishing process, as protocol 2 sends it
+/// in `origin`: `gen<pid>@<host>`. If a message has no `origin`, a run's `celery.hostname`
+/// is the worker that took it.
 pub fn is_publisher(node: &str) -> bool {
     node.strip_prefix("gen")
         .and_then(|rest| rest.split_once('@'))

@@ -1,5 +1,5 @@
-//! Hand-made consumer spans that began a trace of their own, filed so that those
-//! of a hand-off are found without a look at all.
+//! Hand-made consumer spans that began a trace of their own, filed so that those of a
+//! hand-off are found without a search.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::model::{SpanId, Timestamp};
 /// Hand-made consumer spans that began a trace of their own.
 #[derive(Default, Debug)]
 pub struct Orphans<'e> {
-    /// By the task whose name theirs contains.
+    /// By the task whose name the span's name contains.
     of_tasks: BTreeMap<&'e str, ByStart<'e>>,
-    /// Those whose name contains no task's.
+    /// Those whose name contains no task's name.
     nameless: ByStart<'e>,
-    /// The runs of batches that nothing links to a message, by task: these are
-    /// the instrumentor's, and name no message.
+    /// The runs of batches without a link to a message, by task. The instrumentor makes
+    /// these, and they name no message.
     batches: BTreeMap<&'e str, ByStart<'e>>,
 }
 
-/// Spans in the order of their start, so that those of a time are found
-/// without looking through all.
+/// Spans in the order of their start, so that those of a given time are found without
+/// looking through all.
 #[derive(Default, Debug)]
 pub(super) struct ByStart<'e> {
     pub(super) spans: Vec<SpanRef<'e>>,
@@ -38,7 +38,7 @@ impl<'e> ByStart<'e> {
         self.latest = ends.collect();
     }
 
-    /// From the first span on that had not ended by `time`.
+    /// From the first span that had not ended by `time`.
     pub(super) fn unless_ended_by(&self, time: Timestamp) -> &[SpanRef<'e>] {
         &self.spans[self.latest.partition_point(|latest| *latest < time)..]
     }
@@ -52,7 +52,7 @@ impl<'e> ByStart<'e> {
 }
 
 impl<'e> Orphans<'e> {
-    /// How many of the roots that may be a hand-off's are looked at.
+    /// How many of the roots that may belong to a hand-off are looked at.
     const LOOKALIKES: usize = 10;
 
     pub(super) fn of(evidence: &'e Evidence) -> Self {
@@ -64,7 +64,7 @@ impl<'e> Orphans<'e> {
         let tasks = TaskNames::of(evidence.tasks.iter().map(|task| task.name(evidence)));
         for (name, keys) in orphans {
             let task = tasks.named_by(name);
-            // One that bears the id of a task that is known is that task's, and no riddle.
+            // A span with the id of a known task is that task's.
             let is_named =
                 |found: &SpanRef<'_>| found.span.task_id().is_some_and(|id| evidence.tasks.get(id).is_some());
             let found = keys.iter().filter_map(|key| evidence.spans.get(*key));
@@ -84,9 +84,8 @@ impl<'e> Orphans<'e> {
         filed
     }
 
-    /// The roots that may be the run of a hand-off of which no consumer was seen:
-    /// those of its task's name and attempt; where none has a task's name, all of
-    /// them.
+    /// The roots that may be the run of a hand-off without a consumer: those with its
+    /// task's name and attempt, or all of them if no root has a task's name.
     pub fn lookalikes(&self, handoff: &Handoff<'_>) -> Vec<SpanRef<'e>> {
         if !handoff.consumers.is_empty() || handoff.task.is_empty() {
             return Vec::new();
@@ -102,34 +101,34 @@ impl<'e> Orphans<'e> {
         candidates.unless_ended_by(sent).iter().filter(is_possible).take(Self::LOOKALIKES).copied().collect()
     }
 
-    /// The roots that bear the name of a task.
+    /// The roots that carry the name of a task.
     pub fn of_task(&self, task: &str) -> &[SpanRef<'e>] {
         self.of_tasks.get(task).map_or(&[], |found| &found.spans)
     }
 
-    /// Those of them that started from `first` to `last`.
+    /// Those that started from `first` to `last`.
     pub fn of_task_within(&self, task: &str, first: Timestamp, last: Timestamp) -> &[SpanRef<'e>] {
         self.of_tasks.get(task).map_or(&[], |found| found.started_within(first, last))
     }
 
-    /// Tasks whose name a root bears.
+    /// Tasks whose name a root carries.
     pub fn tasks(&self) -> impl Iterator<Item = &'e str> + '_ {
         self.of_tasks.keys().copied()
     }
 
-    /// The roots that bear no task's name.
+    /// The roots that carry no task's name.
     pub fn nameless(&self) -> &[SpanRef<'e>] {
         &self.nameless.spans
     }
 
-    /// Of the runs of this task's batches that nothing links to a message, the
-    /// first that began at or after `since`.
+    /// Of the runs of this task's batches without a link to a message, the first that began
+    /// at or after `since`.
     pub fn unlinked_batch(&self, task: &str, since: Timestamp) -> Option<SpanRef<'e>> {
         let batches = self.batches.get(task)?;
         batches.spans.get(batches.spans.partition_point(|run| run.span.start < since)).copied()
     }
 
-    /// The runs of batches that nothing links to a message, by task.
+    /// The runs of batches without a link to a message, by task.
     pub fn unlinked_batches(&self) -> impl Iterator<Item = (&'e str, &[SpanRef<'e>])> + '_ {
         self.batches.iter().map(|(task, batches)| (*task, &*batches.spans))
     }

@@ -1,4 +1,4 @@
-//! In which formats services were seen to read a context.
+//! Which formats of context each service was seen to read.
 
 use std::collections::BTreeSet;
 
@@ -16,15 +16,15 @@ impl<'e> Readers<'e> {
         Self(whole.filter_map(|handoff| only_format(&handoff)).collect())
     }
 
-    /// Whether a run of this service was seen to continue a message that carries
-    /// its context in this format only: then it does read it.
+    /// Whether a run of this service was seen to continue a message that carries its
+    /// context in this format only. Then the service reads it.
     pub fn include(&self, service: &str, format: ContextFormat) -> bool {
         self.0.iter().any(|(reader, read)| *reader == service && *read == format)
     }
 }
 
-/// The service that ran a task, and the only format in which its message carries a
-/// context.
+/// The service that ran a task, if the message carries its context in one format only, and
+/// that format.
 fn only_format<'e>(handoff: &Handoff<'e>) -> Option<(&'e str, ContextFormat)> {
     let valid = handoff.message()?.contexts.iter().filter(|found| found.context().is_some());
     let formats: BTreeSet<_> = valid.map(|found| found.format).filter(|format| !format.is_vendor()).collect();

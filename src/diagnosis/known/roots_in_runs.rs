@@ -1,5 +1,4 @@
-//! The runs of each process by time, and what began a trace of its own inside
-//! of them.
+//! The runs of each process by time, and the traces that began inside of them.
 
 use std::collections::BTreeSet;
 
@@ -7,25 +6,25 @@ use super::orphans::{ByStart, by_start};
 use crate::evidence::{Evidence, Process, SpanRef, StoredSpan};
 use crate::model::{Map, Set, SpanKind, Timestamp};
 
-/// Roots without a kind, of one process and one name, each of which lies within
-/// a run of that process.
+/// Roots without a kind, with one process and one name, that all lie within runs of that
+/// process.
 #[derive(Debug)]
 pub struct RootsInRuns<'e> {
     /// By start.
     pub roots: Vec<SpanRef<'e>>,
     /// The run around the first of them.
     pub run: SpanRef<'e>,
-    /// In how many runs they lie, where runs do not overlap.
+    /// In how many runs they lie; overlapping runs count once.
     pub in_runs: usize,
     /// How many runs of the same tasks there are in the process.
     pub of_runs: usize,
-    /// The share of the time in which the process ran any task: the chance at
-    /// which one root falls into a run by accident.
+    /// The fraction of the time in which the process ran any task: the probability that one
+    /// root falls into a run by chance.
     pub busy: f64,
 }
 
-/// Every group of such roots. One of which a root lies outside of any run is
-/// left out: heartbeats and background threads work beside tasks, too.
+/// Every group of such roots. A group with a root outside of any run is left out:
+/// heartbeats and background threads work while tasks run, too.
 pub(super) fn roots_in_runs(evidence: &Evidence) -> Vec<RootsInRuns<'_>> {
     let mut runs = Map::<&Process, ByStart<'_>>::default();
     let mut roots = Map::<(&Process, &str), Vec<SpanRef<'_>>>::default();
@@ -96,11 +95,11 @@ impl<'e> ByStart<'e> {
     /// How many runs that started before a span are looked at, the latest first.
     const LOOKED_AT: usize = 256;
 
-    /// The latest to start of the spans that were open from `first` to `last`.
+    /// Of the spans that were open from `first` to `last`, the one that started last.
     pub(super) fn around(&self, first: Timestamp, last: Timestamp) -> Option<SpanRef<'e>> {
         let started = self.spans.partition_point(|found| found.span.start <= first);
         let latest = (0..started).rev().take(Self::LOOKED_AT);
-        // No earlier one lasts so long where the latest end of all is too early.
+        // No earlier span lasts long enough, if the latest end of all is too early.
         let mut open = latest.take_while(|place| self.latest[*place] >= last).map(|place| self.spans[place]);
         open.find(|found| found.span.end >= last)
     }

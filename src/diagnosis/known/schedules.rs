@@ -1,7 +1,7 @@
-//! What a scheduler seems to publish, by when it runs.
+//! Which tasks a scheduler seems to publish, judging by when they run.
 //!
-//! Before Celery 5.7 a message of beat looks like anybody's, and beat is seldom
-//! instrumented: its tasks begin traces of their own, and are right to.
+//! Before Celery 5.7 a message from beat looks like any other, and beat is seldom
+//! instrumented. Its tasks begin traces of their own, and should.
 
 use std::time::Duration;
 
@@ -11,22 +11,21 @@ use super::requests::requests_without_publish;
 use crate::evidence::{Continuity, Evidence, Handoff, Process};
 use crate::model::{Map, Set, SpanKind, Timestamp};
 
-/// What follows a request so closely is most likely its work.
+/// A run that follows a request this closely is most likely its work.
 const AFTER_A_REQUEST: Duration = Duration::from_secs(1);
 
-/// Tasks, with the process that publishes them where it is known and others
-/// publish them too, that seem to be a scheduler's.
+/// Tasks that seem to be a scheduler's. If others publish the task too, with the process of
+/// the scheduler, if that is known.
 #[derive(Default, Debug)]
 pub struct Schedules<'e> {
     known: Set<(&'e str, Option<&'e str>)>,
 }
 
 impl<'e> Schedules<'e> {
-    /// Of a task every run of which began a trace of its own, at even intervals;
-    /// and of a process that sends no context and whose runs do, of a task that
-    /// others hand over. There must be something that is handed over with its
-    /// context, and by something else than a task: where nothing is, an
-    /// application without instrumentation under an even load looks the same.
+    /// Two kinds: a task whose every run began a trace of its own, at even intervals; and,
+    /// for a task that others hand over with a context, a process that sends none and whose
+    /// runs are even. Something must be handed over with its context, and not by a task:
+    /// otherwise this may be an application without instrumentation under an even load.
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         let runs = Runs::of(evidence);
         let mut schedules = Self::default();
@@ -60,8 +59,8 @@ impl<'e> Schedules<'e> {
         schedules
     }
 
-    /// Whether the runs of its task, of all or of those that the same process
-    /// published, look like those of a scheduler, which has no context to hand over.
+    /// Whether the runs of its task (all of them, or those that the same process published)
+    /// look like a scheduler's, which has no context to hand over.
     pub fn includes(&self, handoff: &Handoff<'_>) -> bool {
         let is_known = |origin| self.known.contains(&(handoff.task, origin));
         is_known(None) || origin_of(handoff).is_some_and(|origin| is_known(Some(origin)))
@@ -75,7 +74,7 @@ struct Runs<'e> {
     roots: Map<&'e str, Map<Option<&'e str>, Vec<Timestamp>>>,
     /// Tasks that were handed over with their context.
     handed_over: Set<&'e str>,
-    /// The processes that did.
+    /// The processes that handed them over.
     senders: Set<&'e str>,
 }
 
@@ -110,8 +109,8 @@ fn origin_of<'e>(handoff: &Handoff<'e>) -> Option<&'e str> {
     of_message.or_else(of_run).filter(|node| is_publisher(node))
 }
 
-/// Whether another task published this one, as far as can be told: then it has
-/// that task's context, whoever began it all.
+/// Whether another task published this one, as far as can be told. Then it should have that
+/// task's context, whoever started the chain.
 fn is_by_a_task(handoff: &Handoff<'_>) -> bool {
     let by_span = handoff.producer.map(|producer| {
         producer.trace.ancestors(producer.span).any(|above| above.kind == SpanKind::Consumer)
@@ -120,15 +119,15 @@ fn is_by_a_task(handoff: &Handoff<'_>) -> bool {
     by_span.or_else(by_message).unwrap_or(true)
 }
 
-/// Whether the process that publishes serves requests: then it is no scheduler.
+/// Whether the publishing process serves requests. Then it is no scheduler.
 fn serves(origin: &str, evidence: &Evidence) -> bool {
     let is_it = |process: &Process| process.pid.is_some() && process.is_origin(origin);
     evidence.processes.iter().any(|(process, activity)| activity.servers > 0 && is_it(process))
 }
 
-/// Whether most of the runs each follow a request of one route that published
-/// nothing that was seen, of which there are about as many: an API that is polled
-/// is no scheduler.
+/// Whether most of the runs follow one request each of a single route that visibly
+/// published nothing, with about as many requests as runs: an API that is polled is no
+/// scheduler.
 fn follow_requests(starts: &[Timestamp], requests: &[(Timestamp, Timestamp)]) -> bool {
     let is_about_as_many = requests.len() * 2 >= starts.len() && requests.len() <= starts.len() * 2;
     if !is_about_as_many {

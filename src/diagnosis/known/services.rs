@@ -1,5 +1,5 @@
-//! What services do, as far as their spans show it: who publishes, who works, and
-//! who does so without saying it.
+//! What services do, according to their spans: which ones publish, which ones run tasks,
+//! and which ones do so without instrumentation.
 
 use std::collections::BTreeMap;
 
@@ -38,16 +38,15 @@ impl<'e> Services<'e> {
         self.0.values().flat_map(|service| &service.processes).copied()
     }
 
-    /// Services that serve requests and publish nothing that is seen, while tasks
-    /// run of which no sender was seen: what an API without an active instrumentor
-    /// of Celery looks like (TL101), and any other API too.
+    /// Services that serve requests and visibly publish nothing, while tasks run whose
+    /// sender was not seen. An API without an active Celery instrumentor looks like this
+    /// (TL101), and so does any other API.
     pub fn uninstrumented_publishers(&self) -> impl Iterator<Item = &'e str> {
         let silent = self.0.iter().filter(|(_, service)| service.serves() && !service.produces());
         silent.map(|(name, _)| *name)
     }
 
-    /// The services that publish or serve: those that do either, and those
-    /// that run no task while others do.
+    /// The services that publish or serve, and those that run no task while others do.
     pub fn producer_side(&self) -> Vec<&'e str> {
         let somebody_consumes = self.0.values().any(Service::consumes);
         let is_producer = |service: &Service<'_>| {
@@ -56,8 +55,8 @@ impl<'e> Services<'e> {
         self.0.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
     }
 
-    /// Services that sent a span before this broker had any worker:
-    /// an SDK is at work where tasks are published, not where they are run.
+    /// Services that sent a span before this broker had any worker: there is an SDK where
+    /// tasks are published, not where they are run.
     pub fn before_any_worker(&self, broker: Option<&Broker>) -> Vec<&'e str> {
         let until = broker.and_then(Broker::without_worker_until);
         let sent = |activity: &Activity| activity.first_end.is_some_and(|end| Some(end) <= until);
@@ -72,8 +71,8 @@ impl<'e> Services<'e> {
         self.0.get(service).is_some_and(Service::produces)
     }
 
-    /// Services that do work without a consumer span around it, and neither
-    /// serve nor publish: what a worker without an instrumentor looks like.
+    /// Services that do work without a consumer span around it, and neither serve nor
+    /// publish. A worker without an instrumentor looks like this.
     pub fn uninstrumented_workers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
         self.0
             .iter()
@@ -86,8 +85,8 @@ impl<'e> Services<'e> {
             .map(|(name, service)| (*name, service))
     }
 
-    /// Processes like that, of services whose other processes run tasks, serve or
-    /// publish: a name that several programs share tells none of them.
+    /// Such processes of services whose other processes run tasks, serve or publish. The
+    /// name of the service cannot tell them apart.
     pub fn uninstrumented_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
         let does_more = |service: &&Service<'_>| service.consumes() || service.serves() || service.produces();
         let processes = self.0.values().filter(does_more).flat_map(|service| {
@@ -108,7 +107,7 @@ impl<'e> Services<'e> {
         service.and_then(|service| self.0.get(service)).map(Setting::of_service).unwrap_or_default()
     }
 
-    /// On which side a service stands: one that does both stands where it publishes.
+    /// On which side a service stands. One that does both counts as publishing.
     pub fn side_of(&self, service: &str) -> Side {
         let runs = self.0.get(service).is_some_and(|of| of.consumes() && !of.serves());
         if runs || self.uninstrumented_workers().any(|(name, _)| name == service) {
@@ -124,8 +123,8 @@ impl<'e> Services<'e> {
         Setting::of_all(workers.filter(|(_, seen)| seen.consumers > 0).map(|(process, _)| process))
     }
 
-    /// The sides of which no span came, for what was refused at the receiver's doors
-    /// may be theirs. Both, where either was seen: then it is somebody else's.
+    /// The sides that sent no span: requests that the receiver refused may be theirs. Both,
+    /// if both were seen; then the requests are somebody else's.
     pub fn unheard(&self) -> Vec<(Side, Setting)> {
         let publishes = self.0.values().any(|service| service.serves() || service.produces());
         let runs = self.0.values().any(Service::consumes);

@@ -1,5 +1,5 @@
-//! How OpenTelemetry is set up on each side of a hand-off, as far as the side
-//! itself shows it: a fix must go where the setting is made.
+//! How OpenTelemetry is set up on each side of a hand-off, according to the evidence: a fix
+//! must go where the setting is made.
 
 use crate::evidence::{Handoff, Process, Service, SpanRef};
 use crate::model::{Language, Message};
@@ -7,14 +7,14 @@ use crate::model::{Language, Message};
 /// How a process is set up, as far as it was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Setting {
-    /// Whether a launcher set OpenTelemetry up by the environment, and no code of
-    /// the program. `None` where no span of it was seen.
+    /// Whether a launcher set OpenTelemetry up by the environment, and no code of the
+    /// program. `None` if no span of it was seen.
     pub is_zero_code: Option<bool>,
-    /// Whether no span of it was seen, and the other side of its application is
-    /// zero-code: then it most likely is too.
+    /// Whether no span of it was seen and the other side of its application is zero-code:
+    /// then it most likely is too.
     pub is_beside_zero_code: bool,
     pub language: Spoken,
-    /// A distribution that owns the settings, by its name.
+    /// A distribution that owns the settings, by name.
     pub distribution: Option<Box<str>>,
     /// `telemetry.sdk.version`.
     pub sdk_version: Option<Box<str>>,
@@ -31,12 +31,12 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Sides of which no more is known than that Celery published the message.
+    /// Sides about which nothing is known but that Celery published the message.
     pub fn of_celery() -> Self {
         Self { is_celery: true, ..Self::default() }
     }
 
-    /// A hand-made root that may be the run stands for it.
+    /// If there is no run, a hand-made root that may be it.
     pub fn of(handoff: &Handoff<'_>) -> Self {
         let run = handoff.consumer().or_else(|| handoff.lookalikes.first().copied());
         Self {
@@ -48,12 +48,12 @@ impl Sides {
     }
 }
 
-/// Who takes the context up in the worker, as far as a span of it shows.
+/// What takes the context up in the worker, according to its span.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Reader {
-    /// Of flat headers.
+    /// The instrumentor, from flat headers.
     Instrumentor,
-    /// The task, or the worker's hooks: of what, only their author knows.
+    /// The task or the worker's hooks. Only their author knows where from.
     ByHand,
     #[default]
     Unseen,
@@ -72,18 +72,18 @@ impl Reader {
 /// The language of a process.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Spoken {
-    /// Of which a fix can have lines. Python where nothing says otherwise: most
-    /// Celery is.
+    /// A language in which a fix can have code. Python unless something says otherwise:
+    /// most Celery is.
     Known(Language),
     #[default]
     Unseen,
-    /// Of which it can have words alone.
+    /// A language for which a fix can only use words.
     Other(Box<str>),
 }
 
 impl Setting {
-    /// How the side that publishes is set up: by its span, and by what its message
-    /// says of the language.
+    /// How the publishing side is set up, according to its span and to the language in its
+    /// message.
     pub fn of_producer(handoff: &Handoff<'_>) -> Self {
         let setting = handoff.producer.map(|found| Self::of(&found.span.process)).unwrap_or_default();
         match handoff.message() {
@@ -92,7 +92,7 @@ impl Setting {
         }
     }
 
-    /// How the side that runs the task is set up, by the span of its run.
+    /// How the side that runs the task is set up, according to the span of its run.
     pub fn of_worker(handoff: &Handoff<'_>) -> Self {
         handoff.consumer().map(|found| Self::of(&found.span.process)).unwrap_or_default()
     }
@@ -107,7 +107,7 @@ impl Setting {
         }
     }
 
-    /// Whether code of the program may set it up, in which lines of Python can go.
+    /// Whether code of the program may set it up, so that lines of Python can go there.
     pub fn may_be_python_code(&self) -> bool {
         self.is_zero_code != Some(true) && self.language.code() == Some(Language::Python)
     }
@@ -117,14 +117,14 @@ impl Setting {
         Self::of_all(service.processes.iter().map(|(process, _)| *process))
     }
 
-    /// The same, with what the other side of the application lets one expect of it.
+    /// The same, completed by what the other side of the application suggests.
     #[must_use]
     pub fn beside(self, other: &Self) -> Self {
         let is_beside_zero_code = self.is_zero_code.is_none() && other.is_zero_code == Some(true);
         Self { is_beside_zero_code, ..self }
     }
 
-    /// The same, with the language that a message of it says, where no span does.
+    /// The same, with the language that its message names, if no span does.
     #[must_use]
     pub fn or_of(mut self, message: &Message) -> Self {
         if let (Spoken::Unseen, Some(named)) = (&self.language, message.lang.as_deref()) {
@@ -142,8 +142,8 @@ impl Setting {
         }
     }
 
-    /// What the `user-agent`s of exporters tell, where they agree: that of Python's
-    /// says so over HTTP and gRPC, and so does JavaScript's.
+    /// What the exporters' `user-agent`s tell, if they agree. Python's and JavaScript's
+    /// name the language.
     pub fn of_client<'a>(agents: impl Iterator<Item = &'a str>) -> Self {
         let named = |agent: &str| {
             let agent = agent.to_ascii_lowercase();
@@ -184,7 +184,7 @@ impl Spoken {
         }
     }
 
-    /// The language to write lines in; `None` where there can be none.
+    /// The language for code in a fix; `None` if there can be none.
     pub const fn code(&self) -> Option<Language> {
         match self {
             Self::Known(language) => Some(*language),

@@ -1,5 +1,5 @@
-//! Which processes will send no more. Nobody says so: it is seen from how long
-//! nothing has come, and by whose clock.
+//! Which processes will send nothing more. No process says so: it shows in how long nothing
+//! has come, and by which clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use std::time::Duration;
 use crate::evidence::{Evidence, Process, Trace};
 use crate::model::Timestamp;
 
-/// A process that has sent nothing for so long will not end a span any more.
-/// Longer than any batch delay, and than most tasks.
+/// A process that has sent nothing for this long will not end another span. It is longer
+/// than any batch delay and than most tasks.
 pub const SILENCE: Duration = Duration::from_mins(5);
 
-/// Two clocks that show one trace so far apart may be clocks that differ: what
-/// one of them shows of the time since says nothing of the other.
+/// If two clocks place one trace this far apart, they may differ, and the time on one says
+/// nothing about the other.
 const APART: Duration = Duration::from_mins(1);
 
 /// How many processes of a trace are asked for the time.
 const WITNESSES: usize = 16;
 
-/// What shows that a process sends no more.
+/// What shows that a process has stopped sending.
 #[derive(Clone, Copy, Debug)]
 pub struct Silence<'e>(&'e Evidence);
 
@@ -27,20 +27,20 @@ impl<'e> Silence<'e> {
         Self(evidence)
     }
 
-    /// Whether a process that has a part in this trace was silent for long, to
-    /// the end of the evidence.
+    /// Whether a process that takes part in this trace was silent for long, until the end
+    /// of the evidence.
     ///
-    /// While evidence comes in, the receiver's own clock says so. In what was saved
-    /// there are the senders' clocks alone, any of which may be wrong: one that
-    /// shows this trace at about the same time as the process does is a witness,
-    /// where it goes on for long after the last sign of the process.
+    /// While evidence comes in, the receiver's own clock shows it. Saved evidence has only
+    /// the senders' clocks, and any of them may be wrong. So another process serves as a
+    /// witness if it places this trace at about the same time and goes on for long after
+    /// the last sign of this process.
     pub fn has_begun(self, process: &Process, trace: &Trace) -> bool {
         let evidence = self.0;
         let Some(activity) = evidence.processes.of(process) else { return false };
         if let Some(silent_for) = evidence.ages.since(activity.heard) {
             return silent_for > SILENCE;
         }
-        // What a watch left shows no silence that is longer than the watch.
+        // Evidence from a watch shows no silence that is longer than the watch.
         let watched_for = evidence.receiver.listened.filter(|_| !evidence.settling_time.is_zero());
         if watched_for.is_some_and(|watched_for| watched_for <= SILENCE) {
             return false;
@@ -59,17 +59,17 @@ impl<'e> Silence<'e> {
         others_in(evidence, process, trace).into_iter().any(|(near, last)| is_witness(near, last)) || looks()
     }
 
-    /// Whether nothing more can come: what has not ended by now never will. That is
-    /// so of files, which were saved when they were complete. Where a watch ended, also
-    /// one that left a bundle with its receiver's log, a span may still have been open.
+    /// Whether nothing more can come, so that what has not ended never will. That is true
+    /// of files, which were complete when they were saved. When a watch ended (also one
+    /// that left a bundle with its receiver's log), a span may still have been open.
     pub const fn is_final(self) -> bool {
         self.0.settling_time.is_zero() && !self.0.receiver.is_kept
     }
 }
 
-/// Of the other processes in a trace, the start of their part in it and that
-/// of their last span anywhere. An end is not asked for: one that was set by
-/// hand may lie in any year.
+/// For the other processes in a trace: the start of their part in it, and the start of
+/// their last span anywhere. Ends do not count: an end that was set by hand may lie in any
+/// year.
 fn others_in(evidence: &Evidence, process: &Process, trace: &Trace) -> Vec<(Timestamp, Timestamp)> {
     let mut others: Vec<(&Arc<Process>, Timestamp)> = Vec::new();
     for span in &trace.spans {

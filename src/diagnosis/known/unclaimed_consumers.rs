@@ -1,6 +1,5 @@
-//! Consumer spans that are nobody's: they name no message, and hang below nothing
-//! that a message carries. Each of them may be the run of a hand-off of which no
-//! run was seen.
+//! Consumer spans that belong to nothing: they name no message, and are not below a context
+//! that one carries. Each may be the run of a hand-off without a run.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use crate::model::{SpanKind, Timestamp};
 /// Such spans, in the order of their start.
 #[derive(Default, Debug)]
 pub struct UnclaimedConsumers<'e> {
-    /// Each with the task whose name it bears, where it bears one.
+    /// Each with the task whose name it carries, if any.
     spans: Vec<(SpanRef<'e>, Option<&'e str>)>,
 }
 
@@ -23,7 +22,7 @@ const LOOKED_AT: usize = 1_000;
 impl<'e> UnclaimedConsumers<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         let uncarried = evidence.tasks.uncarried().filter(|(context, _)| {
-            // A producer's run is that producer's, whoever else looks for one.
+            // A run below a producer belongs to that producer.
             evidence.spans.get(*context).is_none_or(|sender| sender.span.kind != SpanKind::Producer)
         });
         let spans = uncarried.flat_map(|(_, spans)| spans).filter_map(|span| evidence.spans.get(span.key()));
@@ -43,8 +42,8 @@ impl<'e> UnclaimedConsumers<'e> {
         Self { spans: spans.into_iter().map(named).collect() }
     }
 
-    /// The first that may be the run of this hand-off: it began after the message
-    /// was sent, and bears no other task's name.
+    /// The first one that may be the run of this hand-off: it began after the message was
+    /// sent, and carries no other task's name.
     pub fn of_handoff(&self, handoff: &Handoff<'_>) -> Option<SpanRef<'e>> {
         let sent = handoff.producer.map(|producer| producer.span.start).unwrap_or_default();
         let is_later = |start: Timestamp| sent.since(start) <= SKEW;

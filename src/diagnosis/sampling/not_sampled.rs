@@ -44,8 +44,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         return Judgment::Clean;
     };
     let Some(carried) = unsampled_context(message) else { return Judgment::Clean };
-    // A worker that samples by itself sends the other half of the trace; where the
-    // sender's span is there, it was sampled all the same.
+    // A worker that samples by itself sends the other half of the trace. If the sender's
+    // span is there, it was sampled after all.
     let runs_alone = !handoff.consumers.is_empty();
     if runs_alone && handoff.contexts().any(|sender| known.evidence.spans.get(sender).is_some()) {
         return Judgment::Clean;
@@ -79,7 +79,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let found = if runs_alone {
         found
             .variant("worker-samples")
-            .says("the producer does not sample, its messages say so, and the worker samples by itself: traces lack the half that is the producer's")
+            .says("the producer does not sample, its messages say so, and the worker samples by itself: traces lack the producer's half")
             .quote(handoff.consumer().map(quote::span))
     } else {
         found
@@ -102,12 +102,12 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .into()
 }
 
-/// Ratios that people choose: one trace in so many, and the chance, of 100 cases,
-/// from which on it may well have left what is seen.
+/// Ratios that people choose (one trace in so many), and the probability, in percent, from
+/// which on a ratio may well explain what is seen.
 const RATIOS: [(u32, f64); 2] = [(10, 5.0), (100, 1.0)];
 
-/// The ratio that may well have left so many messages unsampled and none sampled,
-/// and in how many of 100 cases it does.
+/// The ratio that may well have left this many messages unsampled and none sampled, and its
+/// probability in percent.
 fn likely_ratio(unsampled: u64) -> Option<(u32, String)> {
     let count = i32::try_from(unsampled).unwrap_or(i32::MAX);
     RATIOS.into_iter().find_map(|(one_in, least)| {
@@ -116,11 +116,11 @@ fn likely_ratio(unsampled: u64) -> Option<(u32, String)> {
     })
 }
 
-/// Whether some are sampled and this one is not by a ratio: the producer's own
-/// messages say so, or it sent too few to tell it from the other producers of
-/// the broker, among which some are sampled.
+/// Whether this one is unsampled because of a ratio, under which others are sampled: the
+/// producer's own messages show so; or it sent too few to tell it from the other producers
+/// of the broker, and some of those sample.
 fn is_a_ratio(own: MessageCounts, all: MessageCounts) -> bool {
-    /// The chance of an accident up to which a silent sampler is named.
+    /// Up to this probability of chance, a silent sampler is named.
     const ACCIDENT: f64 = 0.05;
     if own.sampled > 0 {
         return true;

@@ -26,7 +26,7 @@ diagnosis! {
     }
 }
 
-/// Less than this is the jitter of two clocks that are kept.
+/// Less than this is the jitter of two synchronised clocks.
 const TOLERANCE: Duration = Duration::from_millis(50);
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {

@@ -21,7 +21,7 @@ diagnosis! {
         slug: "evidence-evicted",
         station: None,
         severity: Note,
-        summary: "tracelink let evidence go for want of memory: nothing is said of its absence",
+        summary: "tracelink let evidence go because memory was short: nothing is concluded from its absence",
         fixes: || tracelink::more_memory().into(),
         check: Population(check),
     }

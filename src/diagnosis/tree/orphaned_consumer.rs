@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         None => handoff.lookalikes.first().copied(),
     };
     let Some(orphan) = orphan else { return Judgment::Clean };
-    // Nobody asked for it: beat has no trace to continue.
+    // Nobody published it for a request: beat has no trace to continue.
     let is_beats = match handoff.message() {
         Some(message) => message.from_beat,
         None => orphan.span.detail().celery_hostname.as_deref().is_some_and(|by| known.origins().is_beat(by)),
@@ -61,19 +61,19 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     of_span(orphan, known).about(handoff).into()
 }
 
-/// What is said of a task whose every run is a root, at even intervals.
+/// For a task whose every run is a root, at even intervals.
 fn scheduled(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     Occurrence::possible()
         .variant("scheduled")
         .severity(Severity::Note)
         .says("a task runs at even intervals and begins a trace of its own each time: a scheduler that is not instrumented has no context to send")
         .quote(quote::span(orphan))
-        .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes evenly looks the same")
-        .needs("who publishes the task: before Celery 5.7 a message of beat does not say so")
+        .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes at even intervals looks the same")
+        .needs("what publishes the task: before Celery 5.7 a message from beat does not say that it is one")
         .mend([instrumentation::scheduler(known.evidence.receiver.protocol())])
 }
 
-/// What is said of a consumer root of which nothing else is known.
+/// For a consumer root about which nothing else is known.
 pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     let mut occurrence = Occurrence::possible().service(orphan.span.service()).quote(quote::span(orphan));
     if let Some(attempt) = orphan.span.detail().retries.filter(|attempt| *attempt > 0) {

@@ -39,15 +39,14 @@ fn check(trace: &Trace, _known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     }
 }
 
-/// Whether each parent that is there began before its child. Then there is no
-/// circle, and that is cheaper to see than to walk: nearly every trace is so.
+/// Whether each parent that is there began before its child. Then there is no cycle, and
+/// this is cheaper to check: nearly every trace passes.
 fn goes_back_in_time(trace: &Trace) -> bool {
     trace.spans.iter().all(|span| trace.parent_of(span).is_none_or(|parent| parent.start < span.start))
 }
 
-/// One span of each circle, the smallest id of it.
-///
-/// Every span is walked over once: a walk stops at what an earlier one has seen.
+/// One span of each cycle: the one with the smallest id. Every span is visited once,
+/// because a walk stops at spans that an earlier one has visited.
 fn entries(trace: &Trace) -> Vec<&StoredSpan> {
     let mut walked: Map<SpanId, usize> = Map::default();
     let mut entries: Vec<&StoredSpan> = Vec::new();

@@ -1,5 +1,5 @@
-//! The end of a watch: it comes when it comes, so that what is absent then may have
-//! been on its way.
+//! The end of a watch. It may come at any time, so what is absent then may have been on its
+//! way.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,8 @@ use crate::evidence::{Group, Moment, Unit, Unsettled};
 use crate::model::Report;
 
 impl LiveJudge {
-    /// Ends the watch at this moment, the last before the report. What has not
-    /// settled by then is not judged any more, unless nothing else is to be said of
-    /// it than stands already.
+    /// Ends the watch at this moment, right before the report. What has not settled is not
+    /// judged any more, unless the result is what was said of it before.
     pub fn end(&mut self, ended: Moment) {
         self.ended = Some(ended);
         let mut unsettled = self.evidence.unsettled_since(self.settled_by(ended));
@@ -60,7 +59,7 @@ impl LiveJudge {
         still.collect()
     }
 
-    /// How many hand-offs have not settled by now, and are not whole.
+    /// How many hand-offs have neither settled nor become whole.
     pub fn unsettled_handoffs(&self) -> usize {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());

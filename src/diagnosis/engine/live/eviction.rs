@@ -1,4 +1,4 @@
-//! Eviction: whole groups go, and of those the oldest that have settled go first.
+//! Eviction: whole groups are let go, the oldest settled ones first.
 
 use super::live_judge::LiveJudge;
 use crate::diagnosis::engine::conclusions::Conclusions;
@@ -10,17 +10,17 @@ use crate::model::Set;
 /// A group that is to go.
 struct Leaving {
     group: Group,
-    /// Whether everything that is to come for it has come, as far as can be told.
+    /// Whether everything that belongs to it has come, as far as can be told.
     has_settled: bool,
 }
 
 impl LiveJudge {
-    /// About how many bytes are held, without what the allocator loses.
+    /// About how many bytes are held, without the allocator's overhead.
     pub fn bytes(&self) -> usize {
         self.evidence.bytes() + self.open_findings.bytes() + self.past.bytes()
     }
 
-    /// Lets go of what is oldest where more is held than may be.
+    /// Lets go of the oldest groups if more is held than allowed.
     pub fn make_room(&mut self) {
         let Bounds { all, freed_at_once, .. } = self.bounds;
         let mut held = self.bytes();
@@ -28,8 +28,8 @@ impl LiveJudge {
             self.evidence.sweep_names();
             held = self.bytes();
         }
-        // What a group weighs is only the most of what goes with it, so as much goes as
-        // is too much, and it is weighed again: whatever fits stays.
+        // The weight of a group is an upper bound of what its going frees. So only the
+        // excess is let go, and then the rest is weighed again.
         while held > all {
             let leaving = self.leaving(held - all + freed_at_once);
             if leaving.is_empty() {
@@ -47,10 +47,10 @@ impl LiveJudge {
         self.look_at = self.evidence.growing() + room;
     }
 
-    /// Where nothing can go, it is looked again after this part of all has come.
+    /// If nothing can go, it tries again after this fraction of the whole has come.
     const LOOKS: usize = 64;
 
-    /// Makes room where too much may be held. Cheap enough to be called after each span.
+    /// Makes room if too much may be held. It is cheap enough to be called after each span.
     #[inline]
     pub(super) fn keep_room(&mut self) {
         if self.evidence.growing() > self.look_at {
@@ -58,7 +58,7 @@ impl LiveJudge {
         }
     }
 
-    /// Groups of so many bytes together.
+    /// Takes groups that weigh this many bytes together.
     fn leaving(&mut self, bytes: usize) -> Vec<Leaving> {
         let mut leaving: Vec<Leaving> = Vec::new();
         let mut chosen = Set::default();
@@ -71,7 +71,7 @@ impl LiveJudge {
             let mut group = self.evidence.group_of(&unit);
             let has_settled = self.evidence.has_settled(&group);
             if was_settled && !has_settled {
-                // The other side of it moves again.
+                // Its other side changes again.
                 moving.push(unit);
                 continue;
             }
@@ -83,8 +83,8 @@ impl LiveJudge {
         leaving
     }
 
-    /// Keeps what is to be said of what leaves. Of what has not settled nothing
-    /// is said; of what is clean only the figures are taken.
+    /// Keeps the findings of what goes. What has not settled gets none; for what is clean
+    /// only the figures are taken.
     fn conclude(&mut self, leaving: &[Leaving]) {
         let Self { evidence, past, open_findings, .. } = self;
         let Conclusions { findings, figures, handoffs } = std::mem::take(past);
@@ -114,7 +114,7 @@ fn judge<'e>(group: &Group, judging: &mut Judge<'_, 'e>, evidence: &'e Evidence)
     handoffs
 }
 
-/// Counts what goes without a word.
+/// Counts what goes without findings.
 fn pass<'e>(group: &Group, judging: &mut Judge<'_, 'e>, evidence: &'e Evidence, has_settled: bool) -> u64 {
     let traces = group.traces.iter().filter_map(|id| evidence.spans.trace(*id));
     traces.for_each(|trace| judging.count_trace(trace));

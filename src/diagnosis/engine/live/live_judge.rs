@@ -1,10 +1,10 @@
-//! Judges while evidence comes in: what has settled is judged, and again when
-//! something new comes for it; what was said and no longer holds is taken back.
+//! Judges while evidence comes in. What has settled is judged, and judged again when
+//! something new comes for it; findings that no longer hold are taken back.
 //!
-//! A round looks only at what came since the last one and at some of what is
-//! restless, so a span costs the same however many are held. When memory is
-//! full, whole groups go, oldest settled first, and what was concluded of them
-//! stays in a [`Conclusions`].
+//! A round looks only at what came since the last one, and at some of the restless units,
+//! so the cost of a span does not depend on how many are held. When memory is full, whole
+//! groups go, the oldest settled ones first, and their conclusions stay in a
+//! [`Conclusions`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
 use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceReport};
 
-/// Evidence that is watched as it grows, and what is said of it.
+/// Evidence that is watched as it grows, and its findings.
 #[derive(Debug)]
 pub struct LiveJudge {
     pub evidence: Evidence,
@@ -28,17 +28,17 @@ pub struct LiveJudge {
     pub(super) open_findings: OpenFindings,
     pub(super) settle: Duration,
     pub(super) bounds: Bounds,
-    /// When it ended: what comes from then on is not waited for.
+    /// When the watch ended. Nothing that comes from then on is waited for.
     pub(super) ended: Option<Moment>,
-    /// When each request began that is being taken, by its number.
+    /// When each request that is being read began, by its number.
     pub(super) being_taken: BTreeMap<u32, Moment>,
-    /// How many whole hand-offs there should be at the end.
+    /// How many whole hand-offs are expected at the end.
     pub(super) expected: Option<u64>,
-    /// At how many [growing](Evidence::growing) bytes there may be too little room.
+    /// From how many [growing](Evidence::growing) bytes on there may be too little room.
     pub(super) look_at: usize,
-    /// What of the limits was told.
+    /// Which limits were reported.
     pub(super) told_limits: [bool; 7],
-    /// Groups that came up and were not shown, because there were too many.
+    /// Groups that were due and not shown, because there were too many.
     pub(super) not_shown: u64,
 }
 
@@ -47,12 +47,12 @@ pub struct LiveJudge {
 pub struct Pace {
     /// Groups of traces to show, at most.
     pub shown: usize,
-    /// Restless units to look at again, at most.
+    /// Restless units to judge again, at most.
     pub again: usize,
-    /// How much [work](Evidence::work) it takes on for the first time: it stops when it
-    /// has come to this, and the next round goes on with the rest.
+    /// How much [work](Evidence::work) on new groups it takes on. When it has done that
+    /// much, the next round goes on with the rest.
     pub work: usize,
-    /// Whether populations are judged too, which costs as much as is held.
+    /// Whether populations are judged too. That costs as much as is held.
     pub thorough: bool,
 }
 
@@ -61,29 +61,28 @@ impl Pace {
     pub const WORK: usize = 8 * 4_000;
 }
 
-/// A group that is to be judged.
+/// A group that is due to be judged.
 struct Due {
     group: Group,
-    /// Whether it is to be shown: it became whole, or settled, or changed since.
+    /// Whether to show it: it became whole, settled, or changed since.
     is_news: bool,
 }
 
-/// What is said of a group.
+/// The findings of a group.
 struct Opinion {
     group: Group,
     said: Vec<UnitSaid>,
 }
 
-/// A unit, the ids of what is said of it, and whether a run or a parent of it is
-/// to come.
+/// A unit, the ids of its findings, and whether a run or a parent of it is still to come.
 pub(super) type UnitSaid = (Unit, BTreeSet<String>, bool);
 
 /// An example of what a cause did.
 type Example = (Vec<HandoffReport>, Vec<TraceReport>);
 
 impl LiveJudge {
-    /// `settle` is how long nothing may come for a trace or task before what it
-    /// lacks is said to be absent; `bounds` how much is held.
+    /// `settle` is how long nothing may come for a trace or task before what it lacks is
+    /// reported as absent. `bounds` says how much may be held.
     pub fn new(settle: Duration, bounds: Bounds) -> Self {
         let mut evidence = Evidence::default();
         evidence.watch(&bounds);
@@ -103,23 +102,22 @@ impl LiveJudge {
         }
     }
 
-    /// Expects so many whole hand-offs by the end: fewer are a finding of the report.
+    /// Expects this many whole hand-offs by the end. Fewer are a finding in the report.
     pub fn expect_handoffs(&mut self, number: Option<u64>) {
         self.expected = number;
     }
 
-    /// Says what time it is for whatever comes next. It never runs backwards.
+    /// Sets the time of whatever comes next. It never runs backwards.
     pub fn set_time(&mut self, now: Moment) {
         self.evidence.ages.now = now.max(self.evidence.ages.now);
     }
 
-    /// Judges what has settled by `now` and what has become whole, and returns
-    /// what there is to tell.
+    /// Judges what has settled by `now` and what has become whole, and returns the events.
     pub fn round(&mut self, now: Moment, pace: Pace) -> Vec<Event> {
         self.set_time(now);
         let limit = self.settled_by(self.ended.unwrap_or(now));
         let mut due = self.due(limit, pace.work);
-        // For what changed since it was judged, more may be on its way again.
+        // More may be on its way for what has changed since it was judged.
         let mut again = self.open_findings.restless(pace.again);
         again.retain(|unit| {
             limit.is_some_and(|limit| self.evidence.touched(&self.evidence.group_of(unit)) <= limit)
@@ -140,9 +138,9 @@ impl LiveJudge {
         events
     }
 
-    /// Up to which moment what was touched last has settled by `now`. What came since
-    /// the first request began that is still being taken has not: the rest of the
-    /// request is here, and may belong to it.
+    /// What was last touched before this moment has settled by `now`. While a request is
+    /// being read, nothing that came since it began has settled: the rest of the request
+    /// may belong to it.
     pub(super) fn settled_by(&self, now: Moment) -> Option<Moment> {
         const INSTANT: Duration = Duration::from_millis(1);
         let limit = now.before(self.settle)?;
@@ -152,8 +150,8 @@ impl LiveJudge {
         }
     }
 
-    /// The groups that became whole, and those for which nothing came since `limit`: as
-    /// many as make so much work.
+    /// The groups that became whole, and those for which nothing came since `limit`, up to
+    /// this much work.
     fn due(&mut self, limit: Option<Moment>, most: usize) -> Vec<Due> {
         let mut due = Vec::new();
         let (mut seen, mut settled) = (Set::default(), Set::default());
@@ -188,7 +186,7 @@ impl LiveJudge {
             let mut group = self.evidence.group_of(&unit);
             work += 1;
             if self.evidence.touched(&group) > limit {
-                // The other side of a hand-off still moves.
+                // The other side of a hand-off still changes.
                 early.push(unit);
                 continue;
             }
@@ -200,8 +198,7 @@ impl LiveJudge {
         due
     }
 
-    /// What is said of each group, an example of each new cause, and the traces
-    /// to show.
+    /// The findings of each group, an example of each new cause, and the traces to show.
     fn judge(&mut self, due: Vec<Due>, pace: Pace) -> (Vec<Opinion>, BTreeMap<String, Example>, Vec<Event>) {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());
@@ -243,8 +240,8 @@ impl LiveJudge {
         (opinions, examples, events)
     }
 
-    /// Judges populations, and returns what there is to tell. It costs as much as is
-    /// held, so whoever shares the judge lets others come in between this and a round.
+    /// Judges populations, and returns the events. It costs as much as is held, so callers
+    /// that share the judge let others in between this and a round.
     pub fn judge_populations(&mut self) -> Vec<Event> {
         self.say_of_populations();
         self.tell(BTreeMap::new())
@@ -289,19 +286,19 @@ impl LiveJudge {
         events
     }
 
-    /// The ids of the tasks of which no final result is known.
+    /// The ids of the tasks whose final result is not known.
     pub fn unfinished(&self) -> Vec<String> {
         let tasks = self.evidence.tasks.iter();
         let is_open = |task: &&Task| task.result.as_ref().is_none_or(|result| !result.status.is_final());
         tasks.filter(is_open).map(|task| task.id.to_string()).collect()
     }
 
-    /// Whether nothing is open: every hand-off is whole, or has settled.
+    /// Whether nothing is open: every hand-off is whole or has settled.
     pub fn is_at_rest(&self) -> bool {
         self.being_taken.is_empty() && self.evidence.is_at_rest() && !self.open_findings.is_open()
     }
 
-    /// How many groups came up and were not shown since this was asked last.
+    /// How many groups were due and not shown since the last call.
     pub fn take_not_shown(&mut self) -> u64 {
         std::mem::take(&mut self.not_shown)
     }

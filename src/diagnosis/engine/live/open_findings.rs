@@ -1,5 +1,5 @@
-//! The open findings: which traces and tasks show each, and whether it was told. One
-//! that nothing shows any more is taken back.
+//! The open findings: which traces and tasks show each, and whether it was reported. A
+//! finding that nothing shows any more is taken back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, BuildHasherDefault};
@@ -15,16 +15,16 @@ use crate::model::{Finding, Set};
 #[derive(Default, Debug)]
 pub struct OpenFindings {
     known: BTreeMap<Arc<str>, Said>,
-    /// Units of which something is said, or a run or a parent is still to come.
+    /// Units with findings, or whose run or parent is still to come.
     restless: BTreeMap<Unit, BTreeSet<Arc<str>>>,
-    /// What is said of populations.
+    /// The findings of populations.
     of_all: BTreeSet<Arc<str>>,
-    /// The restless unit that was looked at last.
+    /// The restless unit that was judged last.
     cursor: Option<Unit>,
-    /// How many findings may stand at a time.
+    /// How many findings may be open at a time.
     most: usize,
-    /// Findings that came when there was no room, by a hash of their ids: as many
-    /// as may stand.
+    /// Findings that found no room, by a hash of their ids. As many are kept as there may
+    /// be open findings.
     not_kept: Set<u64>,
 }
 
@@ -32,9 +32,9 @@ pub struct OpenFindings {
 #[derive(Debug)]
 struct Said {
     finding: Finding,
-    /// Of how many units; what is said of populations counts as one.
+    /// How many units show it. All populations count as one.
     of: u64,
-    /// Whether evidence that shows it was let go: that cannot be taken back.
+    /// Whether evidence that shows it was let go. Then it cannot be taken back.
     is_past: bool,
     is_told: bool,
 }
@@ -43,15 +43,15 @@ impl OpenFindings {
     /// About what a finding takes.
     const FINDING: usize = 8 << 10;
 
-    /// Of findings that take about so many bytes.
+    /// For findings that take about this many bytes together.
     pub fn new(bytes: usize) -> Self {
         Self { most: (bytes / Self::FINDING).max(Self::FEWEST), ..Self::default() }
     }
 
-    /// How many findings stand however little memory there is.
+    /// How many findings may be open however little memory there is.
     const FEWEST: usize = 64;
 
-    /// How many findings found no room, as far as they are told apart.
+    /// How many findings found no room, as far as they can be told apart.
     pub fn not_kept(&self) -> u64 {
         self.not_kept.len() as u64
     }
@@ -87,8 +87,8 @@ impl OpenFindings {
         }
     }
 
-    /// Says this of a unit, and nothing else. One that is `open` is looked at
-    /// again even where nothing is said of it.
+    /// Sets the findings of a unit. A unit that is `open` is judged again even if it has
+    /// none.
     pub fn say(&mut self, unit: Unit, ids: BTreeSet<String>, open: bool) {
         let now = self.shared(ids);
         let before = self.restless.remove(&unit).unwrap_or_default();
@@ -98,7 +98,7 @@ impl OpenFindings {
         }
     }
 
-    /// Says this of populations, and nothing else.
+    /// Sets the findings of the populations.
     pub fn say_of_all(&mut self, ids: impl IntoIterator<Item = String>) {
         let now = self.shared(ids);
         let before = std::mem::take(&mut self.of_all);
@@ -106,7 +106,7 @@ impl OpenFindings {
         self.of_all = now;
     }
 
-    /// Says that a unit was let go: what was said of it stays said.
+    /// Notes that a unit was let go. Its findings stay.
     pub fn let_go(&mut self, unit: &Unit) {
         for id in self.restless.remove(unit).unwrap_or_default() {
             if let Some(said) = self.known.get_mut(&id) {
@@ -116,33 +116,33 @@ impl OpenFindings {
         }
     }
 
-    /// Whether anything is said of a unit.
+    /// Whether a unit has findings.
     pub fn speaks_of(&self, unit: &Unit) -> bool {
         self.restless.get(unit).is_some_and(|ids| !ids.is_empty())
     }
 
-    /// Whether this, which is not nothing, is all said of a unit already.
+    /// Whether these are exactly the findings that a unit has, and not none.
     pub fn says(&self, unit: &Unit, ids: &BTreeSet<String>) -> bool {
         let said = self.restless.get(unit);
         !ids.is_empty() && ids.iter().all(|id| said.is_some_and(|said| said.contains(id.as_str())))
     }
 
-    /// Whether a finding was told and still stands.
+    /// Whether a finding was reported and still holds.
     pub fn was_told(&self, id: &str) -> bool {
         self.known.get(id).is_some_and(|said| said.is_told)
     }
 
-    /// Whether anything speaks for the hand-offs of this task.
+    /// Whether a finding covers the hand-offs of this task.
     pub fn explains(&self, task: &str) -> bool {
         self.of_handoffs().any(|finding| finding.tasks.contains(task))
     }
 
-    /// Whether anything speaks for the hand-offs of any task that has a name.
+    /// Whether a finding covers the hand-offs of any task that has a name.
     pub fn explains_any(&self) -> bool {
         self.of_handoffs().any(|finding| !finding.tasks.is_empty())
     }
 
-    /// What holds of hand-offs: a root for which nothing speaks is none.
+    /// What findings of hand-offs explain: a root that they do not explain has none.
     fn of_handoffs(&self) -> impl Iterator<Item = &Finding> {
         let holds = self.known.values().filter(|said| said.of > 0 || said.is_past);
         holds.map(|said| &said.finding).filter(|finding| !finding.handoffs.is_empty())
@@ -158,7 +158,7 @@ impl OpenFindings {
         units
     }
 
-    /// What is to be told: the findings that are new, and those that hold no more.
+    /// The events: the findings that are new, and those that no longer hold.
     pub fn news(&mut self) -> (Vec<Finding>, Vec<Finding>) {
         let (mut new, mut gone) = (Vec::new(), Vec::new());
         self.known.retain(|_, said| {
@@ -176,13 +176,12 @@ impl OpenFindings {
         (new, gone)
     }
 
-    /// Whether a run or a parent is still to come of anything of which nothing is
-    /// said.
+    /// Whether anything without findings still waits for a run or a parent.
     pub fn is_open(&self) -> bool {
         self.restless.values().any(BTreeSet::is_empty)
     }
 
-    /// The findings that stand and were told.
+    /// The open findings that were reported.
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.known.values().filter(|said| said.is_told).map(|said| &said.finding)
     }

@@ -1,12 +1,12 @@
-//! RequestSink spans in while room is made for them, and others come in between.
+//! Files the spans of a request while room is made for them and others come in between.
 
 use super::live_judge::LiveJudge;
 use crate::evidence::SpanSource;
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
 
-/// Takes spans of one request, and makes room in between: a request of three MiB may
-/// hold a million of them.
+/// Takes the spans of one request, and makes room in between: a request of 3 MiB may hold a
+/// million spans.
 #[derive(Debug)]
 pub struct RequestSink<'w> {
     watch: &'w mut LiveJudge,
@@ -14,8 +14,8 @@ pub struct RequestSink<'w> {
 }
 
 impl LiveJudge {
-    /// Begins a request. Until [`LiveJudge::end_request`] it is taken piece by piece
-    /// ([`LiveJudge::taking`]); other requests and rounds may come between two pieces, and
+    /// Begins a request. Until [`LiveJudge::end_request`] it is taken in pieces
+    /// ([`LiveJudge::taking`]). Other requests and rounds may come between two pieces, and
     /// nothing that comes meanwhile settles.
     pub fn begin_request(&mut self) -> SpanSource {
         let source = SpanSource::of_next_request(&mut self.evidence);
@@ -72,8 +72,8 @@ mod tests {
     use crate::evidence::Bounds;
     use crate::model::{SpanId, TraceId};
 
-    /// 900,000 spans in one request of 3 MiB once took three times the memory before
-    /// any room was made.
+    /// Regression: 900,000 spans in one request of 3 MiB took three times the allowed
+    /// memory before any room was made.
     #[test]
     fn room_is_made_while_a_request_is_read() {
         const ALL: usize = 4 << 20;

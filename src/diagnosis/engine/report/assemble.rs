@@ -1,4 +1,4 @@
-//! Puts the report together.
+//! Assembles the report.
 
 use super::handoffs::handoff_report;
 use super::listing::Listing;
@@ -16,7 +16,7 @@ pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
     report_with(evidence, &Conclusions::default(), now, listing, None)
 }
 
-/// The same, where so many whole hand-offs are expected: fewer are a finding.
+/// The same, with an expected number of whole hand-offs: fewer are a finding.
 pub fn report_expecting(
     evidence: &Evidence,
     now: Timestamp,
@@ -26,7 +26,7 @@ pub fn report_expecting(
     report_with(evidence, &Conclusions::default(), now, listing, expected)
 }
 
-/// The same, with what was concluded of evidence that was let go.
+/// The same, with the conclusions from evidence that was let go.
 pub(in crate::diagnosis::engine) fn report_with(
     evidence: &Evidence,
     past: &Conclusions,
@@ -66,8 +66,8 @@ pub(in crate::diagnosis::engine) fn report_with(
     report
 }
 
-/// What could not be told of the hand-offs. Nothing is asked of evidence that
-/// is not there at all.
+/// What could not be proven about the hand-offs. Without any evidence there is nothing to
+/// prove.
 fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     let saw_broker = !evidence.brokers.is_empty();
     let has_spans = evidence.spans.span_count() > 0;

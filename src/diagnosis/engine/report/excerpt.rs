@@ -1,10 +1,10 @@
-//! Which spans of a large trace are listed: those that a hand-off or an error
-//! is seen by, with the way up to their root, and then the first.
+//! Which spans of a large trace are listed: those that show a hand-off or an error, with
+//! their ancestors, and then the first ones.
 
 use crate::evidence::{StoredSpan, Trace};
 use crate::model::{Set, SpanId, SpanKind, SpanStatus};
 
-/// The share of the listed spans that those which say something may take.
+/// The share of the listed spans that those may take.
 const SHARE: usize = 2;
 
 /// At most `limit` spans of a trace, in the order of their start.
@@ -35,8 +35,8 @@ fn says_something(span: &StoredSpan) -> bool {
     matches!(span.kind, SpanKind::Producer | SpanKind::Consumer) || span.status == SpanStatus::Error
 }
 
-/// The span and its ancestors that are not chosen yet. The way from the bottom of
-/// a deep chain is no way that anybody follows: it is cut.
+/// The span and its ancestors that are not chosen yet. In a very deep chain nobody follows
+/// all ancestors, so they are cut.
 fn way_up(trace: &Trace, span: &StoredSpan, chosen: &Set<SpanId>) -> Vec<SpanId> {
     const LONGEST: usize = 16;
     let mut way = Vec::new();

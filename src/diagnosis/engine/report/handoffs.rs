@@ -9,12 +9,12 @@ use crate::diagnosis::engine::unproven::UnprovenReason;
 use crate::evidence::{JoinedBy, SpanRef, Trace};
 use crate::model::{HandoffReport, TaskResult, TaskStatus, TraceId, TraceReport};
 
-/// Hand-offs by themselves, as a stream tells of them.
+/// Single hand-offs, as a stream reports them.
 pub(in crate::diagnosis::engine) fn handoff_reports(handoffs: &[JudgedHandoff<'_>]) -> Vec<HandoffReport> {
     handoffs.iter().map(handoff_report).collect()
 }
 
-/// A hand-off with the traces that it has a part in.
+/// A hand-off with the traces that it takes part in.
 pub(in crate::diagnosis::engine) fn example(
     judged: &JudgedHandoff<'_>,
     findings: &BTreeMap<TraceId, BTreeSet<String>>,

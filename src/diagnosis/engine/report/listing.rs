@@ -1,6 +1,6 @@
 //! How much a report lists.
 
-/// How much of the healthy a report lists beside what has findings.
+/// How much a report lists.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listing {
     /// Hand-offs of one finding, or of none, at most.

@@ -1,4 +1,4 @@
-//! The one golden report: out of the evidence, and what was judged of it.
+//! Makes the one golden report from the evidence and its findings.
 
 mod assemble;
 mod excerpt;

@@ -1,4 +1,4 @@
-//! The queues of a report, their messages, and what is seen of each task in them.
+//! The queues of a report, their messages, and what they hold of each task.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub(super) fn queues(evidence: &Evidence) -> Vec<QueueReport> {
     evidence.brokers.last_looks().flat_map(report).collect()
 }
 
-/// Every message that was seen, with how many it stands for.
+/// Every message that was seen, with how many messages it stands for.
 fn seen_messages(evidence: &Evidence) -> impl Iterator<Item = (&Message, u64)> {
     let kept = evidence.tasks.iter().flat_map(|task| &task.messages).map(|delivery| (&*delivery.message, 1));
     let counted = evidence

@@ -1,4 +1,4 @@
-//! The traces of a report, with the spans that are listed of each.
+//! The traces of a report, with the spans that are listed for each.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ pub(super) fn traces(evidence: &Evidence, judged: &Judged<'_>, listing: Listing)
     let mut listed: Vec<_> = marked.take(listing.broken_traces).collect();
     let mut healthy: Vec<_> =
         evidence.spans.traces().filter(|trace| !judged.traces.contains_key(&trace.id)).collect();
-    // Those that passed through a queue are the ones that people come for.
+    // People look for the traces that passed through a queue.
     healthy.sort_by_cached_key(|trace| {
         let passed = trace.spans.iter().any(|span| span.kind == SpanKind::Consumer);
         (!passed, trace.extent().0, trace.id)

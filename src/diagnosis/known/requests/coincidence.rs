@@ -1,5 +1,5 @@
-//! Publishes that began a trace of their own and fall into requests by chance: of
-//! what a scheduler inside of an API publishes, a part does.
+//! Publishes that began a trace of their own and fall into requests by chance, as some of
+//! those of a scheduler inside an API do.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::model::{Set, Timestamp};
 
 /// Fewer publishes than this say little, unless most lie outside of requests.
 const FEW: usize = 4;
-/// The chance of an accident up to which it is ruled out.
+/// Up to this probability, chance is ruled out.
 const ACCIDENT: f64 = 0.05;
-/// What is published so long after any request is a scheduler's; where some is,
-/// so many must lie in requests, at so small a chance, that others are not.
+/// A publish this long after any request is a scheduler's. If there are some, this many
+/// others must lie in requests, with this small a probability of chance, for those not to
+/// be a scheduler's.
 const LONG_AFTER: Duration = Duration::from_secs(10);
 const OTHERS: usize = 3;
 const OTHERS_ACCIDENT: f64 = 0.01;
 
-/// Tasks, with the process that publishes them as roots, of which some were
-/// published while no request was open, and no more of them in requests than
-/// chance would put there.
+/// Tasks, with the process that publishes them as roots, if some were published while no
+/// request was open and no more of them lie in requests than chance would put there.
 pub(super) fn by_chance(evidence: &Evidence) -> Set<(&str, &Process)> {
     let roots = roots_by_publisher(evidence).into_iter();
     let found = roots.filter(|((process, _), roots)| {
@@ -45,9 +45,9 @@ fn falls_by_chance(roots: &Roots, activity: &Activity) -> bool {
     if has_schedulers { inside < OTHERS || chance > OTHERS_ACCIDENT } else { chance > ACCIDENT }
 }
 
-/// A bound of the chance that of so many at least `inside` are hit, each with
-/// this chance: <https://en.wikipedia.org/wiki/Chernoff_bound>, for sums of
-/// Bernoulli trials.
+/// An upper bound for the probability that at least `inside` of this many independent
+/// trials hit, each with this probability: <https://en.wikipedia.org/wiki/Chernoff_bound>,
+/// for sums of Bernoulli trials.
 fn at_least(all: usize, inside: usize, each: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a share, not a count")]
     let (all, share) = (all as f64, inside as f64 / all as f64);
@@ -69,11 +69,11 @@ mod tests {
 
     #[test]
     fn a_few_of_many_are_an_accident() {
-        // A tenth of the time is a request's: two of 27 fall there.
+        // Requests take a tenth of the time: two of 27 fall there.
         assert!(at_least(27, 2, 0.1) > ACCIDENT);
         assert!(at_least(27, 4, 0.1) > ACCIDENT);
         assert!(at_least(27, 20, 0.1) < ACCIDENT);
-        // All of a few, by the product of their chances.
+        // For a few, all of them: the product of their probabilities.
         assert!((at_least(3, 3, 0.1) - 0.001).abs() < 1e-9);
         assert!(at_least(1_000_000, 1_000_000, 0.5) < ACCIDENT);
     }

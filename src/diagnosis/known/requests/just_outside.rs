@@ -1,11 +1,10 @@
-//! Publishes that began a trace of their own just outside of requests: a little
-//! before the request's span began, or after it had ended.
+//! Publishes that began a trace of their own just outside of requests: a little before the
+//! request's span began, or after it ended.
 //!
-//! A streaming response goes on when its request's span is over, a middleware may
-//! lie outside of the instrumentation, a listener drains its queue a moment later.
-//! Each leaves pairs: a request, and a root close beside it. What shows that the
-//! request is the cause is how close all of them are: of a scheduler's roots some
-//! would lie far from any request.
+//! A streaming response goes on after its request's span has ended; a middleware may run
+//! outside of the instrumentation; a listener drains its queue a moment later. Each leaves
+//! pairs of a request and a root close to it. That all of them are close shows that the
+//! request is the cause: some of a scheduler's roots would lie far from any request.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,43 +14,43 @@ use crate::diagnosis::known::even_intervals::is_even;
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
 
-/// Fewer pairs than this may be an accident, however close they are.
+/// Fewer pairs than this may be chance, however close they are.
 const PAIRS: usize = 3;
-/// What comes later than this is not just outside of the request.
+/// A publish later than this is not just outside of the request.
 const CLOSE: Duration = Duration::from_secs(2);
-/// The first publish of a process imports and connects, and may come this late.
+/// The first publish of a process imports modules and connects, and may be this late.
 const COLD: Duration = Duration::from_secs(10);
-/// So many publishes of one task by each request, at most.
+/// How many publishes of one task each request may have, at most.
 const EACH: usize = 4;
-/// So many routes of a process are looked at, and so many tasks that are published.
+/// How many routes of a process are looked at, and how many tasks.
 const ROUTES: usize = 20;
 const PUBLISHERS: usize = 100;
-/// The chance of an accident up to which it is ruled out, where each root falls
-/// where it falls.
+/// Up to this probability, chance is ruled out, if each root falls independently of the
+/// others.
 const ACCIDENT: f64 = 0.01;
-/// The same where roots and requests are both even: then most of them are as close
-/// as any one is, by a single accident, and this part of the time between requests
-/// is close.
+/// The same if both roots and requests are evenly spaced. Then a single coincidence puts
+/// most of them equally close, and its probability is this fraction of the time between
+/// requests.
 const ONE_ACCIDENT: f64 = 0.05;
 
-/// On which position of the requests the publishes lie.
+/// Where the publishes lie: before the requests or after them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Position {
     Before,
     After,
 }
 
-/// Publishes of one task that each lie beside a request of one process.
+/// Publishes of one task, each close to a request of one process.
 #[derive(Clone, Copy, Debug)]
 pub struct JustOutside<'e> {
     pub position: Position,
-    /// How far the farthest of them lies, a late first one aside.
+    /// The distance of the farthest one, without a late first one.
     pub within: Duration,
-    /// How far the first one lies, where it came later than all others.
+    /// The distance of the first one, if it is later than all others.
     pub late_first: Option<Duration>,
     pub requests: usize,
     pub publishes: usize,
-    /// The route, where all of these requests are of one.
+    /// The route, if all of these requests have the same.
     pub route: Option<&'e str>,
 }
 
@@ -64,7 +63,7 @@ struct Request<'e> {
     trace: TraceId,
 }
 
-/// A root that was published, with what is known of the task.
+/// A published root, with what is known of the task.
 #[derive(Clone, Copy)]
 struct Root {
     start: Timestamp,
@@ -72,7 +71,7 @@ struct Root {
     run: Option<Timestamp>,
 }
 
-/// The PRODUCER roots that lie beside requests, as all others of their task do.
+/// The PRODUCER roots close to requests, where the same is true of all roots of their task.
 pub(super) fn just_outside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|(process, _), roots| {
@@ -124,8 +123,8 @@ fn outside_which<'e>(
     roots: &Roots,
     requests: &[Request<'e>],
 ) -> Option<JustOutside<'e>> {
-    // A request that publishes the task within its own trace does not lack it, and
-    // one that lies in a root's trace was made by what the root began.
+    // A request that publishes the task in its own trace lacks no publish. One that lies in
+    // a root's trace is a consequence of what the root began.
     let mut traces: Set<TraceId> = roots.iter().map(|(_, key)| key.trace_id).collect();
     let producers = evidence.tasks.iter().filter(|other| other.name(evidence) == task);
     traces.extend(producers.flat_map(|other| &other.producers).map(|key| key.trace_id));
@@ -160,7 +159,7 @@ fn first_run(evidence: &Evidence, producer: SpanKey) -> Option<Timestamp> {
     runs.iter().filter_map(|key| evidence.spans.get(*key)).map(|run| run.span.start).min()
 }
 
-/// On which position of its requests a task's roots lie, and how close.
+/// On which side of its requests a task's roots lie, and how close.
 #[derive(Clone, Copy)]
 struct Fit {
     position: Position,
@@ -168,8 +167,7 @@ struct Fit {
     late_first: Option<Duration>,
 }
 
-/// On which position of these requests the roots lie, and how close, where chance
-/// would not put them so.
+/// On which side of these requests the roots lie, and how close, if that is not chance.
 fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<Fit> {
     if requests.len() < PAIRS {
         return None;
@@ -185,7 +183,7 @@ fn fit(roots: &[Root], mut requests: Vec<Request<'_>>) -> Option<Fit> {
     })
 }
 
-/// Roots and the requests beside which they may lie.
+/// Roots, and the requests that they may belong to.
 #[derive(Clone, Copy)]
 struct Pairing<'a, 'e> {
     roots: &'a [Root],
@@ -194,7 +192,7 @@ struct Pairing<'a, 'e> {
 }
 
 impl Pairing<'_, '_> {
-    /// The fit of all but the first publish, where that is late.
+    /// The fit of all but the first publish, if that one is late.
     fn fit_but_for_the_first(self) -> Option<Fit> {
         let (first, caller) = (self.roots.first()?, self.requests.first()?);
         let is_after = self.position == Position::After && first.start > caller.end;
@@ -202,7 +200,7 @@ impl Pairing<'_, '_> {
         let each = self.roots.len() / self.requests.len();
         let roots = self.roots.get(each.max(1)..)?;
         let requests = if each == 0 { self.requests } else { &self.requests[1..] };
-        // It is a second look at the same evidence.
+        // A second attempt on the same evidence, so it has to be surer.
         let within = Self { roots, requests, position: self.position }.closeness(self, ACCIDENT / 2.0)?;
         (late > within && late <= COLD).then_some(Fit {
             position: self.position,
@@ -211,8 +209,8 @@ impl Pairing<'_, '_> {
         })
     }
 
-    /// How far the farthest of the roots lies from its request, where each is close
-    /// to one and chance would not put so many of `all` there.
+    /// The distance of the farthest root from its request, if each root is close to one and
+    /// chance would not put so many of `all` there.
     fn closeness(self, all: Pairing<'_, '_>, accident: f64) -> Option<Duration> {
         if self.roots.is_empty() || self.requests.is_empty() {
             return None;
@@ -225,9 +223,9 @@ impl Pairing<'_, '_> {
     }
 }
 
-/// How far each root lies from its request, the closest first: as many for each,
-/// in their order; or one for most, each beside the nearest. Nothing, where a root
-/// has no request of its own.
+/// The distance of each root from its request, the closest first. Either every request has
+/// the same number of roots, in order; or most have one, and each root belongs to the
+/// nearest. Nothing if a root has no request of its own.
 fn distances(roots: &[Root], requests: &[Request<'_>], position: Position) -> Option<Vec<Duration>> {
     let distance = |root: &Root, request: &Request<'_>| match position {
         Position::After => (root.start >= request.start).then(|| root.start.since(request.end)),
@@ -259,7 +257,7 @@ fn distances(roots: &[Root], requests: &[Request<'_>], position: Position) -> Op
     let is_called_back =
         |(root, request): &(&Root, &Request<'_>)| root.run.is_some_and(|run| run <= request.start);
     if position == Position::Before && pairs.iter().all(is_called_back) {
-        // What the task does calls the API.
+        // The task itself calls the API.
         return None;
     }
     let mut distances =
@@ -268,8 +266,8 @@ fn distances(roots: &[Root], requests: &[Request<'_>], position: Position) -> Op
     Some(distances)
 }
 
-/// Whether roots that have nothing to do with the requests may lie so: the chance
-/// that each of so many falls as close to one as the farthest does.
+/// Whether unrelated roots might lie so: the probability that this many all fall as close
+/// to a request as the farthest does.
 fn is_by_chance(all: Pairing<'_, '_>, distances: &[Duration], alone: usize, accident: f64) -> bool {
     let Pairing { roots, requests, position } = all;
     let mut of_roots: Vec<_> = roots.iter().map(|root| root.start).collect();
@@ -330,17 +328,17 @@ mod tests {
         let requests = [(0, 10), (1_300, 1_310), (2_000, 2_010), (4_000, 4_010)];
         assert_eq!(fits(&requests, &[60, 1_360, 2_050, 4_080]), Some(Position::After));
         assert_eq!(fits(&requests[1..], &[1_290, 1_998, 3_995]), Some(Position::Before));
-        // Two for each.
+        // Two for each request.
         assert_eq!(fits(&requests[..3], &[20, 30, 1_320, 1_330, 2_020, 2_040]), Some(Position::After));
-        // One of four published nothing.
+        // One of four requests published nothing.
         assert_eq!(fits(&requests, &[60, 2_050, 4_080]), Some(Position::After));
-        // The first publish of a process imports and connects.
+        // The first publish of a process imports modules and connects.
         assert_eq!(fits(&requests, &[1_250, 1_360, 2_050, 4_080]), Some(Position::After));
         assert_eq!(fits(&requests[1..], &[1_990, 2_030, 4_040]), Some(Position::After));
         assert_eq!(fits(&requests[1..], &[1_990, 2_550, 5_080]), None);
-        // One that lies far from all.
+        // One lies far from all requests.
         assert_eq!(fits(&requests, &[60, 1_360, 2_050, 3_500]), None);
-        // Inside of the requests it is another matter.
+        // Roots inside of requests are another matter.
         assert_eq!(fits(&requests, &[5, 1_305, 2_005, 4_005]), None);
         assert_eq!(fits(&requests[..2], &[60, 1_360]), None);
     }
@@ -351,7 +349,7 @@ mod tests {
         let ticks = |after: u64| (0..8).map(|n| n * 2_000 + after).collect::<Vec<_>>();
         assert_eq!(fits(&polled, &ticks(900)), None);
         assert_eq!(fits(&polled, &ticks(40)), Some(Position::After));
-        // The first of them takes its time, since it imports something.
+        // The first one is slow, since it imports modules.
         let mut slow = ticks(40);
         slow[0] = 150;
         assert_eq!(fits(&polled, &slow), Some(Position::After));

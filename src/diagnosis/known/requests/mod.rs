@@ -1,6 +1,6 @@
-//! How publishes lie to the requests of their process, where no trace joins the two.
-//! A publish that should lie in its request's trace began a trace of its own; what is
-//! left to go by is the time.
+//! How publishes relate to the requests of their process if no trace joins the two: a
+//! publish that belongs into its request's trace began a trace of its own. Only the times
+//! are left to compare.
 
 mod coincidence;
 mod just_outside;
@@ -43,30 +43,31 @@ impl<'e> Requests<'e> {
         }
     }
 
-    /// Whether a PRODUCER root pairs up with a request that published nothing,
-    /// as do all others of its task.
+    /// Whether a PRODUCER root pairs up with a request that published nothing, as all other
+    /// roots of its task do.
     pub fn have_one_for(&self, root: SpanKey) -> bool {
         self.one_each.get_or_init(|| one_per_request::paired(self.evidence)).contains(&root)
     }
 
-    /// Whether roots of this task are published by this process outside of
-    /// requests too, and no more inside of them than chance would put there.
+    /// Whether this process publishes roots of this task outside of requests too, and no
+    /// more inside of them than chance would put there.
     pub fn coincide_with(&self, task: &str, process: &Process) -> bool {
         self.by_chance.get_or_init(|| coincidence::by_chance(self.evidence)).contains(&(task, process))
     }
 
-    /// Just outside of which requests a PRODUCER root lies, as all others of its task do.
+    /// Just outside of which requests a PRODUCER root lies, if all other roots of its task
+    /// do too.
     pub fn just_beside(&self, root: SpanKey) -> Option<JustOutside<'e>> {
         self.just_outside.get_or_init(|| just_outside::just_outside(self.evidence)).get(&root).copied()
     }
 
-    /// Whether each request that was open at `time` had begun to answer, and one was.
+    /// Whether a request was open at `time`, and each one that was had begun to answer.
     pub fn had_begun_to_answer(&self, process: &Process, time: Timestamp) -> bool {
         self.response_starts.get_or_init(|| ResponseStarts::of(self.evidence)).had_begun(process, time)
     }
 
-    /// The push onto a list of Redis, by a request and without a PRODUCER span
-    /// between, that may have published what a worker took at `taken`.
+    /// The push onto a Redis list that may have published what a worker took at `taken`: a
+    /// request made it, with no PRODUCER span in between.
     pub fn bare_push_before(&self, taken: Timestamp) -> Option<SpanRef<'e>> {
         let pushes = self.redis_pushes.get_or_init(|| redis_pushes::bare_pushes(self.evidence));
         redis_pushes::before(pushes, taken)

@@ -1,11 +1,10 @@
 //! Publishes that began a trace of their own, paired with requests that
 //! published nothing.
 //!
-//! In a busy API some request is always open, so that any root falls into one: a
-//! scheduler's inside of it as well as that of a request which lost its context.
-//! But a request that lost it leaves a pair: itself, without anything published,
-//! and the root. A scheduler's roots are as many as they are, and fall where they
-//! fall.
+//! In a busy API some request is always open, so every root falls into one: a scheduler's
+//! as well as that of a request that lost its context. But a request that lost its context
+//! leaves a pair: itself, with nothing published, and the root. The number and the times of
+//! a scheduler's roots have nothing to do with requests.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,23 +14,22 @@ use super::without_publish::{Open, requests_without_publish};
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{Map, Set, Timestamp};
 
-/// Fewer requests than this may pair up by accident, even where they come one
-/// after the other.
+/// Fewer requests than this may pair up by chance, even if they come one after the other.
 const REQUESTS: usize = 6;
-/// And so may fewer than this many times those that are open at once: of twenty
-/// roots at random beside twenty requests, four of them open at once, 1 in 50
-/// sets pairs up, and that there are as many of both is chance already.
+/// The same holds for fewer than this many times the number that are open at once. With
+/// twenty random roots and twenty requests, four of them open at once, 1 in 50 sets pairs
+/// up; and having equally many of both is chance already.
 const REQUESTS_EACH: f64 = 5.0;
-/// So many publishes of one task by each request, at most.
+/// How many publishes of one task each request may have, at most.
 const EACH: usize = 4;
-/// So many routes that have as many requests are looked at.
+/// How many routes with the same number of requests are looked at.
 const ROUTES: usize = 20;
 
 /// The requests of each route, by process and number.
 type Routes<'e> = Map<(&'e Process, usize), Vec<Vec<Open>>>;
 
-/// The PRODUCER roots that pair up with requests of their process: all roots of
-/// a task, with all requests of a route that published nothing and answered well.
+/// The PRODUCER roots that pair up with requests of their process: all roots of a task with
+/// all requests of a route that published nothing and answered well.
 pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
     let mut roots = roots_by_publisher(evidence);
     roots.retain(|_, roots| roots.len() >= REQUESTS);
@@ -49,8 +47,7 @@ pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
     roots.into_values().flatten().map(|(_, key)| key).collect()
 }
 
-/// The requests of routes that published nothing, by how many there are, where there
-/// are enough.
+/// The requests of routes that published nothing, by their number, if there are enough.
 fn silent_routes(evidence: &Evidence) -> Routes<'_> {
     let mut routes = Routes::default();
     for ((process, _), requests) in requests_without_publish(evidence) {
@@ -58,13 +55,13 @@ fn silent_routes(evidence: &Evidence) -> Routes<'_> {
             routes.entry((process, requests.len())).or_default().push(requests);
         }
     }
-    // Only some are looked at: the same ones each time.
+    // Only some are looked at, the same ones each time.
     routes.values_mut().for_each(|alike| alike.sort_unstable());
     routes
 }
 
-/// Whether there are so many requests, for the number that is open at once, that
-/// roots which have nothing to do with them do not pair up.
+/// Whether there are so many requests, compared to how many are open at once, that
+/// unrelated roots would not pair up with them.
 fn is_enough(requests: &[Open]) -> bool {
     let (Some((first, _)), Some(last)) = (requests.first(), requests.iter().map(|(_, end)| *end).max())
     else {
@@ -77,11 +74,12 @@ fn is_enough(requests: &[Open]) -> bool {
     requests.len() >= REQUESTS && total > 0.0 && count >= REQUESTS_EACH * (open / total)
 }
 
-/// Whether each request can be given as many of the roots as any other, all of
-/// which began while it was open. Both are sorted by start.
+/// Whether each request can be given the same number of roots, all of which began while it
+/// was open. Both are sorted by start.
 fn is_one_for_each(requests: &[Open], roots: &[(Timestamp, SpanKey)], each: usize) -> bool {
     let mut waiting = requests.iter().peekable();
-    // What ends first is served first, so that none is served that could wait.
+    // The request that ends first takes its roots first, so that no root is taken from one
+    // that could not wait.
     let mut open = BinaryHeap::new();
     for (time, _) in roots {
         while let Some((_, end)) = waiting.next_if(|(start, _)| start <= time) {
@@ -89,7 +87,7 @@ fn is_one_for_each(requests: &[Open], roots: &[(Timestamp, SpanKey)], each: usiz
         }
         let Some(Reverse((end, left))) = open.pop() else { return false };
         if end < *time {
-            // It ended with fewer than its share.
+            // It ended with too few.
             return false;
         }
         if left > 1 {
@@ -120,7 +118,7 @@ mod tests {
         assert!(pairs(&[(0, 10), (10, 20)], &[5, 15], 1));
         assert!(!pairs(&[(0, 10), (10, 20)], &[15, 16], 1));
         assert!(!pairs(&[(0, 10), (10, 20)], &[5, 25], 1));
-        // The short one, though it began later, has to be served first.
+        // The short one has to be served first, although it began later.
         assert!(pairs(&[(0, 100), (10, 20)], &[15, 50], 1));
         assert!(pairs(&[(0, 10), (10, 20)], &[1, 2, 11, 12], 2));
         assert!(!pairs(&[(0, 10), (10, 20)], &[1, 11, 12, 13], 2));

@@ -1,5 +1,5 @@
-//! What requests push onto lists of Redis by themselves: with an instrumentor of
-//! Celery a PRODUCER span stands between a request and its push.
+//! What requests push onto Redis lists directly. With a Celery instrumentor, a PRODUCER
+//! span stands between a request and its push.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::diagnosis::known::orphans::by_start;
 use crate::evidence::{Evidence, SpanRef, StoredSpan, Trace};
 use crate::model::{SpanKind, Timestamp};
 
-/// A message waits for so long, at most, for a push to be taken for its own.
+/// How long a message may wait, at most, for a push to count as its own.
 const WAIT: Duration = Duration::from_mins(10);
 /// How far the clocks of two machines may differ.
 const SKEW: Duration = Duration::from_secs(5);
@@ -36,14 +36,14 @@ pub(super) fn before<'e>(pushes: &[SpanRef<'e>], taken: Timestamp) -> Option<Spa
     (taken.since(last.span.start) <= WAIT).then_some(*last)
 }
 
-/// A call of `LPUSH`, by which kombu publishes: instrumentors of Redis name the
-/// span after the command.
+/// A call of `LPUSH`, which kombu publishes with. Instrumentors of Redis name the span
+/// after the command.
 fn is_push(span: &StoredSpan) -> bool {
     let is_named = |name: &str| name.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("lpush"));
     span.kind == SpanKind::Client && is_named(&span.name)
 }
 
-/// Whether a request is the nearest of what may have published.
+/// Whether the nearest span above that may have published is a request.
 fn is_bare(push: SpanRef<'_>) -> bool {
     let entries = [SpanKind::Server, SpanKind::Producer, SpanKind::Consumer];
     let nearest = push.trace.ancestors(push.span).find(|above| entries.contains(&above.kind));

@@ -1,19 +1,19 @@
-//! When requests began to answer, by the spans of what was sent.
+//! When requests began to answer, according to the spans of what was sent.
 //!
-//! A middleware that lies outside of the instrumentation goes on when the response
-//! has begun, while the request's span is still open.
+//! A middleware outside of the instrumentation goes on after the response has begun, while
+//! the request's span is still open.
 
 use rustc_hash::FxHashMap;
 
 use crate::evidence::{Evidence, Process, StoredSpan, Trace};
 use crate::model::{SpanId, SpanKind, Timestamp};
 
-/// How the instrumentor of ASGI calls what it sends.
+/// The name that the ASGI instrumentor gives to a span for sending.
 const SENT: &str = " http send";
-/// Requests that started later than so many others are not looked for.
+/// A request that started before this many others is not looked for.
 const OVERLAPPING: usize = 1_000;
 
-/// A request of which something was seen to be sent.
+/// A request with a span for something that it sent.
 #[derive(Debug)]
 struct Answered {
     start: Timestamp,
@@ -21,7 +21,7 @@ struct Answered {
     first_sent: Timestamp,
 }
 
-/// The requests of each process whose answers were seen to begin, by their start.
+/// The requests of each process with the time when their answers began, by start.
 #[derive(Debug)]
 pub struct ResponseStarts<'e>(FxHashMap<&'e Process, Vec<Answered>>);
 
@@ -43,7 +43,7 @@ impl<'e> ResponseStarts<'e> {
         Self(answers)
     }
 
-    /// Whether a request was open at `time`, and each that was had begun to answer.
+    /// Whether a request was open at `time`, and each one that was had begun to answer.
     pub(super) fn had_begun(&self, process: &Process, time: Timestamp) -> bool {
         let Some(requests) = self.0.get(process) else { return false };
         let started = requests.partition_point(|request| request.start <= time);
@@ -53,7 +53,7 @@ impl<'e> ResponseStarts<'e> {
     }
 }
 
-/// The parents of what was sent in a trace, each with when that began first.
+/// The spans of a trace below which something was sent, each with when that began.
 fn answered(trace: &Trace) -> FxHashMap<SpanId, Timestamp> {
     let is_sent = |span: &&StoredSpan| span.kind == SpanKind::Internal && span.name.ends_with(SENT);
     let mut first = FxHashMap::default();

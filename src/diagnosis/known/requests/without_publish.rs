@@ -1,4 +1,4 @@
-//! Requests that published nothing which was seen.
+//! Requests that visibly published nothing.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use crate::model::{Map, SpanKind, Timestamp, TraceId};
 
 /// When a request was open.
 pub(in crate::diagnosis::known) type Open = (Timestamp, Timestamp);
-/// When the requests of each route of a process that published nothing, and
-/// answered well, were open, in the order of their start.
+/// When the requests of each route that published nothing and answered well were open, by
+/// process and in the order of their start.
 pub(in crate::diagnosis::known) fn requests_without_publish(
     evidence: &Evidence,
 ) -> Map<(&Process, &str), Vec<Open>> {
@@ -25,8 +25,8 @@ pub(in crate::diagnosis::known) fn requests_without_publish(
     requests
 }
 
-/// Traces in which something was published: by a PRODUCER span, or by a context
-/// that a message carries.
+/// Traces in which something was published: they have a PRODUCER span, or a message carries
+/// a context of theirs.
 pub fn publishing_traces(evidence: &Evidence) -> BTreeSet<TraceId> {
     let carried = evidence.tasks.iter().flat_map(|task| &task.messages).flat_map(|delivery| {
         let contexts = delivery.message.contexts.iter();

@@ -1,4 +1,4 @@
-//! Parents that nobody handed over: a worker made their ids up.
+//! Parents that nobody handed over: a worker made up their ids.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use super::{MissingParent, ParentProcess};
 use crate::evidence::{Evidence, SpanKey, SpanRef, StoredSpan, Task, Trace};
 use crate::model::{CarriedContext, Message, SpanId, SpanKind};
 
-/// How far the clocks of two machines may differ: a run begins after its task
-/// was published, by a clock that may be behind.
+/// How far the clocks of two machines may differ. A run begins after its task was
+/// published, but its clock may be behind.
 const SKEW: Duration = Duration::from_secs(5);
 
-/// So many of a trace's parents, and of the messages handed over in it, are looked
-/// at: each with each.
+/// How many of a trace's parents, and of the messages handed over in it, are compared, each
+/// with each.
 const PARENTS: usize = 64;
 const SENDERS: usize = 64;
 
-/// A parent that is in no message and did not arrive, in the trace of a message
-/// whose sender did.
+/// A parent that is in no message and did not arrive, in a trace where a message's sender
+/// did.
 #[derive(Debug)]
 pub struct FabricatedParent<'t> {
     /// The first span below it.
@@ -26,7 +26,7 @@ pub struct FabricatedParent<'t> {
     pub sender: &'t StoredSpan,
     pub task_id: &'t str,
     task: &'t str,
-    /// Nothing, where it was taken before a look saw it, and the run's own parent
+    /// The message; `None` if it was taken before a look saw it, and the run's own parent
     /// shows what it named.
     message: Option<&'t Message>,
 }
@@ -46,8 +46,8 @@ impl<'t> FabricatedParent<'t> {
     }
 }
 
-/// The first of the spans below each such parent. `is_a_callers` says whether a
-/// request came in below a span: who follows that one follows the caller.
+/// The first span below each such parent. `is_a_callers` says whether a request came in
+/// below a span: then whoever follows that span follows the caller.
 pub(super) fn fabricated_parents<'t>(
     trace: &'t Trace,
     missing: &[MissingParent<'t>],
@@ -98,9 +98,8 @@ pub(super) fn fabricated_parents<'t>(
     made_up
 }
 
-/// The message that the span should have followed: that of its own task, that of
-/// the run in which it lies, or one of which no run is there, and that was taken
-/// before the span began.
+/// The message that the span should have followed: that of its own task, that of the run
+/// around it, or one without a run that was taken before the span began.
 fn message_of<'t>(
     child: &StoredSpan,
     sender: &StoredSpan,
@@ -118,7 +117,7 @@ fn message_of<'t>(
     };
     handoffs.find_map(|handoff| {
         let is_the_run = handoff.consumers.iter().any(|run| std::ptr::eq(run.span, child));
-        // The last look at the queue says nothing of the time after it.
+        // The last look at the queue says nothing about the time after it.
         let was_taken = || {
             handoff.was_consumed()
                 || handoff.delivery.is_some_and(|delivery| delivery.last().at < child.start)
@@ -129,14 +128,14 @@ fn message_of<'t>(
     })
 }
 
-/// Whether a span lies within a run, of its own process and in its time.
+/// Whether a span lies within a run: in its process and in its time.
 fn is_inside(child: &StoredSpan, run: &SpanRef<'_>) -> bool {
     run.span.process == child.process && run.span.start <= child.start && child.end <= run.span.end
 }
 
-/// Whether a span lies in a run whose message was not seen, and which follows the
-/// sender. What the message named is known then, and so is all that is above it:
-/// a span that did not arrive is none of the sender's callers.
+/// Whether a span lies in a run that follows the sender and whose message was not seen.
+/// Then it is known what the message named, and so is everything above that; a span that
+/// did not arrive is not one of the sender's callers.
 fn is_beside_what_its_run_follows(
     child: &StoredSpan,
     sender: &StoredSpan,
@@ -152,7 +151,7 @@ fn is_beside_what_its_run_follows(
 }
 
 fn is_known_to_its_root(span: &StoredSpan, trace: &Trace) -> bool {
-    /// No request is as deep; a circle of parents ends here.
+    /// No request is this deep. A cycle of parents ends here.
     const DEEPEST: usize = 256;
     let mut above = Some(span);
     for _ in 0..DEEPEST {

@@ -1,5 +1,4 @@
-//! The spans of a trace whose parent did not arrive, and in which process that
-//! parent was.
+//! The spans of a trace whose parent did not arrive, and the process of that parent.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +14,14 @@ pub struct MissingParent<'e> {
     pub process: ParentProcess,
 }
 
-/// In which process a parent was, as far as its child shows it.
+/// Which process a parent belongs to, according to its child.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ParentProcess {
-    /// In that of its child.
+    /// The process of its child.
     Same,
-    /// In another one, whose context came in with a request or a message.
+    /// Another process, whose context came in with a request or a message.
     Other,
-    /// The exporter does not say, and either is possible.
+    /// The exporter does not say, and both are possible.
     Unclear,
 }
 
@@ -43,7 +42,7 @@ pub(super) fn missing_parents<'e>(trace: &'e Trace, evidence: &Evidence) -> Vec<
         let id = child.parent?;
         let process = match child.parent_origin {
             ParentOrigin::Remote => ParentProcess::Other,
-            // Exporters before Python's 1.27 do not say. There the parent of a
+            // Python's exporters before 1.27 do not say. With them, the parent of a
             // CONSUMER span came in with its message.
             ParentOrigin::Unknown if child.kind == SpanKind::Consumer => ParentProcess::Other,
             ParentOrigin::Unknown if is_entry(child) || is_of_another(id) => ParentProcess::Unclear,

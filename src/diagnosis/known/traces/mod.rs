@@ -1,5 +1,5 @@
-//! What several diagnoses look for in one trace, each found in one pass over it and
-//! kept for the round.
+//! What several diagnoses look for in a trace, found in one pass over it and kept for the
+//! round.
 
 mod fabricated_parents;
 mod index;
@@ -47,8 +47,8 @@ impl<'e> Traces<'e> {
         }
     }
 
-    /// Whether nothing more is awaited of a trace, as far as can be told: only then
-    /// is anything built on what it lacks.
+    /// Whether nothing more is expected for a trace, as far as can be told. Only then may
+    /// anything be concluded from what it lacks.
     pub fn has_settled(&self, trace: &Trace) -> bool {
         self.evidence.has_trace_settled(trace, self.is_live)
     }
@@ -85,10 +85,9 @@ impl<'e> Traces<'e> {
         found
     }
 
-    /// Of each trace in which nothing but spans of one process hangs below a
-    /// span of that process that has not arrived: the first to start, in the
-    /// order of their start. Traces of which a message carries a context are
-    /// left out.
+    /// For each trace in which only spans of one process are below a span of that process
+    /// that has not arrived: the first of them. In the order of their start. Traces are
+    /// left out if a message carries a context of theirs.
     pub fn rootless(&self) -> &[SpanRef<'e>] {
         self.rootless.get_or_init(|| {
             let mut firsts: Vec<_> =
