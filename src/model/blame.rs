@@ -1,19 +1,19 @@
-//! Whose an error is.
+//! Who has to fix an error.
 
 use std::error::Error;
 
-/// Who can mend an error. A bug is none of these: it panics.
+/// Who can fix an error. A bug is neither: it panics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Blame {
-    /// What was asked for is wrong, whatever is there: the command line, or a file of
-    /// settings.
+    /// The request itself is wrong, whatever the environment: the command line, or a
+    /// settings file.
     Usage,
-    /// What was asked for is not there, or is not to be had: a broker, a port, a file.
+    /// Something in the environment is missing or not available: a broker, a port, a file.
     Environment,
 }
 
-/// An error that says whose it is. `command/exit.rs` asks each type that implements this
-/// (a test demands it), and gives the exit code.
+/// An error that says who can fix it. `command/exit.rs` asks each type that implements this
+/// (a test demands it) and chooses the exit code.
 pub trait Blamed: Error {
     fn blame(&self) -> Blame;
 }

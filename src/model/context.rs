@@ -1,11 +1,11 @@
-//! Trace context as it is found in a message: where, in which form, and what
-//! it says or what is wrong with it.
+//! Trace context as it is found in a message: where, in which form, and what it says or
+//! what is wrong with it.
 
 use serde::Serialize;
 
 use super::{SpanId, TraceId};
 
-/// A way of writing trace context down.
+/// A format of trace context.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContextFormat {
@@ -29,7 +29,7 @@ pub enum ContextFormat {
     /// `elasticapm.trace_parent_string` (and `elastic-apm-traceparent`): a
     /// `traceparent` under a name that only Elastic reads.
     Elastic,
-    /// A trace id and a span id under names of an application's own.
+    /// A trace id and a span id under names of the application's own.
     Ids,
 }
 
@@ -50,8 +50,8 @@ impl ContextFormat {
         }
     }
 
-    /// The format's name in `OTEL_PROPAGATORS`, where OpenTelemetry for Python
-    /// has a propagator that ships with or beside the SDK.
+    /// The format's name in `OTEL_PROPAGATORS`, if OpenTelemetry for Python has a
+    /// propagator for it.
     pub const fn propagator(self) -> Option<&'static str> {
         match self {
             Self::W3c => Some("tracecontext"),
@@ -64,8 +64,8 @@ impl ContextFormat {
         }
     }
 
-    /// The package on PyPI that brings the propagator, where the SDK does not:
-    /// an `OTEL_PROPAGATORS` that names it without this fails at the start.
+    /// The package on PyPI with the propagator, if the SDK does not include it: without the
+    /// package, a program whose `OTEL_PROPAGATORS` names it fails at the start.
     pub const fn package(self) -> Option<&'static str> {
         match self {
             Self::B3 | Self::B3Multi => Some("opentelemetry-propagator-b3"),
@@ -76,15 +76,15 @@ impl ContextFormat {
         }
     }
 
-    /// Whether one vendor's agent, or the application for a purpose of its own,
-    /// writes this beside, and not instead of, what OpenTelemetry reads. Such a
-    /// context never conflicts with another.
+    /// Whether a vendor's agent, or the application for its own purposes, writes this in
+    /// addition to what OpenTelemetry reads, not instead of it. Such a context never
+    /// conflicts with another.
     pub const fn is_vendor(self) -> bool {
         matches!(self, Self::Datadog | Self::XRay | Self::Sentry | Self::Elastic | Self::Ids)
     }
 }
 
-/// What the writer said of sampling.
+/// What the writer said about sampling.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Sampling {
     Sampled,
@@ -101,13 +101,13 @@ pub struct SpanContext {
     pub sampling: Sampling,
 }
 
-/// Where in a message a context lies.
+/// Where in a message a context is.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Place {
     /// Flat in `headers`, under the name that a propagator reads.
     Header,
-    /// Flat in `headers`, under a name that differs from it only in case. A
-    /// Python dict is no HTTP header map: the propagator does not find it.
+    /// Flat in `headers`, under a name that differs only in case. A Python dict is no HTTP
+    /// header map: the propagator does not find it.
     HeaderInOtherCase,
     /// In the object `headers.headers`.
     NestedHeaders,
@@ -115,12 +115,12 @@ pub enum Place {
     Carrier(Box<str>),
     /// Flat in `properties`, or in a carrier there.
     Property,
-    /// In the positional or keyword arguments, or seen in `argsrepr` or
-    /// `kwargsrepr` where the body cannot be read.
+    /// In the positional or keyword arguments, or seen in `argsrepr` or `kwargsrepr` if the
+    /// body cannot be read.
     Body,
 }
 
-/// How the context is wrapped where it lies.
+/// How the context is wrapped.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Encoding {
     /// A plain string under its own name, as propagators write it.
@@ -135,7 +135,7 @@ pub enum Encoding {
     PythonRepr,
     /// A `{"__type__": "bytes"}` wrapper around any of these.
     Bytes,
-    /// An array or another shape in which the entries still can be seen.
+    /// An array or another shape in which the entries can still be recognised.
     Other,
 }
 
@@ -147,10 +147,10 @@ pub struct CarriedContext {
     pub place: Place,
     pub encoding: Encoding,
     pub format: ContextFormat,
-    /// The characters as they were written (of a multi-header format, those of
-    /// the trace id header), at most [`CarriedContext::TEXT_LIMIT`] bytes of them.
+    /// The characters as they were written (for a multi-header format, those of the trace
+    /// id header), at most [`CarriedContext::TEXT_LIMIT`] bytes of them.
     pub text: Box<str>,
-    /// What a conforming reader of the format makes of it.
+    /// What a conforming reader of the format reads in it.
     pub reading: Result<SpanContext, Flaw>,
 }
 
@@ -158,7 +158,7 @@ impl CarriedContext {
     /// The longest text that is kept of a value, in bytes. A `traceparent` has 55.
     pub const TEXT_LIMIT: usize = 256;
 
-    /// The context, where a reader of the format would accept it.
+    /// The context, if a reader of the format would accept it.
     pub fn context(&self) -> Option<&SpanContext> {
         self.reading.as_ref().ok()
     }
@@ -184,7 +184,7 @@ pub struct Mark {
     pub end: usize,
 }
 
-/// The kinds of flaw, named as the fix depends on them.
+/// The kinds of flaw. The fix depends on them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum FlawKind {
     /// Hexadecimal digits in upper case, which W3C forbids.
@@ -201,11 +201,11 @@ pub enum FlawKind {
     ForbiddenVersion,
     /// No flags field at the end.
     MissingFlags,
-    /// Characters that are no hexadecimal digits.
+    /// Characters that are not hexadecimal digits.
     NotHexadecimal,
     /// Two values under one name, or joined by a comma.
     Doubled,
-    /// `null`, a number, an object: no text at all.
+    /// `null`, a number, an object: not a text.
     NotText,
     /// A companion header is missing (`x-b3-spanid`).
     Incomplete,

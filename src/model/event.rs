@@ -1,17 +1,17 @@
-//! What is told while evidence comes in. Every format and every view of a
-//! running receiver consumes one stream of these.
+//! Events while evidence comes in. Every format and every view of a running receiver
+//! consumes one stream of these.
 
 use super::{Finding, HandoffReport, Limits, TraceReport};
 
-/// Something to tell.
+/// One event.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// Traces that belong together became whole, or settled, or changed since.
+    /// Traces that belong together became whole, settled, or changed since.
     Traces { traces: Vec<TraceReport>, handoffs: Vec<HandoffReport> },
-    /// A cause was found for the first time, with an example of what it did.
+    /// A cause was found for the first time, with an example.
     Finding { finding: Box<Finding>, handoffs: Vec<HandoffReport>, traces: Vec<TraceReport> },
-    /// What was said of a cause does not hold any more.
+    /// A finding that was reported does not hold any more.
     Resolved(Box<Finding>),
-    /// Evidence was let go or refused for the first time since it was last told.
+    /// Evidence was let go or refused for the first time since this was last reported.
     Limit(Limits),
 }

@@ -1,10 +1,10 @@
-//! Exceptions, and what of their words may be kept and shown.
+//! Exceptions, and what of their texts may be kept and shown.
 //!
-//! The message of an exception is the application's own: it quotes rows, addresses
-//! and connection strings. Its type is not, nor is what a library says in words of
-//! its own, by which a diagnosis knows the failure.
+//! The message of an exception is the application's own: it quotes rows, addresses and
+//! connection strings. Its type is not private, nor are the fixed texts of libraries, by
+//! which a diagnosis recognises the failure.
 
-/// What stands for a text that is kept from everybody.
+/// Replaces a text that is withheld.
 pub const HIDDEN: &str = "***";
 
 /// An exception as Celery or a span names it.
@@ -17,29 +17,29 @@ pub struct Exception {
 }
 
 impl Exception {
-    /// Celery's `TaskRevokedError` of a task that ran out.
+    /// Celery's `TaskRevokedError` for a task that expired.
     pub const EXPIRED: &str = "expired";
-    /// The same of one that was ended while it ran.
+    /// The same for a task that was ended while it ran.
     pub const TERMINATED: &str = "terminated";
     /// Python's `AttributeError`, where `request.headers` is `None`.
     pub const NONE_HAS_NO_GET: &str = "'NoneType' object has no attribute 'get'";
     /// What `json.loads` raises for a dict.
     pub const JSON_MUST_BE: &str = "JSON object must be";
 
-    /// The words of libraries that diagnoses read.
+    /// The texts of libraries that diagnoses read.
     const PHRASES: [&str; 4] = [Self::EXPIRED, Self::TERMINATED, Self::NONE_HAS_NO_GET, Self::JSON_MUST_BE];
 
-    /// Whether it is one of those by which a task tells Celery what to do with
-    /// it, and no failure: `celery.exceptions.Ignore`, `Reject` and `Retry`.
+    /// Whether it is no failure but a way for a task to tell Celery what to do:
+    /// `celery.exceptions.Ignore`, `Reject` and `Retry`.
     pub fn steers_celery(&self) -> bool {
         matches!(&*self.kind, "Ignore" | "Reject" | "Retry")
     }
 
-    /// The exception without the application's words: its type, and what diagnoses
-    /// read of its message. To redact it again changes nothing.
+    /// The exception without the application's text: its type, and what diagnoses read of
+    /// its message. Redacting it again changes nothing.
     #[must_use]
     pub fn redacted(&self) -> Self {
-        // Celery's own names the task that it does not know.
+        // Celery's own exception names the task that it does not know.
         let names_task = &*self.kind == "NotRegistered" && is_name(&self.message);
         let message = match &*self.message {
             message @ "" => message.into(),
@@ -50,7 +50,7 @@ impl Exception {
     }
 }
 
-/// A message with nothing left in it but what libraries say.
+/// A message reduced to the texts of libraries.
 fn redacted(message: &str) -> String {
     let mut phrases: Vec<_> =
         Exception::PHRASES.into_iter().filter_map(|phrase| Some((message.find(phrase)?, phrase))).collect();
@@ -76,8 +76,8 @@ fn is_name(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-'\"".contains(&byte))
 }
 
-/// The status message of a span without the application's words: SDKs write the
-/// exception's type first.
+/// The status message of a span without the application's text: SDKs write the exception's
+/// type first.
 pub fn redacted_status(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default().trim();
     let kind = first.split([':', '(']).next().unwrap_or_default().trim_end();
@@ -89,7 +89,7 @@ pub fn redacted_status(message: &str) -> String {
     }
 }
 
-/// Whether a name is the path of a class that is an exception by Python's manners.
+/// Whether a name looks like the path of a Python exception class.
 fn is_exception(name: &str) -> bool {
     const ENDS: [&str; 8] =
         ["Error", "Exception", "Retry", "Reject", "Ignore", "Warning", "Exceeded", "NotRegistered"];

@@ -1,4 +1,4 @@
-//! What a diagnosis says.
+//! What a diagnosis reports.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Fix, Mark, Sentence};
 
-/// How bad it is. Ordered so that the worst comes first.
+/// How bad it is. The worst comes first in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -28,13 +28,13 @@ impl Severity {
     }
 }
 
-/// How sure we are. Ordered so that the surest comes first.
+/// How sure we are. The surest comes first in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// No other cause can leave this evidence.
     Certain,
-    /// The best of several, and the others are named.
+    /// The most likely of several causes; the others are named.
     Likely,
     /// A hint.
     Possible,
@@ -80,13 +80,13 @@ impl Station {
     }
 }
 
-/// What is known of one station of one hand-off.
+/// What is known about one station of one hand-off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StationState {
     Intact,
     Broken,
-    /// It should have been seen by now, and was not.
+    /// It should have been seen by now, but was not.
     NotSeen,
     /// This evidence cannot show it.
     #[default]
@@ -125,7 +125,7 @@ impl Stations {
     }
 }
 
-/// A piece of evidence, quoted.
+/// A quoted piece of evidence.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize)]
 pub struct Quote {
     /// Where it was read: a JSON path in a queue (`celery[3].headers.traceparent`),
@@ -137,7 +137,7 @@ pub struct Quote {
     /// The characters that are wrong, as byte ranges of `text`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<Mark>,
-    /// What is wrong with them, in a few words; empty where the text says it.
+    /// What is wrong with them, in a few words; empty if the text says it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
 }
@@ -150,7 +150,7 @@ pub struct Alternative {
     pub why: String,
 }
 
-/// Whether the report of `--baseline` has a finding.
+/// Whether the report given by `--baseline` has a finding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InBaseline {
@@ -158,33 +158,32 @@ pub enum InBaseline {
     New,
 }
 
-/// One cause, however many messages it hit.
+/// One cause, however many messages it affects.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Finding {
-    /// Stable within a run: the slug, and the variant where there is one.
+    /// Stable within a run: the slug, and the variant if there is one.
     pub id: String,
     pub code: &'static str,
     pub slug: &'static str,
     /// What the fix depends on, such as `upper-case` or `b3multi-to-w3c`.
     pub variant: Option<String>,
     pub severity: Severity,
-    /// The severity that it has by itself, where the configuration changed it.
+    /// Its original severity, if the configuration changed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity_without_config: Option<Severity>,
     pub confidence: Confidence,
     pub station: Option<Station>,
-    /// Whether an earlier report has it, where one was given.
+    /// Whether an earlier report has it, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<InBaseline>,
-    /// The cause, in one sentence without a full stop: `sentence` with its parts
-    /// put in.
+    /// The cause, in one sentence without a full stop: `sentence` with its parts filled in.
     pub message: String,
     /// What the message is made of. In JSON its parts are `context`.
     #[serde(flatten)]
     pub sentence: Sentence,
-    /// Ways to mend it, the best first.
+    /// Fixes, the best first.
     pub fixes: Vec<Fix>,
-    /// The lines of the first of them.
+    /// The lines of the first fix.
     pub fix: Vec<String>,
     /// What evidence would make it certain.
     pub needs: Vec<String>,

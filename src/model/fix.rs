@@ -1,15 +1,15 @@
-//! A fix as a value: what to do, on which side, at which place, so that a program
-//! can apply it as well as a person can paste it.
+//! A fix as a value: what to do, on which side, at which place. A program can apply it, and
+//! a person can paste it.
 //!
-//! `tests/python/mend.py` does so: it pastes each alternative whole and alone into
-//! a broken program, and runs that again.
+//! `tests/python/mend.py` applies them: it pastes each alternative, whole and alone, into a
+//! broken program, and runs that again.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 
-/// A piece of text of a fix: mostly of the source, sometimes with a name out of
-/// the evidence in it.
+/// A piece of text in a fix: usually a literal, sometimes with a name from the evidence in
+/// it.
 pub type Text = Cow<'static, str>;
 
 /// One way to mend a cause: all of its steps together, and nothing else.
@@ -29,11 +29,11 @@ pub struct Step {
     /// The language of the code and of the packages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// To paste, as they stand.
+    /// Lines to paste unchanged.
     pub lines: Vec<Text>,
     /// The packages that the lines need on that side.
     pub installs: Vec<Text>,
-    /// What must be true besides, and what only the user can know: a sentence each.
+    /// What else must be true, and what only the user can know: a sentence each.
     pub needs: Vec<Text>,
 }
 
@@ -49,7 +49,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// As it is called in a sentence.
+    /// Its name in a sentence.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Producer => "the process that publishes",
@@ -73,7 +73,7 @@ pub enum StepKind {
     Code,
     /// Commands, or options of one.
     Command,
-    /// Nothing that can be pasted: `needs` says what to do.
+    /// Nothing to paste: `needs` says what to do.
     Manual,
 }
 
@@ -144,8 +144,7 @@ impl FixPlace {
         Self::WorkerModule,
     ];
 
-    /// As it stands in JSON, and in the markers of the programs that fixes are
-    /// tried on.
+    /// Its name in JSON, and in the markers of the programs that fixes are tried on.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ProcessEnvironment => "process-environment",
@@ -167,7 +166,7 @@ impl FixPlace {
         }
     }
 
-    /// Where that is, as it stands in a sentence.
+    /// The place, as it reads in a sentence.
     pub const fn is_where(self) -> &'static str {
         match self {
             Self::ProcessEnvironment => "in its environment",
@@ -254,7 +253,7 @@ impl Fix {
         self.step(Side::Worker, StepKind::Command, FixPlace::WorkerCommand, None, [options])
     }
 
-    /// Adds packages that no line needs by name.
+    /// Adds packages that no line imports.
     #[must_use]
     pub fn install<L: Into<Text>>(
         self,
@@ -266,7 +265,7 @@ impl Fix {
         self.step(side, StepKind::Install, FixPlace::Shell, Some(language), nothing).installing(packages)
     }
 
-    /// Adds what nobody can paste.
+    /// Adds an instruction that cannot be pasted.
     #[must_use]
     pub fn by_hand(self, side: Side, what: impl Into<Text>) -> Self {
         let nothing: [Text; 0] = [];
@@ -309,7 +308,7 @@ impl Fix {
         self.steps.iter().all(|step| step.kind == StepKind::Manual)
     }
 
-    /// All of it as lines for a person: a comment says where those below it go.
+    /// All of it as lines for a person: a comment says where the lines below it go.
     pub fn lines(&self) -> Vec<String> {
         self.steps.iter().flat_map(Step::lines).collect()
     }
@@ -343,7 +342,7 @@ impl Step {
         lines
     }
 
-    /// Whose lines they are, and where they go.
+    /// Which side the lines belong to, and where they go.
     fn whereabouts(&self) -> String {
         match self.place {
             FixPlace::ProcessEnvironment if self.side == Side::Both => {

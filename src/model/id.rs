@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 /// A trace id: 16 bytes, as in the [W3C Trace Context] recommendation.
 ///
-/// A B3 id of 64 bits is padded with zeros on the left before it becomes one,
-/// so that both writings of one id compare equal.
+/// A B3 id of 64 bits is padded with zeros on the left, so that both forms of an id compare
+/// equal.
 ///
 /// [W3C Trace Context]: https://www.w3.org/TR/trace-context-2/#trace-id
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -93,8 +93,8 @@ fn decode_hex(text: &[u8], out: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// The value of each hexadecimal digit, 255 for every other byte. A table,
-/// because a million headers are read in a breath.
+/// The value of each hexadecimal digit, 255 for every other byte. A table, because a
+/// million headers have to be read quickly.
 static HEX_VALUE: [u8; 256] = {
     let mut table = [255; 256];
     let mut digit = 0_u8;

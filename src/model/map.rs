@@ -1,8 +1,7 @@
 //! Maps and sets whose keys come from outside.
 //!
-//! Their hash has a seed of its own in each process, so that nobody can choose
-//! keys that all fall into one place. Their order says nothing: what a report says
-//! must not depend on it.
+//! Their hash has a different seed in each process, so that nobody can choose keys that
+//! collide. Their order means nothing: a report must not depend on it.
 
 /// A map from what comes from outside.
 pub type Map<K, V> = hashbrown::HashMap<K, V>;

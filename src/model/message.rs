@@ -13,7 +13,7 @@ pub enum Protocol {
     Two,
 }
 
-/// What the broker is doing with a message.
+/// What the broker does with a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum MessageState {
     /// In the list: the next free worker takes it.
@@ -34,10 +34,10 @@ impl MessageState {
     }
 }
 
-/// One message, reduced to what a diagnosis needs: bounded, without its
-/// arguments, and without the values of its baggage.
+/// One message, reduced to what a diagnosis needs: bounded, without its arguments, and
+/// without the values of its baggage.
 ///
-/// Names that come again and again (queue, task, origin) are shared.
+/// Names that occur often (queue, task, origin) are shared.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Message {
     pub protocol: Protocol,
@@ -64,41 +64,41 @@ pub struct Message {
     /// `celery_beat_task`, which beat sets since Celery 5.7, or
     /// `periodic_task_name`, which django-celery-beat always does.
     pub from_beat: bool,
-    /// Not published by Celery's own code: another `lang`, or neither that nor
-    /// `argsrepr`.
+    /// Whether code other than Celery's published it: it has another `lang`, or neither
+    /// `lang` nor `argsrepr`.
     pub hand_made: bool,
-    /// `lang`: the language of the library that published it, `py` of Celery.
+    /// `lang`: the language of the library that published it, `py` for Celery.
     pub lang: Option<Arc<str>>,
-    /// What Celery's worker cannot do without, and the message lacks.
+    /// What the message lacks and Celery's worker needs.
     pub missing: MissingParts,
     /// Every context found, in the order of [`Place`](super::Place).
     pub contexts: Vec<CarriedContext>,
-    /// Carriers that are there and hold nothing.
+    /// Carriers that are there but empty.
     pub empty_carriers: Vec<EmptyCarrier>,
     /// The keys of a W3C `baggage` header. The values are private and not kept.
     pub baggage: Vec<Box<str>>,
     /// Custom header names that hold no context, 16 at most.
     pub other_headers: Vec<Box<str>>,
-    /// The next task of a chain, which travels in this message's body.
+    /// The next task of a chain, from this message's body.
     pub chain_next: Option<NextTask>,
     /// Whether a task that Celery publishes after this one (the rest of a chain, a
-    /// callback, a chord's body) has headers that hold a context: who published
-    /// this one set them.
+    /// callback, a chord's body) has headers with a context. The publisher of this message
+    /// set them.
     pub hands_on: bool,
-    /// `argsrepr` and `kwargsrepr`, where the user asked to see them.
+    /// `argsrepr` and `kwargsrepr`, if the user asked to see them.
     pub args: Option<Box<str>>,
     /// Where it was seen.
     pub queue: Arc<str>,
     pub state: MessageState,
     /// The priority step of its list; lower ones are consumed first.
     pub priority: u32,
-    /// The key of its list, where a prefix or a priority is part of it.
+    /// The key of its list, if it has a prefix or a priority.
     pub list: Option<Arc<str>>,
     /// Its index in the list, 0 being the newest; `None` in `unacked`.
     pub index: Option<u64>,
 }
 
-/// A carrier key that holds nothing: `inject()` ran where no span was current.
+/// A carrier key without content: `inject()` ran where no span was current.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct EmptyCarrier {
     /// The JSON path, such as `headers.trace_context`.
@@ -115,8 +115,8 @@ pub struct NextTask {
     pub has_context: bool,
 }
 
-/// A part of a message without which Celery's worker cannot take it from Redis.
-/// In the order in which kombu and Celery ask for them.
+/// A part of a message without which Celery's worker cannot take it from Redis. In the
+/// order in which kombu and Celery read them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Part {
     /// All of `properties`.
@@ -155,8 +155,8 @@ impl Part {
         }
     }
 
-    /// Whether a worker loses the message that lacks it. One without the others
-    /// stays in the broker, and stops the worker each time that it is taken.
+    /// Whether a worker loses a message that lacks it. A message that lacks one of the
+    /// others stays in the broker, and stops the worker each time that it is taken.
     pub const fn loses_the_message(self) -> bool {
         !matches!(self, Self::ContentType | Self::Id)
     }
@@ -175,7 +175,7 @@ impl MissingParts {
         self.0 & (1 << part as u8) != 0
     }
 
-    /// In the order in which they are asked for.
+    /// In the order in which they are read.
     pub fn iter(self) -> impl Iterator<Item = Part> {
         Part::ALL.into_iter().filter(move |part| self.contains(*part))
     }

@@ -1,10 +1,9 @@
 //! Plain values that every floor shares: identifiers, trace context, messages,
 //! spans, task results, findings and the report.
 //!
-//! Nothing here reads a byte, asks a clock or knows where a value came from.
-//! Where a value can be wrong in the way that the field sees it be wrong, the
-//! wrongness is part of the type ([`Flaw`], [`Invalid`]) instead of an error
-//! that would lose the rest.
+//! Nothing here reads a byte, asks a clock or knows where a value came from. If a value can
+//! be wrong in a way that occurs in the field, the flaw is part of the type ([`Flaw`],
+//! [`Invalid`]) instead of an error that would lose the rest.
 
 mod blame;
 mod context;

@@ -13,7 +13,7 @@ use super::{CarriedContext, Confidence, Finding, Severity, SpanId, Station, Stat
 /// The schema that a report follows.
 pub const SCHEMA: &str = "tracelink/1";
 
-/// Everything that is said of a run.
+/// Everything that a run reports.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Report {
     /// Whether the session goes on: then it is the report as of now, in which what has
@@ -24,22 +24,22 @@ pub struct Report {
     pub verdict: Verdict,
     /// In the order of [`Finding::rank`].
     pub findings: Vec<Finding>,
-    /// What the queue or the spans say by themselves, and all evidence does not.
+    /// What the queue or the spans alone would show, and all evidence together does not.
     pub retracted: Vec<Retracted>,
     pub queues: Vec<QueueReport>,
-    /// One line a task: how many messages, and what context they carry.
+    /// One line for each task: how many messages, and what context they carry.
     pub tasks: Vec<ShareReport>,
     pub messages: Vec<MessageReport>,
     pub handoffs: Vec<HandoffReport>,
     pub traces: Vec<TraceReport>,
     pub metrics: Metrics,
     pub limits: Limits,
-    /// Findings that a rule of the configuration or the command line set aside.
-    /// Nothing above counts them, but the ids of [`MessageReport`], [`ShareReport`]
-    /// and [`HandoffReport`] name them still.
+    /// Findings that a rule of the configuration or the command line set aside. Nothing
+    /// above counts them, but the ids in [`MessageReport`], [`ShareReport`] and
+    /// [`HandoffReport`] still name them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
-    /// Rules whose date is over, and whose findings count again.
+    /// Rules whose date has passed. Their findings count again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub expired: Vec<Expired>,
     /// What changed since the report of `--baseline`.
@@ -70,7 +70,7 @@ pub struct Ignored {
     pub until: Option<String>,
 }
 
-/// What sets a finding aside.
+/// Why a finding is set aside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IgnoredBy {
@@ -82,8 +82,8 @@ pub enum IgnoredBy {
     Config,
 }
 
-/// An `ignore` entry of the configuration whose date is over, and which would
-/// have set a finding aside.
+/// An `ignore` entry of the configuration whose date has passed, and which would have set a
+/// finding aside.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Expired {
     /// The finding's.
@@ -102,11 +102,11 @@ pub struct Expired {
 pub struct Comparison {
     /// The file of that report.
     pub file: String,
-    /// How many findings are not in it, and decide the exit code.
+    /// How many findings are not in it. These decide the exit code.
     pub new: u64,
     /// How many are in it.
     pub known: u64,
-    /// What was found then and is not found now, a hundred at most.
+    /// What was found then and is not found now, at most a hundred.
     pub gone: Vec<Gone>,
     /// How many more are gone.
     pub gone_not_listed: u64,
@@ -124,20 +124,20 @@ pub struct Gone {
     pub services: BTreeSet<String>,
 }
 
-/// What a part of the evidence says at warning or above of hand-offs of which
-/// nothing like that is said with all of it.
+/// What a part of the evidence would show, at warning or above, about hand-offs that are
+/// fine with all of the evidence.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Retracted {
     pub slug: &'static str,
     /// What speaks against it.
     pub evidence: &'static str,
-    /// How many hand-offs it is retracted of.
+    /// How many hand-offs it concerns.
     pub count: u64,
     /// Task ids, a few.
     pub handoffs: BTreeSet<String>,
 }
 
-/// How much was looked at: whole figures, whatever the lists leave out.
+/// How much was looked at: complete counts, whatever the lists leave out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Inputs {
     pub messages: u64,
@@ -145,17 +145,17 @@ pub struct Inputs {
     pub traces: u64,
     pub results: u64,
     pub handoffs: u64,
-    /// Hand-offs that were seen whole on both sides, or of which it was seen why
-    /// they have no run.
+    /// Hand-offs that were seen whole on both sides, or for which the reason why they have
+    /// no run was seen.
     pub handoffs_whole: u64,
-    /// Snapshots of brokers, or one for a live one.
+    /// Snapshots of brokers; 1 for a live broker.
     pub snapshots: u64,
     /// Metric data points and log records, accepted and not looked at.
     pub metrics: u64,
     pub logs: u64,
     /// Entries of a queue that are no Celery message.
     pub foreign_entries: u64,
-    /// Requests at the receiver's ports, however they ended.
+    /// Requests to the receiver's ports, however they ended.
     pub requests: u64,
     pub span_account: SpanAccount,
 }
@@ -166,12 +166,12 @@ pub struct SpanAccount {
     pub received: u64,
     /// Here at the end.
     pub held: u64,
-    /// Let go for want of memory.
+    /// Let go because memory was short.
     pub evicted: u64,
-    /// Refused for an id that is none.
+    /// Refused because of an invalid id.
     pub rejected: u64,
-    /// With the id of one that was here: sent again, or with another content, of
-    /// which one is kept.
+    /// With an id that was here before: sent again, or with different content. One of the
+    /// two is kept.
     pub duplicates: u64,
 }
 
@@ -180,7 +180,7 @@ pub struct SpanAccount {
 pub enum Status {
     /// Every hand-off was seen, and each is whole.
     Healthy,
-    /// Nothing is wrong that was seen, and not every hand-off was seen whole.
+    /// Nothing that was seen is wrong, but not every hand-off was seen whole.
     Unproven,
     /// A warning only.
     Damaged,
@@ -202,8 +202,8 @@ impl Status {
     }
 }
 
-/// What is said of the whole: the first finding at warning or above, in short,
-/// and what could not be told.
+/// The verdict on the whole: the first finding at warning or above, in short, and what
+/// could not be proven.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct Verdict {
     pub status: Status,
@@ -211,30 +211,29 @@ pub struct Verdict {
     pub code: Option<&'static str>,
     pub station: Option<Station>,
     pub confidence: Option<Confidence>,
-    /// Why it cannot be called healthy although nothing is wrong with it. Kept
-    /// beside a finding too.
+    /// Why it cannot be called healthy although nothing is wrong. Kept even if there is a
+    /// finding.
     pub unproven: Vec<Unproven>,
 }
 
-/// One reason why nothing was found wrong, and yet not everything is known to
-/// be right.
+/// One reason why not everything is known to be right although nothing wrong was found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 pub struct Unproven {
     /// The reason's stable name, such as `run-not-seen`.
     pub reason: &'static str,
     /// The reason in words, as they follow the count.
     pub what: &'static str,
-    /// How many hand-offs it is true of; 0 where it is that none was seen.
+    /// For how many hand-offs it is true; 0 if it is that none was seen.
     pub count: u64,
-    /// The evidence that would tell.
+    /// The evidence that would settle it.
     pub needs: &'static str,
-    /// The command that shows it, where that is a matter of tracelink's options.
+    /// The command that shows it, if one of tracelink's options can.
     pub command: Option<&'static str>,
 }
 
 impl Verdict {
-    /// The verdict of `findings`, which are in the order of [`Finding::rank`],
-    /// where `unproven` is what could not be told.
+    /// The verdict on `findings`, which are in the order of [`Finding::rank`]. `unproven`
+    /// is what could not be proven.
     pub fn of(findings: &[Finding], inputs: &Inputs, unproven: Vec<Unproven>) -> Self {
         let nothing = inputs.messages == 0 && inputs.spans == 0 && inputs.results == 0;
         let Some(first) = findings.first().filter(|first| first.severity <= Severity::Warning) else {
@@ -247,7 +246,7 @@ impl Verdict {
         };
         Self {
             status: match first.severity {
-                // That nothing came is a finding, and no evidence of anything else.
+                // That nothing came is a finding, but no evidence for anything else.
                 _ if nothing && inputs.requests == 0 => Status::NoEvidence,
                 Severity::Error => Status::Broken,
                 _ => Status::Damaged,
@@ -270,16 +269,16 @@ pub struct QueueReport {
     pub unacked: u64,
     /// How many of both were read.
     pub read: u64,
-    /// The list of each priority step that is there, in the order in which it
-    /// is consumed, with its length.
+    /// The list of each existing priority step, in the order in which it is consumed, with
+    /// its length.
     pub priorities: Vec<(u32, u64)>,
     /// Entries that are no Celery message.
     pub foreign: u64,
-    /// Whether a worker is bound to the broker; `None` where it cannot be seen.
+    /// Whether a worker is bound to the broker; `None` if that cannot be seen.
     pub workers: Option<u64>,
 }
 
-/// How the messages of one task fared.
+/// What was found in the messages of one task.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct ShareReport {
     pub task: String,
@@ -288,7 +287,7 @@ pub struct ShareReport {
     pub contexts: BTreeMap<&'static str, u64>,
     /// Messages by origin, the ten busiest.
     pub origins: BTreeMap<String, u64>,
-    /// Messages by the id of the finding that they are part of.
+    /// Messages by the id of their finding.
     pub findings: BTreeMap<String, u64>,
 }
 
@@ -318,7 +317,7 @@ pub struct ContextReport {
     pub format: &'static str,
     pub trace_id: Option<TraceId>,
     pub span_id: Option<SpanId>,
-    /// `None` where the writer left it to the reader, or the value is invalid.
+    /// `None` if the writer left it to the reader, or the value is invalid.
     pub sampled: Option<bool>,
     pub valid: bool,
 }
@@ -344,26 +343,26 @@ impl From<&CarriedContext> for ContextReport {
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct HandoffReport {
-    /// Empty where a hand-made consumer is all that was seen.
+    /// Empty if only a hand-made consumer was seen.
     pub task_id: String,
     pub attempt: u32,
     pub task: String,
     pub stations: Stations,
     /// From the end of the PRODUCER span to the start of the consumer's.
     pub queue_wait_ms: Option<f64>,
-    /// The id of the finding that speaks for it.
+    /// The id of the finding that explains it.
     pub finding: Option<String>,
-    /// The reason of `verdict.unproven` for which it is not called whole.
+    /// The reason in `verdict.unproven` why it is not called whole.
     pub unproven: Option<&'static str>,
     /// What joined the two sides: `task-id`, `traceparent`, `link`, `attributes`, `timing`.
     pub joined_by: Option<&'static str>,
-    /// The span on the producing side: the PRODUCER's, else the one that the
+    /// The span on the producing side: the PRODUCER span, or else the one that the
     /// message's context names.
     pub producer: Option<(TraceId, SpanId)>,
     /// The consumer spans, ten at most.
     pub consumers: Vec<(TraceId, SpanId)>,
-    /// How many times its message was seen in the broker to be handed out: 1, and
-    /// one more each time that a worker gave it back; 0 where it was not seen.
+    /// How many times the broker was seen to hand its message out: 1, plus one each time
+    /// that a worker gave it back; 0 if it was not seen.
     pub deliveries: u32,
     /// What the result backend says: `SUCCESS`, `FAILURE ValueError`.
     pub result: Option<String>,
@@ -393,12 +392,12 @@ pub struct SpanReport {
     pub status: &'static str,
     /// The task id that it belongs to.
     pub task_id: Option<String>,
-    /// A root, or a span whose parent is missing, that should not be one: the
-    /// id of the finding that says so.
+    /// Set for a root, or a span whose parent is missing, that should not be one: the id of
+    /// the finding.
     pub orphan: Option<String>,
     /// The first exception, as `Type: message`.
     pub exception: Option<String>,
-    /// The attempt, where the span says it.
+    /// The attempt, if the span states it.
     pub retries: Option<u32>,
     /// Trace and span ids of its links.
     pub links: Vec<(TraceId, SpanId)>,
@@ -413,9 +412,9 @@ pub struct Metrics {
     /// Ready messages, at the last look.
     pub queue_depth: BTreeMap<String, u64>,
     pub retries: RetryShare,
-    /// Hand-offs for which an error speaks.
+    /// Hand-offs with an error.
     pub broken_handoffs: u64,
-    /// Runs that began a trace of their own and should not have.
+    /// Runs that wrongly began a trace of their own.
     pub orphaned_roots: u64,
     pub failures: BTreeMap<String, u64>,
 }
@@ -444,30 +443,29 @@ pub struct Limits {
     pub messages_not_listed: u64,
     pub handoffs_not_listed: u64,
     pub traces_not_listed: u64,
-    /// Hand-offs whose message was never seen, though a broker was looked at: a
-    /// worker took it sooner.
+    /// Hand-offs whose message was never seen although a broker was watched: a worker took
+    /// it before a look.
     pub messages_not_seen: u64,
-    /// Messages that lie in the broker and were not read.
+    /// Messages in the broker that were not read.
     pub messages_not_read: u64,
     /// Messages that were read twice because the list moved.
     pub messages_seen_twice: u64,
-    /// Spans that were let go for want of memory, with their traces or because one
+    /// Spans that were let go because memory was short, with their traces or because one
     /// trace alone had too many.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub evicted_spans: u64,
     /// Marks of what was let go that were forgotten. Since then nothing is said of
-    /// what begins and lacks its other half, and it is not counted among the hand-offs.
+    /// hand-offs that lack their other half, and they are not counted.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub forgotten_marks: u64,
-    /// Looks at brokers that were let go for want of memory.
+    /// Looks at brokers that were let go because memory was short.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub evicted_looks: u64,
-    /// Names of queues and other keys of brokers, and of processes, that found no
-    /// room in the memory.
+    /// Names of queues and other keys of brokers, and of processes, that found no room in
+    /// memory.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub names_not_kept: u64,
-    /// Findings that found no room while evidence came in. The report is made
-    /// anew of what is there.
+    /// Findings that found no room while evidence came in. The report is made from scratch.
     #[serde(skip_serializing_if = "is_none_left_out")]
     pub findings_not_kept: u64,
     /// Requests and looks that were not written to the bundle of `--save`.
@@ -475,8 +473,7 @@ pub struct Limits {
     pub not_saved: u64,
 }
 
-/// What has never happened is left out, so that a report without it is as it
-/// always was.
+/// Counts of zero are left out, so that a report without them stays as it always was.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 const fn is_none_left_out(count: &u64) -> bool {
     *count == 0

@@ -27,9 +27,9 @@ impl TaskStatus {
 pub struct TaskResult {
     pub task_id: Box<str>,
     pub status: TaskStatus,
-    /// Of a FAILURE, RETRY or REVOKED.
+    /// For FAILURE, RETRY or REVOKED.
     pub exception: Option<Exception>,
-    /// What the code read at which it failed; `None` without a traceback.
+    /// What the failing code was reading; `None` without a traceback.
     pub failed_at: Option<FailedAt>,
     pub done: Option<Timestamp>,
     /// The worker that ran it: with STARTED, or with `result_extended`.
@@ -41,19 +41,19 @@ pub struct TaskResult {
 }
 
 impl TaskResult {
-    /// The result without the application's words.
+    /// The result without the application's texts.
     #[must_use]
     pub fn redacted(self) -> Self {
         Self { exception: self.exception.as_ref().map(Exception::redacted), ..self }
     }
 }
 
-/// What the code read at which a task failed: all that is kept of a traceback.
+/// What the failing code was reading: all that is kept of a traceback.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FailedAt {
-    /// A trace context, by its name or by OpenTelemetry's functions.
+    /// A trace context, by its name or through OpenTelemetry's functions.
     Context,
-    /// The message's headers, of whatever is in them.
+    /// The message's headers, whatever is in them.
     Headers,
     /// Anything else.
     Elsewhere,

@@ -1,14 +1,14 @@
-//! Durations of any number, in bounded memory.
+//! Any number of durations in bounded memory.
 
 use super::Distribution;
 
-/// The values of a distribution: all of them up to [`Sample::LIMIT`], from
-/// there on every second, every fourth and so on in the order in which they
-/// came. The count and the largest are always exact.
+/// The values of a distribution: all of them up to [`Sample::LIMIT`]; beyond that every
+/// second, every fourth and so on, in the order of arrival. The count and the maximum are
+/// always exact.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Sample {
     values: Vec<f64>,
-    /// Every how many-th value is kept.
+    /// Every n-th value is kept.
     stride: u64,
     count: u64,
     max: f64,
@@ -21,8 +21,8 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// How many values are kept at most; that many place a percentile to
-    /// within a hundredth of a percent.
+    /// How many values are kept at most. That gives a percentile to within a hundredth of a
+    /// percent.
     pub const LIMIT: usize = 1 << 16;
 
     /// How many bytes the values take.
@@ -48,7 +48,7 @@ impl Sample {
         self.max = self.max.max(value);
     }
 
-    /// `None` of no values. Percentiles are nearest-rank.
+    /// `None` without values. Percentiles are nearest-rank.
     pub fn distribution(&self) -> Option<Distribution> {
         let mut values = self.values.clone();
         values.sort_by(f64::total_cmp);

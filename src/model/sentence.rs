@@ -1,23 +1,21 @@
-//! The sentence that a finding says, and its context: every variable part of it,
-//! under a key, for programs that would otherwise have to read the sentence.
+//! The sentence of a finding, and its context: every variable part of it, under a key, for
+//! programs that would otherwise have to parse the sentence.
 //!
-//! A sentence is made of a template and a context in one call, and a template is
-//! written in the source. So no part that varies can be in a sentence and not in
-//! the context.
+//! A sentence is made from a template and a context in one call, and the template is a
+//! literal. So no variable part can be in a sentence without being in the context.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
 
-/// The name of a variable part, as it stands in a template (`{formats}`) and in a
-/// finding's `context`. Stable, as the fields of a report are. There are no other
-/// keys than those in [`key`].
+/// The name of a variable part, in a template (`{formats}`) and in a finding's `context`.
+/// Stable, like the fields of a report. There are no other keys than those in [`key`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Key(&'static str);
 
-/// Declares the keys, with what they stand for.
+/// Declares the keys, with their meanings.
 macro_rules! keys {
     ($($(#[doc = $doc:literal])+ $name:ident = $key:literal,)*) => {
         /// Every key, each with what it stands for. The published schema repeats it.
@@ -61,8 +59,7 @@ impl Key {
     }
 }
 
-/// A variable part of a sentence. May come from outside: a report makes it safe
-/// for where it goes.
+/// A variable part of a sentence. It may come from outside: each format escapes it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Value {
@@ -100,7 +97,7 @@ impl From<Vec<&str>> for Value {
     }
 }
 
-/// The variable parts of a sentence by their keys. Empty where it has none.
+/// The variable parts of a sentence by their keys. Empty if it has none.
 pub type Context = BTreeMap<Key, Value>;
 
 /// A sentence, without a full stop.
@@ -113,12 +110,12 @@ pub struct Sentence {
 }
 
 impl Sentence {
-    /// One that is always the same.
+    /// A sentence without variable parts.
     pub fn plain(text: &'static str) -> Self {
         Self::new(text, Context::new())
     }
 
-    /// One that varies. Each key of the context stands in the template, and the
+    /// A sentence with variable parts. Each key of the context is in the template, and the
     /// other way round.
     pub fn new(template: &'static str, context: Context) -> Self {
         let sentence = Self { template, context };
@@ -140,8 +137,8 @@ impl Sentence {
         &self.context
     }
 
-    /// The sentence in pieces: a text of the source, and the part that comes after
-    /// it, which may be from outside. The last text has none.
+    /// The sentence in pieces: a literal, and the part after it, which may come from
+    /// outside. The last literal has none.
     pub fn parts(&self) -> impl Iterator<Item = (&'static str, Option<&Value>)> {
         pieces(self.template).map(|(text, hole)| {
             let part = hole.and_then(|hole| self.context.iter().find(|(key, _)| key.0 == hole));
@@ -150,8 +147,8 @@ impl Sentence {
     }
 }
 
-/// The sentence with its parts put in. What a part holds is not looked through
-/// for keys again: it may come from outside.
+/// The sentence with its parts filled in. Parts are not searched for keys: they may come
+/// from outside.
 impl fmt::Display for Sentence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.parts().try_for_each(|(text, part)| {
@@ -161,8 +158,7 @@ impl fmt::Display for Sentence {
     }
 }
 
-/// A template in pieces: a text, and the name in braces that comes after it. The
-/// last text has none.
+/// A template in pieces: a text, and the name in braces after it. The last text has none.
 fn pieces(template: &'static str) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
     let mut rest = Some(template);
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! A span as OTLP brings it, borrowed from the request that it came in.
+//! A span as OTLP brings it, borrowed from its request.
 
 use std::borrow::Cow;
 
@@ -61,9 +61,8 @@ impl SpanStatus {
     }
 }
 
-/// What `Span.flags` says of the parent: bit 8 says that its origin is known,
-/// bit 9 that it is remote
-/// (<https://opentelemetry.io/docs/specs/otel/protocol/otlp/>, `SpanFlags`).
+/// What `Span.flags` says about the parent: bit 8 says that its origin is known, bit 9 that
+/// it is remote (<https://opentelemetry.io/docs/specs/otel/protocol/otlp/>, `SpanFlags`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum ParentOrigin {
     /// The exporter does not say (Python before 1.27).
@@ -92,7 +91,7 @@ pub enum AttributeValue<'a> {
     Bool(bool),
     Int(i64),
     Double(f64),
-    /// An array, a map or bytes: there, and not looked into.
+    /// An array, a map or bytes: present, but not read.
     Other,
 }
 
@@ -116,12 +115,12 @@ pub struct Resource<'a> {
     pub language: Option<Cow<'a, str>>,
     /// `telemetry.sdk.version`.
     pub sdk_version: Option<Cow<'a, str>>,
-    /// `process.pid`, where a resource detector adds it.
+    /// `process.pid`, if a resource detector adds it.
     pub pid: Option<i64>,
     /// `host.name`.
     pub host: Option<Cow<'a, str>>,
-    /// A distribution of OpenTelemetry that sets propagators by itself: what its
-    /// own attribute, or `telemetry.distro.name`, says.
+    /// A distribution of OpenTelemetry that sets propagators by itself, according to its
+    /// own attribute or to `telemetry.distro.name`.
     pub distribution: Option<Cow<'a, str>>,
     /// Whether a launcher set OpenTelemetry up, such as `opentelemetry-instrument`:
     /// `telemetry.auto.version`.
@@ -142,7 +141,7 @@ pub enum CeleryAction {
     Run,
 }
 
-/// What is wrong with a span that is kept all the same, or was refused.
+/// What is wrong with a span that was refused, or kept all the same.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Invalid {
     /// A trace id that is not 16 bytes, or all zero.
@@ -171,8 +170,8 @@ impl Invalid {
 
 /// One span with valid ids, borrowed from the bytes of its request.
 ///
-/// The attributes that diagnoses read have fields of their own, so that the
-/// decoder looks at each key once and nobody searches a list.
+/// The attributes that diagnoses read have fields of their own, so that the decoder looks
+/// at each key once and nobody searches a list.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Span<'a> {
     pub trace_id: TraceId,
@@ -200,7 +199,7 @@ pub struct Span<'a> {
     pub message_id: Option<Cow<'a, str>>,
     /// `messaging.destination` or `messaging.destination.name`.
     pub destination: Option<Cow<'a, str>>,
-    /// `celery.exchange`, or what `celery.delivery_info` says of it.
+    /// `celery.exchange`, or the exchange in `celery.delivery_info`.
     pub exchange: Option<Cow<'a, str>>,
     /// `celery.hostname`: the producer's `origin`, with protocol 1 the worker's.
     pub celery_hostname: Option<Cow<'a, str>>,
@@ -211,9 +210,9 @@ pub struct Span<'a> {
     /// `task.will_retry` is true, or `celery.state` is `RETRY`, or
     /// `celery.retry.reason` is there.
     pub will_retry: bool,
-    /// `celery.state` is `REJECTED`: the task gave its message back, or threw it away.
+    /// `celery.state` is `REJECTED`: the task returned its message, or discarded it.
     pub rejected: bool,
-    /// `messaging.system`, `db.system` or `rpc.system`, first found.
+    /// The first of `messaging.system`, `db.system` and `rpc.system` that is present.
     pub system: Option<Cow<'a, str>>,
     /// `db.operation.name` or `db.operation`: which command, without its arguments.
     pub operation: Option<Cow<'a, str>>,
@@ -221,22 +220,21 @@ pub struct Span<'a> {
     pub peer: Option<Cow<'a, str>>,
     /// `http.response.status_code` or `http.status_code`.
     pub http_status: Option<u16>,
-    /// A hash of the span's whole content, to tell a resend from another span
-    /// under the same id. Saved evidence holds a part of the content, and the hash
-    /// of the whole.
+    /// A hash of the span's whole content, to tell a resend from another span with the same
+    /// id. Saved evidence holds a part of the content, and the hash of the whole.
     pub fingerprint: u64,
-    /// The hash that a saved span brings of its whole content.
+    /// The hash of the whole content, as a saved span states it.
     pub whole: Option<u64>,
-    /// `logfire.span_type` is `pending_span`: a sign that a span has begun, under
-    /// an id of its own, which its exporter sends ahead of the span.
+    /// `logfire.span_type` is `pending_span`: a notice that a span has begun, with an id of
+    /// its own, which its exporter sends ahead of the span.
     pub is_pending: bool,
     /// A flaw that does not keep the span out of the tree.
     pub flaw: Option<Invalid>,
 }
 
 impl Span<'_> {
-    /// The span without the application's words in its exceptions and its status.
-    /// `None` where it has none to leave out.
+    /// The span without the application's texts in its exceptions and its status. `None` if
+    /// there is nothing to leave out.
     pub fn redacted(&self) -> Option<Self> {
         let has_words = !self.exceptions.is_empty() || !self.status_message.is_empty();
         has_words.then(|| Self {
@@ -246,8 +244,8 @@ impl Span<'_> {
         })
     }
 
-    /// Whether a consumer span without a task's id, or a PRODUCER span made by hand,
-    /// may belong to a Celery task. One that names Kafka as its system does not.
+    /// Whether a consumer span without a task's id, or a hand-made PRODUCER span, may
+    /// belong to a Celery task. A span whose system is Kafka does not.
     pub fn may_be_celery(&self) -> bool {
         self.system.as_deref().is_none_or(|system| matches!(system, "celery" | "redis" | ""))
     }

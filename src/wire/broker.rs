@@ -20,10 +20,10 @@ use crate::model::{Message, MessageState, SpanContext, TaskResult, Timestamp};
 /// A message in the state [`Ready`](MessageState::Ready) waits in its queue; in
 /// any other it is a delivery, which a worker holds and has not acknowledged.
 pub trait BrokerSink {
-    /// Keeps a name once that comes again and again.
+    /// Returns the shared form of a name that occurs again and again.
     fn share(&mut self, name: &str) -> Arc<str>;
 
-    /// The reader has looked for workers: if it reports none, there is none.
+    /// The reader has looked for workers: if it reports none, there are none.
     fn looked_for_workers(&mut self);
     /// A worker that is alive, by the name of its mailbox.
     fn worker(&mut self, name: &str);
@@ -46,10 +46,10 @@ pub trait BrokerSink {
     );
     /// A message, or the delivery of one to a worker.
     fn message(&mut self, message: Message);
-    /// A message that the look before reported and that has not changed. Returns
-    /// whether the sink still knows it; if not, it has to be reported as a whole.
+    /// A message that the last look reported and that has not changed. Returns whether the
+    /// sink still knows it; if not, it has to be reported in full.
     fn unchanged_message(&mut self, unchanged: &UnchangedMessage<'_>) -> bool;
-    /// A task that a scheduler publishes by itself, as the key of its entry says.
+    /// A task that a scheduler publishes by itself, according to the key of its entry.
     fn scheduled(&mut self, key: &str, task: &str);
     /// What became of a task.
     fn result(&mut self, result: TaskResult);
@@ -70,8 +70,8 @@ pub struct Binding<'a> {
     pub queue: &'a str,
 }
 
-/// A message in which nothing is unusual, by the few fields that say so: most of a
-/// long queue needs no more.
+/// A message without anything unusual, as the few fields that show that. Most of a long
+/// queue needs no more.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainMessage<'a> {
     pub queue: &'a Arc<str>,
@@ -84,7 +84,7 @@ pub struct PlainMessage<'a> {
     pub context: SpanContext,
 }
 
-/// A message that lies where it lay at the look before.
+/// A message that is where it was at the last look.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct UnchangedMessage<'a> {
     pub id: &'a str,
@@ -104,18 +104,18 @@ pub struct QueueDepth {
     pub ready: u64,
     /// Messages that workers hold.
     pub unacked: u64,
-    /// Entries that were read, waiting and held.
+    /// Entries that were read, both waiting and held.
     pub read: u64,
     /// Entries that are no Celery message.
     pub foreign: u64,
     /// Whether every entry was read.
     pub complete: bool,
-    /// How many wait by priority step; empty where that is not known.
+    /// How many wait by priority step; empty if that is not known.
     pub priorities: BTreeMap<u32, u64>,
 }
 
 impl Default for QueueDepth {
-    /// A queue that is there and holds nothing.
+    /// A queue that exists and is empty.
     fn default() -> Self {
         Self { ready: 0, unacked: 0, read: 0, foreign: 0, complete: true, priorities: BTreeMap::new() }
     }
@@ -124,15 +124,15 @@ impl Default for QueueDepth {
 /// How much of a broker a look has seen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Completeness {
-    /// Whether everything was read that workers hold.
+    /// Whether everything that workers hold was read.
     pub held: bool,
-    /// The moment since which every queue that is there was met, so that one that
-    /// was not reported is empty. `None` where not all were looked for.
+    /// The moment since which every existing queue has been visited, so that one that was
+    /// not reported is empty. `None` if not all were looked for.
     pub since: Option<Timestamp>,
-    /// How many names were left out because there is no room for them. Then
-    /// nothing is said of what is not in the look.
+    /// How many names were left out because there was no room for them. Then nothing is
+    /// concluded from what is not in the look.
     pub left_out: u64,
-    /// Whether the look ended before all names were met, by no choice of the user:
-    /// a queue may be there that it did not see.
+    /// Whether the look ended before all names were visited, and not because the user chose
+    /// so: there may be a queue that it did not see.
     pub ended_early: bool,
 }

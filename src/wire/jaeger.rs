@@ -1,8 +1,8 @@
 //! Jaeger's JSON: what its page downloads, and what `/api/traces/ID` answers
 //! (<https://github.com/jaegertracing/jaeger/blob/v1.76.0/internal/uimodel/model.go>).
 //!
-//! OpenTelemetry's own fields stand in tags. A link is a reference `FOLLOWS_FROM`. What
-//! is not there at all: whether a parent is remote. Times are in microseconds.
+//! OpenTelemetry's own fields are in tags. A link is a reference `FOLLOWS_FROM`. The format
+//! does not say whether a parent is remote. Times are in microseconds.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,12 +17,11 @@ use super::otlp::{Counts, DecodeError, Sink, give_at};
 use super::tags::{self, Tagged};
 use crate::model::{AttributeValue, Invalid, Map, Resource, Sampling, Scope, Span, SpanContext};
 
-/// What the format cannot say, and what follows from that.
+/// What the format cannot express, and what follows from that.
 pub const LACKS: &str = "Jaeger's JSON does not say whether a parent is of another process: \
                          what rests on that is a step less sure";
 
-/// How many processes of one trace are kept apart. The spans of further ones have no
-/// service.
+/// How many processes of one trace are kept apart. Spans of further ones have no service.
 const PROCESSES: usize = 16_384;
 
 /// Decodes a document of traces, or one trace.
@@ -30,7 +29,7 @@ const PROCESSES: usize = 16_384;
 /// # Errors
 ///
 /// [`DecodeError::Json`] with the line and column at which the text breaks. The spans
-/// before the place have gone to the sink.
+/// before that have gone to the sink.
 pub fn decode(text: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
     let text = without_lone_halves(text);
     let document: Document<'_> = serde_json::from_slice(&text)?;
@@ -72,14 +71,14 @@ fn visit(trace: &Trace<'_>, at: &str, counts: &mut Counts, sink: &mut impl Sink)
     })
 }
 
-/// What the tags of a process say of it.
+/// What the tags of a process say about it.
 fn resource<'a>(process: &Process<'a>) -> Step<Resource<'a>> {
     let mut resource = Resource::default();
     each(process.tags, |tag: Tag<'a>| {
         attributes::fill_resource(&mut resource, &tag.key, tag.value.into_attribute());
         Ok(())
     })?;
-    // Last: a tag of this name would say less.
+    // Last: another tag of the same meaning would say less.
     let name = AttributeValue::Text(process.service_name.clone().into_text());
     attributes::fill_resource(&mut resource, "service.name", name);
     Ok(resource)
@@ -110,7 +109,7 @@ fn read<'a>(json: JsonSpan<'a>) -> Step<Result<(Span<'a>, Scope<'a>), Invalid>> 
         Ok(())
     })?;
     if tagged.span.parent_id.is_none() {
-        // Clients before 2017 name the parent in a field of its own.
+        // Clients before 2017 name the parent in a separate field.
         tagged.span.parent_id = tags::span_id(json.parent_span_id.text());
     }
     each(json.tags, |tag: Tag<'a>| {

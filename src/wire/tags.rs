@@ -1,6 +1,5 @@
-//! What OpenTelemetry writes into tags where a format has no field for it: Jaeger's and
-//! Zipkin's spans
-//! (<https://opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp/>).
+//! What OpenTelemetry writes into tags if a format has no field for it: spans of Jaeger and
+//! Zipkin (<https://opentelemetry.io/docs/specs/otel/common/mapping-to-non-otlp/>).
 
 use std::borrow::Cow;
 
@@ -8,17 +7,17 @@ use super::json::Loose;
 use crate::model::{AttributeValue, Scope, Span, SpanId, SpanKind, SpanStatus, Timestamp, TraceId};
 use crate::wire::otlp::attributes;
 
-/// A span that is read from tags, and what they say besides.
+/// A span that is read from tags, and what else they say.
 #[derive(Default)]
 pub struct Tagged<'a> {
     pub span: Span<'a>,
     pub scope: Scope<'a>,
-    /// `error`, which says so where no status does.
+    /// `error`, which counts if there is no status.
     is_error: bool,
 }
 
 impl<'a> Tagged<'a> {
-    /// Takes one tag in.
+    /// Takes one tag.
     pub fn fill(&mut self, key: &str, value: AttributeValue<'a>) {
         match (key, value) {
             ("span.kind", AttributeValue::Text(kind)) => {
@@ -47,7 +46,7 @@ impl<'a> Tagged<'a> {
         }
     }
 
-    /// Ends the reading, as it ends for a span of OTLP.
+    /// Finishes the span, as for a span of OTLP.
     pub fn finish(mut self, events: usize) -> (Span<'a>, Scope<'a>) {
         if self.span.status == SpanStatus::Unset && self.is_error {
             self.span.status = SpanStatus::Error;
@@ -64,17 +63,17 @@ pub fn kind_of(name: &str) -> Option<SpanKind> {
         .find(|kind| kind.label().eq_ignore_ascii_case(name))
 }
 
-/// A trace's id in hexadecimal. Older clients leave leading zeros out, or have 64 bits.
+/// A trace id in hexadecimal. Older clients leave out leading zeros, or use 64 bits.
 pub fn trace_id(text: &str) -> Option<TraceId> {
     TraceId::parse_hex(padded(text, 32).as_bytes()).filter(|id| !id.is_zero())
 }
 
-/// A span's id in hexadecimal. Older clients leave leading zeros out.
+/// A span id in hexadecimal. Older clients leave out leading zeros.
 pub fn span_id(text: &str) -> Option<SpanId> {
     SpanId::parse_hex(padded(text, 16).as_bytes()).filter(|id| !id.is_zero())
 }
 
-/// The span's times by its start and its duration, in microseconds.
+/// The span's times, from its start and its duration in microseconds.
 pub fn times(start: &Loose<'_>, duration: &Loose<'_>) -> (Timestamp, Timestamp) {
     let nanos = |micros: &Loose<'_>| {
         micros.int().and_then(|micros| u64::try_from(micros).ok()).unwrap_or(0).saturating_mul(1_000)
@@ -83,7 +82,7 @@ pub fn times(start: &Loose<'_>, duration: &Loose<'_>) -> (Timestamp, Timestamp) 
     (Timestamp::from_nanos(start), Timestamp::from_nanos(start.saturating_add(nanos(duration))))
 }
 
-/// An id, filled up with zeros to `length` digits.
+/// An id, padded with zeros to `length` digits.
 fn padded(id: &str, length: usize) -> Cow<'_, str> {
     if id.len() >= length || id.is_empty() {
         Cow::Borrowed(id)

@@ -1,10 +1,10 @@
-//! URLs in texts from outside, such as the name of a span: where they lead stays,
-//! and what may be a secret in them does not.
+//! URLs in texts from outside, such as span names: the location stays, and parts that may
+//! hold a secret are removed.
 
 use std::borrow::Cow;
 
-/// A text without the user, the password, the query and the fragment of each URL in
-/// it, and without the query of a path.
+/// A text without the user, the password, the query and the fragment of each URL in it, and
+/// without the query of a path.
 pub fn without_secrets(text: Cow<'_, str>) -> Cow<'_, str> {
     let may_have = memchr::memchr2(b'?', b'#', text.as_bytes()).is_some() || text.contains("://");
     if !may_have || text.split(' ').all(|word| stripped(word) == word) {
@@ -13,14 +13,14 @@ pub fn without_secrets(text: Cow<'_, str>) -> Cow<'_, str> {
     Cow::Owned(text.split(' ').map(stripped).collect::<Vec<_>>().join(" "))
 }
 
-/// A word, and of a URL its scheme, host and path.
+/// A word; of a URL only its scheme, host and path.
 fn stripped(word: &str) -> Cow<'_, str> {
     let Some(start) = word.find("://").map(|at| at + "://".len()) else {
         let end = if word.starts_with('/') { word.find(['?', '#']) } else { None };
         return Cow::Borrowed(&word[..end.unwrap_or(word.len())]);
     };
     let (scheme, rest) = word.split_at(start);
-    // Up to the last `@` before the path; a password that has a `/` in it hides it.
+    // Up to the last `@` before the path. A password with a `/` in it hides it.
     let user = rest.rfind('@').map_or(0, |at| at + 1);
     let place = &rest[user..];
     let place = &place[..place.find(['?', '#']).unwrap_or(place.len())];

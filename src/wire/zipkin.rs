@@ -1,9 +1,9 @@
 //! Zipkin's JSON, version 2 (<https://zipkin.io/zipkin-api/>).
 //!
-//! A list of spans, or a list of such lists. OpenTelemetry's own fields stand in tags,
-//! all of them texts, with the resource's attributes among them. What is not there:
-//! whether a parent is remote, and links, unless the Collector wrote the file, which puts
-//! them into tags.
+//! A list of spans, or a list of such lists. OpenTelemetry's own fields are in tags, all of
+//! them texts, together with the resource's attributes. The format does not say whether a
+//! parent is remote. It has no links either, unless the Collector wrote the file, which
+//! puts them into tags.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use super::otlp::{Counts, DecodeError, Sink, give_at};
 use super::tags::{self, Tagged, kind_of};
 use crate::model::{AttributeValue, Invalid, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind};
 
-/// What the format cannot say, and what follows from that.
+/// What the format cannot express, and what follows from that.
 pub const LACKS: &str = "Zipkin's JSON does not say whether a parent is of another process, and keeps links only \
                          where the Collector wrote it: what rests on that is a step less sure";
 
@@ -31,7 +31,7 @@ const LINK: &str = "otlp.link.";
 /// # Errors
 ///
 /// [`DecodeError::Json`] with the line and column at which the text breaks. The spans
-/// before the place have gone to the sink.
+/// before that have gone to the sink.
 pub fn decode(text: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
     let text = without_lone_halves(text);
     let mut counts = Counts::default();
@@ -62,7 +62,7 @@ fn visit(
 ) -> Step<()> {
     let mut resource = Resource::default();
     let read = read(json, &mut resource)?;
-    // A span says itself who sent it, and neighbours are of one process by chance only.
+    // Each span names its sender; neighbours come from one process by chance only.
     sink.resource(&resource);
     let read = read.map(|(span, scope)| {
         sink.scope(&scope);
@@ -79,12 +79,12 @@ fn read<'a>(json: JsonSpan<'a>, resource: &mut Resource<'a>) -> Step<Result<(Spa
     let span = &mut tagged.span;
     (span.trace_id, span.span_id, span.name) = (trace_id, id, json.name.into_text());
     span.parent_id = tags::span_id(json.parent_id.text());
-    // Zipkin has no kind for what is neither sent nor taken.
+    // Zipkin has no kind for spans that neither send nor receive.
     span.kind = kind_of(json.kind.text()).unwrap_or(SpanKind::Internal);
     (span.start, span.end) = tags::times(&json.timestamp, &json.duration);
     if span.kind == SpanKind::Server && matches!(json.shared, Loose::Bool(true)) {
-        // B3 lets both halves of a call have one id. Here each span has its own, and the
-        // server's half hangs below the client's.
+        // In B3 both halves of a call may have one id. Here each span has its own, and the
+        // server's half is below the client's.
         span.parent_id = Some(id);
         span.span_id = SpanId::new(id.bytes().map(|byte| !byte));
     }
@@ -147,7 +147,7 @@ fn link(text: &str) -> Option<SpanContext> {
     Some(SpanContext { trace_id, span_id, sampling: Sampling::Deferred })
 }
 
-/// A tag's value by what it says: Zipkin has texts only.
+/// A tag's value, typed by what it looks like: Zipkin only has texts.
 fn typed<'a>(key: &str, value: Cow<'a, str>) -> AttributeValue<'a> {
     match &*value {
         "true" | "True" => AttributeValue::Bool(true),
@@ -268,7 +268,7 @@ mod tests {
                  add Some(2), [a3ce929d0e0e4736a3ce929d0e0e4736], [Empty]",
                 "api ? None",
                 "",
-                // The half of the server has an id of its own, below the client's.
+                // The server's half has an id of its own, below the client's.
                 "get Server ff0f9855f456fd48 below 00f067aa0ba902b7, 0 ns, Unset, ? None, [], []",
             ]
         );

@@ -1,6 +1,6 @@
-//! The body of a message: what the task is called with.
+//! The body of a message: the arguments of the task.
 //!
-//! It is decoded only where the headers hold no context. Nothing in it is run.
+//! It is decoded only if the headers hold no context. Nothing in it is run.
 
 use std::borrow::Cow;
 
@@ -99,11 +99,11 @@ impl TaskBody {
         }
     }
 
-    /// Whether a body ends as Celery writes one of JSON in which no other task
-    /// travels. It is not decoded for that, but for its end.
+    /// Whether a body ends as Celery writes a JSON body without further tasks. Only its end
+    /// is decoded for that.
     pub fn embeds_nothing(envelope: &Envelope<'_>) -> bool {
-        /// How many characters of Base64 hold the end: a multiple of four, since
-        /// that is how Base64 falls into parts.
+        /// How many Base64 characters hold the end: a multiple of four, since Base64
+        /// decodes in groups of four.
         const END: usize = 128;
         const EMPTY: &[u8] = br#"{"callbacks":null,"errbacks":null,"chain":null,"chord":null}]"#;
         let Some(raw) = envelope.body.map(|body| body.get().trim_matches('"')) else { return true };
@@ -117,8 +117,8 @@ impl TaskBody {
         end.ends_with(EMPTY)
     }
 
-    /// The signatures of the tasks that Celery publishes after this one: the rest
-    /// of its chain, its callbacks, the body of its chord.
+    /// The signatures of the tasks that Celery publishes after this one: the rest of its
+    /// chain, its callbacks, the body of its chord.
     pub fn embedded(&self) -> impl Iterator<Item = &Value> {
         let embed = match &self.value {
             Value::Array(parts) => parts.get(2).unwrap_or(&Value::Null),
@@ -128,8 +128,8 @@ impl TaskBody {
         lists.flatten().chain([&embed["chord"]])
     }
 
-    /// The signature of the task that a chain publishes next. Celery keeps the
-    /// rest of a chain in reverse (`celery.canvas._chain`): the last comes first.
+    /// The signature of the next task in a chain. Celery keeps the rest of a chain in
+    /// reverse (`celery.canvas._chain`): the last entry is next.
     pub fn next_in_chain(&self) -> Option<&Value> {
         let embed = match &self.value {
             Value::Array(parts) => parts.get(2)?,

@@ -1,4 +1,4 @@
-//! JSON as plain values, of which there are only so many.
+//! JSON as plain values, up to a limited number of them.
 //!
 //! `[0,0,…]` of 16 MiB, which deflates to a few kilobytes, is a value of 256 MiB.
 //! An integer of more than 64 bits, as Python writes a trace id, is read as the
@@ -10,15 +10,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// How many values a body or a header may hold. A body of a task has a few
-/// hundred.
+/// How many values a body or a header may hold. A task's body has a few hundred.
 const VALUES: usize = 100_000;
 
 /// Reads a document of at most 100,000 values.
 ///
 /// # Errors
 ///
-/// What `serde_json` says; that there are more values, too.
+/// The error of `serde_json`, also if there are more values.
 pub fn read(json: &[u8]) -> Result<Value, serde_json::Error> {
     let mut room = VALUES;
     let json = with_long_integers_quoted(json);
@@ -28,14 +27,14 @@ pub fn read(json: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// An integer of more digits may need more than 64 bits.
+/// An integer with more digits may need more than 64 bits.
 const DIGITS: usize = 19;
 
-/// The document with each integer of more than 64 bits as a text. What is no
-/// JSON stays none.
+/// The document with each integer of more than 64 bits turned into a text. What is not JSON
+/// stays as it is.
 fn with_long_integers_quoted(json: &[u8]) -> Cow<'_, [u8]> {
     let mut quoted: Vec<u8> = Vec::new();
-    // Up to where it was copied, and where the search goes on.
+    // How far it was copied, and where the search goes on.
     let (mut copied, mut at) = (0, 0);
     while let Some(byte) = json.get(at) {
         match byte {
@@ -66,7 +65,7 @@ fn with_long_integers_quoted(json: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// How long a text is after its opening quote, the closing one included.
+/// The length of a text after its opening quote, including the closing one.
 fn text_length(rest: &[u8]) -> usize {
     let mut at = 0;
     while let Some(found) = memchr::memchr2(b'"', b'\\', rest.get(at..).unwrap_or_default()) {

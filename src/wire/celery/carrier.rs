@@ -1,5 +1,5 @@
-//! One carrier: the entries of a mapping that propagators know by name, and
-//! the contexts that they spell together.
+//! A carrier: the entries of a mapping whose names propagators know, and the contexts that
+//! they form.
 
 use std::borrow::Cow;
 
@@ -61,13 +61,13 @@ impl Field {
         ("trace_parent_string", Self::Elastic),
     ];
 
-    /// The field of a name in any case, and whether the case is the right one.
+    /// The field with this name in any case, and whether the case is right.
     fn of(name: &str) -> Option<(Self, bool)> {
         let known = Self::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         known.map(|(known, field)| (*field, *known == name))
     }
 
-    /// The format whose ids the field holds; `None` of a companion.
+    /// The format whose ids the field holds; `None` for a companion.
     const fn format(self) -> Option<ContextFormat> {
         Some(match self {
             Self::Traceparent => ContextFormat::W3c,
@@ -99,11 +99,11 @@ struct Entry<'v> {
     spelling: Spelling,
 }
 
-/// How a value is written down.
+/// How a value is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Spelling {
     Text,
-    /// kombu's wrapper for bytes, which a propagator does not take for a text.
+    /// kombu's wrapper for bytes, which a propagator does not accept as a text.
     Bytes,
     /// An array of several texts.
     Several,
@@ -131,8 +131,8 @@ impl<'v> Carrier<'v> {
         Field::of(key).is_some()
     }
 
-    /// Takes an entry, where it has a propagator's name; whether it has. A
-    /// null is taken and says nothing: an absent header, forwarded.
+    /// Takes an entry if it has a propagator's name. Returns whether it has. A null is
+    /// taken and ignored: it is an absent header that was forwarded.
     pub fn put(&mut self, key: &'v str, value: &'v Value) -> bool {
         let Some((field, has_right_case)) = Field::of(key) else { return false };
         // The last of equal keys wins, as in Python's json.
@@ -144,7 +144,7 @@ impl<'v> Carrier<'v> {
         true
     }
 
-    /// The contexts, in the order in which their first entries were put.
+    /// The contexts, in the order in which their first entries were added.
     pub fn contexts(&self) -> impl Iterator<Item = Found<'_>> {
         self.entries.iter().filter_map(|entry| self.context(entry))
     }
@@ -193,12 +193,12 @@ impl<'v> Carrier<'v> {
             }),
             ContextFormat::XRay => xray::read(text).map(Some),
             ContextFormat::Sentry => sentry::read(text).map(Some),
-            // No field of a propagator holds them.
+            // No propagator's field holds these.
             ContextFormat::Ids => Ok(None),
         }
     }
 
-    /// The text of a companion that is there and not empty.
+    /// The text of a companion, if there is one and it is not empty.
     fn text(&self, field: Field) -> Option<&str> {
         self.entries
             .iter()
@@ -206,7 +206,7 @@ impl<'v> Carrier<'v> {
             .map(|entry| &*entry.text)
     }
 
-    /// Whether a field is there, and only in a case that no propagator asks for.
+    /// Whether a field is there, but only in a case that no propagator looks for.
     fn is_misnamed(&self, field: Field) -> bool {
         let mut entries = self.entries.iter().filter(|entry| entry.field == field).peekable();
         entries.peek().is_some() && entries.all(|entry| !entry.has_right_case)
@@ -217,13 +217,13 @@ impl<'v> Carrier<'v> {
         self.text(Field::Baggage)
     }
 
-    /// The keys, in the order in which they were put.
+    /// The keys, in the order in which they were added.
     pub fn keys(&self) -> impl Iterator<Item = &'v str> {
         self.entries.iter().map(|entry| entry.key)
     }
 
-    /// The key of a context that an OpenTelemetry propagator would read, with
-    /// an empty text under it.
+    /// The key of a context that an OpenTelemetry propagator would read, if its text is
+    /// empty.
     pub fn empty_key(&self) -> Option<&'v str> {
         let is_empty = |entry: &&Entry<'_>| {
             entry.text.is_empty() && entry.field.format().is_some_and(|format| !format.is_vendor())
@@ -250,7 +250,7 @@ fn spell(field: Field, value: &Value) -> (Cow<'_, str>, Spelling) {
             Some(text) => (text.into(), Spelling::Bytes),
             None => (value.to_string().into(), Spelling::NotText),
         },
-        // Datadog's ids are numbers; elsewhere a number is a fault.
+        // Datadog's ids are numbers. In other formats a number is a flaw.
         Value::Number(number)
             if matches!(field, Field::DatadogTraceId | Field::DatadogParentId | Field::DatadogPriority) =>
         {

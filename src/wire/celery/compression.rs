@@ -1,5 +1,5 @@
-//! The compressions of `headers.compression`, each with a limit that holds
-//! while it inflates: a bomb costs no more than the limit.
+//! The compressions of `headers.compression`, each with a limit that is enforced while it
+//! inflates: a bomb costs no more than the limit.
 
 use std::io::Read;
 
@@ -14,13 +14,13 @@ pub enum DecompressError {
     Broken { name: &'static str, source: std::io::Error },
 }
 
-/// Memory that an LZMA dictionary may take, in bytes.
+/// How much memory an LZMA dictionary may take, in bytes.
 const LZMA_MEMORY: u64 = 64 << 20;
 /// The largest Zstandard window, as a power of two: 8 MiB, which the format
 /// recommends that every decoder support (RFC 8878, 3.1.1.1.2).
 const ZSTD_WINDOW_LOG: u32 = 23;
 
-/// Inflates `bytes` by the name that kombu gives the compression.
+/// Inflates `bytes` by kombu's name for the compression.
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 pub fn decompress(name: &str, bytes: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     let broken = |name| move |source| DecompressError::Broken { name, source };
     match name {
-        // kombu's "gzip" is zlib (`78 9c`); a true gzip header is taken as well.
+        // kombu's "gzip" is zlib (`78 9c`); a true gzip header is accepted as well.
         "application/x-gzip" | "gzip" | "zlib" if bytes.starts_with(&[0x1f, 0x8b]) => {
             bounded(flate2::read::GzDecoder::new(bytes), limit, "gzip")
         }

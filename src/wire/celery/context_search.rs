@@ -1,5 +1,5 @@
-//! Where in a message trace context lies, in all the places and wrappings in
-//! which applications put it.
+//! Where in a message a trace context is, in all the places and wrappings that applications
+//! use.
 
 use serde_json::{Map, Value};
 
@@ -54,8 +54,8 @@ impl ContextSearch {
     /// The longest, in bytes: one with 8 KiB of baggage, and its escapes.
     const LONGEST: usize = 64 << 10;
 
-    /// Whether there is a valid context that OpenTelemetry reads: one vendor's own
-    /// is no reason to look no further.
+    /// Whether there is a valid context that OpenTelemetry reads. If there is only a
+    /// vendor's own, the search goes on.
     pub fn has_open(&self) -> bool {
         self.contexts.iter().any(|carried| carried.reading.is_ok() && !carried.format.is_vendor())
     }
@@ -64,12 +64,12 @@ impl ContextSearch {
         self.contexts.iter().any(|carried| carried.reading.is_ok())
     }
 
-    /// Whether a context lies in a carrier of the application's own.
+    /// Whether a context is in a carrier of the application's own.
     pub fn is_hand_carried(&self) -> bool {
         self.contexts.iter().any(|carried| matches!(carried.place, Place::Carrier(_)))
     }
 
-    /// Puts the contexts into the order of their places.
+    /// Sorts the contexts by their places.
     pub fn sort(&mut self) {
         self.contexts.sort_by_key(|carried| match carried.place {
             Place::Header => 0,
@@ -81,8 +81,8 @@ impl ContextSearch {
         });
     }
 
-    /// Looks through custom headers, each of which may be a context by its own
-    /// name or a carrier of several.
+    /// Searches custom headers. Each may be a context under its own name, or a carrier of
+    /// several.
     pub fn headers<'v>(&mut self, headers: impl Iterator<Item = (&'v str, &'v Value)> + Clone) {
         let path = JsonPath::root("headers");
         let flat = self.flat(headers.clone(), &path, &Place::Header);
@@ -103,7 +103,7 @@ impl ContextSearch {
         }
     }
 
-    /// Looks into a header of an application's own; whether it is a carrier.
+    /// Searches a header of the application's own. Returns whether it is a carrier.
     fn header(&mut self, name: &str, value: &Value, path: &JsonPath<'_>) -> bool {
         let found = (self.contexts.len(), self.empty_carriers.len());
         let path = path.key(name);
@@ -123,7 +123,7 @@ impl ContextSearch {
         found != (self.contexts.len(), self.empty_carriers.len())
     }
 
-    /// Looks through properties that are not kombu's own.
+    /// Searches properties that are not kombu's own.
     pub fn properties<'v>(&mut self, properties: impl Iterator<Item = (&'v str, &'v Value)> + Clone) {
         let path = JsonPath::root("properties");
         self.flat(properties.clone(), &path, &Place::Property);
@@ -132,7 +132,7 @@ impl ContextSearch {
         }
     }
 
-    /// Looks through the arguments called `name`, `args` or `kwargs`.
+    /// Searches the arguments called `name`, `args` or `kwargs`.
     pub fn arguments(&mut self, arguments: &Value, name: &str) {
         let path = JsonPath::root("body");
         let path = path.key(name);
@@ -147,8 +147,7 @@ impl ContextSearch {
         }
     }
 
-    /// Looks through the repr of arguments in the header `name`, for a body
-    /// that cannot be read.
+    /// Searches the repr of arguments in the header `name`, for a body that cannot be read.
     pub fn repr(&mut self, repr: &str, name: &str) {
         let path = JsonPath::root("headers");
         let dict = python_dict(repr);
@@ -156,7 +155,7 @@ impl ContextSearch {
         self.mapping(entries(&dict), &path.key(name), &Place::Body, encoding, Self::WRAPPINGS);
     }
 
-    /// Reads the contexts that lie flat among `entries`.
+    /// Reads the contexts that are flat among `entries`.
     fn flat<'v>(
         &mut self,
         entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
@@ -174,8 +173,8 @@ impl ContextSearch {
         carrier
     }
 
-    /// Looks for carriers in a value, however it is wrapped. `outer` is how
-    /// what holds it is wrapped, and `depth` how many levels are left.
+    /// Searches a value for carriers, however it is wrapped. `outer` is the wrapping of
+    /// what contains it, and `depth` how many levels are left.
     fn search(&mut self, value: &Value, path: &JsonPath<'_>, place: &Place, outer: Encoding, depth: usize) {
         if self.budget == 0 {
             return;
@@ -357,10 +356,10 @@ impl ContextSearch {
         }
     }
 
-    /// Notes the keys of a `baggage` header; its values are private.
+    /// Notes the keys of a `baggage` header. Its values are private.
     fn note_baggage(&mut self, text: &str) {
         for key in baggage::keys(text) {
-            // Sentry's own entries are no secret of the application's.
+            // Sentry's own entries reveal nothing about the application.
             if !key.starts_with("sentry-") && self.baggage.len() < Self::NAMES {
                 self.baggage.push(cut(key, Self::NAME).into());
             }
@@ -368,7 +367,7 @@ impl ContextSearch {
     }
 }
 
-/// A text or a number as it stands.
+/// A text or a number as it is written.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -378,9 +377,9 @@ fn entries(map: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> + C
     map.iter().map(|(key, value)| (key.as_str(), value))
 }
 
-/// Whether the name of something empty says that it is a carrier. Conservative:
-/// a `trace_id`, a `context` or the `carrier` of a parcel is the application's
-/// own affair.
+/// Whether the name of something empty shows that it is a carrier. Conservative: a
+/// `trace_id`, a `context` or the `carrier` of a parcel may mean something else to the
+/// application.
 fn is_carriers_name(name: &str, is_blank: bool) -> bool {
     const SUBJECTS: [&str; 6] = ["trace", "tracing", "span", "otel", "telemetry", "propagat"];
     const VESSELS: [&str; 5] = ["context", "ctx", "carrier", "header", "parent"];

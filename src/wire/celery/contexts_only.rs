@@ -1,5 +1,5 @@
-//! What may be saved of a value: the contexts that a search of the message finds,
-//! in the place and the wrapping in which it finds them, and nothing else.
+//! What may be saved of a value: the contexts that a search of the message finds, with
+//! their place and their wrapping, and nothing else.
 
 use serde_json::{Map, Value};
 
@@ -13,13 +13,13 @@ use crate::wire::context::{baggage, ids, xray};
 /// How many carriers within carriers are looked into.
 const DEPTH: usize = 8;
 
-/// The value of a header or property of that name; `None` where it holds no
-/// context. What is empty is kept: that a carrier is empty is evidence.
+/// The value of a header or property with this name; `None` if it holds no context. Empty
+/// values are kept: that a carrier is empty is evidence.
 pub fn context_under(name: &str, value: &Value) -> Option<Value> {
     member(name, value, DEPTH)
 }
 
-/// The same value with nothing left in it but contexts; `None` where it holds none.
+/// The same value with nothing left in it but contexts; `None` if it holds none.
 pub fn contexts_of(value: &Value) -> Option<Value> {
     search(value, DEPTH)
 }
@@ -83,7 +83,7 @@ fn search(value: &Value, depth: usize) -> Option<Value> {
     }
 }
 
-/// The names among these that hold a trace id and a span id together.
+/// Which of these names hold a trace id and a span id together.
 pub fn ids_of<'v>(members: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -> Vec<&'v str> {
     let own = members.clone().filter(|(name, _)| !Carrier::knows(name)).take(ContextSearch::MEMBERS);
     let Some(pair) = ids::of_mapping(own) else { return Vec::new() };
@@ -91,8 +91,8 @@ pub fn ids_of<'v>(members: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -
     [pair.trace, pair.span].into_iter().chain(pair.flags.filter(is_number)).collect()
 }
 
-/// A text that is a context, or in which a carrier is wrapped: as it was
-/// wrapped, and without what is private in it.
+/// A text that is a context, or in which a carrier is wrapped. It keeps its wrapping and
+/// loses what is private.
 fn search_text(text: &str, depth: usize) -> Option<String> {
     let is_seen = {
         let mut search = ContextSearch::default();
@@ -153,8 +153,8 @@ fn is_baggage(name: &str) -> bool {
     name.eq_ignore_ascii_case("baggage")
 }
 
-/// What is told of a field beside the ids, which may hold anything; `None` of
-/// another field.
+/// What is kept of a field next to the ids, which may hold anything; `None` for any other
+/// field.
 fn companion(name: &str, value: &Value) -> Option<String> {
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     let text = value.as_str();

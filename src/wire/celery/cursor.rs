@@ -1,6 +1,6 @@
-//! A place in bytes that are walked: what pickle and `MessagePack` read alike.
+//! A cursor over bytes, shared by the readers of pickle and `MessagePack`.
 
-/// Where bytes break, and why.
+/// Where the bytes are broken, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Break {
     pub at: usize,
@@ -39,7 +39,7 @@ impl<'a> Cursor<'a> {
         self.array().map(|[byte]| byte)
     }
 
-    /// So many bytes as the type wants.
+    /// A fixed number of bytes, given by the type.
     pub fn array<const COUNT: usize>(&mut self) -> Step<[u8; COUNT]> {
         Ok(self.take(COUNT)?.try_into().expect("as many bytes were taken"))
     }
@@ -54,7 +54,7 @@ impl<'a> Cursor<'a> {
         Ok(self.take(width)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// A line without its end; empty where it is no UTF-8.
+    /// A line without its end; empty if it is not UTF-8.
     pub fn line(&mut self) -> Step<&'a str> {
         let rest = &self.bytes[self.at..];
         let Some(end) = memchr::memchr(b'\n', rest) else { return self.fail("it ends early") };

@@ -1,7 +1,7 @@
 //! The kombu envelope: one entry of a queue's list.
 //!
-//! This is the hot path of a queue of a million messages: one pass, typed and
-//! borrowed, the body left as it lies.
+//! This is the hot path for a queue of a million messages: one pass, typed and borrowed,
+//! and the body stays encoded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::lenient::{Key, Number, Text};
 /// A message, borrowed from the entry that it was read from.
 #[derive(Default, Debug)]
 pub struct Envelope<'a> {
-    /// The body as it lies: a JSON token, mostly a string of Base64.
+    /// The body, still encoded: a JSON token, usually a string of Base64.
     pub body: Option<&'a RawValue>,
     pub content_type: Text<'a>,
     pub headers: Headers<'a>,
@@ -25,7 +25,7 @@ pub struct Envelope<'a> {
     pub has_properties: bool,
 }
 
-/// What Celery itself writes, and all else as it lies.
+/// What Celery itself writes; everything else is kept as raw JSON.
 #[derive(Default, Debug)]
 pub struct Headers<'a> {
     pub task: Text<'a>,
@@ -40,7 +40,7 @@ pub struct Headers<'a> {
     pub retries: Number,
     pub redelivered: Number,
     pub beat: Number,
-    /// The language whose library published it: `py` of Celery itself.
+    /// The language whose library published it: `py` for Celery itself.
     pub lang: Text<'a>,
     pub args_repr: Option<&'a RawValue>,
     pub kwargs_repr: Option<&'a RawValue>,
@@ -59,14 +59,14 @@ pub struct Properties<'a> {
     pub exchange: Text<'a>,
     pub routing_key: Text<'a>,
     pub redelivered: Number,
-    /// Whether `delivery_info` has both an exchange and a routing key, be they empty.
+    /// Whether `delivery_info` has both an exchange and a routing key, even empty ones.
     pub has_delivery_info: bool,
-    /// What neither kombu nor Celery writes.
+    /// Properties that neither kombu nor Celery writes.
     pub others: SmallVec<[(Cow<'a, str>, &'a RawValue); 1]>,
 }
 
-/// Why an entry of a list is no Celery message. Lists of other programs lie in
-/// the same database, so this is no failure.
+/// Why an entry of a list is no Celery message. Other programs have lists in the same
+/// database, so this is not an error.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum NotAMessage {
     #[error("not UTF-8 from byte {at} on")]
@@ -84,9 +84,8 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// [`NotAMessage`], where it is no JSON object, or none of kombu's. Whether
-    /// it is a task is not known before the headers, or on protocol 1 the body,
-    /// are looked at.
+    /// [`NotAMessage`], if it is no JSON object, or not one of kombu's. Only the headers
+    /// (on protocol 1, the body) show whether it is a task.
     pub fn decode(entry: &'a [u8]) -> Result<Self, NotAMessage> {
         let text =
             std::str::from_utf8(entry).map_err(|error| NotAMessage::NotUtf8 { at: error.valid_up_to() })?;
@@ -99,18 +98,17 @@ impl<'a> Envelope<'a> {
         if envelope.is_kombus { Ok(envelope) } else { Err(NotAMessage::NotAnEnvelope) }
     }
 
-    /// Whether the broker delivers the message for a second time.
+    /// Whether the broker delivers the message again.
     pub fn is_redelivered(&self) -> bool {
         self.headers.redelivered.is_true() || self.properties.redelivered.is_true()
     }
 }
 
-/// A place for a map that is read key by key. It is filled where it lies,
-/// since the headers alone are too large to be handed back five times.
+/// A value that is filled from a map, key by key. It is filled in place, since the headers
+/// alone are too large to be returned five times.
 struct Fill<'f, T>(&'f mut T);
 
-/// Implements the filling of a type from the members of a map. What is no map
-/// leaves it empty.
+/// Implements filling a type from the members of a map. Anything but a map leaves it empty.
 macro_rules! fill {
     ($type:ty, |$value:ident, $key:ident, $map:ident| $arms:expr) => {
         impl<'de> DeserializeSeed<'de> for Fill<'_, $type> {

@@ -1,4 +1,4 @@
-//! Where in a message a value lies, as reports write it: `headers.headers.b3`.
+//! The path of a value in a message, as reports write it: `headers.headers.b3`.
 
 use std::fmt;
 
@@ -7,8 +7,7 @@ use super::text::cut;
 /// The longest key that is written, in bytes.
 const NAME: usize = 64;
 
-/// The path from the message to a value. It is written out only where something is
-/// found.
+/// The path from the message to a value. It is written out only if something is found.
 #[derive(Clone, Copy)]
 pub(super) struct JsonPath<'t> {
     before: Option<&'t JsonPath<'t>>,

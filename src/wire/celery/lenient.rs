@@ -1,7 +1,7 @@
-//! Fields that may hold anything, and must not lose the message for it.
+//! Fields that may hold anything, and must not cost us the message.
 //!
-//! Each is taken as the JSON token that it is, which no content can fail (a
-//! number beyond 64 bits, half of a surrogate pair), and read from there.
+//! Each is taken as a JSON token, which no content can break (a number beyond 64 bits, half
+//! of a surrogate pair), and is read from that.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,15 +9,15 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
-/// A text that is borrowed where it has no escapes; `None` of anything else.
+/// A text, borrowed if it has no escapes; `None` for anything else.
 #[derive(Clone, Default, Debug, PartialEq)]
 pub struct Text<'a>(pub Option<Cow<'a, str>>);
 
-/// A number or a flag; 0 of anything else.
+/// A number or a flag; 0 for anything else.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 pub struct Number(pub f64);
 
-/// The key of a map, borrowed where it has no escapes.
+/// The key of a map, borrowed if it has no escapes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Key<'a>(pub Cow<'a, str>);
 
@@ -44,8 +44,8 @@ impl Text<'_> {
 }
 
 impl Number {
-    /// As a count: 0 of what is negative or no number, and the largest of what
-    /// is larger.
+    /// As a count: 0 if it is negative or not a number, and the largest count if it is
+    /// larger.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

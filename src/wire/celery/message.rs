@@ -1,4 +1,4 @@
-//! A message, read as a whole.
+//! Reads a message completely.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::model::{Message, MessageState, NextTask, Part, Protocol};
 pub struct QueuePosition {
     pub queue: Arc<str>,
     pub state: MessageState,
-    /// The key of its list, where that is not the queue's name.
+    /// The key of its list, if that differs from the queue's name.
     pub list: Option<Arc<str>>,
     /// Its index in the list, 0 being the newest.
     pub index: Option<u64>,
@@ -29,21 +29,21 @@ pub struct QueuePosition {
     pub priority: u32,
 }
 
-/// What is read besides what a diagnosis needs.
+/// What is read in addition to what a diagnosis needs.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct ReadOptions {
-    /// Keep `argsrepr` and `kwargsrepr`, which may hold what is private.
+    /// Keep `argsrepr` and `kwargsrepr`, which may contain private data.
     pub args: bool,
 }
 
 /// The longest name that is kept of a task, an id or an origin, in bytes.
 const NAME: usize = 256;
-/// How many of the tasks in a body are looked at for a context.
+/// How many of the tasks in a body are searched for a context.
 const SIGNATURES: usize = 16;
 /// The longest repr of arguments that is kept, in bytes.
 const REPR: usize = 1024;
 
-/// Reads a message: its contexts wherever they lie, its names, its state.
+/// Reads a message: its contexts wherever they are, its names, its state.
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ pub fn read_message(
     })
 }
 
-/// What a message that has no id is known by: what else its author gave it.
+/// The id of a message that has none: made of what else its author gave it.
 fn stand_in(envelope: &Envelope<'_>) -> Box<str> {
     let Envelope { headers, properties, .. } = envelope;
     let tag = properties.delivery_tag.and_then(scalar);
@@ -131,8 +131,8 @@ fn stand_in(envelope: &Envelope<'_>) -> Box<str> {
     cut(given.unwrap_or("(no id)"), NAME).into()
 }
 
-/// Whether Celery itself published it, which other languages' libraries say that
-/// they did not. Celery writes both fields; one may be lost on the way.
+/// Whether Celery itself published it. Libraries in other languages name themselves. Celery
+/// writes both fields; one may get lost on the way.
 fn is_by_celery(headers: &Headers<'_>) -> bool {
     headers.lang.as_deref().map_or(headers.args_repr.is_some(), |lang| lang == "py")
 }
@@ -144,9 +144,9 @@ struct Embedded {
     hands_on: bool,
 }
 
-/// Looks through the body, which costs what the rest of the message costs
-/// twice over: only where the headers hold no context, or where other tasks
-/// travel in it, which may have one or lack it.
+/// Searches the body. That costs twice as much as the rest of the message, so it is done
+/// only if the headers hold no context, or if other tasks travel in the body, whose context
+/// matters too.
 fn search_body(search: &mut ContextSearch, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Embedded {
     let has_context = search.has_open();
     if has_context && !search.is_hand_carried() && TaskBody::embeds_nothing(envelope) {
@@ -176,8 +176,8 @@ fn search_body(search: &mut ContextSearch, envelope: &Envelope<'_>, decoded: Opt
     Embedded { chain_next: body.next_in_chain().and_then(next_task), hands_on }
 }
 
-/// Custom fields as values. One that is nested too deep for the parser, or of
-/// more values than are looked at, holds no context that a worker reads either.
+/// Custom fields as values. One that is nested too deep for the parser, or that has too
+/// many values, holds no context that a worker would read either.
 fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
     let value = |raw: &RawValue| bounded::read(raw.get().as_bytes()).unwrap_or(Value::Bool(false));
     fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()

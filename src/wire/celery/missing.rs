@@ -1,11 +1,11 @@
-//! What a message lacks without which Celery's worker cannot take it from Redis.
+//! The parts without which Celery's worker cannot take a message from Redis.
 //!
-//! kombu asks an envelope for parts that other programs, which write it by hand,
-//! leave out (`kombu/transport/virtual/base.py`, `kombu/transport/redis.py`,
-//! `celery/worker/request.py`). Measured with Celery 5.7.0 (kombu 5.7.0) and
-//! 5.2.7 (kombu 5.2.4); the sources of 4.4 ask for the same. What else may be missing is not asked for:
-//! `correlation_id`, `reply_to`, `delivery_mode`, `priority`, `content-encoding`,
-//! and of the headers all but `task` and `id`.
+//! kombu requires parts of an envelope that hand-written programs leave out
+//! (`kombu/transport/virtual/base.py`, `kombu/transport/redis.py`,
+//! `celery/worker/request.py`). Measured with Celery 5.7.0 (kombu 5.7.0) and 5.2.7 (kombu
+//! 5.2.4); the sources of 4.4 require the same. These may be missing: `correlation_id`,
+//! `reply_to`, `delivery_mode`, `priority`, `content-encoding`, and all headers but `task`
+//! and `id`.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -30,8 +30,7 @@ pub fn missing_parts(envelope: &Envelope<'_>) -> MissingParts {
     parts.into_iter().filter(|(_, is_missing)| *is_missing).map(|(part, _)| part).collect()
 }
 
-/// Whether the body is written in Base64, and nothing says so: kombu takes it for
-/// the text that it is.
+/// Whether the body is Base64 and no field says so. kombu then takes it for plain text.
 fn is_base64_untold(envelope: &Envelope<'_>) -> bool {
     let told = envelope.properties.body_encoding.as_deref().unwrap_or_default();
     if !told.is_empty() && !told.eq_ignore_ascii_case("utf-8") {
@@ -97,7 +96,7 @@ mod tests {
             let mut message = whole();
             change(&mut message);
             let expected = match part {
-                // Without properties nothing tells of the Base64 either.
+                // Without properties, nothing says that it is Base64 either.
                 Part::Properties => vec![part, Part::BodyEncoding],
                 part => vec![part],
             };
@@ -113,7 +112,7 @@ mod tests {
             remove(&mut message["properties"], "body_encoding");
             assert_eq!(missing(&message), [], "{body}");
         }
-        // Any empty exchange will do, and a tag that is a number.
+        // An empty exchange is fine, and so is a tag that is a number.
         let mut message = whole();
         message["properties"]["delivery_tag"] = 7.into();
         message["properties"]["delivery_info"] = json!({"exchange": null, "routing_key": null});

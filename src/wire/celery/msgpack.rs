@@ -1,8 +1,8 @@
 //! `MessagePack`, as far as a body needs it:
 //! <https://github.com/msgpack/msgpack/blob/master/spec.md>.
 //!
-//! It is walked by hand because `rmpv` bounds how deep values nest and not how many
-//! there are: each byte may be one, and 16 MiB of zeros would be sixteen million.
+//! It is walked by hand because `rmpv` limits the depth of values but not their number:
+//! each byte may be one, so 16 MiB of zeros would be sixteen million values.
 
 use serde_json::{Map, Value};
 
@@ -18,11 +18,11 @@ pub struct MsgpackError {
 
 /// How deep it may nest.
 const DEPTH: usize = 128;
-/// How many values it may hold. A body of a task has a few hundred.
+/// How many values it may hold. A task's body has a few hundred.
 const VALUES: usize = 100_000;
 
-/// Walks the first value; extension types become null, and keys that are
-/// containers the place at which they end.
+/// Walks the first value. Extension types become null, and a key that is a container
+/// becomes the offset at which it ends.
 ///
 /// # Errors
 ///
@@ -97,7 +97,7 @@ impl Walker<'_> {
     }
 
     fn array(&mut self, count: usize, depth: usize) -> Step<Value> {
-        // What is announced is believed only as far as it comes.
+        // An announced length is trusted only as far as the bytes go.
         let mut list = Vec::new();
         for _ in 0..count {
             list.push(self.value(depth + 1)?);
@@ -110,7 +110,8 @@ impl Walker<'_> {
         for _ in 0..count {
             let key = match self.value(depth + 1)? {
                 Value::String(key) => key,
-                // No carrier has such a key, and quotes within quotes double.
+                // No carrier has such a key, and nested quoting would double it at each
+                // level.
                 Value::Array(_) | Value::Object(_) => format!("({})", self.cursor.at()),
                 other => other.to_string(),
             };

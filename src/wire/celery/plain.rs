@@ -1,4 +1,4 @@
-//! Whether a message is plain, from its envelope alone: most of a queue's are.
+//! Whether a message is plain, judging by its envelope alone: most of a queue's are.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use crate::model::SpanContext;
 use crate::wire::context::w3c;
 
 impl Envelope<'_> {
-    /// The context of a message that nothing else need be said of: first
-    /// attempt, first delivery, and beside Celery's own headers one valid, flat
-    /// `traceparent`, with or without its `tracestate`. Nothing is allocated.
+    /// The context of a message that needs no further reading: first attempt, first
+    /// delivery, and in addition to Celery's own headers one valid, flat `traceparent`,
+    /// with or without its `tracestate`. Nothing is allocated.
     ///
-    /// `baggage` is not among them: a full reading names its keys.
+    /// `baggage` does not count as plain: a full reading lists its keys.
     pub fn plain_context(&self) -> Option<SpanContext> {
         let Self { headers, properties, .. } = self;
         let is_first = headers.retries == Number(0.0) && !self.is_redelivered();

@@ -1,6 +1,6 @@
-//! Messages and results as they may be saved: made anew of what a diagnosis reads,
-//! without arguments, return values, the values of baggage, and the words of
-//! exceptions. What is not named here is not saved, whatever stands there.
+//! Messages and results as they may be saved: built anew from what a diagnosis reads,
+//! without arguments, return values, the values of baggage, and the texts of exceptions.
+//! What is not named here is not saved, whatever it is.
 
 use std::borrow::Cow;
 
@@ -19,20 +19,20 @@ use super::text::cut;
 use super::traceback;
 use crate::model::{HIDDEN, MissingParts, Part};
 
-/// What stands for an entry that is no Celery message: its content is nobody's
-/// business, and its place in the list is kept.
+/// Replaces an entry that is no Celery message: its content is private, but its place in
+/// the list is kept.
 const NOT_A_MESSAGE: &str = "(not a Celery message)";
 
-/// The longest text that is saved of a name or an id, in bytes; as long as is read.
+/// The longest name or id that is saved, in bytes; it is the same limit as for reading.
 const NAME: usize = 256;
 
-/// An entry of a queue without what is private.
+/// An entry of a queue without private data.
 pub fn redact_message(entry: &[u8]) -> Vec<u8> {
     Envelope::decode(entry)
         .map_or_else(|_| NOT_A_MESSAGE.as_bytes().to_vec(), |envelope| written(&redacted(&envelope)))
 }
 
-/// A value of `unacked` without what is private: the message, and where it goes.
+/// A value of `unacked` without private data: the message, and where it goes.
 pub fn redact_unacked(value: &[u8]) -> Vec<u8> {
     let read = || {
         let parts: Vec<&RawValue> = serde_json::from_slice(value).ok()?;
@@ -67,7 +67,7 @@ fn redacted(envelope: &Envelope<'_>) -> Redacted {
     // What a message lacks is evidence too.
     let missing = missing_parts(envelope);
     let has = |part| !missing.contains(part);
-    // Of a body that nobody can read the reprs in the headers speak.
+    // If nobody can read the body, the reprs in the headers count.
     let body = match TaskBody::of(envelope) {
         _ if missing.contains(Part::BodyEncoding) => Some(UNTOLD_BASE64.to_owned()),
         Ok(body) => Some(redacted_body(&body).to_string()),
@@ -82,10 +82,10 @@ fn redacted(envelope: &Envelope<'_>) -> Redacted {
     }
 }
 
-/// An empty body in Base64, for one whose Base64 no `body_encoding` tells of.
+/// An empty body in Base64, for a body whose Base64 is not declared in `body_encoding`.
 const UNTOLD_BASE64: &str = "W1tdLCB7fSwge31d";
 
-/// Members in their order, which is that of the contexts in a report.
+/// Members in their order, which determines the order of contexts in a report.
 #[derive(Default)]
 struct Members(Vec<(String, Value)>);
 
@@ -110,7 +110,7 @@ impl Members {
         self.put(name, text.map(|text| cut(text, NAME)));
     }
 
-    /// A time, and of what is none only that it was there.
+    /// A time. If it is not one, only that something was there.
     fn time(&mut self, name: &str, text: Option<&str>) {
         self.put(name, text.map(|text| if read_time(text).is_some() { text } else { HIDDEN }));
     }
@@ -138,7 +138,7 @@ fn redacted_headers(headers: &Headers<'_>) -> Members {
     redacted.put("retries", Some(headers.retries.count()).filter(|retries| *retries > 0));
     redacted.flag("redelivered", headers.redelivered.is_true());
     redacted.flag("celery_beat_task", headers.beat.is_true());
-    // What is read where the body cannot be, and a sign of Celery itself.
+    // Read when the body cannot be, and also a sign of Celery itself.
     for (name, repr) in [("argsrepr", headers.args_repr), ("kwargsrepr", headers.kwargs_repr)] {
         let contexts = |repr: &RawValue| contexts_of(&Value::String(lenient::text(repr)?.into_owned()));
         redacted.put(name, repr.map(|repr| contexts(repr).unwrap_or_else(|| HIDDEN.into())));
@@ -162,14 +162,14 @@ fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Me
     redacted
 }
 
-/// Fields of an application's own, as values.
+/// An application's own fields, as values.
 fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
     let value = |raw: &RawValue| bounded::read(raw.get().as_bytes()).unwrap_or(Value::Bool(false));
     fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()
 }
 
-/// What an application has put among Celery's own: the names, and the values only
-/// where they are contexts.
+/// What an application has put among Celery's own headers: the names, and the values only
+/// if they are contexts.
 fn custom(members: &[(&str, Value)]) -> Vec<(String, Value)> {
     let own_ids = ids_of(members.iter().map(|(name, value)| (*name, value)));
     let redacted = members.iter().map(|(name, value)| {
@@ -223,7 +223,7 @@ fn signature(value: &Value) -> Value {
     json!({"task": cut(task, NAME), "options": {"headers": headers}})
 }
 
-/// A result without what the task returned, and without the application's words.
+/// A result without what the task returned, and without the application's texts.
 pub fn redact_result(value: &[u8]) -> Vec<u8> {
     let Ok(Value::Object(fields)) = bounded::read(&as_json(value)) else { return b"{}".to_vec() };
     let text = |name: &str| fields.get(name).and_then(Value::as_str);

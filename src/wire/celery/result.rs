@@ -24,7 +24,7 @@ const NAME: usize = 256;
 #[derive(Deserialize)]
 struct Meta<'a> {
     status: Option<String>,
-    /// What the task returned, mostly, which is nobody's business.
+    /// Usually what the task returned, which is private.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
     #[serde(default)]
@@ -39,13 +39,12 @@ struct Meta<'a> {
     retries: Option<Number>,
 }
 
-/// A result in JSON, whichever serializer wrote it (`result_serializer`): they
-/// are told apart by how they begin. Nothing that is pickled is loaded. What is
-/// none of them is left as it is.
+/// A result as JSON, whichever serializer wrote it (`result_serializer`): they are told
+/// apart by how they begin. Nothing pickled is loaded. Anything else is left unchanged.
 pub(super) fn as_json(value: &[u8]) -> Cow<'_, [u8]> {
     let other: Option<Value> = match value {
         [] | [b'{', ..] => None,
-        // A pickle of protocol 2 or later says so; an empty map is no result.
+        // Pickle protocol 2 or later starts with a marker; an empty map is no result.
         [0x80, 2..=5, ..] => pickle::walk_result(value).ok(),
         [0x81..=0x8f | 0xde | 0xdf, ..] => msgpack::walk(value).ok(),
         _ if value.len() <= TaskBody::LIMIT => serde_saphyr::from_slice(value).ok(),
@@ -54,12 +53,12 @@ pub(super) fn as_json(value: &[u8]) -> Cow<'_, [u8]> {
     other.filter(Value::is_object).map_or(Cow::Borrowed(value), |value| value.to_string().into_bytes().into())
 }
 
-/// Reads a result. The task's return value is left where it lies.
+/// Reads a result. The task's return value is not read.
 ///
 /// # Errors
 ///
-/// What `serde_json` says, where the value is no object with a status, in JSON
-/// or in what another serializer of Celery's writes.
+/// The error of `serde_json`, if the value is no object with a status, neither in JSON nor
+/// in another of Celery's serializers.
 pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json::Error> {
     let value = as_json(value);
     let meta: Meta<'_> = serde_json::from_slice(&value)?;
@@ -98,8 +97,8 @@ pub(super) fn read_status(name: &str) -> TaskStatus {
     }
 }
 
-/// Whether the result of such a status is Celery's own word: an exception, or
-/// who began. Of any other it is the task's, which is private.
+/// Whether Celery itself wrote the result of this status: an exception, or who began. For
+/// any other status it is the task's, and private.
 pub(super) const fn keeps_result(status: &TaskStatus) -> bool {
     matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked)
 }
@@ -116,7 +115,7 @@ pub(super) fn exception(fields: &Value) -> Option<Exception> {
     Some(Exception { kind: cut(kind, 128).into(), message: cut(&message, MESSAGE).into() })
 }
 
-/// Reads a time stamp of Celery's: RFC 3339, or without an offset, in UTC.
+/// Reads one of Celery's time stamps: RFC 3339, or without an offset, in UTC.
 pub(super) fn read_time(text: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(text).or_else(|| Timestamp::parse_rfc3339(&format!("{text}Z")))
 }

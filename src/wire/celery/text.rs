@@ -1,11 +1,11 @@
-//! Texts that are kept in part.
+//! Texts that are kept only in part.
 
 /// At most `limit` bytes from the start, on a character border.
 pub fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }
 
-/// The last lines, at most `limit` bytes of them; of a longer line its end.
+/// The last lines, at most `limit` bytes of them; if one line is longer, its end.
 pub fn tail(text: &str, limit: usize) -> &str {
     let start = text.ceil_char_boundary(text.len().saturating_sub(limit));
     let end = &text[start..];

@@ -1,5 +1,5 @@
-//! What a traceback says of the code at which a task failed. Nothing else is kept
-//! of it: its lines are the application's own, and hold its values too.
+//! What a traceback says about the code that failed. Nothing else is kept of it: its lines
+//! are the application's own, and may contain its values.
 
 use super::text::tail;
 use crate::model::FailedAt;
@@ -7,23 +7,23 @@ use crate::model::FailedAt;
 /// How much of a traceback's end is read, in bytes: the last frames.
 const READ: usize = 1024;
 
-/// What the last lines of a traceback read. The words of the application's own
-/// business prove nothing: to ship an order takes a carrier too.
+/// What kind of reading the last lines of a traceback show. Words of the application's
+/// business prove nothing: shipping an order needs a carrier too.
 pub fn failed_at(traceback: &str) -> Option<FailedAt> {
     let tail = tail(traceback, READ);
     if tail.is_empty() {
         return None;
     }
-    // The frames from the last one on, without those inside of a JSON parser: the
-    // code that called it is what speaks. Their first line is the file's.
+    // The frames from the last one on, without those inside a JSON parser: the code that
+    // called the parser counts. Their first line names the file.
     let mut frames = tail.rsplit("File \"").filter(|frame| !is_json_parsers(frame)).map(read_in);
     let last = frames.next().unwrap_or(FailedAt::Elsewhere);
-    // A function that reads headers is often told by its caller what for.
+    // What a function reads headers for often shows only in its caller.
     let mut is_for_context = || frames.next() == Some(FailedAt::Context);
     Some(if last == FailedAt::Headers && is_for_context() { FailedAt::Context } else { last })
 }
 
-/// A traceback that says the same, and nothing else.
+/// A traceback that shows the same, and nothing else.
 pub const fn redacted(failed_at: FailedAt) -> &'static str {
     match failed_at {
         FailedAt::Context => "  File \"***\"\n    trace_context",

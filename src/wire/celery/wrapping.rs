@@ -31,8 +31,8 @@ pub fn unwrapped(text: &str) -> Option<(Encoding, Value)> {
     }
 }
 
-/// The members in the repr of a Python dict whose keys and values are texts,
-/// those of dicts within it too. Escapes stay as they are: no context has any.
+/// The members in the repr of a Python dict whose keys and values are texts, including
+/// those of nested dicts. Escapes stay: no context has any.
 pub fn python_dict(repr: &str) -> Map<String, Value> {
     const MEMBERS: usize = 256;
     let mut members = Map::new();
@@ -52,8 +52,8 @@ pub fn python_dict(repr: &str) -> Map<String, Value> {
     members
 }
 
-/// The first text between quotes of either kind: what comes before it, the
-/// text, and what comes after it.
+/// The first text between quotes of either kind: what comes before it, the text, and what
+/// comes after it.
 fn python_text(repr: &str) -> Option<(&str, &str, &str)> {
     let bytes = repr.as_bytes();
     let open = memchr::memchr2(b'\'', b'"', bytes)?;

@@ -1,15 +1,14 @@
 //! B3: <https://github.com/openzipkin/b3-propagation>.
 //!
-//! Read as the propagator of OpenTelemetry for Python reads it
-//! (`opentelemetry.propagators.b3`): ids of either case, and any sampling
-//! state that it does not know is "not sampled".
+//! Read as OpenTelemetry's propagator for Python reads it (`opentelemetry.propagators.b3`):
+//! ids in either case, and an unknown sampling state means "not sampled".
 
 use super::{Reading, flaw, flaw_at, flawed_id};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
 
 /// Reads the single header `b3`: `{trace}-{span}[-{sampling}[-{parent}]]`.
 ///
-/// `0`, `1`, `d` and their like alone are legal decisions without a context.
+/// `0`, `1`, `d` and the like alone are valid decisions without a context.
 ///
 /// # Errors
 ///
@@ -49,8 +48,8 @@ pub struct Multi<'a> {
 ///
 /// # Errors
 ///
-/// The flaw that best explains why a conforming reader ignores them. Its marks
-/// are in the trace id, the text that is quoted; a flaw of a companion has none.
+/// The flaw that best explains why a conforming reader ignores them. Its marks are in the
+/// trace id, which is the text that is quoted; a flaw of a companion has none.
 pub fn read_multi(headers: Multi<'_>) -> Reading {
     let (trace_id, span_id) = match (headers.trace_id, headers.span_id) {
         (None, None) => return Ok(None),

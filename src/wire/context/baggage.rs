@@ -1,10 +1,10 @@
-//! W3C baggage (<https://www.w3.org/TR/baggage/>), of which the keys are told and
-//! nothing else; and `tracestate`, which is written alike.
+//! W3C baggage (<https://www.w3.org/TR/baggage/>), of which only the keys are reported; and
+//! `tracestate`, which has the same syntax.
 
 use crate::model::HIDDEN;
 
-/// The keys of a header, in their order. What stands where a key should be and is
-/// none may be anything, a value that was cut or a whole secret: it is not told.
+/// The keys of a header, in order. If something stands where a key should be and is not
+/// one, it may be anything (part of a value, a whole secret), so it is not reported.
 pub fn keys(header: &str) -> impl Iterator<Item = &str> {
     let pieces = header.split(',').filter(|piece| !piece.trim().is_empty());
     pieces.map(|piece| {
@@ -13,13 +13,13 @@ pub fn keys(header: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A token of HTTP, or a key of `tracestate`, which may have an `@` in it.
+/// An HTTP token, or a key of `tracestate`, which may contain an `@`.
 fn is_key(key: &str) -> bool {
     let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~@/".contains(&byte);
     !key.is_empty() && key.bytes().all(is_of_token)
 }
 
-/// The header with its keys alone.
+/// The header with only its keys.
 pub fn without_values(header: &str) -> String {
     let told = keys(header).map(|key| if key == HIDDEN { key.to_owned() } else { format!("{key}={HIDDEN}") });
     told.collect::<Vec<_>>().join(",")

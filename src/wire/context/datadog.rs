@@ -22,7 +22,7 @@ pub struct Headers<'a> {
 ///
 /// # Errors
 ///
-/// The flaw of the trace id; where another header is at fault, without marks.
+/// The flaw of the trace id; without marks if another header is at fault.
 pub fn read(headers: Headers<'_>) -> Reading {
     let (Some(trace_id), Some(parent_id)) = (headers.trace_id, headers.parent_id) else {
         return Ok(None);

@@ -1,13 +1,12 @@
-//! A trace id and a span id under names of an application's own, as programs
-//! carry them that build their links or their parents by hand: `trace_id` and
-//! `span_id`, in hexadecimal digits or as the integers that OpenTelemetry for
-//! Python keeps them as. No propagator reads them.
+//! A trace id and a span id under names of the application's own, as programs carry them
+//! that build links or parents by hand: `trace_id` and `span_id`, in hexadecimal digits or
+//! as the integers that OpenTelemetry for Python uses. No propagator reads them.
 
 use serde_json::Value;
 
 use crate::model::{Sampling, SpanContext, SpanId, TraceId};
 
-/// The fields of a mapping that name one span together.
+/// The fields of a mapping that together name one span.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Pair<'v> {
     pub trace: &'v str,
@@ -22,7 +21,7 @@ const LEAST_TRACE: u128 = 1 << 96;
 /// A random span id is hardly ever below this: one of sixty-five thousand is.
 const LEAST_SPAN: u64 = 1 << 48;
 
-/// The ids in the members of a mapping, where they are there.
+/// The ids in the members of a mapping, if there are any.
 pub fn of_mapping<'v>(members: impl Iterator<Item = (&'v str, &'v Value)> + Clone) -> Option<Pair<'v>> {
     members.clone().find_map(|(trace, value)| {
         let prefix = prefix_of(trace, &["traceid", "trace"])?;
@@ -65,10 +64,10 @@ pub fn of_text(text: &str) -> Option<SpanContext> {
     })
 }
 
-/// What stands before one of `ends` in a name, without separators, case, and a
-/// `parent` before it.
+/// The part of a name before one of `ends`, without separators, case, and a leading
+/// `parent`.
 fn prefix_of(name: &str, ends: &[&str]) -> Option<String> {
-    /// Longer names are no fields'.
+    /// No field has a longer name.
     const LONGEST: usize = 64;
     if name.len() > LONGEST {
         return None;

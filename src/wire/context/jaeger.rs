@@ -1,8 +1,8 @@
 //! `uber-trace-id`: <https://www.jaegertracing.io/sdk-migration/#propagation-format>.
 //!
-//! Read as the propagator of OpenTelemetry for Python reads it
-//! (`opentelemetry.propagators.jaeger`), by `int(field, 16)`; signs and `0x`,
-//! which that takes too, are no id that anybody wrote on purpose.
+//! Read as OpenTelemetry's propagator for Python reads it
+//! (`opentelemetry.propagators.jaeger`), by `int(field, 16)`. That accepts signs and `0x`
+//! too, but nobody writes such an id on purpose.
 
 use super::{flaw, flaw_at, is_hex};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};

@@ -1,5 +1,5 @@
-//! Trace context in every format that is seen in Celery messages: what a
-//! conforming reader makes of the characters, or why it ignores them.
+//! Trace context in every format that Celery messages carry: what a conforming reader reads
+//! in a value, or why it ignores it.
 
 pub mod b3;
 pub mod baggage;
@@ -13,8 +13,8 @@ pub mod xray;
 
 use crate::model::{Flaw, FlawKind, Mark, SpanContext};
 
-/// What a reader makes of a value. `None` is a value that is legal and names
-/// no context, such as B3's `0`.
+/// What a reader reads in a value. `None` is a valid value without a context, such as B3's
+/// `0`.
 pub type Reading = Result<Option<SpanContext>, Flaw>;
 
 /// A flaw of the whole text.
@@ -27,13 +27,13 @@ fn flaw_at(kind: FlawKind, text: &str, part: &str) -> Flaw {
     Flaw { kind, marks: vec![mark(text, part)] }
 }
 
-/// Where a slice of `text` lies in it.
+/// The position of a slice in `text`.
 fn mark(text: &str, part: &str) -> Mark {
     let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize).min(text.len());
     Mark { start, end: (start + part.len()).min(text.len()) }
 }
 
-/// Why `id`, a part of `text`, is no id of one of `lengths` digits of either case.
+/// Why `id`, a part of `text`, is not an id of one of these `lengths`, in either case.
 fn flawed_id(text: &str, id: &str, lengths: &[usize]) -> Flaw {
     let has_length = lengths.contains(&id.len());
     let kind = match id {
@@ -46,13 +46,13 @@ fn flawed_id(text: &str, id: &str, lengths: &[usize]) -> Flaw {
     flaw_at(kind, text, id)
 }
 
-/// Whether this is what Python's `hex()` gives.
+/// Whether Python's `hex()` wrote this.
 fn is_hex_prefixed(id: &str) -> bool {
     id.starts_with("0x") || id.starts_with("0X")
 }
 
-/// Whether an id of a wrong length may be `str()` of the number: a random one
-/// has hardly ever fewer than nine digits.
+/// Whether an id of a wrong length may be `str()` of the number. A random id hardly ever
+/// has fewer than nine digits.
 fn is_decimal_id(id: &str) -> bool {
     id.len() > 8 && id.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -1,10 +1,10 @@
 //! `ot-tracer-traceid`, `ot-tracer-spanid`, `ot-tracer-sampled`: the headers of
 //! OpenTracing's basic tracers, with ids of 64 bits each.
 //!
-//! Read as the propagator of OpenTelemetry for Python reads it
-//! (`opentelemetry.propagators.ot_trace`), which writes only the low 64 bits of
-//! a trace id and pads them with zeros when it reads: both sides of a passage
-//! that it carries lie in two traces, unless ids are made with 64 bits.
+//! Read as OpenTelemetry's propagator for Python reads it
+//! (`opentelemetry.propagators.ot_trace`). It writes only the low 64 bits of a trace id and
+//! pads them with zeros when it reads, so the two sides lie in two traces unless trace ids
+//! have only 64 bits.
 
 use super::{Reading, flaw, is_hex, is_lower_hex};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};

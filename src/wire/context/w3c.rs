@@ -1,8 +1,8 @@
 //! `traceparent`, level 2: <https://www.w3.org/TR/trace-context-2/#traceparent-header>.
 //!
-//! Read as the propagator of OpenTelemetry for Python reads it
-//! (`opentelemetry.trace.propagation.tracecontext`), which is what decides
-//! whether a worker follows it.
+//! Read as OpenTelemetry's propagator for Python reads it
+//! (`opentelemetry.trace.propagation.tracecontext`), since that decides whether a worker
+//! follows it.
 
 use super::{flaw, flaw_at, is_decimal_id, is_hex, is_hex_prefixed, is_lower_hex, is_zero, mark};
 use crate::model::{Flaw, FlawKind, Sampling, SpanContext, SpanId, TraceId};
@@ -18,7 +18,7 @@ const LONGEST: usize = 512;
 ///
 /// The flaw that best explains why a conforming reader ignores the value.
 pub fn read(text: &str) -> Result<SpanContext, Flaw> {
-    // Python's `$` stands before a last line feed, too.
+    // Python's `$` also matches before a final line feed.
     let line = text.strip_suffix('\n').unwrap_or(text);
     let trimmed = line.trim_matches([' ', '\t']);
     match parse(trimmed) {
@@ -27,7 +27,7 @@ pub fn read(text: &str) -> Result<SpanContext, Flaw> {
     }
 }
 
-/// The context, where the value is as the recommendation asks.
+/// The context, if the value follows the recommendation.
 fn parse(text: &str) -> Option<SpanContext> {
     let (head, rest) = text.as_bytes().split_at_checked(LENGTH)?;
     let [version, trace_id, span_id, flags] = [0..2, 3..35, 36..52, 53..55].map(|field| &head[field]);
@@ -53,7 +53,7 @@ fn hex_byte(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, digit| Some(value << 4 | char::from(*digit).to_digit(16)?))
 }
 
-/// Why `text`, trimmed to `value`, is no `traceparent`.
+/// Why `text`, trimmed to `value`, is not a `traceparent`.
 fn explain(text: &str, value: &str) -> Flaw {
     if let Some((first, second)) = value.split_once(',')
         && [first, second].into_iter().any(|one| parse(one.trim()).is_some())
@@ -90,7 +90,7 @@ fn explain(text: &str, value: &str) -> Flaw {
         .unwrap_or_else(|| explain_rest(text, value, version, fields.next()))
 }
 
-/// The ids are right: what follows them, or stands before them, is not.
+/// The ids are right, but not what stands before or after them.
 fn explain_rest(text: &str, value: &str, version: &str, flags: Option<&str>) -> Flaw {
     let Some(flags) = flags.filter(|flags| !flags.is_empty()) else {
         return flaw_at(FlawKind::MissingFlags, text, &value[value.len()..]);

@@ -41,8 +41,8 @@ pub fn read(text: &str) -> Result<SpanContext, Flaw> {
     })
 }
 
-/// The header without members of other names, which may hold anything, where it is
-/// one; as it is where its flaw is to be shown.
+/// The header without members of other names, which may hold anything, if it is valid.
+/// Otherwise unchanged, to show its flaw.
 pub fn without_other_members(text: &str) -> Cow<'_, str> {
     let is_known = |member: &&str| {
         let key = member.split('=').next().unwrap_or_default().trim();
@@ -54,7 +54,7 @@ pub fn without_other_members(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split(';').filter(is_known).collect::<Vec<_>>().join(";"))
 }
 
-/// The trace id of a root: its version, a time stamp and the rest, with dashes between.
+/// The trace id in a root: its version, a time stamp and the rest, with dashes in between.
 fn root_id(root: &str) -> Option<TraceId> {
     let (time, rest) = root.strip_prefix("1-")?.split_once('-')?;
     let mut digits = [0; 32];

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A list that is not looked into yet; `None` of null.
+/// A list that was not parsed yet; `None` for null.
 pub type List<'a> = Option<&'a RawValue>;
 
-/// What reading a part gives, or what `serde_json` says of it.
+/// What reading a part returns, or the error of `serde_json`.
 pub type Step<T> = Result<T, serde_json::Error>;
 
 /// Walks a list, one element at a time.

@@ -1,7 +1,6 @@
-//! Escapes of one half of a surrogate pair, as Python's `json.dumps` writes a file
-//! name that is no UTF-8 and JavaScript a text that was cut within an emoji. They
-//! are JSON and no text: a parser refuses them, and with them all that stands
-//! beside them.
+//! Escapes of one half of a surrogate pair. Python's `json.dumps` writes them for a file
+//! name that is not UTF-8, and JavaScript for a text that was cut inside an emoji. They are
+//! valid JSON but no text: a parser refuses them, with everything around them.
 
 use std::borrow::Cow;
 
@@ -38,11 +37,11 @@ fn mend_from(json: &mut [u8], first: usize) {
     }
 }
 
-/// Where the next lone half stands, from `from` on.
+/// Where the next lone half is, from `from` on.
 fn next_lone_half(json: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + memmem::find(&json[from..], br"\u")?;
-        // Of a backslash that is escaped itself, what follows is no escape.
+        // What follows a backslash that is itself escaped is no escape.
         let backslashes = json[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
         let half = half_at(json, at).filter(|_| backslashes.is_multiple_of(2));
         from = match half {

@@ -1,4 +1,4 @@
-//! What the attributes that diagnoses read mean, in both encodings alike.
+//! The meaning of the attributes that diagnoses read, in both encodings.
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -10,10 +10,10 @@ use crate::wire::url::without_secrets;
 
 /// The longest exception message that is kept, in bytes.
 const MESSAGE: usize = 512;
-/// The longest name that is kept (of a service, a task, a host), in bytes: an
-/// attribute may have any length, and what is counted of memory counts names.
+/// The longest name that is kept (of a service, a task, a host), in bytes. An attribute may
+/// have any length, and names count as memory.
 const NAME: usize = 256;
-/// The longest name of a span that is kept, in bytes. It may be a whole statement.
+/// The longest span name that is kept, in bytes. It may be a whole SQL statement.
 const SPAN_NAME: usize = 1024;
 /// How many exceptions of a span are kept.
 pub const EXCEPTIONS: usize = 8;
@@ -21,7 +21,7 @@ pub const EXCEPTIONS: usize = 8;
 /// (<https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-limits>).
 pub const LINKS: usize = 128;
 
-/// Under this name saved evidence keeps the hash of what a span held as a whole.
+/// Saved evidence keeps the hash of a span's whole content under this name.
 pub const FINGERPRINT: &str = "tracelink.fingerprint";
 
 /// Fills a span from its attributes, one after the other.
@@ -120,7 +120,7 @@ fn hash(key: &str, value: &AttributeValue<'_>) -> u64 {
     hasher.finish()
 }
 
-/// Ends the reading of a span: its fingerprint, and what is wrong with its times.
+/// Finishes a span: its fingerprint, and what is wrong with its times.
 pub fn finish(span: &mut Span<'_>, events: usize) {
     let mut hasher = FxHasher::default();
     (
@@ -139,7 +139,7 @@ pub fn finish(span: &mut Span<'_>, events: usize) {
     if span.flaw.is_none() && (span.end < span.start || span.start == Timestamp::UNSET) {
         span.flaw = Some(Invalid::Times);
     }
-    // Nothing may be built on times that run backwards.
+    // Nothing may be concluded from times that run backwards.
     span.end = span.end.max(span.start);
     span.name = first_part(std::mem::take(&mut span.name), SPAN_NAME);
 }
@@ -171,9 +171,9 @@ impl<'a> ExceptionEvent<'a> {
     }
 }
 
-/// The class and the message of what was raised. Older Celery instrumentors, as
-/// 0.41b0, record billiard's wrapper, whose message is the whole traceback: there
-/// they stand in its last line.
+/// The class and the message of what was raised. Older Celery instrumentors (0.41b0, for
+/// one) record billiard's wrapper, whose message is the whole traceback. Both are in its
+/// last line.
 fn raised<'t>(kind: &'t str, message: &'t str) -> (&'t str, &'t str) {
     let is_path = |text: &str| {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte))

@@ -1,5 +1,5 @@
-//! How much metrics and log requests hold. They are taken so that no SDK logs
-//! an error, and counted so that a person sees that they came; nothing is kept.
+//! How much metrics and log requests contain. They are accepted so that no SDK logs an
+//! error, and counted so that a person sees that they came. Nothing is kept.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -31,8 +31,8 @@ pub fn count_logs_protobuf(body: &[u8]) -> Result<u64, DecodeError> {
     count(body, 0, &[&[1], &[2], &[2]])
 }
 
-/// Counts the messages at the end of a path of field numbers, which is as deep
-/// as this recurses.
+/// Counts the messages at the end of a path of field numbers. It recurses as deep as the
+/// path.
 fn count(bytes: &[u8], at: usize, path: &[&[u32]]) -> Result<u64, DecodeError> {
     let Some((step, rest)) = path.split_first() else { return Ok(1) };
     let mut sum = 0;
@@ -64,7 +64,7 @@ pub fn count_logs_json(body: &[u8]) -> Result<u64, DecodeError> {
     Ok(serde_json::from_slice::<Logs>(body)?.resources.0)
 }
 
-/// Something that holds records.
+/// Something that contains records.
 trait Holds {
     fn count(&self) -> u64;
 }
@@ -166,8 +166,8 @@ impl Holds for ScopeLogs {
     }
 }
 
-/// How much the elements of a list hold, `null` being an empty one. None of
-/// them is kept: `{},` is three bytes of a request, and a hundred as a metric.
+/// How much the elements of a list contain; `null` counts as an empty one. None of them is
+/// kept: `{},` is three bytes of a request, and a hundred as a metric.
 struct Sum<T>(u64, PhantomData<T>);
 
 impl<T> Default for Sum<T> {

@@ -1,8 +1,8 @@
 //! OTLP trace requests, in protobuf and JSON.
 //!
-//! Both are decoded by visitors of the project's own: protobuf for speed
-//! (checked against `opentelemetry-proto` in `tests/otlp.rs`), JSON because a
-//! batch must not be lost over one odd field.
+//! Both are decoded by visitors written for this project: protobuf for speed (checked
+//! against `opentelemetry-proto` in `tests/otlp.rs`), JSON because a batch must not be lost
+//! over one odd field.
 
 pub(super) mod attributes;
 mod count;
@@ -30,14 +30,14 @@ pub trait Sink {
     fn scope(&mut self, scope: &Scope<'_>);
     /// A span with valid ids.
     fn span(&mut self, span: &Span<'_>);
-    /// A span that cannot be kept, and where it stands in the request
+    /// A span that cannot be kept, and its path in the request
     /// (`resourceSpans[0].scopeSpans[1].spans[7]`).
     fn refused(&mut self, why: Invalid, at: &str);
-    /// A span that only announces another, which comes by itself.
+    /// A span that only announces another, which comes separately.
     fn announced(&mut self) {}
 }
 
-/// What a request held.
+/// What a request contained.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Counts {
     pub spans: u64,
@@ -56,7 +56,7 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// Why a request could not be decoded. What came before the place was taken.
+/// Why a request could not be decoded. What came before that place was taken.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     #[error("broken protobuf at byte {at}: {why}")]
@@ -65,9 +65,9 @@ pub enum DecodeError {
     Json(#[from] serde_json::Error),
 }
 
-/// Gives a span that was read to the sink, or says why it cannot be kept and
-/// where it stands; either is counted. One that only announces another is
-/// neither. Both decoders end here.
+/// Gives the sink a span that was read, or says why it cannot be kept and where it is;
+/// either is counted. A span that only announces another is neither. Both decoders end
+/// here.
 fn give(
     read: Result<Span<'_>, Invalid>,
     [resource, scope, span]: [usize; 3],
@@ -77,7 +77,7 @@ fn give(
     give_at(read, || place(resource, scope, span), counts, sink);
 }
 
-/// The same for a reader whose spans stand elsewhere.
+/// The same for a reader with other paths.
 pub(super) fn give_at(
     read: Result<Span<'_>, Invalid>,
     place: impl FnOnce() -> String,
@@ -85,7 +85,7 @@ pub(super) fn give_at(
     sink: &mut impl Sink,
 ) {
     match read {
-        // It repeats a span that comes by itself, as a child of it.
+        // It repeats, as a child, a span that comes separately.
         Ok(span) if span.is_pending => sink.announced(),
         Ok(span) => {
             counts.spans += 1;
@@ -98,7 +98,7 @@ pub(super) fn give_at(
     }
 }
 
-/// Where a span stands in its request.
+/// The path of a span in its request.
 fn place(resource: usize, scope: usize, span: usize) -> String {
     format!("resourceSpans[{resource}].scopeSpans[{scope}].spans[{span}]")
 }

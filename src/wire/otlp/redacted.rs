@@ -1,9 +1,9 @@
-//! Writes what diagnoses read of a request, as a line of OTLP/JSON: one span at a
-//! time, so that nothing grows with the request.
+//! Writes what diagnoses read of a request as a line of OTLP/JSON: one span at a time, so
+//! that memory does not grow with the request.
 //!
-//! A span is told by its ids, times, kind, name, status code and links, and by the
-//! attributes that `attributes.rs` reads, under the names of today's semantic
-//! conventions. All else is left out. Read again, it is the same evidence.
+//! A span is written with its ids, times, kind, name, status code and links, and with the
+//! attributes that `attributes.rs` reads, under today's semantic conventions. Everything
+//! else is left out. Reading it back gives the same evidence.
 
 use std::hash::BuildHasher;
 use std::io::{self, Write};
@@ -21,10 +21,10 @@ use crate::wire::context::baggage;
 /// A request that is written while it is decoded.
 pub struct Redacted<'w, S> {
     out: &'w mut dyn Write,
-    /// Of what was left out nothing may be guessed from the hash of the whole, so
-    /// the hash is hashed with a key that nobody keeps.
+    /// The hash of the whole content must not help to guess what was left out, so it is
+    /// hashed again with a key that nobody keeps.
     key: &'w S,
-    /// How many there are so far in the list that is open, and whether it is.
+    /// How many elements the open list has so far, and whether a list is open.
     resources: usize,
     scopes: Option<usize>,
     spans: Option<usize>,
@@ -43,14 +43,14 @@ impl<'w, S: BuildHasher> Redacted<'w, S> {
     ///
     /// # Errors
     ///
-    /// What the writer said first.
+    /// The first error of the writer.
     pub fn finish(mut self) -> io::Result<()> {
         self.end_resource();
         self.write(|out| out.write_all(b"]}\n"));
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// After the first failure nothing is written.
+    /// After the first error nothing is written.
     fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         if self.failed.is_none() {
             self.failed = write(self.out).err();
@@ -107,7 +107,7 @@ impl<S: BuildHasher> Sink for Redacted<'_, S> {
         let comma = if *count > 0 { "," } else { "" };
         *count += 1;
         self.spans = Some(0);
-        // Which instrumentors a process has is read of it; others are its own affair.
+        // It shows which instrumentors a process has; other scopes are not needed.
         let is_read = scope.name.starts_with("opentelemetry.instrumentation.");
         self.write(|out| {
             write!(out, "{comma}{{")?;
@@ -131,7 +131,7 @@ impl<S: BuildHasher> Sink for Redacted<'_, S> {
         });
     }
 
-    /// In its place stands one that is wrong in the same way.
+    /// It is replaced by a span that is wrong in the same way.
     fn refused(&mut self, why: Invalid, _: &str) {
         self.next_span(|out| match why {
             Invalid::SpanId => write!(out, "{{\"traceId\":\"{:032x}\"}}", 1),
@@ -199,7 +199,7 @@ fn write_resource(out: &mut dyn Write, resource: &Resource<'_>) -> io::Result<()
     attributes.int("process.pid", *pid)?;
     attributes.text("host.name", host.as_deref())?;
     attributes.text("telemetry.distro.name", distribution.as_deref())?;
-    // That it is there is all that is read of it.
+    // Only its presence is read.
     attributes.text("telemetry.auto.version", is_zero_code.then_some(HIDDEN))?;
     attributes.end()
 }
@@ -222,7 +222,7 @@ fn write_span(out: &mut dyn Write, span: &Span<'_>, hash: i64) -> io::Result<()>
     }
     out.write_all(b",\"name\":")?;
     serde_json::to_writer(&mut *out, &*span.name)?;
-    // An end before the start was set right when it was read.
+    // An end before the start was corrected when it was read.
     let ends_early = span.flaw == Some(Invalid::Times) && span.start != Timestamp::UNSET;
     let end = if ends_early { 0 } else { span.end.as_nanos() };
     write!(

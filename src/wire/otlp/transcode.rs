@@ -1,5 +1,5 @@
-//! Protobuf to JSON as it goes: each field is written when it is met, so that
-//! nothing grows with the request, and what is empty in the one is in the other.
+//! Protobuf to JSON on the fly: each field is written when it is read, so that memory does
+//! not grow with the request, and what is empty in one is empty in the other.
 
 use std::io::{self, Write};
 
@@ -94,12 +94,11 @@ static ANY: [Field; 7] = [
 static ARRAY: [Field; 1] = [(1, "values", Holds::Many(&ANY))];
 static LIST: [Field; 1] = [(1, "values", Holds::Many(&PAIR))];
 
-/// How deep values may lie in values; what is deeper is left out. A request needs
-/// eight levels around them.
+/// How deep values may nest; deeper ones are left out. A request itself needs eight levels.
 const DEPTH: usize = 64;
 
-/// Writes an `ExportTraceServiceRequest` as one line of OTLP/JSON. What comes after a
-/// break in it is left out.
+/// Writes an `ExportTraceServiceRequest` as one line of OTLP/JSON. After a break in it, the
+/// rest is left out.
 ///
 /// # Errors
 ///
@@ -135,7 +134,7 @@ fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut dyn Write) -> 
             }
             continue;
         }
-        // Of a field that comes again the last one holds.
+        // If a field is repeated, the last one counts.
         let Some(value) = fields.by_ref().last() else { continue };
         write!(out, "{comma}\"{name}\":")?;
         is_first = false;

@@ -1,11 +1,11 @@
-//! The broker snapshot, format `broker/1`: JSON lines, a head and then a key a
-//! line, or several lines for a long list (`interface.md`).
+//! The broker snapshot, format `broker/1`: JSON lines, a head and then one line for each
+//! key, or several lines for a long list (`interface.md`).
 //!
-//! The format is the project's own: Redis's dump (RDB) is always of a whole server,
-//! and nobody can read it or take a secret out of it with an editor.
+//! The format is the project's own: a Redis dump (RDB) is always of a whole server, and
+//! nobody can read it, or remove a secret from it, with an editor.
 //!
-//! What `MONITOR` showed between two looks stands in a file of its own, in the same
-//! lines with a time each: it is no look, and what is not in it may have been there.
+//! What `MONITOR` showed between two looks is in a separate file, in the same lines with a
+//! time each. It is not a look: what is not in it may have been there.
 
 mod read;
 mod write;
@@ -23,10 +23,10 @@ const FORMAT: &str = "broker/1";
 pub struct Head {
     pub captured_at: Timestamp,
     pub stage: Option<String>,
-    /// `host:port/db`; snapshots without one are of one and the same broker.
+    /// `host:port/db`; snapshots without one all belong to the same broker.
     pub broker: Option<String>,
-    /// Whether every key of Celery's is in it, so that one that is not was not
-    /// there. A look at a large database, or at some queues, is no such thing.
+    /// Whether it contains every Celery key, so that a missing key did not exist. That is
+    /// not so for a look at a large database, or at some queues only.
     pub complete: bool,
 }
 
@@ -35,14 +35,14 @@ pub struct Head {
 pub struct KeyLine<'a> {
     pub db: i64,
     pub key: Bytes<'a>,
-    /// Milliseconds to live; -1 for ever.
+    /// Milliseconds to live; -1 for no expiry.
     pub pttl: i64,
     pub content: Content<'a>,
-    /// The length of the whole list or hash, where this line holds a piece of it.
+    /// The length of the whole list or hash, if this line holds a piece of it.
     pub len: Option<u64>,
     /// The index of the first entry in the list.
     pub from: u64,
-    /// Whether nothing of the key was left out.
+    /// Whether the key is complete.
     pub complete: bool,
 }
 
@@ -60,7 +60,7 @@ impl KeyLine<'_> {
     }
 }
 
-/// What lies under a key.
+/// What is stored under a key.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Content<'a> {
     /// In `LRANGE 0 -1` order: the newest first.
@@ -90,7 +90,7 @@ impl Content<'_> {
     }
 }
 
-/// Bytes as Redis holds them.
+/// Bytes as Redis stores them.
 pub type Bytes<'a> = Cow<'a, [u8]>;
 
 /// Why a line of a snapshot could not be read.

@@ -1,4 +1,4 @@
-//! Reads what the format holds, whoever wrote it.
+//! Reads the format, whichever program wrote it.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -60,8 +60,8 @@ const fn yes() -> bool {
     true
 }
 
-/// A text, or `{"b64": "…"}` where the bytes are none. Read by hand, because
-/// serde keeps a copy of each value of an untagged enum to try another with.
+/// A text, or `{"b64": "…"}` for bytes that are not UTF-8. Read by hand, because serde
+/// copies each value of an untagged enum to try another variant.
 enum Entry<'a> {
     Text(Cow<'a, str>),
     Binary { b64: String },

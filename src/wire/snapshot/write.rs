@@ -1,5 +1,5 @@
-//! Writes the format, entry by entry: a list may be as large as the memory allows, and
-//! no second one is made of it.
+//! Writes the format entry by entry: a list may be as large as memory allows, so no second
+//! copy of it is made.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -12,10 +12,10 @@ use serde_json::json;
 use super::{Content, FORMAT, Head, KeyLine};
 use crate::model::Timestamp;
 
-/// What wrote it.
+/// The program that wrote it.
 const TOOL: &str = concat!("tracelink ", env!("CARGO_PKG_VERSION"));
 
-/// Bytes as the format writes them: a text, or Base64 where they are none.
+/// Bytes as the format writes them: a text, or Base64 if they are not UTF-8.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Written<'a> {
@@ -55,7 +55,7 @@ pub struct Rewrite {
 }
 
 impl Rewrite {
-    /// Every entry as it is.
+    /// Every entry unchanged.
     pub const NONE: Self = Self { in_list: as_it_is, in_hash: as_it_is, string: as_it_is };
 }
 
@@ -198,7 +198,8 @@ mod tests {
         }
     }
 
-    /// A list was once rewritten as a whole, as values, before a byte of it was written.
+    /// Regression: a list was rewritten as a whole, as values, before a byte of it was
+    /// written.
     #[test]
     fn a_list_is_rewritten_entry_by_entry() {
         let in_list = |entry: &[u8]| {

@@ -168,7 +168,7 @@ fn a_value_under_the_right_name_is_malformed_and_others_are_none() {
     assert_eq!(flaw(json!([VALID, VALID])), FlawKind::Doubled);
     // The instrumentor's getter takes the first of a list.
     assert_eq!(valid(&json!({"traceparent": [VALID]})).len(), 1);
-    // Not W3C's business: a null, another name, a cell of the application's table.
+    // Not W3C's: a null, another name, a cell of the application's table.
     for none in [
         json!({"traceparent": null}),
         json!({"request_id": VALID.to_uppercase()}),

@@ -22,7 +22,7 @@ fn read(entry: &[u8]) -> Result<Message, NotAMessage> {
     read_message(&Envelope::decode(entry)?, &position, ReadOptions::default(), &mut |name| name.into())
 }
 
-/// The real message with other members in place of its own, by JSON pointer.
+/// The real message with some members replaced, by JSON pointer.
 fn with(changes: &[(&str, Value)]) -> String {
     let mut message: Value = serde_json::from_str(REAL).expect("the sample is JSON");
     for (pointer, value) in changes {

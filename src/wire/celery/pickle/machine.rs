@@ -1,4 +1,4 @@
-//! The stack machine that a pickle is a program for.
+//! The stack machine that runs a pickle.
 
 use crate::model::Map;
 
@@ -9,8 +9,8 @@ use super::node::{Node, written};
 use crate::wire::celery::cursor::{Break, Cursor, Step};
 use crate::wire::celery::text::cut;
 
-/// How many nodes a pickle may make, and how many places in its containers may
-/// name one. A body of a task has a few hundred.
+/// How many nodes a pickle may make, and how many references its containers may hold. A
+/// task's body has a few hundred.
 const NODES: usize = 100_000;
 /// The longest name of a class that is kept, in bytes.
 const NAME: usize = 128;
@@ -18,12 +18,12 @@ const NAME: usize = 128;
 pub struct Machine<'a> {
     cursor: Cursor<'a>,
     nodes: Vec<Node>,
-    /// How many places there are in all containers.
+    /// How many references there are in all containers.
     parts: usize,
     stack: Vec<usize>,
     marks: Vec<usize>,
     memo: Map<u64, usize>,
-    /// Whether names of what would be imported are kept.
+    /// Whether the names of what would be imported are kept.
     keeps_classes: bool,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Keeps the names of classes, so that what a call would make is told.
+    /// Keeps the names of classes, to report what a call would create.
     pub fn keeping_classes(self) -> Self {
         Self { keeps_classes: true, ..self }
     }
@@ -90,7 +90,7 @@ impl<'a> Machine<'a> {
         self.stack.last().copied().ok_or(Break { at: self.cursor.at(), why: "an operand is missing" })
     }
 
-    /// What lies above the last mark.
+    /// The operands above the last mark.
     fn marked(&mut self) -> Step<Vec<usize>> {
         let Some(mark) = self.marks.pop().filter(|mark| *mark <= self.stack.len()) else {
             return self.fail("a mark is missing");
@@ -142,7 +142,7 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Replaces the last `count` operands by something that is not looked into.
+    /// Replaces the last `count` operands by an opaque value.
     fn opaque(&mut self, count: usize) -> Step<()> {
         for _ in 0..count {
             self.pop()?;
@@ -290,8 +290,8 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// What would import or call something: its operands are taken away, and
-    /// nothing is done.
+    /// An opcode that would import or call something: its operands are removed, and nothing
+    /// is done.
     fn step_code(&mut self, opcode: u8) -> Step<()> {
         match opcode {
             // GLOBAL: two lines
@@ -352,16 +352,15 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// A little-endian, signed number of any length. One that JSON has no number for
-/// becomes the text of its digits, as an id of 128 bits does; what is longer
-/// becomes null.
+/// A little-endian, signed number of any length. If JSON has no number for it, it becomes
+/// the text of its digits, as an id of 128 bits does; longer ones become null.
 fn long(bytes: &[u8]) -> Value {
     let Some(last) = bytes.last() else { return 0.into() };
     let bytes = if bytes.len() == 17 && *last == 0 { &bytes[..16] } else { bytes };
     if bytes.len() > 16 {
         return Value::Null;
     }
-    // A seventeenth byte of zeros says that the highest bit is no sign.
+    // A seventeenth byte of zero means that the highest bit is not a sign.
     let is_negative = last & 0x80 != 0;
     let mut number = if is_negative { [0xff; 16] } else { [0; 16] };
     number[..bytes.len()].copy_from_slice(bytes);

@@ -1,8 +1,8 @@
 //! A pickle, looked at without being loaded.
 //!
 //! Loading a pickle runs whatever it says. This walks its opcodes instead, as
-//! `pickletools.dis` does, and builds the plain values; whatever would import
-//! or call something becomes null. The opcodes are those of
+//! `pickletools.dis` does, and builds the plain values. Anything that would import or call
+//! something becomes null. The opcodes are those of
 //! <https://github.com/python/cpython/blob/main/Lib/pickletools.py>.
 //!
 //! It is written by hand because `serde-pickle` recurses: a nested list overflows
@@ -21,16 +21,15 @@ use self::machine::Machine;
 ///
 /// # Errors
 ///
-/// [`PickleError`] where the bytes end early, an operand is missing from the
-/// stack, an opcode is unknown, or the pickle makes more than 100,000 nodes.
-/// What is over 16 MiB of text when it is written out is left out.
+/// [`PickleError`] if the bytes end early, an operand is missing from the stack, an opcode
+/// is unknown, or the pickle makes more than 100,000 nodes. Text beyond 16 MiB is left out
+/// when the value is written.
 pub fn walk(bytes: &[u8]) -> Result<Value, PickleError> {
     Machine::of(bytes).read()
 }
 
-/// The same, of a result that may hold an exception: what would be made of a
-/// class and its arguments becomes `{"exc_type": …, "exc_message": […]}`, as
-/// Celery writes an exception where it has no pickle.
+/// The same for a result that may hold an exception. A class with its arguments becomes
+/// `{"exc_type": …, "exc_message": […]}`, as Celery writes an exception without pickle.
 ///
 /// # Errors
 ///
@@ -88,7 +87,7 @@ mod tests {
         deep.extend(std::iter::repeat_n(b'a', 89_999));
         deep.push(b'.');
         assert!(walk(&deep).is_ok());
-        // A list that holds the one before it twice, sixty times over.
+        // A list that holds the previous one twice, sixty times over.
         let mut doubling = b"]".to_vec();
         for _ in 0..60 {
             doubling.extend_from_slice(b"2\x86");

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-/// How many nodes a value may have once shared parts are written out: a list
-/// that holds itself twice, thirty times over, is a bomb.
+/// How many nodes a value may have once shared parts are written out: a list that holds
+/// itself twice, thirty times over, is a bomb.
 const WRITTEN: usize = 100_000;
-/// How many bytes of text it may have then: a long text that a list holds a
-/// hundred thousand times is a bomb too.
+/// How many bytes of text it may have then: a long text, held a hundred thousand times by a
+/// list, is a bomb too.
 pub const WRITTEN_BYTES: usize = 16 << 20;
 /// How deep a value is written out; what lies deeper becomes null.
 const DEPTH: usize = 64;
@@ -16,21 +16,21 @@ pub enum Node {
     Plain(Value),
     List(Vec<usize>),
     Dict(Vec<(usize, usize)>),
-    /// Past the plain types: something to import or to call.
+    /// Not a plain type: something to import or to call.
     Opaque,
     /// The name of something to import.
     Class(String),
-    /// What a call of that name with these arguments would make.
+    /// What a call of this name with these arguments would create.
     Made(String, usize),
 }
 
-/// The value of the node `root`, with shared parts written out: at most 100,000
-/// values and 16 MiB of text; what is beyond is left out.
+/// The value of the node `root`, with shared parts written out: at most 100,000 values and
+/// 16 MiB of text. The rest is left out.
 pub fn written(nodes: &[Node], root: usize) -> Value {
     write(nodes, root, 0, &mut Room { values: WRITTEN, bytes: WRITTEN_BYTES })
 }
 
-/// How much may still be written out.
+/// How much may still be written.
 struct Room {
     values: usize,
     bytes: usize,
@@ -72,8 +72,8 @@ fn write(nodes: &[Node], node: usize, depth: usize, room: &mut Room) -> Value {
                     break;
                 }
                 let key = match &nodes[*key] {
-                    // A tuple, say. No carrier has such a key, and writing it out as
-                    // a text, quotes within quotes, doubles it with each level.
+                    // A tuple, say. No carrier has such a key, and writing it as a text
+                    // would double it at each level, because of quotes within quotes.
                     Node::List(_) | Node::Dict(_) | Node::Opaque | Node::Class(_) | Node::Made(..) => {
                         format!("({key})")
                     }

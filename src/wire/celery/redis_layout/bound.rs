@@ -1,5 +1,4 @@
-//! The queues that are bound, as whoever looks through the names in a database
-//! needs them.
+//! The bound queues, as needed by code that goes through the names in a database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +28,8 @@ impl Bound {
         self.0.iter().map(|(prefix, queues)| (prefix.as_str(), queues))
     }
 
-    /// Whether a list is a bound queue or may be one of its priorities: which
-    /// separator the application has is not known here.
+    /// Whether a list is a bound queue or may be one of its priorities. The application's
+    /// separator is not known here.
     pub fn is_queue(&self, list: &str) -> bool {
         self.0.iter().any(|(prefix, queues)| {
             let Some(name) = list.strip_prefix(prefix.as_str()) else { return false };

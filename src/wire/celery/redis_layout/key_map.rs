@@ -1,5 +1,5 @@
-//! Which list is which queue's, and which queue a held message is of, as the
-//! bindings and the names of the lists show it.
+//! Which list belongs to which queue, and to which queue a held message belongs, according
+//! to the bindings and the names of the lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
@@ -9,26 +9,26 @@ use super::keys;
 use crate::model::weight::{allocation, in_tree};
 use crate::wire::broker::Binding;
 
-/// How a broker's names are made, where the application was configured so.
+/// How a broker's names are built, if the application was configured so.
 #[derive(Clone, Default, Debug)]
 pub struct Naming {
-    /// `global_keyprefix`; found from the bindings where it is not given.
+    /// `global_keyprefix`; if it is not given, it is found from the bindings.
     pub prefix: Option<String>,
     /// `sep`.
     pub separator: Option<String>,
-    /// `priority_steps`; any number is one where they are not given.
+    /// `priority_steps`; if they are not given, any number is a step.
     pub steps: Option<Vec<u32>>,
 }
 
-/// What the names in a broker mean.
+/// The meaning of the names in a broker.
 #[derive(Clone, Default, Debug)]
 pub struct KeyMap {
     naming: Naming,
     /// Queues by exchange and routing key.
     routes: BTreeMap<(String, String), String>,
     bound: BTreeSet<String>,
-    /// Lists by name: their queue and priority step. The queue is empty until
-    /// somebody asks for it.
+    /// Lists by name: their queue and priority step. The queue is empty until somebody asks
+    /// for it.
     lists: BTreeMap<String, (Arc<str>, u32)>,
     bytes: usize,
 }
@@ -37,24 +37,24 @@ impl KeyMap {
     /// How many lists are remembered that no look announced.
     const LISTS: usize = 100_000;
 
-    /// Nothing known but how names are made.
+    /// Nothing known except how names are built.
     pub fn named(naming: Naming) -> Self {
         Self { naming, ..Self::default() }
     }
 
-    /// The `global_keyprefix` that a binding's key shows, where none is given.
+    /// The `global_keyprefix` that a binding's key shows, if none is given.
     pub(super) fn learn_prefix(&mut self, binding_key: &str) {
         self.naming.prefix.get_or_insert_with(|| keys::prefix_of(binding_key).to_owned());
     }
 
-    /// The binding that a member of an exchange's set stands for.
+    /// The binding that a member of an exchange's set describes.
     pub(super) fn binding<'m>(&self, exchange: &'m str, member: &'m str) -> Option<Binding<'m>> {
         let separator = self.naming.separator.as_deref().unwrap_or(keys::SEPARATOR);
         let (routing_key, queue) = keys::split_binding(member, separator)?;
         (!queue.is_empty()).then_some(Binding { exchange, routing_key, queue })
     }
 
-    /// A binding.
+    /// Adds a binding.
     pub(super) fn bind(&mut self, binding: Binding<'_>) {
         let Binding { exchange, routing_key, queue } = binding;
         let place = (exchange.to_owned(), routing_key.to_owned());
@@ -67,7 +67,7 @@ impl KeyMap {
         }
     }
 
-    /// A list that is there, before any is read.
+    /// Adds a list that exists, before any is read.
     pub(super) fn announce(&mut self, list: &str) {
         if !self.lists.contains_key(list) {
             self.keep(list, Arc::from(""), 0);
@@ -126,13 +126,13 @@ impl KeyMap {
         self.bound.iter().map(String::as_str)
     }
 
-    /// What decides which queue a held message is of.
+    /// What decides to which queue a held message belongs.
     pub(super) const fn routes(&self) -> &impl Hash {
         &self.routes
     }
 
-    /// About how many bytes it takes. The names of queues are shared with the
-    /// evidence, which counts them.
+    /// About how many bytes it takes. The names of queues are shared with the evidence,
+    /// which counts them.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }

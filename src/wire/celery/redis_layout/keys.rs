@@ -1,8 +1,8 @@
 //! The names of Redis keys, and what kombu and Celery keep under them.
 //!
-//! No other file reads the name of a key or makes one, but for the demo, which
-//! plays the application. They are those of kombu's `transport/redis.py` and of
-//! Celery's `backends/base.py`.
+//! No other file reads the name of a key or makes one, except the demo, which plays the
+//! application. The names are those of kombu's `transport/redis.py` and of Celery's
+//! `backends/base.py`.
 
 /// What separates the parts of a binding and of a priority list's name.
 pub const SEPARATOR: &str = "\u{6}\u{16}";
@@ -11,15 +11,15 @@ pub const PRIORITY_STEPS: [u32; 4] = [0, 3, 6, 9];
 
 const BINDING: &str = "_kombu.binding.";
 const PIDBOX: &str = ".pidbox";
-/// What mailboxes for answers begin with; who asks has one, and is no worker.
+/// The beginning of reply mailboxes. They belong to clients that ask, not to workers.
 const REPLY: &str = "reply.";
 const RESULT: &str = "celery-task-meta-";
 /// The prefix of RedBeat's keys, unless `redbeat_key_prefix` is set.
 const REDBEAT: &str = "redbeat:";
 const UNACKED: &str = "unacked";
-/// What follows the name of `unacked` in that of its index.
+/// What is added to the name of `unacked` for its index.
 const INDEX: &str = "_index";
-/// The queue, and the exchange, of an application that names none.
+/// The queue, and the exchange, of an application that sets none.
 pub const DEFAULT_QUEUE: &str = "celery";
 
 /// What a key is, by its name.
@@ -30,11 +30,11 @@ pub enum Key<'a> {
     /// `_kombu.binding.<name>.pidbox`: a member for each live worker. The name is
     /// the application's `control_exchange`, `celery` unless it is set.
     Workers,
-    /// `_kombu.binding_…`, `unacked_mutex`: kombu's own affairs.
+    /// `_kombu.binding_…`, `unacked_mutex`: internal to kombu.
     Internal,
     /// `unacked`: what workers hold.
     Unacked,
-    /// `unacked_index`: since when.
+    /// `unacked_index`: since when they hold it.
     UnackedIndex,
     /// `celery-task-meta-<id>`.
     Result { task_id: &'a str },
@@ -91,8 +91,8 @@ pub fn bindings_of(prefix: &str, exchange: &str) -> String {
     format!("{prefix}{BINDING}{exchange}")
 }
 
-/// The keys of bindings that every application of Celery's has, unless it names
-/// its queue or its control exchange: those of the queue and of the workers.
+/// The keys of bindings that every Celery application has, unless it renames its queue or
+/// its control exchange: those of the queue and of the workers.
 pub fn usual_bindings(prefix: &str) -> [String; 2] {
     [bindings_of(prefix, DEFAULT_QUEUE), bindings_of(prefix, &format!("{DEFAULT_QUEUE}{PIDBOX}"))]
 }
@@ -110,8 +110,8 @@ pub fn result_of(prefix: &str, task_id: &str) -> String {
     format!("{prefix}{RESULT}{task_id}")
 }
 
-/// Whether an exchange is remote control's or that of events: what is bound to
-/// it are no queues of tasks.
+/// Whether an exchange is for remote control or for events: what is bound to it is no task
+/// queue.
 pub fn is_control(exchange: &str) -> bool {
     exchange.ends_with(&PIDBOX[1..]) || exchange.starts_with("celeryev")
 }
@@ -121,7 +121,7 @@ pub fn prefix_of(binding_key: &str) -> &str {
     binding_key.find(BINDING).map_or("", |at| &binding_key[..at])
 }
 
-/// The routing key and the queue of a member of a binding:
+/// The routing key and the queue in a member of a binding:
 /// `routing_key<sep>pattern<sep>queue`.
 ///
 /// The separator is configured on the application's side; any that splits the
@@ -140,7 +140,7 @@ pub fn split_binding<'a>(member: &'a str, separator: &str) -> Option<(&'a str, &
 /// The highest priority that AMQP, and so kombu, knows.
 const HIGHEST_PRIORITY: u32 = 255;
 
-/// The queue and the priority step of a list's name.
+/// The queue and the priority step in a list's name.
 ///
 /// `celery<sep>3` is step 3 of `celery` where the separator is given or kombu's
 /// own, which no other name holds. An unknown separator is one or two

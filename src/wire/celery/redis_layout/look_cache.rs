@@ -1,5 +1,5 @@
-//! The messages of the last look at a broker, by what they are made of: most of
-//! a queue lies there again at the next look, and is not read anew.
+//! Remembers the messages of the last look at a broker by their content. Most of a queue is
+//! still there at the next look, and is not read again.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use crate::model::{Map, Message, MessageState};
 
 /// What the entries of the last look were, and those of this one so far.
 ///
-/// An entry is known by a hash of 64 bits whose key nobody outside knows, so
-/// that nobody can make two that are taken for one.
+/// An entry is known by a 64-bit hash whose key nobody outside knows, so that nobody can
+/// make two entries collide.
 #[derive(Debug)]
 pub struct LookCache {
     /// How many bytes it may take.
@@ -26,7 +26,7 @@ struct Entries {
     bytes: usize,
 }
 
-/// As much of a message as telling of it again needs.
+/// As much of a message as is needed to report it again.
 #[derive(Clone, Debug)]
 pub struct Cached {
     pub id: Box<str>,
@@ -49,16 +49,15 @@ impl Cached {
 }
 
 impl LookCache {
-    /// How many messages are kept: more than a look of a usual size reads, in
-    /// about 3 MB.
+    /// How many messages are kept, in about 3 MB: more than a look of the usual size reads.
     const MESSAGES: usize = 20_000;
 
-    /// One of at most so many bytes. What finds no room is read again.
+    /// A cache of at most this many bytes. What finds no room is read again.
     pub fn new(bound: usize) -> Self {
         Self { bound, key: RandomState::default(), last: Entries::default(), now: Entries::default() }
     }
 
-    /// The digest of an entry, with whatever else decides how it is read.
+    /// The digest of an entry, together with whatever else decides how it is read.
     pub fn digest(&self, context: impl Hash, entry: &[u8]) -> u64 {
         let mut hasher = self.key.build_hasher();
         context.hash(&mut hasher);
@@ -75,7 +74,7 @@ impl LookCache {
     pub fn keep(&mut self, digest: u64, message: Cached) {
         const ENTRY: usize = in_map(size_of::<(u64, Cached)>());
         let id = allocation(message.id.len());
-        // Two looks stand side by side.
+        // Two looks are held at the same time.
         let has_room = self.now.bytes + ENTRY + id <= self.bound / 2;
         let has_room = has_room && self.now.known.len() < Self::MESSAGES;
         if has_room && self.now.known.insert(digest, message).is_none() {

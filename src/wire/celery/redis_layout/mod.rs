@@ -1,8 +1,8 @@
-//! How kombu and Celery lay out what they keep in Redis, and the reader that
-//! tells a [`BrokerSink`](crate::wire::broker::BrokerSink) of it.
+//! How kombu and Celery lay out their data in Redis, and the reader that reports it to a
+//! [`BrokerSink`](crate::wire::broker::BrokerSink).
 //!
-//! `keys.rs` is the one file that knows a key's name; `key_map.rs` knows which
-//! list is which queue's.
+//! `keys.rs` is the only file that knows the names of keys; `key_map.rs` knows which list
+//! belongs to which queue.
 
 mod bound;
 mod key_map;

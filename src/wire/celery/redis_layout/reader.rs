@@ -1,4 +1,4 @@
-//! Reads what lies under kombu's keys, and tells a sink of it.
+//! Reads what is stored under kombu's keys, and reports it to a sink.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use crate::wire::celery::{
 };
 use crate::wire::snapshot::{Bytes, Content, KeyLine};
 
-/// Entries that are no Celery message, by the key that holds them: how many, and
-/// why the first is none.
+/// Entries that are no Celery message, by the key that holds them: how many, and what is
+/// wrong with the first.
 pub type Foreign = BTreeMap<String, (u64, NotAMessage)>;
 
-/// Reads the keys of one broker: look after look, and what is heard between.
+/// Reads the keys of one broker: each look, and what `MONITOR` shows in between.
 #[derive(Debug)]
 pub struct RedisReader {
     naming: Naming,
     options: ReadOptions,
     map: KeyMap,
-    /// What lay there at the look before, where that is remembered.
+    /// What the last look found, if that is remembered.
     cache: Option<LookCache>,
     /// The queues of this look.
     queues: BTreeMap<Arc<str>, QueueDepth>,
-    /// Whether all that workers hold was read in this look.
+    /// Whether this look read everything that workers hold.
     held_complete: bool,
     foreign: Foreign,
 }
 
 impl RedisReader {
-    /// Of a broker of which nothing is known but how its names are made.
+    /// For a broker about which nothing is known except how its names are built.
     pub fn new(naming: Naming, options: ReadOptions) -> Self {
         Self {
             map: KeyMap::named(naming.clone()),
@@ -48,25 +48,25 @@ impl RedisReader {
         }
     }
 
-    /// With what an earlier look learned of its names.
+    /// With what an earlier look learned about its names.
     #[must_use]
     pub fn with_map(self, map: KeyMap) -> Self {
         Self { map, ..self }
     }
 
-    /// Remembers what each look has read, in so many bytes, so that the next one
+    /// Remembers what each look has read, in at most this many bytes, so that the next one
     /// reads only what has changed.
     #[must_use]
     pub fn remembering(self, bytes: usize) -> Self {
         Self { cache: Some(LookCache::new(bytes)), ..self }
     }
 
-    /// What its names mean, as the last look learned it.
+    /// The meaning of its names, as the last look learned it.
     pub const fn map(&self) -> &KeyMap {
         &self.map
     }
 
-    /// What its names mean, for another reader.
+    /// The meaning of its names, for another reader.
     pub fn into_map(self) -> KeyMap {
         self.map
     }
@@ -76,8 +76,8 @@ impl RedisReader {
         self.map.bytes() + self.cache.as_ref().map_or(0, LookCache::bytes)
     }
 
-    /// Begins a look. Announce every binding and the name of every list with
-    /// [`RedisReader::announce`] then, before any list is taken.
+    /// Begins a look. Every binding and the name of every list must be announced with
+    /// [`RedisReader::announce`] before any list is taken.
     pub fn begin_look(&mut self, sink: &mut impl BrokerSink) {
         self.map = KeyMap::named(self.naming.clone());
         self.queues.clear();
@@ -86,7 +86,7 @@ impl RedisReader {
         sink.looked_for_workers();
     }
 
-    /// Tells of a binding, or takes note of a list's name.
+    /// Reads a binding, or notes a list's name.
     pub fn announce(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
         let Ok(name) = std::str::from_utf8(&line.key) else { return };
         match &line.content {
@@ -99,7 +99,7 @@ impl RedisReader {
         }
     }
 
-    /// Takes note of a list's name.
+    /// Notes a list's name.
     pub fn announce_list(&mut self, name: &str) {
         self.map.announce(name);
     }
@@ -130,8 +130,8 @@ impl RedisReader {
         self.map.queue_of(list, |queue| sink.share(queue))
     }
 
-    /// The queue that is meant by each name: the one that is called so, or the one
-    /// of the list that is. Ask when every binding and list was announced.
+    /// The queue that each name means: the queue with that name, or the queue of the list
+    /// with that name. Valid once every binding and list was announced.
     pub fn requested(&mut self, names: &[String], sink: &mut impl BrokerSink) -> Vec<(Box<str>, Arc<str>)> {
         let queue_of = |name: &String| {
             let queue =
@@ -141,7 +141,7 @@ impl RedisReader {
         names.iter().map(queue_of).collect()
     }
 
-    /// Takes what lies under a key, or a piece of it.
+    /// Takes what is stored under a key, or a piece of it.
     pub fn take(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
         let name = String::from_utf8_lossy(&line.key);
         match (&line.content, keys::classify(&name)) {
@@ -161,14 +161,14 @@ impl RedisReader {
         }
     }
 
-    /// Takes what was heard between two looks: a message that was pushed or is
-    /// held now, or a result. It is no look, so no queue is told of, and
-    /// bindings are left to looks.
+    /// Takes what `MONITOR` showed between two looks: a message that was pushed or is now
+    /// held, or a result. This is not a look, so it reports no queue and leaves bindings to
+    /// looks.
     pub fn hear(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
         if matches!(line.content, Content::Set(_)) {
             return;
         }
-        // What the cache holds is of looks.
+        // The cache is for looks.
         let cache = self.cache.take();
         self.take(line, sink);
         self.cache = cache;
@@ -176,8 +176,8 @@ impl RedisReader {
         self.foreign.clear();
     }
 
-    /// Ends a look: reports each queue, and how much of the broker was read. Returns
-    /// what was passed over.
+    /// Ends a look: reports each queue, and how much of the broker was read. Returns the
+    /// entries that were skipped.
     pub fn end_look(&mut self, completeness: Completeness, sink: &mut impl BrokerSink) -> Foreign {
         // A queue that is bound and has no list is empty.
         for queue in self.map.bound() {
@@ -209,7 +209,7 @@ impl RedisReader {
                 || self.message(entry, &position, name, digest, sink);
             messages += u64::from(is_message);
         }
-        // A line for an empty list says that the queue is known and is empty now.
+        // A line for an empty list says that the queue is known and empty now.
         let is_queue = messages > 0
             || line.len == Some(0)
             || self.map.is_bound(&queue)
@@ -239,7 +239,7 @@ impl RedisReader {
         values: impl Iterator<Item = &'b [u8]>,
         sink: &mut impl BrokerSink,
     ) {
-        // Which queue a held message is of depends on the bindings.
+        // The bindings decide to which queue a held message belongs.
         let routes = self.cache.as_ref().map(|cache| cache.digest(self.map.routes(), &[]));
         for value in values {
             let digest = self.cache.as_ref().map(|cache| cache.digest((name, routes), value));
@@ -253,8 +253,8 @@ impl RedisReader {
         }
     }
 
-    /// Takes a message that a worker holds, and gives its queue; `None` where it
-    /// is no Celery message.
+    /// Takes a message that a worker holds, and returns its queue; `None` if it is no
+    /// Celery message.
     fn delivery(
         &mut self,
         name: &str,
@@ -280,8 +280,8 @@ impl RedisReader {
         self.message(envelope, &position, name, digest, sink).then_some(queue)
     }
 
-    /// The queue from which a worker took a message: where its exchange and
-    /// routing key lead.
+    /// The queue from which a worker took a message: the one that its exchange and routing
+    /// key lead to.
     fn queue_of_held(&self, envelope: &[u8], sink: &mut impl BrokerSink) -> Arc<str> {
         let Ok(envelope) = Envelope::decode(envelope) else { return Arc::from("") };
         let exchange = envelope.properties.exchange.as_deref().unwrap_or_default();
@@ -289,8 +289,8 @@ impl RedisReader {
         sink.share(self.map.route(exchange, routing_key))
     }
 
-    /// Reports a message that lay there at the look before, and returns its queue;
-    /// `None` where it is not cached, or the sink has let it go.
+    /// Reports a message that the last look found too, and returns its queue; `None` if it
+    /// is not cached, or the sink no longer has it.
     fn lies_again(
         &mut self,
         digest: Option<u64>,
@@ -310,7 +310,7 @@ impl RedisReader {
         Some(queue)
     }
 
-    /// Reports a message; `false` where it is no Celery message.
+    /// Reports a message; `false` if it is no Celery message.
     fn message(
         &mut self,
         entry: &[u8],
@@ -350,7 +350,7 @@ impl RedisReader {
         }
     }
 
-    /// What is no result of Celery's is another program's.
+    /// What is no Celery result belongs to another program.
     fn result(&mut self, task_id: &str, value: &[u8], sink: &mut impl BrokerSink) {
         match read_result(task_id, value) {
             Ok(result) => sink.result(result),
@@ -392,7 +392,7 @@ fn plain_message<'m>(
 }
 /// The task that an entry of RedBeat's schedule publishes.
 fn scheduled_task(pairs: &[(Bytes<'_>, Bytes<'_>)]) -> Option<String> {
-    /// The longest name that is kept of a task, in bytes, as of a message's.
+    /// The longest task name that is kept, in bytes; the same as for messages.
     const NAME: usize = 256;
     let (_, definition) = pairs.iter().find(|(field, _)| &**field == b"definition")?;
     let definition = bounded::read(definition).ok()?;

@@ -1,18 +1,16 @@
 //! OTLP in JSON: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
 //!
-//! Lenient where a batch would be lost otherwise: an enum by its name, a
-//! number as a string, a null list, `snake_case` keys, ids in base64 as protobuf's
-//! own JSON has them. Each is counted.
+//! Lenient if a batch would be lost otherwise: an enum by its name, a number as a string, a
+//! null list, `snake_case` keys, ids in Base64 as in protobuf's own JSON. Each is counted.
 //!
 //! What Tempo, Grafana and Jaeger's API hand out is OTLP under another name:
 //! `{"batches": […]}`, `{"trace": {"resourceSpans": […]}}`, `{"result": {…}}`
 //! (<https://github.com/grafana/tempo/blob/main/pkg/tempopb/tempo.proto>,
 //! <https://github.com/jaegertracing/jaeger-idl/blob/main/proto/api_v3/query_service.proto>).
 //!
-//! A list is walked one element at a time, and what an element holds is kept as
-//! the text that it is until its turn comes: `{},` is three bytes of a request
-//! and five hundred as a span, so that a list that is read as a whole would take
-//! gigabytes of what a request may hold.
+//! A list is walked one element at a time, and each element stays unparsed text until its
+//! turn: `{},` is three bytes of a request and five hundred as a span, so parsing a whole
+//! list at once could take gigabytes.
 
 mod request;
 
@@ -33,8 +31,7 @@ use crate::wire::json::{List, Loose, Step, each, without_lone_halves};
 /// # Errors
 ///
 /// [`DecodeError::Json`] with the line and column at which the text breaks.
-/// Where it is JSON and no request, the spans before the place have gone to the
-/// sink.
+/// If it is JSON but no request, the spans before that place have gone to the sink.
 pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
     Ok(visit(&serde_json::from_slice(&without_lone_halves(body))?, sink)?)
 }
@@ -70,7 +67,7 @@ fn pairs<'a>(list: List<'a>, mut take: impl FnMut(&str, AttributeValue<'a>)) -> 
 
 fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Step<Counts> {
     let mut counts = Counts::default();
-    // Within a wrapping there is no other.
+    // A wrapping contains no other wrapping.
     for wrapped in [request.trace, request.result].into_iter().flatten() {
         let Wrapped { resource_spans } = serde_json::from_str(wrapped.get())?;
         counts += visit(&Request { resource_spans, ..Request::default() }, sink)?;
@@ -183,7 +180,7 @@ fn read_kind(kind: &Loose<'_>, lenient: &mut u64) -> SpanKind {
     }
 }
 
-/// An id of full length: OTLP has no short ones. Protobuf's own JSON has it in base64.
+/// An id of full length: OTLP has no short ones. Protobuf's own JSON writes it in Base64.
 fn full_trace_id(text: &str, lenient: &mut u64) -> Option<TraceId> {
     let id = match text.len() {
         32 => TraceId::parse_hex(text.as_bytes()),

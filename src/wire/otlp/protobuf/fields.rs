@@ -7,13 +7,13 @@ use crate::wire::otlp::DecodeError;
 
 pub(super) type Step<T> = Result<T, DecodeError>;
 
-/// A field's value as far as its wire type says. Bytes come with their offset
-/// in the request, for errors.
+/// A field's value, as far as its wire type tells. Bytes come with their offset in the
+/// request, for errors.
 pub enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8], usize),
-    /// A group, which was passed over: OTLP has none, and what is unknown is no
-    /// reason to refuse the rest.
+    /// A group, which was skipped: OTLP has none, and an unknown field is no reason to
+    /// refuse the rest.
     Group,
 }
 
@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
 
     fn fail<T>(&mut self, why: &'static str) -> Step<T> {
         let at = self.base + self.at;
-        // Nothing after a break means anything.
+        // After a break nothing has a meaning.
         self.at = self.bytes.len();
         Err(DecodeError::Protobuf { at, why })
     }
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
         Ok((number, value))
     }
 
-    /// A value of a wire type that is no group.
+    /// A value of any wire type except a group.
     #[inline]
     fn value(&mut self, wire: u64) -> Step<Value<'a>> {
         let value = match wire {
@@ -108,8 +108,8 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
-    /// Goes on behind the end of a group, and of those within it. Nothing
-    /// recurses, and what is open is bounded as protobuf's own parsers bound it.
+    /// Skips to the end of a group, with the groups inside it. It does not recurse, and the
+    /// number of open groups is limited as in protobuf's own parsers.
     fn pass_group(&mut self, number: u32) -> Step<()> {
         const DEEPEST: usize = 100;
         let mut open: SmallVec<[u32; 8]> = SmallVec::from_slice(&[number]);
