@@ -1,4 +1,4 @@
-//! What a file holds, unpacked: through gzip and zstd, as many layers as make sense.
+//! The content of a file, unpacked: through as many layers of gzip and zstd as make sense.
 
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -8,12 +8,12 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff};
 
-/// How many layers of packing are taken off. A rotated log that was packed again has
-/// two; each further one multiplies what a few bytes can grow to.
+/// How many layers of packing are removed. A rotated log that was packed again has two;
+/// each further one multiplies how far a few bytes can grow.
 const LAYERS: usize = 2;
 
-/// The largest window of a zstd frame, as a power of two: 128 MiB, which is what the
-/// command `zstd` itself reads without being asked for more.
+/// The largest window of a zstd frame, as a power of two: 128 MiB, the default limit of the
+/// `zstd` command.
 const WINDOW: u32 = 27;
 
 /// A file's content, and what it is.
@@ -24,7 +24,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Looks at how a file begins, and takes off what it is packed in.
+    /// Looks at the beginning of a file, and unpacks it.
     ///
     /// # Errors
     ///
@@ -34,7 +34,7 @@ impl Content {
         let broken = Rc::new(RefCell::new(None));
         let mut layers = 0;
         loop {
-            // A pipe gives its beginning in pieces, and once only.
+            // A pipe gives its beginning in pieces, and only once.
             let mut start = Vec::new();
             (&mut bytes).take(BEGINNING).read_to_end(&mut start)?;
             if start.starts_with(BYTE_ORDER_MARK) {
@@ -58,13 +58,13 @@ impl Content {
         }
     }
 
-    /// What is wrong with the packing, where it broke off. What came before it was read.
+    /// What is wrong with the packing, if it broke off. What came before was read.
     pub fn broken(&self) -> Option<String> {
         self.broken.borrow().clone()
     }
 }
 
-/// What a decoder gives. Where it breaks off, what is behind it ends; why is kept.
+/// The output of a decoder. If the decoder fails, the output ends, and the error is kept.
 struct Unpacked {
     decoder: Box<dyn Read>,
     what: &'static str,

@@ -1,5 +1,5 @@
-//! Requests that stand one after the other, each after its length: what the Collector's
-//! file exporter writes as protobuf, or of what it packs message by message
+//! Requests that follow each other, each preceded by its length: the Collector's file
+//! exporter writes protobuf like this, and compressed messages too
 //! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/exporter/fileexporter/file_writer.go>).
 
 use std::io::{self, BufRead, Read};
@@ -9,10 +9,10 @@ use super::lines::{MOST, MOST_SAID};
 use super::skipped::SkippedIn;
 use crate::wire::otlp::{DecodeError, Sink, decode_json, decode_protobuf};
 
-/// Reads all requests of a file. `next` hears of each before it comes.
+/// Reads all requests of a file. `next` is called before each.
 ///
-/// A message that cannot be read is passed over, and named by the byte at which it
-/// begins. A length that is wrong takes what follows with it.
+/// A message that cannot be read is skipped, and reported by the byte at which it begins.
+/// If a length is wrong, everything after it is lost.
 pub fn read<S: Sink>(
     file: &mut impl BufRead,
     sink: &mut S,
@@ -66,7 +66,7 @@ fn take(message: &[u8], unpacked: &mut Vec<u8>, sink: &mut impl Sink) -> Result<
     if unpacked.len() > MOST {
         return Err(format!("a message unpacks to more than {MOST_SAID}"));
     }
-    // Of a message that is cut, what comes before the cut is read.
+    // Of a message that is cut off, what comes before the cut is read.
     let decoded = decode(unpacked, sink);
     read.map_err(|error| format!("broken zstd: {error}"))?;
     decoded.map_err(|error| error.to_string())

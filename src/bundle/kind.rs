@@ -1,47 +1,47 @@
-//! What a file holds, by how it begins.
+//! What a file contains, judging by how it begins.
 
 use memchr::memmem;
 
-/// What a file holds.
+/// What a file contains.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
     Snapshot,
     Overheard,
     Receiver,
-    /// Requests in JSON, as OTLP has it, or as Tempo and Jaeger's API wrap it.
+    /// Requests in JSON, as in OTLP, or as Tempo and Jaeger's API wrap them.
     OtlpJson,
     /// One request.
     OtlpProtobuf,
-    /// Requests, each after its length, as the Collector's file exporter writes what is
-    /// no text.
+    /// Requests, each preceded by its length, as the Collector's file exporter writes
+    /// anything but text.
     Framed,
     /// A download from Jaeger's page.
     Jaeger,
     Zipkin,
     Gzip,
     Zstd,
-    /// As PowerShell's `>` writes.
+    /// UTF-16, as PowerShell's `>` writes it.
     Utf16,
-    /// JSON that is known and holds no spans.
+    /// JSON of a known kind without spans.
     Other(OtherJson),
-    /// JSON of another kind; in a folder it is passed over.
+    /// JSON of another kind; in a folder it is skipped.
     UnknownJson,
     Unknown,
 }
 
-/// JSON that people take for spans.
+/// JSON that people mistake for spans.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum OtherJson {
     Logs,
     Metrics,
     /// A query that found nothing.
     Empty,
-    /// Which traces there are, and none of their spans.
+    /// A list of traces, without their spans.
     Search,
 }
 
 impl OtherJson {
-    /// What it holds, and how to get at spans.
+    /// What it contains, and how to get spans instead.
     pub const fn says(self) -> &'static str {
         match self {
             Self::Logs => "logs, and no spans: give the file of the traces pipeline",
@@ -56,10 +56,10 @@ impl OtherJson {
     }
 }
 
-/// How much of a file's beginning is looked at to tell what it is, in bytes.
+/// How much of the beginning of a file is looked at to recognise it, in bytes.
 pub const BEGINNING: u64 = 4096;
 
-/// What some programs begin UTF-8 with; it says nothing.
+/// A byte order mark, with which some programs begin UTF-8.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -68,7 +68,7 @@ pub const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// The first field of a request of any signal, by its length.
 const FIRST_FIELD: u8 = 0x0a;
 
-/// What a file that begins so holds.
+/// What a file with this beginning contains.
 pub fn sniff(beginning: &[u8]) -> Kind {
     if beginning.is_empty() {
         // An empty OTLP request is a request.
@@ -103,11 +103,11 @@ fn object(text: &[u8]) -> Kind {
     if in_line(b"\"overheard\"") {
         return Kind::Overheard;
     }
-    // Ours says how spans were saved, with a key that Jaeger's files have too.
+    // Our own files say how spans were saved, with a key that Jaeger's files have too.
     if line[1..].trim_ascii_start().starts_with(b"\"bundle\"") {
         return Kind::Receiver;
     }
-    // The key that comes first says it: what stands further in may be anything.
+    // The first key decides: later ones may be anything.
     let known: [(&[u8], Kind); 12] = [
         (b"\"resourceSpans\"", Kind::OtlpJson),
         (b"\"resource_spans\"", Kind::OtlpJson),
@@ -159,7 +159,7 @@ fn list(text: &[u8]) -> Kind {
     }
 }
 
-/// Whether a value of JSON begins as one that holds nothing: `null`, `[]`, `{}`, `[[]]`.
+/// Whether a JSON value begins like an empty one: `null`, `[]`, `{}`, `[[]]`.
 fn is_empty(value: &[u8]) -> bool {
     let value = value.trim_ascii_start();
     if value.starts_with(b"null") {
@@ -172,7 +172,7 @@ fn is_empty(value: &[u8]) -> bool {
     matches!(within.first(), Some(b']' | b'}')) || (within.first() == Some(&b'[') && is_empty(within))
 }
 
-/// Whether a length comes first and then a message: protobuf, zstd or JSON
+/// Whether it begins with a length and then a message: protobuf, zstd or JSON
 /// (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/exporter/fileexporter#file-format>).
 fn is_framed(beginning: &[u8]) -> bool {
     let Some((length, message)) = beginning.split_first_chunk::<4>() else { return false };

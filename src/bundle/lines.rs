@@ -1,11 +1,10 @@
-//! Lines of hostile files: one that never ends costs nothing but the time to
-//! read past it.
+//! Lines of hostile files: an endless line costs only the time to skip it.
 
 use std::io::{self, BufRead, Read};
 
-/// The most of a file that is held at once, in bytes: a line, or a file that is
-/// read whole because it has no lines. The largest request that a receiver takes
-/// (64 MiB) is some 300 MiB as a line of OTLP/JSON.
+/// How much of a file is held at once, in bytes: a line, or a file that is read whole
+/// because it has no lines. The largest request that a receiver accepts (64 MiB) is about
+/// 300 MiB as a line of OTLP/JSON.
 pub const MOST: usize = 512 << 20;
 
 /// [`MOST`] as people read it.
@@ -15,12 +14,12 @@ pub const MOST_SAID: &str = "512 MiB";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Line {
     Whole,
-    /// It has more bytes than may be held, and was read past.
+    /// It has more bytes than may be held, and was skipped.
     TooLong,
     End,
 }
 
-/// Reads the next line of at most `most` bytes, its line feed too.
+/// Reads the next line of at most `most` bytes, including its line feed.
 pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Result<Line> {
     line.clear();
     let count = file.by_ref().take(most as u64).read_until(b'\n', line)?;
@@ -35,8 +34,8 @@ pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Res
     Ok(Line::TooLong)
 }
 
-/// Calls `each` with the number, counted from 1, of every line that is not blank;
-/// and with the line, or `None` where it is too long.
+/// Calls `each` with the number of every line that is not blank, counted from 1, and with
+/// the line, or `None` if it is too long.
 pub fn each(mut file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) -> io::Result<()> {
     let mut line = Vec::new();
     for number in 1.. {
@@ -50,19 +49,19 @@ pub fn each(mut file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) 
     Ok(())
 }
 
-/// What is said of a line that is [`Line::TooLong`].
+/// The message for [`Line::TooLong`].
 pub fn too_long() -> String {
     format!("the line has more than {MOST_SAID}, which is the most that is read at once: it was passed over")
 }
 
-/// Reads the rest of a file after what `text` holds already, to at most [`MOST`]
-/// bytes; whether that was all of it.
+/// Reads the rest of a file after what `text` holds already, up to [`MOST`] bytes. Returns
+/// whether that was all of it.
 pub fn rest(file: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<bool> {
     file.by_ref().take(MOST.saturating_sub(text.len()) as u64).read_to_end(text)?;
     Ok(file.fill_buf()?.is_empty())
 }
 
-/// What is said of a file of which [`rest`] left something.
+/// The message for a file that [`rest`] did not read to its end.
 pub fn too_large() -> String {
     format!("only its first {MOST_SAID} were read, which is the most that is read at once")
 }

@@ -1,4 +1,4 @@
-//! What was overheard between the looks at a broker.
+//! What `MONITOR` showed between the looks at a broker.
 
 use std::io::{self, BufRead};
 
@@ -10,10 +10,10 @@ use crate::evidence::{BrokerIntake, Evidence};
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
 use crate::wire::snapshot::{read_overheard, read_overheard_head};
 
-/// Reads a file of it. `map_of` knows what the names in a broker mean, as far as
-/// the looks at it showed that.
+/// Reads such a file. `map_of` knows what the names in a broker mean, as far as the looks
+/// at it showed that.
 ///
-/// Of what is no Celery message nothing is counted: looks count it.
+/// Entries that are no Celery message are not counted here: looks count them.
 pub fn read(
     file: &mut impl BufRead,
     reading: &Reading,

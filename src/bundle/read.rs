@@ -40,7 +40,7 @@ impl Blamed for BundleError {
 
 const NO_EVIDENCE: &str = "neither a broker snapshot nor spans in a format that is known";
 
-/// What is known, and how to get it out of the common backends.
+/// The known formats, and how to get them from the common backends.
 const KNOWN: &str = "\
 known are, each packed with gzip or zstd too, and - for standard input:
   a bundle, or a broker snapshot    tracelink listen --save DIR, tracelink inspect-queue --save FILE
@@ -49,11 +49,11 @@ known are, each packed with gzip or zstd too, and - for standard input:
   Tempo's JSON                      curl http://TEMPO:3200/api/traces/TRACE_ID > trace.json, or Grafana's download
   Zipkin's JSON, version 2          curl http://ZIPKIN:9411/api/v2/trace/TRACE_ID > trace.json";
 
-/// Reads files and folders into the evidence, and says what was passed over.
+/// Reads files and folders into the evidence, and returns what was skipped.
 ///
 /// # Errors
 ///
-/// [`BundleError`], where a path cannot be read or holds no evidence.
+/// [`BundleError`] if a path cannot be read or contains no evidence.
 pub fn read_evidence(
     paths: &[PathBuf],
     reading: &Reading,
@@ -68,7 +68,7 @@ pub fn read_evidence(
         read: HashMap::new(),
         said_to_lack: BTreeSet::new(),
     };
-    // What holds no spans and is known for it is no error beside what does.
+    // A known file without spans is no error if another file has evidence.
     let mut others = Vec::new();
     for path in paths {
         if path.is_dir() {
@@ -98,21 +98,21 @@ struct Reader<'e> {
     reading: &'e Reading,
     store: &'e mut dyn Store,
     skipped: Vec<Skipped>,
-    /// What the names in each broker mean, as its last snapshot shows.
+    /// What the names in each broker mean, according to its last snapshot.
     maps: HashMap<String, KeyMap>,
-    /// What was overheard is read when all snapshots are.
+    /// What `MONITOR` showed is read after all snapshots.
     overheard: Vec<PathBuf>,
-    /// The files that were read, by the path without links. One that is given
-    /// twice, or with the folder that it lies in, did not come twice.
+    /// The files that were read, by their real paths. A file that is given twice, or also
+    /// with its folder, is read once.
     read: HashMap<PathBuf, Kind>,
-    /// Formats of which it was said what they cannot say.
+    /// Formats whose limits were reported already.
     said_to_lack: BTreeSet<Kind>,
 }
 
 impl Reader<'_> {
-    /// Reads what a folder holds. Spans that lie there in both encodings are read once.
+    /// Reads what a folder contains. Spans that are there in both encodings are read once.
     ///
-    /// A file that cannot be read is told of, and the others are read all the same.
+    /// A file that cannot be read is reported, and the others are read all the same.
     fn folder(&mut self, folder: &Path) -> Result<(), BundleError> {
         let failed = |source| BundleError::Io { path: folder.to_owned(), source };
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -128,7 +128,7 @@ impl Reader<'_> {
             files.retain(|path| path.extension().is_none_or(|extension| extension != "binpb"));
         }
         let mut found = false;
-        // Where nothing is found, this is why.
+        // If nothing is found, this is why.
         let mut first = None;
         for file in &files {
             let kind = if file.is_file() {
@@ -174,7 +174,7 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, path: &Path) -> Result<Kind, BundleError> {
-        // What comes through a pipe comes once, whatever it is called.
+        // A pipe can be read once, whatever its path.
         let place = path.is_file().then(|| path.canonicalize().ok()).flatten();
         if let Some(kind) = place.as_ref().and_then(|place| self.read.get(place)) {
             SkippedIn::of(path, &mut self.skipped).expected("read already: passed over");
@@ -190,7 +190,7 @@ impl Reader<'_> {
         let mut content = Content::of(File::open(path).map_err(failed)?).map_err(failed)?;
         let mut kind = content.kind;
         let file = &mut content.bytes;
-        // Of a file that is empty only the name says what it is.
+        // For an empty file, only the name says what it is.
         if path.file_name().is_some_and(|name| name == "receiver.jsonl")
             && path.metadata().is_ok_and(|file| file.len() == 0)
         {
@@ -201,7 +201,7 @@ impl Reader<'_> {
         match kind {
             Kind::Snapshot => snapshot::read(path, file, reading, store.evidence(), &mut skipped)
                 .map(|read| maps.extend(read)),
-            // What it came through may be gone by the time that all snapshots are read.
+            // A pipe may be gone by the time all snapshots are read.
             Kind::Overheard if path.is_file() => {
                 overheard.push(path.to_owned());
                 Ok(())
@@ -263,12 +263,12 @@ impl Reader<'_> {
     }
 }
 
-/// What the names in a broker mean, as far as a snapshot of it was read.
+/// What the names in a broker mean, if a snapshot of it was read.
 fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &Reading) -> KeyMap {
     maps.get(broker).cloned().unwrap_or_else(|| KeyMap::named(reading.naming.clone()))
 }
 
-/// Whether a file of a folder is called like evidence, packed or not.
+/// Whether the name of a file in a folder looks like evidence, packed or not.
 fn is_named_evidence(path: &Path) -> bool {
     const NAMES: [&str; 7] = ["jsonl", "json", "ndjson", "binpb", "pb", "proto", "otlp"];
     let is = |path: &Path, wanted: &[&str]| {

@@ -10,8 +10,7 @@ pub struct Reading {
     pub keep: Keep,
     pub options: ReadOptions,
     pub naming: Naming,
-    /// Queues to take in and no others, by name; all where none is named. They hold
-    /// for snapshots.
+    /// Read only these queues, by name; all if none is named. They apply to snapshots.
     pub queues: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! `receiver.jsonl`: how requests ended at a receiver, how long it was up, and what
-//! it ended too early for.
+//! `receiver.jsonl`: how requests to a receiver ended, how long it was up, and what had not
+//! settled at its end.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead};
@@ -14,10 +14,9 @@ use super::spans::SavedParts;
 use crate::evidence::{Endpoints, Evidence, Outcome, ReceiverLog, Unit};
 use crate::model::TraceId;
 
-/// A line of `receiver.jsonl`, as it is written and read: how a request ended,
-/// or, at the end, what is to be said of the receiver itself, and each trace and
-/// task that had not settled. One struct for all, because serde keeps a copy of each value of a line to try another shape
-/// with.
+/// A line of `receiver.jsonl`, for writing and reading: how a request ended; or, at the
+/// end, what concerns the receiver itself, and each trace and task that had not settled.
+/// One struct for all, because serde copies each value of a line to try another shape.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct ReceiverLine<'l> {
@@ -43,34 +42,34 @@ struct ReceiverLine<'l> {
     http: Option<Cow<'l, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     are_told: Option<bool>,
-    /// Seconds for which nothing may come before a hand-off has settled.
+    /// How many seconds nothing may come before a hand-off has settled.
     #[serde(skip_serializing_if = "Option::is_none")]
     settle: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unsettled_trace: Option<Cow<'l, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     unsettled_task: Option<Cow<'l, str>>,
-    /// A bundle begins: its version, and what of spans is in it, for people.
+    /// The bundle begins: its version, and how spans are saved, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     bundle: Option<u32>,
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     spans: Option<&'static str>,
-    /// It ends: how many requests and looks were not saved.
+    /// The bundle ends: how many requests and looks were not saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     ends_without: Option<u64>,
 }
 
-/// How a request ended, as it is kept.
+/// How a request ended, as it is saved.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestEnd<'r> {
-    /// How long the receiver was up by then.
+    /// How long the receiver had been up.
     pub age: Duration,
     /// `grpc` or `http`.
     pub transport: &'static str,
     pub peer: SocketAddr,
-    /// The `user-agent`, hostile; empty where there is none.
+    /// The `user-agent`, hostile; empty if there is none.
     pub agent: &'r str,
-    /// What was asked for, hostile; empty where nothing came that could be read.
+    /// The request line, hostile; empty if nothing readable came.
     pub target: &'r str,
     pub outcome: Outcome,
 }
@@ -88,7 +87,7 @@ impl<'l> ReceiverLine<'l> {
         }
     }
 
-    /// `None` where the receiver never listened.
+    /// `None` if the receiver never listened.
     fn of_receiver(receiver: &'l ReceiverLog, settle: Duration) -> Option<Self> {
         let (listened, Endpoints { grpc, http, are_told }) =
             receiver.listened.zip(receiver.endpoints.as_ref())?;
@@ -145,7 +144,7 @@ impl<'l> ReceiverLine<'l> {
     }
 }
 
-/// The line with which a bundle begins.
+/// The first line of a bundle.
 pub fn beginning_line(parts: SavedParts) -> String {
     let spans = match parts {
         SavedParts::WhatIsRead => "what diagnoses read",
@@ -154,7 +153,7 @@ pub fn beginning_line(parts: SavedParts) -> String {
     ReceiverLine { bundle: Some(1), spans: Some(spans), ..ReceiverLine::default() }.text()
 }
 
-/// The line with which it ends; so many requests and looks are not in it.
+/// The last line; this many requests and looks are not in the bundle.
 pub fn end_line(lost: u64) -> String {
     ReceiverLine { ends_without: Some(lost), ..ReceiverLine::default() }.text()
 }
@@ -164,19 +163,19 @@ pub fn request_line(end: &RequestEnd<'_>) -> String {
     ReceiverLine::of_request(end).text()
 }
 
-/// The line on the receiver itself, and for how long it waited for what lacks
-/// something; `None` where it never listened.
+/// The line about the receiver itself, and how long it waited for what was missing; `None`
+/// if it never listened.
 pub fn receiver_line(receiver: &ReceiverLog, settle: Duration) -> Option<String> {
     ReceiverLine::of_receiver(receiver, settle).map(|line| line.text())
 }
 
-/// The line on a trace or task that had not settled when the watch ended.
+/// The line about a trace or task that had not settled when the watch ended.
 pub fn unsettled_line(unit: &Unit) -> String {
     ReceiverLine::of_unsettled(unit).text()
 }
 
-/// Reads a log whole; what is wrong with a line is told with its number, and
-/// the other lines are read all the same.
+/// Reads a whole log. Errors are reported with the number of their line, and the other
+/// lines are read all the same.
 pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, skipped: &mut SkippedIn<'_>) -> io::Result<()> {
     evidence.receiver.is_kept = true;
     let mut is_open = false;

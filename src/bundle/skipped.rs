@@ -1,16 +1,16 @@
-//! What of saved evidence was passed over, and where.
+//! What was skipped in saved evidence, and where.
 
 use std::path::{Path, PathBuf};
 
-/// Something that was passed over, and where: nothing else is lost with it.
+/// Something that was skipped, and where. Nothing else is lost with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skipped {
     pub path: PathBuf,
-    /// Where in the file; `None` where it is about all of it.
+    /// Where in the file; `None` if it concerns the whole file.
     pub place: Option<Place>,
     pub what: String,
-    /// Whether it is as it should be, such as another program's list: worth
-    /// telling only to users who ask for more.
+    /// Whether that is normal, such as another program's list. Then only users who ask for
+    /// more see it.
     pub is_expected: bool,
 }
 
@@ -19,12 +19,12 @@ pub struct Skipped {
 pub enum Place {
     /// Counted from 1.
     Line(usize),
-    /// Of a file that has no lines. Counted from 0, unpacked.
+    /// For a file without lines. Counted from 0, unpacked.
     Byte(u64),
 }
 
-/// What is passed over of one file. Each broken place of the first thousand is told by
-/// itself, and the others as a number: a file may hold a billion of them.
+/// What was skipped in one file. The first thousand places are reported one by one, the
+/// others as a number: a file may have a billion of them.
 pub struct SkippedIn<'n> {
     path: &'n Path,
     all: &'n mut Vec<Skipped>,
@@ -45,17 +45,17 @@ impl<'n> SkippedIn<'n> {
         self.all.push(Skipped { path: self.path.to_owned(), place, what, is_expected });
     }
 
-    /// Whether anything was passed over that should not have been.
+    /// Whether anything was skipped that should not have been.
     pub const fn has_loss(&self) -> bool {
         self.has_loss
     }
 
-    /// Of the file as a whole.
+    /// Adds something about the whole file.
     pub fn file(&mut self, what: impl Into<String>) {
         self.push(None, what.into(), false);
     }
 
-    /// Of what the file's format cannot say, though nothing of the file is lost.
+    /// Adds what the file's format cannot express, although nothing of the file is lost.
     pub fn format(&mut self, what: &str) {
         self.all.push(Skipped {
             path: self.path.to_owned(),
@@ -65,17 +65,17 @@ impl<'n> SkippedIn<'n> {
         });
     }
 
-    /// Of the file as a whole, and as it should be.
+    /// Adds something normal about the whole file.
     pub fn expected(&mut self, what: impl Into<String>) {
         self.push(None, what.into(), true);
     }
 
-    /// Of a line, counted from 1.
+    /// Adds something about a line, counted from 1.
     pub fn line(&mut self, number: usize, what: impl Into<String>) {
         self.at(Place::Line(number), what.into());
     }
 
-    /// Of what begins at a byte, counted from 0.
+    /// Adds something about what begins at a byte, counted from 0.
     pub fn byte(&mut self, at: u64, what: impl Into<String>) {
         self.at(Place::Byte(at), what.into());
     }

@@ -1,4 +1,4 @@
-//! Broker snapshots, as `--save` and others keep them.
+//! Broker snapshots, from `--save` or from other programs.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -12,8 +12,8 @@ use crate::wire::broker::Completeness;
 use crate::wire::celery::redis_layout::{KeyMap, RedisReader};
 use crate::wire::snapshot::{SnapshotError, read_head, read_key};
 
-/// Reads a snapshot; gives the name of its broker, and what its names mean.
-/// `None` where its head is broken.
+/// Reads a snapshot; returns the name of its broker, and what its names mean. `None` if its
+/// head is broken.
 pub fn read(
     path: &Path,
     file: &mut impl BufRead,
@@ -36,9 +36,9 @@ pub fn read(
     let broker = head.broker.unwrap_or_default();
     let mut intake = BrokerIntake::new(evidence, &broker, head.captured_at, reading.keep);
     let mut reader = RedisReader::new(reading.naming.clone(), reading.options);
-    // Twice: bindings and names first, so that each list's queue is known when
-    // its messages are read, and no list is held in memory, unless it comes
-    // through a pipe.
+    // In two passes: bindings and names first, so that each list's queue is known when its
+    // messages are read and no list is held in memory. A pipe can only be read once, so it
+    // is held.
     reader.begin_look(&mut intake);
     let mut whole = None;
     if !path.is_file() {
@@ -74,7 +74,7 @@ pub fn read(
     Ok(Some((broker, reader.into_map())))
 }
 
-/// An error without its line, which is always the first of one.
+/// An error without its line number, which is always 1.
 pub fn describe(error: &SnapshotError) -> String {
     error.to_string().replace("at line 1 column", "at column")
 }

@@ -1,4 +1,4 @@
-//! `--save`: what was read, as a broker snapshot.
+//! `--save`: writes what was read as a broker snapshot.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -7,8 +7,8 @@ use crate::model::Timestamp;
 use crate::wire::celery::{redact_message, redact_result, redact_unacked};
 use crate::wire::snapshot::{Head, KeyLine, Rewrite, write_head, write_key};
 
-/// Writes a snapshot as it is read: bindings first, so that a reader knows the
-/// queues before it meets their messages.
+/// Writes a snapshot while it is read: bindings first, so that a reader knows the queues
+/// before their messages.
 pub struct SnapshotWriter {
     out: Box<dyn Write>,
     with_args: bool,
@@ -57,7 +57,7 @@ mod tests {
         "argsrepr": "('hunter2',)", "baggage": "user=hunter2"}, "properties": {"body_encoding": "base64",
         "correlation_id": "t1", "delivery_tag": "d1", "delivery_info": {"exchange": "", "routing_key": "celery"}}}"#;
 
-    /// A line as it was once made: all of it as one JSON value.
+    /// The old way to make a line: all of it as one JSON value.
     fn as_one_value(line: &KeyLine<'_>) -> Value {
         let text = |bytes: &[u8]| Value::from(String::from_utf8(bytes.to_vec()).expect("UTF-8"));
         let texts = |all: &[Cow<'_, [u8]>]| all.iter().map(|entry| text(entry)).collect::<Vec<_>>();

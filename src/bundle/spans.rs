@@ -12,7 +12,7 @@ use crate::wire::otlp::{
 };
 use bytes::Bytes;
 
-/// The body of an export request, to be written as a line.
+/// The body of an export request, for writing as a line.
 #[derive(Clone, Debug)]
 pub enum Export {
     Protobuf(Bytes),
@@ -26,7 +26,8 @@ impl Export {
         body.len()
     }
 
-    /// Writes it as one line of OTLP/JSON, as it is walked: nothing grows with it.
+    /// Writes it as one line of OTLP/JSON while it is read, so that memory does not grow
+    /// with it.
     ///
     /// # Errors
     ///
@@ -35,7 +36,7 @@ impl Export {
         match (parts, self) {
             (SavedParts::WhatIsRead, _) => {
                 let mut redacted = Redacted::new(out, key);
-                // Of a request that breaks off, what comes before the break was taken.
+                // If a request breaks off, what comes before the break was taken.
                 let _ = match self {
                     Self::Protobuf(body) => decode_protobuf(body, &mut redacted),
                     Self::Json(body) => decode_json(body, &mut redacted),
@@ -44,8 +45,8 @@ impl Export {
             }
             (SavedParts::All, Self::Protobuf(body)) => transcode(body, out),
             (SavedParts::All, Self::Json(body)) => {
-                // Line breaks inside texts are escaped in JSON, so they stand between
-                // tokens only.
+                // Line breaks inside strings are escaped in JSON, so real ones are only
+                // between tokens.
                 let mut parts = body.split(|byte| matches!(byte, b'\n' | b'\r'));
                 parts.try_for_each(|part| out.write_all(part))?;
                 out.write_all(b"\n")
@@ -54,7 +55,7 @@ impl Export {
     }
 }
 
-/// What of spans is saved.
+/// How much of spans is saved.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum SavedParts {
     /// What diagnoses read.
@@ -64,7 +65,7 @@ pub enum SavedParts {
     All,
 }
 
-/// Reads one request in protobuf, which is all of the file.
+/// Reads one request in protobuf, which is the whole file.
 pub fn read_protobuf(
     file: &mut impl BufRead,
     store: &mut dyn Store,
@@ -73,7 +74,7 @@ pub fn read_protobuf(
     read_document(|body, intake| decode_protobuf(body, intake), file, store, skipped)
 }
 
-/// Reads requests that stand each after its length.
+/// Reads requests that are each preceded by their length.
 pub fn read_framed(
     file: &mut impl BufRead,
     store: &mut dyn Store,
@@ -82,7 +83,7 @@ pub fn read_framed(
     framed::read(file, &mut Filing::new(store), &mut Filing::next_request, skipped)
 }
 
-/// Reads one document, which has to be held as a whole: a backend's answer.
+/// Reads one document that has to be held as a whole: a backend's answer.
 pub fn read_document(
     decode: impl FnOnce(&[u8], &mut Filing<'_>) -> Result<Counts, DecodeError>,
     file: &mut impl BufRead,
@@ -102,7 +103,7 @@ pub fn read_document(
     Ok(())
 }
 
-/// Reads requests in JSON: one a line, or documents of any shape one after the other.
+/// Reads requests in JSON: one on each line, or documents of any shape one after the other.
 pub fn read_json(
     file: &mut impl BufRead,
     store: &mut dyn Store,
@@ -111,7 +112,7 @@ pub fn read_json(
     let mut intake = Filing::new(store);
     let mut start = Vec::new();
     let mut line = Vec::new();
-    // What comes up to the first line that says something decides.
+    // The part up to the first line with content decides.
     loop {
         match lines::next(file, &mut line, lines::MOST)? {
             Line::Whole => start.extend_from_slice(&line),
@@ -136,7 +137,7 @@ pub fn read_json(
     if !is_all {
         skipped.file(lines::too_large());
     }
-    // The first line of many may be the one that is broken.
+    // The first of many lines may be the broken one.
     if start.split(|byte| *byte == b'\n').any(is_request) {
         return read_lines(&start[..], &mut intake, skipped);
     }
@@ -161,14 +162,13 @@ fn is_json(line: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
-/// Whether a line is a request by itself, which none of a document that is
-/// written over several lines is.
+/// Whether a line is a complete request. No line of a document that spans several lines is.
 fn is_request(line: &[u8]) -> bool {
     let holds = |word: &[u8]| memchr::memmem::find(line, word).is_some();
     (holds(b"\"resourceSpans\"") || holds(b"\"resource_spans\"")) && is_json(line)
 }
 
-/// An error without its line, which is always the first of one.
+/// An error without its line number, which is always 1.
 fn in_line(error: &DecodeError) -> String {
     error.to_string().replace("at line 1 column", "at column")
 }

@@ -1,21 +1,21 @@
-//! Where what is read goes.
+//! Where evidence from files goes.
 
 use crate::evidence::{Evidence, SpanSource};
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
 
-/// Evidence that files are read into, and whoever looks after its size meanwhile.
+/// Evidence that files are read into, and a check of its size meanwhile.
 pub trait Store {
     fn evidence(&mut self) -> &mut Evidence;
 
-    /// Called after each span: lets go what finds no room.
+    /// Called after each span: lets go of what finds no room.
     fn keep_room(&mut self) {}
 
     /// Called between two requests.
     fn between_requests(&mut self) {}
 }
 
-/// All is kept.
+/// Everything is kept.
 impl Store for Evidence {
     fn evidence(&mut self) -> &mut Evidence {
         self
@@ -33,7 +33,7 @@ impl<'s> Filing<'s> {
         Self { store, source: SpanSource::default() }
     }
 
-    /// What follows is of another request.
+    /// The spans that follow come from another request.
     pub fn next_request(&mut self) {
         self.store.between_requests();
         self.source = SpanSource::of_next_request(self.store.evidence());

@@ -1,5 +1,5 @@
-//! A file that is written line by line, each of them whole or not at all: what finds
-//! no room, on the disk or in what may be written, is taken back.
+//! A file that is written line by line, each one complete or not at all. A line that finds
+//! no room, on the disk or within the limit, is removed again.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -9,8 +9,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 pub struct WholeLines {
     file: File,
     buffer: Vec<u8>,
-    /// Up to where the file is written, and up to where its lines are whole. The
-    /// end of the last whole line may still be in the buffer.
+    /// How far the file is written, and how far its lines are complete. The end of the last
+    /// complete line may still be in the buffer.
     written: u64,
     whole: u64,
 }
@@ -18,17 +18,17 @@ pub struct WholeLines {
 impl WholeLines {
     const BUFFER: usize = 64 << 10;
 
-    /// Of a file that is empty.
+    /// For an empty file.
     pub const fn new(file: File) -> Self {
         Self { file, buffer: Vec::new(), written: 0, whole: 0 }
     }
 
-    /// Writes a line of at most `room` bytes, and gives its length; `None` where it
-    /// has more.
+    /// Writes a line of at most `room` bytes, and returns its length; `None` if it is
+    /// longer.
     ///
     /// # Errors
     ///
-    /// What the disk says. Nothing is left of the line.
+    /// The error of the disk. Nothing is left of the line.
     pub fn line(
         &mut self,
         room: u64,
@@ -49,7 +49,7 @@ impl WholeLines {
         }
     }
 
-    /// Leaves nothing behind the last whole line.
+    /// Removes everything after the last complete line.
     fn take_back(&mut self) -> io::Result<()> {
         match usize::try_from(self.whole.saturating_sub(self.written)) {
             Ok(waiting) if self.whole >= self.written => self.buffer.truncate(waiting),
@@ -68,11 +68,11 @@ impl WholeLines {
         Ok(())
     }
 
-    /// Hands the disk what waits.
+    /// Writes the buffer to the disk.
     ///
     /// # Errors
     ///
-    /// What the disk says. It waits on, and may be tried again.
+    /// The error of the disk. The data stays in the buffer, so this may be tried again.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
@@ -87,7 +87,7 @@ impl WholeLines {
     }
 }
 
-/// A line on its way.
+/// A line that is being written.
 struct Bounded<'l> {
     lines: &'l mut WholeLines,
     room: u64,
@@ -130,7 +130,7 @@ mod tests {
             let written = lines.line(20, |out| out.write_all(short.as_bytes())).expect("disk");
             assert_eq!(written, Some(20));
             expected.push_str(&short);
-            // Longer than the buffer at last, so that a part of it was written already.
+            // The last one is longer than the buffer, so a part of it was written already.
             let room = 1_000 * count;
             let failed = lines.line(room, |out| (0..=count).try_for_each(|_| out.write_all(long.as_bytes())));
             assert_eq!(failed.expect("disk"), None);
@@ -145,7 +145,7 @@ mod tests {
         let mut lines = WholeLines::new(file);
         let line = [b'x'; 1 << 10];
         let mut count = 0;
-        // A device has no length to be cut to, which is an error too.
+        // A device cannot be truncated, which is an error too.
         while lines.line(1 << 20, |out| out.write_all(&line)).is_ok() {
             count += 1;
             assert!(count < 1_000, "the disk is full");

@@ -32,24 +32,24 @@ impl Blamed for WriteError {
     }
 }
 
-/// Whether something was written: not where it found no room in what may be.
+/// Whether something was written. It is not if it exceeds the limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Written {
     Whole,
     NoRoom,
 }
 
-/// A bundle that is written. Each call may wait for the disk, and writes all that it
-/// is given or nothing of it.
+/// A bundle that is being written. Each call may wait for the disk, and writes everything
+/// that it is given or nothing.
 ///
-/// It begins with a line that says so, and ends with one: a bundle without its end
-/// was torn off.
+/// It begins with a line that says so, and ends with one. A bundle without its last line
+/// was cut off.
 #[derive(Debug)]
 pub struct BundleWriter {
     folder: PathBuf,
     spans: WholeLines,
     receiver: WholeLines,
-    /// Where anything was overheard.
+    /// If `MONITOR` showed anything.
     overheard: Option<WholeLines>,
     parts: SavedParts,
     key: RandomState,
@@ -59,18 +59,18 @@ pub struct BundleWriter {
 }
 
 impl BundleWriter {
-    /// Makes the folder, which must hold no bundle yet. At most `room` bytes are
-    /// written, and a line at the end.
+    /// Makes the folder, which must not contain a bundle yet. At most `room` bytes are
+    /// written, and one more line at the end.
     ///
     /// # Errors
     ///
-    /// [`WriteError`], where the folder cannot be made, or holds one.
+    /// [`WriteError`] if the folder cannot be made, or contains a bundle.
     pub fn open(folder: &Path, parts: SavedParts, room: u64) -> Result<Self, WriteError> {
         fs::create_dir_all(folder)
             .map_err(|source| WriteError::Folder { folder: folder.to_owned(), source })?;
         let create = |name: &str| {
             let path = folder.join(name);
-            // An empty one is what a start that was broken off has left.
+            // An empty one was left by an interrupted start.
             let is_empty = path.metadata().is_ok_and(|file| file.is_file() && file.len() == 0);
             let created = if is_empty { File::create(&path) } else { File::create_new(&path) };
             created.map(WholeLines::new).map_err(|source| WriteError::File { path, source })
@@ -92,7 +92,7 @@ impl BundleWriter {
         &self.folder
     }
 
-    /// Writes the line of the beginning, before anything else is on the disk.
+    /// Writes the first line, before anything else is on the disk.
     fn begin(&mut self) -> io::Result<()> {
         if !self.has_begun {
             let line = beginning_line(self.parts);
@@ -136,8 +136,8 @@ impl BundleWriter {
         Ok(self.took(bytes))
     }
 
-    /// Writes a look at a broker, without what is private. The number is for the name
-    /// of its file.
+    /// Writes a look at a broker, without private data. The number is for the name of its
+    /// file.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl BundleWriter {
         written.map(|bytes| self.took(bytes))
     }
 
-    /// Writes what was overheard at a time, without what is private.
+    /// Writes what `MONITOR` showed at a time, without private data.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl BundleWriter {
         let out = match &mut self.overheard {
             Some(out) => out,
             None => {
-                // After those of the looks, by its name.
+                // Its name sorts after those of the looks.
                 let file = File::create(self.folder.join("redis.overheard.jsonl"))?;
                 let mut lines = WholeLines::new(file);
                 lines.line(u64::MAX, |out| write_overheard_head(out, broker))?;
@@ -187,7 +187,7 @@ impl BundleWriter {
         Ok(self.took(bytes))
     }
 
-    /// Hands the disk what waits.
+    /// Writes the buffer to the disk.
     ///
     /// # Errors
     ///
@@ -198,12 +198,12 @@ impl BundleWriter {
         self.receiver.flush()
     }
 
-    /// Writes the rest, and the line of the end: so many requests and looks are not
-    /// in the bundle.
+    /// Writes the rest and the last line: this many requests and looks are not in the
+    /// bundle.
     ///
     /// # Errors
     ///
-    /// What the disk says. Without its last line the bundle is a torn one.
+    /// The error of the disk. Without its last line the bundle counts as cut off.
     pub fn finish(&mut self, lost: u64) -> io::Result<()> {
         self.flush()?;
         if self.has_begun {
@@ -212,8 +212,7 @@ impl BundleWriter {
         self.receiver.flush()
     }
 
-    /// Takes away what [`BundleWriter::open`] made in a folder, where nothing was
-    /// written to it.
+    /// Removes what [`BundleWriter::open`] made in a folder, if nothing was written to it.
     pub fn discard(folder: &Path) {
         for name in FILES {
             let path = folder.join(name);

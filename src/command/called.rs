@@ -1,10 +1,10 @@
-//! How this program was called, so that a command that is printed works as typed.
+//! How this program was called, so that the commands it prints work as printed.
 
 use std::ffi::OsStr;
 
-/// The name to begin a command of tracelink's with: the path that was typed, where
-/// it is one from the working directory (`target/debug/tracelink`, which is what
-/// `cargo run` calls too), else `tracelink`.
+/// The name to begin a tracelink command with: the typed path, if it is relative to the
+/// working directory (`target/debug/tracelink`, which `cargo run` uses too), otherwise
+/// `tracelink`.
 pub fn called() -> String {
     std::env::args_os().next().map_or_else(|| NAME.to_owned(), |program| typed(&program))
 }

@@ -1,4 +1,4 @@
-//! `tracelink config`: what holds, and where each value comes from.
+//! `tracelink config`: the settings in force, and where each comes from.
 
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ pub fn run(args: &cli::ShowConfig, output: &Output, config: &Config) -> anyhow::
     Ok(Exit::Fine)
 }
 
-/// What holds.
+/// The settings in force.
 #[derive(Serialize)]
 struct Shown {
     schema: &'static str,
@@ -152,7 +152,7 @@ impl Ignore {
     }
 }
 
-/// What comes before the file.
+/// The sources that override the file.
 fn outside(key: &Key, args: &cli::ShowConfig, output: &Output) -> Option<(String, &'static str)> {
     const TYPED: &str = "command line";
     let name = |value: Option<clap::builder::PossibleValue>| Some(value?.get_name().to_owned());

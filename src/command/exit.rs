@@ -45,8 +45,8 @@ impl Exit {
         }
     }
 
-    /// By what a report says. That nothing came is no verdict, whatever is said
-    /// of it.
+    /// According to a report. That nothing came is no verdict, whatever the report says
+    /// about it.
     pub fn of_report(report: &Report, fail_on: FailOn) -> Self {
         match report.verdict.status {
             Status::NoEvidence => Self::NoEvidence,
@@ -54,8 +54,9 @@ impl Exit {
         }
     }
 
-    /// By what a report on queues says. What the baseline has does not count. An empty queue is no missing evidence:
-    /// it was looked at, and it is empty. A look that ended early and met nothing is.
+    /// According to a report on queues. Findings of the baseline do not count. An empty
+    /// queue is not missing evidence: it was looked at, and it is empty. A look that ended
+    /// early and found nothing is.
     pub fn of_queues(report: &Report, fail_on: FailOn) -> Self {
         let least = match fail_on {
             FailOn::Error => Some(Severity::Error),
@@ -74,32 +75,30 @@ impl Exit {
         }
     }
 
-    /// By how many faults of the demo were acted out, and how many of them were
-    /// named.
+    /// According to how many faults of the demo ran, and how many of them were named.
     pub fn of_faults(acted: usize, right: usize) -> Self {
         if right == acted { Self::Fine } else { Self::Findings }
     }
 
-    /// By what went wrong. An error anywhere in the chain that is about the
-    /// command line makes it the command line's.
+    /// According to an error. One error in the chain that is about the command line
+    /// decides.
     pub fn of_error(error: &anyhow::Error) -> Self {
         let is_usage = error.chain().filter_map(blame).any(|blame| blame == Blame::Usage);
         if is_usage { Self::Usage } else { Self::Environment }
     }
 
-    /// The same, unless the run was broken off: then its verdict is of a part.
+    /// The same, unless the run was interrupted: then the verdict is about a part.
     pub fn unless_interrupted(self, is_interrupted: bool) -> Self {
         if is_interrupted { Self::Interrupted } else { self }
     }
 
-    /// The same, unless nothing was found and something that was asked for is not
-    /// there.
+    /// The same, unless nothing was found and something that the user asked for does not
+    /// exist.
     pub fn unless_missing(self, is_missing: bool) -> Self {
         if is_missing && self == Self::Fine { Self::NoEvidence } else { self }
     }
 
-    /// The same, unless it is 0: then the command that ran under tracelink ends
-    /// it as it ended itself.
+    /// The same, unless it is 0: then the wrapped command's own exit code counts.
     pub fn or_of_command(self, code: Option<u8>) -> Self {
         match code {
             Some(code) if self == Self::Fine && code != 0 => Self::Command(code),
@@ -114,10 +113,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Whose a cause is, by its own word. `None` where it does not say: an error of the
-/// system's, or a sentence.
+/// Who can fix a cause, by its own account. `None` if it does not say: a system error, or a
+/// sentence.
 fn blame(cause: &(dyn Error + 'static)) -> Option<Blame> {
-    /// Behind `dyn Error` an error can be asked by its type alone.
+    /// Behind `dyn Error` an error can only be asked by its type.
     fn of<E: Blamed + 'static>(cause: &(dyn Error + 'static)) -> Option<Blame> {
         cause.downcast_ref::<E>().map(Blamed::blame)
     }
@@ -136,7 +135,7 @@ fn blame(cause: &(dyn Error + 'static)) -> Option<Blame> {
     asked.iter().find_map(|of| of(cause))
 }
 
-/// What is wrong with the command line, where only a command can tell.
+/// What is wrong with the command line, if only a command can tell.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
@@ -147,13 +146,12 @@ impl Blamed for Usage {
     }
 }
 
-/// An error of the command line's.
+/// An error of the command line.
 pub fn usage(what: impl Into<String>) -> anyhow::Error {
     Usage(what.into()).into()
 }
 
-/// Whether somebody closed the pipe: whoever does has seen enough, and that is
-/// no error.
+/// Whether somebody closed the pipe. They have seen enough, so it is not an error.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)

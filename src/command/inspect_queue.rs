@@ -1,4 +1,4 @@
-//! `tracelink inspect-queue`: what lies in the broker, and what is wrong with it.
+//! `tracelink inspect-queue`: what is in the broker, and what is wrong with it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -40,8 +40,8 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
         return inspect_snapshot(snapshot, args, output, outputs);
     }
     let interrupted = Arc::new(AtomicBool::new(false));
-    // The first Ctrl-C ends with the report; the second at once, for who waits for
-    // an answer that does not come. It looks before the first one is noted.
+    // The first Ctrl-C ends with the report. The second one ends at once, for a user who
+    // waits for an answer that does not come. It checks before the first one is noted.
     signal_hook::flag::register_conditional_shutdown(
         signal_hook::consts::SIGINT,
         Exit::Interrupted.code().into(),
@@ -105,11 +105,11 @@ fn clear_screen() {
     }
 }
 
-/// Refuses the URL of a broker where the name of a queue should be.
+/// Refuses the URL of a broker in place of a queue's name.
 fn no_url(queues: &[String]) -> anyhow::Result<()> {
     match queues.iter().find(|queue| queue.contains("://")) {
         None => Ok(()),
-        // Of one that cannot be read nothing is repeated: it may hold a password.
+        // If the URL cannot be read, nothing of it is repeated: it may contain a password.
         Some(url) => Err(usage(match BrokerUrl::parse(url) {
             Ok(url) => {
                 let (program, typed) = (called(), quoted(&url.to_string()));
@@ -122,7 +122,7 @@ fn no_url(queues: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// What was asked for at the last look.
+/// What was requested of the last look.
 fn requested(evidence: &Evidence) -> impl Iterator<Item = &RequestedQueues> {
     evidence.brokers.last_looks().filter_map(|look| look.requested.as_ref())
 }
@@ -132,7 +132,7 @@ fn exit_of(evidence: &Evidence, report: &Report, output: &Output) -> Exit {
     Exit::of_queues(report, output.fail_on).unless_missing(is_missing)
 }
 
-/// Says of each name that is no queue's which one it could be.
+/// For each name that is not a queue, suggests which one was meant.
 fn tell_missing(evidence: &Evidence) {
     const SHOWN: usize = 4;
     for asked in requested(evidence) {
@@ -157,7 +157,7 @@ fn tell_missing(evidence: &Evidence) {
     }
 }
 
-/// The URL with the name of Sentinel's master, which it has no place for.
+/// The URL with the name of Sentinel's master, which has no place in a URL.
 fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError> {
     let url = BrokerUrl::parse(url)?;
     Ok(match &args.sentinel_master {
@@ -266,8 +266,8 @@ fn tell_moved(lists: &[String], output: &Output) {
     }
 }
 
-/// How much a report lists: a sample for a person, all that was kept for who
-/// asks for it.
+/// How much a report lists: a sample for a person, everything that was kept for users that
+/// want it.
 fn listing(output: &Output) -> Listing {
     const ALL: usize = 100_000;
     if output.verbose {
@@ -277,7 +277,7 @@ fn listing(output: &Output) -> Listing {
     }
 }
 
-/// Takes the bindings and the names of the lists, and plans what to read of them.
+/// Takes the bindings and the names of the lists, and plans which of them to read.
 fn plan(
     reader: &mut RedisReader,
     sink: &mut impl BrokerSink,
@@ -308,7 +308,7 @@ fn plan(
     }
 }
 
-/// Reads the results of the tasks that were seen, by their ids alone.
+/// Reads the results of the tasks that were seen, only by their ids.
 fn join_results(
     args: &cli::InspectQueue,
     mut connection: Connection,

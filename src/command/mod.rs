@@ -30,9 +30,9 @@ pub use self::stderr::say;
 ///
 /// # Errors
 ///
-/// What is wrong with the command line or the environment, with the place and
-/// the remedy. Of the environment every output has said it in a report by then,
-/// but standard output where a person reads it.
+/// What is wrong with the command line or the environment, with the place and the remedy.
+/// Errors of the environment are also written as a report to every output, except standard
+/// output if a person reads it.
 pub fn run(Read { cli, config }: Read) -> anyhow::Result<Exit> {
     let Cli { command, output: args } = cli;
     set_color(args.color);
@@ -67,7 +67,7 @@ pub fn run(Read { cli, config }: Read) -> anyhow::Result<Exit> {
     done
 }
 
-/// `--color` comes before `NO_COLOR` and `CLICOLOR_FORCE`, which `auto` heeds.
+/// `--color` comes before `NO_COLOR` and `CLICOLOR_FORCE`, which `auto` obeys.
 fn set_color(choice: clap::ColorChoice) {
     match choice {
         clap::ColorChoice::Auto => anstream::ColorChoice::Auto,

@@ -1,5 +1,4 @@
-//! The outputs of a run: each is a format and a place, and each gets every
-//! event and the report.
+//! The outputs of a run. Each is a format and a place, and gets every event and the report.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,9 +15,9 @@ use crate::report::{Form, Format, FormatName, Subject, Verbosity, View};
 #[derive(Default)]
 pub struct Outputs {
     outputs: Vec<Output>,
-    /// What of the events and the report is told.
+    /// Which findings are reported.
     pub policy: Policy,
-    /// Whether a command has the terminal, and a person is told all at the end.
+    /// Whether a command has the terminal, so that people see everything at the end.
     waits: bool,
 }
 
@@ -29,7 +28,7 @@ struct Output {
     view: View,
     /// Whether the report is written.
     is_done: bool,
-    /// Whether whoever read it closed the pipe.
+    /// Whether the reader closed the pipe.
     is_closed: bool,
 }
 
@@ -40,8 +39,8 @@ impl Output {
 }
 
 impl Outputs {
-    /// Opens what the command line names. Those that can be opened are open
-    /// even where another cannot, so that they can say so.
+    /// Opens what the command line names. If one output cannot be opened, the others are
+    /// open all the same, so that they can say so.
     ///
     /// # Errors
     ///
@@ -62,13 +61,12 @@ impl Outputs {
         failed
     }
 
-    /// Whether standard output is for a person, so that other text may stand
-    /// there too.
+    /// Whether standard output is for a person, so that other text may appear there too.
     pub fn tells_people(&self) -> bool {
         self.outputs.iter().any(|output| output.place.is_stdout() && output.is_prose())
     }
 
-    /// From now on a command has the terminal: a person is told all at the end.
+    /// From now on a command has the terminal: people see everything at the end.
     pub fn wait(&mut self) {
         self.waits = true;
     }
@@ -78,11 +76,11 @@ impl Outputs {
         self.outputs.iter_mut().for_each(|output| output.view.evidence = evidence.to_vec());
     }
 
-    /// Begins the events: what files held of an earlier run goes.
+    /// Begins the events: files lose what they held of an earlier run.
     ///
     /// # Errors
     ///
-    /// What the first place says that cannot be written.
+    /// The error of the first place that cannot be written.
     pub fn begin(&mut self) -> anyhow::Result<()> {
         self.each(
             |Output { format, place, .. }| if format.streams() { place.write(|_| Ok(())) } else { Ok(()) },
@@ -96,11 +94,12 @@ impl Outputs {
         each.max().filter(|_| !waits).unwrap_or_default()
     }
 
-    /// Writes what a round brought, and that so many groups of traces are not in it.
+    /// Writes the events of a round, and that this many groups of traces are not among
+    /// them.
     ///
     /// # Errors
     ///
-    /// What the first place says that cannot be written.
+    /// The error of the first place that cannot be written.
     pub fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
         let told = self.policy.events(events);
         let events = told.as_deref().unwrap_or(events);
@@ -113,12 +112,12 @@ impl Outputs {
         })
     }
 
-    /// Writes a report that no event came before.
+    /// Writes a report that follows no events.
     ///
     /// # Errors
     ///
-    /// What the first place says that cannot be written; the others have the
-    /// report all the same.
+    /// The error of the first place that cannot be written; the others have the report all
+    /// the same.
     pub fn report(
         &mut self,
         report: &Report,
@@ -149,18 +148,18 @@ impl Outputs {
         })
     }
 
-    /// Another report follows, which takes the place of the one before where it
-    /// cannot stand after it.
+    /// Another report follows. It replaces the previous one in outputs that cannot hold
+    /// two.
     pub fn again(&mut self) {
         self.outputs.iter_mut().for_each(|output| output.is_done = false);
     }
 
-    /// Writes why there is no report wherever there is none. A person at
-    /// standard output has it from standard error.
+    /// Writes to each output why there is no report. A person at standard output sees it on
+    /// standard error.
     pub fn fail(&mut self, error: &str) {
         let exit_code = Exit::Environment.code();
         let report = Report { error: Some(error.to_owned()), ..Report::default() };
-        // What cannot be written now is not worth a second error.
+        // If this cannot be written either, a second error is of no use.
         let _ = self.each(|output| {
             if output.is_done || (output.place.is_stdout() && output.is_prose()) {
                 return Ok(());
@@ -171,13 +170,13 @@ impl Outputs {
         });
     }
 
-    /// The format of an output that can write nothing but reports.
+    /// The format of an output that can only write reports.
     pub fn only_reports(&self) -> Option<FormatName> {
         self.outputs.iter().find(|output| output.format.form().is_none()).map(|output| output.name)
     }
 
-    /// Writes what is not a report, to each output in the form of its format.
-    /// `write` is told how many columns there are.
+    /// Writes something other than a report to each output, in the form of its format.
+    /// `write` gets the number of columns.
     ///
     /// # Errors
     ///
@@ -192,8 +191,8 @@ impl Outputs {
         })
     }
 
-    /// Does the same with each output. One whose pipe was closed is left out
-    /// from then on; it is an error only where no other is left.
+    /// Does the same with each output. An output whose pipe was closed is left out from
+    /// then on; that is an error only if no other is left.
     fn each(&mut self, mut act: impl FnMut(&mut Output) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let mut failed = Ok(());
         let mut closed = Ok(());
@@ -212,7 +211,7 @@ impl Outputs {
     }
 }
 
-/// How wide what is not shown at a terminal may be, in columns.
+/// How wide output that is not for a terminal may be, in columns.
 const NO_TERMINAL: usize = 80;
 
 /// How what is not shown at the terminal is written: not as wide as that happens to be.
@@ -226,7 +225,7 @@ pub fn terminal_width() -> usize {
     terminal_size::terminal_size().map_or(NO_TERMINAL, |(width, _)| usize::from(width.0).max(NARROWEST))
 }
 
-/// How a person at the terminal is shown things.
+/// The style for a person at the terminal.
 pub fn view(args: &cli::Output) -> View {
     let verbosity = match (args.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,

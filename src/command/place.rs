@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use crate::cli::Destination;
 
-/// What is said where standard output is full, say.
+/// The message for a full disk behind standard output, for example.
 pub const STDOUT: &str = "cannot write to standard output";
 
 /// A place to write to.
@@ -22,7 +22,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Makes sure that the place can be written to, and changes nothing there.
+    /// Checks that the place can be written to, without changing it.
     ///
     /// # Errors
     ///
@@ -43,7 +43,7 @@ impl Place {
         matches!(self, Self::Stdout(_))
     }
 
-    /// Writes what `write` gives, and hands it on at once.
+    /// Writes what `write` produces, and flushes it at once.
     ///
     /// # Errors
     ///
@@ -61,13 +61,13 @@ fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }
 
-/// Whether it is a pipe or a device, which cannot be replaced as a file can.
+/// Whether it is a pipe or a device. Those cannot be replaced like a file.
 fn is_special(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|at| !at.is_file() && !at.is_dir())
 }
 
-/// A file that is written through. What it held before goes with the first
-/// write, so that a run that ends before that changes nothing.
+/// A file that is written as things happen. Its old content goes with the first write, so
+/// that a run that ends before that changes nothing.
 pub struct Stream {
     path: PathBuf,
     state: State,
@@ -76,7 +76,7 @@ pub struct Stream {
 enum State {
     Opened {
         file: Option<File>,
-        /// Whether it was not there before.
+        /// Whether it did not exist before.
         is_new: bool,
     },
     Begun(BufWriter<StripStream<File>>),
@@ -115,17 +115,17 @@ impl Drop for Stream {
     }
 }
 
-/// A file that is written beside its place, and put there when it is whole.
+/// A file that is written next to its place, and moved there when it is complete.
 pub struct Whole {
     path: PathBuf,
-    /// The file itself, where the path is a link.
+    /// The file itself, if the path is a link.
     target: PathBuf,
     beside: PathBuf,
 }
 
 impl Whole {
-    /// Tries to write beside the file, and leaves nothing there: what is
-    /// killed before its end could not take it away.
+    /// Tries to write next to the file, and leaves nothing there: a process that is killed
+    /// could not remove it.
     fn open(path: &Path) -> io::Result<Self> {
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if target.is_dir() {

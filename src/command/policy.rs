@@ -1,4 +1,4 @@
-//! What of a report is told and decides the exit code, from the command line and
+//! Which findings are reported and decide the exit code, according to the command line and
 //! the configuration.
 
 use std::fs::File;
@@ -18,7 +18,7 @@ use crate::policy::{Baseline, Policy};
 ///
 /// # Errors
 ///
-/// Where `--baseline` is no report, or cannot be read.
+/// If `--baseline` is not a report or cannot be read.
 pub fn policy(args: &Output, config: Config) -> anyhow::Result<Policy> {
     let selection = &args.selection;
     Ok(Policy {
@@ -32,8 +32,8 @@ pub fn policy(args: &Output, config: Config) -> anyhow::Result<Policy> {
     })
 }
 
-/// Today in UTC. What the evidence says has its own clock; until when an entry of
-/// a configuration holds is a question of the calendar.
+/// Today in UTC. The evidence has a clock of its own, but the date of a configuration entry
+/// refers to the calendar.
 pub fn today() -> Date {
     Offset::UTC.to_datetime(Timestamp::now()).date()
 }
@@ -45,14 +45,14 @@ fn baseline(path: &Path) -> anyhow::Result<Baseline> {
     Baseline::read(shown.clone(), file).with_context(|| format!("{shown} is no baseline"))
 }
 
-/// A file that is not read to an end that never comes.
+/// Limits reading, because a file may never end.
 struct Limited {
     file: File,
     left: u64,
 }
 
 impl Limited {
-    /// More than a report with everything that one can list.
+    /// More than a report with everything that can be listed.
     const MOST: u64 = 256 << 20;
 }
 

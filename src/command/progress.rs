@@ -1,4 +1,4 @@
-//! Progress, for a person at a terminal, of whatever takes longer than a second.
+//! Progress for a person at a terminal, for anything that takes longer than a second.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What is done sooner needs no bar.
+    /// Shorter work needs no bar.
     const PATIENCE: Duration = Duration::from_secs(1);
     const DRAWS_A_SECOND: u8 = 8;
 
@@ -33,13 +33,13 @@ impl Progress {
         }
     }
 
-    /// So many keys were met while looking for queues.
+    /// How many keys were visited while looking for queues.
     pub fn scanned(&self, keys: u64) {
         self.show_if_slow();
         self.bar.set_message(format!("looking for queues: {keys} keys"));
     }
 
-    /// So many messages are to be read.
+    /// How many messages are to be read.
     pub fn begin(&self, messages: u64) {
         let style = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} messages  {eta}");
         self.bar.set_style(style.expect("the template is valid"));
@@ -51,13 +51,13 @@ impl Progress {
         self.bar.inc(messages);
     }
 
-    /// So many orders were answered, and so many tasks are done.
+    /// How many orders were answered, and how many tasks are done.
     pub fn ordered(&self, answers: u32, tasks: u32) {
         self.show_if_slow();
         self.bar.set_message(format!("{answers} orders answered, {tasks} tasks done"));
     }
 
-    /// Does something that writes to the terminal, while the bar is out of the way.
+    /// Does something that writes to the terminal while the bar is hidden.
     pub fn aside<R>(&self, act: impl FnOnce() -> R) -> R {
         self.bar.suspend(act)
     }

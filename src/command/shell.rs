@@ -19,7 +19,7 @@ pub fn completions(args: &cli::Completions) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     let mut command = public(Cli::command()).mut_subcommand("demo", |demo| {
         demo.mut_arg("fault", |fault| {
-            // The faults are the demo's, which parsing does not know.
+            // The faults belong to the demo, which the parser does not know.
             let names = fault_names().into_iter().map(|(name, what)| PossibleValue::new(name).help(what));
             fault.value_parser(PossibleValuesParser::new(names))
         })
@@ -33,7 +33,7 @@ pub fn completions(args: &cli::Completions) -> anyhow::Result<Exit> {
 /// Prints a page of the manual, or writes all of them.
 pub fn man(args: &cli::Man) -> anyhow::Result<Exit> {
     let mut command = public(Cli::command());
-    // It gives the commands their whole names, and the options that are of all.
+    // This gives the commands their full names, and the global options.
     command.build();
     if let Some(folder) = &args.dir {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -56,7 +56,7 @@ pub fn man(args: &cli::Man) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-/// The command without what is hidden, which no one is to type.
+/// The command without its hidden parts, which nobody is to type.
 fn public(command: Command) -> Command {
     let hidden: Vec<_> = command
         .get_subcommands()
@@ -78,7 +78,7 @@ fn public(command: Command) -> Command {
     without.subcommand_required(true).args(command.get_arguments().cloned()).subcommands(shown)
 }
 
-/// The commands that have a page. What clap adds, `help`, has none.
+/// The commands that have a page. `help`, which clap adds, has none.
 fn commands(command: &Command) -> Vec<&Command> {
     command.get_subcommands().filter(|command| command.get_name() != "help").collect()
 }

@@ -1,4 +1,4 @@
-//! What is said on standard error, beside the report.
+//! Messages on standard error.
 
 use std::io::Write;
 
@@ -7,14 +7,13 @@ use crate::cli::Output;
 use crate::live;
 use crate::report::text::{safe, safe_lines};
 
-/// Says something on standard error. Names of files, keys and hosts come from
-/// outside, so it is made safe for a terminal here, once for all; and nobody who
-/// closed the pipe is told so.
+/// Writes to standard error. Names of files, keys and hosts come from outside, so the text
+/// is made safe for a terminal here. If the pipe is closed, the message is dropped.
 pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", safe_lines(text));
 }
 
-/// Says the notices of a session on standard error.
+/// Prints the notices of a session on standard error.
 #[derive(Debug)]
 pub struct SaidAloud;
 
@@ -24,7 +23,7 @@ impl live::SessionNotices for SaidAloud {
     }
 }
 
-/// Tells on standard error what was passed over, and where.
+/// Prints what was skipped, and where.
 pub fn tell_skipped(skipped: &[Skipped], output: &Output) {
     const SHOWN: usize = 10;
     let told: Vec<_> = skipped.iter().filter(|skipped| output.verbose || !skipped.is_expected).collect();

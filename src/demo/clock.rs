@@ -1,5 +1,5 @@
-//! The time of day, for the processes of the demo: they stamp spans, results
-//! and ETAs, as the applications do that they stand for.
+//! The time of day for the processes of the demo. They stamp spans, results and ETAs, as
+//! real applications do.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,15 +16,15 @@ pub fn nanos() -> u64 {
     u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A moment as Python's `datetime.isoformat` writes it: microseconds and an offset.
+/// A time as Python's `datetime.isoformat` writes it: microseconds and an offset.
 pub fn isoformat(since_epoch: Duration) -> String {
     let micros = i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX);
     let moment = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
     moment.strftime("%Y-%m-%dT%H:%M:%S.%6f+00:00").to_string()
 }
 
-/// How long it is until a moment that `isoformat` or Celery wrote; nothing
-/// where it has passed or cannot be read.
+/// How long it is until a time that `isoformat` or Celery wrote; zero if it has passed or
+/// cannot be read.
 pub fn until(moment: &str) -> Duration {
     let then = moment.parse::<Timestamp>().map_or(0, Timestamp::as_microsecond);
     Duration::from_micros(u64::try_from(then).unwrap_or(0)).saturating_sub(now())

@@ -1,17 +1,17 @@
-//! What happens while an application runs, and how a listener ends the run.
+//! The events of a run, and how a listener ends the run.
 
 use std::ops::ControlFlow;
 
 use super::error::DemoError;
 
-/// What happens in a run, in its order.
+/// The events of a run, in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum DemoEvent {
-    /// The broker answers at this URL, in which a password may stand.
+    /// The broker answers at this URL, which may contain a password.
     Broker { url: String, queue: String, embedded: bool },
-    /// A process without a port starts: a real worker, which takes its time.
+    /// A process without a port starts: a real worker, which takes a while.
     Starting { who: String },
-    /// A process ended by itself, as its case has it, with the last lines that it wrote.
+    /// A process ended by itself, as its case demands, with its last lines of output.
     Gone { who: String, code: Option<i32>, last_words: String },
     /// The API answers at `http://127.0.0.1:port`.
     Api { address: String },
@@ -19,7 +19,7 @@ pub enum DemoEvent {
     Answered { number: u32, order: String, status: u16, body: String },
     /// All first messages are in the queue, and no worker has begun.
     Queued { tasks: Vec<String> },
-    /// The broker is to be looked at, where queues may be new.
+    /// It is time to look at the broker: there may be new queues.
     Look,
     /// A worker took a task.
     Took { id: String, task: String, attempt: u32 },
@@ -32,11 +32,11 @@ pub enum DemoEvent {
     /// The processes have ended, and sent their last spans; the broker is
     /// still there.
     Closed,
-    /// It cannot go on, and everything is about to be killed.
+    /// The run failed, and everything is about to be killed.
     Failed,
 }
 
-/// Is called with what happens, and may end the run early.
+/// A callback for the events. It may end the run early.
 pub type Listener<'w> = dyn FnMut(DemoEvent) -> ControlFlow<()> + 'w;
 
 /// Why a run does not go on.
@@ -51,25 +51,25 @@ impl<E: Into<DemoError>> From<E> for Halt {
     }
 }
 
-/// Calls the listener. It goes on unless the listener ends the run.
+/// Calls the listener, and ends the run if the listener says so.
 pub fn tell(listener: &mut Listener<'_>, event: DemoEvent) -> Result<(), Halt> {
     if listener(event).is_break() { Err(Halt::BrokenOff) } else { Ok(()) }
 }
 
-/// Tells the listener of a failure while everything still runs.
+/// Reports a failure to the listener while everything still runs.
 pub fn ended(result: Result<(), Halt>, listener: &mut Listener<'_>) -> Result<(), DemoError> {
     match result {
         Ok(()) | Err(Halt::BrokenOff) => Ok(()),
         Err(Halt::Error(error)) => {
-            // There is nothing left to break off.
+            // The run ends anyway.
             let _ = listener(DemoEvent::Failed);
             Err(error)
         }
     }
 }
 
-/// Goes on until the listener breaks it off, where that was asked for; what
-/// comes after it is the end in its order.
+/// Waits until the listener ends the run, if the case is to be kept running. The regular
+/// end follows.
 pub fn keep_on(is_kept: bool, mut go_on: impl FnMut() -> Result<(), Halt>) -> Result<(), Halt> {
     if !is_kept {
         return Ok(());

@@ -1,12 +1,11 @@
 //! The demo: an application with an API and a worker, and every way in which
 //! their trace can break.
 //!
-//! The application is in the spirit of the one in the article that this began
-//! with: an order comes in over HTTP, a task sends a confirmation and updates
-//! the inventory. There are two of it: [`native`], which is this program itself,
-//! and [`python_app`], which is real Python. Neither knows the other, and nothing
-//! else of tracelink knows either: the evidence that they leave is that of the
-//! real thing.
+//! The application follows the one in the article that this project began with: an order
+//! comes in over HTTP, and a task sends a confirmation and updates the inventory. There are
+//! two versions: [`native`], which is this program itself, and [`python_app`], which is
+//! real Python. Neither knows the other, and nothing else in tracelink knows either: the
+//! evidence that they leave is the same as that of a real application.
 
 mod broker;
 mod clock;

@@ -16,17 +16,17 @@ const ANSWER_BYTES: usize = 64 << 10;
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a request brings along.
+/// Headers that a request carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Incoming {
     Nothing,
-    /// A `traceparent` of a caller outside.
+    /// The `traceparent` of an outside caller.
     TraceParent,
-    /// A `b3` header of a caller outside.
+    /// The `b3` header of an outside caller.
     B3,
 }
 
-/// What is ordered, over and over.
+/// The items that are ordered, in turn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Order {
     pub quantity: i64,
@@ -46,10 +46,10 @@ impl Order {
     }
 }
 
-/// How many are ordered where nothing else is said.
+/// How many orders are sent by default.
 pub const SAMPLE_QUANTITY: i64 = 2;
 
-/// What the API said, and to what.
+/// The API's answer, and the order that it answers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Answer {
     /// The body of the request.
@@ -58,8 +58,8 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Sends an order so many times, in turn to the addresses, and calls `answered` with
-/// each one's answer. They stop coming where the result is dropped.
+/// Sends this many orders, in turn to the addresses, and calls `answered` with each answer.
+/// It stops when the result is dropped.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub fn send(
     Ok(OrdersInFlight(Some(runtime)))
 }
 
-/// Orders on their way.
+/// Orders in flight.
 pub struct OrdersInFlight(Option<Runtime>);
 
 impl Drop for OrdersInFlight {

@@ -1,5 +1,5 @@
-//! A connection to Redis, for the demo's own processes and for what looks after
-//! them. It knows no key by its name.
+//! A connection to Redis, for the demo's own processes and for the code that watches them.
+//! It knows no key by its name.
 
 use std::io;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use redis::{Cmd, Connection, FromRedisValue, IntoConnectionInfo, Pipeline, RedisResult, cmd};
 use rustix::io::Errno;
 
-/// How long a connection may take to be accepted, and a command to be answered.
+/// How long connecting may take, and how long an answer.
 const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -22,7 +22,7 @@ impl RedisConnection {
     ///
     /// # Errors
     ///
-    /// Where it is none of these, or no Redis answers.
+    /// The URL is neither of these, or no Redis answers.
     pub fn open(url: &str) -> RedisResult<Self> {
         Ok(Self { redis: Self::connect(url)?, url: url.to_owned() })
     }
@@ -37,9 +37,9 @@ impl RedisConnection {
         Ok(redis)
     }
 
-    /// Sends what may be sent twice. A signal, such as Ctrl-C, interrupts the wait
-    /// for an answer where that has a limit (`SO_RCVTIMEO`, `signal(7)`). The
-    /// answer is lost with its connection, so the command is sent again on another.
+    /// Sends a command that may be sent twice. A signal, such as Ctrl-C, interrupts waiting
+    /// for an answer if that has a time limit (`SO_RCVTIMEO`, `signal(7)`). The answer is
+    /// lost with its connection, so the command is sent again on another one.
     fn repeat<T>(&mut self, send: impl Fn(&mut Connection) -> RedisResult<T>) -> RedisResult<T> {
         const TIMES: u32 = 10;
         let mut answer = send(&mut self.redis);
@@ -79,9 +79,9 @@ impl RedisConnection {
     }
 }
 
-/// Whether a signal came while an answer was waited for.
+/// Whether a signal interrupted waiting for an answer.
 fn is_interrupted(error: &redis::RedisError) -> bool {
-    // The driver keeps the error itself to itself.
+    // The driver does not expose the underlying error.
     error.is_io_error() && error.to_string().contains(&io::Error::from(Errno::INTR).to_string())
 }
 

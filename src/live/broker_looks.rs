@@ -13,39 +13,38 @@ use crate::wire::snapshot::KeyLine;
 
 /// Takes the looks at one broker into the evidence, one after the other.
 ///
-/// Two looks that see the same grow nothing: each message is known by its task,
-/// and what is counted is counted once.
+/// Two looks that see the same use no more memory: each message is known by its task, and
+/// counted once.
 #[derive(Debug)]
 pub struct BrokerLooks {
     name: String,
     keep: Keep,
-    /// What its names mean, and what lay there at the last look, which is not
-    /// read again.
+    /// What its names mean, and what the last look found, which is not read again.
     reader: RedisReader,
-    /// The tasks whose messages were there when they were seen last, and of
-    /// which no look has shown yet that they are gone.
+    /// The tasks whose messages were there when last seen, and that no look has shown to be
+    /// gone.
     here: BTreeSet<Box<str>>,
     here_bytes: usize,
     here_bound: usize,
-    /// Entries that are no Celery message, the most of any look.
+    /// Entries that are no Celery message: the maximum over all looks.
     foreign: u64,
 }
 
-/// What a look brought.
+/// The result of a look.
 #[derive(Default, Debug)]
 pub struct LookChange {
-    /// The tasks of which a message has left the broker since the look before.
+    /// The tasks with a message that left the broker since the last look.
     pub gone: Vec<Box<str>>,
     /// What was passed over, by the key that holds it.
     pub passed_over: Foreign,
 }
 
 impl BrokerLooks {
-    /// How many messages are waited for to go.
+    /// How many messages are watched until they are gone.
     const HERE: usize = 100_000;
 
-    /// The broker of this name (`host:port/db`). At most `remembered` bytes are
-    /// held of what the last look saw.
+    /// For the broker with this name (`host:port/db`). At most `remembered` bytes of the
+    /// last look are kept.
     pub fn new(name: impl Into<String>, reading: Reading, remembered: usize) -> Self {
         let Reading { keep, options, naming, .. } = reading;
         Self {
@@ -59,10 +58,10 @@ impl BrokerLooks {
         }
     }
 
-    /// Takes a look: every key that was read at `at`, and the moment since which
-    /// every key that is there was met (`None`: not all were looked for). A task
-    /// whose message has gone is touched, so that it is given the time to run.
-    /// `left_out` is how many names there was no room for.
+    /// Takes a look: every key that was read at `at`, and the moment since which every
+    /// existing key has been visited (`None`: not all were looked for). A task whose
+    /// message has gone counts as changed, so that it gets the time to run. `left_out` is
+    /// how many names found no room.
     pub fn look(
         &mut self,
         evidence: &mut Evidence,
@@ -71,7 +70,7 @@ impl BrokerLooks {
         left_out: u64,
         lines: &[KeyLine<'_>],
     ) -> LookChange {
-        // The same entries that are no message lie there at every look.
+        // The same entries that are no message are there at every look.
         let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
         let mut intake = intake.with_counted(self.foreign).noting_task_ids();
         self.reader.begin_look(&mut intake);
@@ -94,7 +93,7 @@ impl BrokerLooks {
                 continue;
             }
             let Some(task) = evidence.tasks.get(&id) else { continue };
-            // Of several attempts the last is the one that was here.
+            // If there were several attempts, the last one is the one that was here.
             match task.messages.last().map(|delivery| evidence.fate_of(delivery)) {
                 Some(Fate::Gone) => gone.push(id),
                 Some(Fate::Unknown) if here.len() < Self::HERE && has_room(&id) => drop(here.insert(id)),
@@ -108,9 +107,9 @@ impl BrokerLooks {
         LookChange { gone, passed_over }
     }
 
-    /// Takes a key that a client wrote at `at`, which is no look.
+    /// Takes a key that a client wrote at `at`. This is not a look.
     pub fn monitored(&mut self, evidence: &mut Evidence, at: Timestamp, line: &KeyLine<'_>) {
-        // Of what is no message nothing is counted: looks count it.
+        // Entries that are no message are not counted here: looks count them.
         let intake = BrokerIntake::new(evidence, &self.name, at, self.keep);
         let mut intake = intake.with_counted(u64::MAX).noting_task_ids();
         self.reader.hear(line, &mut intake);
@@ -125,12 +124,12 @@ impl BrokerLooks {
         }
     }
 
-    /// About how many bytes it holds between two looks, beside the evidence.
+    /// About how many bytes it holds between two looks, apart from the evidence.
     pub fn bytes(&self) -> usize {
         self.reader.bytes() + self.here_bytes
     }
 
-    /// What an id takes that is waited for to go.
+    /// What an id takes that is watched until its message is gone.
     const fn weight(id: &str) -> usize {
         in_tree(size_of::<Box<str>>()) + allocation(id.len())
     }

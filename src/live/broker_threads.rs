@@ -1,6 +1,6 @@
-//! A broker that is watched beside a receiver: a thread looks at it again and
-//! again, another listens to `MONITOR` where that was asked for. Neither holds a lock
-//! while it waits for the network.
+//! Watches a broker beside a receiver: one thread looks at it again and again, another
+//! listens to `MONITOR` if the user asked for that. Neither holds a lock while it waits for
+//! the network.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::wire::celery::redis_layout::Naming;
 pub struct BrokerTarget {
     pub broker: BrokerUrl,
     pub result_backend: Option<BrokerUrl>,
-    /// What stands before each result's key.
+    /// The prefix of each result's key.
     pub result_prefix: String,
     pub naming: Naming,
     /// Whether to listen to every command through `MONITOR`.
@@ -30,7 +30,7 @@ pub struct BrokerTarget {
 }
 
 impl BrokerTarget {
-    /// How often unless there is a reason.
+    /// The default interval.
     pub const EVERY: Duration = Duration::from_millis(250);
 }
 
@@ -49,26 +49,25 @@ struct Feed {
     name: String,
     every: Duration,
     stop: AtomicBool,
-    /// Whether the broker is about to go, so that nothing is missed.
+    /// Whether the broker is about to go, so that its absence is no error.
     is_abandoned: AtomicBool,
-    /// Whether the next look is to meet every name anew.
+    /// Whether the next look must visit every name again.
     is_to_walk: AtomicBool,
-    /// How many looks have been taken in.
+    /// How many looks have been taken.
     looks: Mutex<u64>,
     looked: Condvar,
 }
 
 impl BrokerThreads {
-    /// How long the monitor waits for something to be said before it looks
-    /// whether it is to stop.
+    /// How long the monitor waits for input before it checks whether to stop.
     const TIMEOUT: Duration = Duration::from_millis(200);
 
     /// Connects, and begins to watch.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`], where the broker cannot be reached or read, or `MONITOR`
-    /// may not be said.
+    /// [`BrokerError`] if the broker cannot be reached or read, or does not allow
+    /// `MONITOR`.
     pub fn start(session: &Arc<Session>, target: &BrokerTarget) -> Result<Self, BrokerError> {
         let usual = WatchOptions::default();
         let options = WatchOptions {
@@ -103,13 +102,13 @@ impl BrokerThreads {
         Ok(Self { feed, threads })
     }
 
-    /// Looks now, and returns when what is there by now is in the evidence; or
-    /// after two seconds, where the broker does not answer.
+    /// Looks now, and returns when what is there now is in the evidence, or after two
+    /// seconds if the broker does not answer.
     pub fn look_now(&self) {
         const TIMEOUT: Duration = Duration::from_secs(2);
         let feed = &self.feed;
         let looks = feed.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        // One look may be under way that began too early.
+        // A look may be under way that began too early.
         let enough = *looks + 2;
         self.threads.iter().for_each(|thread| thread.thread().unpark());
         let waited = feed.looked.wait_timeout_while(looks, TIMEOUT, |looks| {
@@ -119,8 +118,8 @@ impl BrokerThreads {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The same, and meets queues that came since the last walk over all names:
-    /// else one is met within seconds.
+    /// The same, and it finds queues that were created since the last walk over all names.
+    /// Otherwise those are found within seconds.
     pub fn look_everywhere_now(&self) {
         self.feed.is_to_walk.store(true, Ordering::Relaxed);
         self.look_now();
@@ -132,9 +131,9 @@ impl BrokerThreads {
         self.stop(&mut || false);
     }
 
-    /// Looks once more, and ends; without that look after ten seconds, where the
-    /// broker drips its answers, say, or once `is_told_again`: that is said when a
-    /// second is over.
+    /// Looks once more, and ends. It gives up that look after ten seconds, for a broker
+    /// that answers very slowly, or once `is_told_again`. After one second it says what it
+    /// waits for.
     #[allow(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     pub fn stop(self, is_told_again: &mut dyn FnMut() -> bool) {
         const TIMEOUT: Duration = Duration::from_secs(10);
@@ -163,17 +162,16 @@ impl BrokerThreads {
     }
 }
 
-/// What a watch may ask of a broker in a second. A Redis answers 100,000 simple
-/// commands a second and more on one core
-/// (<https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/benchmarks/>):
-/// a hundredth of that.
+/// How many commands a watch may send to a broker in a second: a hundredth of what it can
+/// do. A Redis answers 100,000 simple commands a second and more on one core
+/// (<https://redis.io/docs/latest/operate/oss_and_stack/management/optimization/benchmarks/>).
 const COMMANDS_A_SECOND: u64 = 1_000;
-/// The longest between two looks, whatever they cost.
+/// The longest interval between two looks, whatever they cost.
 const SLOWEST: Duration = Duration::from_mins(1);
-/// From here on the pace is said.
+/// From this interval on, it is reported.
 const TOLD: Duration = Duration::from_secs(2);
 
-/// How long after a look of so many commands the next one begins.
+/// How long after a look of this many commands the next one begins.
 fn pace(commands: u64) -> Duration {
     Duration::from_millis(commands.saturating_mul(1_000) / COMMANDS_A_SECOND).min(SLOWEST)
 }
@@ -195,9 +193,9 @@ impl Feed {
         }
     }
 
-    /// Looks until every name was met that is there by now, so that what is
-    /// nowhere is known to be nowhere. A database of millions of keys takes
-    /// longer than anybody waits for.
+    /// Looks until every name that exists now was visited, so that what is nowhere is known
+    /// to be nowhere. In a database of millions of keys this takes longer than anybody
+    /// waits.
     fn look_for_the_last_time(&self, watch: &mut BrokerWatch) {
         const LOOKS: usize = 25;
         let Some(before) = self.look(watch) else { return };
@@ -212,8 +210,8 @@ impl Feed {
                 break;
             }
         }
-        // The last look is kept although it saw nothing new: that what waits has
-        // waited until now is evidence too.
+        // The last look is kept even if it saw nothing new: that a message has waited until
+        // now is evidence too.
         if let Some(last) = last.filter(|last| !last.is_news) {
             self.keep(&last);
         }
@@ -233,7 +231,7 @@ impl Feed {
             watch.walk_again();
         }
         let seen = match watch.look(&unfinished) {
-            // `None`: it is away, which was said.
+            // `None`: it is away, which was reported.
             Ok(seen) => seen,
             Err(error) => {
                 self.session.notice(&SessionNotice::BrokerAway(error));
@@ -270,13 +268,13 @@ impl Feed {
         let change = live.look(&mut watch.evidence, *at, *complete_since, *left_out, lines);
         watch.make_room();
         drop((live, watch));
-        // Not before it is filed: it is waited for from then on.
+        // Not before it is filed: from then on its end is awaited.
         if look.is_news || !change.gone.is_empty() {
             self.session.arrived();
         }
     }
 
-    /// Listens, and again where the connection was lost.
+    /// Listens, and reconnects if the connection is lost.
     fn listen(&self, mut monitor: Monitor, open: &dyn Fn() -> Result<Monitor, BrokerError>) {
         while !self.stop.load(Ordering::Relaxed) {
             let heard = match monitor.read(BrokerThreads::TIMEOUT) {
@@ -307,9 +305,9 @@ impl Feed {
         }
     }
 
-    /// Tries for as long as it takes; `None` where it is to stop.
+    /// Tries for as long as it takes; `None` if it is to stop.
     fn again(&self, open: &dyn Fn() -> Result<Monitor, BrokerError>) -> Option<Monitor> {
-        /// After how many turns of waiting it is tried again, at first and at last.
+        /// After how many rounds of waiting it tries again, at first and at most.
         const FIRST: u32 = 5;
         const LAST: u32 = 150;
         let mut turns = FIRST;

@@ -1,13 +1,13 @@
 //! One thread files every request that brings spans, piece by piece.
 //!
-//! A request of three MiB may hold a million spans, and takes seconds. So the lock of
-//! the evidence is held for a span at a time, and handed to whoever waits for it; and
-//! after a piece of a request comes one that is much shorter, where one waits. A short
-//! export waits for a piece of each longer one, not for the whole.
+//! A request of 3 MiB may hold a million spans, and takes seconds. So the lock of the
+//! evidence is held for one span at a time, and then given to whoever waits for it. After a
+//! piece of a request comes a much shorter request, if one waits. So a short export waits
+//! for a piece of each longer one, not for the whole.
 //!
-//! It is one thread, since the allocator gives back what one thread took and let go,
-//! while what others let go of for it waits until it takes something again. With the
-//! receiver's two threads filing by turns, twice the evidence was resident.
+//! It is one thread because of the allocator: it returns memory that one thread allocated
+//! and freed, but what other threads free for it stays until that thread allocates again.
+//! When the receiver's two threads took turns at filing, twice the evidence was resident.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,7 +32,7 @@ pub struct Filing {
 
 type Filed = Result<Counts, DecodeError>;
 
-/// A request that is to be filed, and who hears of it.
+/// A request that is to be filed, and who is told the result.
 #[derive(Debug)]
 struct Job {
     body: Bytes,
@@ -55,8 +55,8 @@ impl Filing {
         Self { queue }
     }
 
-    /// Files a request that came now. What became of it is heard when all of it is
-    /// filed; where filing it panicked, nothing is.
+    /// Files a request that came now. The result is sent when all of it is filed; if filing
+    /// panicked, nothing is sent.
     pub fn file(&self, body: Bytes, encoding: Encoding, now: Moment) -> oneshot::Receiver<Filed> {
         let (filed, done) = oneshot::channel();
         self.queue.join(Job { body, encoding, now, filed });
@@ -77,7 +77,7 @@ impl Drop for Filing {
     }
 }
 
-/// The requests that wait, by how long they are.
+/// The waiting requests, by their length.
 #[derive(Default, Debug)]
 struct Queue {
     state: Mutex<Waiting>,
@@ -95,8 +95,8 @@ struct Waiting {
     is_over: bool,
 }
 
-/// Up to how many bytes a request of each class has; the last has more. A piece of each
-/// class may be under way at a time, so there are few.
+/// The most bytes of a request in each class; the last class has no limit. One piece of
+/// each class may be under way at a time, so there are few classes.
 const LENGTHS: [usize; 4] = [64 << 10, 256 << 10, 1 << 20, 8 << 20];
 const CLASSES: usize = LENGTHS.len() + 1;
 
@@ -111,7 +111,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Takes the one that has waited for longest, and its class. `None` at the end.
+    /// Takes the request that has waited longest, and its class. `None` at the end.
     fn next(&self) -> Option<(usize, Job)> {
         let mut state = self.state.lock();
         loop {
@@ -129,7 +129,7 @@ impl Queue {
         }
     }
 
-    /// Takes the first of the shortest that are below this class.
+    /// Takes the first of the shortest ones below this class.
     fn next_below(&self, class: usize) -> Option<(usize, Job)> {
         let mut state = self.state.lock();
         let found = state.classes[..class].iter_mut().enumerate();
@@ -151,7 +151,8 @@ struct Filer<'f> {
 
 impl Filer<'_> {
     fn file(self, class: usize, Job { body, encoding, now, filed }: Job) {
-        // A panic is of one request: that one hears nothing, and the next is filed.
+        // A panic concerns one request: its sender gets no result, and the next one is
+        // filed.
         let decoded = catch_unwind(AssertUnwindSafe(|| {
             let mut pieces = Pieces::begin(self, class, now);
             match encoding {
@@ -159,7 +160,7 @@ impl Filer<'_> {
                 Encoding::Json => decode_json(&body, &mut pieces),
             }
         }));
-        // Before it is answered for, as its place in the budget ends then.
+        // Before it is answered, since its place in the budget ends then.
         drop(body);
         if let Ok(decoded) = decoded {
             let _ = filed.send(decoded);
@@ -179,7 +180,7 @@ struct Pieces<'f> {
 }
 
 impl<'f> Pieces<'f> {
-    /// After so many spans it pauses. It takes less than a millisecond.
+    /// It pauses after this many spans, which take less than a millisecond.
     const PIECE: u32 = 128;
 
     fn begin(filer: Filer<'f>, class: usize, now: Moment) -> Self {
@@ -189,7 +190,7 @@ impl<'f> Pieces<'f> {
         Self { filer, class, source, filed: 0 }
     }
 
-    /// Takes one thing in, and hands the lock to whoever waits for it.
+    /// Takes one thing, and gives the lock to whoever waits for it.
     #[inline]
     fn take(&mut self, take: impl FnOnce(&mut RequestSink<'_>)) {
         let Some(source) = &mut self.source else { return };
@@ -199,7 +200,7 @@ impl<'f> Pieces<'f> {
         self.filed += 1;
         if self.filed >= Self::PIECE {
             self.filed = 0;
-            // One, so that it gets on however many come.
+            // One, so that it makes progress however many come.
             if let Some((class, job)) = self.filer.queue.next_below(self.class) {
                 self.filer.file(class, job);
             }
@@ -273,7 +274,7 @@ mod tests {
         serde_json::json!({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).to_string().into()
     }
 
-    /// An export of a few spans once waited for all of a request of a million.
+    /// Regression: an export of a few spans waited for a whole request of a million.
     #[test]
     fn a_short_request_does_not_wait_for_a_long_one() {
         let watch = watch();

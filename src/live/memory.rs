@@ -1,42 +1,40 @@
-//! The plan of memory: what `--max-memory` is shared out to, and why.
+//! The plan of memory: how `--max-memory` is divided, and why.
 //!
-//! Whatever grows with what comes from outside is handed its limit from here,
-//! lets go by a rule of its own what does not fit, and counts it. Shares are in
-//! parts of [`PARTS`], so that a test can add them up.
+//! Everything that grows with input from outside gets its limit from here, drops by a rule
+//! of its own what does not fit, and counts it. Shares are in units of [`PARTS`], so that a
+//! test can add them up.
 
 use crate::evidence::Bounds;
 
 /// The whole of the memory.
 const PARTS: usize = 64;
 
-/// Bodies of requests while they are read, unpacked and decoded. A quarter: a
-/// request may be 64 MiB, which stands there packed and unpacked, and one that
-/// finds no room is sent again.
+/// Bodies of requests while they are read, unpacked and decoded. A quarter: a request may
+/// be 64 MiB, which is there packed and unpacked, and a request that finds no room is
+/// resent.
 const BODIES: usize = 16;
-/// What connections take beside the bodies: what was read ahead of a body, and what
-/// the protocol keeps. An eighth: 16 connections at 16 MiB, 227 at 256 MiB.
+/// What connections take besides the bodies: read-ahead and protocol state. An eighth: 16 connections at 16 MiB, 227 at 256 MiB.
 const CONNECTIONS: usize = 8;
-/// Requests that wait to be sent on. An eighth: an endpoint that is away for some
-/// seconds loses nothing at a usual rate.
+/// Requests that wait to be forwarded. An eighth: at a usual rate, nothing is lost while
+/// an endpoint is away for some seconds.
 const FORWARDING: usize = 8;
 /// What waits to be written to the bundle. An eighth, as for the network.
 const SAVING: usize = 8;
-/// What is known of the broker's keys and asked about each of them, in a look.
+/// What is known about the broker's keys and asked about each of them in a look.
 const KEYS: usize = 6;
-/// The messages and results of one look while they are read. As bytes of Redis,
-/// of which a copy is made, so half of it may be read.
+/// The messages and results of one look while they are read. Bytes from Redis are copied,
+/// so half of this may be read.
 const LOOK: usize = 3;
-/// What is remembered of the messages of the last look, so that the next one
-/// reads what is new only.
+/// What is remembered of the messages of the last look, so that the next one reads only
+/// what is new.
 const REMEMBERED: usize = 3;
-/// Spans, tasks, brokers, processes and what was said of them. What nobody else
-/// needs comes to it.
+/// Spans, tasks, brokers, processes and their findings. It gets what nobody else needs.
 const EVIDENCE: usize = 12;
 
-/// What a round of judging takes while it lasts (it judges four thousand units at most,
-/// whatever the limit is), what a map or a list takes twice while it grows, and what
-/// the allocator has not given back yet. As measured by `tests/listen/memory.rs`, half
-/// of what the others leave is enough for small limits, and leaves something to hold.
+/// What a round of judging takes while it lasts (it judges at most four thousand units,
+/// whatever the limit), what a map or a list takes twice while it grows, and what the
+/// allocator has not returned yet. According to `tests/listen/memory.rs`, half of what the
+/// others leave is enough for small limits, and leaves something for evidence.
 const AT_WORK: usize = 16 << 20;
 
 /// What an allocator loses between allocations that come and go, in eighths of
@@ -44,25 +42,22 @@ const AT_WORK: usize = 16 << 20;
 /// file by turns. With one alone it is two (`benches/hold.rs`).
 const LOST: usize = 3;
 
-/// Of the evidence: marks of what was let go, so that what comes late is not
-/// taken for an orphan.
+/// Of the evidence: marks of what was let go, so that what comes late is not taken for an
+/// orphan.
 const MARKS: usize = 4;
 /// Of the evidence: looks at brokers, and the names that they showed.
 const BROKERS: usize = 16;
-/// Of the evidence: processes with their requests, and which export brought
-/// which spans.
+/// Of the evidence: processes with their requests, and which export brought which spans.
 const SENDERS: usize = 8;
-/// Of the evidence: findings that stand, and what was concluded of what was let
-/// go.
+/// Of the evidence: open findings, and the conclusions from what was let go.
 const FINDINGS: usize = 8;
 /// Of the evidence: the least that is left for traces and tasks.
 const GROUPS: usize = 28;
-/// The part of the evidence that the spans of one trace may take. A third: its
-/// tasks and indices take as much again, and there is room beside one that has no
-/// end.
+/// The part of the evidence that the spans of one trace may take. A third: its tasks and
+/// indices take as much again, and there must be room beside an endless trace.
 const ONE_TRACE: usize = 3;
-/// The part of the evidence that is freed at a time. To let go costs as much as
-/// is held, so it is not done for each span.
+/// The part of the evidence that is freed at a time. Letting go costs as much as is held,
+/// so it is not done for each span.
 const FREED_AT_ONCE: usize = 12;
 
 const _: () = {
@@ -70,7 +65,7 @@ const _: () = {
     assert!(MARKS + BROKERS + SENDERS + FINDINGS + GROUPS == PARTS);
 };
 
-/// What a session does besides to receive.
+/// What a session does in addition to receiving.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Uses {
     pub forwards: bool,
@@ -78,7 +73,7 @@ pub struct Uses {
     pub watches_broker: bool,
 }
 
-/// How many bytes each holder may have.
+/// How many bytes each holder may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// Bodies of requests in flight.
@@ -89,7 +84,7 @@ pub struct Plan {
     pub forwarding: usize,
     /// What waits to be written to the bundle.
     pub saving: usize,
-    /// Keys that are known for Celery's.
+    /// Keys that are known to be Celery's.
     pub keys: usize,
     /// Messages and results that one look reads.
     pub look: usize,
@@ -99,7 +94,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Shares so many bytes out. What is not used goes to the evidence.
+    /// Divides this many bytes. What is not used goes to the evidence.
     pub fn new(memory: usize, uses: Uses) -> Self {
         let share = |parts: usize, is_used: bool| if is_used { part(memory, parts) } else { 0 };
         let bodies = share(BODIES, true);
@@ -121,8 +116,8 @@ impl Plan {
         }
     }
 
-    /// Shares so many bytes out within the evidence. The bounds are of what is
-    /// counted, without what the allocator loses.
+    /// Divides this many bytes within the evidence. The bounds apply to what is counted,
+    /// without the allocator's losses.
     pub fn for_evidence(memory: usize) -> Bounds {
         let all = memory / (8 + LOST) * 8;
         Bounds {

@@ -1,8 +1,7 @@
-//! What happens to a session and is worth saying at once, beside its events.
+//! What happens to a session and should be shown at once, apart from its events.
 //!
-//! The threads of a session print nothing: they hand a [`SessionNotice`] to whoever
-//! knows where it may be shown, so that no line of theirs tears what a terminal
-//! shows at the moment.
+//! The threads of a session print nothing. They hand a [`SessionNotice`] to code that knows
+//! where it may be shown, so that no line of theirs tears the terminal's output.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,15 +9,15 @@ use std::time::Duration;
 use crate::broker::redis::BrokerError;
 use crate::receiver::Sent;
 
-/// Something that happened. Its text is for people, of one or more lines, and
-/// holds what came from outside as it came: whoever shows it makes it safe.
+/// Something that happened. Its text is for people, has one or more lines, and contains raw
+/// text from outside: whoever shows it makes it safe.
 #[derive(Debug)]
 pub enum SessionNotice {
     /// The broker cannot be reached or read. It is tried again.
     BrokerAway(BrokerError),
     /// It answers again.
     BrokerBack,
-    /// A database that holds nothing of Celery's, by its name, and those of the same
+    /// A database that contains nothing of Celery's, by its name, and those of the same
     /// server that do.
     WrongDatabase { broker: String, other_databases: Vec<u32> },
     /// The broker is a node of a Redis Cluster, by its name.
@@ -35,9 +34,9 @@ pub enum SessionNotice {
     WaitsForBroker,
     /// The broker did not answer the last look in time.
     LastLookMissed,
-    /// It was asked to end, and waits for as long as `settle` for what is open.
+    /// It was asked to end, and waits up to `settle` for what is open.
     Waits { settle: Duration, handoffs: usize },
-    /// What became of everything that was to be sent on.
+    /// What became of everything that was to be forwarded.
     Forwarded(Sent),
     /// Something could not be written to the bundle.
     NotSaved(String),
@@ -96,8 +95,8 @@ impl fmt::Display for SessionNotice {
     }
 }
 
-/// Where notices go. It is called from the threads of a session, and must not
-/// wait for them.
+/// Where notices go. It is called from the threads of a session, and must not wait for
+/// them.
 pub trait SessionNotices: fmt::Debug + Send + Sync {
     /// Shows a notice, or keeps it to show it later.
     fn notice(&self, notice: &SessionNotice);

@@ -1,4 +1,4 @@
-//! The rounds of a session: judge, tell, and end when there is a reason to.
+//! The rounds of a session: judge, report, and end when there is a reason to.
 
 use std::thread;
 use std::time::Duration;
@@ -16,39 +16,38 @@ const TICK: Duration = Duration::from_millis(50);
 pub enum End {
     /// Somebody asked for it.
     Signal,
-    /// It has run for as long as it was to run.
+    /// It has run for as long as it was told to.
     Time,
-    /// Nothing came for as long as was to be waited.
+    /// Nothing came for as long as it was told to wait.
     Silence,
-    /// The command that it watched ended, and its last spans had time to come.
+    /// The wrapped command ended, and its last spans had time to come.
     Command,
 }
 
 /// When a session ends by itself.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Ending {
-    /// After so long.
+    /// After this time.
     pub time: Option<Duration>,
-    /// When nothing came for so long.
+    /// When nothing came for this long.
     pub idle: Option<Duration>,
     /// How long nothing may come for a trace or a task before it has settled.
     pub settle: Duration,
 }
 
-/// Whoever shows what there is to tell.
+/// Shows the events.
 pub trait Audience {
     /// How many groups of traces it can show in the next round.
     fn traces_a_round(&mut self) -> usize;
 
-    /// Takes the events of a round, and how many groups of traces came up and
-    /// are not among them.
+    /// Takes the events of a round, and how many due groups of traces are not among them.
     ///
     /// # Errors
     ///
-    /// What keeps it from being shown. The rounds end with it.
+    /// An error that keeps it from showing them. The rounds end with it.
     fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()>;
 
-    /// Hears that a round is over.
+    /// A round is over.
     fn progress(&self, session: &Session);
 }
 
@@ -61,22 +60,20 @@ pub enum Told {
     Now,
 }
 
-/// What is outside of a session and may end it: signals, and a command that is
-/// watched.
+/// What outside of a session may end it: signals, and a wrapped command.
 pub trait Outside {
-    /// Whether it is asked to end, since this was called last.
+    /// Whether it was asked to end since the last call.
     fn told_to_end(&mut self) -> Option<Told>;
 
-    /// How long ago the command that is watched has ended; `None` where it runs
-    /// on or there is none.
+    /// How long ago the wrapped command ended; `None` if it still runs or there is none.
     ///
     /// # Errors
     ///
-    /// What keeps it from being known. The rounds end with it.
+    /// An error that keeps this from being known. The rounds end with it.
     fn command_ended_for(&mut self) -> anyhow::Result<Option<Duration>>;
 }
 
-/// Judges and tells, until there is a reason to end. The watch ends with it.
+/// Judges and reports until there is a reason to end. The watch ends with it.
 ///
 /// # Errors
 ///
@@ -98,7 +95,7 @@ fn rounds(
     audience: &mut dyn Audience,
     outside: &mut dyn Outside,
 ) -> anyhow::Result<End> {
-    // Until when it waits for what is open, once it was asked to end.
+    // How long it waits for what is open, once it was asked to end.
     let mut last_moment = None;
     loop {
         thread::sleep(TICK);
@@ -135,15 +132,15 @@ fn rounds(
     }
 }
 
-/// Whether the last spans of a command that ended so long ago have come: none
-/// came for a moment and nothing is open, or none came for the settling time.
+/// Whether the last spans of a command that ended this long ago have come: none came for a
+/// moment and nothing is open, or none came for the settling time.
 fn has_heard_the_last(session: &Session, ended_for: Duration, settle: Duration) -> bool {
     const MOMENT: Duration = Duration::from_millis(500);
     let quiet = session.silence().min(ended_for);
     quiet >= settle || (quiet >= MOMENT && session.watch().is_at_rest())
 }
 
-/// Sends on and writes what waits, and says what was lost.
+/// Forwards and writes what waits, and reports what was lost.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! `--save`: what comes in is written to a bundle.
 //!
-//! Writing waits for a disk, so a thread of its own does it; what waits for it
-//! is bounded, and what did not fit is counted and told.
+//! Writing waits for a disk, so a separate thread does it. What waits for it is bounded,
+//! and what does not fit is counted and reported.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::evidence::{ReceiverLog, Unsettled};
 use crate::model::Timestamp;
 use crate::wire::snapshot::KeyLine;
 
-/// What is saved, and how much of it at most, in bytes.
+/// What is saved, and at most how many bytes of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
     pub parts: SavedParts,
@@ -46,13 +46,13 @@ pub struct Saving {
 /// What could not be saved.
 #[derive(Default, Debug)]
 struct Lost {
-    /// More was waiting for the disk than may wait.
+    /// The queue for the disk was full.
     waiting: AtomicU64,
-    /// What may be written was written.
+    /// The limit of what may be written was reached.
     room: AtomicU64,
-    /// The disk said no.
+    /// The disk refused.
     disk: AtomicU64,
-    /// Looks at the broker past the last that is kept.
+    /// Looks at the broker beyond the limit.
     looks: AtomicU64,
 }
 
@@ -62,7 +62,7 @@ impl Lost {
         [waiting, room, disk, looks].iter().map(|lost| lost.load(Ordering::Relaxed)).sum()
     }
 
-    /// What there is to say of it, a sentence each.
+    /// The messages about it, a sentence each.
     fn told(&self, most: u64) -> Vec<String> {
         let count = |lost: &AtomicU64| Some(lost.load(Ordering::Relaxed)).filter(|lost| *lost > 0);
         let waiting = count(&self.waiting)
@@ -105,12 +105,12 @@ impl Saving {
     /// How many looks at a broker are kept.
     const SNAPSHOTS: u64 = 10_000;
 
-    /// Makes the folder, which must hold no bundle yet. At most `limit` bytes wait
+    /// Makes the folder, which must not contain a bundle yet. At most `limit` bytes wait
     /// for the disk.
     ///
     /// # Errors
     ///
-    /// [`WriteError`], where the folder cannot be made, or holds one.
+    /// [`WriteError`] if the folder cannot be made, or contains a bundle.
     pub fn start(
         folder: &Path,
         limit: usize,
@@ -143,7 +143,7 @@ impl Saving {
         })
     }
 
-    /// What is saved and what is not, for whoever starts it.
+    /// What is saved and what is not, for the user who starts it.
     pub fn about(&self) -> String {
         let Scope { parts, most } = self.scope;
         let what = match parts {
@@ -171,7 +171,7 @@ impl Saving {
         }
     }
 
-    /// Waits for the disk rather than to lose it: at the end nothing else comes.
+    /// Waits for the disk rather than losing it: at the end nothing else comes.
     fn put(&self, job: Job) {
         const MOMENT: Duration = Duration::from_millis(1);
         let bytes = job.weight();
@@ -194,9 +194,8 @@ impl Saving {
         self.offer(Job::Receiver(request_line(end)));
     }
 
-    /// Saves how long the receiver was up, and where, so that what it did not
-    /// hear can be judged again; and what it ended too early for after waiting for
-    /// `settle`.
+    /// Saves how long the receiver was up and where, so that what it did not receive can be
+    /// judged again; and what had not settled at its end after waiting for `settle`.
     pub fn receiver(&self, receiver: &ReceiverLog, settle: Duration, unsettled: &Unsettled) {
         let Some(line) = receiver_line(receiver, settle) else { return };
         self.put(Job::Receiver(line));
@@ -215,7 +214,7 @@ impl Saving {
         self.offer(Job::Snapshot { number, broker: broker.to_owned(), at, complete, lines });
     }
 
-    /// Saves what was overheard at a time.
+    /// Saves what `MONITOR` showed at a time.
     pub fn overheard(&self, broker: &str, at: Timestamp, line: KeyLine<'static>) {
         self.offer(Job::Overheard { broker: broker.to_owned(), at, line });
     }

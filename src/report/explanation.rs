@@ -30,7 +30,7 @@ pub fn list(all: &[&Diagnosis], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", "tracelink explain CODE says what it means and how to fix it".faint())
 }
 
-/// Writes one diagnosis, its Markdown made readable at a terminal.
+/// Writes one diagnosis, with its Markdown made readable at a terminal.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ pub fn one(diagnosis: &Diagnosis, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A diagnosis, for a program.
+/// A diagnosis in JSON.
 #[derive(Serialize)]
 struct Explained {
     code: &'static str,
@@ -93,8 +93,7 @@ struct Explanation {
     diagnoses: Vec<Explained>,
 }
 
-/// Writes diagnoses as one document of JSON, whose fixes have the shape that they
-/// have in a report.
+/// Writes diagnoses as one JSON document. Fixes have the same shape as in a report.
 ///
 /// # Errors
 ///
@@ -179,7 +178,7 @@ fn language(fix: &Fix) -> &'static str {
     }
 }
 
-/// Where the lines of a fix go, and which names of the program they may use there.
+/// Where the lines of a fix go, and which names of the program they may use.
 fn places() -> String {
     let mut table = String::from(
         "\n## Where a fix goes\n\nAll steps of a fix are pasted together. A step says on which side and where its lines\n\

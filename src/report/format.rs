@@ -1,4 +1,4 @@
-//! What a format is, and what it is told besides the report.
+//! What a format is, and what it gets in addition to the report.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,17 +8,17 @@ use crate::model::{Event, Report, Severity};
 /// One way to write the events of a run and its report.
 ///
 /// A new format is one file that implements this, and one line in
-/// [`FormatName`](super::FormatName). Where the text goes is the caller's affair.
+/// [`FormatName`](super::FormatName). The caller decides where the text goes.
 pub trait Format: Send {
-    /// Whether it is written while things happen, so that a part of it is worth
-    /// reading. A format that does not stream gets the report alone, and a file
-    /// of it is whole or is not there.
+    /// Whether it is written as things happen, so that a part of it is worth reading. A
+    /// format that does not stream gets only the report, and its file is either complete or
+    /// absent.
     fn streams(&self) -> bool {
         false
     }
 
-    /// How it writes what is not a report, such as the list of the demo's
-    /// faults; `None` where it cannot.
+    /// How it writes something other than a report, such as the list of the demo's faults;
+    /// `None` if it cannot.
     fn form(&self) -> Option<Form> {
         None
     }
@@ -35,8 +35,8 @@ pub trait Format: Send {
         0
     }
 
-    /// Writes what a round brought. Another output may take more groups of
-    /// traces than this one; `not_shown` counts those that no output was given.
+    /// Writes the events of a round. Another output may take more groups of traces than
+    /// this one; `not_shown` counts those that no output got.
     ///
     /// # Errors
     ///
@@ -52,8 +52,8 @@ pub trait Format: Send {
         Ok(())
     }
 
-    /// Writes a report that no event came before. It may be one that says only
-    /// why there is nothing to say, in its `error`.
+    /// Writes a report that follows no events. It may only say, in its `error`, why there
+    /// is nothing to report.
     ///
     /// # Errors
     ///
@@ -76,39 +76,39 @@ pub trait Format: Send {
     }
 }
 
-/// How a format writes what is not a report.
+/// How a format writes something other than a report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
-    /// As text for a person, which may stand among other text.
+    /// As text for a person, which may be among other text.
     Prose,
     /// As one document of JSON.
     Document,
-    /// As JSON, a value a line.
+    /// As JSON, one value on each line.
     Lines,
 }
 
-/// What a report is about, which decides what a person is shown first.
+/// What a report is about. This decides what a person sees first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Subject {
     /// A queue: its messages.
     Queue,
     /// Hand-offs: their trees.
     Handoffs,
-    /// What the demo acted out, which a person has followed so far.
+    /// What the demo ran. A person has followed it so far.
     Demo,
 }
 
 /// How a report is shown.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// In columns. Everything fits 80, and uses more where there is more.
+    /// In columns. Everything fits 80, and uses more if there is more.
     pub width: usize,
     pub verbosity: Verbosity,
-    /// The broker's URL, masked, where one was looked at.
+    /// The broker's URL, masked, if one was looked at.
     pub broker: Option<String>,
-    /// The files and folders that the evidence was read from, as they were named.
+    /// The files and folders that the evidence was read from, as the user named them.
     pub evidence: Vec<PathBuf>,
-    /// The least severity that fails a run. Where none does, that of an error.
+    /// The lowest severity that fails a run. If none does, errors.
     pub fails_at: Severity,
     /// The exit code that the run ends with.
     pub exit_code: u8,

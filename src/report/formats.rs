@@ -3,8 +3,8 @@
 use super::format::Format;
 use super::{github, human, json, jsonl, junit, markdown, sarif};
 
-/// Makes the enum of a table: the variant, the type that writes it, the name
-/// that users write, and what they are told of it.
+/// Makes the enum from a table: the variant, the type that writes it, the name that users
+/// type, and its description.
 macro_rules! formats {
     ($($variant:ident: $format:ty, $name:literal, $about:literal;)+) => {
         /// The name of a format.
@@ -21,7 +21,7 @@ macro_rules! formats {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What users are told of it.
+            /// Its description for users.
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$variant => $about,)+ }
             }

@@ -1,8 +1,8 @@
 //! `github`: annotations of GitHub Actions, a workflow command a line
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 //!
-//! The runner takes a line for a command that begins with `::`. Nothing else is
-//! written, and no line break is: so no text from outside begins a line.
+//! The runner takes any line that begins with `::` for a command. Only commands are
+//! written, and line breaks are escaped, so no text from outside begins a line.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -17,8 +17,8 @@ use crate::model::{Finding, InBaseline, Report, Severity, Status};
 #[derive(Default)]
 pub struct Github;
 
-/// How many annotations of a kind GitHub shows of a step. The last of a kind says
-/// how many more there were.
+/// How many annotations of one kind GitHub shows for a step. The last one says how many
+/// more there are.
 const SHOWN: usize = 10;
 
 impl Format for Github {
@@ -55,12 +55,12 @@ impl Format for Github {
     }
 }
 
-/// How a finding is annotated: what the baseline has fails no run.
+/// How a finding is annotated. Findings of the baseline fail no run.
 fn kind_of_finding(finding: &Finding) -> Severity {
     if finding.baseline == Some(InBaseline::Known) { Severity::Note } else { finding.severity }
 }
 
-/// How the verdict is annotated: what fails no run by itself is a notice.
+/// How the verdict is annotated. What fails no run by itself is a notice.
 const fn kind_of(status: Status) -> Severity {
     match status {
         Status::Broken | Status::NoEvidence => Severity::Error,
@@ -69,7 +69,7 @@ const fn kind_of(status: Status) -> Severity {
     }
 }
 
-/// Says the verdict, and what would tell the rest.
+/// Writes the verdict, and what would settle what is unproven.
 fn verdict(report: &Report, subject: Subject, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let status = report.verdict.status;
     let is_empty = subject == Subject::Queue && view.exit_code == 0 && report.inputs.messages == 0;
@@ -91,7 +91,7 @@ fn verdict(report: &Report, subject: Subject, view: &View, out: &mut dyn Write) 
     annotate(kind, &format!("tracelink: {}", status.label()), &text, out)
 }
 
-/// A finding, as much of it as fits an annotation.
+/// A finding, as much of it as fits into an annotation.
 fn in_short(finding: &Finding) -> String {
     const LETTERS: usize = 500;
     const QUOTES: usize = 3;
@@ -123,7 +123,7 @@ fn lines_of(text: &str, letters: usize) -> String {
     text.lines().take(40).map(|line| clip(line, letters)).collect::<Vec<_>>().join("\n")
 }
 
-/// Writes one command. The text is safe, but for its line breaks.
+/// Writes one command. The text is safe except for its line breaks.
 fn annotate(severity: Severity, title: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
     let command = match severity {
         Severity::Error => "error",
@@ -133,13 +133,13 @@ fn annotate(severity: Severity, title: &str, text: &str, out: &mut dyn Write) ->
     writeln!(out, "::{command} title={}::{}", property(title), data(text))
 }
 
-/// As the runner reads a message back
+/// Escaped as the runner unescapes a message
 /// (<https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>).
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// As the runner reads a property back.
+/// Escaped as the runner unescapes a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

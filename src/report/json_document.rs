@@ -1,4 +1,4 @@
-//! The report as a document of the schema `tracelink/1`, made safe to look at.
+//! The report as a document of the schema `tracelink/1`, made safe to display.
 
 use std::io::{self, Write};
 
@@ -29,12 +29,12 @@ impl<'r> From<&'r Report> for Document<'r> {
     }
 }
 
-/// Writes what could act on a terminal as JSON's `\uXXXX`, since people look at
-/// documents too. JSON itself escapes the control characters of ASCII, and no
-/// others: not those of ISO 6429 (C1), nor what turns the direction of text.
+/// Writes anything that could act on a terminal as JSON's `\uXXXX`, since people display
+/// documents too. JSON itself only escapes the control characters of ASCII, not those of
+/// ISO 6429 (C1), nor those that change the direction of text.
 ///
-/// Outside of texts a document has none of them, and a piece of one that comes
-/// to be written is whole characters.
+/// Outside of strings a document contains none of them, and every piece to be written
+/// consists of whole characters.
 pub struct TerminalSafe<'w>(pub &'w mut dyn Write);
 
 impl Write for TerminalSafe<'_> {

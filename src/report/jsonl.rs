@@ -38,7 +38,7 @@ impl Format for Jsonl {
         events.iter().try_for_each(|event| write_event(event, out))
     }
 
-    /// Findings and limits are told as events here too, as nobody was told yet.
+    /// Findings and limits are written as events here too, as nobody has seen them yet.
     fn report(&mut self, report: &Report, _: Subject, view: &View, out: &mut dyn Write) -> io::Result<()> {
         report.findings.iter().try_for_each(|finding| Line::Finding { finding }.write(out))?;
         if report.limits != Limits::default() {
@@ -70,8 +70,8 @@ impl Line<'_> {
     }
 }
 
-/// Writes one event. A trace stands on a line of its own, with the
-/// hand-offs that it has a part in.
+/// Writes one event. A trace gets a line of its own, with the hand-offs that it takes part
+/// in.
 fn write_event(event: &Event, out: &mut dyn Write) -> io::Result<()> {
     match event {
         Event::Traces { traces, handoffs } => traces.iter().try_for_each(|trace| {

@@ -1,7 +1,7 @@
 //! `junit`: a test case for each hand-off, a suite for each task, as CI servers show
 //! them (<https://github.com/jenkinsci/xunit-plugin>, `junit-10.xsd`).
 //!
-//! What no hand-off shows, such as two services of one name, is a case of the suite
+//! What belongs to no hand-off, such as two services with one name, is a case of the suite
 //! `tracelink`. What is unproven is skipped, with its reason.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ use crate::model::{self, Finding, HandoffReport, InBaseline, MessageReport, Repo
 #[derive(Default)]
 pub struct Junit;
 
-/// The suite of what belongs to no task.
+/// The suite for what belongs to no task.
 const OWN: &str = "tracelink";
 /// How many characters of a name, of a sentence and of a text are written.
 const NAME: usize = 200;
@@ -52,7 +52,7 @@ impl Format for Junit {
 /// The cases of a run.
 #[derive(Default)]
 struct Suites {
-    /// By the name of their task, as it is written.
+    /// By the name of their task.
     tasks: BTreeMap<String, Vec<Case>>,
     /// Those that belong to no task.
     own: Vec<Case>,
@@ -61,13 +61,13 @@ struct Suites {
 struct Case {
     name: String,
     status: Status,
-    /// What is told besides.
+    /// Further findings.
     out: Option<String>,
 }
 
 enum Status {
     Success,
-    /// The element that says why it is none, with its type, its message and its text.
+    /// The element that says why it did not pass, with its type, its message and its text.
     Other {
         element: &'static str,
         kind: String,
@@ -207,8 +207,8 @@ fn of_message(message: &MessageReport) -> String {
     format!("{}{place} {}", clip(&message.queue, NAME), clip(&message.id, NAME))
 }
 
-/// A case that fails where one of the findings fails the run; else what was found
-/// is told beside the success.
+/// A case fails if one of the findings fails the run; otherwise the findings are listed
+/// beside the success.
 fn judged(name: &str, findings: &[&Finding], view: &View) -> Case {
     let (failing, others): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(|finding| {
         finding.severity <= view.fails_at && finding.baseline != Some(InBaseline::Known)

@@ -1,5 +1,5 @@
-//! One golden [`Report`](crate::model::Report), many formats. A format turns it
-//! into text and prints nothing: where it goes is the caller's affair.
+//! One golden [`Report`](crate::model::Report), many formats. A format turns it into text
+//! and prints nothing: the caller decides where it goes.
 
 pub mod explanation;
 pub mod human;

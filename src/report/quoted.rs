@@ -1,9 +1,9 @@
-//! Evidence as it is quoted, with what is wrong in it marked.
+//! A quoted piece of evidence, with what is wrong in it marked.
 
 use super::text::{safe, width};
 use crate::model::Quote;
 
-/// The safe form of at most so many characters of a quote, and the carets under its
+/// The safe form of at most this many characters of a quote, and the carets under its
 /// marks.
 pub fn underlined(quote: &Quote, letters: usize) -> (String, String) {
     let (mut text, mut carets) = (String::new(), String::new());
@@ -17,7 +17,7 @@ pub fn underlined(quote: &Quote, letters: usize) -> (String, String) {
         carets.extend(std::iter::repeat_n(if is_marked { '^' } else { ' ' }, width(&written)));
         text.push_str(&written);
     }
-    // What is missing is missing at the end.
+    // A missing part is missing at the end.
     if quote.marks.iter().any(|mark| mark.start == mark.end && mark.start >= quote.text.len()) {
         carets.push('^');
     }

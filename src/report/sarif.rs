@@ -1,10 +1,9 @@
 //! `sarif`: SARIF 2.1.0, for viewers of results
 //! (<https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
 //!
-//! A trace has no source file, and none is made up. A result lies at *logical*
-//! locations: the tasks, services and queues that it concerns. Its physical location
-//! is the evidence, where that was read from a file; `docs/ci.md` says what viewers
-//! do with either.
+//! A trace has no source file, and none is made up. A result has *logical* locations: the
+//! tasks, services and queues that it concerns. Its physical location is the evidence, if
+//! that was read from a file; `docs/ci.md` says what viewers do with either.
 
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -90,7 +89,7 @@ fn described(rule: &diagnosis::Diagnosis) -> Value {
         "defaultConfiguration": {"level": level(rule.severity)},
         "properties": {"tags": ["celery", "opentelemetry", "tracing"]},
     });
-    // Without a repository there is no page to lead to.
+    // Without a repository there is no page to link to.
     let repository = env!("CARGO_PKG_REPOSITORY");
     if !repository.is_empty() {
         let anchor = format!("{}-{}", rule.code.to_lowercase(), rule.slug);
@@ -142,7 +141,7 @@ fn result(finding: &Finding, rules: &[&diagnosis::Diagnosis], view: &View) -> Va
         "locations": is_somewhere.then_some(location).into_iter().collect::<Vec<_>>(),
         "partialFingerprints": {
             "tracelinkFinding/v1": clip(&finding.id, NAME),
-            // The one that GitHub reads, in the shape that it has there.
+            // The one that GitHub reads, in the shape that it expects.
             "primaryLocationLineHash": format!("{:016x}:1", fingerprint(&finding.id)),
         },
         "properties": {
@@ -183,7 +182,7 @@ fn told(finding: &Finding) -> String {
     lines.join("\n")
 }
 
-/// How the run went: what could not be told is no result, and stands here.
+/// How the run went: what is unproven is no result, so it is here.
 fn invocation(report: &Report, view: &View) -> Value {
     let gaps = report.verdict.unproven.iter().map(|gap| {
         let what = match gap.count {
@@ -216,25 +215,25 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '…']) { text } else { text + "." }
 }
 
-/// A message with nothing in it that a viewer would put something in place of
-/// (§3.11.5) or take for a link (§3.11.6).
+/// A message without anything that a viewer would replace (§3.11.5) or take for a link
+/// (§3.11.6).
 fn message(text: &str) -> String {
     text.replace('{', "{{").replace('}', "}}").replace("](", "]\u{20}(")
 }
 
-/// The same on each machine and in each version, so that a result that was seen
-/// before is known again: FNV-1a.
+/// The same on each machine and in each version, so that a known result is recognised:
+/// FNV-1a.
 fn fingerprint(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// All of a file.
+/// The whole of a file.
 fn physical(path: &Path) -> Value {
     json!({"artifactLocation": {"uri": uri(path)}})
 }
 
-/// A path as a reference: relative as it was named, else with its scheme.
+/// A path as a reference: relative as it was named, otherwise with a scheme.
 fn uri(path: &Path) -> String {
     const PLAIN: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_').remove(b'~');

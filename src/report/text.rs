@@ -13,8 +13,8 @@ pub struct Safe<'a>(pub &'a str);
 
 impl fmt::Display for Safe<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// How many marks one letter may carry: no language needs more, and
-        /// thousands take no column and the lines around them.
+        /// How many combining marks one character may carry: no language needs more, and
+        /// thousands would cover the lines around them.
         const MARKS: usize = 8;
         let mut marks = 0;
         self.0.chars().try_for_each(|letter| {
@@ -32,9 +32,9 @@ impl fmt::Display for Safe<'_> {
     }
 }
 
-/// Control characters (C0, C1), what overrides the direction of text
-/// (<https://trojansource.codes>), and what is not to be seen: two names that look
-/// alike would be one to a reader. So are Unicode's noncharacters, which XML forbids.
+/// Control characters (C0, C1), characters that override the direction of text
+/// (<https://trojansource.codes>), and invisible ones, with which two different names would
+/// look the same. So are Unicode's noncharacters, which XML forbids.
 pub fn acts_on_a_terminal(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{fff9}'..='\u{fffb}')
@@ -47,8 +47,8 @@ const fn is_noncharacter(letter: char) -> bool {
     point & 0xfffe == 0xfffe || (0xfdd0 <= point && point <= 0xfdef)
 }
 
-/// Unicode's `Default_Ignorable_Code_Point`, which is shown as nothing where a font
-/// does not know it: fillers, joiners, selectors, tags
+/// Unicode's `Default_Ignorable_Code_Point`, which is invisible in a font that does not
+/// know it: fillers, joiners, selectors, tags
 /// (<https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>).
 const fn is_default_ignorable(letter: char) -> bool {
     matches!(letter,
@@ -64,12 +64,12 @@ pub fn safe(text: &str) -> String {
     Safe(text).to_string()
 }
 
-/// The safe form of a text of several lines, which stay apart.
+/// The safe form of a text of several lines, which stay separate.
 pub fn safe_lines(text: &str) -> String {
     text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
 }
 
-/// The safe form of at most so many characters of a text; `…` stands for the rest.
+/// The safe form of at most this many characters of a text; `…` replaces the rest.
 pub fn clip(text: &str, letters: usize) -> String {
     match text.char_indices().nth(letters) {
         Some((end, _)) => format!("{}…", Safe(&text[..end])),
@@ -82,7 +82,7 @@ pub fn width(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
 }
 
-/// At most `columns` of a safe text, the end of which gives way to `…`.
+/// At most `columns` of a safe text; `…` replaces the rest.
 pub fn fit(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -101,14 +101,14 @@ pub fn fit(text: &str, columns: usize) -> String {
     fitted
 }
 
-/// A text brought to exactly `columns`: cut, or padded on the right.
+/// A text of exactly `columns`: cut, or padded on the right.
 pub fn pad(text: &str, columns: usize) -> String {
     let fitted = fit(text, columns);
     let missing = columns.saturating_sub(width(&fitted));
     fitted + &" ".repeat(missing)
 }
 
-/// Breaks a safe text into lines of at most `columns`, at spaces where there are any.
+/// Breaks a safe text into lines of at most `columns`, at spaces if possible.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = vec![String::new()];
@@ -126,8 +126,8 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// A duration that a tired person reads at a glance: `20 µs`, `3 ms`, `1.25 s`,
-/// `2 m 5 s`, `3 h 20 m`, `2 d 4 h`.
+/// A duration that can be read at a glance: `20 µs`, `3 ms`, `1.25 s`, `2 m 5 s`, `3 h 20
+/// m`, `2 d 4 h`.
 pub fn duration(millis: f64) -> String {
     let magnitude = millis.abs();
     if magnitude == 0.0 {
@@ -158,7 +158,7 @@ pub fn plural(number: u64, what: &str) -> String {
     format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// A count with its thousands set apart: `1 000 000`.
+/// A count with its thousands separated: `1 000 000`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

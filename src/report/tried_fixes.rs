@@ -1,5 +1,5 @@
-//! What was tried: `tests/python/mend.py` pastes the fixes of the demo's faults into
-//! their programs, and keeps what became of them in `docs/tried-fixes.json`.
+//! Which fixes were tried: `tests/python/mend.py` pastes the fixes of the demo's faults
+//! into their programs, and records the results in `docs/tried-fixes.json`.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -40,7 +40,7 @@ static KEPT: LazyLock<Kept> = LazyLock::new(|| {
     serde_json::from_str(text).expect("it is part of the program, and read by a test of this module")
 });
 
-/// With what a fix was tried, where it mended all that it was pasted into.
+/// What a fix was tried with, if it mended everything that it was pasted into.
 pub fn with(code: &str, title: &str) -> Option<String> {
     KEPT.with(code, title)
 }

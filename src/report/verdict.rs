@@ -1,9 +1,9 @@
-//! The verdict in words, as every format for people says it.
+//! The verdict in words, shared by all formats for people.
 
 use super::text::{count, plural};
 use crate::model::{Inputs, Report, Severity, Status};
 
-/// What is said of hand-offs, as it follows the status.
+/// The text for hand-offs, which follows the status.
 pub fn of_handoffs(report: &Report) -> String {
     let so_far = if report.live { "so far, while the session goes on: " } else { "" };
     format!("{so_far}{}", of_all_handoffs(report))
@@ -22,7 +22,7 @@ fn of_all_handoffs(report: &Report) -> String {
         Status::Unproven => {
             format!("{what} was seen, and {} of {} hand-offs whole", count(whole), count(handoffs))
         }
-        // Of what was not seen nothing is said.
+        // Nothing is said about what was not seen.
         Status::Healthy if spans == 0 => {
             "each message carries a context that can be read; no span came, so no run was seen".to_owned()
         }
@@ -31,7 +31,7 @@ fn of_all_handoffs(report: &Report) -> String {
     }
 }
 
-/// What is said of queues that have messages, as it follows the status.
+/// The text for queues with messages, which follows the status.
 pub fn of_queues(report: &Report) -> String {
     let messages = report.inputs.messages;
     match report.verdict.status {
@@ -52,7 +52,7 @@ pub fn of_queues(report: &Report) -> String {
     }
 }
 
-/// Messages that are part of a finding at warning or above.
+/// Messages that belong to a finding at warning or above.
 fn of_messages(report: &Report) -> impl Iterator<Item = u64> {
     let is_fault = |id: &String| {
         report.findings.iter().any(|finding| finding.id == *id && finding.severity < Severity::Note)

@@ -1,4 +1,4 @@
-//! The cases of both applications in one form, and what is needed to run them.
+//! The cases of both applications in a common form, and what is needed to run them.
 
 use std::cell::Cell;
 use std::ops::ControlFlow;
@@ -15,7 +15,7 @@ use crate::demo::{DemoError, Listener, OtlpEndpoints};
 use crate::model::{Fix, Report};
 use crate::report::text::safe;
 
-/// What is run: an application, healthy or with a fault.
+/// An application, healthy or with a fault.
 pub enum Case {
     Native(&'static Fault),
     Python(&'static Entry),
@@ -28,8 +28,7 @@ pub enum ReadyApp {
 }
 
 impl ReadyApp {
-    /// Makes ready what is needed before anything is ran; `None` where that
-    /// was broken off.
+    /// Prepares what the case needs; `None` if that was interrupted.
     pub fn prepare(
         args: &cli::Demo,
         output: &Output,
@@ -56,10 +55,10 @@ impl ReadyApp {
     }
 }
 
-/// How far the environment is, where a person waits for it.
+/// Shows how far the environment is, if a person waits for it.
 struct Shown {
     bar: ProgressBar,
-    /// Whether the beginning is said in a line, where nobody sees a bar.
+    /// Whether to announce the beginning in a line, because there is no progress bar.
     in_lines: bool,
     has_told_of_waiting: Cell<bool>,
 }
@@ -136,7 +135,7 @@ impl Case {
         }
     }
 
-    /// What a user sees in a backend.
+    /// What a user sees in a tracing backend.
     pub fn seen(&self) -> &str {
         match self {
             Self::Native(fault) => fault.seen,
@@ -144,8 +143,7 @@ impl Case {
         }
     }
 
-    /// The diagnoses of which one must be named first; none where the case is
-    /// healthy.
+    /// The diagnoses of which one must be named first; none if the case is healthy.
     pub fn expects(&self) -> Vec<String> {
         match self {
             Self::Native(fault) => fault.expects.map(str::to_owned).into_iter().collect(),
@@ -161,7 +159,7 @@ impl Case {
         }
     }
 
-    /// Whether a report says of it what must be said.
+    /// Whether a report says about it what it must.
     pub fn is_right(&self, report: &Report) -> bool {
         match self {
             Self::Native(fault) => fault.is_right(report),
@@ -177,13 +175,13 @@ impl Case {
         }
     }
 
-    /// Whether its processes are gone from the broker before they say that they
-    /// have ended, so that the last look is for when all is done.
+    /// Whether its processes disappear from the broker before they report their end. Then
+    /// the last look is taken as soon as all tasks are done.
     pub const fn leaves_early(&self) -> bool {
         matches!(self, Self::Python(_))
     }
 
-    /// Runs it, with a fix pasted into its programs before.
+    /// Runs it, with a fix pasted into its programs first.
     pub fn run(
         &self,
         app: &ReadyApp,

@@ -1,20 +1,19 @@
-//! Lines that are told under a name each, with the names in a column.
+//! Lines with a label each, the labels in a column.
 
 use std::io::{self, Write};
 
 use crate::report::human::Stylize;
 use crate::report::text::{pad, wrap};
 
-/// How wide the column of the names is.
+/// How wide the column of labels is.
 pub const LABEL: usize = 9;
 
-/// Writes what there is to say under a name. What is longer than the terminal
-/// is wide goes on below.
+/// Writes a text under a label, and wraps it at the terminal's width.
 pub fn line(label: &str, text: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     indented(0, label, text, width, out)
 }
 
-/// The same, so many columns to the right.
+/// The same, indented by this many columns.
 pub fn indented(
     columns: usize,
     label: &str,

@@ -1,5 +1,5 @@
-//! `--list-faults`: what each case breaks, what a backend shows of it, and what
-//! is to be said.
+//! `--list-faults`: what each case breaks, what a backend shows of it, and what tracelink
+//! has to say.
 
 use std::io::{self, Write};
 
@@ -13,14 +13,14 @@ use crate::diagnosis;
 use crate::report::Form;
 use crate::report::human::Stylize;
 
-/// A case, for a program.
+/// A case in JSON.
 #[derive(Serialize)]
 struct Listed<'p> {
     slug: &'p str,
     what: &'p str,
     seen: &'p str,
     expected: Vec<String>,
-    /// What must be noted, of what is healthy.
+    /// The notes that a healthy case must have.
     notes: &'p [String],
 }
 
@@ -31,7 +31,7 @@ struct List<'p> {
     faults: Vec<Listed<'p>>,
 }
 
-/// Says what each fault is, and then what is healthy and looks like one.
+/// Lists the faults, and then the healthy cases that look like one.
 pub fn list(app: App, outputs: &mut Outputs) -> anyhow::Result<()> {
     let cases = Case::all(app);
     outputs.table(|form, width, out| match form {

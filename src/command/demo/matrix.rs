@@ -1,5 +1,5 @@
-//! Several cases, one after the other, as a table: what was broken, what a user
-//! would see, what tracelink says, right or wrong, how long it took.
+//! Several cases, one after the other, as a table: what was broken, what a user would see,
+//! what tracelink says, whether that is right, and how long it took.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ struct Row<'p> {
     slug: &'p str,
     /// What was broken.
     what: &'p str,
-    /// What a user would see in a backend.
+    /// What a user would see in a tracing backend.
     seen: &'p str,
     expected: Vec<String>,
     said: Vec<String>,
@@ -44,7 +44,7 @@ struct Row<'p> {
 struct Mending {
     fix: String,
     result: Outcome,
-    /// What is left to do, or what is still said.
+    /// What is left to do, or what the report still says.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
@@ -69,7 +69,7 @@ struct Matrix<'p> {
 /// How many cases run at a time: most of the time is waiting.
 const AT_A_TIME: usize = 3;
 
-/// Runs each case, and says what was right.
+/// Runs each case, and shows which ones were right.
 pub fn run(
     cases: &[Case],
     how: &RunOptions<'_>,
@@ -94,7 +94,7 @@ pub fn run(
                         && let Some(case) = cases.get(place)
                     {
                         let Some(row) = row(case, how) else { break };
-                        // A closed pipe ends it as an interruption would.
+                        // A closed pipe ends it like an interruption.
                         if table.lock().unwrap_or_else(PoisonError::into_inner).row(&row).is_err() {
                             how.interrupted.store(true, Ordering::Relaxed);
                         }
@@ -117,7 +117,7 @@ pub fn run(
     Ok(Exit::of_faults(rows.len(), right).unless_interrupted(is_interrupted))
 }
 
-/// `None` where it was broken off: of a half nothing is right or wrong.
+/// `None` if it was interrupted: half a run is neither right nor wrong.
 fn row<'p>(case: &'p Case, how: &RunOptions<'_>) -> Option<Row<'p>> {
     let mut row = Row {
         slug: case.slug(),
@@ -152,8 +152,7 @@ fn row<'p>(case: &'p Case, how: &RunOptions<'_>) -> Option<Row<'p>> {
     Some(row)
 }
 
-/// Pastes the fix of what was found, and sees what it does; `None` where there is
-/// none.
+/// Pastes the fix and shows its effect; `None` if there is no fix.
 fn mending(case: &Case, how: &RunOptions<'_>, report: &Report) -> anyhow::Result<Option<Mending>> {
     let Some((_, fix)) = mend::first_fix(report) else { return Ok(None) };
     let (result, why) = match mend::again(case, how, fix)? {
@@ -169,7 +168,7 @@ fn rounded(took: Duration) -> f64 {
     (took.as_secs_f64() * 100.0).round() / 100.0
 }
 
-/// The table, a row as each case ends.
+/// The table; a row is written as each case ends.
 struct Table<'o> {
     outputs: &'o mut Outputs,
     is_quiet: bool,
@@ -235,7 +234,7 @@ impl Row<'_> {
             (None, true) => "nothing: healthy".to_owned(),
             (None, false) => self.said.join(", "),
         };
-        // Says more of the row, below it.
+        // Writes the details of the row below it.
         let line = |label: &str, text: &str, out: &mut dyn Write| indented(2, label, text, width, out);
         let (slug, took) = (pad(self.slug, slugs), format!("{:>6.2} s", self.seconds));
         let room = width.saturating_sub(2 + slugs + 2 + took.len() + 1);

@@ -1,5 +1,5 @@
-//! `--mend`: runs a fault, pastes the fix of what was found as it is printed, and
-//! runs the mended programs again.
+//! `--mend`: runs a fault, pastes the fix that was printed, and runs the mended programs
+//! again.
 
 use super::case::Case;
 use super::narrator::Narrator;
@@ -13,11 +13,11 @@ use crate::model::{Finding, Fix, Report, Severity, Status};
 pub enum Again {
     /// It was pasted, and the programs were run.
     CaseRun(Box<CaseRun>),
-    /// It leaves something to its reader: what.
+    /// It leaves something for its reader to do.
     ByHand(String),
 }
 
-/// Refuses what has nothing to mend.
+/// Refuses cases that have nothing to mend.
 pub fn check(cases: &[Case]) -> anyhow::Result<()> {
     if cases.iter().any(|case| matches!(case, Case::Native(_))) {
         return Err(usage(
@@ -35,14 +35,13 @@ pub fn check(cases: &[Case]) -> anyhow::Result<()> {
     }
 }
 
-/// The finding that speaks first, and the fix that it gives first.
+/// The first finding, and its first fix.
 pub fn first_fix(report: &Report) -> Option<(&Finding, &Fix)> {
     let finding = report.findings.iter().find(|finding| finding.severity < Severity::Note)?;
     Some((finding, finding.fixes.first()?))
 }
 
-/// Whether the programs are whole: their hand-offs were seen, and nothing is said
-/// of them.
+/// Whether the programs are whole: their hand-offs were seen, and there are no findings.
 pub fn is_whole(report: &Report) -> bool {
     let is_silent = report.findings.iter().all(|finding| finding.severity == Severity::Note);
     report.verdict.status == Status::Healthy && is_silent && report.inputs.handoffs > 0
@@ -59,8 +58,8 @@ pub fn again(case: &Case, how: &RunOptions<'_>, fix: &Fix) -> anyhow::Result<Aga
     }
 }
 
-/// One fault, told as it goes. The report is that of the mended programs, or of
-/// the broken ones where there are none.
+/// Shows one fault step by step. The report is that of the mended programs, or of the
+/// broken ones if they were not mended.
 pub fn one(
     case: &Case,
     how: &RunOptions<'_>,

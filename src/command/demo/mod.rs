@@ -25,12 +25,12 @@ use crate::demo::{DemoError, native};
 use crate::diagnosis;
 use crate::policy::suggest::did_you_mean;
 
-/// A process of the native application. What it says goes to its parent.
+/// A process of the native application. It reports to its parent.
 pub fn run_process() -> anyhow::Result<Exit> {
     match native::run_process() {
         Ok(()) => Ok(Exit::Fine),
         Err(error @ DemoError::NotAlone) => Err(error.into()),
-        // The parent was told, and shows it. It may be gone by now.
+        // The parent got the error and shows it, unless it is gone.
         Err(_) => Ok(Exit::Environment),
     }
 }
@@ -67,7 +67,7 @@ pub fn run(args: &cli::Demo, output: &Output, outputs: &mut Outputs) -> anyhow::
     }
 }
 
-/// Whether every output can hold what is not a report.
+/// Whether every output can hold something other than a report.
 fn can_hold_a_table(outputs: &Outputs, what: &str) -> anyhow::Result<()> {
     match outputs.only_reports() {
         Some(format) => Err(usage(format!("{} is for reports, and this is {what}", format.name()))),
@@ -75,7 +75,7 @@ fn can_hold_a_table(outputs: &Outputs, what: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Whether the demo can use a broker of the user's, before anything is started.
+/// Checks that the demo can use the user's broker, before anything is started.
 fn check(broker: &str) -> anyhow::Result<()> {
     let url = BrokerUrl::parse(broker)?;
     if !["redis://", "rediss://"].iter().any(|scheme| broker.starts_with(scheme)) {
@@ -134,7 +134,7 @@ fn chosen(app: App, slugs: &[String]) -> anyhow::Result<Vec<Case>> {
     slugs.iter().map(find).collect()
 }
 
-/// The case that shows the diagnosis of this code: the one of the same name, or the
+/// The case that shows the diagnosis with this code: the one with the same name, or the
 /// first.
 fn of_code(app: App, code: &str) -> Option<Case> {
     let diagnosis = diagnosis::all().into_iter().find(|known| known.code.eq_ignore_ascii_case(code))?;
@@ -142,8 +142,8 @@ fn of_code(app: App, code: &str) -> Option<Case> {
     Case::find(app, diagnosis.slug).filter(is_shown).or_else(|| Case::all(app).into_iter().find(is_shown))
 }
 
-/// What `--fault` takes, with what it breaks: the slugs of both applications, the
-/// codes that they show, and `all`.
+/// The values of `--fault`, with what they break: the slugs of both applications, the codes
+/// that they show, and `all`.
 pub fn fault_names() -> BTreeMap<String, String> {
     let cases = || [App::Native, App::Python].into_iter().flat_map(Case::all);
     let shown: BTreeSet<_> = cases().flat_map(|case| case.expects()).collect();

@@ -20,8 +20,7 @@ use crate::report::human::{self, Stylize};
 use crate::report::text::{fit, pad, safe};
 use crate::report::{Subject, View, tried_fixes};
 
-/// Tells a person at standard output what happens; the outputs get the report,
-/// at the end.
+/// Tells a person at standard output what happens. The outputs get the report at the end.
 pub struct Narrator<'o> {
     outputs: &'o mut Outputs,
     is_quiet: bool,
@@ -31,22 +30,22 @@ pub struct Narrator<'o> {
     keeps: bool,
     asked_for_orders: bool,
     api: Option<String>,
-    /// The order that was told last.
+    /// The last order that was shown.
     order: String,
     answers: u32,
-    /// The tasks that are told one by one.
+    /// The tasks that are shown one by one.
     told: BTreeSet<String>,
-    /// How many tasks have come to their ends.
+    /// How many tasks have ended.
     ended: u32,
     progress: Progress,
 }
 
-/// How many orders and tasks are told one by one.
+/// How many orders and tasks are shown one by one.
 const TOLD: usize = 3;
 
 impl<'o> Narrator<'o> {
     pub fn new(args: &cli::Demo, output: &Output, outputs: &'o mut Outputs) -> Self {
-        /// A step is told as a whole, so that it does not tear a progress bar.
+        /// A step is written at once, so that it does not tear a progress bar.
         const STEP: usize = 64 << 10;
         Self {
             outputs,
@@ -69,13 +68,13 @@ impl<'o> Narrator<'o> {
         self.outputs.tells_people() && !self.is_quiet
     }
 
-    /// What the user wants to hear of a report. Whether the demo named what it broke
-    /// is another question, which the whole report answers.
+    /// What the user wants to see of a report. Whether the demo named what it broke is
+    /// decided on the whole report.
     pub fn told(&self, report: &Report) -> Report {
         self.outputs.policy.apply(report.clone())
     }
 
-    /// Says what is about to be seen.
+    /// Announces what is about to happen.
     pub fn begin(&mut self, case: &Case) -> io::Result<()> {
         if !self.is_talkative() {
             return Ok(());
@@ -109,7 +108,7 @@ impl<'o> Narrator<'o> {
         Ok(())
     }
 
-    /// Says what was found of a fault, and the fix that is pasted now.
+    /// Shows what was found of a fault, and the fix that is pasted now.
     pub fn fix(&mut self, finding: &Finding, fix: &Fix) -> io::Result<()> {
         if !self.is_talkative() {
             return Ok(());
@@ -130,8 +129,8 @@ impl<'o> Narrator<'o> {
         self.out.flush()
     }
 
-    /// Ends with what the report shows once the fix was pasted: whole, unless it
-    /// says why not.
+    /// Ends with what the report shows after the fix was pasted. If that is not whole, says
+    /// why.
     pub fn mended(&mut self, report: &Report, why_not: &str, exit: Exit) -> anyhow::Result<()> {
         if self.is_talkative() {
             writeln!(self.out).and_then(|()| self.out.flush()).context(STDOUT)?;
@@ -149,8 +148,8 @@ impl<'o> Narrator<'o> {
         Ok(())
     }
 
-    /// Says of what was broken off that nothing is said of it: what is missing
-    /// may only not have been there yet.
+    /// Says that an interrupted run is not judged: what is missing may have been on its
+    /// way.
     fn give_up(&mut self, exit: Exit) -> anyhow::Result<()> {
         const WHY: &str = "broken off before the order was through, so nothing is judged";
         if self.outputs.tells_people() {
@@ -165,7 +164,7 @@ impl<'o> Narrator<'o> {
         // A case that publishes nothing has no hand-off to show.
         let is_unproven = ran.report.verdict.status == Status::Unproven && ran.report.inputs.handoffs > 0;
         match (case.is_right(&ran.report), &case.expects()[..]) {
-            // Nothing is wrong with it, and yet not all was seen: no tick for that.
+            // Nothing is wrong, but not everything was seen: no tick for that.
             (true, []) if is_unproven => {
                 let mark = "? not seen whole:".by_severity(Severity::Warning);
                 writeln!(self.out, "{mark} nothing was to be said, and nothing was, {took}")
@@ -253,7 +252,7 @@ impl<'o> Narrator<'o> {
         }
     }
 
-    /// Whether what happens to a task is told.
+    /// Whether the events of a task are shown.
     fn is_told(&mut self, task: &str) -> bool {
         self.told.contains(task) || (self.told.len() < TOLD && self.told.insert(task.to_owned()))
     }
@@ -283,8 +282,8 @@ impl<'o> Narrator<'o> {
         self.notes(&report)
     }
 
-    /// What the codes beside the messages stand for, where they are notes: what
-    /// is broken is told at the end.
+    /// What the codes beside the messages mean, for notes only: what is broken comes at the
+    /// end.
     fn notes(&mut self, report: &Report) -> io::Result<()> {
         let beside: BTreeSet<_> = report.messages.iter().flat_map(|message| &message.findings).collect();
         let is_beside = |finding: &&crate::model::Finding| {
@@ -307,12 +306,12 @@ impl<'o> Narrator<'o> {
     }
 }
 
-/// A task's name, where its message was seen.
+/// A task's name, if its message was seen.
 fn name(task: &str) -> String {
     if task.is_empty() { "a task".to_owned() } else { safe(task) }
 }
 
-/// Which attempt it is, where there are several.
+/// Which attempt it is, if there are several.
 fn number(attempt: u32, is_one_of_several: bool) -> String {
     if is_one_of_several { format!(", attempt {}", attempt + 1) } else { String::new() }
 }

@@ -1,4 +1,4 @@
-//! Runs one case before a receiver that watches its broker too, and judges it.
+//! Runs one case against a receiver that watches its broker too, and judges it.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct RunOptions<'a> {
     pub args: &'a cli::Demo,
     pub app: &'a ReadyApp,
     pub interrupted: &'a AtomicBool,
-    /// What is pasted into the programs before.
+    /// The fix to paste into the programs first.
     pub fix: Option<&'a Fix>,
 }
 
@@ -34,7 +34,7 @@ pub struct CaseRun {
     pub is_whole: bool,
 }
 
-/// Is shown what happens in a run.
+/// Gets the events of a run.
 pub trait Observer {
     /// Something happened. At [`DemoEvent::Queued`] the session holds what is in the queue.
     fn hear(&mut self, event: &DemoEvent, session: &Session) -> std::io::Result<()>;
@@ -49,11 +49,11 @@ impl Observer for NoObserver {
     }
 }
 
-/// How long nothing may come before what is missing is missing. The demo knows
-/// when it is over, so nothing waits for this but a message in its queue.
+/// How long nothing may come before what is missing counts as missing. The demo knows when
+/// it is over, so only a message in its queue waits for this.
 const SETTLE: Duration = Duration::from_millis(300);
 const MEMORY: usize = 256 << 20;
-/// Workers of the demo take messages as soon as they may.
+/// The demo's workers take messages at once.
 const EVERY: Duration = Duration::from_millis(40);
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -87,7 +87,7 @@ pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) 
         if heard.is_ok() && (!is_interrupted || was_left) {
             return ControlFlow::Continue(());
         }
-        // What was kept running is left by Ctrl-C, and then ends in its order.
+        // With `--keep-running`, Ctrl-C is the regular end.
         if heard.is_ok() && is_kept {
             was_left = true;
             return ControlFlow::Break(());

@@ -55,7 +55,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let Listening { receiver, watching, mut signals, mut wrapped, control } = match opened {
         Ok(listening) => listening,
         Err(error) => {
-            // The same command is about to be tried again, and wants an empty folder.
+            // The user will try the same command again, and it needs an empty folder.
             session.saving().into_iter().for_each(Saving::discard);
             return Err(error);
         }
@@ -81,7 +81,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let exit = told?;
     match closed {
         Ok(()) => Ok(exit),
-        // The report is out, and a second one would be none to a machine.
+        // The report is written, and a program cannot use a second one.
         Err(error) => {
             say(&format!("tracelink: {error:#}"));
             Ok(Exit::Environment)
@@ -127,8 +127,8 @@ fn open(
         )));
     }
     let watching = target.as_ref().map(|target| BrokerThreads::start(session, target)).transpose()?;
-    // Not before: a broker that answers slowly is broken off by the first Ctrl-C,
-    // as there is nothing to report yet.
+    // Not before: if a broker answers slowly, the first Ctrl-C interrupts it, as there is
+    // nothing to report yet.
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     let broker = target.as_ref().map(|target| &target.broker);
     let ports = OpenPorts::new(&addresses, control.as_ref().map(Control::address));
@@ -145,7 +145,7 @@ fn open(
     Ok(Listening { receiver, watching, signals, wrapped, control })
 }
 
-/// Says what is left to say, and gives the exit code.
+/// Prints the last notices, and gives the exit code.
 fn tell(
     session: &Session,
     printer: &mut Printer<'_>,
@@ -180,11 +180,11 @@ fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<BrokerTarget> {
     })
 }
 
-/// What the sending of everything to `url` needs; `waiting` bytes may wait for it.
+/// What forwarding to `url` needs; up to `waiting` bytes may wait for it.
 fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forwarder> {
-    // As OTEL_EXPORTER_OTLP_HEADERS has them: the values are percent-encoded.
+    // The same format as OTEL_EXPORTER_OTLP_HEADERS: the values are percent-encoded.
     let header = |(place, header): (usize, &str)| {
-        // What has no name is all value, which may be a secret.
+        // Without a name, all of it is a value, which may be a secret.
         let Some((name, value)) = header.split_once('=') else {
             return Err(usage(format!(
                 "header {} of --forward-headers has no name: write name=value",
@@ -201,7 +201,7 @@ fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forw
     Ok(Forwarder::start(url, &headers, certificate, waiting)?)
 }
 
-/// The ports to take: with a command a free one for everything.
+/// The ports to use: with a command, one free port for everything.
 fn ports(args: &cli::Listen) -> Ports {
     let default = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
     if !args.command.is_empty() {
@@ -232,7 +232,7 @@ impl Outside for World<'_> {
             .chain(asked)
             .filter(|signal| !wrapped.as_mut().is_some_and(|wrapped| wrapped.pass_on(*signal)));
         let first = ours.next()?;
-        // Who presses Ctrl-C reads what is waited for, and can press it again. A
+        // A user who presses Ctrl-C reads what it waits for, and can press it again. A
         // script cannot.
         let is_pressed = first == SIGINT && is_alone && ours.next().is_none();
         let is_read = io::stdin().is_terminal() && io::stderr().is_terminal();

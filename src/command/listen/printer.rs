@@ -1,5 +1,5 @@
-//! What is told while it listens: where it listens, the stream of events, how
-//! much came so far, and the report.
+//! Output while it listens: where it listens, the stream of events, how much came so far,
+//! and the report.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -16,13 +16,12 @@ use crate::policy::Policy;
 use crate::receiver::Addresses;
 use crate::report::text;
 
-/// Hands the outputs what there is to tell, and tells a person at a terminal
-/// how far it is.
+/// Hands events to the outputs, and shows the progress at a terminal.
 pub struct Printer<'o> {
     outputs: &'o mut Outputs,
     is_quiet: bool,
     status: ProgressBar,
-    /// Whether a command has the terminal: then a person is told all at the end.
+    /// Whether a command has the terminal: then people see everything at the end.
     waits: bool,
 }
 
@@ -44,7 +43,7 @@ impl<'o> Printer<'o> {
         self.outputs.tells_people()
     }
 
-    /// What of the report is told.
+    /// Which findings are reported.
     pub fn policy(&self) -> &Policy {
         &self.outputs.policy
     }
@@ -91,7 +90,7 @@ impl Audience for Printer<'_> {
     fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
         let Self { outputs, status, .. } = self;
         if events.is_empty() {
-            // Nothing is written, so nothing tears the line of the progress.
+            // Nothing is written, so nothing tears the progress line.
             return outputs.events(events, not_shown);
         }
         status.suspend(|| outputs.events(events, not_shown))

@@ -1,4 +1,4 @@
-//! `--ready-file`: says to a script that the ports are open, and which they are.
+//! `--ready-file`: tells a script that the ports are open, and which they are.
 
 use std::fs;
 use std::path::Path;
@@ -9,20 +9,20 @@ use super::open_ports::OpenPorts;
 use crate::cli::Destination;
 use crate::command::place::Place;
 
-/// Takes away what an earlier run left, so that a script waits for this one.
+/// Removes what an earlier run left, so that a script waits for this run.
 ///
 /// # Errors
 ///
-/// That there is a file that cannot be taken away.
+/// There is a file that cannot be removed.
 pub fn begin(path: &Path) -> anyhow::Result<()> {
-    // A pipe or a device stays: it is written to.
+    // A pipe or a device stays: it is only written to.
     if !fs::metadata(path).is_ok_and(|at| at.is_file()) {
         return Ok(());
     }
     fs::remove_file(path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes the file, whole.
+/// Writes the file in one step.
 ///
 /// # Errors
 ///

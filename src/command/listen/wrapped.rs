@@ -23,9 +23,8 @@ pub struct Wrapped {
 }
 
 impl Wrapped {
-    /// Runs the command with its telemetry pointed at `receiver`. It may write to
-    /// standard output where `shares_stdout`, and writes to standard error
-    /// instead where it may not.
+    /// Runs the command with its telemetry pointed at `receiver`. With `shares_stdout` it
+    /// may write to standard output; otherwise its standard output goes to standard error.
     pub fn spawn(command: &[OsString], receiver: SocketAddr, shares_stdout: bool) -> anyhow::Result<Self> {
         let (program, args) = command.split_first().expect("a command has a first word");
         let name = program.to_string_lossy().into_owned();
@@ -35,7 +34,7 @@ impl Wrapped {
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{receiver}"))
             .env("OTEL_EXPORTER_OTLP_INSECURE", "true")
             .env("OTEL_TRACES_EXPORTER", "otlp");
-        // What names an endpoint more precisely would win.
+        // Variables that name an endpoint more precisely would win.
         for name in ["TRACES", "METRICS", "LOGS"] {
             process.env_remove(format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"));
         }
@@ -49,7 +48,7 @@ impl Wrapped {
         Ok(Self { name, process, ended: None, was_told: false })
     }
 
-    /// Passes a signal on; `false` where the command has ended, or was told before.
+    /// Passes a signal on; `false` if the command has ended, or was told before.
     pub fn pass_on(&mut self, signal: i32) -> bool {
         if self.ended.is_some() || std::mem::replace(&mut self.was_told, true) {
             return false;
@@ -65,7 +64,7 @@ impl Wrapped {
     fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            // It may have ended this very moment.
+            // It may have ended just now.
             let _ = kill_process(pid, signal);
         }
     }
@@ -86,7 +85,7 @@ impl Wrapped {
         self.ended.map(|(_, at)| at.elapsed()).unwrap_or_default()
     }
 
-    /// Waits for its end, and ends it where it does not.
+    /// Waits for its end, and kills it if it does not end.
     pub fn finish(&mut self) -> anyhow::Result<()> {
         const PATIENCE: u32 = 40;
         for patience in 0..PATIENCE {
@@ -103,7 +102,7 @@ impl Wrapped {
         self.has_ended().map(|_| ())
     }
 
-    /// Its exit code, or 128 and the signal that ended it, as shells count.
+    /// Its exit code, or 128 plus the signal that ended it, as shells report it.
     pub fn exit_code(&self) -> Option<u8> {
         use std::os::unix::process::ExitStatusExt;
         let (status, _) = self.ended?;
@@ -111,7 +110,7 @@ impl Wrapped {
         Some(u8::try_from(code).unwrap_or(u8::MAX))
     }
 
-    /// Says how the command ended beside how tracelink ends.
+    /// Says how the command ended, if that differs from tracelink's own end.
     pub fn tell(&self, exit: Exit) {
         let code = self.exit_code().map_or("unknown".to_owned(), |code| code.to_string());
         say(&format!("tracelink: `{}` ended with {code}, tracelink ends with {}", self.name, exit.code()));
@@ -120,7 +119,7 @@ impl Wrapped {
 
 impl Drop for Wrapped {
     fn drop(&mut self) {
-        // An error of ours must not leave it behind.
+        // An error of ours must not leave it running.
         if self.ended.is_none() {
             let _ = self.process.kill();
             let _ = self.process.wait();

@@ -13,8 +13,8 @@ type Hash = BTreeMap<Bytes, Bytes>;
 type Set = BTreeSet<Bytes>;
 type Sorted = BTreeMap<Bytes, f64>;
 
-/// Sent by the native application, besides those that a connection answers
-/// (`BRPOP`, `MULTI`, `EXEC`).
+/// Sent by the native application, except those that a connection handles itself (`BRPOP`,
+/// `MULTI`, `EXEC`).
 const PUBLISHING: [&str; 18] = [
     "DEL",
     "EXPIRE",
@@ -144,7 +144,7 @@ fn members(store: &Store, key: &[u8]) -> Result<Reply, Refusal> {
     Ok(Reply::list(store.get::<Set>(key)?.into_iter().flatten().cloned()))
 }
 
-/// All names in one step, however many were asked for: the capacity bounds them.
+/// All names in one step, whatever count was requested: the capacity bounds them.
 fn scan(store: &Store, options: &[Bytes]) -> Result<Reply, Refusal> {
     let mut kind = None;
     for pair in options.chunks(2) {
@@ -286,7 +286,7 @@ fn seconds(time: &[u8]) -> Result<Duration, Refusal> {
     Ok(Duration::from_secs(time.into()))
 }
 
-/// The place of an index that counts from the end where it is negative.
+/// An index, which counts from the end if it is negative.
 fn place(index: i64, len: usize) -> Option<usize> {
     match usize::try_from(index) {
         Ok(index) => Some(index).filter(|index| *index < len),

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 const ARGUMENTS: usize = 1 << 16;
 const BYTES: usize = 32 << 20;
 
-/// What a command is answered, in version 2 of the protocol.
+/// The answer to a command, in version 2 of the protocol.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     Simple(&'static str),
@@ -36,7 +36,7 @@ impl Reply {
         Self::List(bytes.into_iter().map(Self::Bulk).collect())
     }
 
-    /// What a scan answers that finds everything in its first step.
+    /// The answer to a scan that finds everything in its first step.
     pub fn whole_scan(found: Self) -> Self {
         Self::List(vec![Self::bulk("0"), found])
     }
@@ -65,7 +65,7 @@ impl Reply {
 ///
 /// # Errors
 ///
-/// `InvalidData` where it is no command; the connection is of no use then.
+/// `InvalidData` if it is no command; the connection is of no use then.
 pub fn read_command(input: &mut impl BufRead) -> io::Result<Option<Vec<Vec<u8>>>> {
     let Some(count) = read_length(input, b'*')? else { return Ok(None) };
     if count > ARGUMENTS {

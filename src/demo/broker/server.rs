@@ -17,7 +17,7 @@ const CLIENTS: usize = 256;
 const QUEUED: usize = 1000;
 /// How long a client may take to read what it is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often a client that waits is looked at: it may have gone.
+/// How often a waiting client is checked: it may be gone.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What all connections share.
@@ -37,8 +37,8 @@ impl Shared {
     }
 }
 
-/// Serves on a free port of the loopback until the process ends. `listening`
-/// is called with the port.
+/// Serves on a free port of the loopback until the process ends. `listening` is called with
+/// the port.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub fn serve(listening: impl FnOnce(u16)) -> io::Result<()> {
         }
         let shared = Arc::clone(&shared);
         thread::spawn(move || {
-            // A client that goes away, or speaks something else, is no concern.
+            // A client that goes away, or speaks another protocol, does not matter.
             let _ = Client { shared: &shared, stream, transaction: None }.attend();
             shared.clients.fetch_sub(1, Ordering::Relaxed);
         });
@@ -133,7 +133,7 @@ impl Client<'_> {
         }
     }
 
-    /// Runs commands with nobody else's in between.
+    /// Runs commands without any others in between.
     fn run_all(&self, commands: &[Vec<Bytes>]) -> Vec<Reply> {
         let is_push = |words: &Vec<Bytes>| {
             words.first().is_some_and(|name| name.to_ascii_uppercase().ends_with(b"PUSH"))
@@ -147,8 +147,7 @@ impl Client<'_> {
         replies
     }
 
-    /// Takes the last entry of the first list that has one, and waits for one
-    /// where none has.
+    /// Takes the last entry of the first list that has one, and waits if none has.
     fn pop_or_wait(&self, keys: &[Bytes], timeout: &[u8]) -> Reply {
         let seconds = std::str::from_utf8(timeout).ok().and_then(|text| text.parse::<f64>().ok());
         let Some(timeout) = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) else {
@@ -159,7 +158,7 @@ impl Client<'_> {
         let mut has_waited = false;
         loop {
             let has_some = keys.iter().any(|key| store.has(key));
-            // Nothing is taken for one that went away while it waited.
+            // Nothing is taken for a client that went away while it waited.
             if has_waited && has_some && self.is_gone() {
                 return Reply::NilList;
             }
@@ -184,8 +183,8 @@ impl Client<'_> {
         }
     }
 
-    /// Whether the client has closed the connection, so that nothing is taken
-    /// for it and lost.
+    /// Whether the client has closed the connection. Then nothing is taken, as it would be
+    /// lost.
     fn is_gone(&self) -> bool {
         let look = || -> io::Result<bool> {
             self.stream.set_read_timeout(Some(Duration::from_millis(1)))?;

@@ -1,4 +1,4 @@
-//! The keys and what lies under them.
+//! The keys and their values.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -124,7 +124,7 @@ impl Store {
         self.next_expiry = self.next_expiry.into_iter().chain(expires).min();
     }
 
-    /// Whether so many bytes more fit in.
+    /// Whether this many more bytes fit.
     pub fn has_room(&mut self, bytes: usize) -> bool {
         self.written = self.written.saturating_add(bytes);
         if self.written > CAPACITY {
@@ -143,8 +143,8 @@ impl Store {
         self.keys.contains_key(key)
     }
 
-    /// Changes what lies under a key; what is empty afterwards is removed, and
-    /// what was not there is made.
+    /// Changes the value of a key. A missing value is created first, and an empty one is
+    /// removed afterwards.
     pub fn change<T: Kind, R>(
         &mut self,
         key: &[u8],

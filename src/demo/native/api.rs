@@ -33,7 +33,7 @@ const FASTAPI: &str = "opentelemetry.instrumentation.fastapi";
 const SHOP: &str = "order-api";
 /// The most bytes of an order.
 const BODY: usize = 64 << 10;
-/// How long a client may take to say what it wants.
+/// How long a client may take to send its request.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `{"user_id": "u123", "product_id": "p456", "quantity": 2}`.
@@ -49,11 +49,11 @@ struct Shop {
     pace: f64,
     publisher: Publisher,
     address: SocketAddr,
-    /// The carrier that the first request made, where the code keeps it.
+    /// The carrier from the first request, if the code keeps it.
     first: Mutex<Option<Carrier>>,
 }
 
-/// What a request is answered.
+/// The answer to a request.
 struct Answer {
     status: StatusCode,
     body: Value,
@@ -70,7 +70,7 @@ pub fn run(setup: &Setup, api: &Api) -> Result<(), DemoError> {
     let shop = Shop { api: api.clone(), pace: setup.pace, publisher, address, first: Mutex::new(None) };
     runtime.spawn(accept(listener, Arc::new(shop)));
     ProcessEvent::Ready { port: Some(address.port()) }.send();
-    // Nothing is ordered on the standard input but the end.
+    // The only thing that the standard input can say is the end.
     for _ in stdin {}
     tracer.shut_down();
     runtime.shutdown_background();
@@ -91,7 +91,7 @@ async fn accept(listener: TcpListener, shop: Arc<Shop>) {
             });
             let mut server = hyper::server::conn::http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(READ_TIMEOUT);
-            // A client that goes away is no concern of the API's.
+            // A client that goes away does not matter to the API.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -102,7 +102,7 @@ impl Shop {
         let (head, body) = request.into_parts();
         let body = tokio::time::timeout(READ_TIMEOUT, Limited::new(body, BODY).collect()).await;
         let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes);
-        // What an order does is blocking, as its Python is.
+        // Handling an order blocks, as it does in Python.
         let answered = tokio::task::spawn_blocking(move || self.answer(&head, body.as_deref(), peer)).await;
         let answer = answered.unwrap_or_else(|_| Answer {
             status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -198,7 +198,7 @@ impl Shop {
         }
     }
 
-    /// Publishes what the order takes.
+    /// Publishes the tasks of an order.
     fn hand_over(
         &self,
         headers: &HeaderMap,
@@ -257,15 +257,15 @@ impl Shop {
         if !self.api.in_a_thread {
             return self.publisher.send(task, current, sending);
         }
-        // A thread begins without the context of the one that starts it.
+        // A thread does not inherit the context of the thread that starts it.
         thread::scope(|scope| {
             let publish = scope.spawn(|| self.publisher.send(task, Parent::None, sending));
             publish.join().unwrap_or_else(|_| Err(io::Error::other("the publishing thread panicked").into()))
         })
     }
 
-    /// Writes the context into a task in the ways that the API's code has,
-    /// besides the instrumentor's.
+    /// Writes the context into a task in every way that the API's own code uses, apart from
+    /// the instrumentor.
     fn add_context(&self, task: &mut TaskMessage, incoming: &HeaderMap, current: Parent) {
         for name in &self.api.copies {
             if let Some(value) = incoming.get(name).and_then(|value| value.to_str().ok()) {

@@ -1,5 +1,5 @@
-//! Messages in Redis, as kombu's channel keeps them: queues, bindings, and what
-//! is delivered and not acknowledged.
+//! Messages in Redis, as kombu's channel keeps them: queues, bindings, and what was
+//! delivered but not acknowledged.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// Where it is none of these, or no Redis answers.
+    /// The URL is neither of these, or no Redis answers.
     pub fn open(url: &str) -> RedisResult<Self> {
         Ok(Self { redis: RedisConnection::open(url)? })
     }
@@ -40,8 +40,8 @@ impl Channel {
         self.redis.repeatable(cmd("SADD").arg(binding(queue)).arg(bound(queue)))
     }
 
-    /// Publishes, and returns the delivery tag and whether any queue took it:
-    /// a message to an exchange to which nothing is bound is dropped, silently.
+    /// Publishes, and returns the delivery tag and whether any queue took it. A message to
+    /// an exchange without a binding is dropped silently.
     pub fn publish(&mut self, task: &TaskMessage, route: &Route) -> RedisResult<(String, bool)> {
         let (envelope, tag) = task.envelope(route);
         let queues = if route.exchange.is_empty() {
@@ -62,8 +62,8 @@ impl Channel {
         Ok((tag, !queues.is_empty()))
     }
 
-    /// Takes the next message of a queue, the most urgent priority first, and
-    /// notes it among the unacknowledged, as kombu does.
+    /// Takes the next message of a queue, the highest priority first, and records it as
+    /// unacknowledged, as kombu does.
     pub fn take(&mut self, queue: &str, timeout: Duration) -> RedisResult<Option<Delivery>> {
         let mut pop = cmd("BRPOP");
         for list in priority_lists(queue) {
@@ -91,8 +91,8 @@ impl Channel {
         self.redis.repeatable_all(&both)
     }
 
-    /// Puts a message that was not acknowledged back into its queue, marked as
-    /// redelivered. Nothing happens where it was acknowledged meanwhile.
+    /// Puts an unacknowledged message back into its queue, marked as redelivered. Does
+    /// nothing if it was acknowledged meanwhile.
     pub fn restore(&mut self, tag: &str, queue: &str) -> RedisResult<()> {
         let held: Option<Vec<u8>> = self.redis.once(cmd("HGET").arg("unacked").arg(tag))?;
         let Some(held) = held.and_then(|held| serde_json::from_slice::<Value>(&held).ok()) else {
@@ -130,7 +130,7 @@ impl Channel {
         self.redis.repeatable(cmd("SREM").arg(binding(MAILBOXES)).arg(mailbox(host)))
     }
 
-    /// Deletes a queue, what of it was not acknowledged, and further keys.
+    /// Deletes a queue, its unacknowledged messages, and further keys.
     pub fn delete_queue(&mut self, queue: &str, mut keys: Vec<String>, tags: &[String]) -> RedisResult<()> {
         keys.extend(priority_lists(queue));
         keys.push(binding(queue));

@@ -1,6 +1,5 @@
-//! A process of the demo, as the one that started it holds it. Its life ends
-//! with its holder's: its standard input closes then, and it is killed where
-//! it is dropped.
+//! A child process of the demo. It does not outlive its owner: its standard input closes,
+//! and it is killed when it is dropped.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -15,8 +14,8 @@ use super::process_protocol::ProcessEvent;
 use super::setup::Setup;
 use crate::demo::clock;
 
-/// How long a process may take to end by itself, and those of its group to be
-/// gone once they are killed.
+/// How long a process may take to end by itself, and how long its group may take to be gone
+/// once it is killed.
 const END: Duration = Duration::from_secs(6);
 const GONE: Duration = Duration::from_secs(1);
 
@@ -24,13 +23,13 @@ const GONE: Duration = Duration::from_secs(1);
 /// has it.
 pub const SUBCOMMAND: &str = "demo-process";
 
-/// Whose group a process belongs to: a terminal's Ctrl-C goes to a group, and so
-/// does a kill.
+/// Which process group a process joins: a terminal's Ctrl-C goes to a group, and so does a
+/// kill.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Group {
-    /// Its own, which those that it starts may share.
+    /// Its own, which its own children may join.
     Own,
-    /// That of the process that starts it.
+    /// That of its parent.
     Shared,
 }
 
@@ -38,13 +37,13 @@ pub struct Child {
     process: process::Child,
     group: Group,
     input: Option<process::ChildStdin>,
-    /// Hears what it says, to its end.
+    /// A callback for its output, until its end.
     reader: Option<JoinHandle<()>>,
 }
 
 impl Child {
-    /// Starts a process of the program; `hear` is called in a thread of its
-    /// own with all that it says, and with `None` at its end.
+    /// Starts a process of the program. In a thread of its own, `hear` is called with each
+    /// line of its output, and with `None` at its end.
     ///
     /// # Errors
     ///
@@ -58,7 +57,8 @@ impl Child {
         let mut command = Command::new(program);
         command.arg(SUBCOMMAND).stdin(Stdio::piped()).stdout(Stdio::piped());
         if group == Group::Own {
-            // The terminal's Ctrl-C is for the parent alone, which ends the others in order.
+            // The terminal's Ctrl-C is for the parent alone, which ends the others in
+            // order.
             command.process_group(0);
         }
         let mut process = command.spawn()?;
@@ -79,7 +79,7 @@ impl Child {
         Ok(Self { process, group, input, reader })
     }
 
-    /// Says a line on its standard input.
+    /// Writes a line to its standard input.
     ///
     /// # Errors
     ///
@@ -94,7 +94,7 @@ impl Child {
         self.input = None;
     }
 
-    /// Asks it to end, and waits for that; kills it where it takes too long.
+    /// Asks it to end and waits for that; kills it if it takes too long.
     pub fn wait(mut self) {
         self.close();
         let deadline = clock::now() + END;
@@ -112,9 +112,9 @@ impl Child {
 }
 
 impl Child {
-    /// Kills it with all that it started, and waits until they are gone: they
-    /// write no more then. A group outlives its leader, which is not waited for
-    /// before, so that its number is nobody else's.
+    /// Kills it with everything that it started, and waits until they are gone and write
+    /// nothing more. A group outlives its leader, which is reaped last, so that its pid
+    /// cannot be reused.
     fn kill(&mut self) {
         let leader = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
         let group = leader.filter(|_| self.group == Group::Own);
@@ -136,7 +136,7 @@ impl Drop for Child {
         if matches!(self.process.try_wait(), Ok(None)) {
             self.kill();
         }
-        // All that it said is heard.
+        // All of its output was read.
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }

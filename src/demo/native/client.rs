@@ -1,6 +1,6 @@
-//! Processes that are no server and no worker: a scheduler, a script, and a
-//! storefront that calls the API. They begin when they are told to, and end
-//! with their work and the standard input.
+//! Processes that are neither server nor worker: a scheduler, a script, and a storefront
+//! that calls the API. They begin when they are told to, and end when their work is done
+//! and the standard input closes.
 
 use std::io;
 
@@ -65,8 +65,8 @@ fn publish(setup: &Setup, tracer: &Tracer, count: u32, is_beat: bool) -> Result<
     Ok(())
 }
 
-/// Orders over HTTP, with a CLIENT span and its context in the headers. The
-/// API is called by the name that it has where services are named.
+/// Orders over HTTP, with a CLIENT span and its context in the headers. The API is called
+/// by its service name.
 async fn call(tracer: &Tracer, api: &str) -> Result<(), DemoError> {
     let client = HttpClient::builder(TokioExecutor::new()).build_http();
     let mut span = tracer.start(HTTP, SpanKind::Client, "POST", Parent::None);

@@ -1,5 +1,5 @@
-//! Where a process of the demo begins: it is told what it is on the first line
-//! of its standard input, so that nothing of it is seen in a list of processes.
+//! The entry point of the demo's processes. The first line of standard input says what the
+//! process is, so that a list of processes shows nothing of it.
 
 use std::io::{self, BufRead};
 use std::thread;
@@ -14,7 +14,7 @@ use crate::demo::error::DemoError;
 ///
 /// # Errors
 ///
-/// What it cannot go on without. The parent was told of it by then.
+/// The error that stopped it, which was reported to the parent.
 pub fn run() -> Result<(), DemoError> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;

@@ -11,10 +11,10 @@ pub struct Fault {
     pub what: &'static str,
     /// What a user sees in a tracing backend.
     pub seen: &'static str,
-    /// The slug of the diagnosis that must be named first; `None` where
-    /// nothing at warning or above may be said.
+    /// The slug of the diagnosis that must be named first; `None` if there may be no
+    /// finding at warning or above.
     pub expects: Option<&'static str>,
-    /// Slugs that may be found besides, at warning or above.
+    /// Slugs that may be found as well, at warning or above.
     pub also: &'static [&'static str],
     pub(super) change: fn(&mut Scenario),
 }
@@ -27,7 +27,7 @@ impl Fault {
         scenario
     }
 
-    /// Whether a report says what must be said of this fault, and no more than may be.
+    /// Whether a report says what it must about this fault, and no more than it may.
     pub fn is_right(&self, report: &Report) -> bool {
         let mut loud = report.findings.iter().filter(|finding| finding.severity <= Severity::Warning);
         let may_be_said = |slug: &&str| self.expects == Some(slug) || self.also.contains(slug);

@@ -1,10 +1,10 @@
 //! The native application: a reference API and worker in Rust, and the faults
 //! that it can show.
 //!
-//! Its processes are this very program, started again. They speak Celery's
-//! protocol over Redis's, and OTLP, so that real ones can take their places. A
-//! [`Fault`] changes one thing in how they are put together. This room knows
-//! nothing of the Python application, and nothing of how tracelink judges.
+//! Its processes are this very program, started again. They speak Celery's protocol over
+//! Redis's, and OTLP, so that real programs can replace them. A [`Fault`] changes one thing
+//! in how they are set up. This room knows nothing about the Python application or about
+//! how tracelink judges.
 
 mod api;
 mod channel;

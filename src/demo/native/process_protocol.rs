@@ -1,5 +1,5 @@
-//! How a process speaks with its parent: it writes events, a line each, to its
-//! standard output, and reads lines from its standard input.
+//! How a process talks to its parent: it writes one event on each line of its standard
+//! output, and reads lines from its standard input.
 
 use std::io::{self, BufRead, Write};
 use std::sync::mpsc::{Receiver, channel};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProcessEvent {
-    /// It is up, at this port where it has one.
+    /// It is up, and at this port if it has one.
     Ready { port: Option<u16> },
     /// A task was published.
     Published {
@@ -22,10 +22,10 @@ pub enum ProcessEvent {
         /// Whether any queue took it.
         is_routed: bool,
     },
-    /// A task will be published by and by, by a worker.
+    /// A worker will publish a task later.
     Awaited {
         id: String,
-        /// Keys that are written for it besides.
+        /// Further keys that are written for it.
         keys: Vec<String>,
     },
     /// A worker took a task.
@@ -39,8 +39,8 @@ pub enum ProcessEvent {
 }
 
 impl ProcessEvent {
-    /// Writes it. A parent that does not listen any more is no concern of ours:
-    /// its end is seen on the standard input.
+    /// Writes it. A parent that no longer reads does not matter: its end shows on the
+    /// standard input.
     pub fn send(&self) {
         let Ok(mut line) = serde_json::to_vec(self) else { return };
         line.push(b'\n');
@@ -49,8 +49,8 @@ impl ProcessEvent {
     }
 }
 
-/// The lines of the standard input; the channel closes with it, and a process
-/// of the demo ends with that.
+/// The lines of the standard input. The channel closes with it, and that ends a process of
+/// the demo.
 pub fn stdin_lines() -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {

@@ -8,7 +8,7 @@ use super::child::{Child, Group};
 use super::process_protocol::ProcessEvent;
 use super::setup::Setup;
 
-/// Those that run, in the order in which they were started.
+/// The running processes, in the order in which they were started.
 #[derive(Default)]
 pub struct Processes {
     running: BTreeMap<usize, Process>,
@@ -23,8 +23,8 @@ struct Process {
 }
 
 impl Processes {
-    /// Starts a process, and returns the number that it is known by; `hear` is
-    /// called with it and with all that it says, and with `None` at its end.
+    /// Starts a process, and returns its number. `hear` is called with that number and each
+    /// line of output, and with `None` at the end.
     pub fn start(
         &mut self,
         program: &Path,
@@ -39,14 +39,14 @@ impl Processes {
         Ok(number)
     }
 
-    /// Notes that a process is up, at this port where it has one.
+    /// Notes that a process is up, and its port if it has one.
     pub fn is_ready(&mut self, number: usize, port: Option<u16>) {
         if let Some(process) = self.running.get_mut(&number) {
             (process.is_ready, process.port) = (true, port);
         }
     }
 
-    /// One that is not up yet.
+    /// A process that is not up yet.
     pub fn not_ready(&self) -> Option<&'static str> {
         self.running.values().find(|process| !process.is_ready).map(|process| process.who)
     }
@@ -59,7 +59,7 @@ impl Processes {
         self.running.get(&number).map(|process| process.child.id())
     }
 
-    /// `http://127.0.0.1:port`, of one that has a port.
+    /// `http://127.0.0.1:port`, if the process has a port.
     pub fn address(&self, number: usize) -> Option<String> {
         self.running.get(&number)?.port.map(|port| format!("http://127.0.0.1:{port}"))
     }
@@ -75,8 +75,8 @@ impl Processes {
         of_a_kind.try_for_each(|process| process.child.tell("begin"))
     }
 
-    /// Ends the processes of a kind by closing their standard inputs: they
-    /// finish what they do, and flush where they do that.
+    /// Ends the processes of a kind by closing their standard inputs. They finish their
+    /// work, and flush if they are set up to.
     pub fn close(&mut self, who: &str) {
         let mut ending = self.take(who);
         ending.values_mut().for_each(|process| process.child.close());
@@ -88,7 +88,7 @@ impl Processes {
         drop(self.take(who));
     }
 
-    /// Kills all of them, the last first: the broker was there before the others.
+    /// Kills all of them, the last one first: the broker was started before the others.
     pub fn kill_all(&mut self) {
         while let Some((_, process)) = self.running.pop_last() {
             drop(process);

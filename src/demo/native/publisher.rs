@@ -1,5 +1,5 @@
-//! `apply_async`: a task into its queue, with the instrumentor's span around it
-//! where there is one.
+//! `apply_async`: puts a task into its queue, inside the instrumentor's span if there is
+//! one.
 
 use std::process;
 use std::sync::{Mutex, PoisonError};
@@ -16,8 +16,8 @@ use super::telemetry::{Carrier, OpenSpan, Parent, Tracer, uuid};
 /// The scope of the spans that the Celery instrumentor makes.
 pub const CELERY: &str = "opentelemetry.instrumentation.celery";
 
-/// The name of the machine in origins and worker names. Not the real one: what
-/// the demo leaves in traces and brokers tells nothing of the user's machine.
+/// The machine's name in origins and worker names. Not the real one, so that the demo's
+/// traces and brokers reveal nothing about the user's machine.
 pub const HOST: &str = "demo";
 
 /// A process that publishes.
@@ -48,7 +48,7 @@ pub fn worker_name(pid: u32) -> String {
 impl Publisher {
     /// # Errors
     ///
-    /// Where the broker cannot be reached.
+    /// If the broker cannot be reached.
     pub fn open(setup: &super::setup::Setup, tracer: Tracer, instrumentor: bool) -> RedisResult<Self> {
         Ok(Self {
             tracer,
@@ -82,7 +82,7 @@ impl Publisher {
         sending: Sending,
     ) -> RedisResult<()> {
         let mut span = self.instrumentor.then(|| self.producer(&task, route, parent));
-        // The real one asks `if headers:`, and protocol 1 has none.
+        // The real code tests `if headers:`, and protocol 1 has none.
         if let Some(span) = span.as_ref().filter(|_| task.protocol == 2) {
             let mut carrier = Carrier::new();
             self.tracer.inject(span.context(), &mut carrier);
@@ -106,7 +106,7 @@ impl Publisher {
         span.set("messaging.message.id", &*task.id);
         span.set("celery.task_name", &*task.task);
         span.set("messaging.destination_kind", "queue");
-        // What is empty, as the default exchange's name is, it leaves away.
+        // Empty values are left out, such as the default exchange's name.
         if !route.exchange.is_empty() {
             span.set("celery.exchange", &*route.exchange);
         }
@@ -118,7 +118,7 @@ impl Publisher {
         &self.queue
     }
 
-    /// Does something with the connection to the broker.
+    /// Runs something on the connection to the broker.
     pub fn with_channel<R>(&self, act: impl FnOnce(&mut Channel) -> R) -> R {
         act(&mut self.channel.lock().unwrap_or_else(PoisonError::into_inner))
     }

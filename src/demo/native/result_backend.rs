@@ -1,5 +1,5 @@
-//! Results in Redis, as Celery's backend keeps them: what became of each task,
-//! and how far a chord is.
+//! Results in Redis, as Celery's backend keeps them: the state of each task, and the
+//! progress of a chord.
 
 use redis::{RedisResult, cmd, pipe};
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use crate::demo::clock;
 const RESULT_EXPIRES: u64 = 24 * 60 * 60;
 
 impl Channel {
-    /// Stores what became of a task, and publishes it for those that wait.
+    /// Stores the state of a task, and publishes it for those that wait.
     pub fn store_result(
         &mut self,
         task: &TaskMessage,
@@ -41,7 +41,7 @@ impl Channel {
         self.redis.once_all(&both)
     }
 
-    /// The status of a task: `None` where nothing is stored of it.
+    /// The status of a task: `None` if nothing is stored.
     pub fn status(&mut self, id: &str) -> RedisResult<Option<String>> {
         let meta: Option<Vec<u8>> = self.redis.repeatable(cmd("GET").arg(result_key(id)))?;
         let meta = meta.and_then(|meta| serde_json::from_slice::<Value>(&meta).ok());
@@ -53,8 +53,8 @@ impl Channel {
         self.redis.once(cmd("SETEX").arg(chord_key(group, 's')).arg(RESULT_EXPIRES).arg(parts))
     }
 
-    /// Stores that a part of a chord is done. Returns all results in their order
-    /// where it was the last.
+    /// Stores that a part of a chord is done. If it was the last part, returns all results
+    /// in order.
     pub fn chord_part_done(
         &mut self,
         group: &str,

@@ -1,9 +1,9 @@
-//! Runs a scenario: starts its processes, sends the orders, waits for what becomes
-//! of them, and ends everything in order.
+//! Runs a scenario: starts its processes, sends the orders, waits for the results, and ends
+//! everything in order.
 //!
-//! Nothing outlives it. Processes are killed where the run is dropped, by an
-//! error or a panic, and end by themselves where this process is killed; what they wrote
-//! to a broker of the user's is deleted by name.
+//! Nothing outlives it. If the run is dropped, by an error or a panic, its processes are
+//! killed; if this process is killed, they end by themselves. What they wrote to a user's
+//! broker is deleted by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, ControlFlow};
@@ -32,22 +32,22 @@ const LOOK: Duration = Duration::from_millis(15);
 pub struct Options {
     /// This program, which is started again for each process of the scenario.
     pub program: PathBuf,
-    /// A broker of the user's; the embedded one where there is none.
+    /// The user's broker; the embedded one if there is none.
     pub broker: Option<String>,
     /// The receiver.
     pub otlp: OtlpEndpoints,
-    /// How many orders are sent, where the scenario does not say.
+    /// How many orders are sent, unless the scenario says.
     pub orders: Option<u32>,
-    /// Orders a second; one after the other where that is not given.
+    /// Orders a second; without it, one after the other.
     pub rate: Option<f64>,
-    /// How long work takes: 1 is as long as in the article.
+    /// A factor for how long work takes: 1 is as long as in the article.
     pub pace: f64,
-    /// Goes on until the listener breaks it off.
+    /// Goes on until the listener ends it.
     pub keep: bool,
 }
 
 impl Options {
-    /// How long nothing may move.
+    /// How long nothing may change.
     fn timeout(&self) -> Duration {
         let pause = self.rate.and_then(|rate| Duration::try_from_secs_f64(1.0 / rate).ok());
         let work =
@@ -56,12 +56,12 @@ impl Options {
     }
 }
 
-/// Runs a scenario. Returns once everything has ended, by itself or broken off.
+/// Runs a scenario. Returns once everything has ended, by itself or because the listener
+/// ended it.
 ///
 /// # Errors
 ///
-/// Where a process does not start, the broker is gone, or nothing moves for
-/// thirty seconds.
+/// If a process does not start, the broker is gone, or nothing changes for thirty seconds.
 pub fn run(scenario: &Scenario, options: &Options, listener: &mut Listener<'_>) -> Result<(), DemoError> {
     let (sender, heard) = channel();
     let mut run = ScenarioRun {
@@ -79,8 +79,8 @@ pub fn run(scenario: &Scenario, options: &Options, listener: &mut Listener<'_>) 
     ended(run.run(scenario, listener), listener)
 }
 
-/// The queue's name: Celery's own in a broker of our own, one that nobody else
-/// has in a broker of the user's.
+/// The queue's name: Celery's default in our own broker, and a unique name in a user's
+/// broker.
 fn queue_name(options: &Options) -> String {
     match options.broker {
         None => "celery".to_owned(),
@@ -88,7 +88,7 @@ fn queue_name(options: &Options) -> String {
     }
 }
 
-/// What comes in while a scenario runs: from a process, or from the API.
+/// What arrives while a scenario runs: from a process, or from the API.
 enum Heard {
     Process(usize, Option<ProcessEvent>),
     Answer(u32, Result<Answer, DemoError>),
@@ -105,14 +105,14 @@ struct ScenarioRun<'o> {
     tasks: BTreeMap<String, bool>,
     published: usize,
     answers: u32,
-    /// What is to be deleted from a broker of the user's.
+    /// What to delete from a user's broker.
     written: Written,
 }
 
 impl ScenarioRun<'_> {
     fn run(&mut self, scenario: &Scenario, listener: &mut Listener<'_>) -> Result<(), Halt> {
         let orders = self.options.orders.filter(|_| scenario.takes_orders()).unwrap_or(scenario.orders);
-        // Where the API is killed no order can follow the first ones.
+        // If the API is killed, no order can follow the first ones.
         let rate = self.options.rate.filter(|_| !scenario.api_is_killed);
         self.open_broker(listener)?;
         let api = scenario.api_sdk.telemetry(&self.options.otlp);
@@ -166,7 +166,7 @@ impl ScenarioRun<'_> {
             })?),
         };
 
-        // With a rate orders go on coming, and the first one is looked at.
+        // With a rate, orders go on coming while the first one is shown.
         let first = if rate.is_some() { 1 } else { orders };
         let (first, answers) = (scenario.first_tasks(first), if sending.is_some() { first } else { 0 });
         self.until(listener, |run| run.published >= first && run.answers >= answers)?;
@@ -197,7 +197,7 @@ impl ScenarioRun<'_> {
         let embedded = self.options.broker.is_none();
         if let Some(url) = &self.options.broker {
             self.broker.clone_from(url);
-            // Who watches the broker from now on knows the queue by its binding.
+            // A watcher of the broker knows the queue by its binding from now on.
             Channel::open(url)?.declare(&self.queue)?;
         } else {
             let nothing = Scenario::default();
@@ -241,7 +241,7 @@ impl ScenarioRun<'_> {
         Ok(())
     }
 
-    /// Takes in what comes until `is_so`.
+    /// Handles what arrives until `is_so`.
     fn until(&mut self, listener: &mut Listener<'_>, is_so: impl Fn(&Self) -> bool) -> Result<(), Halt> {
         let mut moved = clock::now();
         while !is_so(self) {
@@ -266,7 +266,7 @@ impl ScenarioRun<'_> {
         Ok(())
     }
 
-    /// Takes in one thing, or waits a moment. Whether anything came.
+    /// Handles one arrival, or waits a moment. Returns whether anything came.
     fn pump(&mut self, listener: &mut Listener<'_>) -> Result<bool, Halt> {
         let heard = self.hear(LOOK, listener)?;
         if !heard {
@@ -275,7 +275,7 @@ impl ScenarioRun<'_> {
         Ok(heard)
     }
 
-    /// Takes in what is left.
+    /// Handles what is left.
     fn drain(&mut self, listener: &mut Listener<'_>) -> Result<(), Halt> {
         while self.hear(LOOK, listener)? {}
         Ok(())
@@ -320,7 +320,7 @@ impl ScenarioRun<'_> {
                 let who = self.processes.who(number).unwrap_or("process");
                 return Err(DemoError::Process { who, why }.into());
             }
-            // One that has been closed ends; any other should not.
+            // A process that was closed may end; any other may not.
             None => {
                 if let Some(who) = self.processes.who(number) {
                     let why = "it ended before its time".to_owned();
@@ -337,7 +337,7 @@ impl ScenarioRun<'_> {
         let mut channel = Channel::open(&self.broker)?;
         let mut ended = BTreeSet::new();
         let mut moved = clock::now();
-        // Of thousands a few are asked for at a time, in turn.
+        // Of thousands, only a few are asked for at a time, in turn.
         let mut last = String::new();
         loop {
             let open = |(id, is_routed): &(&String, &bool)| **is_routed && !ended.contains(*id);
@@ -355,8 +355,8 @@ impl ScenarioRun<'_> {
                     moved = clock::now();
                 }
             }
-            // What a task published is reported before its result is there, by
-            // another way: it may come a moment later.
+            // A task's publish is reported separately from its result: the report may come
+            // a moment later.
             let heard = self.pump(listener)?;
             if heard {
                 moved = clock::now();
@@ -371,7 +371,7 @@ impl ScenarioRun<'_> {
 
 impl Drop for ScenarioRun<'_> {
     fn drop(&mut self) {
-        // The processes first, so that they write no more.
+        // The processes first, so that they write nothing more.
         self.processes.kill_all();
         if let Some(url) = &self.options.broker {
             // What was published during the end was reported before it.
@@ -380,7 +380,7 @@ impl Drop for ScenarioRun<'_> {
                     self.written.note(&report);
                 }
             }
-            // Where the broker is gone there is nothing to delete.
+            // If the broker is gone, there is nothing to delete.
             let _ = self.written.delete(url, &self.queue);
         }
     }

@@ -1,4 +1,4 @@
-//! A scenario: how the application is put together, and what happens to it.
+//! A scenario: how the application is set up, and what happens to it.
 
 use super::setup::{
     Api, Canvas, Client, Email, Exporter, Propagator, Protocol, RunSpan, Sampler, Telemetry, Worker,
@@ -16,7 +16,7 @@ pub enum Destination {
     HttpPort,
     /// HTTP to the HTTP port, without `/v1/traces`.
     WithoutPath,
-    /// A port at which nobody listens.
+    /// A port where nothing listens.
     Nowhere,
 }
 
@@ -47,13 +47,13 @@ impl Instrumentation {
         }
     }
 
-    /// As a process gets it.
+    /// As the process gets it.
     pub fn telemetry(&self, otlp: &OtlpEndpoints) -> Telemetry {
         let (endpoint, protocol) = match self.to {
             Destination::Right => (otlp.grpc.clone(), Protocol::Grpc),
             Destination::HttpPort => (otlp.http.clone(), Protocol::Grpc),
             Destination::WithoutPath => (otlp.http.clone(), Protocol::Http),
-            // Port 1 is reserved, and bound by nobody in our days.
+            // Port 1 is reserved, and nothing uses it nowadays.
             Destination::Nowhere => ("http://127.0.0.1:1".to_owned(), Protocol::Grpc),
         };
         Telemetry {
@@ -72,7 +72,7 @@ impl Instrumentation {
     }
 }
 
-/// Who publishes.
+/// What publishes.
 #[derive(Clone, Debug)]
 pub enum PublishedBy {
     /// The API, for orders that the run sends.
@@ -102,7 +102,7 @@ pub struct Scenario {
     pub api_is_killed: bool,
     /// How long nothing happens at the end, in milliseconds.
     pub waits_ms: u64,
-    /// Work takes at least this share of the article's times.
+    /// Work takes at least this fraction of the article's times.
     pub least_pace: f64,
 }
 
@@ -152,7 +152,7 @@ impl Scenario {
         self.orders == 1 && !matches!(self.published_by, PublishedBy::Client(_))
     }
 
-    /// How many tasks are published for so many orders before a worker does anything.
+    /// How many tasks are published for this many orders before a worker does anything.
     pub fn first_tasks(&self, orders: u32) -> usize {
         let each = match self.api.canvas {
             Canvas::Group | Canvas::Chord | Canvas::Unroutable => 2,

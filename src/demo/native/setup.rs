@@ -1,9 +1,9 @@
-//! How the processes of the reference application are put together: what a
-//! real one has in its code and its environment. A fault changes one thing here.
+//! How the processes of the reference application are set up: what a real one has in its
+//! code and its environment. A fault changes one thing here.
 
 use serde::{Deserialize, Serialize};
 
-/// All of a process but what it does: where its broker is, how its spans leave.
+/// Everything about a process except its role: where its broker is, how its spans leave.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub struct Setup {
     /// `redis://…`, as Celery writes it.
@@ -34,7 +34,7 @@ pub enum Role {
 pub struct Telemetry {
     /// `OTEL_SERVICE_NAME`.
     pub service: String,
-    /// Without an SDK all that is instrumented makes no spans and injects nothing.
+    /// Without an SDK, instrumented code makes no spans and injects nothing.
     pub sdk: bool,
     /// `OTEL_PROPAGATORS`.
     pub propagators: Vec<Propagator>,
@@ -62,7 +62,7 @@ pub enum Sampler {
     ParentBased,
     /// `always_off`.
     Off,
-    /// `traceidratio`: it asks the trace id, and never the parent.
+    /// `traceidratio`: decides by the trace id alone, whatever the parent says.
     Ratio(f64),
 }
 
@@ -95,7 +95,7 @@ pub struct Api {
     pub instrumentor: bool,
     /// A carrier that is written by hand, as in the article.
     pub by_hand: Option<HandMade>,
-    /// Headers of the request that are copied into the message as they are.
+    /// Headers of the request that are copied into the message unchanged.
     pub copies: Vec<String>,
     /// Publishes in a thread of its own, which has no context.
     pub in_a_thread: bool,
@@ -134,15 +134,15 @@ pub struct HandMade {
 
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
-    /// `propagate.inject` where the request's span is current.
+    /// `propagate.inject` while the request's span is current.
     Current,
-    /// The same where none is.
+    /// The same while no span is current.
     Nothing,
-    /// Made once, by the first request.
+    /// Made once, for the first request.
     First,
 }
 
-/// Where a hand-made carrier lies, and how it is written.
+/// Where a hand-made carrier is, and how it is written.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub enum Form {
     /// The headers themselves.
@@ -218,17 +218,17 @@ pub enum Reads {
     Json(String),
 }
 
-/// How the email service is.
+/// How the email service behaves.
 #[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Email {
     Works,
-    /// Refuses the connection so many times; the task is retried.
+    /// Refuses the connection this many times; the task is retried.
     Fails(u32),
     /// Refuses for good: a ValueError, without a retry.
     Declines,
 }
 
-/// A process that is no server and no worker.
+/// A process that is neither server nor worker.
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub enum Client {
     /// `celery beat`: publishes so many orders, each a root.

@@ -1,4 +1,4 @@
-//! A task as Celery sends it: message protocol 2, and 1 where it is asked for.
+//! A task as Celery sends it: message protocol 2, or 1 on request.
 //! <https://docs.celeryq.dev/en/stable/internals/protocol.html>
 
 use base64::Engine;
@@ -29,7 +29,7 @@ pub struct TaskMessage {
     pub args: Vec<Value>,
     pub kwargs: Map<String, Value>,
     pub retries: u32,
-    /// When to run it, where that is not at once.
+    /// When to run it, if not at once.
     pub eta: Option<String>,
     pub root_id: String,
     pub parent_id: Option<String>,
@@ -42,8 +42,7 @@ pub struct TaskMessage {
     /// The process that published it: `gen<pid>@<host>`.
     pub origin: String,
     pub reply_to: String,
-    /// Custom headers, flat beside Celery's own: what a task sees as
-    /// `self.request.headers`.
+    /// Custom headers, next to Celery's own: what a task sees as `self.request.headers`.
     pub headers: Map<String, Value>,
     /// Further properties.
     pub properties: Map<String, Value>,
@@ -129,7 +128,7 @@ impl TaskMessage {
         })
     }
 
-    /// The entry of the queue, and its delivery tag.
+    /// The entry for the queue, and its delivery tag.
     pub fn envelope(&self, route: &Route) -> (Value, String) {
         let tag = uuid();
         let mut properties = self.properties.clone();
@@ -204,8 +203,8 @@ impl TaskMessage {
         (json!({}), body)
     }
 
-    /// Reads an envelope with a JSON body. `None` where it is no task, or is
-    /// written in another way: a worker that accepts JSON only rejects it.
+    /// Reads an envelope with a JSON body. `None` if it is no task, or is encoded
+    /// differently: a worker that only accepts JSON rejects it.
     pub fn read(envelope: &Value) -> Option<Self> {
         let properties = &envelope["properties"];
         let is_json = envelope["content-type"].as_str() == Some("application/json");
@@ -247,14 +246,14 @@ impl TaskMessage {
         })
     }
 
-    /// What a header holds, as a propagator's getter sees it: a text.
+    /// The value of a header, as a propagator's getter sees it: a text.
     pub fn text_headers(&self) -> super::telemetry::Carrier {
         let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
         self.headers.iter().filter_map(text).collect()
     }
 }
 
-/// A JSON value as Python's `repr` shows it: Celery puts that into the headers.
+/// A JSON value as Python's `repr` shows it, which Celery puts into the headers.
 pub fn repr(value: &Value) -> String {
     match value {
         Value::Null => "None".to_owned(),

@@ -1,5 +1,4 @@
-//! What a run wrote to a user's broker, by name, so that it can be deleted and
-//! nothing else is.
+//! What a run wrote to a user's broker, by name, so that exactly that can be deleted.
 
 use std::collections::BTreeSet;
 

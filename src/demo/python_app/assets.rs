@@ -4,14 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Each file's path in the application's folder, and its text: all that lie there,
-/// as `build.rs` lists them.
+/// Each file's path in the application's folder, and its text: all files there, as
+/// `build.rs` lists them.
 const ASSETS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/python_assets.rs"));
 
 /// Names every package of the environment.
 pub const LOCK: &str = "requirements.lock";
 
-/// What is in a file of the application.
+/// The content of a file of the application.
 pub fn text(name: &str) -> Option<&'static str> {
     ASSETS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
@@ -22,14 +22,14 @@ pub fn locks(package: &str) -> bool {
     lock.lines().any(|line| line.strip_prefix(package).is_some_and(|rest| rest.starts_with("==")))
 }
 
-/// The name of the environment's folder: another one for each lock file, so that
-/// two versions of tracelink share it as long as they need the same packages.
+/// The name of the environment's folder. It depends on the lock file, so that two versions
+/// of tracelink share it as long as they need the same packages.
 pub fn environment_name() -> String {
     let lock = ASSETS.iter().filter(|(name, _)| *name == LOCK);
     format!("demo-python-{:016x}", hash(lock))
 }
 
-/// The name of the application's folder: another one for each state of its files.
+/// The name of the application's folder. It depends on the content of its files.
 pub fn app_name() -> String {
     format!("app-{:016x}", hash(ASSETS.iter()))
 }

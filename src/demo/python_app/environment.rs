@@ -1,5 +1,5 @@
-//! The environment of the Python application: made once in the user's cache,
-//! whole or not at all, and usable offline from then on.
+//! The environment of the Python application: made once in the user's cache, complete or
+//! not at all, and usable offline from then on.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -12,11 +12,11 @@ use super::tools::{Outcome, SetupHalt, SetupListener, SetupStep, Tools};
 
 /// Holds the path of the interpreter; written last.
 const COMPLETE: &str = "complete";
-/// Held by the one that makes it.
+/// Locked by the process that makes it.
 const LOCK: &str = "lock";
 /// Holds the path of the `redis-server` that was found.
 const REDIS_SERVER: &str = "redis-server";
-/// What may be Python 3.10 or later.
+/// Names under which Python 3.10 or later may be found.
 const PYTHONS: [&str; 7] =
     ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python"];
 
@@ -55,9 +55,8 @@ impl Environment {
     }
 }
 
-/// The environment below the cache folder, which is made where it is not there
-/// yet; one that was begun and not ended is made anew. With a `redis-server`
-/// where that is asked for. `None` where it was broken off.
+/// The environment in the cache folder. It is made if it is missing, and made again if it
+/// is incomplete. With a `redis-server` if that is asked for. `None` if it was interrupted.
 ///
 /// # Errors
 ///
@@ -75,7 +74,7 @@ pub fn prepare(
     let made = (|| {
         let lock = File::options().create(true).truncate(false).write(true).open(folder.join(LOCK));
         let lock = lock.map_err(cannot_write)?;
-        // It is let go where the file is closed, and where this process ends.
+        // The lock ends when the file is closed, also if this process is killed.
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
@@ -111,8 +110,8 @@ fn python(folder: &Path) -> PathBuf {
     folder.join("venv/bin/python")
 }
 
-/// Whether it was made to the end, with the interpreter that is still there:
-/// packages of one Python are none of the next one's.
+/// Whether it is complete, and its interpreter still exists: packages of one Python do not
+/// work with the next.
 fn is_complete(folder: &Path) -> bool {
     let made_with = fs::read(folder.join(COMPLETE));
     let interpreter = fs::canonicalize(python(folder));
@@ -120,7 +119,7 @@ fn is_complete(folder: &Path) -> bool {
         if made_with == interpreter.as_os_str().as_encoded_bytes())
 }
 
-/// Clears what an earlier making left.
+/// Clears what an earlier attempt left.
 fn clear(folder: &Path) -> io::Result<()> {
     let is_gone = |removed: io::Result<()>| match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -131,7 +130,7 @@ fn clear(folder: &Path) -> io::Result<()> {
     is_gone(fs::remove_dir_all(folder.join("venv")))
 }
 
-/// How many bytes there is room for.
+/// How many bytes are free.
 fn free(folder: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
@@ -175,13 +174,13 @@ fn install(folder: &Path, lock: &Path, tools: &mut Tools<'_, '_>) -> Result<(), 
     succeed("pip", tools.run(get, &mut read)?)
 }
 
-/// How many packages the lock names, those for other Pythons too.
+/// How many packages the lock file names, including those for other Pythons.
 fn packages() -> usize {
     let lock = assets::text(assets::LOCK).unwrap_or_default();
     lock.lines().filter(|line| line.contains("==")).count()
 }
 
-/// A tool without what the user's shell might have it do elsewhere.
+/// A tool without settings of the user's shell that would redirect it.
 fn tool(program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(args).env("PIP_USER", "0");
@@ -204,8 +203,8 @@ fn succeed(tool: &str, outcome: Option<Outcome>) -> Result<(), SetupHalt> {
     }
 }
 
-/// What went wrong, out of a tool's last words: not what it passed over, and
-/// what it tried again only once.
+/// What went wrong, taken from a tool's last lines: without what it skipped, and with
+/// repeated attempts only once.
 fn reasons(last_words: &str) -> String {
     let is_retry = |line: &str| line.starts_with("WARNING: Retrying");
     let lines: Vec<_> = last_words.lines().filter(|line| !line.starts_with("Ignoring ")).collect();
@@ -244,8 +243,8 @@ fn parse_version(line: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// The path of a `redis-server` that runs: the one that was found before, or
-/// else what the application's own script finds or gets.
+/// The path of a working `redis-server`: the one that was found before, or else what the
+/// application's own script finds or installs.
 fn redis_server(folder: &Path, app: &Path, tools: &mut Tools<'_, '_>) -> Result<PathBuf, SetupHalt> {
     let note = folder.join(REDIS_SERVER);
     if let Ok(known) = fs::read_to_string(&note)

@@ -46,7 +46,7 @@ impl<'o> Launcher<'o> {
         self.ports.get(name).copied()
     }
 
-    /// Lets go of a port that somebody else has: the next start takes another.
+    /// Gives up a port that another process has taken: the next start chooses another.
     pub fn forget_port(&mut self, name: &str) {
         self.ports.remove(name);
     }
@@ -69,7 +69,7 @@ impl<'o> Launcher<'o> {
             .env("UVICORN_HOST", "127.0.0.1")
             .env("UVICORN_PORT", self.port(name).unwrap_or_default().to_string())
             .env("UVICORN_LOG_LEVEL", "warning")
-            // A proxy for the world is none for the loopback.
+            // A proxy for the internet must not be used for the loopback.
             .env("NO_PROXY", LOOPBACK)
             .env("no_proxy", LOOPBACK);
         for (name, value) in self.entry.env.iter().chain(&program.env) {
@@ -79,7 +79,7 @@ impl<'o> Launcher<'o> {
         Ok(Process::start(command, &self.reaper, |_| {})?)
     }
 
-    /// An argument or a value with the addresses that only the run knows.
+    /// An argument or a value with the addresses of this run filled in.
     fn filled_in(&self, text: &str) -> String {
         let tools = self.options.environment.tools().to_string_lossy().into_owned();
         let ports = self.ports.iter().map(|(name, port)| (&**name, format!("http://127.0.0.1:{port}")));

@@ -22,10 +22,10 @@ pub struct Entry {
     pub slug: String,
     /// The slug of the first finding at warning or above; `None` for none.
     pub expect: Option<String>,
-    /// Slugs that are as right.
+    /// Slugs that are right as well.
     #[serde(default)]
     pub or: Vec<String>,
-    /// Slugs that may be found extras, at warning or above.
+    /// Further slugs that may be found, at warning or above.
     #[serde(default)]
     pub also: Vec<String>,
     /// Slugs that must be among the notes.
@@ -34,7 +34,7 @@ pub struct Entry {
     /// One of the twelve that CI runs.
     #[serde(default)]
     pub dozen: bool,
-    /// Only a receiver that listens can tell; files cannot.
+    /// Only a live receiver can tell; files cannot.
     #[serde(default)]
     pub live: bool,
     /// What is broken, in a sentence.
@@ -52,7 +52,7 @@ pub struct Entry {
     sides: BTreeMap<String, Vec<Side>>,
     #[serde(default)]
     pub(super) steps: Vec<Step>,
-    /// Its steps are those of every entry that has none of its own.
+    /// The steps of every entry without steps of its own.
     #[serde(skip)]
     is_plain: bool,
 }
@@ -156,7 +156,7 @@ struct Kit {
     processes: Value,
 }
 
-/// The manifest of the application that is brought along.
+/// The manifest of the included application.
 pub fn manifest() -> &'static Manifest {
     static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| {
         let text = assets::text("faults.json").expect("it is among the assets, which are fixed");
@@ -197,7 +197,7 @@ impl Manifest {
     }
 }
 
-/// Lays one value over another: objects key by key, anything else as a whole.
+/// Merges one value into another: objects key by key, anything else as a whole.
 fn lay_over(base: &mut Value, own: &Value) {
     match (base, own) {
         (_, Value::Null) => {}
@@ -211,7 +211,7 @@ fn lay_over(base: &mut Value, own: &Value) {
 }
 
 impl Entry {
-    /// Whether a report says what must be said of this entry, and no more than may be.
+    /// Whether a report says what it must about this entry, and no more than it may.
     pub fn is_right(&self, report: &Report) -> bool {
         let is_wanted = |slug: Option<&str>| {
             slug == self.expect.as_deref() || self.or.iter().any(|other| Some(&**other) == slug)
@@ -225,7 +225,7 @@ impl Entry {
             && self.notes.iter().all(|slug| notes.contains(&**slug))
     }
 
-    /// Which sides of a hand-off a process is.
+    /// Which sides of a hand-off a process is on.
     pub(super) fn sides_of(&self, process: &str) -> &[Side] {
         self.sides.get(process).map_or(&[], Vec::as_slice)
     }
@@ -235,10 +235,10 @@ impl Entry {
         self.is_plain
     }
 
-    /// The steps for so many orders, where the entry leaves the number open:
-    /// one waits in the queue until a worker comes, the others follow it.
+    /// The steps for this many orders, if the entry leaves the number open: one waits in
+    /// the queue until a worker comes, the others follow.
     pub(super) fn steps_for(&self, orders: Option<u32>, seconds_each: f64) -> Vec<Step> {
-        /// What a worker writes when it is up.
+        /// What a worker prints when it is up.
         const WORKER: &str = "_kombu.binding.celery.pidbox";
         let Some(orders) = orders.filter(|orders| *orders > 1 && self.takes_orders()) else {
             return self.steps.clone();

@@ -1,5 +1,5 @@
-//! The Python application: real FastAPI, Celery, OpenTelemetry and Redis, brought
-//! along in this binary, and the faults that it can show.
+//! The Python application: real FastAPI, Celery, OpenTelemetry and Redis, included in this
+//! binary, and the faults that it can show.
 //!
 //! The application and what can be broken in it are files beside this folder
 //! (`../python`, whose README is the contract). This room writes them to the

@@ -1,5 +1,5 @@
-//! A fix, pasted into the programs of an entry: `paste.py` puts its lines where
-//! they go, and `install.py` gets what it asks for.
+//! Pastes a fix into the programs of an entry: `paste.py` puts its lines where they belong,
+//! and `install.py` installs its packages.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,10 +17,10 @@ use crate::model::Fix;
 
 const PASTER: &str = "paste.py";
 const INSTALLER: &str = "install.py";
-/// How what cannot be pasted is told.
+/// How `paste.py` reports what cannot be pasted.
 const REFUSAL: &str = "not pasteable: ";
 
-/// What processes get beside their changed programs, by their names.
+/// What processes get in addition to their changed programs, by their names.
 #[derive(Deserialize, Default, Debug)]
 pub struct FixExtras {
     environment: BTreeMap<String, BTreeMap<String, String>>,
@@ -45,8 +45,8 @@ impl FixExtras {
 ///
 /// # Errors
 ///
-/// [`DemoError::NotPasteable`] where it leaves something to its reader; where a
-/// package is not to be had.
+/// [`DemoError::NotPasteable`] if it leaves something for its reader to do; also if a
+/// package is not available.
 pub fn paste(
     fix: &Fix,
     entry: &Entry,

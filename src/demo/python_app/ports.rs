@@ -6,11 +6,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Ports that were given away: the kernel may offer one again before its new
-/// owner has bound it.
+/// Ports that were given out: the kernel may offer one again before its new owner has bound
+/// it.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
-/// A port that was free a moment ago, and that nobody else in this process got.
+/// A port that was free a moment ago, and that nothing else in this process got.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub fn free() -> io::Result<u16> {
     Err(io::ErrorKind::AddrInUse.into())
 }
 
-/// Whether anybody answers there.
+/// Whether anything answers there.
 pub fn answers(port: u16) -> bool {
     const TIMEOUT: Duration = Duration::from_millis(200);
     TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), TIMEOUT).is_ok()

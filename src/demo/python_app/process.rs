@@ -1,6 +1,5 @@
-//! A process with its children, in a group of its own: it is heard line by line,
-//! ends in order or at once, and is killed with all its children where it is
-//! dropped.
+//! A process with its children, in a group of its own. Its output is read line by line; it
+//! ends in order or at once, and is killed with all its children when it is dropped.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -22,7 +21,7 @@ use crate::report::text::safe;
 const LINE: usize = 4 << 10;
 /// How many of its last lines are kept.
 const LINES: usize = 12;
-/// How long what a process said last may be on its way.
+/// How long a process's last output may take to arrive.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The reaper, which all processes of a run share.
@@ -37,19 +36,19 @@ pub struct Process {
     reader: JoinHandle<()>,
 }
 
-/// How a process ended: its exit code, and none where a signal ended it.
+/// How a process ended: its exit code, or none if a signal ended it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ended {
     pub code: Option<i32>,
 }
 
 impl Process {
-    /// Starts it without an input; `hear` is called in a thread of its own with
-    /// each line of its output, which is safe for a terminal; the last ones are kept.
+    /// Starts it without an input. `hear` is called in a thread of its own with each line
+    /// of its output, made safe for a terminal. The last lines are kept.
     ///
     /// # Errors
     ///
-    /// Where it cannot be started: `NotFound` where there is no such program.
+    /// If it cannot be started: `NotFound` if there is no such program.
     pub fn start(
         mut command: Command,
         reaper: &SharedReaper,
@@ -63,7 +62,7 @@ impl Process {
             .stderr(writer)
             .process_group(0)
             .spawn()?;
-        // The ends that are written to are the child's alone now.
+        // Only the child holds the writing ends now.
         drop(command);
         let said = Arc::default();
         let reader = thread::spawn({
@@ -80,8 +79,8 @@ impl Process {
         self.child.id()
     }
 
-    /// Whether it has ended; its children may not have. It stays a zombie until
-    /// it is dropped, so that its number stays its own.
+    /// Whether it has ended; its children may not have. It stays a zombie until it is
+    /// dropped, so that its pid is not reused.
     ///
     /// # Errors
     ///
@@ -98,7 +97,7 @@ impl Process {
         let _ = kill_process(self.pid, Signal::TERM);
     }
 
-    /// The last lines that it said.
+    /// Its last lines of output.
     pub fn last_words(&self) -> String {
         let deadline = clock::now() + LAST_WORDS;
         while !self.reader.is_finished() && clock::now() < deadline {
@@ -198,7 +197,7 @@ mod tests {
     #[test]
     fn its_children_end_with_the_warden_s_owner() {
         let (reaper, process, child) = family();
-        // As the kernel does where the owner is killed.
+        // As the kernel does when the owner is killed.
         reaper.borrow_mut().input = None;
         until(|| !is_there(child));
         assert_eq!(process.ended().ok().flatten(), Some(Ended { code: None }));

@@ -11,9 +11,9 @@ use super::manifest::Entry;
 use super::process::{Process, SharedReaper};
 use crate::demo::error::DemoError;
 
-/// What writes them, beside the application's files.
+/// The script that writes them, next to the application's files.
 const WRITER: &str = "variant.py";
-/// Variables of the user's shell that would change what is shown, by their beginnings.
+/// Variables of the user's shell that would change the result, by their prefixes.
 const FOREIGN: [&str; 5] = ["OTEL_", "PYTHON", "CELERY_", "UVICORN_", "TRACELINK_"];
 
 /// A folder for each process. The reaper removes them.
@@ -63,7 +63,7 @@ impl Writing {
     }
 }
 
-/// Runs one of the application's own scripts; what it says.
+/// Runs one of the application's own scripts, and returns its output.
 ///
 /// # Errors
 ///
@@ -87,7 +87,7 @@ fn last_words(process: &Process, script: &str) -> Result<String, DemoError> {
     }
 }
 
-/// The environment's Python without what the user's shell would change.
+/// The environment's Python, without what the user's shell would change.
 pub fn python(environment: &Environment) -> Command {
     let mut command = Command::new(environment.python());
     let foreign = |name: &str| FOREIGN.iter().any(|beginning| name.starts_with(beginning));

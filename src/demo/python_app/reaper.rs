@@ -1,7 +1,7 @@
-//! The reaper: a shell that waits for this process's end, whatever the cause,
-//! and then kills what still runs of it and removes its temporary files.
-//! Python's programs know nothing of their parent, and would outlive one that is
-//! killed; killed ones leave behind what they were writing.
+//! The reaper: a shell that waits for the end of this process, whatever the cause, then
+//! kills what still runs of it and removes its temporary files. The Python programs know
+//! nothing of their parent and would outlive it if it were killed; and killed programs
+//! leave half-written files.
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, Write};
@@ -10,8 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// Its standard input closes with the process that holds it. It is told of each
-/// group before that group's leader is reaped, so that no number is stale.
+/// Its standard input closes with the process that holds it. It is told about the end of
+/// each group before that group's leader is reaped, so that no pid is stale.
 const SCRIPT: &str = r#"
 groups=
 while read -r verb group; do
@@ -72,7 +72,7 @@ impl Reaper {
         &self.folder
     }
 
-    /// The group of that leader ends with this process.
+    /// Registers the group of this leader: it will end with this process.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Reaper {
         self.tell("watch", leader)
     }
 
-    /// The group has ended.
+    /// Notes that the group has ended.
     pub fn forget(&mut self, leader: u32) {
         // Where the shell is gone there is nothing to forget.
         let _ = self.tell("forget", leader);

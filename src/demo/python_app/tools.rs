@@ -1,5 +1,5 @@
-//! Runs the tools that make the environment, heard line by line, so that a
-//! person sees how far it is and may break it off.
+//! Runs the tools that make the environment, and reads their output line by line, so that a
+//! person sees the progress and may interrupt.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,27 +13,27 @@ use super::error::EnvironmentError;
 use super::process::{Ended, Process, SharedReaper};
 use super::reaper::Reaper;
 
-/// How often it may be broken off.
+/// How often the listener may interrupt.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What happens while the environment is made.
+/// Events while the environment is made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SetupStep {
-    /// Another run makes it; this one waits for that.
+    /// Another run makes it; this one waits.
     Waiting,
     /// It begins, with this tool: `uv`, or a Python such as `python3.12`.
     Begun { with: String },
-    /// This package is got, the so-manieth of about so many. uv says so when it is done.
+    /// This package was fetched, as number n of about so many. uv says so when it is done.
     Package { name: String, number: usize, of: usize },
     /// All packages are there, and are installed.
     Installing,
-    /// A `redis-server` is looked for, and got where there is none.
+    /// It looks for a `redis-server`, and installs one if there is none.
     RedisServer,
     /// Nothing new.
     Working,
 }
 
-/// Hears how far it is, and may break it off.
+/// A callback for the progress. It may interrupt.
 pub type SetupListener<'h> = dyn FnMut(SetupStep) -> ControlFlow<()> + 'h;
 
 /// Why it does not go on.
@@ -54,7 +54,7 @@ pub struct Tools<'w, 'h> {
     reaper: SharedReaper,
 }
 
-/// What a tool left.
+/// The output of a tool.
 pub struct Outcome {
     pub is_fine: bool,
     pub last_words: String,
@@ -79,8 +79,8 @@ impl<'w, 'h> Tools<'w, 'h> {
         self.tell(step)
     }
 
-    /// Runs a tool to its end; `read` makes of its lines what is told. `None`
-    /// where there is no such tool.
+    /// Runs a tool to its end. `read` turns its lines into events. `None` if there is no
+    /// such tool.
     pub fn run(
         &mut self,
         command: Command,
@@ -101,7 +101,7 @@ impl<'w, 'h> Tools<'w, 'h> {
             match lines.recv_timeout(TICK) {
                 Ok(line) => self.tell(read(&line).unwrap_or(SetupStep::Working))?,
                 Err(RecvTimeoutError::Timeout) => self.tell(SetupStep::Working)?,
-                // It closed its output before its end.
+                // It closed its output before it ended.
                 Err(RecvTimeoutError::Disconnected) => self.pause(SetupStep::Working)?,
             }
             if let Some(ended) = process.ended().map_err(cannot_run)? {

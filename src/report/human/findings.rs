@@ -20,7 +20,7 @@ pub fn all(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> 
     notes(report, view, out)
 }
 
-/// Writes the notes: a line each, or in full where more was asked for.
+/// Writes the notes: one line each, or in full if the user asked for more.
 pub fn notes(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let notes: Vec<_> = report.findings.iter().filter(|finding| finding.severity == Severity::Note).collect();
     if notes.is_empty() || view.verbosity == Verbosity::Quiet {
@@ -33,7 +33,7 @@ pub fn notes(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()
         let times = if finding.count > 1 { format!("  ×{}", count(finding.count)) } else { String::new() };
         let head = format!("note[{}]: ", finding.code);
         let room = view.width.saturating_sub(width(&head)).max(1);
-        // What matters may stand at the end, so nothing of it is cut.
+        // The important part may be at the end, so nothing is cut.
         let lines = wrap(&format!("{}{times}", safe(&finding.message)), room);
         for (number, line) in lines.into_iter().enumerate() {
             let head = if number == 0 { head.clone() } else { " ".repeat(width(&head)) };
@@ -83,8 +83,8 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
     )
 }
 
-/// A line of a fix, so that it fits where it can and is right when it is pasted:
-/// a comment at its end moves nearer, or else above it.
+/// A line of a fix, so that it fits if possible and is right when it is pasted: a comment
+/// at its end moves nearer, or else above it.
 fn to_paste(line: &str, room: usize) -> Vec<String> {
     if width(line) <= room {
         return vec![line.to_owned()];
@@ -99,7 +99,7 @@ fn to_paste(line: &str, room: usize) -> Vec<String> {
     above.chain([code.to_owned()]).collect()
 }
 
-/// How many times, and whom it concerns.
+/// How many times, and which tasks and services it concerns.
 fn whom(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let mut parts = Vec::new();
     if finding.count > 1 {
@@ -136,7 +136,7 @@ fn quoted(quote: &Quote, severity: Severity, view: &View, out: &mut dyn Write) -
     let room = view.width.saturating_sub(GUTTER);
     writeln!(out, "    {}", fit(&safe(&quote.at), view.width.saturating_sub(4)).faint())?;
     let (text, carets) = underlined(quote, usize::MAX);
-    // What is marked is quoted to the character; a fact may break at a space.
+    // Marked characters are quoted exactly; a fact may break at a space.
     let lines = if carets.trim().is_empty() { wrap(&text, room) } else { broken(&text, room) };
     for (number, line) in lines.into_iter().flat_map(|line| broken(&line, room)).enumerate() {
         writeln!(out, "    {} {line}", "|".faint())?;
@@ -151,7 +151,7 @@ fn quoted(quote: &Quote, severity: Severity, view: &View, out: &mut dyn Write) -
     Ok(())
 }
 
-/// A text in lines of `room` columns, broken anywhere: it is quoted to the character.
+/// A text in lines of `room` columns, broken anywhere: it is quoted exactly.
 fn broken(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for letter in text.chars() {

@@ -11,10 +11,10 @@ use crate::model::{Event, Finding, Report, Severity, TraceId};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, safe, wrap};
 
-/// Writes events for people, and remembers what was told.
+/// Writes events for people, and remembers what was shown.
 #[derive(Debug, Default)]
 pub struct Live {
-    /// The ids of findings that were told in full.
+    /// The ids of findings that were shown in full.
     told: BTreeSet<String>,
     /// The traces that the last finding was shown with.
     just_shown: BTreeSet<TraceId>,
@@ -33,7 +33,7 @@ impl Live {
         let is_quiet = view.verbosity == Verbosity::Quiet;
         match event {
             Event::Traces { traces, handoffs } => {
-                // A request that hands nothing over is not what people came for.
+                // A request that hands nothing over is not interesting here.
                 let is_told = view.verbosity == Verbosity::Verbose || !handoffs.is_empty();
                 let was_shown = traces.iter().any(|trace| self.just_shown.contains(&trace.trace_id));
                 if is_quiet || was_shown || !is_told {
@@ -45,7 +45,7 @@ impl Live {
                     Report { handoffs: handoffs.clone(), traces: traces.clone(), ..Report::default() };
                 self.ids.learn(trees::trace_ids(&report));
                 match cause {
-                    // Its tree looks like that of the first, which was shown.
+                    // Its tree looks like the first one, which was shown.
                     Some(id) => trees::one_line(&report, &id, &self.ids, view, out),
                     None => {
                         self.has_shown = true;
@@ -94,7 +94,7 @@ impl Live {
         }
     }
 
-    /// Says that so many groups of traces were whole and are not shown.
+    /// Says that this many groups of traces were whole and are not shown.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Live {
         writeln!(out, "{}\n", format!("… {} more {traces}, not shown one by one", count(groups)).faint())
     }
 
-    /// Ends with what was not told yet, the figures and the verdict.
+    /// Ends with what was not shown yet, the figures and the verdict.
     ///
     /// # Errors
     ///

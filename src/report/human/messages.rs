@@ -11,11 +11,11 @@ use crate::model::{Ignored, MessageReport, Report, Severity};
 use crate::report::format::{Verbosity, View};
 use crate::report::text::{count, fit, safe, width};
 
-/// How many messages are shown unless more were asked for.
+/// How many messages are shown unless the user asks for more.
 const SHOWN: usize = 10;
 
-/// Writes the messages that are listed, a few or with `--verbose` all, and
-/// says how many are left out.
+/// Writes the listed messages (a few, or with `--verbose` all), and says how many are left
+/// out.
 pub fn list(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let is_verbose = view.verbosity == Verbosity::Verbose;
     let rows = if is_verbose { report.messages.len() } else { report.messages.len().min(SHOWN) };
@@ -47,8 +47,8 @@ struct Shown {
     traces: ShortIds,
 }
 
-/// The widest of the tables that fits: everything in a column of its own, the
-/// ids cut, or without the origins.
+/// The widest table that fits: everything in a column of its own; or with the ids cut; or
+/// without the origins.
 fn laid_out(messages: &[MessageReport], report: &Report, ids: &Shown, columns: usize) -> Table {
     const WIDE: [&str; 10] =
         ["message", "state", "task", "id", "try", "origin", "context", "trace", "span", "verdict"];
@@ -102,7 +102,7 @@ fn place(message: &MessageReport) -> String {
     }
 }
 
-/// What fits 80 columns: the ids are cut, and the attempt stands by the id.
+/// Fits 80 columns: the ids are cut, and the attempt is next to the id.
 fn narrow(message: &MessageReport, report: &Report, ids: &Shown) -> Vec<String> {
     let attempt = if message.attempt > 0 { format!(" try {}", message.attempt + 1) } else { String::new() };
     let trace = message
@@ -154,7 +154,7 @@ fn verdict(message: &MessageReport, report: &Report) -> String {
     }
 }
 
-/// The ignored finding at warning or above that a message is part of.
+/// The ignored finding at warning or above that a message belongs to.
 fn ignored<'r>(message: &MessageReport, report: &'r Report) -> Option<&'r Ignored> {
     let mut loud = report.ignored.iter().filter(|ignored| ignored.severity < Severity::Note);
     loud.find(|ignored| message.findings.contains(&ignored.id))

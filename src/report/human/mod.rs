@@ -36,8 +36,8 @@ pub struct Human {
 }
 
 impl Human {
-    /// How many groups of traces a person is shown at once, and how many
-    /// rounds it takes until there is room for one more: more nobody can read.
+    /// How many groups of traces are shown at once, and after how many rounds there is room
+    /// for one more: nobody can read more.
     const SHOWN: usize = 10;
     const ROUNDS: usize = 2;
 }
@@ -74,7 +74,7 @@ impl Format for Human {
     ) -> io::Result<()> {
         let is_trace = |event: &Event| matches!(event, Event::Traces { .. });
         let traces = events.iter().filter(|event| is_trace(event)).count();
-        // What is mended is drawn whatever else is.
+        // Mended programs are drawn, whatever else there is.
         let mended = events.iter().filter(|event| matches!(event, Event::Resolved(_))).count();
         let mut shown = traces.min(self.room.max(mended));
         self.room = self.room.saturating_sub(shown);
@@ -136,7 +136,7 @@ fn inspection(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<(
     summary::inspected(report, view, out)
 }
 
-/// Writes what waits in queues, without a verdict: more is to come.
+/// Writes what waits in queues, without a verdict, as more is to come.
 ///
 /// # Errors
 ///
@@ -156,8 +156,8 @@ pub(super) fn tree_of(finding: &Finding, report: &Report, view: &View) -> String
     style::without_styles(&String::from_utf8_lossy(&drawn))
 }
 
-/// Writes what is known of hand-offs: for each kind that is broken, the tree
-/// as it should have been; for healthy evidence, a short all-clear with a tree.
+/// Writes what is known about hand-offs: for each broken kind, the tree as it should have
+/// been; for healthy evidence, a short all-clear with a tree.
 fn diagnosis(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let ids = ShortIds::of(trees::trace_ids(report));
     let mut told = Vec::new();

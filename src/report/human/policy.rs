@@ -1,5 +1,5 @@
-//! What the configuration or the command line set aside, and what changed since
-//! an earlier report: never left out in silence.
+//! What the configuration or the command line set aside, and what changed since an earlier
+//! report. Never left out silently.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -12,8 +12,7 @@ use crate::report::text::{count, safe, wrap};
 /// How many of a kind have a line each.
 const SHOWN: usize = 10;
 
-/// Writes what was ignored and why, which entries hold no longer, and what is new
-/// and gone.
+/// Writes what was ignored and why, which entries have expired, and what is new and gone.
 pub fn told(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let lines = report.ignored.iter().map(ignored);
     section(&heading(report.ignored.len(), "is ignored", "are ignored"), lines, view, out)?;
@@ -81,7 +80,7 @@ fn gone_line(gone: &Gone) -> String {
     format!("gone {}{of}", safe(&id))
 }
 
-/// Writes a heading, and below it a line each, unless there is nothing.
+/// Writes a heading and one line each below it, unless there is nothing.
 fn section(
     head: &str,
     all: impl ExactSizeIterator<Item = String>,

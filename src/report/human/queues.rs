@@ -12,8 +12,8 @@ use crate::model::{QueueReport, Report, Severity, ShareReport};
 use crate::report::format::View;
 use crate::report::text::{count, fit, safe};
 
-/// Writes one line a queue: what is ready, what workers hold, what was read. Of
-/// very many the busiest have a line, and all of them together.
+/// Writes one line for each queue: how many messages are ready, held by workers, and read.
+/// If there are very many queues, the busiest have a line, and the totals follow.
 pub fn header(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
     if let Some(broker) = &view.broker {
         writeln!(out, "{}  {}", safe(broker).strong(), "read-only".faint())?;
@@ -55,10 +55,10 @@ pub fn header(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<(
     writeln!(out)
 }
 
-/// The queues that are shown, in the order of their names: all, or of many those
-/// that hold most.
+/// The queues that are shown, in the order of their names: all, or the fullest ones if
+/// there are many.
 fn busiest(queues: &[QueueReport]) -> Vec<&QueueReport> {
-    /// More than this nobody reads; to leave out one would save no line.
+    /// Nobody reads more than this; leaving out just one would save no line.
     const SHOWN: usize = 10;
     let mut shown: Vec<_> = queues.iter().collect();
     if shown.len() > SHOWN + 1 {
@@ -120,7 +120,7 @@ pub fn shares(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<(
     writeln!(out)
 }
 
-/// How many messages of a task are part of which kind of finding.
+/// For each kind of finding, how many messages of a task belong to it.
 fn verdict(report: &Report, share: &ShareReport) -> String {
     let by_id: BTreeMap<_, _> =
         report.findings.iter().map(|finding| (finding.id.as_str(), finding)).collect();

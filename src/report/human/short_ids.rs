@@ -1,7 +1,7 @@
-//! ShortIds, cut so that those of one output tell apart.
+//! Cuts ids so that those in one output differ.
 //!
-//! The first characters of a random id do. Where they are a time (X-Ray), a
-//! count or a name, other characters have to.
+//! The first characters of a random id suffice. If they are a time (X-Ray), a count or a
+//! name, other characters are shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,15 +45,15 @@ impl Cut {
 /// The ids of an output.
 #[derive(Clone, Default, Debug)]
 pub struct ShortIds {
-    /// The place of the form in [`Cut::ALL`].
+    /// The index of the form in [`Cut::ALL`].
     form: usize,
     known: BTreeSet<String>,
-    /// What was cut, by what it was cut to.
+    /// The full ids, by what they were cut to.
     cut: BTreeMap<String, String>,
 }
 
 impl ShortIds {
-    /// How many ids are told apart: more stand in no output that is read.
+    /// How many ids are told apart: no output that people read has more.
     const MOST: usize = 10_000;
 
     pub fn of<I: ToString>(ids: impl IntoIterator<Item = I>) -> Self {
@@ -62,8 +62,8 @@ impl ShortIds {
         all
     }
 
-    /// Takes in what will be shown next. What was shown before is cut as it was,
-    /// or longer.
+    /// Adds the ids that will be shown next. Ids that were shown before stay as they are,
+    /// or get longer.
     pub fn learn<I: ToString>(&mut self, ids: impl IntoIterator<Item = I>) {
         for id in ids {
             let id = safe(&id.to_string());
@@ -93,7 +93,7 @@ impl ShortIds {
         }
     }
 
-    /// An id as it stands in this output.
+    /// An id as this output shows it.
     pub fn cut(&self, id: &impl ToString) -> String {
         self.form().cut(&safe(&id.to_string()))
     }

@@ -1,6 +1,5 @@
-//! Colour with meaning. Without colour everything still reads: the marks `✓`,
-//! `✗` and `!` say the same. Stripping colour where the output takes none is
-//! `anstream`'s affair.
+//! Colour with meaning. Without colour everything can still be read: the marks `✓`, `✗` and
+//! `!` say the same. `anstream` strips colour for outputs without it.
 
 use std::fmt::{self, Display};
 
@@ -26,8 +25,8 @@ impl<T: Display> Display for Styled<T> {
     }
 }
 
-/// A text as it is where the output takes no colour. What comes from outside has no
-/// escape sequence by now, so each begins or ends a style.
+/// A text for an output without colour. Text from outside has no escape sequences by now,
+/// so each one begins or ends a style.
 pub fn without_styles(styled: &str) -> String {
     let mut pieces = styled.split('\u{1b}');
     let first = pieces.next().unwrap_or_default();

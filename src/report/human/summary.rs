@@ -85,7 +85,7 @@ pub fn listened(report: &Report, view: &View, out: &mut dyn Write) -> io::Result
     verdict(report, false, view, out)
 }
 
-/// What else was looked at.
+/// What else was counted.
 fn also(report: &Report) -> Vec<String> {
     let inputs = &report.inputs;
     [
@@ -110,7 +110,7 @@ fn figures(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:<14}{}", "end to end", spread(end_to_end))?;
     }
     if let Some(wait) = &metrics.queue_wait_ms {
-        // A run may begin before its publishing has ended: it did not wait.
+        // A run may begin before its publishing has ended: then it did not wait.
         let [p50, p95, max] = [wait.p50, wait.p95, wait.max].map(|wait| wait.max(0.0));
         writeln!(out, "{:<14}{}", "in the queue", spread(&Distribution { p50, p95, max, ..*wait }))?;
     }
@@ -138,8 +138,8 @@ fn verdict(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write) 
     }
 }
 
-/// Writes the verdict, with the exit code behind it or, where there is no room,
-/// below it.
+/// Writes the verdict, followed by the exit code on the same line or, if there is no room,
+/// on the next.
 fn last(status: Status, text: &str, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let (mark, painted) = match status {
         Status::Broken => ("✗ broken:", "✗ broken:".broken()),
@@ -160,11 +160,11 @@ fn last(status: Status, text: &str, view: &View, out: &mut dyn Write) -> io::Res
     writeln!(out, "{exit}")
 }
 
-/// Writes what could not be told, with what would tell it, and the verdict.
+/// Writes what could not be proven, with what would settle it, and the verdict.
 fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write) -> io::Result<()> {
     const LABEL: usize = 11;
     for gap in &report.verdict.unproven {
-        // What is ignored has its lines.
+        // Ignored findings have lines of their own.
         if view.verbosity > Verbosity::Quiet && gap.count > 0 {
             trees::unproven(report, gap.reason, with_trees, view, out)?;
         }
@@ -188,7 +188,7 @@ fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write)
     last(Status::Unproven, &of_handoffs(report), view, out)
 }
 
-/// What the report could not look at, which limits what it says.
+/// What the report could not look at, which limits its meaning.
 fn left_out(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let limits = &report.limits;
     let mut parts = Vec::new();

@@ -1,6 +1,6 @@
-//! Text from outside as Markdown and HTML show it: as text.
+//! Escapes text from outside so that Markdown and HTML show it as text.
 //!
-//! A name stands in a code span, where GitHub makes no mention, issue or link of it.
+//! A name is a code span, in which GitHub creates no mention, issue or link.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ pub fn code(text: &str, letters: usize) -> String {
     if is_plain && !text.is_empty() {
         return format!("`{text}`");
     }
-    // Each sign as an entity: none of them means anything then, wherever it stands.
+    // Each character as an entity, so that none of them has a meaning anywhere.
     let mut escaped = String::from("<code>");
     for letter in text.chars() {
         if letter.is_ascii_punctuation() {
@@ -25,8 +25,8 @@ pub fn code(text: &str, letters: usize) -> String {
     escaped + "</code>"
 }
 
-/// A sentence of the source, or one with names in it. A word that could be more than
-/// a word stands as code.
+/// A sentence of ours, possibly with names in it. A word that could be more than a word
+/// becomes code.
 pub fn prose(text: &str, letters: usize) -> String {
     let text = clip(text, letters);
     let words = text.split(' ').map(|word| {
@@ -38,7 +38,7 @@ pub fn prose(text: &str, letters: usize) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A word with a backslash before what could be markup.
+/// A word with a backslash before anything that could be markup.
 fn escaped(word: &str) -> String {
     let mut escaped = String::new();
     for letter in word.chars() {
@@ -50,19 +50,19 @@ fn escaped(word: &str) -> String {
     escaped
 }
 
-/// A name where HTML stands and no Markdown is read.
+/// A name inside HTML, where no Markdown is read.
 pub fn html(text: &str, letters: usize) -> String {
     clip(text, letters).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Lines as a block of code. The fence is longer than any row of ticks in it.
+/// Lines as a block of code. The fence is longer than any run of backticks in it.
 pub fn block(language: &str, lines: &[String]) -> String {
     let longest = lines.iter().map(|line| ticks(line)).max().unwrap_or_default();
     let fence = "`".repeat((longest + 1).max(3));
     format!("{fence}{language}\n{}\n{fence}\n", lines.join("\n"))
 }
 
-/// The longest row of ticks in a line.
+/// The longest run of backticks in a line.
 fn ticks(line: &str) -> usize {
     line.split(|letter| letter != '`').map(str::len).max().unwrap_or_default()
 }

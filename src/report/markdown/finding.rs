@@ -1,4 +1,4 @@
-//! One finding: the cause, where and whom it hit, the fix, and what shows it.
+//! One finding: the cause, where and what it hit, the fix, and the evidence.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -51,7 +51,7 @@ pub fn in_a_line(finding: &Finding) -> String {
     format!("- {} **{}** {}{times}\n", mark(finding.severity), finding.code, sentence(finding))
 }
 
-/// The sentence, in which names stand as code.
+/// The sentence, with names as code.
 fn sentence(finding: &Finding) -> String {
     let parts = finding.sentence.parts().map(|(text, part)| {
         let part = part.map(|part| match part {
@@ -59,7 +59,7 @@ fn sentence(finding: &Finding) -> String {
             Value::Text(_) | Value::List(_) => code(&part.to_string(), SENTENCE),
         });
         let part = part.unwrap_or_default();
-        // What is written as code in the source stays so.
+        // What is already code stays so.
         let pieces = text.split('`').enumerate().map(|(number, piece)| {
             if number % 2 == 1 { code(piece, SENTENCE) } else { prose(piece, SENTENCE) }
         });
@@ -68,7 +68,7 @@ fn sentence(finding: &Finding) -> String {
     parts.collect()
 }
 
-/// Where, how many times, and whom it concerns.
+/// Where, how many times, and which tasks and services it concerns.
 fn whom(finding: &Finding) -> String {
     let station = finding.station.map(|station| format!("at **{}**", station.label()));
     let times = (finding.count > 1).then(|| plural(finding.count, "time"));
@@ -98,8 +98,8 @@ fn listed(names: &BTreeSet<String>) -> String {
     }
 }
 
-/// The steps of a fix, each in a block of its language. What is to be installed is
-/// for a shell, whatever language it is for.
+/// The steps of a fix, each in a block of its language. Installing packages is for a shell,
+/// whatever the language.
 fn steps(fix: &Fix) -> String {
     let mut text = String::new();
     for step in &fix.steps {
@@ -131,7 +131,7 @@ fn push(text: &mut String, language: &str, step: &Step) {
     text.push('\n');
 }
 
-/// The tree with the broken spot, then what was quoted.
+/// The tree with the gap, then the quotes.
 fn evidence(finding: &Finding, report: &Report, view: &View) -> String {
     let mut lines: Vec<_> = human::tree_of(finding, report, view).lines().map(str::to_owned).collect();
     if lines.len() > DRAWN {

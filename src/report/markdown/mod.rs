@@ -1,7 +1,7 @@
 //! `markdown`: the report as a comment of a pull request, or a step's summary.
 //!
-//! It fits a comment of GitHub whatever was found: what has no room is told in a
-//! line, and what has none for that is counted.
+//! It fits into a GitHub comment whatever was found: what finds no room gets one line, and
+//! what finds no room for that is counted.
 
 mod escape;
 mod finding;
@@ -25,7 +25,7 @@ pub struct Markdown;
 /// How many bytes are written: a comment may have 65,536 characters
 /// (<https://github.com/orgs/community/discussions/41331>).
 const ROOM: usize = 60_000;
-/// How many of them are kept for what comes last.
+/// How many of them are reserved for the end.
 const LAST: usize = 10_000;
 
 impl Format for Markdown {
@@ -53,7 +53,7 @@ impl Format for Markdown {
         for one in loud {
             page.either(1, || finding::in_full(one, report, view), || finding::in_a_line(one));
         }
-        // A list of what was told in short ends here.
+        // Ends a list of short entries.
         page.must("\n");
         page.must(&unproven(report));
         page.must(&set_aside(report));
@@ -89,8 +89,8 @@ impl Page {
         self.text.push_str(text);
     }
 
-    /// All of something, or in short, or a count of it. Once something had no room,
-    /// all that comes after it is told in short.
+    /// Everything, or a short form, or only a count. Once something found no room, all that
+    /// follows is short.
     fn either(&mut self, findings: usize, full: impl FnOnce() -> String, short: impl FnOnce() -> String) {
         let room = (ROOM - LAST).saturating_sub(self.text.len());
         let fits = |text: &String| text.len() <= room;
@@ -149,7 +149,7 @@ const fn mark_of(status: Status) -> &'static str {
     }
 }
 
-/// What could not be looked at, which limits what is said.
+/// What could not be looked at, which limits what the report says.
 fn limits(report: &Report) -> String {
     let limits = &report.limits;
     let parts: Vec<_> = [
@@ -165,7 +165,7 @@ fn limits(report: &Report) -> String {
     if parts.is_empty() { String::new() } else { format!("{}\n\n", parts.join(" · ")) }
 }
 
-/// What could not be told, and what would tell it.
+/// What could not be proven, and what would settle it.
 fn unproven(report: &Report) -> String {
     let mut text = String::new();
     for gap in &report.verdict.unproven {
@@ -183,7 +183,7 @@ fn unproven(report: &Report) -> String {
     text
 }
 
-/// What was ignored and why, which entries hold no longer, and what changed since the
+/// What was ignored and why, which entries have expired, and what changed since the
 /// baseline.
 fn set_aside(report: &Report) -> String {
     const SHOWN: usize = 5;

@@ -1,4 +1,4 @@
-//! What several parts of a page are made of.
+//! Elements that several parts of a page use.
 
 use crate::model::Severity;
 
@@ -11,7 +11,7 @@ pub const fn mark(severity: Severity) -> &'static str {
     }
 }
 
-/// Something that is opened by a click.
+/// Something that opens with a click.
 pub fn folded(title: &str, text: &str) -> String {
     format!("<details><summary>{title}</summary>\n\n{}\n\n</details>\n\n", text.trim_end())
 }

@@ -1,4 +1,4 @@
-//! The hand-offs, or the messages of a queue: a row for those that are alike.
+//! The hand-offs, or the messages of a queue: one row for those that are alike.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -60,7 +60,7 @@ fn handoffs(report: &Report) -> String {
     text
 }
 
-/// The finding that speaks for a hand-off, and its place among them.
+/// The finding that explains a hand-off, and its index among the findings.
 fn spoken<'r>(handoff: &HandoffReport, report: &'r Report) -> Option<(usize, &'r Finding)> {
     let id = handoff.finding.as_ref()?;
     report.findings.iter().enumerate().find(|(_, finding)| finding.id == *id)

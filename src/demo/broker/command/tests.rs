@@ -3,7 +3,7 @@
 use super::*;
 use crate::broker::redis::{READ_COMMANDS, WHERE_ALLOWED};
 
-/// What a store answers to commands of words, one after the other.
+/// What a store answers to commands, one after the other.
 fn answers(store: &mut Store, commands: &[&str]) -> Vec<Reply> {
     commands
         .iter()
@@ -85,7 +85,8 @@ fn scores_order_members_and_bound_them() {
     assert!(matches!(said[13], Reply::Error(_)));
 }
 
-/// What tracelink sends is known here, so that it can look at the demo's broker.
+/// Every command that tracelink sends is known here, so that it can look at the demo's
+/// broker.
 #[test]
 fn it_answers_every_command_of_the_reader() {
     let mut known: BTreeSet<_> = READ_COMMANDS.into_iter().chain(WHERE_ALLOWED).collect();

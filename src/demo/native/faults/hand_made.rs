@@ -1,4 +1,4 @@
-//! Instrumentation written by hand, which several faults begin with.
+//! Hand-written instrumentation, on which several faults build.
 
 use crate::demo::native::scenario::Scenario;
 use crate::demo::native::setup::{Form, HandMade, Reader, Reads, Source};

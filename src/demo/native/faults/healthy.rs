@@ -1,4 +1,4 @@
-//! Healthy, however it looks: nothing may be said of these.
+//! Healthy, whatever it looks like: there must be no findings.
 
 use super::hand_made::{by_hand, hand, reader};
 use crate::demo::native::fault::Fault;

@@ -1,4 +1,4 @@
-//! The context travels, and says that nothing is recorded, or is not heeded.
+//! The context travels, but says that nothing is recorded, or the worker ignores that.
 
 use crate::demo::native::fault::Fault;
 use crate::demo::native::setup::Sampler;

@@ -1,4 +1,4 @@
-//! The identity of a span, as its processes pass it on.
+//! The identity of a span, as processes pass it on.
 
 use crate::model::{Sampling, SpanContext};
 

@@ -1,5 +1,5 @@
-//! A batch processor and its exporter: spans leave their process some time
-//! after they ended, over OTLP, and are lost with it otherwise.
+//! A batch processor and its exporter: spans leave their process over OTLP some time after
+//! they ended, or are lost with the process.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -53,7 +53,8 @@ impl Batch {
 
     pub fn add(&self, scope: &'static str, span: Span) {
         match self.0.try_send(Order::Span(Box::new((scope, span)))) {
-            // A full queue drops, as the real one does; an exporter that is gone loses it too.
+            // A full queue drops spans, as the real one does; so does an exporter that is
+            // gone.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
@@ -132,7 +133,7 @@ impl Process {
     }
 }
 
-/// How requests leave.
+/// How requests are sent.
 enum Wire {
     Grpc(TraceServiceClient<Channel>),
     Http(String, Client<hyper_util::client::legacy::connect::HttpConnector, Full<bytes::Bytes>>),
@@ -153,7 +154,7 @@ impl Wire {
         })
     }
 
-    /// Sends a batch. One that nobody takes is lost, as an SDK loses it.
+    /// Sends a batch. If nothing accepts it, it is lost, as with an SDK.
     async fn export(&self, request: ExportTraceServiceRequest) {
         for attempt in 0..TRIES {
             if attempt > 0 {

@@ -1,7 +1,7 @@
-//! A small tracer: what the processes of the demo need of OpenTelemetry's SDK,
-//! with the flags and the header formats of Python's.
+//! A small tracer: the part of OpenTelemetry's SDK that the demo's processes need, with the
+//! flags and the header formats of Python's.
 //!
-//! It has no notion of a current span: a parent is handed on, or it is not.
+//! It has no current span: a parent is either passed on or not.
 
 mod context;
 mod export;
@@ -17,7 +17,7 @@ pub use context::Context;
 use export::Batch;
 pub use propagate::Carrier;
 
-/// What a span hangs under.
+/// The parent of a span.
 #[derive(Clone, Copy, Debug)]
 pub enum Parent {
     None,
@@ -72,8 +72,8 @@ impl Tracer {
         }
     }
 
-    /// Starts a span. Without an SDK it is one that is never exported and has
-    /// no context to inject.
+    /// Starts a span. Without an SDK the span is never exported and has no context to
+    /// inject.
     pub fn start(&self, scope: &'static str, kind: span::SpanKind, name: &str, parent: Parent) -> OpenSpan {
         let above = parent.context();
         let trace_id = above.map_or_else(|| fastrand::u128(1..), |above| above.trace_id);
@@ -106,13 +106,13 @@ impl Tracer {
         }
     }
 
-    /// Reads what the propagators understand; the last that finds one wins, as
-    /// in OpenTelemetry's composite propagator.
+    /// Reads the formats of the propagators. The last one that finds a context wins, as in
+    /// OpenTelemetry's composite propagator.
     pub fn extract(&self, carrier: &Carrier) -> Option<Context> {
         propagate::extract(&self.propagators, carrier)
     }
 
-    /// Sends what is left, where the provider is shut down at exit.
+    /// Sends what is left, if the provider is shut down at exit.
     pub fn shut_down(&self) {
         if self.flushes_at_exit {
             self.batches.iter().for_each(Batch::flush);
@@ -126,8 +126,8 @@ fn is_below(trace_id: u128, ratio: f64) -> bool {
     (trace_id as u64) as f64 <= ratio * u64::MAX as f64
 }
 
-/// A span that has begun. One that is dropped without [`OpenSpan::end`] was
-/// leaked, and is never exported.
+/// A span that has begun. If it is dropped without [`OpenSpan::end`], it leaks and is never
+/// exported.
 #[derive(Debug)]
 pub struct OpenSpan {
     tracer: Tracer,
@@ -137,7 +137,7 @@ pub struct OpenSpan {
 }
 
 impl OpenSpan {
-    /// What can be injected: nothing where there is no SDK.
+    /// What can be injected: nothing without an SDK.
     pub fn context(&self) -> Option<Context> {
         self.tracer.enabled.then_some(self.context)
     }

@@ -27,7 +27,7 @@ pub fn inject(propagators: &[Propagator], context: Context, carrier: &mut Carrie
                 set("x-b3-spanid", span.clone());
                 set("x-b3-sampled", bit.to_string());
             }
-            // Python's sets the debug bit of whatever is sampled.
+            // Python's propagator sets the debug bit on everything that is sampled.
             Propagator::Jaeger => {
                 set("uber-trace-id", format!("{trace}:{span}:{parent_id:016x}:{:02x}", bit * 0b11));
             }
@@ -35,7 +35,7 @@ pub fn inject(propagators: &[Propagator], context: Context, carrier: &mut Carrie
     }
 }
 
-/// What the last of the propagators that finds a context reads.
+/// The context of the last propagator that finds one.
 pub fn extract(propagators: &[Propagator], carrier: &Carrier) -> Option<Context> {
     let header = |name: &str| carrier.get(name).map(String::as_str);
     let read = |propagator: &Propagator| match propagator {

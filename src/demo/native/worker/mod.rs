@@ -22,7 +22,7 @@ use crate::demo::clock;
 use crate::demo::error::DemoError;
 use crate::demo::native::child::{Child, Group};
 
-/// How long a look for a message may take, while other things may happen.
+/// How long waiting for a message may take, so that other things get their turn.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A child of the pool.
@@ -36,14 +36,14 @@ struct Running {
     task: TaskMessage,
 }
 
-/// A message that waits for its time.
+/// A message that waits for its ETA.
 struct Held {
     eta: String,
     delivery: Delivery,
     task: TaskMessage,
 }
 
-/// What a child said, or `None` at its end.
+/// A line from a child, or `None` at its end.
 type Said = (usize, Option<ProcessEvent>);
 
 struct Consumer<'s> {
@@ -58,8 +58,8 @@ struct Consumer<'s> {
     looked: Duration,
 }
 
-/// Works until the standard input closes: then it ends warmly. It does not
-/// begin before it is told to, so that the queue can be looked at.
+/// Works until the standard input closes, then shuts down warmly. It waits for the start
+/// signal, so that the queue can be looked at before.
 pub fn run(setup: &Setup, worker: &Worker) -> Result<(), DemoError> {
     let stdin = stdin_lines();
     let mut consumer = Consumer {
@@ -107,7 +107,7 @@ impl Consumer<'_> {
         self.slots.values().any(|slot| slot.running.is_some())
     }
 
-    /// One turn: what the pool said, what is due, one message.
+    /// One turn: the pool's news, what is due, one message.
     fn turn(&mut self, is_closing: bool) -> Result<(), DemoError> {
         while let Ok(said) = self.said.1.try_recv() {
             self.hear(said)?;
@@ -132,7 +132,8 @@ impl Consumer<'_> {
 
     fn accept(&mut self, delivery: Delivery) -> Result<(), DemoError> {
         let Some(task) = TaskMessage::read(&delivery.envelope) else {
-            // What cannot be read is rejected, as Celery rejects what it does not accept.
+            // An unreadable message is rejected, as Celery does with content that it does
+            // not accept.
             return Ok(self.channel.acknowledge(&delivery.tag)?);
         };
         if !self.worker.registered.contains(&task.task) {
@@ -165,7 +166,7 @@ impl Consumer<'_> {
         }
         ProcessEvent::Took { id: task.id.clone(), task: task.task.clone(), attempt: task.retries }.send();
         let Some(slot) = self.slots.values_mut().find(|slot| slot.running.is_none()) else { return Ok(()) };
-        // A child that is gone is noticed by its end.
+        // That a child is gone shows in its end.
         let _ = slot.child.tell(&json!({"tag": delivery.tag, "envelope": delivery.envelope}).to_string());
         slot.running = Some(Running { tag: delivery.tag, task });
         Ok(())
@@ -194,7 +195,7 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// What Celery's parent process says of a child that died at its work.
+    /// What Celery's parent process reports about a child that died at work.
     fn lost(&mut self, running: &Running) -> RedisResult<()> {
         let result = json!({
             "exc_type": "WorkerLostError",
@@ -228,7 +229,7 @@ impl Consumer<'_> {
         Ok(())
     }
 
-    /// A warm end: what waits goes back into the queue, the pool flushes.
+    /// A warm shutdown: what waits goes back into the queue, and the pool flushes.
     fn end(mut self) -> Result<(), DemoError> {
         for held in std::mem::take(&mut self.held) {
             self.channel.restore(&held.delivery.tag, &self.setup.queue)?;
@@ -243,7 +244,7 @@ impl Consumer<'_> {
     }
 }
 
-/// What the worker hands to a child.
+/// What the worker gives to a child.
 fn read_job(line: &str) -> Option<(String, TaskMessage)> {
     let job: Value = serde_json::from_str(line).ok()?;
     Some((job["tag"].as_str()?.to_owned(), TaskMessage::read(&job["envelope"])?))

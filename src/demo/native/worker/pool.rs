@@ -10,8 +10,8 @@ use crate::demo::error::DemoError;
 use crate::demo::native::process_protocol::{ProcessEvent, stdin_lines};
 use crate::demo::native::setup::{Setup, Worker};
 
-/// Runs what the worker hands over. Where the worker goes away in the middle
-/// of a task, the child goes too, with what it has not sent.
+/// Runs what the worker hands over. If the worker goes away in the middle of a task, the
+/// child goes too, and loses what it has not sent.
 pub fn run(setup: &Setup, worker: &Worker) -> Result<(), DemoError> {
     let lines = stdin_lines();
     let runner = Runner::open(setup, worker)?;
@@ -22,7 +22,7 @@ pub fn run(setup: &Setup, worker: &Worker) -> Result<(), DemoError> {
     thread::spawn(move || {
         for (tag, task) in queue {
             runner.run(task);
-            // The child is free again before the worker hears of it.
+            // The child is free again before the worker knows.
             if done.send(()).is_err() {
                 break;
             }

@@ -1,5 +1,5 @@
-//! One run of one task: what Celery's tracer, the instrumentor and the
-//! application's own code do around and in it.
+//! One run of one task: what Celery's tracer, the instrumentor and the application's own
+//! code do around it and in it.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const SHOP: &str = "order-tasks";
 /// `max_retries` of the task.
 const MOST_RETRIES: u32 = 3;
 
-/// How a run ended when not well.
+/// How a run ended if it failed.
 enum Raised {
     Exception(Exception),
     /// `raise self.retry(exc=…, countdown=…)`.
@@ -91,7 +91,7 @@ pub struct Runner {
 impl Runner {
     /// # Errors
     ///
-    /// Where the broker cannot be reached.
+    /// If the broker cannot be reached.
     pub fn open(setup: &Setup, worker: &Worker) -> RedisResult<Self> {
         let tracer = Tracer::new(&setup.telemetry);
         let publisher = Publisher::open(setup, tracer, worker.instrumentor.is_some())?;
@@ -102,8 +102,8 @@ impl Runner {
         &self.publisher.tracer
     }
 
-    /// Runs a task to its end, and stores what became of it. Where the broker
-    /// is gone there is nobody left to tell.
+    /// Runs a task to its end, and stores the result. If the broker is gone, nobody is left
+    /// to notify.
     pub fn run(&self, task: TaskMessage) {
         let mut run = self.worker.instrumentor.map(|how| self.start_run(how, &task));
         let current = run.as_ref().map_or(Parent::None, OpenSpan::as_parent);
@@ -169,8 +169,7 @@ impl Runner {
         run
     }
 
-    /// What the task itself does, with a consumer span written by hand around
-    /// it where there is one.
+    /// What the task itself does, inside a hand-written consumer span if there is one.
     fn body(&self, task: &TaskMessage, current: Parent) -> Result<Value, Raised> {
         let Some(reader) = &self.worker.by_hand else { return self.work(task, current) };
         let carried = self.read(reader, task)?;
@@ -203,7 +202,7 @@ impl Runner {
         let none =
             |line| crash("AttributeError", "builtins", "'NoneType' object has no attribute 'get'", line);
         match &reader.reads {
-            // `extract` of None finds nothing to get from.
+            // `extract` of None has nothing to read from.
             Reads::Flat if task.headers.is_empty() => Ok(None),
             Reads::Flat => Ok(self.tracer().extract(&task.text_headers())),
             Reads::Json(key) => {
@@ -237,7 +236,7 @@ impl Runner {
     fn work(&self, task: &TaskMessage, current: Parent) -> Result<Value, Raised> {
         match &*task.task {
             "process_order" => self.process_order(task, current),
-            // Small tasks of the canvases.
+            // Small tasks for canvases.
             _ => {
                 timing::work(timing::SMALL_TASK, self.pace);
                 Ok(task.args.first().cloned().unwrap_or_default())
@@ -268,7 +267,7 @@ impl Runner {
             span.set("inventory.delta", -order["quantity"].as_i64().unwrap_or(0));
         }
         if self.worker.is_killed {
-            // The kernel's way with a process that takes too much memory.
+            // How the kernel ends a process that takes too much memory.
             timing::work(timing::KILLED_AFTER, self.pace);
             let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         }
@@ -283,7 +282,7 @@ impl Runner {
                 eta: Some(clock::isoformat(clock::now() + timing::RECEIPT_AFTER)),
                 ..self.publisher.task("send_receipt", vec![task.args.first().cloned().unwrap_or_default()])
             };
-            // The receipt is no reason for the order to fail.
+            // The order must not fail because of the receipt.
             let _ = self.publisher.send(receipt, current, Sending::Plain);
         }
         Ok(json!({"order_id": task.args.first()}))

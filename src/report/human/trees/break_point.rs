@@ -1,4 +1,4 @@
-//! The spot between the two sides of a hand-off, and what is said there.
+//! The gap between the two sides of a hand-off, and the text there.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use crate::report::human::short_ids::ShortIds;
 use crate::report::human::style::Stylize;
 use crate::report::text::duration;
 
-/// The traces of both sides of a hand-off, as far as they are listed.
+/// The traces of both sides of a hand-off, if they are listed.
 pub struct Sides<'r> {
     pub sender: Option<&'r TraceReport>,
     /// The spans of its runs, with their traces.
@@ -19,8 +19,8 @@ impl<'r> Sides<'r> {
     pub fn of(handoff: &HandoffReport, report: &'r Report) -> Self {
         let runs = handoff.consumers.iter().filter_map(|(trace, span)| Some((find(report, *trace)?, *span)));
         let runs: Vec<_> = runs.collect();
-        // What published it is there too where only the span is missing with which it
-        // did so, or where the run hangs below it.
+        // The publisher is there even if only its PRODUCER span is missing, or if the run
+        // is below it.
         let named = handoff.producer.and_then(|(trace, _)| find(report, trace));
         let above = || runs.iter().find(|(trace, run)| shows_sender(trace, *run)).map(|(trace, _)| *trace);
         let sender = named.or_else(above);
@@ -38,8 +38,8 @@ impl<'r> Sides<'r> {
         self.sender.into_iter().chain(self.apart()).collect()
     }
 
-    /// Whether the run is a root by choice: it, or a span below it, links to the
-    /// sender's trace.
+    /// Whether the run is a root by design: it, or a span below it, links to the sender's
+    /// trace.
     pub fn are_linked(&self) -> bool {
         let Some((sender, (run, _))) = self.sender.zip(self.runs.first()) else { return false };
         let mut links = run.spans.iter().flat_map(|span| &span.links);
@@ -47,13 +47,13 @@ impl<'r> Sides<'r> {
     }
 }
 
-/// A trace that is listed.
+/// A trace, if it is listed.
 pub fn find(report: &Report, id: TraceId) -> Option<&TraceReport> {
     report.traces.iter().find(|trace| trace.trace_id == id)
 }
 
-/// Whether a run's trace shows who published it: its parent is there, or a request
-/// or a publishing that came before it.
+/// Whether a run's trace shows who published it: its parent is there, or a request or a
+/// publish before it.
 fn shows_sender(trace: &TraceReport, run: SpanId) -> bool {
     let start = trace.spans.iter().find(|span| span.span_id == run).map(|span| span.start);
     let came_before = |span: &SpanReport| {
@@ -67,7 +67,7 @@ fn has_parent(trace: &TraceReport, run: SpanId) -> bool {
     parent.is_some_and(|parent| trace.spans.iter().any(|span| span.span_id == parent))
 }
 
-/// Writes the broken spot, where the two sides do not meet.
+/// Writes the gap, if the two sides do not meet.
 pub fn spot(
     handoff: &HandoffReport,
     sides: &Sides<'_>,
@@ -104,8 +104,8 @@ pub fn spot(
     writeln!(out, "  {}  {text}{}", "╳".broken(), wait.faint())
 }
 
-/// Whether a sender's trace holds spans below one that never came: what ran there,
-/// without the span of the run.
+/// Whether a sender's trace has spans below one that never came: they ran there, but the
+/// span of the run is missing.
 fn holds_what_ran(sender: &TraceReport, handoff: &HandoffReport) -> bool {
     let published = handoff.producer.map(|(_, span)| span);
     let has_lost_parent = |span: &SpanReport| {
@@ -116,7 +116,7 @@ fn holds_what_ran(sender: &TraceReport, handoff: &HandoffReport) -> bool {
     sender.complete && sender.spans.iter().any(has_lost_parent)
 }
 
-/// Writes the spot at which a run links to its sender.
+/// Writes the point where a run links to its sender.
 pub fn link(handoff: &HandoffReport, out: &mut dyn Write) -> io::Result<()> {
     let wait = handoff.queue_wait_ms.map(|wait| format!("   {} later", duration(wait))).unwrap_or_default();
     writeln!(out, "  {}  linked: a trace of its own, by choice{}", "↪".intact(), wait.faint())

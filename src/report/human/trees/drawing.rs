@@ -10,7 +10,7 @@ use crate::report::human::short_ids::ShortIds;
 use crate::report::human::style::Stylize;
 use crate::report::text::{self, count, duration, fit, pad, safe, width};
 
-/// What all trees of one hand-off are drawn with.
+/// What all trees of one hand-off share.
 pub struct Drawing<'r> {
     waits: Waits,
     clock: Clock,
@@ -19,7 +19,7 @@ pub struct Drawing<'r> {
 }
 
 impl<'r> Drawing<'r> {
-    /// Over these traces of the report; `None` where they have no spans.
+    /// Over these traces of the report; `None` if they have no spans.
     pub fn over(report: &Report, traces: &[&TraceReport], view: &View, ids: &'r ShortIds) -> Option<Self> {
         let clock = Clock::over(traces)?;
         Some(Self { waits: waits_of(report), clock, columns: Columns::over(traces, view.width, ids), ids })
@@ -91,8 +91,8 @@ impl<'r> Drawing<'r> {
     }
 }
 
-/// How long each run's message was in the queue, in milliseconds, and which
-/// attempt it is, from 0 on.
+/// How long each run's message was in the queue, in milliseconds, and which attempt it is,
+/// counted from 0.
 pub type Waits = BTreeMap<SpanId, (f64, u32)>;
 
 pub fn waits_of(report: &Report) -> Waits {
@@ -118,7 +118,7 @@ impl Clock {
         Some(Self { start, millis: millis.max(0.001) })
     }
 
-    /// A bar of so many columns, filled from the span's start to its end.
+    /// A bar of this many columns, filled from the span's start to its end.
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -133,8 +133,8 @@ impl Clock {
     }
 }
 
-/// What is said of a run's wait. A worker may begin before the publishing span
-/// has ended, and where the clocks of two machines differ before it has begun.
+/// The text for a run's wait. A worker may begin before the publishing span has ended and,
+/// if the clocks of two machines differ, even before it has begun.
 fn waited(trace: &TraceReport, run: &SpanReport, wait: f64) -> String {
     if wait >= 0.0 {
         return format!("{} in the queue", duration(wait));
@@ -150,9 +150,9 @@ fn waited(trace: &TraceReport, run: &SpanReport, wait: f64) -> String {
 struct Columns {
     name: usize,
     service: usize,
-    /// None, where a terminal is too narrow for one.
+    /// None if a terminal is too narrow for one.
     bar: usize,
-    /// None, where an id takes a line of its own.
+    /// None if an id has a line of its own.
     id: usize,
 }
 
@@ -161,13 +161,13 @@ impl Columns {
     const BESIDES: usize = 2 + 10 + 3;
     /// What is left at least for the names and the bar, beside a trace's id.
     const LEAST: usize = 35;
-    /// From so many columns on there is a bar.
+    /// A bar is drawn from this many columns on.
     const WITH_BAR: usize = 72;
     const BAR: (usize, usize) = (8, 48);
     /// A service's name is not cut to less.
     const SERVICE: usize = 12;
 
-    /// As wide as these traces' names are, as far as there is room for them.
+    /// As wide as these traces' names, if there is room.
     fn over(traces: &[&TraceReport], width: usize, ids: &ShortIds) -> Self {
         let (mut name, mut service) = (0, 0);
         for trace in traces {

@@ -1,5 +1,5 @@
-//! A trace as lines: parents before children, what is alike folded, and of a large
-//! one those lines that say something.
+//! A trace as lines: parents before children, similar spans folded, and of a large trace
+//! only the lines that matter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::report::text::{count, safe};
 
 /// How many lines of one trace a tree shows.
 const SHOWN: usize = 14;
-/// How deep a tree is indented; deeper spans stand at this depth.
+/// How deep a tree is indented; deeper spans are drawn at this depth.
 const DEPTH: usize = 8;
 
 /// One line of a tree.
@@ -17,15 +17,15 @@ pub struct Line<'r> {
     pub depth: usize,
     /// The lines that connect it to its parent: `│  └─ `.
     pub branch: String,
-    /// What goes on below it: the lines to those that follow.
+    /// The lines that go on below it, to its later siblings and its children.
     pub below: String,
 }
 
-/// What stands in a line.
+/// The content of a line.
 pub enum Content<'r> {
     Span(&'r SpanReport),
-    /// Siblings that would say the same again: `12 broker commands`, and how many
-    /// spans they are.
+    /// Siblings that would repeat the same: `12 broker commands`, and how many spans they
+    /// are.
     Folded(String, u64),
 }
 
@@ -37,7 +37,7 @@ impl<'r> Line<'r> {
         }
     }
 
-    /// Where a trace enters a service.
+    /// The entry of a trace into a service.
     pub fn names_its_service(&self) -> bool {
         self.span().is_some_and(|span| self.depth == 0 || span.kind == "consumer")
     }
@@ -53,8 +53,8 @@ impl<'r> Line<'r> {
 /// The lines of a tree that are shown.
 pub struct Shown<'t> {
     pub lines: Vec<Line<'t>>,
-    /// How many spans stand in none of them. A framework's inner spans are left out
-    /// of any tree without a word.
+    /// How many spans are in none of them. A framework's inner spans are always left out,
+    /// without a note.
     pub more: u64,
 }
 
@@ -67,7 +67,7 @@ impl<'t> Shown<'t> {
             // How many there are of a kind is not known.
             lines.retain(|line| line.span().is_some());
         }
-        // To leave out one line would save none.
+        // Leaving out just one line would save none.
         if lines.len() > SHOWN + 1 {
             let shown = pick(&lines);
             let places = lines.into_iter().enumerate();
@@ -78,9 +78,8 @@ impl<'t> Shown<'t> {
     }
 }
 
-/// Lays a trace out, parents before children, without the framework's inner
-/// spans. It does not recurse, and each span stands once, whatever circles the
-/// parents make.
+/// Lays a trace out, parents before children, without the framework's inner spans. It does
+/// not recurse, and each span appears once, even if the parents form cycles.
 fn lay_out(trace: &TraceReport) -> Vec<Line<'_>> {
     let known: BTreeSet<SpanId> = trace.spans.iter().map(|span| span.span_id).collect();
     let parents: BTreeSet<SpanId> = trace.spans.iter().filter_map(|span| span.parent_id).collect();
@@ -92,7 +91,7 @@ fn lay_out(trace: &TraceReport) -> Vec<Line<'_>> {
     let is_leaf = |span: &SpanReport| !parents.contains(&span.span_id);
     let mut placed = BTreeSet::new();
     let roots = fold(children.remove(&None).unwrap_or_default(), is_leaf, &mut placed);
-    // Spans in a circle hang under no root: the first of them opens it.
+    // Spans in a cycle are below no root: the first of them becomes one.
     let circles: Vec<_> = children.values().flatten().copied().map(Content::Span).collect();
     let mut lines = Vec::with_capacity(trace.spans.len());
     let mut is_last_at = Vec::new();
@@ -123,22 +122,21 @@ fn lay_out(trace: &TraceReport) -> Vec<Line<'_>> {
     lines
 }
 
-/// Siblings, of which those that are healthy and alike stand once. What a library
-/// tells the broker is no part of what people come to see. What is folded is
-/// `placed`.
+/// Siblings, with those that are healthy and alike folded into one. A library's broker
+/// commands are not what people look for. The folded ones are marked as `placed`.
 fn fold<'r>(
     spans: Vec<&'r SpanReport>,
     is_leaf: impl Fn(&SpanReport) -> bool,
     placed: &mut BTreeSet<SpanId>,
 ) -> Vec<Content<'r>> {
-    /// So many that are alike are shown one by one.
+    /// Up to this many that are alike are shown one by one.
     const ALIKE: usize = 3;
     let kind_of = |span: &'r SpanReport| match () {
         () if !is_quiet(span) || !is_leaf(span) => None,
         () if is_broker_command(span) => Some(Kind::BrokerCommand),
         () => Some(Kind::Alike(&span.name, &span.service)),
     };
-    // How many there are of a kind, and how many of them were met.
+    // How many there are of a kind, and how many of them were placed.
     let mut kinds: BTreeMap<Kind<'_>, (usize, usize)> = BTreeMap::new();
     for kind in spans.iter().filter_map(|span| kind_of(span)) {
         kinds.entry(kind).or_default().0 += 1;
@@ -178,7 +176,7 @@ enum Kind<'r> {
     Alike(&'r str, &'r str),
 }
 
-/// Whether nothing is to be seen in a span but that it was there.
+/// Whether a span shows nothing except that it exists.
 fn is_quiet(span: &SpanReport) -> bool {
     span.status != "error"
         && span.exception.is_none()
@@ -186,9 +184,8 @@ fn is_quiet(span: &SpanReport) -> bool {
         && matches!(span.kind, "internal" | "client")
 }
 
-/// Whether a span is of a command with which a client of Redis moves messages, as
-/// the instrumentations of its clients name it: `LPUSH`, `LPUSH celery`,
-/// `redis-LPUSH`.
+/// Whether a span is a Redis command that moves messages, as instrumentations of Redis
+/// clients name it: `LPUSH`, `LPUSH celery`, `redis-LPUSH`.
 fn is_broker_command(span: &SpanReport) -> bool {
     const COMMANDS: [&str; 18] = [
         "LPUSH",
@@ -215,8 +212,8 @@ fn is_broker_command(span: &SpanReport) -> bool {
     span.kind == "client" && COMMANDS.iter().any(|known| known.eq_ignore_ascii_case(command))
 }
 
-/// What connects a span to its parent, by which of its ancestors are the last
-/// of their parents. Deeper than [`DEPTH`] the outer ones are left away.
+/// The lines that connect a span to its parent, depending on which of its ancestors are
+/// last siblings. Below [`DEPTH`] the outer ones are left out.
 fn branch(is_last_at: &[bool]) -> String {
     let levels = &is_last_at[1.min(is_last_at.len())..];
     let Some((own, above)) = levels.split_last() else { return String::new() };
@@ -226,8 +223,7 @@ fn branch(is_last_at: &[bool]) -> String {
     branch
 }
 
-/// What stands below a span, before a line of its own: the lines of its later
-/// siblings, and of its children.
+/// The lines below a span: those of its later siblings and of its children.
 fn below_it(is_last_at: &[bool], has_children: bool) -> String {
     let levels = &is_last_at[1.min(is_last_at.len())..];
     let shown = &levels[levels.len().saturating_sub(DEPTH)..];
@@ -243,8 +239,8 @@ fn is_noise(span: &SpanReport) -> bool {
     span.name.ends_with(" http send") || span.name.ends_with(" http receive")
 }
 
-/// Which lines of a large tree are shown: those that say something, with the
-/// way up to their root, and then the first.
+/// Which lines of a large tree are shown: those that matter, with their ancestors, and then
+/// the first.
 fn pick(lines: &[Line<'_>]) -> BTreeSet<usize> {
     let mut shown = BTreeSet::new();
     let mut above: Vec<usize> = Vec::new();

@@ -1,5 +1,5 @@
-//! The stitched tree: one hand-off as it should have been, with a time bar and
-//! the broken spot marked.
+//! The stitched tree: one hand-off as it should have been, with a time bar and the gap
+//! marked.
 
 mod break_point;
 mod drawing;
@@ -52,7 +52,7 @@ pub fn of_finding(
     whole_id(&sides.all(), out)
 }
 
-/// Of several hand-offs the one of which most was seen: it shows most.
+/// Of several hand-offs, the one of which most was seen.
 fn fullest<'r>(handoffs: impl Iterator<Item = &'r HandoffReport>) -> Option<&'r HandoffReport> {
     handoffs.max_by_key(|handoff| {
         (
@@ -62,7 +62,7 @@ fn fullest<'r>(handoffs: impl Iterator<Item = &'r HandoffReport>) -> Option<&'r 
     })
 }
 
-/// Writes what was handed over by whom, and the stations.
+/// Writes who handed what to whom, and the stations.
 fn head(
     mark: &dyn std::fmt::Display,
     handoff: &HandoffReport,
@@ -85,8 +85,8 @@ fn whole_id(traces: &[&TraceReport], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  {}", format!("trace {}", first.trace_id).faint())
 }
 
-/// Writes one trace of which nothing is told: a whole one that passed through a
-/// queue, if there is one, with the one that it links to.
+/// Writes one trace without a finding: a whole one that passed through a queue, if there is
+/// one, with the one that it links to.
 pub fn untold(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let whole = |handoff: &&HandoffReport| !handoff.consumers.is_empty() && handoff.unproven.is_none();
     let listed = |handoff: &&HandoffReport| {
@@ -98,7 +98,7 @@ pub fn untold(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write)
         return plain(report, ids, view, out);
     };
     if handoff.unproven.is_some() {
-        // It is drawn where it is said why.
+        // It is drawn together with the reason.
         return Ok(());
     }
     let sides = Sides::of(handoff, report);
@@ -117,7 +117,7 @@ pub fn untold(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write)
     writeln!(out)
 }
 
-/// Writes the first trace of those that hand nothing over.
+/// Writes the first of the traces that hand nothing over.
 fn plain(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) -> io::Result<()> {
     let Some(trace) = report.traces.first() else { return Ok(()) };
     let Some(drawing) = Drawing::over(report, &[trace], view, ids) else { return Ok(()) };
@@ -132,9 +132,8 @@ fn plain(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) -> i
     writeln!(out)
 }
 
-/// Writes an example of what could not be told for this reason: what was handed
-/// over by whom, and how far it was seen. Its tree comes with it unless it was
-/// shown before.
+/// Writes an example of a hand-off that is unproven for this reason: who handed what to
+/// whom, and how far it was seen. Its tree follows unless it was shown before.
 pub fn unproven(
     report: &Report,
     reason: &str,
@@ -175,7 +174,7 @@ pub fn group(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) 
         })
         .map(|trace| trace.trace_id)
         .collect();
-    // What links to another stands below it.
+    // A trace that links to another comes below it.
     all.sort_by_key(|trace| linked.contains(&trace.trace_id));
     for trace in &all {
         let is_its = |handoff: &&HandoffReport| {
@@ -190,7 +189,7 @@ pub fn group(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Write) 
     writeln!(out)
 }
 
-/// Writes that traces show a cause that was told before.
+/// Writes that traces show a cause that was reported before.
 pub fn one_line(
     report: &Report,
     cause: &str,
@@ -204,7 +203,7 @@ pub fn one_line(
     writeln!(out, "{} {}  {}", "✗".broken(), fit(&title(report), room), what.faint())
 }
 
-/// `POST /orders → process_order`: what began it, and the tasks in it.
+/// `POST /orders → process_order`: the request, and the tasks in its trace.
 fn title(report: &Report) -> String {
     let first = report.traces.iter().min_by_key(|trace| trace.spans.first().map(|span| span.start));
     let name = first.and_then(|trace| trace.spans.first()).map(|root| safe(&root.name)).unwrap_or_default();
