@@ -81,3 +81,11 @@ fn every_direct_dependency_has_its_reason() {
     }
     assert_eq!(told.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), direct);
 }
+
+/// A wheel owes its users the terms of what is in the binary (`python/licences.py`).
+#[test]
+fn the_licences_of_what_is_linked_are_at_hand() {
+    let output = Command::new("python3").arg(root().join("python/licences.py")).arg("--check").output();
+    let output = output.expect("this test needs python3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
