@@ -310,6 +310,22 @@ fn a_trace_that_fans_out_is_judged_once() {
     assert!(watch.is_at_rest());
 }
 
+/// A round that went on with the tasks of a long trace once judged that trace again, so
+/// that as many rounds were needed as there were tasks.
+#[test]
+fn a_long_trace_is_not_judged_again_while_its_tasks_go_on() {
+    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+    take(&mut watch.evidence, &handoffs(10_000, |_| 0));
+    let pace = Pace { work: Pace::WORK / 4, ..PACE };
+    let mut rounds = 0;
+    while !watch.is_at_rest() {
+        watch.round(at(0), pace);
+        rounds += 1;
+        assert!(rounds < 30, "it never comes to rest");
+    }
+    assert!(rounds > 2, "{rounds}");
+}
+
 /// An export waits while a round judges: so a round judges only so much.
 #[test]
 fn what_finds_no_time_in_a_round_is_judged_in_the_next_one() {

@@ -123,7 +123,9 @@ impl Evidence {
     /// again only when it has grown by a fraction of its size, so that all these judgments
     /// together stay cheap.
     pub fn is_due_early(&self, unit: &Unit) -> bool {
-        let of_trace = |id| self.spans.trace(id).is_none_or(Trace::has_grown);
+        // Of one that was judged a moment ago, some tasks may have found no time.
+        let is_to_judge = |trace: &Trace| trace.has_grown() || trace.age.has_settled();
+        let of_trace = |id| self.spans.trace(id).is_none_or(is_to_judge);
         let has_grown = match unit {
             Unit::Trace(id) => of_trace(*id),
             Unit::Task(id) => self.tasks.get(id).is_none_or(|task| task.traces().all(of_trace)),
@@ -143,6 +145,13 @@ impl Evidence {
     pub fn has_settled(&self, group: &Group) -> bool {
         group.traces.iter().filter_map(|id| self.spans.trace(*id)).all(|trace| trace.age.has_settled())
             && group.tasks.iter().filter_map(|id| self.tasks.get(id)).all(|task| task.age.has_settled())
+    }
+
+    /// Leaves out long traces of which nothing new came since they were judged: else
+    /// each round that goes on with their tasks would judge them again.
+    pub fn leave_out_judged(&self, group: &mut Group) {
+        let is_judged = |trace: &Trace| trace.spans.len() >= Trace::LONG && trace.age.has_settled();
+        group.traces.retain(|id| !self.spans.trace(*id).is_some_and(is_judged));
     }
 
     /// How much work it is to judge the group, in spans. A trace or a task costs about as
@@ -351,11 +360,13 @@ impl Trace {
         })
     }
 
+    /// A trace of so many spans is not judged again for each of its tasks.
+    const LONG: usize = 1_000;
+
     /// Whether it has grown since it was judged; a long trace counts as grown from an
     /// eighth more.
     fn has_grown(&self) -> bool {
-        const LONG: usize = 1_000;
-        let least = if self.judged < LONG { 0 } else { self.judged / 8 };
+        let least = if self.judged < Self::LONG { 0 } else { self.judged / 8 };
         self.spans.len() >= self.judged + least
     }
 

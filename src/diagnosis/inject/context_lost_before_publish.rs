@@ -66,7 +66,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     else {
         return Judgment::Clean;
     };
-    let Some(activity) = known.evidence.processes.of(&producer.span.process) else {
+    let activity = known.evidence.processes.of(&producer.span.process);
+    let Some(activity) = activity.filter(|activity| activity.servers > 0) else {
         return Judgment::Clean;
     };
     let start = producer.span.start;

@@ -169,6 +169,7 @@ impl LiveJudge {
             seen.insert(unit);
             work += 1;
             if self.evidence.is_whole(&group, &mut closed) {
+                self.evidence.leave_out_judged(&mut group);
                 group.claim(&mut settled);
                 work += self.evidence.work(&group);
                 due.push(Due { group, is_news: true });
@@ -190,6 +191,7 @@ impl LiveJudge {
                 early.push(unit);
                 continue;
             }
+            self.evidence.leave_out_judged(&mut group);
             group.claim(&mut settled);
             work += self.evidence.work(&group);
             due.push(Due { group, is_news: true });

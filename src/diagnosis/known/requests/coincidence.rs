@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::publisher_roots::{Roots, roots_by_publisher};
+use super::publisher_roots::{ByPublisher, Roots};
 use crate::evidence::{Activity, Evidence, Process};
 use crate::model::{Set, Timestamp};
 
@@ -20,12 +20,11 @@ const OTHERS_ACCIDENT: f64 = 0.01;
 
 /// Tasks, with the process that publishes them as roots, if some were published while no
 /// request was open and no more of them lie in requests than chance would put there.
-pub(super) fn by_chance(evidence: &Evidence) -> Set<(&str, &Process)> {
-    let roots = roots_by_publisher(evidence).into_iter();
-    let found = roots.filter(|((process, _), roots)| {
+pub(super) fn by_chance<'e>(evidence: &'e Evidence, roots: &ByPublisher<'e>) -> Set<(&'e str, &'e Process)> {
+    let found = roots.iter().filter(|((process, _), roots)| {
         evidence.processes.of(process).is_some_and(|activity| falls_by_chance(roots, activity))
     });
-    found.map(|((process, task), _)| (task, process)).collect()
+    found.map(|((process, task), _)| (*task, *process)).collect()
 }
 
 fn falls_by_chance(roots: &Roots, activity: &Activity) -> bool {

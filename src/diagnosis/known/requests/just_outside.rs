@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::publisher_roots::{Roots, roots_by_publisher};
+use super::publisher_roots::{ByPublisher, Roots};
 use crate::diagnosis::known::even_intervals::is_even;
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{Map, Set, SpanKind, Timestamp, TraceId};
@@ -72,9 +72,12 @@ struct Root {
 }
 
 /// The PRODUCER roots close to requests, where the same is true of all roots of their task.
-pub(super) fn just_outside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>> {
-    let mut roots = roots_by_publisher(evidence);
-    roots.retain(|(process, _), roots| {
+pub(super) fn just_outside<'e>(
+    evidence: &'e Evidence,
+    roots: &ByPublisher<'e>,
+) -> Map<SpanKey, JustOutside<'e>> {
+    let mut roots: Vec<_> = roots.iter().map(|(publisher, roots)| (*publisher, roots)).collect();
+    roots.retain(|((process, _), roots)| {
         let activity = evidence.processes.of(process);
         roots.len() >= PAIRS
             && activity.is_some_and(|activity| {
@@ -84,7 +87,6 @@ pub(super) fn just_outside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>>
     if roots.is_empty() {
         return Map::default();
     }
-    let mut roots: Vec<_> = roots.into_iter().collect();
     roots.sort_by_key(|((process, task), _)| (&process.service, &process.instance, process.pid, *task));
     roots.truncate(PUBLISHERS);
     let processes: Set<_> = roots.iter().map(|((process, _), _)| *process).collect();
@@ -92,7 +94,7 @@ pub(super) fn just_outside(evidence: &Evidence) -> Map<SpanKey, JustOutside<'_>>
     let mut found = Map::default();
     for ((process, task), roots) in roots {
         let Some(requests) = requests.get(process) else { continue };
-        if let Some(beside) = outside_which(evidence, task, &roots, requests) {
+        if let Some(beside) = outside_which(evidence, task, roots, requests) {
             found.extend(roots.iter().map(|(_, key)| (*key, beside)));
         }
     }

@@ -12,6 +12,7 @@ mod without_publish;
 
 use std::cell::OnceCell;
 
+use self::publisher_roots::{ByPublisher, roots_by_publisher};
 use self::response_start::ResponseStarts;
 use crate::evidence::{Evidence, Process, SpanKey, SpanRef};
 use crate::model::{Map, Set, Timestamp};
@@ -24,6 +25,7 @@ pub(super) use without_publish::requests_without_publish;
 #[derive(Debug)]
 pub struct Requests<'e> {
     evidence: &'e Evidence,
+    roots: OnceCell<ByPublisher<'e>>,
     one_each: OnceCell<Set<SpanKey>>,
     by_chance: OnceCell<Set<(&'e str, &'e Process)>>,
     just_outside: OnceCell<Map<SpanKey, JustOutside<'e>>>,
@@ -35,6 +37,7 @@ impl<'e> Requests<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         Self {
             evidence,
+            roots: OnceCell::new(),
             one_each: OnceCell::new(),
             by_chance: OnceCell::new(),
             just_outside: OnceCell::new(),
@@ -43,22 +46,31 @@ impl<'e> Requests<'e> {
         }
     }
 
+    fn roots(&self) -> &ByPublisher<'e> {
+        self.roots.get_or_init(|| roots_by_publisher(self.evidence))
+    }
+
     /// Whether a PRODUCER root pairs up with a request that published nothing, as all other
     /// roots of its task do.
     pub fn have_one_for(&self, root: SpanKey) -> bool {
-        self.one_each.get_or_init(|| one_per_request::paired(self.evidence)).contains(&root)
+        self.one_each.get_or_init(|| one_per_request::paired(self.evidence, self.roots())).contains(&root)
     }
 
     /// Whether this process publishes roots of this task outside of requests too, and no
     /// more inside of them than chance would put there.
     pub fn coincide_with(&self, task: &str, process: &Process) -> bool {
-        self.by_chance.get_or_init(|| coincidence::by_chance(self.evidence)).contains(&(task, process))
+        self.by_chance
+            .get_or_init(|| coincidence::by_chance(self.evidence, self.roots()))
+            .contains(&(task, process))
     }
 
     /// Just outside of which requests a PRODUCER root lies, if all other roots of its task
     /// do too.
     pub fn just_beside(&self, root: SpanKey) -> Option<JustOutside<'e>> {
-        self.just_outside.get_or_init(|| just_outside::just_outside(self.evidence)).get(&root).copied()
+        self.just_outside
+            .get_or_init(|| just_outside::just_outside(self.evidence, self.roots()))
+            .get(&root)
+            .copied()
     }
 
     /// Whether a request was open at `time`, and each one that was had begun to answer.

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::publisher_roots::roots_by_publisher;
+use super::publisher_roots::ByPublisher;
 use super::without_publish::{Open, requests_without_publish};
 use crate::evidence::{Evidence, Process, SpanKey};
 use crate::model::{Map, Set, Timestamp};
@@ -30,9 +30,8 @@ type Routes<'e> = Map<(&'e Process, usize), Vec<Vec<Open>>>;
 
 /// The PRODUCER roots that pair up with requests of their process: all roots of a task with
 /// all requests of a route that published nothing and answered well.
-pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
-    let mut roots = roots_by_publisher(evidence);
-    roots.retain(|_, roots| roots.len() >= REQUESTS);
+pub(super) fn paired(evidence: &Evidence, roots: &ByPublisher<'_>) -> Set<SpanKey> {
+    let mut roots: Vec<_> = roots.iter().filter(|(_, roots)| roots.len() >= REQUESTS).collect();
     if roots.is_empty() {
         return Set::default();
     }
@@ -43,8 +42,8 @@ pub(super) fn paired(evidence: &Evidence) -> Set<SpanKey> {
             alike.into_iter().any(|requests| is_one_for_each(requests, roots, each))
         })
     };
-    roots.retain(|(process, _), roots| pairs_up(process, roots));
-    roots.into_values().flatten().map(|(_, key)| key).collect()
+    roots.retain(|((process, _), roots)| pairs_up(process, roots));
+    roots.into_iter().flat_map(|(_, roots)| roots).map(|(_, key)| *key).collect()
 }
 
 /// The requests of routes that published nothing, by their number, if there are enough.

@@ -6,19 +6,28 @@ use crate::model::{Map, Timestamp};
 /// The PRODUCER roots of one task and one process, by start.
 pub(super) type Roots = Vec<(Timestamp, SpanKey)>;
 
-/// Every PRODUCER root, by the process that published it and its task.
-pub(super) fn roots_by_publisher(evidence: &Evidence) -> Map<(&Process, &str), Roots> {
-    let mut roots = Map::<(&Process, &str), Roots>::default();
-    let producers = evidence.tasks.iter().flat_map(|task| {
-        let name = task.name(evidence);
-        task.producers.iter().map(move |key| (name, *key))
-    });
-    for (task, key) in producers {
-        let Some(root) = evidence.spans.get(key).filter(|found| evidence.is_orphaned_root(*found)) else {
-            continue;
-        };
-        roots.entry((&root.span.process, task)).or_default().push((root.span.start, key));
+/// PRODUCER roots, by the process that published them and their task.
+pub(super) type ByPublisher<'e> = Map<(&'e Process, &'e str), Roots>;
+
+/// Every PRODUCER root of a process that answers requests.
+pub(super) fn roots_by_publisher(evidence: &Evidence) -> ByPublisher<'_> {
+    let mut roots = ByPublisher::default();
+    for task in evidence.tasks.iter() {
+        let found = task.producers.iter().filter_map(|key| evidence.spans.get(*key));
+        let mut name = None;
+        for root in found.filter(|found| evidence.is_orphaned_root(*found)) {
+            if answers_requests(evidence, &root.span.process) {
+                // It is looked up in many places, and of most tasks nobody asks for it.
+                let name = *name.get_or_insert_with(|| task.name(evidence));
+                roots.entry((&root.span.process, name)).or_default().push((root.span.start, root.key()));
+            }
+        }
     }
     roots.values_mut().for_each(|roots| roots.sort_unstable());
     roots
+}
+
+/// Whether a SERVER span of this process was seen.
+fn answers_requests(evidence: &Evidence, process: &Process) -> bool {
+    evidence.processes.of(process).is_some_and(|activity| activity.servers > 0)
 }
