@@ -86,14 +86,20 @@ pub fn stack_script_with(name: &str, input: &str) -> String {
     text(name, &child.wait_with_output().expect("it ends"))
 }
 
-/// A folder with the packages of `tests/python/requirements-fixes.txt`.
+/// What fixes install.
 fn what_fixes_install() -> PathBuf {
+    packages("fixes")
+}
+
+/// A folder with the packages of `tests/python/requirements-<kind>.txt`, for `PYTHONPATH`
+/// beside those of [`stack`].
+pub fn packages(kind: &str) -> PathBuf {
     let _making = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let pip = make("current", &root().join("tests/python/requirements-current.txt"));
-    let requirements = root().join("tests/python/requirements-fixes.txt");
+    let requirements = root().join(format!("tests/python/requirements-{kind}.txt"));
     let mut hasher = DefaultHasher::new();
     std::fs::read(&requirements).expect("the requirements are part of the project").hash(&mut hasher);
-    let home = root().join(format!("target/python/fixes-{:016x}", hasher.finish()));
+    let home = root().join(format!("target/python/{kind}-{:016x}", hasher.finish()));
     if !home.join("complete").is_file() {
         let _ = std::fs::remove_dir_all(&home);
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];

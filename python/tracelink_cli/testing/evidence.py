@@ -88,7 +88,8 @@ class Evidence:
         """When the first of the group was seen that a trace or a task is in, if anything was."""
         began = self._groups.began(trace if trace is not None else _task(task or ""))
         if began is None and task is not None:
-            return min((each.first_seen[task] for each in self._looks.values() if task in each.first_seen), default=None)
+            seen = [looks.first_seen.get(task) for looks in self._looks.values()]
+            return min((moment for moment in seen if moment is not None), default=None)
         return began
 
     def traces(self, window: Window) -> list[Trace]:

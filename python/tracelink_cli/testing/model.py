@@ -59,6 +59,8 @@ class Handoff:
     finding: Optional[str]
     #: Why it is not called whole, where nothing is wrong that was seen.
     unproven: Optional[str]
+    #: Whether it was seen being published: by a span, or as a message.
+    published: bool
 
     @property
     def whole(self) -> bool:
@@ -83,6 +85,8 @@ class Finding:
     services: tuple[str, ...]
     #: The lines of the best fix, with comments that say where they go.
     fix: tuple[str, ...]
+    #: Ways to mend it, the best first, as docs/tracelink-1.schema.json has them.
+    fixes: tuple[Mapping[str, Any], ...]
 
 
 def handoff(read: Mapping[str, Any]) -> Handoff:
@@ -94,6 +98,7 @@ def handoff(read: Mapping[str, Any]) -> Handoff:
         stations=dict(read["stations"]),
         finding=read["finding"],
         unproven=read["unproven"],
+        published=read.get("producer") is not None or bool(read.get("deliveries")),
     )
 
 
@@ -109,4 +114,5 @@ def finding(read: Mapping[str, Any]) -> Finding:
         tasks=tuple(read["tasks"]),
         services=tuple(read["services"]),
         fix=tuple(read["fix"]),
+        fixes=tuple(read["fixes"]),
     )

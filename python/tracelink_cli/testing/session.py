@@ -26,6 +26,11 @@ PATIENCE = 15.0
 #: The key under which a worker hands over its part.
 OUTPUT = "tracelink"
 
+LATE = (
+    "the receiver was started by the fixture: an exporter that was made before, or a process that was started "
+    "before, sends its spans elsewhere; --tracelink or `tracelink = true` in the ini file starts it before all"
+)
+
 
 def start(config: pytest.Config, judges: bool) -> Session:
     """Opens the receiver, and points this process and its children to it."""
@@ -46,6 +51,7 @@ class Session:
         self._begun: list[Begun] = []
         self._watchers: dict[str, Receiver] = {}
         self._notes: list[str] = []
+        self._eager = False
         self._summary: Optional[Summary] = None
         try:
             named = chosen.broker if chosen.broker != "off" else ""
@@ -58,6 +64,8 @@ class Session:
         self.evidence = Evidence([self._receiver.bundle], shares_broker="PYTEST_XDIST_WORKER" in os.environ)
         self.telemetry = Telemetry(address)
         self._environment = Environment(address)
+        if not judges:
+            self._notes.append(LATE)
 
     @property
     def notes(self) -> list[str]:
@@ -75,6 +83,12 @@ class Session:
         self.prepare()
         yield
         self._note_eager()
+
+    @property
+    def is_eager(self) -> bool:
+        """Whether an application publishes nothing."""
+        self._note_eager()
+        return self._eager
 
     def prepare(self) -> None:
         """Adds what the application did not set up, and looks at its brokers."""
@@ -98,7 +112,9 @@ class Session:
         self.evidence.bundles.append(watcher.bundle)
 
     def _note_eager(self) -> None:
-        self._notes.extend(note for note in celery_apps.eager() if note not in self._notes)
+        eager = celery_apps.eager()
+        self._eager = bool(eager)
+        self._notes.extend(note for note in eager if note not in self._notes)
 
     def fixture(self, item: pytest.Item) -> Iterator[Tracelink]:
         """What a test sees of itself."""
@@ -113,35 +129,43 @@ class Session:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self.telemetry.flush()
         self.telemetry.end()
-        self._end_receivers()
-        part = Part([str(bundle) for bundle in self.evidence.bundles], self._begun, self.notes, str(self._folder))
+        part = Part(self._end_receivers(), self._begun, self.notes, str(self._folder))
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
             # The controller has the last word, and removes the folder.
-            output[OUTPUT] = {**part.plain(), "judges": self._judges}
+            output[OUTPUT] = part.plain()
             return
         self._summary = Summary(self.settings.program, [part])
         if self._judges and self._summary.judge() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _end_receivers(self) -> None:
+    def _end_receivers(self) -> list[str]:
+        """Ends them; the bundles, where anything came and is to be judged."""
         receivers = [self._receiver, *self._watchers.values()]
         self.evidence.refresh()
-        for receiver in receivers:
-            if self.evidence.is_empty():
+        # What was sent a moment ago may not be saved yet.
+        is_idle = self.evidence.is_empty() and not self.telemetry.is_used and not self._watchers
+        if is_idle or not self._judges:
+            for receiver in receivers:
                 receiver.kill()
-            else:
-                receiver.end(self.settings.settle_seconds + PATIENCE)
+            return []
+        for receiver in receivers:
+            receiver.end(self.settings.settle_seconds + PATIENCE)
+        return [str(bundle) for bundle in self.evidence.bundles]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._summary is not None and self._judges:
+        if self._summary is not None and (self._judges or self.notes):
             self._summary.write(terminalreporter)
 
     def pytest_unconfigure(self) -> None:
         self._environment.restore()
         if self._summary is not None:
             self._summary.remove()
-        elif getattr(self._config, "workeroutput", None) is None:
+        elif getattr(self._config, "workeroutput", None) is not None:
+            # The controller has a summary, and removes the folder, if it was asked to judge.
+            if not self._judges:
+                shutil.rmtree(self._folder, ignore_errors=True)
+        else:
             # The session never came to its end.
             for receiver in (self._receiver, *self._watchers.values()):
                 receiver.kill()

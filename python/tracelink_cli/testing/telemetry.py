@@ -56,6 +56,11 @@ class Telemetry:
         #: What was set up here, for the user.
         self.said: list[str] = []
 
+    @property
+    def is_used(self) -> bool:
+        """Whether this process has a provider."""
+        return self._seen is not None
+
     def ensure(self) -> None:
         """Sets up what the application did not, once it has begun to use OpenTelemetry."""
         trace = sys.modules.get("opentelemetry.trace")

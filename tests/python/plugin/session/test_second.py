@@ -1,0 +1,2 @@
+def test_does_nothing():
+    pass
