@@ -80,7 +80,9 @@ class Session:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self) -> Iterator[None]:
         # By now the fixtures have made the application, and nothing was published yet.
-        self.prepare()
+        self.telemetry.ensure()
+        self._note_eager()
+        self._look_at_brokers()
         yield
         self._note_eager()
 
@@ -90,10 +92,7 @@ class Session:
         self._note_eager()
         return self._eager
 
-    def prepare(self) -> None:
-        """Adds what the application did not set up, and looks at its brokers."""
-        self.telemetry.ensure()
-        self._note_eager()
+    def _look_at_brokers(self) -> None:
         if self.settings.broker:
             return
         for broker in celery_apps.brokers():
@@ -121,7 +120,6 @@ class Session:
         if not self._begun or self._begun[-1].test != item.nodeid:
             # It was the fixture that started the session.
             self._begun.append(Begun(time.time_ns(), item.nodeid))
-        self.prepare()
         window = Window(self._begun[-1].at)
         with tempfile.TemporaryDirectory(dir=self._folder) as folder:
             yield Tracelink(self, window, Path(folder))
