@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::notice::SessionNotice;
 use super::session::Session;
 use crate::bundle::WriteError;
-use crate::model::Event;
+use crate::model::{Event, Finding};
 
 /// How often what settled is judged, and a person sees what is new.
 const TICK: Duration = Duration::from_millis(50);
@@ -46,6 +46,9 @@ pub trait Audience {
     ///
     /// An error that keeps it from showing them. The rounds end with it.
     fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()>;
+
+    /// Whether it kept this finding to itself before, and would show it as it is now.
+    fn shows_after_all(&self, finding: &Finding) -> bool;
 
     /// A round is over.
     fn progress(&self, session: &Session);
@@ -99,8 +102,13 @@ fn rounds(
     let mut last_moment = None;
     loop {
         thread::sleep(TICK);
-        let events = session.round(audience.traces_a_round());
-        let not_shown = session.watch().take_not_shown();
+        let mut events = session.round(audience.traces_a_round());
+        let not_shown = {
+            let mut watch = session.watch();
+            let after_all = watch.findings().filter(|finding| audience.shows_after_all(finding));
+            events.extend(after_all.map(|finding| Event::of_finding(finding.clone())));
+            watch.take_not_shown()
+        };
         audience.events(&events, not_shown)?;
         audience.progress(session);
         match (outside.told_to_end(), last_moment) {

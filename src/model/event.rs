@@ -15,3 +15,10 @@ pub enum Event {
     /// Evidence was let go or refused for the first time since this was last reported.
     Limit(Limits),
 }
+
+impl Event {
+    /// A finding without an example.
+    pub fn of_finding(finding: Finding) -> Self {
+        Self::Finding { finding: Box::new(finding), handoffs: Vec::new(), traces: Vec::new() }
+    }
+}

@@ -116,6 +116,12 @@ impl Policy {
         Some(events.iter().filter_map(|event| self.event(event.clone())).collect())
     }
 
+    /// Whether a finding was withheld from the events, and as it is now is about more
+    /// than what is ignored.
+    pub fn tells_after_all(&self, finding: &Finding) -> bool {
+        self.withheld.contains(&finding.id) && self.why_ignored(finding).is_none()
+    }
+
     fn event(&mut self, mut event: Event) -> Option<Event> {
         match &mut event {
             Event::Finding { finding, handoffs, .. } => {

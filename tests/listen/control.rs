@@ -61,7 +61,7 @@ fn get(port: u16, path: &str) -> Answer {
 }
 
 /// Waits until the report as of now says so.
-fn report_when(port: u16, is_so: impl Fn(&Value) -> bool) -> Value {
+pub fn report_when(port: u16, is_so: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let report = get(port, "/report").json();

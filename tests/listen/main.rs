@@ -6,6 +6,7 @@ mod support;
 mod control;
 mod ending;
 mod forward;
+mod ignored;
 mod lines;
 mod listener;
 mod memory;

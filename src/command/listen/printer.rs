@@ -11,7 +11,7 @@ use crate::broker::redis::BrokerUrl;
 use crate::cli::Output;
 use crate::command::{Exit, Outputs, STDOUT, say};
 use crate::live::{Audience, Session};
-use crate::model::{Event, Report};
+use crate::model::{Event, Finding, Report};
 use crate::policy::Policy;
 use crate::receiver::Addresses;
 use crate::report::text;
@@ -94,6 +94,10 @@ impl Audience for Printer<'_> {
             return outputs.events(events, not_shown);
         }
         status.suspend(|| outputs.events(events, not_shown))
+    }
+
+    fn shows_after_all(&self, finding: &Finding) -> bool {
+        self.policy().tells_after_all(finding)
     }
 
     /// Shows a person at a terminal that something comes in.
