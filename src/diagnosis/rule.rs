@@ -57,6 +57,8 @@ pub struct Tally {
     pub whole: u64,
     /// How many whole ones the user asked for.
     pub expected: Option<u64>,
+    /// Whether the programs were started under the receiver, which ends with them.
+    pub is_wrapped: bool,
 }
 
 /// What a diagnosis says of a hand-off.

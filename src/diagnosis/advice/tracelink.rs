@@ -52,6 +52,15 @@ pub fn more_memory() -> [Fix; 1] {
 }
 
 /// Tells the cause of TL904: what was on its way when the watch ended comes in a longer one.
-pub fn look_longer() -> [Fix; 1] {
-    [Fix::new("watch until nothing is on its way").command(Side::Receiver, [WATCH_LONGER])]
+pub fn look_longer() -> Fix {
+    Fix::new("watch until nothing is on its way").command(Side::Receiver, [WATCH_LONGER])
+}
+
+/// Mends TL904 under `listen -- COMMAND`, which waits by itself for what is on its way.
+pub fn wait_in_the_command() -> Fix {
+    Fix::new("let the command wait for its tasks before it ends").by_hand(
+        Side::Both,
+        "after `listen --`, one command starts the worker, publishes the tasks that are expected, waits \
+         for the result of each, and ends the worker with SIGTERM, so that it sends its last spans",
+    )
 }

@@ -77,7 +77,9 @@ pub fn judge_all<'e>(
     let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
     judge.orphans(&before, |trace| known.traces().has_settled(trace));
     judge.populations();
-    judge.tally(&Tally { seen: listed.total, whole: judge.figures.proof.whole, expected });
+    let endpoints = evidence.receiver.endpoints.as_ref();
+    let is_wrapped = endpoints.is_some_and(|endpoints| endpoints.are_told);
+    judge.tally(&Tally { seen: listed.total, whole: judge.figures.proof.whole, expected, is_wrapped });
     Judged {
         findings: judge.findings.ranked(),
         handoffs: listed.handoffs,

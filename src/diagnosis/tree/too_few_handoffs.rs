@@ -15,7 +15,8 @@ diagnosis! {
     /// ## How to fix it
     /// Look at the other findings first, and at `verdict.unproven`, which says
     /// what the other hand-offs lack. Where there is neither, fewer tasks were
-    /// published than you expect.
+    /// published than you expect. Under `listen -- COMMAND` the watch ends with the
+    /// command: it has to wait for its tasks, and for its worker.
     ///
     /// ## What it is not
     /// Where nothing was received at all, the run ends with 3 instead.
@@ -25,13 +26,14 @@ diagnosis! {
         station: None,
         severity: Error,
         summary: "fewer whole hand-offs were seen than were asked for",
-        fixes: || tracelink::look_longer().into(),
+        fixes: || vec![tracelink::look_longer(), tracelink::wait_in_the_command()],
         check: Tally(check),
     }
 }
 
 fn check(tally: &Tally) -> Option<Occurrence> {
     let expected = tally.expected.filter(|expected| tally.whole < *expected)?;
+    let fix = if tally.is_wrapped { tracelink::wait_in_the_command() } else { tracelink::look_longer() };
     let parts = [(key::EXPECTED, expected), (key::SEEN, tally.seen), (key::WHOLE, tally.whole)];
     Some(
         Occurrence::certain()
@@ -41,6 +43,6 @@ fn check(tally: &Tally) -> Option<Occurrence> {
                 parts.map(|(key, number)| (key, Value::Number(number))),
             )
             .quote(quote::fact("tracelink", format!("--expect-handoffs {expected}")))
-            .mend(tracelink::look_longer()),
+            .mend([fix]),
     )
 }
