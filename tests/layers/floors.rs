@@ -37,7 +37,7 @@ const STRANGERS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that only some may use, though they lie below.
-const PRIVATE: &[(&str, &[&str])] = &[("demo", &["command/demo"])];
+const PRIVATE: &[(&str, &[&str])] = &[("demo", &["command/demo", "command/exit"])];
 
 /// The layers inside of a room, the lowest first, each by its files and folders. In such
 /// a room no file uses what a `mod.rs` above it defines.
