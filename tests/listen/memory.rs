@@ -63,7 +63,7 @@ fn stopped(port: u16, count: usize) -> Vec<TcpStream> {
     let connections = (0..count).map(|number| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
         let start = if number % 2 == 0 { "GET / HTTP/1.1\r\nx: " } else { body };
-        let bytes = [start.as_bytes(), &[b'x'; 40 << 10]].concat();
+        let bytes = [start.as_bytes(), &vec![b'x'; 40 << 10]].concat();
         // It may be shut out while it writes.
         let _ = stream.write_all(&bytes);
         stream
