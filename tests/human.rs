@@ -25,6 +25,7 @@ fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> 
         verbosity,
         broker: stage.map(|_| "redis://127.0.0.1:6379/0".to_owned()),
         evidence: Vec::new(),
+        program: "tracelink".to_owned(),
         fails_at: Severity::Error,
         exit_code: 1,
     };
@@ -47,6 +48,7 @@ fn what_is_broken_is_red_and_what_is_whole_is_green() {
             broker: None,
             exit_code: 1,
             evidence: Vec::new(),
+            program: "tracelink".to_owned(),
             fails_at: Severity::Error,
         };
         let mut out = Vec::new();
@@ -169,6 +171,7 @@ fn large(spans: usize, is_broken: bool) -> String {
         verbosity: Verbosity::Normal,
         broker: None,
         evidence: Vec::new(),
+        program: "tracelink".to_owned(),
         fails_at: Severity::Error,
         exit_code: 1,
     };
@@ -219,6 +222,7 @@ fn told(report: &tracelink::model::Report, width: usize) -> String {
         verbosity: Verbosity::Normal,
         broker: None,
         evidence: Vec::new(),
+        program: "tracelink".to_owned(),
         fails_at: Severity::Error,
         exit_code: 0,
     };
@@ -394,6 +398,7 @@ fn what_is_mended_is_drawn() {
             verbosity: Verbosity::Normal,
             broker: None,
             evidence: Vec::new(),
+            program: "tracelink".to_owned(),
             fails_at: Severity::Error,
             exit_code: 0,
         };

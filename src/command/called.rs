@@ -1,21 +1,27 @@
 //! How this program was called, so that the commands it prints work as printed.
 
-use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-/// The name to begin a tracelink command with: the typed path, if it is relative to the
-/// working directory (`target/debug/tracelink`, which `cargo run` uses too), otherwise
-/// `tracelink`.
+use crate::report::NAME;
+
+/// The name to begin a tracelink command with, so that it works as printed: the path that
+/// was typed (`target/debug/tracelink`, which `cargo run` uses too), or the name alone if
+/// the shell finds this program by it.
 pub fn called() -> String {
-    std::env::args_os().next().map_or_else(|| NAME.to_owned(), |program| typed(&program))
+    let program = std::env::args_os().next().unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    typed(Path::new(&program), &std::env::split_paths(&path).collect::<Vec<_>>())
 }
 
-const NAME: &str = "tracelink";
-
-fn typed(program: &OsStr) -> String {
-    match program.to_str() {
-        Some(path) if path.contains('/') && !path.starts_with('/') => quoted(path),
-        _ => NAME.to_owned(),
+fn typed(program: &Path, folders: &[PathBuf]) -> String {
+    let (Some(path), Some(name)) = (program.to_str(), program.file_name()) else { return NAME.to_owned() };
+    let same = |found: PathBuf| Some(fs::canonicalize(found).ok()? == fs::canonicalize(program).ok()?);
+    let found = || folders.iter().map(|folder| folder.join(name)).find(|found| found.is_file());
+    if program.is_absolute() && found().and_then(same) == Some(true) {
+        return quoted(&name.to_string_lossy());
     }
+    quoted(path)
 }
 
 /// A word as a shell reads it back.
@@ -33,12 +39,14 @@ mod tests {
 
     #[test]
     fn a_command_begins_as_it_was_typed() {
-        let typed = |program: &str| typed(OsStr::new(program));
+        let typed = |program: &str| typed(Path::new(program), &["/bin".into()]);
         assert_eq!(typed("tracelink"), "tracelink");
         assert_eq!(typed("./tracelink"), "./tracelink");
         assert_eq!(typed("target/debug/tracelink"), "target/debug/tracelink");
         assert_eq!(typed("../my tools/tracelink"), "'../my tools/tracelink'");
-        assert_eq!(typed("/usr/bin/tracelink"), "tracelink");
+        assert_eq!(typed("/opt/no such/tracelink"), "'/opt/no such/tracelink'");
+        assert_eq!(typed("/bin/sh"), "sh", "the shell finds it by its name");
+        assert_eq!(typed(""), "tracelink");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub fn run(args: &cli::Explain, output: &Output) -> anyhow::Result<Exit> {
         (Some(FormatName::Json), Some(diagnosis)) => explanation::json(&[diagnosis], &mut out),
         (Some(FormatName::Json), None) => explanation::json(&diagnosis::all(), &mut out),
         (_, Some(diagnosis)) => explanation::one(diagnosis, &mut out),
-        (_, None) => explanation::list(&diagnosis::all(), &mut out),
+        (_, None) => explanation::list(&diagnosis::all(), &called(), &mut out),
     };
     written.and_then(|()| out.flush()).context(STDOUT)?;
     Ok(Exit::Fine)

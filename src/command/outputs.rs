@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::called;
 use super::exit::{Exit, is_broken_pipe};
 use super::place::Place;
 use crate::cli::{self, FailOn};
 use crate::model::{Event, Report, Severity};
 use crate::policy::Policy;
-use crate::report::{Form, Format, FormatName, Subject, Verbosity, View};
+use crate::report::{Form, Format, FormatName, NAME, Subject, Verbosity, View};
 
 /// The outputs of a run. The one to standard output is the last, so that a
 /// person sees the report last.
@@ -214,9 +215,10 @@ impl Outputs {
 /// How wide output that is not for a terminal may be, in columns.
 const NO_TERMINAL: usize = 80;
 
-/// How what is not shown at the terminal is written: not as wide as that happens to be.
+/// How what is not shown at the terminal is written: not as wide as that happens to be,
+/// and for a reader who may stand elsewhere.
 pub fn view_of_text(args: &cli::Output) -> View {
-    View { width: NO_TERMINAL, ..view(args) }
+    View { program: NAME.to_owned(), width: NO_TERMINAL, ..view(args) }
 }
 
 /// The width of the terminal, in columns; 80 where there is none.
@@ -237,5 +239,13 @@ pub fn view(args: &cli::Output) -> View {
         FailOn::Warning => Severity::Warning,
         FailOn::Note => Severity::Note,
     };
-    View { width: terminal_width(), verbosity, broker: None, evidence: Vec::new(), fails_at, exit_code: 0 }
+    View {
+        program: called(),
+        width: terminal_width(),
+        verbosity,
+        broker: None,
+        evidence: Vec::new(),
+        fails_at,
+        exit_code: 0,
+    }
 }

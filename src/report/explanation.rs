@@ -10,12 +10,12 @@ use super::tried_fixes;
 use crate::diagnosis::Diagnosis;
 use crate::model::{Fix, FixPlace, Language, Severity, Station};
 
-/// Writes all diagnoses, by station.
+/// Writes all diagnoses, by station. `program` is how a command of tracelink's begins.
 ///
 /// # Errors
 ///
 /// What the writer says.
-pub fn list(all: &[&Diagnosis], out: &mut dyn Write) -> io::Result<()> {
+pub fn list(all: &[&Diagnosis], program: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}\n", "request ──► inject ──► carry ──► extract ──► export".strong())?;
     for station in Station::ALL.into_iter().map(Some).chain([None]) {
         let here: Vec<_> = all.iter().filter(|diagnosis| diagnosis.station == station).collect();
@@ -27,7 +27,7 @@ pub fn list(all: &[&Diagnosis], out: &mut dyn Write) -> io::Result<()> {
         }
         writeln!(out)?;
     }
-    writeln!(out, "{}", "tracelink explain CODE says what it means and how to fix it".faint())
+    writeln!(out, "{}", format!("{program} explain CODE says what it means and how to fix it").faint())
 }
 
 /// Writes one diagnosis, with its Markdown made readable at a terminal.

@@ -101,6 +101,9 @@ pub enum Subject {
 /// How a report is shown.
 #[derive(Clone, Debug)]
 pub struct View {
+    /// How a tracelink command begins, so that it works as printed for whoever reads this;
+    /// [`NAME`] if that is not known. It is quoted for a shell.
+    pub program: String,
     /// In columns. Everything fits 80, and uses more if there is more.
     pub width: usize,
     pub verbosity: Verbosity,
@@ -112,6 +115,20 @@ pub struct View {
     pub fails_at: Severity,
     /// The exit code that the run ends with.
     pub exit_code: u8,
+}
+
+/// The name of this program.
+pub const NAME: &str = "tracelink";
+
+impl View {
+    /// A line to paste as it works where the reader stands: another one than a command
+    /// of tracelink's is left as it is.
+    pub fn as_typed(&self, line: &str) -> String {
+        match line.strip_prefix(NAME) {
+            Some(rest) if rest.starts_with(' ') => format!("{}{rest}", self.program),
+            _ => line.to_owned(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

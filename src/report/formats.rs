@@ -84,6 +84,7 @@ mod tests {
             verbosity: Verbosity::Normal,
             broker: None,
             evidence: Vec::new(),
+            program: "tracelink".to_owned(),
             fails_at: Severity::Error,
             exit_code: 4,
         };

@@ -18,5 +18,5 @@ mod quoted;
 mod sarif;
 mod verdict;
 
-pub use format::{Form, Format, Subject, Verbosity, View};
+pub use format::{Form, Format, NAME, Subject, Verbosity, View};
 pub use formats::FormatName;

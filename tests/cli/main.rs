@@ -18,7 +18,28 @@ fn root() -> &'static Path {
 
 fn tracelink(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tracelink"));
-    command.args(args).current_dir(root()).env_remove("TRACELINK_BROKER").output().expect("tracelink runs")
+    command.args(args).current_dir(root()).env("PATH", path()).env_remove("TRACELINK_BROKER");
+    command.output().expect("tracelink runs")
+}
+
+/// The `PATH` of a user who has installed tracelink.
+fn path() -> String {
+    let folder = Path::new(env!("CARGO_BIN_EXE_tracelink")).parent().expect("a folder");
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
+
+#[test]
+fn a_command_that_is_printed_works_as_typed() {
+    let program = env!("CARGO_BIN_EXE_tracelink");
+    let evidence = root().join("fixtures/corpus/propagator_api_b3multi_worker_w3c");
+    for (path, written) in [(path(), "tracelink"), ("/nowhere".to_owned(), program)] {
+        let mut command = Command::new(program);
+        let output = command.arg("diagnose").arg(&evidence).env("PATH", &path).output().expect("it runs");
+        let text = stdout(&output);
+        assert!(text.contains(&format!(" · {written} explain TL301")), "{text}");
+        let listed = Command::new(program).arg("explain").env("PATH", &path).output().expect("it runs");
+        assert!(stdout(&listed).contains(&format!("{written} explain CODE")), "{}", stdout(&listed));
+    }
 }
 
 /// Runs the command with a standard output that nobody reads.
@@ -248,7 +269,7 @@ fn help_has_examples() {
 /// The README's commands, and what it says that they print.
 #[test]
 fn the_readme_is_true() {
-    trycmd::TestCases::new().case("README.md");
+    trycmd::TestCases::new().env("PATH", path()).case("README.md");
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn written(format: FormatName, report: &Report, subject: Subject) -> String {
         verbosity: Verbosity::Normal,
         broker: None,
         evidence,
+        program: "tracelink".to_owned(),
         fails_at: Severity::Error,
         exit_code: 1,
     };

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::style::{Stylize, mark};
 use crate::model::{Finding, InBaseline, Quote, Report, Severity};
-use crate::report::format::{Verbosity, View};
+use crate::report::format::{NAME, Verbosity, View};
 use crate::report::quoted::underlined;
 use crate::report::text::{Safe, count, fit, safe, width, wrap};
 
@@ -57,14 +57,15 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
         quoted(quote, finding.severity, view, out)?;
     }
     let room = view.width.saturating_sub(LABEL + 2);
-    for (number, line) in finding.fix.iter().flat_map(|line| to_paste(line, room)).enumerate() {
+    for (number, line) in finding.fix.iter().flat_map(|line| to_paste(&view.as_typed(line), room)).enumerate()
+    {
         let label = if number == 0 { "fix" } else { "" };
         writeln!(out, "  {label:<width$}{}", Safe(&line).code(), width = LABEL)?;
     }
     for fix in finding.fixes.iter().skip(1) {
         labelled("or", &fix.title, view, out)?;
         if view.verbosity == Verbosity::Verbose {
-            for line in fix.lines().iter().flat_map(|line| to_paste(line, room)) {
+            for line in fix.lines().iter().flat_map(|line| to_paste(&view.as_typed(line), room)) {
                 writeln!(out, "  {:width$}{}", "", Safe(&line).code(), width = LABEL)?;
             }
         }
@@ -79,7 +80,7 @@ pub fn one(finding: &Finding, view: &View, out: &mut dyn Write) -> io::Result<()
         out,
         "  {} · {}\n",
         finding.confidence.label().faint(),
-        format!("tracelink explain {}", finding.code).faint()
+        Safe(&view.as_typed(&format!("{NAME} explain {}", finding.code))).faint()
     )
 }
 

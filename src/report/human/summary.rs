@@ -6,7 +6,7 @@ use super::style::Stylize;
 use super::{policy, trees};
 use crate::model::{Distribution, Report, Severity, SpanAccount, Status};
 use crate::report::format::{Verbosity, View};
-use crate::report::text::{count, duration, plural, safe, width, wrap};
+use crate::report::text::{Safe, count, duration, plural, safe, width, wrap};
 use crate::report::verdict::{of_handoffs, of_queues};
 
 /// The end of an inspection.
@@ -177,7 +177,7 @@ fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write)
         }
         let mut label = "to know";
         if let Some(command) = gap.command {
-            writeln!(out, "  {label:<LABEL$}{}", command.code())?;
+            writeln!(out, "  {label:<LABEL$}{}", Safe(&view.as_typed(command)).code())?;
             label = "";
         }
         for line in wrap(gap.needs, view.width.saturating_sub(2 + LABEL)) {
