@@ -1,6 +1,6 @@
 //! The content of a file, unpacked: through as many layers of gzip and zstd as make sense.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::rc::Rc;
 
@@ -13,23 +13,31 @@ use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff};
 const LAYERS: usize = 2;
 
 /// The largest window of a zstd frame, as a power of two: 128 MiB, the default limit of the
-/// `zstd` command.
+/// `zstd` command. It is smaller where less may be held.
 const WINDOW: u32 = 27;
+/// The smallest that a decoder must know (<https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>):
+/// 8 MiB, which is what encoders use unless told otherwise.
+const LEAST_WINDOW: u32 = 23;
 
 /// A file's content, and what it is.
 pub struct Content {
     pub kind: Kind,
     pub bytes: Box<dyn BufRead>,
     broken: Rc<RefCell<Option<String>>>,
+    /// How many bytes of the file were read, as it lies there.
+    pub read: Rc<Cell<u64>>,
 }
 
 impl Content {
-    /// Looks at the beginning of a file, and unpacks it.
+    /// Looks at the beginning of a file, and unpacks it. `longest` is how many bytes of it
+    /// may be held at once.
     ///
     /// # Errors
     ///
     /// What reading the beginning says.
-    pub fn of(file: impl Read + 'static) -> io::Result<Self> {
+    pub fn of(file: impl Read + 'static, longest: usize) -> io::Result<Self> {
+        let read = Rc::new(Cell::new(0));
+        let file = Counted { file, read: Rc::clone(&read) };
         let mut bytes: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 16, file));
         let broken = Rc::new(RefCell::new(None));
         let mut layers = 0;
@@ -46,10 +54,10 @@ impl Content {
                 Kind::Gzip if layers < LAYERS => Box::new(MultiGzDecoder::new(bytes)),
                 Kind::Zstd if layers < LAYERS => {
                     let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-                    decoder.window_log_max(WINDOW)?;
+                    decoder.window_log_max(longest.max(1).ilog2().clamp(LEAST_WINDOW, WINDOW))?;
                     Box::new(decoder)
                 }
-                _ => return Ok(Self { kind, bytes, broken }),
+                _ => return Ok(Self { kind, bytes, broken, read }),
             };
             layers += 1;
             let what = if kind == Kind::Gzip { "gzip" } else { "zstd" };
@@ -61,6 +69,20 @@ impl Content {
     /// What is wrong with the packing, if it broke off. What came before was read.
     pub fn broken(&self) -> Option<String> {
         self.broken.borrow().clone()
+    }
+}
+
+/// A file of which it is counted how much was read.
+struct Counted<F> {
+    file: F,
+    read: Rc<Cell<u64>>,
+}
+
+impl<F: Read> Read for Counted<F> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.read.set(self.read.get() + count as u64);
+        Ok(count)
     }
 }
 
@@ -109,7 +131,7 @@ mod tests {
     }
 
     fn read(packed: Vec<u8>) -> (Kind, String, Option<String>) {
-        let mut content = Content::of(Cursor::new(packed)).expect("memory");
+        let mut content = Content::of(Cursor::new(packed), 1 << 20).expect("memory");
         let mut bytes = Vec::new();
         content.bytes.read_to_end(&mut bytes).expect("memory");
         (content.kind, String::from_utf8_lossy(&bytes).into_owned(), content.broken())

@@ -5,7 +5,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::kind::ZSTD;
-use super::lines::{MOST, MOST_SAID};
+use super::lines::said;
 use super::skipped::SkippedIn;
 use crate::wire::otlp::{DecodeError, Sink, decode_json, decode_protobuf};
 
@@ -17,6 +17,7 @@ pub fn read<S: Sink>(
     file: &mut impl BufRead,
     sink: &mut S,
     next: &mut dyn FnMut(&mut S),
+    most: usize,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut at = 0;
@@ -33,7 +34,7 @@ pub fn read<S: Sink>(
         };
         let length = u64::from(u32::from_be_bytes(*length));
         message.clear();
-        let kept = length.min(MOST as u64);
+        let kept = length.min(most as u64);
         let count = file.by_ref().take(kept).read_to_end(&mut message)? as u64;
         if count < kept {
             skipped
@@ -44,11 +45,11 @@ pub fn read<S: Sink>(
             io::copy(&mut file.by_ref().take(length - kept), &mut io::sink())?;
             skipped.byte(
                 at,
-                format!("a message has more than {MOST_SAID}, which is the most that is read at once"),
+                format!("a message has more than {}, which is the most that is read at once", said(most)),
             );
         } else {
             next(sink);
-            if let Err(why) = take(&message, &mut unpacked, sink) {
+            if let Err(why) = take(&message, &mut unpacked, most, sink) {
                 skipped.byte(at, why);
             }
         }
@@ -56,15 +57,15 @@ pub fn read<S: Sink>(
     }
 }
 
-fn take(message: &[u8], unpacked: &mut Vec<u8>, sink: &mut impl Sink) -> Result<(), String> {
+fn take(message: &[u8], unpacked: &mut Vec<u8>, most: usize, sink: &mut impl Sink) -> Result<(), String> {
     if !message.starts_with(ZSTD) {
         return decode(message, sink).map_err(|error| error.to_string());
     }
     unpacked.clear();
     let mut decoder = zstd::stream::read::Decoder::with_buffer(message).map_err(|error| error.to_string())?;
-    let read = (&mut decoder).take(MOST as u64 + 1).read_to_end(unpacked);
-    if unpacked.len() > MOST {
-        return Err(format!("a message unpacks to more than {MOST_SAID}"));
+    let read = (&mut decoder).take(most as u64 + 1).read_to_end(unpacked);
+    if unpacked.len() > most {
+        return Err(format!("a message unpacks to more than {}", said(most)));
     }
     // Of a message that is cut off, what comes before the cut is read.
     let decoded = decode(unpacked, sink);

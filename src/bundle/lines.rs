@@ -2,14 +2,6 @@
 
 use std::io::{self, BufRead, Read};
 
-/// How much of a file is held at once, in bytes: a line, or a file that is read whole
-/// because it has no lines. The largest request that a receiver accepts (64 MiB) is about
-/// 300 MiB as a line of OTLP/JSON.
-pub const MOST: usize = 512 << 20;
-
-/// [`MOST`] as people read it.
-pub const MOST_SAID: &str = "512 MiB";
-
 /// What [`next`] found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Line {
@@ -36,10 +28,14 @@ pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Res
 
 /// Calls `each` with the number of every line that is not blank, counted from 1, and with
 /// the line, or `None` if it is too long.
-pub fn each(mut file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) -> io::Result<()> {
+pub fn each(
+    mut file: impl BufRead,
+    most: usize,
+    mut each: impl FnMut(usize, Option<&[u8]>),
+) -> io::Result<()> {
     let mut line = Vec::new();
     for number in 1.. {
-        match next(&mut file, &mut line, MOST)? {
+        match next(&mut file, &mut line, most)? {
             Line::Whole if line.trim_ascii().is_empty() => {}
             Line::Whole => each(number, Some(line.trim_ascii_end())),
             Line::TooLong => each(number, None),
@@ -50,20 +46,30 @@ pub fn each(mut file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) 
 }
 
 /// The message for [`Line::TooLong`].
-pub fn too_long() -> String {
-    format!("the line has more than {MOST_SAID}, which is the most that is read at once: it was passed over")
+pub fn too_long(most: usize) -> String {
+    let most = said(most);
+    format!("the line has more than {most}, which is the most that is read at once: it was passed over")
 }
 
-/// Reads the rest of a file after what `text` holds already, up to [`MOST`] bytes. Returns
-/// whether that was all of it.
-pub fn rest(file: &mut impl BufRead, text: &mut Vec<u8>) -> io::Result<bool> {
-    file.by_ref().take(MOST.saturating_sub(text.len()) as u64).read_to_end(text)?;
+/// Reads the rest of a file after what `text` holds already, to at most `most`
+/// bytes; whether that was all of it.
+pub fn rest(file: &mut impl BufRead, text: &mut Vec<u8>, most: usize) -> io::Result<bool> {
+    file.by_ref().take(most.saturating_sub(text.len()) as u64).read_to_end(text)?;
     Ok(file.fill_buf()?.is_empty())
 }
 
+/// A size as people read it.
+pub fn said(bytes: usize) -> String {
+    match bytes >> 20 {
+        0 => format!("{bytes} bytes"),
+        mebibytes => format!("{mebibytes} MiB"),
+    }
+}
+
 /// The message for a file that [`rest`] did not read to its end.
-pub fn too_large() -> String {
-    format!("only its first {MOST_SAID} were read, which is the most that is read at once")
+pub fn too_large(most: usize) -> String {
+    let most = said(most);
+    format!("only its first {most} were read, which is the most that is read at once")
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub fn read(
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut told: Option<(String, RedisReader)> = None;
-    lines::each(file, |number, line| {
-        let Some(line) = line else { return skipped.line(number, lines::too_long()) };
+    lines::each(file, reading.longest, |number, line| {
+        let Some(line) = line else { return skipped.line(number, lines::too_long(reading.longest)) };
         let Some((broker, reader)) = &mut told else {
             let broker = read_overheard_head(line).unwrap_or_else(|error| {
                 skipped.line(number, describe(&error));

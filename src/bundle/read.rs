@@ -1,9 +1,11 @@
 //! Reads saved evidence in any mix and order.
 
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::content::Content;
 use super::kind::{Kind, OtherJson};
@@ -11,6 +13,7 @@ use super::reading::Reading;
 use super::skipped::{Skipped, SkippedIn};
 use super::store::Store;
 use super::{overheard, receiver_log, snapshot, spans};
+use crate::evidence::Evidence;
 use crate::model::{Blame, Blamed};
 use crate::wire::celery::redis_layout::KeyMap;
 use crate::wire::{jaeger, zipkin};
@@ -67,6 +70,7 @@ pub fn read_evidence(
         overheard: Vec::new(),
         read: HashMap::new(),
         said_to_lack: BTreeSet::new(),
+        bytes: 0,
     };
     // A known file without spans is no error if another file has evidence.
     let mut others = Vec::new();
@@ -107,6 +111,32 @@ struct Reader<'e> {
     read: HashMap<PathBuf, Kind>,
     /// Formats whose limits were reported already.
     said_to_lack: BTreeSet<Kind>,
+    /// How many bytes the files have that were read.
+    bytes: u64,
+}
+
+/// Tells a store how much was read.
+struct Counting<'s> {
+    store: &'s mut dyn Store,
+    /// Of the files before.
+    before: u64,
+    /// Of the file that is being read.
+    file: Rc<Cell<u64>>,
+}
+
+impl Store for Counting<'_> {
+    fn evidence(&mut self) -> &mut Evidence {
+        self.store.evidence()
+    }
+
+    fn keep_room(&mut self) {
+        self.store.keep_room();
+    }
+
+    fn between_requests(&mut self) {
+        self.store.has_read(self.before + self.file.get());
+        self.store.between_requests();
+    }
 }
 
 impl Reader<'_> {
@@ -187,7 +217,8 @@ impl Reader<'_> {
 
     fn read_file(&mut self, path: &Path) -> Result<Kind, BundleError> {
         let failed = |source| BundleError::Io { path: path.to_owned(), source };
-        let mut content = Content::of(File::open(path).map_err(failed)?).map_err(failed)?;
+        let mut content =
+            Content::of(File::open(path).map_err(failed)?, self.reading.longest).map_err(failed)?;
         let mut kind = content.kind;
         let file = &mut content.bytes;
         // For an empty file, only the name says what it is.
@@ -196,10 +227,13 @@ impl Reader<'_> {
         {
             kind = Kind::Receiver;
         }
-        let Self { reading, store, skipped, maps, overheard, said_to_lack, .. } = self;
+        let Self { reading, store, skipped, maps, overheard, said_to_lack, bytes, .. } = self;
         let mut skipped = SkippedIn::of(path, skipped);
+        let mut counting = Counting { store: *store, before: *bytes, file: Rc::clone(&content.read) };
+        let filing = &mut counting;
+        let most = reading.longest;
         match kind {
-            Kind::Snapshot => snapshot::read(path, file, reading, store.evidence(), &mut skipped)
+            Kind::Snapshot => snapshot::read(path, file, reading, filing.evidence(), &mut skipped)
                 .map(|read| maps.extend(read)),
             // A pipe may be gone by the time all snapshots are read.
             Kind::Overheard if path.is_file() => {
@@ -209,20 +243,28 @@ impl Reader<'_> {
             Kind::Overheard => overheard::read(
                 file,
                 reading,
-                store.evidence(),
+                filing.evidence(),
                 &mut |broker| known(maps, broker, reading),
                 &mut skipped,
             ),
-            Kind::OtlpJson => spans::read_json(file, *store, &mut skipped),
-            Kind::OtlpProtobuf => spans::read_protobuf(file, *store, &mut skipped),
-            Kind::Framed => spans::read_framed(file, *store, &mut skipped),
-            Kind::Jaeger => {
-                spans::read_document(|text, sink| jaeger::decode(text, sink), file, *store, &mut skipped)
-            }
-            Kind::Zipkin => {
-                spans::read_document(|text, sink| zipkin::decode(text, sink), file, *store, &mut skipped)
-            }
-            Kind::Receiver => receiver_log::read(file, store.evidence(), &mut skipped),
+            Kind::OtlpJson => spans::read_json(file, most, filing, &mut skipped),
+            Kind::OtlpProtobuf => spans::read_protobuf(file, most, filing, &mut skipped),
+            Kind::Framed => spans::read_framed(file, most, filing, &mut skipped),
+            Kind::Jaeger => spans::read_document(
+                |text, sink| jaeger::decode(text, sink),
+                file,
+                most,
+                filing,
+                &mut skipped,
+            ),
+            Kind::Zipkin => spans::read_document(
+                |text, sink| zipkin::decode(text, sink),
+                file,
+                most,
+                filing,
+                &mut skipped,
+            ),
+            Kind::Receiver => receiver_log::read(file, most, filing.evidence(), &mut skipped),
             Kind::Gzip | Kind::Zstd | Kind::Utf16 | Kind::Other(_) | Kind::UnknownJson | Kind::Unknown => {
                 Ok(())
             }
@@ -237,6 +279,8 @@ impl Reader<'_> {
         if let Some(lacks) = lacks.filter(|_| said_to_lack.insert(kind)) {
             skipped.format(lacks);
         }
+        filing.between_requests();
+        *bytes += content.read.get();
         if let Some(why) = content.broken() {
             skipped.file(why);
         }
@@ -250,7 +294,8 @@ impl Reader<'_> {
         let Self { reading, store, skipped, maps, overheard, .. } = self;
         for path in overheard {
             let failed = |source| BundleError::Io { path: path.clone(), source };
-            let mut file = Content::of(File::open(&*path).map_err(failed)?).map_err(failed)?.bytes;
+            let mut file =
+                Content::of(File::open(&*path).map_err(failed)?, reading.longest).map_err(failed)?.bytes;
             let mut map_of = |broker: &str| known(maps, broker, reading);
             let mut skipped = SkippedIn::of(path, skipped);
             overheard::read(&mut file, reading, store.evidence(), &mut map_of, &mut skipped)

@@ -12,6 +12,15 @@ pub struct Reading {
     pub naming: Naming,
     /// Read only these queues, by name; all if none is named. They apply to snapshots.
     pub queues: Vec<String>,
+    /// The most of a file that is held at once, in bytes: a line, a message, or a file
+    /// that is read whole because it has neither.
+    pub longest: usize,
+}
+
+impl Reading {
+    /// Where nothing else is said: the largest request that a receiver takes (64 MiB) is
+    /// some 300 MiB as a line of OTLP/JSON.
+    pub const LONGEST: usize = 512 << 20;
 }
 
 impl Default for Reading {
@@ -21,6 +30,7 @@ impl Default for Reading {
             options: ReadOptions::default(),
             naming: Naming::default(),
             queues: Vec::new(),
+            longest: Self::LONGEST,
         }
     }
 }

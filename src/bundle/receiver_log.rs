@@ -174,14 +174,19 @@ pub fn unsettled_line(unit: &Unit) -> String {
     ReceiverLine::of_unsettled(unit).text()
 }
 
-/// Reads a whole log. Errors are reported with the number of their line, and the other
-/// lines are read all the same.
-pub fn read(file: &mut impl BufRead, evidence: &mut Evidence, skipped: &mut SkippedIn<'_>) -> io::Result<()> {
+/// Reads a log whole; what is wrong with a line is told with its number, and
+/// the other lines are read all the same.
+pub fn read(
+    file: &mut impl BufRead,
+    most: usize,
+    evidence: &mut Evidence,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
     evidence.receiver.is_kept = true;
     let mut is_open = false;
     let mut lost = 0;
-    lines::each(file, |number, line| {
-        let Some(line) = line else { return skipped.line(number, lines::too_long()) };
+    lines::each(file, most, |number, line| {
+        let Some(line) = line else { return skipped.line(number, lines::too_long(most)) };
         let read = serde_json::from_slice::<ReceiverLine<'_>>(line).map_err(|error| error.to_string());
         if let Ok(line) = &read {
             is_open = (is_open || line.bundle.is_some()) && line.ends_without.is_none();

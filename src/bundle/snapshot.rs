@@ -1,9 +1,10 @@
 //! Broker snapshots, from `--save` or from other programs.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead};
 use std::path::Path;
 
+use super::content::Content;
 use super::lines::{self, Line};
 use super::reading::Reading;
 use super::skipped::SkippedIn;
@@ -22,8 +23,8 @@ pub fn read(
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<Option<(String, KeyMap)>> {
     let mut line = Vec::new();
-    if lines::next(file, &mut line, lines::MOST)? == Line::TooLong {
-        skipped.line(1, lines::too_long());
+    if lines::next(file, &mut line, reading.longest)? == Line::TooLong {
+        skipped.line(1, lines::too_long(reading.longest));
         return Ok(None);
     }
     let head = match read_head(&line) {
@@ -42,14 +43,15 @@ pub fn read(
     reader.begin_look(&mut intake);
     let mut whole = None;
     if !path.is_file() {
-        if !lines::rest(file, &mut line)? {
-            skipped.file(lines::too_large());
+        if !lines::rest(file, &mut line, reading.longest)? {
+            skipped.file(lines::too_large(reading.longest));
         }
         whole = Some(line);
     }
     let each_line = |each: &mut dyn FnMut(usize, Option<&[u8]>)| match &whole {
-        Some(whole) => each_key(&whole[..], each),
-        None => each_key(BufReader::new(File::open(path)?), each),
+        Some(whole) => each_key(&whole[..], reading.longest, each),
+        // It may be packed.
+        None => each_key(Content::of(File::open(path)?, reading.longest)?.bytes, reading.longest, each),
     };
     each_line(&mut |_, line| {
         if let Some(Ok(line)) = line.map(read_key) {
@@ -63,7 +65,7 @@ pub fn read(
     each_line(&mut |number, line| match line.map(read_key) {
         Some(Ok(line)) => reader.take(&line, &mut intake),
         Some(Err(error)) => skipped.line(number, describe(&error)),
-        None => skipped.line(number, lines::too_long()),
+        None => skipped.line(number, lines::too_long(reading.longest)),
     })?;
     let since = head.complete.then_some(head.captured_at);
     let seen = Completeness { held: head.complete, since, left_out: 0, ended_early: false };
@@ -80,8 +82,8 @@ pub fn describe(error: &SnapshotError) -> String {
 }
 
 /// Calls `each` with every line but the first, and its number.
-fn each_key(file: impl BufRead, mut each: impl FnMut(usize, Option<&[u8]>)) -> io::Result<()> {
-    lines::each(file, |number, line| {
+fn each_key(file: impl BufRead, most: usize, mut each: impl FnMut(usize, Option<&[u8]>)) -> io::Result<()> {
+    lines::each(file, most, |number, line| {
         if number > 1 {
             each(number, line);
         }

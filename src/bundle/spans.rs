@@ -68,35 +68,38 @@ pub enum SavedParts {
 /// Reads one request in protobuf, which is the whole file.
 pub fn read_protobuf(
     file: &mut impl BufRead,
+    most: usize,
     store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    read_document(|body, intake| decode_protobuf(body, intake), file, store, skipped)
+    read_document(|body, intake| decode_protobuf(body, intake), file, most, store, skipped)
 }
 
 /// Reads requests that are each preceded by their length.
 pub fn read_framed(
     file: &mut impl BufRead,
+    most: usize,
     store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    framed::read(file, &mut Filing::new(store), &mut Filing::next_request, skipped)
+    framed::read(file, &mut Filing::new(store), &mut Filing::next_request, most, skipped)
 }
 
 /// Reads one document that has to be held as a whole: a backend's answer.
 pub fn read_document(
     decode: impl FnOnce(&[u8], &mut Filing<'_>) -> Result<Counts, DecodeError>,
     file: &mut impl BufRead,
+    most: usize,
     store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut text = Vec::new();
-    let is_all = lines::rest(file, &mut text)?;
+    let is_all = lines::rest(file, &mut text, most)?;
     let mut intake = Filing::new(store);
     intake.next_request();
     let decoded = decode(&text, &mut intake);
     if !is_all {
-        skipped.file(lines::too_large());
+        skipped.file(lines::too_large(most));
     } else if let Err(error) = decoded {
         skipped.file(error.to_string());
     }
@@ -106,6 +109,7 @@ pub fn read_document(
 /// Reads requests in JSON: one on each line, or documents of any shape one after the other.
 pub fn read_json(
     file: &mut impl BufRead,
+    most: usize,
     store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
@@ -114,14 +118,14 @@ pub fn read_json(
     let mut line = Vec::new();
     // The part up to the first line with content decides.
     loop {
-        match lines::next(file, &mut line, lines::MOST)? {
+        match lines::next(file, &mut line, most)? {
             Line::Whole => start.extend_from_slice(&line),
             Line::TooLong => {
                 // A file of lines like it, or a document of one line: then this was all.
                 let before = memchr::memchr_iter(b'\n', &start).count();
-                skipped.line(before + 1, lines::too_long());
+                skipped.line(before + 1, lines::too_long(most));
                 let before = Cursor::new(vec![b'\n'; before + 1]);
-                return read_lines(before.chain(file), &mut intake, skipped);
+                return read_lines(before.chain(file), most, &mut intake, skipped);
             }
             Line::End => break,
         }
@@ -130,16 +134,16 @@ pub fn read_json(
         }
     }
     if is_json(&line) {
-        return read_lines(Cursor::new(start).chain(file), &mut intake, skipped);
+        return read_lines(Cursor::new(start).chain(file), most, &mut intake, skipped);
     }
     drop(line);
-    let is_all = lines::rest(file, &mut start)?;
+    let is_all = lines::rest(file, &mut start, most)?;
     if !is_all {
-        skipped.file(lines::too_large());
+        skipped.file(lines::too_large(most));
     }
     // The first of many lines may be the broken one.
     if start.split(|byte| *byte == b'\n').any(is_request) {
-        return read_lines(&start[..], &mut intake, skipped);
+        return read_lines(&start[..], most, &mut intake, skipped);
     }
     if let Err(error) = decode_json_documents(&start, &mut intake, Filing::next_request)
         && is_all
@@ -149,9 +153,14 @@ pub fn read_json(
     Ok(())
 }
 
-fn read_lines(file: impl BufRead, intake: &mut Filing<'_>, skipped: &mut SkippedIn<'_>) -> io::Result<()> {
-    lines::each(file, |number, line| {
-        let Some(line) = line else { return skipped.line(number, lines::too_long()) };
+fn read_lines(
+    file: impl BufRead,
+    most: usize,
+    intake: &mut Filing<'_>,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
+    lines::each(file, most, |number, line| {
+        let Some(line) = line else { return skipped.line(number, lines::too_long(most)) };
         if let Err(error) = decode_json_documents(line, intake, Filing::next_request) {
             skipped.line(number, in_line(&error));
         }

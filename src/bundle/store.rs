@@ -11,8 +11,11 @@ pub trait Store {
     /// Called after each span: lets go of what finds no room.
     fn keep_room(&mut self) {}
 
-    /// Called between two requests.
+    /// Called between two requests, and between two files.
     fn between_requests(&mut self) {}
+
+    /// Called with how many bytes of all files were read so far, as they lie there.
+    fn has_read(&mut self, _bytes: u64) {}
 }
 
 /// Everything is kept.

@@ -6,24 +6,31 @@ use clap::Args;
 
 use super::broker::Naming;
 use super::output::Reports;
+use crate::config::values::memory;
 
 /// The same diagnosis from saved evidence
 ///
-/// Broker snapshots, OTLP JSON or protobuf, and bundle folders, in any mix and
-/// order; they are told apart by their content.
+/// Broker snapshots, OTLP in JSON or protobuf, what the Collector's file exporter writes,
+/// downloads from Jaeger, Tempo and Zipkin, and bundle folders, in any mix and order,
+/// packed with gzip or zstd or not. They are told apart by their content.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   tracelink diagnose spans.jsonl                            OTLP/JSON, a request a line
   tracelink diagnose before.jsonl after.jsonl spans.binpb   two looks at a broker, and spans
-  tracelink diagnose bundle/ --format json")]
+  tracelink diagnose bundle/ --format json
+  tracelink diagnose 'traces-*.json.zst'                    what the Collector rotated
+  curl -s http://localhost:16686/api/traces/ID | tracelink diagnose -")]
 pub struct Diagnose {
-    /// Files and folders
+    /// Files, folders and patterns; - for standard input
     #[arg(required = true, value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
     /// Fail where fewer whole hand-offs than this were seen
     #[arg(long, value_name = "N")]
     pub expect_handoffs: Option<u64>,
+    /// How much memory evidence may take; what is whole is let go where it does not fit
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "1GiB")]
+    pub max_memory: usize,
     #[command(flatten)]
     pub naming: Naming,
     #[command(flatten)]

@@ -2,32 +2,67 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Exit, Outputs, tell_skipped};
-use crate::bundle::{Reading, read_evidence};
+use super::progress::Progress;
+use super::{Exit, Outputs, tell_skipped, usage};
+use crate::bundle::{Reading, Store, read_evidence};
 use crate::cli::{self, Output};
-use crate::diagnosis::{Listing, report_expecting};
-use crate::evidence::Evidence;
+use crate::diagnosis::Listing;
+use crate::live::{FilePlan, StoredSession};
 use crate::report::Subject;
 use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     outputs.read_from(&args.evidence);
-    let mut evidence = Evidence::default();
-    evidence.shows_messages = args.reports.show_messages;
-    let reading = Reading { naming: Naming::from(&args.naming), ..Reading::default() };
-    let paths: Vec<_> = args.evidence.iter().map(|path| or_standard_input(path)).collect();
-    let skipped = read_evidence(&paths, &reading, &mut evidence)?;
+    let plan = FilePlan::new(args.max_memory);
+    let reading = Reading { naming: Naming::from(&args.naming), longest: plan.longest, ..Reading::default() };
+    let paths = paths(&args.evidence)?;
+    let progress = Progress::new(output);
+    progress.begin_files(paths.iter().filter_map(|path| size(path)).sum());
+    let mut session = StoredSession::new(&plan, Box::new(|bytes, spans| progress.read_files(bytes, spans)));
+    session.evidence().shows_messages = args.reports.show_messages;
+    session.expect_handoffs(args.expect_handoffs);
+    let skipped = read_evidence(&paths, &reading, &mut session);
+    progress.done();
+    let skipped = skipped?;
     tell_skipped(&skipped, output);
-    let report = report_expecting(&evidence, evidence.clock(), Listing::default(), args.expect_handoffs);
-    let report = outputs.policy.apply(report);
+    let report = outputs.policy.apply(session.report(Listing::default()));
     let exit = Exit::of_report(&report, output.fail_on);
     outputs.report(&report, Subject::Handoffs, None, exit)?;
     Ok(exit)
 }
 
-/// `-` stands for standard input.
-fn or_standard_input(path: &Path) -> PathBuf {
-    if path.as_os_str() == "-" { "/dev/stdin".into() } else { path.to_owned() }
+/// What is to be read: `-` stands for standard input, and a pattern that no file is called
+/// by for the files that match it, as a shell does not expand it within quotes.
+fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for path in given {
+        let text = path.to_string_lossy();
+        if text == "-" {
+            paths.push("/dev/stdin".into());
+        } else if text.contains(['*', '?', '[']) && !path.exists() {
+            let matches =
+                glob::glob(&text).map_err(|error| usage(format!("{text} is no pattern: {error}")))?;
+            let before = paths.len();
+            paths.extend(matches.filter_map(Result::ok));
+            // Rotated sets are told in their order, though any order is the same.
+            if paths.len() == before {
+                return Err(usage(format!("no file matches {text}")));
+            }
+        } else {
+            paths.push(path.clone());
+        }
+    }
+    Ok(paths)
+}
+
+/// How many bytes lie there; `None` where it cannot be known before.
+fn size(path: &Path) -> Option<u64> {
+    let metadata = path.metadata().ok()?;
+    if !metadata.is_dir() {
+        return metadata.is_file().then(|| metadata.len());
+    }
+    let files = std::fs::read_dir(path).ok()?.filter_map(|entry| entry.ok()?.metadata().ok());
+    Some(files.filter(std::fs::Metadata::is_file).map(|file| file.len()).sum())
 }
 
 impl From<&cli::Naming> for Naming {

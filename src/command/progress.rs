@@ -46,6 +46,25 @@ impl Progress {
         self.bar.set_length(messages);
     }
 
+    /// Files of so many bytes are to be read; 0 where it cannot be known.
+    pub fn begin_files(&self, bytes: u64) {
+        let style = match bytes {
+            0 => "{spinner} {bytes} read, {bytes_per_sec}  {msg}",
+            _ => "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
+        };
+        self.bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
+        self.bar.set_length(bytes);
+    }
+
+    /// So many bytes of files were read, and so many spans came.
+    pub fn read_files(&self, bytes: u64, spans: u64) {
+        self.show_if_slow();
+        if self.shown.get() {
+            self.bar.set_position(bytes);
+            self.bar.set_message(format!("{spans} spans"));
+        }
+    }
+
     pub fn read(&self, messages: u64) {
         self.show_if_slow();
         self.bar.inc(messages);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::model::TraceId;
 
 /// A moment on the receiver's monotonic clock, in milliseconds since its start.
-/// Evidence from files has no other moment than the first.
+/// Of evidence from files it only says what came before what.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub struct Moment(u64);
 
@@ -79,6 +79,8 @@ pub struct Ages {
     fresh: Vec<Unit>,
     /// Whether anybody takes the fresh units. Only a receiver does.
     is_watched: bool,
+    /// Whether moments differ: those of files do not.
+    pub has_clock: bool,
     marks: Marks,
 }
 
@@ -90,6 +92,7 @@ impl Default for Ages {
             settled: VecDeque::new(),
             fresh: Vec::new(),
             is_watched: false,
+            has_clock: true,
             marks: Marks::within(Self::MARKS),
         }
     }
@@ -107,7 +110,7 @@ impl Ages {
 
     /// How long ago a moment was; `None` for evidence from files, which has no moments.
     pub fn since(&self, moment: Moment) -> Option<Duration> {
-        self.is_watched.then(|| self.now.since(moment))
+        (self.is_watched && self.has_clock).then(|| self.now.since(moment))
     }
 
     /// The age of a unit that is seen for the first time.

@@ -10,11 +10,13 @@ mod notice;
 mod rounds;
 mod saving;
 mod session;
+mod stored;
 
 pub use broker_looks::{BrokerLooks, LookChange};
 pub use broker_threads::{BrokerTarget, BrokerThreads};
-pub use memory::{Plan, Uses};
+pub use memory::{FilePlan, Plan, Uses};
 pub use notice::{SessionNotice, SessionNotices};
 pub use rounds::{Audience, End, Ending, Outside, Told, attend, close};
 pub use saving::{Saving, Scope};
 pub use session::Session;
+pub use stored::{OnProgress, StoredSession};

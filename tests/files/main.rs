@@ -6,6 +6,7 @@
 mod labels;
 
 mod backends;
+mod bounded;
 mod broken;
 mod wrappings;
 

@@ -52,7 +52,7 @@ impl LiveJudge {
 
     /// Makes room if too much may be held. It is cheap enough to be called after each span.
     #[inline]
-    pub(super) fn keep_room(&mut self) {
+    pub fn keep_room(&mut self) {
         if self.evidence.growing() > self.look_at {
             self.make_room();
         }

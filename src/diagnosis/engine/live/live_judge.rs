@@ -102,7 +102,16 @@ impl LiveJudge {
         }
     }
 
-    /// Expects this many whole hand-offs by the end. Fewer are a finding in the report.
+    /// Of evidence from files: nothing settles by time, as there is no clock. What is
+    /// whole may be let go.
+    pub fn of_files(bounds: Bounds) -> Self {
+        let mut judge = Self::new(Duration::MAX, bounds);
+        judge.evidence.settling_time = Duration::ZERO;
+        judge.evidence.ages.has_clock = false;
+        judge
+    }
+
+    /// Expects so many whole hand-offs by the end: fewer are a finding of the report.
     pub fn expect_handoffs(&mut self, number: Option<u64>) {
         self.expected = number;
     }
