@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::age::{Age, Ages, Moment, Unit};
+use super::age::{Age, Ages, Moment};
+use super::unit::Unit;
 use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace, Unsettled};
 use crate::model::{Map, ParentOrigin, Set, SpanKind, TraceId};
 

@@ -17,17 +17,19 @@ mod exports;
 mod group;
 mod handoff;
 mod invalid_spans;
+mod marks;
 mod names;
 mod processes;
 mod receiver;
 mod span_intake;
 mod spans;
 mod tasks;
+mod unit;
 mod unsettled;
 
 use std::sync::Arc;
 
-pub use age::{Age, Ages, Moment, Unit};
+pub use age::{Age, Ages, Moment};
 pub use bounds::Bounds;
 pub use broker::{Broker, Brokers, Look, RequestedQueues, Routes};
 pub use broker_intake::{BrokerIntake, Keep};
@@ -44,6 +46,7 @@ pub use receiver::{Endpoints, OtlpProtocol, Outcome, ReceiverLog, Requests};
 pub use span_intake::{SpanIntake, SpanSource};
 pub use spans::{Arrival, Detail, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use tasks::{ContextKey, Continuation, Delivery, Observation, Task, Tasks};
+pub use unit::Unit;
 pub use unsettled::Unsettled;
 
 use crate::model::{

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::age::Unit;
+use super::unit::Unit;
 use crate::model::TraceId;
 
 /// Traces and tasks for which the watch ended too early. Empty while evidence comes in, and

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::fate::Fate;
 use super::view::{Handoff, JoinedBy};
 use crate::evidence::Evidence;
-use crate::evidence::age::Unit;
 use crate::evidence::spans::{SpanKey, SpanRef};
 use crate::evidence::tasks::{Delivery, Task};
+use crate::evidence::unit::Unit;
 use crate::model::{Map, Set, SpanKind};
 
 impl Task {

@@ -9,9 +9,10 @@ use hashbrown::hash_map::Entry;
 
 use super::stored::{SpanKey, StoredSpan, stored};
 use super::trace::{Other, SpanRef, Trace};
-use crate::evidence::age::{Ages, Unit};
+use crate::evidence::age::Ages;
 use crate::evidence::names::Names;
 use crate::evidence::processes::Process;
+use crate::evidence::unit::Unit;
 use crate::model::{Map, Span, TraceId};
 
 /// What became of a span that came in.

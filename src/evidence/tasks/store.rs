@@ -12,8 +12,9 @@ use hashbrown::HashMap;
 use super::delivery::{Delivery, Observation};
 use super::index::{ContextKey, Continuation, Index};
 use super::task::{ENTRY, RESULT, Task};
-use crate::evidence::age::{Ages, Unit};
+use crate::evidence::age::Ages;
 use crate::evidence::spans::{SpanKey, SpanStore, StoredSpan};
+use crate::evidence::unit::Unit;
 use crate::model::{Message, TaskResult, Timestamp};
 
 /// All tasks, in a seeded map, as ids come from outside.
