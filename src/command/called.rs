@@ -8,6 +8,7 @@ use crate::report::NAME;
 /// The name to begin a tracelink command with, so that it works as printed: the path that
 /// was typed (`target/debug/tracelink`, which `cargo run` uses too), or the name alone if
 /// the shell finds this program by it.
+#[allow(clippy::disallowed_methods, reason = "where a shell finds programs is no option of tracelink's")]
 pub fn called() -> String {
     let program = std::env::args_os().next().unwrap_or_default();
     let path = std::env::var_os("PATH").unwrap_or_default();

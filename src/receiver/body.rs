@@ -1,5 +1,9 @@
 //! Reading a request's body: bounded in bytes and in time, every byte of it
 //! within the budget.
+//!
+//! This is by hand since `http_body_util::Limited` bounds one body. Here all bodies share
+//! a budget, from which each byte is taken before it is read, and a body that is slow
+//! gives its bytes back to another.
 
 use std::time::Duration;
 

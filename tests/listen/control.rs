@@ -45,7 +45,7 @@ fn sent(port: u16, request: &[u8]) -> Answer {
 
 /// Sends what `curl -X METHOD [-H HEADER]... http://127.0.0.1:PORT/PATH` sends.
 fn asked(port: u16, method: &str, path: &str, headers: &[&str]) -> Answer {
-    let more: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let more = headers.iter().fold(String::new(), |more, header| more + header + "\r\n");
     let host = if more.to_ascii_lowercase().contains("host:") {
         String::new()
     } else {
@@ -251,7 +251,7 @@ fn what_is_too_large_or_no_http_is_refused() {
     let body = [head.into_bytes(), vec![b'x'; 64 << 10]].concat();
     assert_eq!(sent(port, &body).status, 413);
     let chunks = "POST /stop HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned()
-        + &"1000\r\n".to_owned()
+        + "1000\r\n"
         + &"x".repeat(0x1000)
         + "\r\n1000\r\n"
         + &"x".repeat(0x1000)

@@ -6,6 +6,10 @@
 //! again where the answer allows it. Nothing is judged or rewritten here, and
 //! nothing is kept over the end of the process: what was lost is counted, by
 //! reason.
+//!
+//! Requests are retried by hand, in one loop. How long a pause is depends on the answer
+//! and on whether the forwarder is closing, and closing also ends a pause that has begun.
+//! `backon` can take a pause from an error, and cannot end one.
 
 mod client;
 mod error;
