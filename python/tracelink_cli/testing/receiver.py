@@ -36,11 +36,13 @@ class Receiver:
         self._settle = settle
         options = ["--settle", settle] if settle else []
         environment = dict(os.environ)
+        environment.pop("TRACELINK_BROKER", None)
         if broker is not None:
             # A URL may hold a password, and a command line is everybody's to read.
             environment["TRACELINK_BROKER"] = broker.url
             options += broker.options
-        command = [program.path, "listen", "--quiet", "--color", "never", "--fail-on", "never"]
+        # The configuration may name ports and a broker, for when it is run by hand.
+        command = [program.path, "listen", "--no-config", "--quiet", "--color", "never", "--fail-on", "never"]
         command += ["--ready-file", str(self._ready), "--save", str(self.bundle), "--save-attributes"]
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
@@ -72,7 +74,7 @@ class Receiver:
         deadline = time.monotonic() + PATIENCE_FOR_BROKER
         while not any(self.bundle.glob("redis.*.jsonl")):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ProgramError(f"tracelink saw nothing of the broker: {self.errors()}")
+                raise ProgramError(self.errors() or "it did not answer")
             time.sleep(TICK)
 
     def errors(self) -> str:

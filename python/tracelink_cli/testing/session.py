@@ -23,6 +23,8 @@ from tracelink_cli.testing.window import Begun, Window
 
 #: How much longer than the settling time the end of a receiver may take, in seconds.
 PATIENCE = 15.0
+#: How often it is tried to look at a broker.
+TRIES = 5
 #: The key under which a worker hands over its part.
 OUTPUT = "tracelink"
 
@@ -50,13 +52,14 @@ class Session:
         self._folder = Path(tempfile.mkdtemp(prefix="tracelink-"))
         self._begun: list[Begun] = []
         self._watchers: dict[str, Receiver] = {}
+        self._failures: dict[str, int] = {}
+        #: What is to be said of brokers that cannot be looked at, by URL.
+        self._unseen: dict[str, str] = {}
         self._notes: list[str] = []
         self._eager = False
         self._summary: Optional[Summary] = None
         try:
-            named = chosen.broker if chosen.broker != "off" else ""
-            broker = Broker(named) if named else None
-            self._receiver = Receiver(chosen.program, self._folder / "receiver", chosen.settle, broker)
+            self._receiver = Receiver(chosen.program, self._folder / "receiver", chosen.settle)
             address = self._receiver.address()
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -70,7 +73,7 @@ class Session:
     @property
     def notes(self) -> list[str]:
         """What is to be said beside the report."""
-        return [*self.telemetry.said, *self._notes]
+        return [*self.telemetry.said, *self._notes, *self._unseen.values()]
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -93,21 +96,27 @@ class Session:
         return self._eager
 
     def _look_at_brokers(self) -> None:
-        if self.settings.broker:
+        named = self.settings.broker
+        if named == "off":
             return
-        for broker in celery_apps.brokers():
-            if broker.url not in self._watchers:
+        for broker in [Broker(named)] if named else celery_apps.brokers():
+            # A fixture of a later test may start it.
+            if broker.url not in self._watchers and self._failures.get(broker.url, 0) < TRIES:
                 self._watch(broker)
 
     def _watch(self, broker: Broker) -> None:
-        folder = self._folder / f"broker-{len(self._watchers)}"
+        failures = self._failures.get(broker.url, 0)
+        folder = self._folder / f"broker-{len(self._watchers)}-{failures}"
         watcher = Receiver(self.settings.program, folder, self.settings.settle, broker)
-        self._watchers[broker.url] = watcher
         try:
             watcher.wait_for_look()
         except ProgramError as error:
-            self._notes.append(f"the broker of the Celery application is not looked at: {error}")
+            watcher.kill()
+            self._failures[broker.url] = failures + 1
+            self._unseen[broker.url] = f"the broker is not looked at: {error}"
             return
+        self._unseen.pop(broker.url, None)
+        self._watchers[broker.url] = watcher
         self.evidence.bundles.append(watcher.bundle)
 
     def _note_eager(self) -> None:

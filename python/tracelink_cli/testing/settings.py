@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
@@ -35,7 +36,8 @@ def read(config: pytest.Config) -> Settings:
     if fail_on and fail_on not in SEVERITIES:
         raise pytest.UsageError(f"tracelink_fail_on: expected one of {', '.join(SEVERITIES)}, not {fail_on!r}")
     program = Program(find(), Path(str(config.rootpath)), fail_on or None)
-    return Settings(program, settle, _seconds(settle), str(config.getini("tracelink_broker")))
+    broker = str(config.getini("tracelink_broker")) or os.environ.get("TRACELINK_BROKER", "")
+    return Settings(program, settle, _seconds(settle), broker)
 
 
 def _seconds(duration: str) -> float:

@@ -79,7 +79,7 @@ class Summary:
         for note in sorted({note for part in self._parts for note in part.notes}):
             terminal.write_line(f"note: {note}")
         if self._out_of_reach:
-            terminal.write_line(f"note: {self._out_of_reach} workers ran on other machines: what they saw is not judged")
+            terminal.write_line(f"note: {self._out_of_reach} workers ran elsewhere: what they saw is not judged")
 
     def remove(self) -> None:
         """Removes what was saved."""

@@ -28,8 +28,9 @@ class Environment:
         wanted["OTEL_EXPORTER_OTLP_INSECURE"] = "true"
         wanted["OTEL_TRACES_EXPORTER"] = "otlp"
         if "OTEL_BSP_SCHEDULE_DELAY" not in os.environ:
-            # Milliseconds that spans are held back: five seconds by default.
-            wanted["OTEL_BSP_SCHEDULE_DELAY"] = "500"
+            # Milliseconds that spans are held back: by default five seconds, in which a test
+            # may have killed its worker.
+            wanted["OTEL_BSP_SCHEDULE_DELAY"] = "100"
         self._before = {name: os.environ.get(name) for name in wanted}
         _set(wanted)
 
