@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracelink::diagnosis::{Listing, LiveJudge, Pace};
 use tracelink::evidence::Moment;
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::wire::otlp::decode_protobuf;
 
 mod spans;
@@ -40,7 +40,7 @@ fn main() {
     let mut args = std::env::args().skip(1).filter_map(|arg| arg.parse::<u64>().ok());
     let millions = args.next().unwrap_or(2);
     let memory = usize::try_from(args.next().unwrap_or(1024)).expect("a size") << 20;
-    let mut watch = LiveJudge::new(Duration::from_secs(6), Plan::for_evidence(memory));
+    let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(memory));
     let before = resident();
     let (mut took, mut spans, mut highest) = (Duration::ZERO, 0, 0);
     let total = millions * 1_000_000 / spans::SPANS;

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use tracelink::bundle::Reading;
+use tracelink::bundle::EvidenceOptions;
 use tracelink::evidence::Evidence;
 use tracelink::live::BrokerLooks;
 use tracelink::model::Timestamp;
@@ -52,7 +52,7 @@ fn main() {
         })
         .collect();
     let (mut evidence, mut live) =
-        (Evidence::default(), BrokerLooks::new("here", Reading::default(), 8 << 20));
+        (Evidence::default(), BrokerLooks::new("here", EvidenceOptions::default(), 8 << 20));
     let start = Timestamp::from_nanos(1_795_376_994_000_000_000);
     let mut look = |number: u32| {
         let at = start.after(Duration::from_millis(250) * number);

@@ -15,7 +15,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tracelink::diagnosis::{Listing, LiveJudge, Pace};
 use tracelink::evidence::Moment;
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::wire::otlp::decode_protobuf;
 
 mod spans;
@@ -130,7 +130,7 @@ fn measure(shape: &str, tasks: u64, make: Make) {
     let batches = [(api, "order-api"), (worker, "order-worker")]
         .map(|(spans, service)| spans.chunks(BATCH).map(|spans| encode(spans.to_vec(), service)).collect());
     let [api, worker]: [Vec<Vec<u8>>; 2] = batches;
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(1 << 30));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(1 << 30));
     let (mut now, mut longest) = (Duration::ZERO, [Duration::ZERO; 3]);
     let mut round = |watch: &mut LiveJudge, now: Duration, number: usize| {
         // As a session does: in four parts, and populations once a second. The lock is

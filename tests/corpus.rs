@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use labels::{complaint, labels, texts, unsaid};
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::{Report, Status};
@@ -45,7 +45,8 @@ fn files(folder: &Path, begin: &str, end: &str) -> Vec<PathBuf> {
 
 fn diagnose(files: &[PathBuf]) -> Report {
     let mut evidence = Evidence::default();
-    let notices = read_evidence(files, &Reading::default(), &mut evidence).expect("readable evidence");
+    let notices =
+        read_evidence(files, &EvidenceOptions::default(), &mut evidence).expect("readable evidence");
     let unexpected: Vec<_> = notices.iter().filter(|notice| notice.place.is_some()).collect();
     assert!(unexpected.is_empty(), "{unexpected:?}");
     let report = report(&evidence, evidence.clock(), Listing::default());

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use labels::{complaint, labels, texts, unsaid};
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, LiveJudge, Pace, report};
 use tracelink::evidence::{Evidence, Moment};
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::model::{Event, Report, Severity};
 
 fn cases() -> Vec<PathBuf> {
@@ -40,7 +40,7 @@ fn files(case: &Path, begin: &str) -> Vec<PathBuf> {
 }
 
 fn read(paths: &[PathBuf], evidence: &mut Evidence) {
-    let notices = read_evidence(paths, &Reading::default(), evidence).expect("evidence");
+    let notices = read_evidence(paths, &EvidenceOptions::default(), evidence).expect("evidence");
     // The labels lie in the same folder, and are no evidence.
     let odd: Vec<_> = notices.iter().filter(|notice| !notice.is_expected).collect();
     assert!(odd.is_empty(), "{odd:?}");
@@ -111,7 +111,7 @@ fn the_stream_says_what_diagnose_says() {
         let expected = diagnose(std::slice::from_ref(&case));
         let mut parts = [files(&case, "redis"), files(&case, "spans"), files(&case, "receiver")].concat();
         for _ in 0..2 {
-            let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(1 << 30));
+            let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(1 << 30));
             watch.evidence.settling_time = Duration::ZERO;
             let mut told = std::collections::BTreeSet::new();
             let mut second = 0;

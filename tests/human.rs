@@ -1,13 +1,15 @@
 //! What people see, held by snapshots: `cargo insta review`, or
 //! `INSTA_UPDATE=always cargo test --test human`, and look at them.
+//!
+//! Over 400 lines, since the snapshots share how evidence is put together for them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, LiveJudge, Pace, report};
 use tracelink::evidence::{Evidence, Moment, SpanIntake};
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::model::Severity;
 use tracelink::report::text::count;
 use tracelink::report::{FormatName, Subject, Verbosity, View};
@@ -17,7 +19,7 @@ fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
     let paths: Vec<PathBuf> = vec![stage.map_or(folder.clone(), |stage| folder.join(stage))];
     let mut evidence = Evidence::default();
-    read_evidence(&paths, &Reading::default(), &mut evidence).expect("readable");
+    read_evidence(&paths, &EvidenceOptions::default(), &mut evidence).expect("readable");
     let report = report(&evidence, evidence.clock(), Listing::default());
     let subject = if stage.is_some() { Subject::Queue } else { Subject::Handoffs };
     let view = View {
@@ -40,7 +42,7 @@ fn what_is_broken_is_red_and_what_is_whole_is_green() {
     let painted = |case: &str| {
         let mut evidence = Evidence::default();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
-        read_evidence(&[folder], &Reading::default(), &mut evidence).expect("readable");
+        read_evidence(&[folder], &EvidenceOptions::default(), &mut evidence).expect("readable");
         let report = report(&evidence, evidence.clock(), Listing::default());
         let view = View {
             width: 80,
@@ -164,7 +166,7 @@ fn large(spans: usize, is_broken: bool) -> String {
     ];
     std::fs::write(file.path(), lines.map(|line| line.to_string()).join("\n")).expect("writable");
     let mut evidence = Evidence::default();
-    read_evidence(&[file.path().to_owned()], &Reading::default(), &mut evidence).expect("readable");
+    read_evidence(&[file.path().to_owned()], &EvidenceOptions::default(), &mut evidence).expect("readable");
     let report = report(&evidence, evidence.clock(), Listing::default());
     let view = View {
         width: 80,
@@ -212,7 +214,7 @@ fn said_of(lines: &[serde_json::Value], width: usize) -> String {
     let lines: Vec<_> = lines.iter().map(serde_json::Value::to_string).collect();
     std::fs::write(file.path(), lines.join("\n")).expect("writable");
     let mut evidence = Evidence::default();
-    read_evidence(&[file.path().to_owned()], &Reading::default(), &mut evidence).expect("readable");
+    read_evidence(&[file.path().to_owned()], &EvidenceOptions::default(), &mut evidence).expect("readable");
     told(&report(&evidence, evidence.clock(), Listing::default()), width)
 }
 
@@ -353,7 +355,7 @@ fn a_sender_that_was_seen_is_never_called_unseen() {
 fn a_run_that_was_seen_in_part_is_never_called_unseen() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/worker_no_sdk");
     let mut evidence = Evidence::default();
-    read_evidence(&[folder], &Reading::default(), &mut evidence).expect("readable");
+    read_evidence(&[folder], &EvidenceOptions::default(), &mut evidence).expect("readable");
     let silent = report(&evidence, evidence.clock(), Listing::default());
     assert!(told(&silent, 80).contains("╳  no span of the run was seen"));
     let mut in_part = silent.clone();
@@ -384,7 +386,7 @@ fn a_long_note_is_told_to_its_end() {
 #[test]
 fn what_is_mended_is_drawn() {
     let seconds = |seconds| Moment::at(Duration::from_secs(seconds));
-    let mut watch = LiveJudge::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
+    let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
     let mut writer = FormatName::Human.writer();
     let mut hear = |watch: &mut LiveJudge, spans: serde_json::Value, at: u64| {
         watch.set_time(seconds(at));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tracelink::diagnosis::{Listing, LiveJudge, Pace};
 use tracelink::evidence::Moment;
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::model::{Report, Severity, SpanAccount};
 use tracelink::wire::otlp::decode_protobuf;
 
@@ -17,7 +17,7 @@ const SETTLE: Duration = Duration::from_secs(6);
 const PACE: Pace = Pace { shown: 1, again: 500, work: Pace::WORK, thorough: false };
 
 fn watch(memory: usize) -> LiveJudge {
-    LiveJudge::new(SETTLE, Plan::for_evidence(memory))
+    LiveJudge::new(SETTLE, MemoryPlan::for_evidence(memory))
 }
 
 fn take(watch: &mut LiveJudge, spans: Vec<Span>, service: &str) {

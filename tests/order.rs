@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 
@@ -42,7 +42,7 @@ fn copy(look: &Path, to: PathBuf, broker: &str, at: Option<&str>) -> PathBuf {
 
 fn diagnosed(files: &[PathBuf]) -> Value {
     let mut evidence = Evidence::default();
-    read_evidence(files, &Reading::default(), &mut evidence).expect("readable");
+    read_evidence(files, &EvidenceOptions::default(), &mut evidence).expect("readable");
     let report = report(&evidence, evidence.clock(), Listing::default());
     serde_json::to_value(report).expect("it serialises")
 }

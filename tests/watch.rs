@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracelink::diagnosis::{Listing, LiveJudge, Pace, report};
 use tracelink::evidence::{Evidence, Moment, SpanIntake};
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::model::{Event, Severity, Status};
 use tracelink::wire::otlp::{decode_json, decode_json_documents};
 
@@ -67,7 +67,7 @@ fn the_stream_and_the_last_report_say_what_diagnose_says() {
         let expected = report(&whole, whole.clock(), Listing::default());
         // A request every two seconds, backwards too: much of it settles in between.
         for _ in 0..2 {
-            let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+            let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
             let mut told = BTreeSet::new();
             let mut second = 0;
             for request in &requests {
@@ -136,7 +136,7 @@ fn nothing_settles_of_a_request_that_is_still_being_taken() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
     let requests = requests(&case);
     let (last, before) = requests.split_last().expect("requests");
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
     let mut told = BTreeSet::new();
     let mut source = watch.begin_request();
     for request in before {
@@ -186,7 +186,7 @@ fn what_stands_at_the_end_stays_and_nothing_is_added() {
         request.to_string()
     };
     let ended = |seconds: u64| {
-        let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+        let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
         let mut told = BTreeSet::new();
         take_all(&mut watch);
         apply(&mut told, watch.round(at(seconds), PACE));
@@ -213,7 +213,7 @@ fn what_stands_at_the_end_stays_and_nothing_is_added() {
 #[test]
 fn a_whole_hand_off_needs_no_settling() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto");
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
     requests(&case).iter().for_each(|request| take(&mut watch.evidence, request));
     let events = watch.round(at(0), PACE);
     assert!(matches!(&events[..], [Event::Traces { handoffs, .. }] if handoffs.len() == 1), "{events:?}");
@@ -235,7 +235,7 @@ fn what_is_let_go_invents_no_orphan_and_no_count_is_lost() {
         }
         text
     };
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(1 << 20));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(1 << 20));
     let mut told = BTreeSet::new();
     for number in 0..ORDERS {
         watch.set_time(Moment::at(Duration::from_millis(u64::from(number) * 100)));
@@ -302,7 +302,7 @@ fn handoffs(tasks: u64, trace_of: impl Fn(u64) -> u64) -> String {
 /// 20,000 tasks took a minute.
 #[test]
 fn a_trace_that_fans_out_is_judged_once() {
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
     take(&mut watch.evidence, &handoffs(2_500, |_| 0));
     let events = watch.round(at(0), PACE);
     let shown = events.iter().filter(|event| matches!(event, Event::Traces { .. })).count();
@@ -329,7 +329,7 @@ fn a_long_trace_is_not_judged_again_while_its_tasks_go_on() {
 /// An export waits while a round judges: so a round judges only so much.
 #[test]
 fn what_finds_no_time_in_a_round_is_judged_in_the_next_one() {
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
     take(&mut watch.evidence, &handoffs(10_000, |task| task));
     let pace = Pace { shown: usize::MAX, ..PACE };
     let mut shown = Vec::new();

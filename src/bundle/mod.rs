@@ -2,12 +2,12 @@
 //! content. Nothing here knows a live broker or receiver, or a diagnosis.
 
 mod content;
+mod evidence_options;
 mod framed;
 mod kind;
 mod lines;
 mod overheard;
 mod read;
-mod reading;
 mod receiver_log;
 mod skipped;
 mod snapshot;
@@ -17,8 +17,8 @@ mod store;
 mod whole_lines;
 mod write;
 
+pub use evidence_options::EvidenceOptions;
 pub use read::{BundleError, read_evidence};
-pub use reading::Reading;
 pub use receiver_log::{RequestEnd, receiver_line, request_line, unsettled_line};
 pub use skipped::{Place, Skipped};
 pub use snapshot_writer::SnapshotWriter;

@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use super::evidence_options::EvidenceOptions;
 use super::lines;
-use super::reading::Reading;
 use super::skipped::SkippedIn;
 use super::snapshot::describe;
 use crate::evidence::{BrokerIntake, Evidence};
@@ -16,7 +16,7 @@ use crate::wire::snapshot::{read_overheard, read_overheard_head};
 /// Entries that are no Celery message are not counted here: looks count them.
 pub fn read(
     file: &mut impl BufRead,
-    reading: &Reading,
+    reading: &EvidenceOptions,
     evidence: &mut Evidence,
     map_of: &mut dyn FnMut(&str) -> KeyMap,
     skipped: &mut SkippedIn<'_>,

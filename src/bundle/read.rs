@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::content::Content;
+use super::evidence_options::EvidenceOptions;
 use super::kind::{Kind, OtherJson};
-use super::reading::Reading;
 use super::skipped::{Skipped, SkippedIn};
 use super::store::Store;
 use super::{overheard, receiver_log, snapshot, spans};
@@ -59,7 +59,7 @@ known are, each packed with gzip or zstd too, and - for standard input:
 /// [`BundleError`] if a path cannot be read or contains no evidence.
 pub fn read_evidence(
     paths: &[PathBuf],
-    reading: &Reading,
+    reading: &EvidenceOptions,
     store: &mut dyn Store,
 ) -> Result<Vec<Skipped>, BundleError> {
     let mut reader = Reader {
@@ -99,7 +99,7 @@ pub fn read_evidence(
 }
 
 struct Reader<'e> {
-    reading: &'e Reading,
+    reading: &'e EvidenceOptions,
     store: &'e mut dyn Store,
     skipped: Vec<Skipped>,
     /// What the names in each broker mean, according to its last snapshot.
@@ -309,7 +309,7 @@ impl Reader<'_> {
 }
 
 /// What the names in a broker mean, if a snapshot of it was read.
-fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &Reading) -> KeyMap {
+fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &EvidenceOptions) -> KeyMap {
     maps.get(broker).cloned().unwrap_or_else(|| KeyMap::named(reading.naming.clone()))
 }
 

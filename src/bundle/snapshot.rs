@@ -5,8 +5,8 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use super::content::Content;
+use super::evidence_options::EvidenceOptions;
 use super::lines::{self, Line};
-use super::reading::Reading;
 use super::skipped::SkippedIn;
 use crate::evidence::{BrokerIntake, Evidence, RequestedQueues};
 use crate::wire::broker::Completeness;
@@ -18,7 +18,7 @@ use crate::wire::snapshot::{SnapshotError, read_head, read_key};
 pub fn read(
     path: &Path,
     file: &mut impl BufRead,
-    reading: &Reading,
+    reading: &EvidenceOptions,
     evidence: &mut Evidence,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<Option<(String, KeyMap)>> {

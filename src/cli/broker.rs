@@ -16,7 +16,7 @@ pub fn or_local_redis(url: &str) -> Result<Secret, Infallible> {
 /// How the application names its keys, where it is configured so.
 #[derive(Args, Clone, Debug)]
 pub struct Naming {
-    /// `global_keyprefix`; found by itself where a queue is bound
+    /// `global_keyprefix`; found automatically if a queue is bound
     #[arg(long, value_name = "PREFIX")]
     pub key_prefix: Option<String>,
     /// `sep` of broker_transport_options

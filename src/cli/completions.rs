@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-/// Print what makes a shell complete options, slugs, codes and formats
+/// Print a script that makes a shell complete options, slugs, codes and formats
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:

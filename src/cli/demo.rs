@@ -40,25 +40,25 @@ pub struct Demo {
     /// Break this one thing; may be given several times, or `all`
     #[arg(long, value_name = "SLUG|CODE")]
     pub fault: Vec<String>,
-    /// Say what each fault is, and end
+    /// List the faults, and end
     #[arg(long)]
     pub list_faults: bool,
-    /// How many orders to send; a fault that is about their number has its own
+    /// How many orders to send; some faults need a number of their own
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub orders: Option<u32>,
-    /// How many orders a second; the next one follows the answer otherwise
+    /// How many orders a second; without it, the next one follows the answer
     #[arg(long, value_name = "R", value_parser = rate)]
     pub rate: Option<f64>,
-    /// How long work takes: 1 is an email of 0.8 s and an inventory of 0.4 s
+    /// A factor for how long work takes: 1 is 0.8 s for the email and 0.4 s for the inventory
     #[arg(long, value_name = "FACTOR", value_parser = pace, default_value_t = 1.0)]
     pub pace: f64,
-    /// Paste the fix of what was found into the program, and run that: 0 where it is whole then
+    /// Paste the fix that was found into the program, and run it again: exit code 0 if it is whole then
     ///
-    /// Of the Python application, whose programs are copied for it. The report is
-    /// that of the second run.
+    /// For the Python application, whose programs are copied for this. The report is
+    /// about the second run.
     #[arg(long, conflicts_with_all = ["keep", "list_faults"])]
     pub mend: bool,
-    /// Leave it running, for orders of your own, until Ctrl-C
+    /// Keep it running for your own orders, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
     #[command(flatten)]

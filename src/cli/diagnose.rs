@@ -25,7 +25,7 @@ pub struct Diagnose {
     /// Files, folders and patterns; - for standard input
     #[arg(required = true, value_name = "EVIDENCE")]
     pub evidence: Vec<PathBuf>,
-    /// Fail where fewer whole hand-offs than this were seen
+    /// Fail if fewer whole hand-offs than this were seen
     #[arg(long, value_name = "N")]
     pub expect_handoffs: Option<u64>,
     /// How much memory evidence may take; what is whole is let go where it does not fit

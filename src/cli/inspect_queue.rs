@@ -31,7 +31,7 @@ pub struct InspectQueue {
         value_name = "URL"
     )]
     pub broker: Secret,
-    /// The result backend, where it is not the broker; results are read by known task id only
+    /// The result backend, if it is not the broker; results are read by known task id only
     #[arg(long, value_name = "URL")]
     pub result_backend: Option<Secret>,
     /// Read this broker snapshot instead of a broker

@@ -67,7 +67,7 @@ pub struct Listen {
     /// See every message through Redis MONITOR; it can halve what the broker carries, so for development only
     #[arg(long)]
     pub broker_monitor: bool,
-    /// The result backend, where it is not the broker; results are read by known task id only
+    /// The result backend, if it is not the broker; results are read by known task id only
     #[arg(long, value_name = "URL")]
     pub result_backend: Option<Secret>,
     /// `global_keyprefix` of the result backend, which has one of its own
@@ -81,20 +81,20 @@ pub struct Listen {
     /// End after this time, such as 30s or 5m
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub time: Option<Duration>,
-    /// End when nothing came for so long
+    /// End when nothing has come for this long
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle: Option<Duration>,
-    /// How long nothing may come for a hand-off before what it lacks is said to be absent
+    /// How long nothing may come for a hand-off before what it lacks counts as missing
     ///
-    /// Python's batch exporter holds spans for five seconds. A hand-off of which
-    /// nothing is missing does not wait. What has not settled at the end is not
+    /// Python's batch exporter holds spans for five seconds. A hand-off that
+    /// lacks nothing does not wait. What has not settled at the end is not
     /// judged; at a terminal the first Ctrl-C waits for it.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "6s")]
     pub settle: Duration,
-    /// Fail where fewer whole hand-offs than this were seen
+    /// Fail if fewer whole hand-offs than this were seen
     ///
-    /// For tests: a run that publishes nothing any more does not pass because
-    /// nothing is wrong with nothing.
+    /// For tests: a run that no longer publishes anything must not pass just because
+    /// nothing is wrong.
     #[arg(long, value_name = "N")]
     pub expect_handoffs: Option<u64>,
     /// How much memory evidence and requests may take; what does not fit is let go, oldest first
@@ -112,7 +112,7 @@ pub struct Listen {
         value_delimiter = ','
     )]
     pub forward_headers: Vec<Secret>,
-    /// The certificates to know an https endpoint of --forward by, as PEM
+    /// Certificates (PEM) to check an https endpoint of --forward against
     #[arg(long, env = "OTEL_EXPORTER_OTLP_CERTIFICATE", hide_env_values = true, value_name = "FILE", value_parser = path())]
     pub forward_certificate: Option<PathBuf>,
     /// Keep the evidence in this folder, for `tracelink diagnose DIR`
@@ -120,16 +120,16 @@ pub struct Listen {
     pub save: Option<PathBuf>,
     /// Save all attributes, events and messages of spans too, which may be private
     ///
-    /// Without it a span is saved by what diagnoses read, which gives the same report.
+    /// Without it, only what diagnoses read is saved, which gives the same report.
     #[arg(long, requires = "save")]
     pub save_attributes: bool,
-    /// How much may be saved; what comes then is not, and the bundle says so
+    /// How much may be saved; the rest is left out, and the bundle says so
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "1GiB", requires = "save")]
     pub save_limit: u64,
-    /// Write where it listens to this file, as JSON, once the ports are open
+    /// Write the addresses to this file, as JSON, once the ports are open
     ///
-    /// For a script that waits for it. What the file held of an earlier run goes before
-    /// the ports are opened; it is there when it is whole.
+    /// For a script that waits for it. A file of an earlier run is removed before the
+    /// ports are opened, and the new one appears complete.
     #[arg(long, value_name = "PATH", value_parser = path())]
     pub ready_file: Option<PathBuf>,
     /// Take requests of a script here: GET /health, GET /report?format=F, POST /stop

@@ -23,13 +23,13 @@ pub struct Output {
     pub outputs: Vec<OutputTo>,
     #[arg(skip)]
     pub selection: Selection,
-    /// The least severity that makes the exit code 1
+    /// The lowest severity that makes the exit code 1
     #[arg(long, global = true, value_enum, default_value_t = FailOn::Error, value_name = "SEVERITY")]
     pub fail_on: FailOn,
-    /// Say the verdict and the findings only
+    /// Print only the verdict and the findings
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Show every message, and what was passed over and why
+    /// Show every message, and what was skipped and why
     #[arg(long, short, global = true)]
     pub verbose: bool,
     /// When to use colour
@@ -81,22 +81,22 @@ impl Output {
 pub struct Reports {
     /// Write the report to a file too, in a format of its own; may be given several times
     ///
-    /// PATH may be `-` for standard output, which takes one format: human, where
-    /// none is named for it. A file has no colour and fits 80 columns. It is
+    /// PATH may be `-` for standard output, which takes one format: human,
+    /// unless another one is named. A file has no colour and fits 80 columns. It is
     /// replaced when the report is whole; human and jsonl are written as events come.
     #[arg(long, value_name = "FORMAT=PATH", value_parser = output())]
     pub output: Vec<OutputTo>,
     /// Show the messages of exceptions, which may be private
     ///
-    /// Their types are always shown, and so are the words of libraries by which a
-    /// cause is known. With `listen --save` they are shown, and not saved.
+    /// Their types are always shown, and so are fixed texts of libraries that identify a
+    /// cause. `listen --save` does not save them.
     #[arg(long)]
     pub show_messages: bool,
     #[command(flatten)]
     pub selection: Selection,
 }
 
-/// Which findings are told and decide the exit code.
+/// Which findings are reported and decide the exit code.
 #[derive(Args, Clone, Default, Debug)]
 pub struct Selection {
     /// Only these diagnoses: slugs, codes, or the beginning of codes such as TL3

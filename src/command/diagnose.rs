@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::progress::Progress;
 use super::{Exit, Outputs, tell_skipped, usage};
-use crate::bundle::{Reading, Store, read_evidence};
+use crate::bundle::{EvidenceOptions, Store, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{FilePlan, StoredSession};
@@ -14,7 +14,7 @@ use crate::wire::celery::redis_layout::Naming;
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     outputs.read_from(&args.evidence);
     let plan = FilePlan::new(args.max_memory);
-    let reading = Reading { naming: Naming::from(&args.naming), longest: plan.longest, ..Reading::default() };
+    let reading = EvidenceOptions { naming: Naming::from(&args.naming), longest: plan.longest, ..EvidenceOptions::default() };
     let paths = paths(&args.evidence)?;
     let progress = Progress::new(output);
     progress.begin_files(paths.iter().filter_map(|path| size(path)).sum());

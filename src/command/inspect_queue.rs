@@ -16,7 +16,7 @@ use super::{Exit, Outputs, called, quoted, say, tell_skipped, usage};
 use crate::broker::redis::{
     BrokerUrl, Connection, Discovery, ReadPlan, UrlError, discover, read, read_results,
 };
-use crate::bundle::{Reading, SnapshotWriter, read_evidence};
+use crate::bundle::{EvidenceOptions, SnapshotWriter, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{BrokerIntake, Evidence, Keep, RequestedQueues};
@@ -84,7 +84,7 @@ fn inspect_snapshot(
     outputs.read_from(&[snapshot.to_owned()]);
     let mut evidence = Evidence::default();
     evidence.shows_messages = args.reports.show_messages;
-    let reading = Reading {
+    let reading = EvidenceOptions {
         keep: Keep::Counted,
         options: ReadOptions { args: args.show_args },
         naming: Naming::from(&args.naming),

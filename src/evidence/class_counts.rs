@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::tasks::{Delivery, Observation};
-use crate::model::weight::{allocation, in_map, shared};
+use crate::model::memory_size::{allocation, in_map, shared};
 use crate::model::{
     ContextFormat, Encoding, FlawKind, Message, MessageState, MissingParts, Place, Protocol, Sampling,
     SpanContext, Timestamp,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 
 /// The first [`ExceptionKinds::MOST`] classes. The names come from outside and may differ
 /// each time; findings of any further class are counted together.

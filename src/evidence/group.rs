@@ -85,7 +85,7 @@ impl Evidence {
             let key = SpanKey { trace_id: trace.id, span_id: span.id };
             self.tasks.carrying(key).iter().map(|id| &**id)
         });
-        let links = trace.spans.iter().flat_map(|span| &span.detail().links);
+        let links = trace.spans.iter().flat_map(|span| &span.attributes().links);
         let linked = links.flat_map(move |link| {
             let key = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
             let producer = self.spans.get(key).and_then(|found| found.span.task_id());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 
 /// Spans that are invalid in one particular way.
 #[derive(Default, Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use crate::model::weight::{in_map, shared};
+use crate::model::memory_size::{in_map, shared};
 
 /// Shares equal names, so that a million spans of ten kinds hold ten names.
 ///

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 
 /// How a request ended at the receiver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::bundle::Reading;
-use crate::evidence::{BrokerIntake, Evidence, Fate, Keep};
+use crate::bundle::EvidenceOptions;
+use crate::evidence::{BrokerIntake, Evidence, Keep, Presence};
 use crate::model::Timestamp;
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 use crate::wire::broker::Completeness;
 use crate::wire::celery::redis_layout::{Foreign, RedisReader};
 use crate::wire::snapshot::KeyLine;
@@ -45,8 +45,8 @@ impl BrokerLooks {
 
     /// For the broker with this name (`host:port/db`). At most `remembered` bytes of the
     /// last look are kept.
-    pub fn new(name: impl Into<String>, reading: Reading, remembered: usize) -> Self {
-        let Reading { keep, options, naming, .. } = reading;
+    pub fn new(name: impl Into<String>, reading: EvidenceOptions, remembered: usize) -> Self {
+        let EvidenceOptions { keep, options, naming, .. } = reading;
         Self {
             name: name.into(),
             keep,
@@ -94,9 +94,9 @@ impl BrokerLooks {
             }
             let Some(task) = evidence.tasks.get(&id) else { continue };
             // If there were several attempts, the last one is the one that was here.
-            match task.messages.last().map(|delivery| evidence.fate_of(delivery)) {
-                Some(Fate::Gone) => gone.push(id),
-                Some(Fate::Unknown) if here.len() < Self::HERE && has_room(&id) => drop(here.insert(id)),
+            match task.messages.last().map(|delivery| evidence.presence_of(delivery)) {
+                Some(Presence::Gone) => gone.push(id),
+                Some(Presence::Unknown) if here.len() < Self::HERE && has_room(&id) => drop(here.insert(id)),
                 _ => {}
             }
         }
@@ -183,12 +183,12 @@ mod tests {
     #[test]
     fn what_lies_there_again_is_seen_again_and_what_changed_is_read() {
         let (mut live, mut evidence) =
-            (BrokerLooks::new("here", Reading::default(), 1 << 20), Evidence::default());
+            (BrokerLooks::new("here", EvidenceOptions::default(), 1 << 20), Evidence::default());
         for second in 0..5 {
             look(&mut live, &mut evidence, second, &[list(&[envelope(false)])]);
             let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
             assert_eq!((delivery.first().at, delivery.last().at), (at(0), at(second)));
-            assert_eq!(evidence.fate_of(delivery), Fate::Waiting(MessageState::Ready));
+            assert_eq!(evidence.presence_of(delivery), Presence::Waiting(MessageState::Ready));
             assert_eq!(delivery.deliveries(), 1);
             let last = evidence.brokers.last_looks().next().expect("a look");
             assert_eq!((last.queues["orders"].ready, last.queues["orders"].read), (1, 1));
@@ -200,12 +200,12 @@ mod tests {
         assert_eq!((delivery.last().redelivered, delivery.deliveries()), (true, 2));
         look(&mut live, &mut evidence, 8, &[list(&[])]);
         let delivery = &evidence.tasks.get(ID).expect("seen").messages[0];
-        assert_eq!(evidence.fate_of(delivery), Fate::Gone);
+        assert_eq!(evidence.presence_of(delivery), Presence::Gone);
     }
 
     #[test]
     fn what_was_let_go_meanwhile_is_read_anew() {
-        let mut live = BrokerLooks::new("here", Reading::default(), 1 << 20);
+        let mut live = BrokerLooks::new("here", EvidenceOptions::default(), 1 << 20);
         let lines = [list(&[envelope(false)])];
         look(&mut live, &mut Evidence::default(), 0, &lines);
         let mut evidence = Evidence::default();
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn a_binding_that_comes_later_says_which_queue_a_held_message_is_of() {
         let (mut live, mut evidence) =
-            (BrokerLooks::new("here", Reading::default(), 1 << 20), Evidence::default());
+            (BrokerLooks::new("here", EvidenceOptions::default(), 1 << 20), Evidence::default());
         for (second, queue) in [(0, "first"), (1, "first"), (2, "second")] {
             look(&mut live, &mut evidence, second, &[binding(queue), held()]);
             let last = evidence.brokers.last_looks().next().expect("a look");

@@ -11,7 +11,7 @@ use super::broker_looks::BrokerLooks;
 use super::notice::SessionNotice;
 use super::session::Session;
 use crate::broker::redis::{BrokerError, BrokerUrl, BrokerWatch, Look, Monitor, MonitoredKey, WatchOptions};
-use crate::bundle::Reading;
+use crate::bundle::EvidenceOptions;
 use crate::wire::celery::redis_layout::Naming;
 
 /// What to watch.
@@ -81,7 +81,7 @@ impl BrokerThreads {
         let (broker, results) = (target.broker.clone(), target.result_backend.clone());
         let open = move || Monitor::open(&broker, results.as_ref());
         let monitor = target.monitor.then(&open).transpose()?;
-        let reading = Reading { naming: target.naming.clone(), ..Reading::default() };
+        let reading = EvidenceOptions { naming: target.naming.clone(), ..EvidenceOptions::default() };
         let feed = Arc::new(Feed {
             session: Arc::clone(session),
             live: Mutex::new(BrokerLooks::new(target.broker.name(), reading, session.plan().remembered)),

@@ -76,7 +76,7 @@ pub struct Uses {
 
 /// How many bytes each holder may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct MemoryPlan {
     /// Bodies of requests in flight.
     pub bodies: usize,
     /// Connections, beside the bodies.
@@ -94,7 +94,7 @@ pub struct Plan {
     pub evidence: Bounds,
 }
 
-impl Plan {
+impl MemoryPlan {
     /// Divides this many bytes. What is not used goes to the evidence.
     pub fn new(memory: usize, uses: Uses) -> Self {
         let share = |parts: usize, is_used: bool| if is_used { part(memory, parts) } else { 0 };
@@ -181,7 +181,7 @@ mod tests {
         for (forwards, saves, watches_broker) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0))
         {
             for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345] {
-                let plan = Plan::new(memory, Uses { forwards, saves, watches_broker });
+                let plan = MemoryPlan::new(memory, Uses { forwards, saves, watches_broker });
                 let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
                 let received = plan.bodies + plan.connections;
                 let broker = plan.keys + plan.look * 2 + plan.remembered;
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn no_size_overflows() {
-        let plan = Plan::new(usize::MAX, Uses { forwards: true, saves: true, watches_broker: true });
+        let plan = MemoryPlan::new(usize::MAX, Uses { forwards: true, saves: true, watches_broker: true });
         assert!(plan.evidence.all > plan.forwarding);
     }
 }

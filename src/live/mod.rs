@@ -14,7 +14,7 @@ mod stored;
 
 pub use broker_looks::{BrokerLooks, LookChange};
 pub use broker_threads::{BrokerTarget, BrokerThreads};
-pub use memory::{FilePlan, Plan, Uses};
+pub use memory::{FilePlan, MemoryPlan, Uses};
 pub use notice::{SessionNotice, SessionNotices};
 pub use rounds::{Audience, End, Ending, Outside, Told, attend, close};
 pub use saving::{Saving, Scope};

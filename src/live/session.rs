@@ -10,7 +10,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::filing::Filing;
-use super::memory::Plan;
+use super::memory::MemoryPlan;
 use super::notice::{SessionNotice, SessionNotices};
 use super::saving::Saving;
 use crate::bundle::{Export, RequestEnd};
@@ -41,7 +41,7 @@ pub struct Session {
     forwarder: Option<Forwarder>,
     saving: Option<Saving>,
     notices: Arc<dyn SessionNotices>,
-    plan: Plan,
+    plan: MemoryPlan,
     pub bodies: Arc<Budget>,
 }
 
@@ -57,7 +57,7 @@ impl Session {
     #[allow(clippy::disallowed_methods, reason = "here the receiver's clock begins")]
     pub fn new(
         settle: Duration,
-        plan: &Plan,
+        plan: &MemoryPlan,
         forwarder: Option<Forwarder>,
         saving: Option<Saving>,
         notices: Arc<dyn SessionNotices>,
@@ -123,7 +123,7 @@ impl Session {
     }
 
     /// What each part of it may hold.
-    pub const fn plan(&self) -> &Plan {
+    pub const fn plan(&self) -> &MemoryPlan {
         &self.plan
     }
 

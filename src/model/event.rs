@@ -1,7 +1,7 @@
 //! Events while evidence comes in. Every format and every view of a running receiver
 //! consumes one stream of these.
 
-use super::{Finding, HandoffReport, Limits, TraceReport};
+use super::{Finding, HandoffReport, LimitCounts, TraceReport};
 
 /// One event.
 #[derive(Clone, PartialEq, Debug)]
@@ -13,7 +13,7 @@ pub enum Event {
     /// A finding that was reported does not hold any more.
     Resolved(Box<Finding>),
     /// Evidence was let go or refused for the first time since this was last reported.
-    Limit(Limits),
+    Limit(LimitCounts),
 }
 
 impl Event {

@@ -7,25 +7,26 @@
 
 mod blame;
 mod context;
+mod durations;
 mod event;
 mod exception;
 mod finding;
 mod fix;
 mod id;
 mod map;
+pub mod memory_size;
 mod message;
 mod report;
 mod result;
-mod sample;
 mod sentence;
 mod span;
 mod time;
-pub mod weight;
 
 pub use blame::{Blame, Blamed};
 pub use context::{
     CarriedContext, ContextFormat, Encoding, Flaw, FlawKind, Mark, Place, Sampling, SpanContext,
 };
+pub use durations::Durations;
 pub use event::Event;
 pub use exception::{Exception, HIDDEN, redacted_status};
 pub use finding::{
@@ -37,11 +38,10 @@ pub use map::{Map, Set};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
     Comparison, ContextReport, Distribution, Expired, Gone, HandoffReport, Ignored, IgnoredBy, Inputs,
-    Limits, MessageReport, Metrics, QueueReport, Report, Retracted, RetryShare, SCHEMA, ShareReport,
+    LimitCounts, MessageReport, Metrics, QueueReport, Report, Retracted, RetryShare, SCHEMA, ShareReport,
     SpanAccount, SpanReport, Status, TraceReport, Unproven, Verdict,
 };
 pub use result::{FailedAt, TaskResult, TaskStatus};
-pub use sample::Sample;
 pub use sentence::{Context, Key, Sentence, Value, key};
 pub use span::{
     AttributeValue, CeleryAction, Invalid, ParentOrigin, Resource, Scope, Span, SpanKind, SpanStatus,

@@ -3,6 +3,9 @@
 //! The field names and their meaning are the schema `tracelink/1`
 //! (`docs/tracelink-1.schema.json`). Adding a field is allowed, changing one is
 //! a new schema.
+//!
+//! Over 400 lines, since it is one document in one place: reading it beside the schema
+//! shows whether they agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +36,7 @@ pub struct Report {
     pub handoffs: Vec<HandoffReport>,
     pub traces: Vec<TraceReport>,
     pub metrics: Metrics,
-    pub limits: Limits,
+    pub limits: LimitCounts,
     /// Findings that a rule of the configuration or the command line set aside. Nothing
     /// above counts them, but the ids in [`MessageReport`], [`ShareReport`] and
     /// [`HandoffReport`] still name them.
@@ -437,7 +440,7 @@ pub struct Distribution {
 
 /// What was let go or left out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct Limits {
+pub struct LimitCounts {
     pub evicted_traces: u64,
     pub rejected_spans: u64,
     pub messages_not_listed: u64,

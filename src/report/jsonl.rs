@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::format::{Form, Format, Subject, View};
 use super::json_document::{Document, TerminalSafe};
-use crate::model::{Event, Finding, HandoffReport, Limits, Report, TraceReport};
+use crate::model::{Event, Finding, HandoffReport, LimitCounts, Report, TraceReport};
 
 /// Writes one event a line.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Format for Jsonl {
     /// Findings and limits are written as events here too, as nobody has seen them yet.
     fn report(&mut self, report: &Report, _: Subject, view: &View, out: &mut dyn Write) -> io::Result<()> {
         report.findings.iter().try_for_each(|finding| Line::Finding { finding }.write(out))?;
-        if report.limits != Limits::default() {
+        if report.limits != LimitCounts::default() {
             Line::Limit { limits: &report.limits }.write(out)?;
         }
         self.end(report, view, out)
@@ -59,7 +59,7 @@ enum Line<'r> {
     Trace { trace: &'r TraceReport, handoffs: Vec<&'r HandoffReport> },
     Finding { finding: &'r Finding },
     Resolved { id: &'r str, code: &'r str, slug: &'r str },
-    Limit { limits: &'r Limits },
+    Limit { limits: &'r LimitCounts },
     Report { report: Document<'r> },
 }
 

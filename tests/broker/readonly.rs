@@ -1,4 +1,4 @@
-//! Reading a broker leaves no trace in it: what is said to Redis, by whom it may
+//! EvidenceOptions a broker leaves no trace in it: what is said to Redis, by whom it may
 //! be said, and what lies in the database before and after.
 
 use std::collections::{BTreeMap, BTreeSet};

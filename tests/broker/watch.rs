@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use redis::{Commands, cmd};
 use tracelink::broker::redis::{BrokerUrl, BrokerWatch, Look, READ_COMMANDS, WHERE_ALLOWED, WatchOptions};
-use tracelink::bundle::Reading;
-use tracelink::evidence::{Evidence, Fate};
+use tracelink::bundle::EvidenceOptions;
+use tracelink::evidence::{Evidence, Presence};
 use tracelink::live::BrokerLooks;
 use tracelink::model::MessageState;
 use tracelink::wire::snapshot::Content;
@@ -33,9 +33,9 @@ pub fn take(watch: &mut BrokerWatch, live: &mut BrokerLooks, evidence: &mut Evid
     live.look(evidence, looked.at, looked.complete_since, looked.left_out, &looked.lines).gone
 }
 
-pub fn fate(evidence: &Evidence, id: &str) -> Fate {
+pub fn fate(evidence: &Evidence, id: &str) -> Presence {
     let task = evidence.tasks.get(id).unwrap_or_else(|| panic!("{id} was not seen"));
-    evidence.fate_of(task.messages.last().expect("its message was seen"))
+    evidence.presence_of(task.messages.last().expect("its message was seen"))
 }
 
 /// The entries that were seen of each key.
@@ -132,7 +132,7 @@ fn looks_that_see_the_same_grow_nothing() {
     redis.lpush::<_, _, ()>("celery", "no message").expect("it listens");
     let mut watch = watch(&server, WatchOptions::default());
     let (mut live, mut evidence) =
-        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", EvidenceOptions::default(), 8 << 20), Evidence::default());
     let unfinished = ["1", "2", "3", "4"].map(str::to_owned);
     let mut sizes = BTreeSet::new();
     for round in 0..200 {
@@ -153,7 +153,7 @@ fn looks_that_see_the_same_grow_nothing() {
     }
     assert_eq!(sizes.len(), 1, "{sizes:?}");
     assert_eq!((evidence.counts().foreign_entries, evidence.tasks.results()), (1, 2));
-    assert_eq!(fate(&evidence, "0"), Fate::Waiting(MessageState::Ready));
+    assert_eq!(fate(&evidence, "0"), Presence::Waiting(MessageState::Ready));
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn nothing_was_taken_from_a_database_that_holds_nothing_of_celerys() {
     let server = RedisServer::start(&[]);
     let mut watch = watch(&server, WatchOptions::default());
     let (mut live, mut evidence) =
-        (BrokerLooks::new("here", Reading::default(), 1 << 20), Evidence::default());
+        (BrokerLooks::new("here", EvidenceOptions::default(), 1 << 20), Evidence::default());
     evidence.add_result(
         tracelink::wire::celery::read_result("t1", br#"{"status": "SUCCESS"}"#).expect("a result"),
     );

@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tracelink::broker::redis::{BrokerUrl, BrokerWatch, Monitor, WatchOptions};
-use tracelink::bundle::Reading;
-use tracelink::evidence::{Evidence, Fate};
+use tracelink::bundle::EvidenceOptions;
+use tracelink::evidence::{Evidence, Presence};
 use tracelink::live::BrokerLooks;
 use tracelink::model::{MessageState, TaskStatus};
 
@@ -90,20 +90,22 @@ fn a_message_waits_is_held_and_is_gone_and_its_result_appears() {
     let url = server.url(0);
     let conf = r#"{"task_acks_late": true, "worker_prefetch_multiplier": 1}"#;
     let (mut live, mut evidence) =
-        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", EvidenceOptions::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     take(&mut watch, &mut live, &mut evidence);
     let slow = publish(&url, conf, &["shop.slow", "1"]).remove(0);
     take(&mut watch, &mut live, &mut evidence);
-    assert_eq!(fate(&evidence, &slow), Fate::Waiting(MessageState::Ready));
+    assert_eq!(fate(&evidence, &slow), Presence::Waiting(MessageState::Ready));
 
     let worker = Worker::start(&url, conf, &[]);
     until(&mut watch, &mut live, &mut evidence, "the worker holds it", |evidence| {
-        fate(evidence, &slow) == Fate::Waiting(MessageState::Unacked)
+        fate(evidence, &slow) == Presence::Waiting(MessageState::Unacked)
     });
     let last = evidence.brokers.last_looks().next().expect("it was looked at");
     assert!(last.has_worker(), "{last:?}");
-    until(&mut watch, &mut live, &mut evidence, "it is gone", |evidence| fate(evidence, &slow) == Fate::Gone);
+    until(&mut watch, &mut live, &mut evidence, "it is gone", |evidence| {
+        fate(evidence, &slow) == Presence::Gone
+    });
 
     let deadline = Instant::now() + Duration::from_secs(20);
     while evidence
@@ -124,18 +126,18 @@ fn an_eta_task_is_scheduled_and_a_warm_shutdown_gives_it_back() {
     let server = RedisServer::start(&[]);
     let url = server.url(0);
     let (mut live, mut evidence) =
-        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", EvidenceOptions::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     let later = publish(&url, "{}", &["shop.quick", "1", r#"{"countdown": 3600}"#]).remove(0);
     take(&mut watch, &mut live, &mut evidence);
-    assert_eq!(fate(&evidence, &later), Fate::Waiting(MessageState::Ready));
+    assert_eq!(fate(&evidence, &later), Presence::Waiting(MessageState::Ready));
     let worker = Worker::start(&url, "{}", &[]);
     until(&mut watch, &mut live, &mut evidence, "a worker waits with it", |evidence| {
-        fate(evidence, &later) == Fate::Waiting(MessageState::Scheduled)
+        fate(evidence, &later) == Presence::Waiting(MessageState::Scheduled)
     });
     worker.stop();
     until(&mut watch, &mut live, &mut evidence, "it is given back", |evidence| {
-        fate(evidence, &later) == Fate::Waiting(MessageState::Ready)
+        fate(evidence, &later) == Presence::Waiting(MessageState::Ready)
     });
     let task = evidence.tasks.get(&later).expect("it was seen");
     assert!(task.messages[0].last().redelivered, "{task:?}");
@@ -148,7 +150,7 @@ fn priorities_and_a_prefix_are_one_queue() {
     let url = server.url(0);
     let conf = r#"{"broker_transport_options": {"global_keyprefix": "shop:"}}"#;
     let (mut live, mut evidence) =
-        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", EvidenceOptions::default(), 8 << 20), Evidence::default());
     let mut watch =
         watch(&server, WatchOptions { key_prefix: Some("shop:".to_owned()), ..WatchOptions::default() });
     take(&mut watch, &mut live, &mut evidence);
@@ -164,7 +166,7 @@ fn priorities_and_a_prefix_are_one_queue() {
     let worker = Worker::start(&url, conf, &[]);
     let ids: Vec<String> = evidence.tasks.iter().map(|task| task.id.to_string()).collect();
     until(&mut watch, &mut live, &mut evidence, "all are gone", |evidence| {
-        ids.iter().all(|id| fate(evidence, id) == Fate::Gone)
+        ids.iter().all(|id| fate(evidence, id) == Presence::Gone)
     });
     drop(worker);
 }
@@ -176,7 +178,7 @@ fn monitor_hears_every_message_that_polling_misses() {
     let url = server.url(0);
     let worker = Worker::start(&url, "{}", &[]);
     let (mut live, mut evidence) =
-        (BrokerLooks::new("redis", Reading::default(), 8 << 20), Evidence::default());
+        (BrokerLooks::new("redis", EvidenceOptions::default(), 8 << 20), Evidence::default());
     let mut watch = watch(&server, WatchOptions::default());
     until(&mut watch, &mut live, &mut evidence, "the worker is there", |evidence| {
         evidence.brokers.last_looks().any(tracelink::evidence::Look::has_worker)
@@ -200,7 +202,7 @@ fn monitor_hears_every_message_that_polling_misses() {
         assert_eq!(task.messages.len(), 1, "{task:?}");
         assert_eq!(&*task.messages[0].message.queue, "celery");
         assert_eq!(task.result.as_ref().map(|result| &result.status), Some(&TaskStatus::Success));
-        assert_eq!(evidence.fate_of(&task.messages[0]), Fate::Unknown, "no look was taken since");
+        assert_eq!(evidence.presence_of(&task.messages[0]), Presence::Unknown, "no look was taken since");
     }
     let gone = take(&mut watch, &mut live, &mut evidence);
     assert_eq!(gone.len(), COUNT, "a look shows them gone");

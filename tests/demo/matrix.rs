@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::demo::DemoEvent;
 use tracelink::demo::native::{self, Fault, Options};
 use tracelink::diagnosis::{Listing, report};
@@ -68,7 +68,8 @@ pub fn act(fault: &Fault, folder: &Path, broker: Option<String>) -> Report {
 
 pub fn judge(folder: &Path) -> Report {
     let mut evidence = Evidence::default();
-    let notices = read_evidence(&[folder.to_owned()], &Reading::default(), &mut evidence).expect("evidence");
+    let notices =
+        read_evidence(&[folder.to_owned()], &EvidenceOptions::default(), &mut evidence).expect("evidence");
     assert!(notices.iter().all(|notice| notice.is_expected), "{notices:?}");
     report(&evidence, evidence.clock(), Listing::default())
 }

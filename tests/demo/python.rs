@@ -1,5 +1,7 @@
 //! The Python application, acted out for real: the dozen of its manifest by the
 //! command, each judged as the manifest says; and nothing is left behind.
+//!
+//! Over 400 lines, since all of it shares one environment and one limit on how many run.
 
 #![allow(clippy::disallowed_methods, reason = "a test waits for real processes")]
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use tracelink::bundle::{BundleError, Place, Reading, read_evidence};
+use tracelink::bundle::{BundleError, EvidenceOptions, Place, read_evidence};
 use tracelink::evidence::Evidence;
 
 use super::diagnose;
@@ -82,8 +82,8 @@ fn what_holds_no_spans_says_what_it_holds() {
     let told = |text: &str| {
         let path = folder.path().join("file.json");
         fs::write(&path, text).expect("the folder is ours");
-        let error =
-            read_evidence(&[path], &Reading::default(), &mut Evidence::default()).expect_err("no spans");
+        let error = read_evidence(&[path], &EvidenceOptions::default(), &mut Evidence::default())
+            .expect_err("no spans");
         error.to_string()
     };
     for (text, what) in [
@@ -112,7 +112,7 @@ fn an_empty_answer_beside_spans_is_no_error() {
     let (report, skipped) = diagnose(&[empty.clone(), spans]);
     assert_eq!(report.inputs.spans, 1);
     assert!(skipped[0].what.contains("an empty result"), "{skipped:?}");
-    let alone = read_evidence(&[empty], &Reading::default(), &mut Evidence::default());
+    let alone = read_evidence(&[empty], &EvidenceOptions::default(), &mut Evidence::default());
     assert!(matches!(alone, Err(BundleError::Other { .. })));
 }
 

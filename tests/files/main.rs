@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use tracelink::bundle::{Reading, Skipped, read_evidence};
+use tracelink::bundle::{EvidenceOptions, Skipped, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::Report;
@@ -59,6 +59,6 @@ fn cases() -> Vec<Case> {
 /// The report on these files, and what was said of them.
 fn diagnose(files: &[PathBuf]) -> (Report, Vec<Skipped>) {
     let mut evidence = Evidence::default();
-    let skipped = read_evidence(files, &Reading::default(), &mut evidence).expect("evidence");
+    let skipped = read_evidence(files, &EvidenceOptions::default(), &mut evidence).expect("evidence");
     (report(&evidence, evidence.clock(), Listing::default()), skipped)
 }

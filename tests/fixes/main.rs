@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use support::python;
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{self, Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::{Fix, FixPlace};
@@ -71,7 +71,7 @@ fn captures() -> Vec<Vec<PathBuf>> {
 /// The fixes that the findings of some evidence give.
 fn given(files: &[PathBuf]) -> Given {
     let mut evidence = Evidence::default();
-    read_evidence(files, &Reading::default(), &mut evidence).expect("readable evidence");
+    read_evidence(files, &EvidenceOptions::default(), &mut evidence).expect("readable evidence");
     let report = report(&evidence, evidence.clock(), Listing::default());
     report
         .findings

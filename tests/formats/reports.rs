@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::{Finding, Report};
@@ -22,7 +22,7 @@ pub fn of(paths: &[&str]) -> Report {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let paths: Vec<PathBuf> = paths.iter().map(|path| root.join(path)).collect();
     let mut evidence = Evidence::default();
-    read_evidence(&paths, &Reading::default(), &mut evidence).expect("readable");
+    read_evidence(&paths, &EvidenceOptions::default(), &mut evidence).expect("readable");
     report(&evidence, evidence.clock(), Listing::default())
 }
 

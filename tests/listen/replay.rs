@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use serde_json::Value;
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 
@@ -39,7 +39,8 @@ pub fn requests(case: &Path) -> Vec<String> {
 /// What `diagnose` says of the spans alone.
 fn diagnosed(case: &Path) -> Value {
     let mut evidence = Evidence::default();
-    read_evidence(&[case.join("spans.jsonl")], &Reading::default(), &mut evidence).expect("a capture");
+    read_evidence(&[case.join("spans.jsonl")], &EvidenceOptions::default(), &mut evidence)
+        .expect("a capture");
     serde_json::to_value(report(&evidence, evidence.clock(), Listing::default())).expect("serialises")
 }
 

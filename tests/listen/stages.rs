@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::Timestamp;
@@ -88,7 +88,7 @@ fn results(case: &Path) -> Option<(u64, String)> {
 /// What `diagnose` says of the whole capture.
 fn diagnosed(case: &Path) -> Value {
     let mut evidence = Evidence::default();
-    read_evidence(&[case.to_owned()], &Reading::default(), &mut evidence).expect("a capture");
+    read_evidence(&[case.to_owned()], &EvidenceOptions::default(), &mut evidence).expect("a capture");
     serde_json::to_value(report(&evidence, evidence.clock(), Listing::default())).expect("serialises")
 }
 

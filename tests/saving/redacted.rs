@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tracelink::bundle::{Export, Reading, SavedParts, SnapshotWriter, read_evidence};
+use tracelink::bundle::{EvidenceOptions, Export, SavedParts, SnapshotWriter, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::Report;
@@ -27,7 +27,8 @@ pub fn cases() -> Vec<PathBuf> {
 
 pub fn diagnose(folder: &Path) -> Report {
     let mut evidence = Evidence::default();
-    read_evidence(&[folder.to_owned()], &Reading::default(), &mut evidence).expect("readable evidence");
+    read_evidence(&[folder.to_owned()], &EvidenceOptions::default(), &mut evidence)
+        .expect("readable evidence");
     report(&evidence, evidence.clock(), Listing::default())
 }
 

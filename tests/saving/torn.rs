@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use tracelink::bundle::{BundleWriter, Export, Reading, SavedParts, read_evidence};
+use tracelink::bundle::{BundleWriter, EvidenceOptions, Export, SavedParts, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
 use tracelink::model::{Severity, Status};
@@ -60,7 +60,8 @@ fn request() -> Export {
 
 fn read(folder: &Path) -> (Evidence, Vec<String>) {
     let mut evidence = Evidence::default();
-    let notices = read_evidence(&[folder.to_owned()], &Reading::default(), &mut evidence).expect("evidence");
+    let notices =
+        read_evidence(&[folder.to_owned()], &EvidenceOptions::default(), &mut evidence).expect("evidence");
     (evidence, notices.into_iter().map(|notice| notice.what).collect())
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracelink::diagnosis::{Listing, LiveJudge, Pace, report_expecting};
 use tracelink::evidence::{BrokerIntake, Endpoints, Evidence, Keep, Moment, Outcome, SpanIntake};
-use tracelink::live::Plan;
+use tracelink::live::MemoryPlan;
 use tracelink::model::{Finding, Report, Timestamp};
 use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
@@ -166,7 +166,7 @@ impl Scene {
 
     /// What a watch has said, so many seconds after all of it came.
     pub fn findings_after(self, seconds: u64) -> Vec<Finding> {
-        let mut watch = LiveJudge::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
+        let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
         watch.evidence.settling_time = Duration::from_secs(6);
         let pace = Pace { shown: 100, again: 100, work: Pace::WORK, thorough: true };
@@ -180,7 +180,7 @@ impl Scene {
 
     /// The report of a watch that ended so many seconds after all of it came.
     pub fn report_after(self, seconds: u64) -> Report {
-        let mut watch = LiveJudge::new(Duration::from_secs(6), Plan::for_evidence(1 << 30));
+        let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
         watch.evidence.settling_time = Duration::from_secs(6);
         watch.end(Moment::at(Duration::from_secs(seconds)));

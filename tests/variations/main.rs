@@ -1,5 +1,7 @@
 //! Evidence like that of real programs, as nobody captured it yet: other
 //! workers, several faults at once, and what looks like a fault and is none.
+//!
+//! Over 400 lines, since it is a list of scenes that share the builders at its head.
 
 mod fan_out;
 #[path = "../scene/mod.rs"]

@@ -1,5 +1,7 @@
 //! What programs of other versions, languages and habits leave: found by running
 //! some that nobody had run before.
+//!
+//! Over 400 lines, since it is a list of scenes, a program each.
 
 use super::*;
 

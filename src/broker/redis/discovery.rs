@@ -82,7 +82,7 @@ pub fn discover(
     }
     let keys = connection.ask(&ReadCommand::KeyCount)?;
     connection.find_out_about_cluster()?;
-    let mut walk = Walk {
+    let mut walk = KeyScan {
         connection,
         keys,
         passed: 0,
@@ -145,7 +145,7 @@ fn lists_of(bound: &Bound) -> Vec<String> {
 }
 
 /// A walk in progress.
-struct Walk<'w> {
+struct KeyScan<'w> {
     connection: &'w mut Connection,
     keys: u64,
     passed: u64,
@@ -157,7 +157,7 @@ struct Walk<'w> {
     progress: &'w mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 }
 
-impl Walk<'_> {
+impl KeyScan<'_> {
     /// The names of the sets that are wanted.
     fn sets(&mut self, is_wanted: impl Fn(&Key<'_>) -> bool) -> Result<BTreeSet<String>, BrokerError> {
         // A scan may show a key twice while the table is resized.

@@ -11,7 +11,7 @@ use crate::cli;
 use crate::command::SaidAloud;
 use crate::demo::{DemoEvent, OtlpEndpoints};
 use crate::diagnosis::Listing;
-use crate::live::{BrokerTarget, BrokerThreads, Plan, Session, Uses};
+use crate::live::{BrokerTarget, BrokerThreads, MemoryPlan, Session, Uses};
 use crate::model::{Fix, Report, Severity};
 use crate::receiver::{Ports, Receiver, ReceiverLimits};
 use crate::wire::celery::redis_layout::Naming;
@@ -59,7 +59,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a case, and judges what it left.
 pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) -> anyhow::Result<CaseRun> {
-    let plan = Plan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
+    let plan = MemoryPlan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
     let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
     session.watch().evidence.shows_messages = how.args.reports.show_messages;
     let any = Some(([127, 0, 0, 1], 0).into());

@@ -26,8 +26,8 @@ use crate::bundle::SavedParts;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
-    self, Audience, BrokerTarget, BrokerThreads, End, Ending, Outside, Plan, Saving, Scope, Session, Told,
-    Uses,
+    self, Audience, BrokerTarget, BrokerThreads, End, Ending, MemoryPlan, Outside, Saving, Scope, Session,
+    Told, Uses,
 };
 use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
 use crate::wire::celery::redis_layout::Naming;
@@ -41,7 +41,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         saves: args.save.is_some(),
         watches_broker: args.broker.as_deref().is_some_and(|url| !url.is_empty()),
     };
-    let plan = Plan::new(args.max_memory, uses);
+    let plan = MemoryPlan::new(args.max_memory, uses);
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
     let parts = if args.save_attributes { SavedParts::All } else { SavedParts::WhatIsRead };
     let scope = Scope { parts, most: args.save_limit };

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::plain_name::plain_name;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, Side, SpanKind};
 
 /// Mends TL105: in the settings of the process that publishes.
-pub fn protocol_2(producer: &Setting) -> Vec<Fix> {
+pub fn protocol_2(producer: &SdkSetup) -> Vec<Fix> {
     let fix = Fix::new("publish with message protocol 2");
     vec![match producer.language.code() {
         Some(Language::Python) => {
@@ -170,7 +170,7 @@ pub fn fetch_less_ahead() -> [Fix; 1] {
 
 /// Mends TL710 where the instrumentor makes the span: what marked it as an error
 /// stays, and a status of OK is final.
-pub fn retry_is_ok(worker: &Setting) -> Vec<Fix> {
+pub fn retry_is_ok(worker: &SdkSetup) -> Vec<Fix> {
     let in_worker = (worker.language.code() == Some(Language::Python)).then(|| {
         Fix::new("mark the run of a retry as one without an error").python(
             Side::Worker,
@@ -194,7 +194,7 @@ pub fn retry_is_ok(worker: &Setting) -> Vec<Fix> {
 
 /// Mends TL710 where the span is made by hand, with this name. `TaskPredicate` is
 /// what a task tells Celery by: to retry, ignore or reject it.
-pub fn retry_is_no_error(name: &str, kind: SpanKind, setting: &Setting) -> [Fix; 1] {
+pub fn retry_is_no_error(name: &str, kind: SpanKind, setting: &SdkSetup) -> [Fix; 1] {
     let by_hand = || {
         Fix::new("let Retry pass").by_hand(
             Side::Worker,

@@ -1,11 +1,11 @@
 //! What a message needs around its headers: where a program writes it by hand.
 
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, MissingParts, Part, Side};
 
 /// Mends TL209. Of what a program writes only the headers are at hand: an id can be
 /// pasted, and the rest is said in words.
-pub fn with(missing: MissingParts, producer: &Setting) -> Vec<Fix> {
+pub fn with(missing: MissingParts, producer: &SdkSetup) -> Vec<Fix> {
     let fix = Fix::new("write the message as Celery does");
     let fix = missing.iter().fold(fix, |fix, part| match (part, producer.language.code()) {
         (Part::Id, Some(Language::Python)) => fix.python(Side::Producer, FixPlace::Publish, ID),

@@ -2,20 +2,20 @@
 
 use super::plain_name::plain_name;
 use super::setting_fix::SettingFix;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::evidence::{Endpoints, OtlpProtocol};
 use crate::model::{Fix, FixPlace, Side, Text};
 
 /// Where spans are to go, and what is spoken there, as far as the evidence says it.
 #[derive(Clone, Copy, Debug)]
-pub struct Receiver<'k> {
+pub struct ExportTarget<'k> {
     pub place: Place<'k>,
     /// What the exports that came speak.
-    pub spoken: OtlpProtocol,
+    pub protocol: OtlpProtocol,
 }
 
-impl Receiver<'_> {
-    pub const UNSEEN: Self = Self { place: Place::Unseen, spoken: OtlpProtocol::Grpc };
+impl ExportTarget<'_> {
+    pub const UNSEEN: Self = Self { place: Place::Unseen, protocol: OtlpProtocol::Grpc };
 }
 
 /// Where a receiver is.
@@ -31,22 +31,22 @@ pub enum Place<'k> {
 /// An exporter that is pointed at the receiver.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exporter<'k> {
-    receiver: Receiver<'k>,
+    receiver: ExportTarget<'k>,
     protocol: OtlpProtocol,
 }
 
 impl<'k> Exporter<'k> {
-    pub(super) const fn grpc(receiver: Receiver<'k>) -> Self {
+    pub(super) const fn grpc(receiver: ExportTarget<'k>) -> Self {
         Self { receiver, protocol: OtlpProtocol::Grpc }
     }
 
-    pub(super) const fn http(receiver: Receiver<'k>) -> Self {
+    pub(super) const fn http(receiver: ExportTarget<'k>) -> Self {
         Self { receiver, protocol: OtlpProtocol::Http }
     }
 
     /// One that needs no thread of its process, where a door for HTTP is known: at
     /// another it waits for each span until it gives up.
-    pub(super) const fn without_threads(receiver: Receiver<'k>) -> Self {
+    pub(super) const fn without_threads(receiver: ExportTarget<'k>) -> Self {
         match receiver.place {
             Place::At(_) => Self::http(receiver),
             Place::Told | Place::Unseen => Self::as_others(receiver),
@@ -54,8 +54,8 @@ impl<'k> Exporter<'k> {
     }
 
     /// One that speaks as those do which reach it.
-    pub(super) const fn as_others(receiver: Receiver<'k>) -> Self {
-        Self { receiver, protocol: receiver.spoken }
+    pub(super) const fn as_others(receiver: ExportTarget<'k>) -> Self {
+        Self { receiver, protocol: receiver.protocol }
     }
 
     pub(super) const fn package(self) -> &'static str {
@@ -115,7 +115,7 @@ impl<'k> Exporter<'k> {
     }
 
     /// Makes it where each side does so.
-    pub(super) fn by(self, does: &str, sides: &[(Side, Setting)]) -> Vec<Fix> {
+    pub(super) fn by(self, does: &str, sides: &[(Side, SdkSetup)]) -> Vec<Fix> {
         let ways = SettingFix {
             does,
             place: FixPlace::Exporter,
@@ -161,29 +161,29 @@ pub(super) const fn import(protocol: OtlpProtocol) -> &'static str {
 }
 
 /// Mends TL505.
-pub fn grpc_port(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix> {
+pub fn grpc_port(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Vec<Fix> {
     let http = Exporter::http(receiver);
     let to_its_port = Exporter::grpc(receiver).by("send gRPC to its port", senders);
     to_its_port.into_iter().chain(http.by("speak HTTP to this port", senders)).collect()
 }
 
 /// Mends TL510.
-pub fn http_port(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix> {
+pub fn http_port(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Vec<Fix> {
     let http = Exporter::http(receiver);
     let to_this_port = Exporter::grpc(receiver).by("speak gRPC to this port", senders);
     http.by("send HTTP to its port", senders).into_iter().chain(to_this_port).collect()
 }
 
 /// Mends TL506.
-pub fn traces_path(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix> {
+pub fn traces_path(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Vec<Fix> {
     Exporter::http(receiver).by("send to /v1/traces", senders)
 }
 
 /// Mends TL511: by each protocol that the client may have meant.
 pub fn without_tls(
-    receiver: Receiver<'_>,
+    receiver: ExportTarget<'_>,
     protocols: &[OtlpProtocol],
-    senders: &[(Side, Setting)],
+    senders: &[(Side, SdkSetup)],
 ) -> Vec<Fix> {
     let by = |protocol: &OtlpProtocol| {
         let does = match protocol {
@@ -197,7 +197,7 @@ pub fn without_tls(
 
 /// Mends TL507: the exporter first, which wins over the environment; then what keeps
 /// an SDK from sending.
-pub fn send_here(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix> {
+pub fn send_here(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Vec<Fix> {
     let exporter = Exporter::grpc(receiver);
     let switches =
         ["OTEL_TRACES_EXPORTER=otlp", "OTEL_SDK_DISABLED=false", "OTEL_TRACES_SAMPLER=parentbased_always_on"];
@@ -210,6 +210,6 @@ pub fn send_here(receiver: Receiver<'_>, senders: &[(Side, Setting)]) -> Vec<Fix
 }
 
 /// Mends TL501 and TL502 where an exporter sends elsewhere.
-pub fn to_the_receiver(receiver: Receiver<'_>, side: Side, setting: &Setting) -> Vec<Fix> {
+pub fn to_the_receiver(receiver: ExportTarget<'_>, side: Side, setting: &SdkSetup) -> Vec<Fix> {
     Exporter::as_others(receiver).by("send to the receiver", &[(side, setting.clone())])
 }

@@ -4,7 +4,7 @@ use super::carrier;
 use super::carrier_shape::CarrierShape;
 use super::plain_name::plain_name;
 use super::task_context::{IMPORTS, keep_the_run, lines, read_flat, reading};
-use crate::diagnosis::known::{Setting, Sides};
+use crate::diagnosis::known::{SdkSetup, Sides};
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// The headers of the task's message, of any Celery: before 5.3 `headers` is None, and
@@ -36,7 +36,7 @@ pub fn by_key(carried: Option<CarrierShape>, sides: &Sides) -> Vec<Fix> {
 
 /// Mends TL304, where the task opens its span in another context than the one it
 /// read, or reads what is not there. `span` is the span's name.
-pub fn use_what_was_read(span: &str, worker: &Setting) -> Vec<Fix> {
+pub fn use_what_was_read(span: &str, worker: &SdkSetup) -> Vec<Fix> {
     let read = "read the headers of the message, and open the task's span in that";
     if worker.language.code() != Some(Language::Python) {
         return vec![read_flat(Fix::new(read), worker)];
@@ -58,7 +58,7 @@ pub fn use_what_was_read(span: &str, worker: &Setting) -> Vec<Fix> {
 
 /// Mends TL306, TL309 and TL310: the task's span nests in the run's, which is
 /// current. `span` is its name.
-pub fn nest_in_the_run(span: &str, worker: &Setting) -> Fix {
+pub fn nest_in_the_run(span: &str, worker: &SdkSetup) -> Fix {
     let fix = Fix::new("open the task's span below the run's, which is current");
     if worker.language.code() != Some(Language::Python) {
         return fix.by_hand(
@@ -76,7 +76,7 @@ fn named(span: &str) -> &str {
 }
 
 /// Mends TL309 where a hook of the worker's takes the context up.
-pub fn attach_once(span: &str, worker: &Setting) -> Vec<Fix> {
+pub fn attach_once(span: &str, worker: &SdkSetup) -> Vec<Fix> {
     let nested = nest_in_the_run(span, worker).needing("no task_prerun hook attaches a context");
     let hook = Fix::new("attach no context in a task_prerun hook").by_hand(
         Side::Worker,
@@ -87,7 +87,7 @@ pub fn attach_once(span: &str, worker: &Setting) -> Vec<Fix> {
 
 /// Mends TL310: work inside the run begins below it, in a thread too. `is_threaded`
 /// says whether several such spans were open at a time, as in threads.
-pub fn keep_the_current_context(span: &str, is_threaded: bool, worker: &Setting) -> Vec<Fix> {
+pub fn keep_the_current_context(span: &str, is_threaded: bool, worker: &SdkSetup) -> Vec<Fix> {
     let nested = nest_in_the_run(span, worker);
     if worker.language.code() != Some(Language::Python) {
         return vec![nested];
@@ -109,7 +109,7 @@ const THREADS: [&str; 5] = [
 
 /// Mends TL308 where the worker's code makes the parent: inside of an instrumentor's
 /// run, or in a run that it opens by hand.
-pub fn no_parent_of_its_own(is_in_run: bool, worker: &Setting) -> Vec<Fix> {
+pub fn no_parent_of_its_own(is_in_run: bool, worker: &SdkSetup) -> Vec<Fix> {
     let fix = if is_in_run {
         keep_the_run(Fix::new("open the span below the run's, which is current"), worker)
     } else {

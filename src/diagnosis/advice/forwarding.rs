@@ -4,7 +4,7 @@ use super::carrier_shape::CarrierShape;
 use super::injection::by_signal;
 use super::instrumentation::newer;
 use super::setup;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::evidence::OtlpProtocol;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
@@ -30,7 +30,7 @@ pub fn context_not_forwarded(
     run: Run,
     is_chain: bool,
     shape: &CarrierShape,
-    setting: &Setting,
+    setting: &SdkSetup,
     exports: OtlpProtocol,
 ) -> Vec<Fix> {
     const WORDS: &str = "inject the context of the run into the headers of each task that it publishes, where its reader looks";

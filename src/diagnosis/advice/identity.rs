@@ -3,15 +3,15 @@
 use std::fmt::Display;
 
 use super::plain_name::plain_name;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Side};
 
 /// A side, how it is set up, and the name that it is to have.
-pub type Named = (Side, Setting, &'static str);
+pub type Named = (Side, SdkSetup, &'static str);
 
 /// Mends TL601: the worker has a name of its own, or the API where the name that
 /// both have is a worker's. `name` is that name.
-pub fn apart(name: &str, api: &Setting, worker: &Setting) -> [Fix; 1] {
+pub fn apart(name: &str, api: &SdkSetup, worker: &SdkSetup) -> [Fix; 1] {
     let name = plain_name(name, b"-_.", "");
     let (base, is_workers) = match ["-worker", "_worker"].into_iter().find_map(|end| name.strip_suffix(end)) {
         Some(base) => (base, true),

@@ -2,12 +2,12 @@
 
 use super::carrier_shape::CarrierShape;
 use super::request;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// Mends TL101 where the message is not published by Celery's own code: where the
 /// application builds it.
-pub fn in_own_message(setting: &Setting) -> Vec<Fix> {
+pub fn in_own_message(setting: &SdkSetup) -> Vec<Fix> {
     let title = "put the current context into the headers of the message";
     vec![at(Fix::new(title), Side::Producer, FixPlace::Publish, &CarrierShape::Flat, setting, false)]
 }
@@ -22,14 +22,14 @@ pub fn each_message() -> Fix {
 }
 
 /// Mends TL103: where the application publishes, and in whatever thread.
-pub fn while_a_span_is_current(shape: &CarrierShape, setting: &Setting, is_hand_made: bool) -> Fix {
+pub fn while_a_span_is_current(shape: &CarrierShape, setting: &SdkSetup, is_hand_made: bool) -> Fix {
     let fix = Fix::new("fill the carrier with the context of the request");
     let fix = if setting.language.code() == Some(Language::Python) { request::threads(fix) } else { fix };
     at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)
 }
 
 /// Mends TL106: where the task is retried, and by Celery itself.
-pub fn on_retry(shape: &CarrierShape, setting: &Setting) -> Vec<Fix> {
+pub fn on_retry(shape: &CarrierShape, setting: &SdkSetup) -> Vec<Fix> {
     let by_hand = Fix::new("hand the context of the run on with the retry");
     let by_celery = Fix::new("let Celery keep the headers on a retry")
         .install(Side::Worker, Language::Python, ["celery>=5.3"])
@@ -38,20 +38,20 @@ pub fn on_retry(shape: &CarrierShape, setting: &Setting) -> Vec<Fix> {
 }
 
 /// Mends TL109: where the application publishes.
-pub fn for_each_call(shape: &CarrierShape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
+pub fn for_each_call(shape: &CarrierShape, setting: &SdkSetup, is_hand_made: bool) -> Vec<Fix> {
     let fix = Fix::new("make a carrier of its own for each message");
     vec![at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)]
 }
 
 /// Mends TL111: where the application publishes, or the task does.
-pub fn own_context(side: Side, shape: &CarrierShape, setting: &Setting, is_hand_made: bool) -> Vec<Fix> {
+pub fn own_context(side: Side, shape: &CarrierShape, setting: &SdkSetup, is_hand_made: bool) -> Vec<Fix> {
     let fix = Fix::new("put the context of the sender's own span into the message");
     vec![at(fix, side, FixPlace::Publish, shape, setting, !is_hand_made)]
 }
 
 /// Adds the lines that put the current context into the headers at this place, in
 /// headers of their own where the program makes them for the context alone.
-fn at(fix: Fix, side: Side, place: FixPlace, shape: &CarrierShape, setting: &Setting, is_anew: bool) -> Fix {
+fn at(fix: Fix, side: Side, place: FixPlace, shape: &CarrierShape, setting: &SdkSetup, is_anew: bool) -> Fix {
     match setting.language.code() {
         Some(Language::Python) => {
             let Some((imports, put)) = shape.python() else { return in_words(fix, side) };

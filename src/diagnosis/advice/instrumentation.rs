@@ -2,7 +2,7 @@
 
 use super::setup::{self, Program};
 use super::{export, injection};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::evidence::OtlpProtocol;
 use crate::model::{Fix, FixPlace, Language, Side};
 
@@ -33,7 +33,7 @@ const CAN_LAUNCH: (u32, u32) = (1, 31);
 
 /// Mends TL101 and TL108, and TL102 together with the SDK's switch: in the process
 /// that publishes. `others` are processes that were seen, of the same application.
-pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting, exports: OtlpProtocol) -> Vec<Fix> {
+pub fn publisher(seen: Publisher, setting: &SdkSetup, others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
     match (setting.language.code(), seen) {
         (Some(Language::Python), Publisher::SendsSpans) => vec![instrument(), injection::each_message()],
         (Some(Language::Python), Publisher::MaySendSpans) => {
@@ -62,7 +62,7 @@ pub fn publisher(seen: Publisher, setting: &Setting, others: &Setting, exports: 
 }
 
 /// Mends TL102: in the process that publishes, and its environment.
-pub fn sdk_of_publisher(setting: &Setting, others: &Setting, exports: OtlpProtocol) -> Vec<Fix> {
+pub fn sdk_of_publisher(setting: &SdkSetup, others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
     let fixes = publisher(Publisher::Unseen, setting, others, exports).into_iter();
     let with_switch = |fix: Fix| {
         let is_code = fix.steps.iter().any(|step| step.place == FixPlace::BeforeApp);
@@ -92,7 +92,7 @@ fn whole_set_up(exports: OtlpProtocol) -> Fix {
 
 /// What reaches a process that `opentelemetry-instrument` did not: one that a
 /// server spawned, or that was started without it.
-fn launch(others: &Setting, exports: OtlpProtocol) -> Vec<Fix> {
+fn launch(others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
     let by_launcher = Fix::new("start every process under the launcher").by_hand(
         Side::Producer,
         "put opentelemetry-instrument before the command, with the OTEL_ variables of the other processes; a server that spawns its workers (uvicorn --workers) loses it on the way: let gunicorn fork them",
@@ -153,7 +153,7 @@ pub fn web_framework() -> Vec<Fix> {
 
 /// Mends TL305: in the worker, whose SDK is there. Nothing is started by it, so that it
 /// need not wait for the fork of a pool's child.
-pub fn worker(setting: &Setting) -> Vec<Fix> {
+pub fn worker(setting: &SdkSetup) -> Vec<Fix> {
     let fix = Fix::new("instrument Celery in the worker");
     vec![match setting.language.code() {
         Some(Language::Python) if setting.is_zero_code == Some(true) => {

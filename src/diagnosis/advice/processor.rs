@@ -1,14 +1,14 @@
 //! What stands between a span and its exporter: the provider with its span
 //! processors, which hold spans, drop some, and flush.
 
-use super::export::{self, Exporter, Receiver};
+use super::export::{self, ExportTarget, Exporter};
 use super::plain_name::plain_name;
 use super::setup;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// Mends TL504: one provider with one processor, as this service is set up.
-pub fn one_exporter(receiver: Receiver<'_>, side: Side, service: &Setting) -> Vec<Fix> {
+pub fn one_exporter(receiver: ExportTarget<'_>, side: Side, service: &SdkSetup) -> Vec<Fix> {
     match service.language.code() {
         Some(Language::Python) if service.is_zero_code == Some(true) => vec![
             Fix::new("let the program's own code export").environment(side, ["OTEL_TRACES_EXPORTER=none"]).needing(
@@ -60,7 +60,7 @@ fn anew(
 }
 
 /// Mends TL509. The environment is read by code too, where that names no size.
-pub fn larger_queue(receiver: Receiver<'_>, side: Side, service: &Setting) -> Vec<Fix> {
+pub fn larger_queue(receiver: ExportTarget<'_>, side: Side, service: &SdkSetup) -> Vec<Fix> {
     let environment = Fix::new("let more spans wait to be sent, by environment")
         .environment(side, ["OTEL_BSP_MAX_QUEUE_SIZE=16384", "OTEL_BSP_SCHEDULE_DELAY=1000"]);
     let in_code = service.may_be_python_code().then(|| {
@@ -79,7 +79,7 @@ pub fn larger_queue(receiver: Receiver<'_>, side: Side, service: &Setting) -> Ve
 }
 
 /// Mends TL508 where a generator of the program's own makes ids.
-pub fn ids_of_the_sdk(side: Side, service: &Setting) -> Vec<Fix> {
+pub fn ids_of_the_sdk(side: Side, service: &SdkSetup) -> Vec<Fix> {
     let generator = (service.language.code() == Some(Language::Python)).then(|| {
         Fix::new("let the SDK make the ids")
             .python(
@@ -125,7 +125,7 @@ pub fn flush_at_exit() -> Fix {
 
 /// Mends TL502 where nothing came of the process that publishes. `is_short` says that
 /// it looks like a script, which most likely ended with what it held.
-pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting, is_short: bool) -> Vec<Fix> {
+pub fn publisher_sends(receiver: ExportTarget<'_>, publisher: &SdkSetup, is_short: bool) -> Vec<Fix> {
     let elsewhere = export::to_the_receiver(receiver, Side::Producer, publisher);
     let mut fixes = at_once(receiver, publisher);
     let place = usize::from(is_short && publisher.may_be_python_code());
@@ -135,7 +135,7 @@ pub fn publisher_sends(receiver: Receiver<'_>, publisher: &Setting, is_short: bo
 
 /// Mends TL502 where its exporter works: it ended, or was forked, with spans that
 /// waited to be sent.
-pub fn at_once(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
+pub fn at_once(receiver: ExportTarget<'_>, publisher: &SdkSetup) -> Vec<Fix> {
     let in_code = publisher.may_be_python_code().then(|| {
         let exporter = Exporter::without_threads(receiver);
         anew("send each span when it ends", exporter, Side::Producer, "SimpleSpanProcessor", &[])
@@ -149,7 +149,7 @@ pub fn at_once(receiver: Receiver<'_>, publisher: &Setting) -> Vec<Fix> {
 }
 
 /// Mends TL502 where other spans of the same sender came.
-pub fn without_a_filter(receiver: Receiver<'_>, sender: &Setting) -> Vec<Fix> {
+pub fn without_a_filter(receiver: ExportTarget<'_>, sender: &SdkSetup) -> Vec<Fix> {
     let unfiltered = sender.may_be_python_code().then(|| {
         let exporter = Exporter::as_others(receiver);
         anew("export without a filter", exporter, Side::Producer, "BatchSpanProcessor", &[])
@@ -174,7 +174,7 @@ pub fn one_tracer() -> [Fix; 1] {
 
 /// Mends TL503: `task` is that of the run, where it is one, and `is_run` tells whether
 /// the span that is missing is the run's own.
-pub fn ended(task: Option<&str>, is_run: bool, setting: &Setting) -> Vec<Fix> {
+pub fn ended(task: Option<&str>, is_run: bool, setting: &SdkSetup) -> Vec<Fix> {
     let task = task.filter(|_| setting.language.code() == Some(Language::Python));
     let Some(task) = task.map(|task| plain_name(task, b"-_./: ", "task")) else {
         let what = "open it so that the end of its block ends it, or end it in a `finally`";
@@ -195,7 +195,7 @@ pub fn ended(task: Option<&str>, is_run: bool, setting: &Setting) -> Vec<Fix> {
 }
 
 /// Mends TL503 where a publish that failed left its span current.
-pub fn publish_in_its_own_context(publisher: &Setting, side: Side) -> [Fix; 1] {
+pub fn publish_in_its_own_context(publisher: &SdkSetup, side: Side) -> [Fix; 1] {
     let fix = Fix::new("publish in a context that ends with the publish");
     [match publisher.language.code() {
         Some(Language::Python) => fix.python(

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::setting_fix::{SettingFix, Way};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{ContextFormat, Fix, FixPlace, Side, Text};
 
 /// Mends TL113, and TL102 where the propagators may be the cause: the default of
 /// OpenTelemetry, where the process that publishes makes the setting.
-pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
+pub fn write_the_trace(producer: &SdkSetup) -> Vec<Fix> {
     let ways = SettingFix {
         does: "let the propagators write the trace",
         place: FixPlace::Propagators,
@@ -24,8 +24,8 @@ pub fn write_the_trace(producer: &Setting) -> Vec<Fix> {
 /// every format that the producer writes is read, and written, on both sides. Where it is not known which format that is, the default of OpenTelemetry.
 pub fn same_on_both_sides(
     formats: &BTreeSet<ContextFormat>,
-    producer: &Setting,
-    worker: &Setting,
+    producer: &SdkSetup,
+    worker: &SdkSetup,
 ) -> Vec<Fix> {
     all_of("set the same propagators on both sides", formats)
         .by(&[(Side::Producer, producer), (Side::Worker, worker)])
@@ -33,12 +33,12 @@ pub fn same_on_both_sides(
 
 /// Mends TL308 where a propagator makes the parent up: those of OpenTelemetry, in the
 /// worker.
-pub fn in_the_worker(formats: &BTreeSet<ContextFormat>, worker: &Setting) -> Vec<Fix> {
+pub fn in_the_worker(formats: &BTreeSet<ContextFormat>, worker: &SdkSetup) -> Vec<Fix> {
     all_of("set OpenTelemetry's propagators in the worker", formats).by(&[(Side::Worker, worker)])
 }
 
 /// Mends TL304 where the worker's propagators lack the format of the message.
-pub fn read_what_is_written(format: ContextFormat, worker: &Setting) -> Vec<Fix> {
+pub fn read_what_is_written(format: ContextFormat, worker: &SdkSetup) -> Vec<Fix> {
     let ways = all_of("read what is written in the worker", &BTreeSet::from([format]));
     let lacking = |fix: Fix| fix.needing("the worker's propagators lack the format of the message");
     ways.by(&[(Side::Worker, worker)]).into_iter().map(lacking).collect()
@@ -97,7 +97,7 @@ const fn class(format: ContextFormat) -> Option<(&'static str, &'static str)> {
 /// Mends TL301 where a distribution keeps the worker from following what comes. Logfire
 /// wraps the propagator that is set when it is configured; one that is set later is as
 /// it is. Of other distributions the switch is not known.
-pub fn of_distribution(name: &str, formats: &BTreeSet<ContextFormat>, worker: &Setting) -> Vec<Fix> {
+pub fn of_distribution(name: &str, formats: &BTreeSet<ContextFormat>, worker: &SdkSetup) -> Vec<Fix> {
     if name != "logfire" {
         let told =
             "where a distribution of OpenTelemetry sets the propagators by itself, its own switch decides";
@@ -122,7 +122,7 @@ pub fn of_distribution(name: &str, formats: &BTreeSet<ContextFormat>, worker: &S
 }
 
 /// Mends TL801: the trace is written as it is now, and no baggage.
-pub fn without_baggage(formats: &BTreeSet<ContextFormat>, producer: &Setting) -> Vec<Fix> {
+pub fn without_baggage(formats: &BTreeSet<ContextFormat>, producer: &SdkSetup) -> Vec<Fix> {
     let mut ways = all_of("write no baggage", formats);
     let is_baggage = |line: &Text| line.contains("W3CBaggagePropagator");
     ways.python.retain(|line| !is_baggage(line));
@@ -135,6 +135,6 @@ pub fn without_baggage(formats: &BTreeSet<ContextFormat>, producer: &Setting) ->
 
 /// Mends TL206 where OpenTelemetry has a propagator for the vendor's format: in the
 /// worker.
-pub fn read_vendor(format: ContextFormat, worker: &Setting) -> Vec<Fix> {
+pub fn read_vendor(format: ContextFormat, worker: &SdkSetup) -> Vec<Fix> {
     all_of("read the vendor's context in the worker", &BTreeSet::from([format])).by(&[(Side::Worker, worker)])
 }

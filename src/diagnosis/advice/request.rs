@@ -2,7 +2,7 @@
 //! request's context. Which of these it is, the times of the spans tell in part, and
 //! each fix says what it is for.
 
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::evidence::Library;
 use crate::model::{Fix, FixPlace, Language, Side};
 
@@ -22,7 +22,7 @@ pub enum When {
 }
 
 /// Mends TL104, by when the task was published and by what instruments the requests.
-pub fn context_lost(when: When, server: Option<Library>, setting: &Setting) -> Vec<Fix> {
+pub fn context_lost(when: When, server: Option<Library>, setting: &SdkSetup) -> Vec<Fix> {
     if setting.language.code() != Some(Language::Python) {
         return vec![beside_the_work()];
     }

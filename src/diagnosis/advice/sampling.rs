@@ -1,12 +1,12 @@
 //! Which traces a process keeps: its sampler.
 
 use super::setting_fix::SettingFix;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Side, Text};
 
 /// Mends TL401 in the process that publishes: first where it decides by itself,
 /// then where it follows a caller that keeps nothing.
-pub fn keep_every_trace(publisher: &Setting) -> Vec<Fix> {
+pub fn keep_every_trace(publisher: &SdkSetup) -> Vec<Fix> {
     let own = sampler(
         "keep every trace",
         "ParentBased(ALWAYS_ON)",
@@ -26,7 +26,7 @@ pub fn keep_every_trace(publisher: &Setting) -> Vec<Fix> {
 
 /// Mends TL402 in the worker: what comes with a message is kept where its sender
 /// kept it. Of the worker's own traces it keeps as many as before.
-pub fn ask_the_parent(worker: &Setting) -> Vec<Fix> {
+pub fn ask_the_parent(worker: &SdkSetup) -> Vec<Fix> {
     sampler(
         "let the worker keep what its sender kept",
         "ParentBased(provider.sampler)",
@@ -37,7 +37,7 @@ pub fn ask_the_parent(worker: &Setting) -> Vec<Fix> {
 }
 
 /// Mends TL501 where the worker keeps nothing.
-pub fn keep_in_the_worker(worker: &Setting) -> Vec<Fix> {
+pub fn keep_in_the_worker(worker: &SdkSetup) -> Vec<Fix> {
     sampler(
         "let the worker keep its traces",
         "ParentBased(ALWAYS_ON)",

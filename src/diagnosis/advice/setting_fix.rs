@@ -1,7 +1,7 @@
 //! A fix that makes a setting of OpenTelemetry: in code or by the environment, as each
 //! side is set up.
 
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// A setting that can be made in two ways.
@@ -25,7 +25,7 @@ impl SettingFix<'_> {
     /// it. Of other languages than Python the environment is all that is known.
     /// Where a side was not seen, the environment is the second choice; beside a side
     /// that a launcher sets up it is the first.
-    pub fn by(&self, sides: &[(Side, &Setting)]) -> Vec<Fix> {
+    pub fn by(&self, sides: &[(Side, &SdkSetup)]) -> Vec<Fix> {
         let seen: Vec<_> = sides.iter().map(|(side, setting)| Way::of(*side, setting)).collect();
         let mut fixes = vec![self.fix(&seen)];
         if sides.iter().any(|(_, setting)| setting.is_zero_code.is_none())
@@ -76,7 +76,7 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub fn of(side: Side, setting: &Setting) -> Self {
+    pub fn of(side: Side, setting: &SdkSetup) -> Self {
         let is_python = setting.language.code() == Some(Language::Python);
         let is_launched = setting.is_zero_code == Some(true) || setting.is_beside_zero_code;
         Self { side, is_in_environment: is_launched || !is_python, is_python }

@@ -1,12 +1,12 @@
 //! A worker of which nothing came: by what is most likely.
 
-use super::export::{self, Receiver};
+use super::export::{self, ExportTarget};
 use super::{sampling, setup};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, Side};
 
 /// Mends TL501 where no run of any worker came. `api` is how the other side is set up.
-pub fn no_worker_sends(receiver: Receiver<'_>, worker: &Setting, api: &Setting) -> Vec<Fix> {
+pub fn no_worker_sends(receiver: ExportTarget<'_>, worker: &SdkSetup, api: &SdkSetup) -> Vec<Fix> {
     let elsewhere = export::to_the_receiver(receiver, Side::Worker, worker);
     let elsewhere =
         elsewhere.into_iter().map(|fix| fix.needing("the worker has an exporter, which sends elsewhere"));
@@ -19,14 +19,14 @@ pub fn no_worker_sends(receiver: Receiver<'_>, worker: &Setting, api: &Setting) 
             "put `opentelemetry-instrument` before `celery` in the command that starts it, as it is before that of the API",
         )
     });
-    setup::worker(receiver.spoken).into_iter().chain(launched).chain(elsewhere).chain(unsampled).collect()
+    setup::worker(receiver.protocol).into_iter().chain(launched).chain(elsewhere).chain(unsampled).collect()
 }
 
 /// Mends TL501 where one worker is silent and another is not, or nothing says which
 /// one ran the task. A worker that is set up sends what it holds, and no more.
-pub fn one_worker_is_silent(receiver: Receiver<'_>, worker: &Setting) -> Vec<Fix> {
+pub fn one_worker_is_silent(receiver: ExportTarget<'_>, worker: &SdkSetup) -> Vec<Fix> {
     let elsewhere = export::to_the_receiver(receiver, Side::Worker, worker);
     let elsewhere =
         elsewhere.into_iter().map(|fix| fix.needing("the silent worker's exporter sends elsewhere"));
-    setup::worker(receiver.spoken).into_iter().chain(elsewhere).collect()
+    setup::worker(receiver.protocol).into_iter().chain(elsewhere).collect()
 }

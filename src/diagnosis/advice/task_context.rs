@@ -1,6 +1,6 @@
 //! What a task opens its span in: the lines that several fixes of a task share.
 
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 pub const IMPORTS: [&str; 2] = [
@@ -9,7 +9,7 @@ pub const IMPORTS: [&str; 2] = [
 ];
 
 /// Adds that the task reads flat headers, whatever it has read before.
-pub fn read_flat(fix: Fix, worker: &Setting) -> Fix {
+pub fn read_flat(fix: Fix, worker: &SdkSetup) -> Fix {
     if worker.language.code() != Some(Language::Python) {
         return fix.by_hand(
             Side::Worker,
@@ -20,7 +20,7 @@ pub fn read_flat(fix: Fix, worker: &Setting) -> Fix {
 }
 
 /// Adds that the task opens its span below the run's, which is current.
-pub fn keep_the_run(fix: Fix, worker: &Setting) -> Fix {
+pub fn keep_the_run(fix: Fix, worker: &SdkSetup) -> Fix {
     if worker.language.code() != Some(Language::Python) {
         return fix.by_hand(Side::Worker, "open the task's span in the context that is current");
     }

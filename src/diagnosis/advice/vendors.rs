@@ -4,7 +4,7 @@
 use super::carrier;
 use super::propagators::{read_vendor, same_on_both_sides};
 use super::setup::{self, Program};
-use crate::diagnosis::known::{Setting, Sides};
+use crate::diagnosis::known::{SdkSetup, Sides};
 use crate::evidence::OtlpProtocol;
 use crate::model::{ContextFormat, Fix, FixPlace, Language, Side, Text};
 
@@ -40,7 +40,7 @@ const ELSEWHERE: &str =
 
 /// The vendor's agent writes `traceparent` besides, or the worker reads what it writes.
 fn own_switch(format: ContextFormat, sides: &Sides) -> Option<Fix> {
-    let is_python = |setting: &Setting| setting.language.code() == Some(Language::Python);
+    let is_python = |setting: &SdkSetup| setting.language.code() == Some(Language::Python);
     match format {
         ContextFormat::Datadog if is_python(&sides.producer) => Some(
             Fix::new("let ddtrace write traceparent, flat")
@@ -101,7 +101,7 @@ const ELASTIC: [&str; 5] = [
 ];
 
 /// OpenTelemetry beside the vendor's agent, where the task is published.
-fn set_up(producer: &Setting, exports: OtlpProtocol) -> Fix {
+fn set_up(producer: &SdkSetup, exports: OtlpProtocol) -> Fix {
     let fix = Fix::new("set up OpenTelemetry beside it, where the task is published");
     match producer.language.code() {
         Some(Language::Python) => setup::in_code(fix, Program::Publisher, exports),

@@ -26,13 +26,13 @@ pub fn began_anew(handoff: &Handoff<'_>) -> Option<Confidence> {
     match handoff.continuity() {
         Some(Continuity::Orphaned) => Some(Confidence::Certain),
         Some(_) => None,
-        None => handoff.lookalikes.first().map(|_| Confidence::Likely),
+        None => handoff.candidate_runs.first().map(|_| Confidence::Likely),
     }
 }
 
 /// The span that began a trace of its own, as far as can be told.
 pub fn root_of<'e>(handoff: &Handoff<'e>) -> Option<SpanRef<'e>> {
-    handoff.consumer().or_else(|| handoff.lookalikes.first().copied())
+    handoff.consumer().or_else(|| handoff.candidate_runs.first().copied())
 }
 
 /// Whether spans come in, but none of a run that a worker is known to have begun. Then the

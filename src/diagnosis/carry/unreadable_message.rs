@@ -1,8 +1,8 @@
 use crate::diagnosis::advice::{envelope, tracelink};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Fate, Handoff};
+use crate::evidence::{Handoff, Presence};
 use crate::model::{MissingParts, Part, Severity, Station, Timestamp, key};
 
 diagnosis! {
@@ -52,7 +52,7 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Error,
         summary: "the message lacks a part without which Celery's worker cannot take it",
-        fixes: || envelope::with(Part::ALL.into_iter().collect(), &Setting::default()),
+        fixes: || envelope::with(Part::ALL.into_iter().collect(), &SdkSetup::default()),
         check: Handoff(check),
     }
 }
@@ -64,7 +64,7 @@ const WILL_STOP: &str = "the message lacks {missing}: each Celery worker that ta
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     // Something has read it: whatever ran it, or a hand-made root that may be its run.
-    let was_read = handoff.was_run() || handoff.result.is_some() || !handoff.lookalikes.is_empty();
+    let was_read = handoff.was_run() || handoff.result.is_some() || !handoff.candidate_runs.is_empty();
     if was_read {
         return Judgment::Clean;
     }
@@ -79,8 +79,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     });
     let found = found
         .variant(variant(message.missing))
-        .mend(envelope::with(message.missing, &Setting::of_producer(handoff)));
-    if handoff.fate == Fate::Gone {
+        .mend(envelope::with(message.missing, &SdkSetup::of_producer(handoff)));
+    if handoff.presence == Presence::Gone {
         if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.settling_time {
             return Judgment::Wait;
         }
@@ -107,7 +107,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
 /// For a message that was taken before a look saw it, if no message of its producer that
 /// was seen can be read.
 fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
-    let Some(producer) = handoff.producer.filter(|_| handoff.fate == Fate::Gone) else {
+    let Some(producer) = handoff.producer.filter(|_| handoff.presence == Presence::Gone) else {
         return Judgment::Clean;
     };
     let Some(missing) = known.flow().always_lacks(producer.span.service()) else { return Judgment::Clean };
@@ -126,7 +126,7 @@ fn never_seen(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             "a worker in another language may read such a message: then it ran, and sent no span",
         )
         .needs(tracelink::to_see_the_message(known))
-        .mend(envelope::with(missing, &Setting::of(&producer.span.process)))
+        .mend(envelope::with(missing, &SdkSetup::of(&producer.span.process)))
         .into()
 }
 

@@ -32,10 +32,10 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     // A rejected run is no duplicate: its own task asked for another one.
-    let is_run = |span: &StoredSpan| span.is_instrumented_run() && !span.detail().rejected;
+    let is_run = |span: &StoredSpan| span.is_instrumented_run() && !span.attributes().rejected;
     let mut runs = handoff.consumers.iter().filter(|consumer| is_run(consumer.span));
     let Some(first) = runs.next() else { return Judgment::Clean };
-    let Some(again) = runs.find(|run| run.span.detail().redelivered) else { return Judgment::Clean };
+    let Some(again) = runs.find(|run| run.span.attributes().redelivered) else { return Judgment::Clean };
     let sent = handoff.producer.map_or(first.span.start, |producer| producer.span.end);
     let held = first.span.end.since(sent);
     Occurrence::certain()

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Broker, Fate, Handoff, Look};
+use crate::evidence::{Broker, Handoff, Look, Presence};
 use crate::model::MessageState;
 
 diagnosis! {
@@ -43,7 +43,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(delivery), Some(broker)) = (handoff.delivery, known.broker_of(handoff)) else {
         return Judgment::Clean;
     };
-    if handoff.fate != Fate::Waiting(MessageState::Ready) || delivery.message.redelivered {
+    if handoff.presence != Presence::Waiting(MessageState::Ready) || delivery.message.redelivered {
         return Judgment::Clean;
     }
     let Some(last) = broker.last().filter(|look| look.has_worker()) else { return Judgment::Clean };

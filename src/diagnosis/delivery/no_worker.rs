@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Fate, Handoff};
+use crate::evidence::{Handoff, Presence};
 use crate::model::{MessageState, Severity};
 
 diagnosis! {
@@ -36,7 +36,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(delivery), Some(broker)) = (handoff.delivery, known.broker_of(handoff)) else {
         return Judgment::Clean;
     };
-    let is_ready = handoff.fate == Fate::Waiting(MessageState::Ready);
+    let is_ready = handoff.presence == Presence::Waiting(MessageState::Ready);
     let Some(look) = broker.last().filter(|look| is_ready && look.has_no_worker()) else {
         return Judgment::Clean;
     };

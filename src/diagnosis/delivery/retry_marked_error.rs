@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::celery;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::{SpanKind, SpanStatus};
@@ -27,7 +27,7 @@ diagnosis! {
         severity: Note,
         summary: "an attempt that is only retried is marked as an error",
         fixes: || {
-            let by_code = Setting::default();
+            let by_code = SdkSetup::default();
             let by_hand = celery::retry_is_no_error("process_order", SpanKind::Consumer, &by_code);
             celery::retry_is_ok(&by_code).into_iter().chain(by_hand).collect()
         },
@@ -37,7 +37,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let marked = handoff.consumers.iter().find(|consumer| {
-        let detail = consumer.span.detail();
+        let detail = consumer.span.attributes();
         let is_retry = handoff.was_retried
             || detail.will_retry
             || detail.exceptions.iter().any(|exception| &*exception.kind == "Retry");
@@ -46,17 +46,17 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
     let Some(consumer) = marked else { return Judgment::Clean };
     let found = Occurrence::certain().about_run(handoff).quote(quote::span(*consumer)).quote(quote::fact(
         "status",
-        format!("ERROR {}", first_line(&consumer.span.detail().status_message)),
+        format!("ERROR {}", first_line(&consumer.span.attributes().status_message)),
     ));
     if consumer.span.is_instrumented_run() {
         return found
             .variant("run")
             .says("an attempt that is only retried is marked as an error, by the task's own code: the instrumentor does not mark it")
-            .mend(celery::retry_is_ok(&Setting::of(&consumer.span.process)))
+            .mend(celery::retry_is_ok(&SdkSetup::of(&consumer.span.process)))
             .into();
     }
     let span = consumer.span;
-    found.mend(celery::retry_is_no_error(&span.name, span.kind, &Setting::of(&span.process))).into()
+    found.mend(celery::retry_is_no_error(&span.name, span.kind, &SdkSetup::of(&span.process))).into()
 }
 
 fn first_line(text: &str) -> &str {

@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::celery;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Fate, Handoff};
+use crate::evidence::{Handoff, Presence};
 use crate::model::{Confidence, Exception, TaskStatus};
 
 diagnosis! {
@@ -42,7 +42,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     let Some(message) = handoff.message() else { return Judgment::Clean };
     match message.expires {
-        Some(expires) if expires < known.now && handoff.fate != Fate::Unknown => {
+        Some(expires) if expires < known.now && handoff.presence != Presence::Unknown => {
             // A message that is gone may have been taken in time.
             let was_there = handoff.delivery.is_some_and(|delivery| delivery.last().at >= expires);
             let found = if was_there {

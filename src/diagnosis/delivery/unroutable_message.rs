@@ -47,7 +47,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if handoff.delivery.is_some() || handoff.was_consumed() {
         return Judgment::Clean;
     }
-    let detail = producer.span.detail();
+    let detail = producer.span.attributes();
     let Some(destination) = detail.destination.as_deref() else { return Judgment::Clean };
     let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
     let brokers = || known.evidence.brokers.iter();

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use super::unproven::ProofCounts;
 use crate::evidence::{Handoff, Trace};
-use crate::model::weight::{allocation, in_tree};
-use crate::model::{RetryShare, Sample, SpanKind, Timestamp};
+use crate::model::memory_size::{allocation, in_tree};
+use crate::model::{Durations, RetryShare, SpanKind, Timestamp};
 
 /// The figures so far.
 #[derive(Clone, Default, Debug)]
 pub struct Figures {
     /// The time from the start of a request to the end of the last span of its trace, if a
     /// task ran in it. For a run that only links to it, to the end of the run's trace.
-    pub end_to_end_ms: Sample,
-    pub queue_wait_ms: Sample,
+    pub end_to_end_ms: Durations,
+    pub queue_wait_ms: Durations,
     pub retries: RetryShare,
     /// How many hand-offs are whole, and what the others lack.
     pub proof: ProofCounts,

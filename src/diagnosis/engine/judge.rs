@@ -138,7 +138,7 @@ impl<'k, 'e> Judge<'k, 'e> {
     pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
         let has_settled = !self.known.evidence.unsettled.has_task(&task.id);
         for mut handoff in self.count_task(task) {
-            handoff.lookalikes = self.known.orphans().lookalikes(&handoff);
+            handoff.candidate_runs = self.known.orphans().candidate_runs(&handoff);
             each(if has_settled { self.handoff(handoff) } else { self.unsettled(handoff) });
         }
     }
@@ -167,12 +167,13 @@ impl<'k, 'e> Judge<'k, 'e> {
             }
             // A note about a waiting message says nothing about runs that exist.
             let is_of_orphan =
-                handoff.continuity() == Some(Continuity::Orphaned) || !handoff.lookalikes.is_empty();
+                handoff.continuity() == Some(Continuity::Orphaned) || !handoff.candidate_runs.is_empty();
             if !handoff.task.is_empty() && (is_faulty || is_of_orphan) {
                 self.explained.insert(handoff.task);
             }
             let id = self.findings.add(diagnosis, occurrence);
-            let spans = handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+            let spans =
+                handoff.producer.iter().chain(&handoff.consumers).chain(handoff.candidate_runs.first());
             let traces = spans.map(|found| found.trace.id);
             for trace in traces.chain(handoff.contexts().map(|context| context.trace_id)) {
                 self.mark(trace, &id);

@@ -9,7 +9,7 @@ use super::retraction::Retractions;
 use super::unproven::UnprovenReason;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::rule::Tally;
-use crate::evidence::{Evidence, Fate, Handoff};
+use crate::evidence::{Evidence, Handoff, Presence};
 use crate::model::{Finding, Map, Retracted, Timestamp, TraceId};
 
 /// What judging everything found.
@@ -140,10 +140,10 @@ impl<'e> Handoff<'e> {
             producer: None,
             delivery: Some(delivery),
             consumers: Vec::new(),
-            lookalikes: Vec::new(),
+            candidate_runs: Vec::new(),
             linked: None,
             result: None,
-            fate: Fate::Waiting(delivery.message.state),
+            presence: Presence::Waiting(delivery.message.state),
             joined_by: None,
             was_retried: false,
             is_remnant: false,

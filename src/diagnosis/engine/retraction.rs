@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::judge::speaker;
 use crate::diagnosis::known::Known;
-use crate::evidence::{Continuity, Evidence, Fate, Handoff, JoinedBy};
+use crate::evidence::{Continuity, Evidence, Handoff, JoinedBy, Presence};
 use crate::model::{Finding, Retracted, Severity, Timestamp};
 
 /// What was retracted so far, by slug and by what speaks against it.
@@ -72,10 +72,10 @@ fn broker_part<'e>(handoff: &Handoff<'e>) -> Option<Handoff<'e>> {
     Some(Handoff {
         producer: None,
         consumers: Vec::new(),
-        lookalikes: Vec::new(),
+        candidate_runs: Vec::new(),
         linked: None,
         result: None,
-        fate: Fate::Waiting(delivery.first().state),
+        presence: Presence::Waiting(delivery.first().state),
         joined_by: None,
         was_retried: false,
         ..*handoff
@@ -88,10 +88,10 @@ fn spans_part<'e>(handoff: &Handoff<'e>) -> Option<Handoff<'e>> {
     let adds_nothing = handoff.delivery.is_none() && handoff.result.is_none();
     (has_spans && !adds_nothing).then(|| Handoff {
         consumers: handoff.consumers.clone(),
-        lookalikes: handoff.lookalikes.clone(),
+        candidate_runs: handoff.candidate_runs.clone(),
         delivery: None,
         result: None,
-        fate: Fate::Unknown,
+        presence: Presence::Unknown,
         ..*handoff
     })
 }

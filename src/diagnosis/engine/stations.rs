@@ -42,7 +42,7 @@ pub fn of(handoff: &Handoff<'_>, known: &Known<'_>, broken: Option<Station>) -> 
     stations.extract = match continuity {
         Some(Continuity::Whole | Continuity::Unknown) => Intact,
         Some(Continuity::Orphaned | Continuity::Elsewhere) => Broken,
-        None if !handoff.lookalikes.is_empty() => Broken,
+        None if !handoff.candidate_runs.is_empty() => Broken,
         None if handoff.was_run() && known.has_spans() => NotSeen,
         None => CannotSee,
     };

@@ -11,7 +11,7 @@ use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::partial_run;
 use crate::diagnosis::unsampled::unsampled_context;
-use crate::evidence::{Continuity, Fate, Handoff};
+use crate::evidence::{Continuity, Handoff, Presence};
 use crate::model::{CarriedContext, Message, Place, TaskStatus, Unproven};
 
 /// Why a hand-off cannot be called whole, in the order of the report.
@@ -122,7 +122,7 @@ impl UnprovenReason {
                 Some(Self::SenderNotSeen)
             }
             Some(Continuity::Orphaned | Continuity::Elsewhere) => Some(Self::NotJoined),
-            None if !handoff.lookalikes.is_empty() => Some(Self::NotJoined),
+            None if !handoff.candidate_runs.is_empty() => Some(Self::NotJoined),
             None => of_absent_run(handoff, known),
         }
     }
@@ -141,7 +141,7 @@ fn of_message(message: &Message, handoff: &Handoff<'_>, known: &Known<'_>) -> Op
 
 /// For a hand-off without a run: whether the reason for that was seen.
 fn of_absent_run(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<UnprovenReason> {
-    if let (Fate::Waiting(_), Some(message)) = (handoff.fate, handoff.message()) {
+    if let (Presence::Waiting(_), Some(message)) = (handoff.presence, handoff.message()) {
         return of_message(message, handoff, known);
     }
     let is_answered = handoff

@@ -1,7 +1,7 @@
 use super::endpoint;
-use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::export::ExportTarget;
 use crate::diagnosis::advice::processor;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Side, Station};
 
@@ -34,7 +34,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the service sends its spans twice: two exporters or two span processors",
-        fixes: || processor::one_exporter(Receiver::UNSEEN, Side::Producer, &Setting::default()),
+        fixes: || processor::one_exporter(ExportTarget::UNSEEN, Side::Producer, &SdkSetup::default()),
         check: Population(check),
     }
 }

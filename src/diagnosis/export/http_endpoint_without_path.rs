@@ -1,6 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Receiver};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::advice::export::{self, ExportTarget};
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::Outcome;
 use crate::model::{Side, Station};
@@ -24,7 +24,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "an HTTP exporter posts to `/` instead of `/v1/traces`: none of its spans arrive",
-        fixes: || export::traces_path(Receiver::UNSEEN, &[(Side::Both, Setting::default())]),
+        fixes: || export::traces_path(ExportTarget::UNSEEN, &[(Side::Both, SdkSetup::default())]),
         check: Population(check),
     }
 }

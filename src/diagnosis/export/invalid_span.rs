@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::processor;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Fix, Invalid, Side, Station};
 
@@ -23,7 +23,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "spans arrived with ids or times that OTLP does not allow",
-        fixes: || processor::ids_of_the_sdk(Side::Both, &Setting::default()),
+        fixes: || processor::ids_of_the_sdk(Side::Both, &SdkSetup::default()),
         check: Population(check),
     }
 }
@@ -32,7 +32,7 @@ diagnosis! {
 fn fixes<'s>(why: Invalid, services: impl Iterator<Item = &'s str>, known: &Known<'_>) -> Vec<Fix> {
     let senders = services
         .map(|service| (known.services().side_of(service), known.services().setting_of(Some(service))));
-    let unseen = (Side::Both, Setting::default());
+    let unseen = (Side::Both, SdkSetup::default());
     let common = senders.reduce(|one, other| if one == other { one } else { unseen.clone() });
     let (side, setting) = common.unwrap_or(unseen);
     match why {

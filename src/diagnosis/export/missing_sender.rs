@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::missing_in_process::QUEUE;
-use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::export::ExportTarget;
 use crate::diagnosis::advice::processor;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, quote};
 use crate::evidence::{Process, SpanRef, StoredSpan, Trace};
 use crate::model::{Fix, Message, ParentOrigin, Quote, SpanKind, key};
@@ -15,12 +15,12 @@ pub enum MissingSender<'t> {
     /// Other spans of this trace came.
     Partly { other: &'t StoredSpan, sent: u64 },
     /// Other spans came, but none of this trace.
-    Lost(Setting),
+    Lost(SdkSetup),
     /// They go to the vendor whose agent wrote the context in these formats.
     Vendors(BTreeSet<&'static str>),
     /// None came. `is_short` says that the sender looks like a script, and a script may end
     /// before its exporter has sent everything.
-    Silent { sender: Setting, is_short: bool },
+    Silent { sender: SdkSetup, is_short: bool },
 }
 
 impl<'t> MissingSender<'t> {
@@ -32,7 +32,7 @@ impl<'t> MissingSender<'t> {
         known: &Known<'_>,
     ) -> Self {
         let messages: Vec<_> = messages.collect();
-        let origin = run.detail().celery_hostname.as_deref();
+        let origin = run.attributes().celery_hostname.as_deref();
         let origins = || messages.iter().filter_map(|message| message.origin.as_deref()).chain(origin);
         if let Some(other) = entry_of_another(trace, run) {
             let sent = known.evidence.processes.of(&other.process).map_or(0, |activity| activity.spans);
@@ -41,7 +41,7 @@ impl<'t> MissingSender<'t> {
         let is_sender =
             |process: &Process| process.pid.is_some() && origins().any(|origin| process.is_origin(origin));
         if let Some((process, _)) = known.evidence.processes.iter().find(|(process, _)| is_sender(process)) {
-            return Self::Lost(Setting::of(process));
+            return Self::Lost(SdkSetup::of(process));
         }
         let contexts = messages.iter().flat_map(|message| &message.contexts);
         let vendors: BTreeSet<_> =
@@ -50,7 +50,7 @@ impl<'t> MissingSender<'t> {
             return Self::Vendors(vendors);
         }
         let is_short = origins().any(|origin| known.origins().publishes_in_one_go(origin));
-        let unseen = Setting::default().beside(&Setting::of(&run.process));
+        let unseen = SdkSetup::default().beside(&SdkSetup::of(&run.process));
         let sender = match messages.first() {
             Some(message) => unseen.or_of(message),
             None => unseen,
@@ -79,10 +79,10 @@ impl<'t> MissingSender<'t> {
         Some(quote::span(SpanRef { trace, span: other }))
     }
 
-    pub fn fixes(&self, receiver: Receiver<'_>) -> Vec<Fix> {
+    pub fn fixes(&self, receiver: ExportTarget<'_>) -> Vec<Fix> {
         match self {
             Self::Partly { other, sent } => {
-                let mut fixes = processor::without_a_filter(receiver, &Setting::of(&other.process));
+                let mut fixes = processor::without_a_filter(receiver, &SdkSetup::of(&other.process));
                 if *sent >= QUEUE {
                     fixes.rotate_right(1);
                 }

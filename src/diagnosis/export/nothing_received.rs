@@ -1,6 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Receiver};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::advice::export::{self, ExportTarget};
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Side, Station};
 
@@ -28,7 +28,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "no telemetry arrived at all in the time given",
-        fixes: || export::send_here(Receiver::UNSEEN, &[(Side::Both, Setting::default())]),
+        fixes: || export::send_here(ExportTarget::UNSEEN, &[(Side::Both, SdkSetup::default())]),
         check: Population(check),
     }
 }

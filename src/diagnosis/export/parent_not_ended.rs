@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::missing_in_process::{MissingInProcess, missing_by_process};
 use super::unfinished_tasks::{Tasks, run_around};
 use crate::diagnosis::advice::processor;
-use crate::diagnosis::known::{SILENCE, Setting};
+use crate::diagnosis::known::{SILENCE, SdkSetup};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanRef, StoredSpan, Trace};
@@ -45,7 +45,7 @@ diagnosis! {
         severity: Warning,
         summary: "spans arrived whose parent, a span of their own process, never ended",
         fixes: || {
-            let by_code = Setting::default();
+            let by_code = SdkSetup::default();
             let ended = processor::ended(Some("process_order"), true, &by_code);
             let others = processor::ended(None, false, &by_code);
             let published = processor::publish_in_its_own_context(&by_code, Side::Producer);
@@ -129,12 +129,12 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                     format!("{} publishes below one span that never came", published.len()),
                 ))
                 .mend(processor::publish_in_its_own_context(
-                    &Setting::of(&child.process),
+                    &SdkSetup::of(&child.process),
                     known.services().side_of(child.service()),
                 ))
         } else {
             let (task, is_run) = tasks.of_run(trace, &missing, &lost.children);
-            occurrence.mend(processor::ended(task, is_run, &Setting::of(&child.process)))
+            occurrence.mend(processor::ended(task, is_run, &SdkSetup::of(&child.process)))
         };
         if lost.sign == Sign::Run
             && let Some(run) = run_around(trace, &lost.children)

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::endpoint;
 use super::missing_sender::MissingSender;
-use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::export::ExportTarget;
 use crate::diagnosis::advice::{processor, tracelink};
-use crate::diagnosis::known::{MissingParent, ParentProcess, SILENCE, Setting, is_publisher};
+use crate::diagnosis::known::{MissingParent, ParentProcess, SILENCE, SdkSetup, is_publisher};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
@@ -47,7 +47,7 @@ diagnosis! {
         severity: Error,
         summary: "the context arrived, and the span that it names was never exported: the producer's spans are missing",
         fixes: || {
-            let (receiver, by_code) = (Receiver::UNSEEN, Setting::default());
+            let (receiver, by_code) = (ExportTarget::UNSEEN, SdkSetup::default());
             let silent = processor::publisher_sends(receiver, &by_code, false);
             let filtered = processor::without_a_filter(receiver, &by_code);
             silent.into_iter().chain(filtered).chain(processor::one_tracer()).collect()
@@ -103,7 +103,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .quote(quote::span(SpanRef { trace, span }))
             .quote(sender.quote(trace))
             .mend(sender.fixes(endpoint::receiver(known)));
-        let detail = span.detail();
+        let detail = span.attributes();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));
         // If a message has no `origin`, it is the worker itself.
@@ -160,7 +160,7 @@ fn came_from_elsewhere(trace: &Trace, span: &StoredSpan, known: &Known<'_>) -> b
     let task = span.task_id().and_then(|id| evidence.tasks.get(id));
     let producers =
         task.into_iter().flat_map(|task| &task.producers).filter_map(|key| evidence.spans.get(*key));
-    span.detail().is_foreign || producers.map(|producer| producer.trace.id).any(|other| other != trace.id)
+    span.attributes().is_foreign || producers.map(|producer| producer.trace.id).any(|other| other != trace.id)
 }
 
 /// Whether the message says that its sender did not sample: its span is

@@ -1,9 +1,9 @@
 use super::endpoint;
 use super::missing_in_process::{MissingInProcess, missing_by_process};
 use super::unfinished_tasks::{Tasks, entry_around};
-use crate::diagnosis::advice::export::Receiver;
+use crate::diagnosis::advice::export::ExportTarget;
 use crate::diagnosis::advice::processor;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanRef, Trace};
 use crate::model::{Side, Station};
@@ -32,7 +32,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the exporter's queue overflowed: many spans miss a parent of their own process",
-        fixes: || processor::larger_queue(Receiver::UNSEEN, Side::Worker, &Setting::default()),
+        fixes: || processor::larger_queue(ExportTarget::UNSEEN, Side::Worker, &SdkSetup::default()),
         check: Trace(check),
     }
 }
@@ -67,7 +67,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
                 .mend(processor::larger_queue(
                     endpoint::receiver(known),
                     known.services().side_of(child.service()),
-                    &Setting::of(missing.process),
+                    &SdkSetup::of(missing.process),
                 )),
         );
     }

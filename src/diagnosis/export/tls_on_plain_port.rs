@@ -1,6 +1,6 @@
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Receiver};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::advice::export::{self, ExportTarget};
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{OtlpProtocol, Outcome};
 use crate::model::{Side, Station};
@@ -28,8 +28,8 @@ diagnosis! {
         severity: Error,
         summary: "an exporter wants TLS from a port that speaks none: none of its spans arrive",
         fixes: || {
-            let both = [(Side::Both, Setting::default())];
-            export::without_tls(Receiver::UNSEEN, &[OtlpProtocol::Grpc, OtlpProtocol::Http], &both)
+            let both = [(Side::Both, SdkSetup::default())];
+            export::without_tls(ExportTarget::UNSEEN, &[OtlpProtocol::Grpc, OtlpProtocol::Http], &both)
         },
         check: Population(check),
     }

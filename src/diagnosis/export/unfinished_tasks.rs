@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::missing_in_process::MissingInProcess;
 use crate::diagnosis::rule::Known;
-use crate::evidence::{Fate, Handoff, SpanKey, SpanRef, StoredSpan, Trace};
+use crate::evidence::{Handoff, Presence, SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{MessageState, ParentOrigin, SpanId, SpanKind, TaskStatus, Timestamp};
 
 /// The run of the same process that began before the children and ended after them: a span
@@ -100,7 +100,7 @@ impl<'e> Tasks<'e> {
         children: &[&StoredSpan],
     ) -> (Option<&'t str>, bool) {
         if let Some(run) = run_around(trace, children) {
-            return (Some(run.detail().task.as_deref().unwrap_or_default()), false);
+            return (Some(run.attributes().task.as_deref().unwrap_or_default()), false);
         }
         let unrun = self.above(gap).next();
         (unrun.map(|task| task.task), unrun.is_some())
@@ -118,7 +118,8 @@ impl<'e> Unrun<'e> {
         if !handoff.consumers.is_empty() {
             return None;
         }
-        let waits = matches!(handoff.fate, Fate::Waiting(MessageState::Ready | MessageState::Scheduled));
+        let waits =
+            matches!(handoff.presence, Presence::Waiting(MessageState::Ready | MessageState::Scheduled));
         let waited = handoff.delivery.filter(|_| waits).map(|delivery| delivery.last().at);
         let status = handoff.result.map(|result| &result.status);
         let finished = match status {

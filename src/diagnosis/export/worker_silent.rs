@@ -1,13 +1,13 @@
 use std::time::Duration;
 
 use super::endpoint;
-use crate::diagnosis::advice::export::{self, Receiver};
+use crate::diagnosis::advice::export::{self, ExportTarget};
 use crate::diagnosis::advice::{processor, silence};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::partial_run;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Activity, Fate, Handoff, OtlpProtocol, Outcome, Process, Service};
+use crate::evidence::{Activity, Handoff, OtlpProtocol, Outcome, Presence, Process, Service};
 use crate::model::{Confidence, Fix, Severity, Side, Station, TaskStatus};
 
 diagnosis! {
@@ -53,8 +53,8 @@ diagnosis! {
         severity: Error,
         summary: "a worker took the message and sent no span of it",
         fixes: || {
-            let (receiver, by_code) = (Receiver::UNSEEN, Setting::default());
-            let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
+            let (receiver, by_code) = (ExportTarget::UNSEEN, SdkSetup::default());
+            let launched = SdkSetup { is_zero_code: Some(true), ..SdkSetup::default() };
             let silent = silence::no_worker_sends(receiver, &by_code, &launched);
             silent.into_iter().chain([processor::flush_at_exit()]).collect()
         },
@@ -64,7 +64,7 @@ diagnosis! {
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let was_sent = handoff.producer.is_some() || handoff.contexts().next().is_some();
-    if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent {
+    if !handoff.consumers.is_empty() || !handoff.candidate_runs.is_empty() || !was_sent {
         return Judgment::Clean;
     }
     if !known.has_spans() {
@@ -95,7 +95,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .about(handoff)
         .quote(handoff.producer.map(quote::span))
         .quote(handoff.result.map(quote::result));
-    if handoff.fate == Fate::Gone && handoff.result.is_none() {
+    if handoff.presence == Presence::Gone && handoff.result.is_none() {
         found = found
             .quote(quote::fact("broker", taken(handoff)))
             .unless(
@@ -117,7 +117,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .quote(quote::span(loose))
             .unless(slug::PARENT_NOT_ENDED, "the run may have begun a trace of its own, and its span never ended")
             .needs("the worker's log: was the process killed, or stopped in the middle of the task?")
-            .mend(processor::ended(Some(handoff.task), true, &Setting::of(&loose.span.process)))
+            .mend(processor::ended(Some(handoff.task), true, &SdkSetup::of(&loose.span.process)))
             .into();
     }
     let ran_others = known
@@ -141,7 +141,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         "the worker may have an SDK, but no instrumentor and no spans of its own",
     );
     let receiver = endpoint::receiver(known);
-    let publisher = Setting::of_producer(handoff);
+    let publisher = SdkSetup::of_producer(handoff);
     let (outcome, misdirected) = misdirected(known, &publisher);
     if let Some(outcome) = outcome {
         return Occurrence { confidence: Confidence::Likely, ..found }
@@ -161,13 +161,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
 }
 
 /// Requests that the receiver refused, and how to fix that in the worker.
-fn misdirected(known: &Known<'_>, publisher: &Setting) -> (Option<Outcome>, Vec<Fix>) {
+fn misdirected(known: &Known<'_>, publisher: &SdkSetup) -> (Option<Outcome>, Vec<Fix>) {
     let receiver = endpoint::receiver(known);
     let doors =
         [Outcome::GrpcOnHttpPort, Outcome::HttpOnGrpcPort, Outcome::WithoutPath, Outcome::TlsOnPlainPort];
     let refused = doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver.of(outcome)?)));
     let Some((outcome, requests)) = refused else { return (None, Vec::new()) };
-    let sender = Setting::of_client(requests.agents.iter().map(|agent| &**agent)).beside(publisher);
+    let sender = SdkSetup::of_client(requests.agents.iter().map(|agent| &**agent)).beside(publisher);
     let worker = [(Side::Worker, sender)];
     let fixes = match outcome {
         Outcome::GrpcOnHttpPort => export::grpc_port(receiver, &worker),

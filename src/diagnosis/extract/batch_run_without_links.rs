@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::diagnosis::advice::extraction;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
-use crate::evidence::{Fate, Handoff, SpanRef};
+use crate::evidence::{Handoff, Presence, SpanRef};
 use crate::model::{Severity, Station};
 
 diagnosis! {
@@ -46,7 +46,7 @@ diagnosis! {
 const SKEW: Duration = Duration::from_secs(5);
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
-    let may_have_run = handoff.was_consumed() || handoff.fate == Fate::Unknown;
+    let may_have_run = handoff.was_consumed() || handoff.presence == Presence::Unknown;
     if !handoff.consumers.is_empty() || !may_have_run {
         return Judgment::Clean;
     }
@@ -70,7 +70,7 @@ pub fn of_batch(run: SpanRef<'_>) -> Occurrence {
         .needs("the messages, or the producers' spans")
         .service(run.span.service());
     found.severity = Some(Severity::Warning);
-    found.tasks.extend(run.span.detail().task.as_deref().map(str::to_owned));
+    found.tasks.extend(run.span.attributes().task.as_deref().map(str::to_owned));
     found
 }
 

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::extraction;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef, StoredSpan, Trace};
 use crate::model::{Map, ParentOrigin, SpanId, SpanKind, Station};
@@ -28,7 +28,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Warning,
         summary: "the message's context is taken up a second time inside the run: what the task does hangs beside the run instead of below it",
-        fixes: || extraction::attach_once("charge", &Setting::default()),
+        fixes: || extraction::attach_once("charge", &SdkSetup::default()),
         check: Trace(check),
     }
 }
@@ -41,7 +41,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let handed_over = trace.spans.iter().filter(|span| {
         span.kind == SpanKind::Consumer
             && span.parent_origin != ParentOrigin::Local
-            && !span.detail().is_foreign
+            && !span.attributes().is_foreign
     });
     for run in handed_over {
         if let Some(parent) = run.parent {
@@ -72,8 +72,8 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .service(run.service())
             .quote(quote::span(SpanRef { trace, span: run }))
             .quote(quote::span(SpanRef { trace, span: first }))
-            .mend(extraction::attach_once(&first.name, &Setting::of(&first.process)));
-        occurrence.tasks.extend(run.detail().task.as_deref().map(str::to_owned));
+            .mend(extraction::attach_once(&first.name, &SdkSetup::of(&first.process)));
+        occurrence.tasks.extend(run.attributes().task.as_deref().map(str::to_owned));
         occurrence.handoffs.extend(run.task_id().map(str::to_owned));
         found(occurrence);
     }

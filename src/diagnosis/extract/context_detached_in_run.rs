@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::extraction;
-use crate::diagnosis::known::{RootsInRuns, Setting, is_even};
+use crate::diagnosis::known::{RootsInRuns, SdkSetup, is_even};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::model::{Confidence, Station};
 
@@ -29,7 +29,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Warning,
         summary: "work inside the run begins traces of its own: a span is started from an empty context, or in a thread that did not inherit the run's",
-        fixes: || extraction::keep_the_current_context("resize", false, &Setting::default()),
+        fixes: || extraction::keep_the_current_context("resize", false, &SdkSetup::default()),
         check: Population(check),
     }
 }
@@ -64,9 +64,9 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .mend(extraction::keep_the_current_context(
                 &first.span.name,
                 is_at_a_time(group),
-                &Setting::of(&first.span.process),
+                &SdkSetup::of(&first.span.process),
             ));
-        occurrence.tasks.extend(group.run.span.detail().task.as_deref().map(str::to_owned));
+        occurrence.tasks.extend(group.run.span.attributes().task.as_deref().map(str::to_owned));
         found(occurrence);
     }
 }

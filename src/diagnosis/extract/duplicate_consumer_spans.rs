@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::extraction;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef, StoredSpan};
 use crate::model::{Fix, Place, Quote, SpanKind, Station};
@@ -26,7 +26,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Warning,
         summary: "two consumer spans are made for one run of the task: the instrumentor's and one by hand",
-        fixes: || vec![extraction::nest_in_the_run("process_order", &Setting::default())],
+        fixes: || vec![extraction::nest_in_the_run("process_order", &SdkSetup::default())],
         check: Handoff(check),
     }
 }
@@ -58,7 +58,7 @@ fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option
             && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
     };
     let told = |twin: SpanRef<'_>| {
-        let setting = Setting::of(&twin.span.process);
+        let setting = SdkSetup::of(&twin.span.process);
         (quote::span(twin), extraction::nest_in_the_run(&twin.span.name, &setting))
     };
     let in_trace = known.traces().hand_made_consumers(run.trace.id).into_iter().find(is_twin).map(told);
@@ -104,6 +104,6 @@ fn predict(handoff: &Handoff<'_>) -> Judgment {
         .quote(quote::context(message, flat))
         .quote(quote::context(message, carried))
         .needs("the worker's spans, to see whether it makes two")
-        .mend([extraction::nest_in_the_run(handoff.task, &Setting::default())])
+        .mend([extraction::nest_in_the_run(handoff.task, &SdkSetup::default())])
         .into()
 }

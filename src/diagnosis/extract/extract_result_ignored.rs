@@ -1,6 +1,6 @@
 use super::orphaned_run::{OrphanedRun, orphan};
 use crate::diagnosis::advice::{extraction, propagators};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -31,7 +31,7 @@ diagnosis! {
         severity: Error,
         summary: "the message carries a standard context, and the worker's hand-made span does not continue it",
         fixes: || {
-            let worker = Setting::default();
+            let worker = SdkSetup::default();
             let mut fixes = extraction::use_what_was_read("process_order", &worker);
             fixes.extend(propagators::read_what_is_written(ContextFormat::W3c, &worker));
             fixes
@@ -52,7 +52,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .iter()
         .find(|found| found.is_flat_header() && found.context().is_some() && is_read(found.format));
     let Some(carried) = flat else { return Judgment::Clean };
-    let worker = Setting::of(&consumer.span.process);
+    let worker = SdkSetup::of(&consumer.span.process);
     let mut fixes = extraction::use_what_was_read(&consumer.span.name, &worker);
     let mut found = Occurrence::likely().about(handoff).service(consumer.span.service());
     if !known.readers().include(consumer.span.service(), carried.format) {

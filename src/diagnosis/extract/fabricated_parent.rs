@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::{extraction, propagators};
-use crate::diagnosis::known::{FabricatedParent, Setting};
+use crate::diagnosis::known::{FabricatedParent, SdkSetup};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{SpanRef, StoredSpan, Trace};
@@ -36,7 +36,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "the worker's parent is in no message and was never exported, though the span that the message names was: the worker makes up a span id",
-        fixes: || extraction::no_parent_of_its_own(false, &Setting::default()),
+        fixes: || extraction::no_parent_of_its_own(false, &SdkSetup::default()),
         check: Trace(check),
     }
 }
@@ -70,7 +70,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
 /// run; or the task, as a run of its own.
 fn fixes(trace: &Trace, made_up: &FabricatedParent<'_>) -> Vec<Fix> {
     let child = made_up.child;
-    let worker = Setting::of(&child.process);
+    let worker = SdkSetup::of(&child.process);
     if child.is_instrumented_run() {
         let format = made_up.carried().map(|(_, carried)| carried.format);
         return propagators::in_the_worker(&format.into_iter().collect(), &worker);

@@ -30,6 +30,6 @@ pub fn orphan<'e>(handoff: &Handoff<'e>) -> Option<OrphanedRun<'e>> {
             })
         }
         Some(_) => None,
-        None => handoff.lookalikes.first().copied().map(OrphanedRun::HandMade),
+        None => handoff.candidate_runs.first().copied().map(OrphanedRun::HandMade),
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::orphaned_run::{OrphanedRun, orphan};
 use crate::diagnosis::advice::{propagators, tracelink};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -42,7 +42,7 @@ diagnosis! {
         severity: Error,
         summary: "the worker does not read the format that the producer writes",
         fixes: || {
-            let (b3, unseen) = (BTreeSet::from([ContextFormat::B3Multi]), Setting::default());
+            let (b3, unseen) = (BTreeSet::from([ContextFormat::B3Multi]), SdkSetup::default());
             propagators::same_on_both_sides(&b3, &unseen, &unseen)
         },
         check: Handoff(check),
@@ -104,7 +104,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         found = found.quote(quote::context(message, carried));
     }
     found = found.quote(quote::span(orphan.span()));
-    let (producer, worker) = (Setting::of_producer(handoff), Setting::of(&orphan.span().span.process));
+    let (producer, worker) = (SdkSetup::of_producer(handoff), SdkSetup::of(&orphan.span().span.process));
     if let Some(distribution) = orphan.span().span.process.distribution.as_deref() {
         found = found
             .unless(
@@ -133,8 +133,8 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &OrphanedRun<'_
         .needs(tracelink::to_see_the_message(known))
         .mend(propagators::same_on_both_sides(
             &BTreeSet::new(),
-            &Setting::of_producer(handoff),
-            &Setting::of(&consumer.span.process),
+            &SdkSetup::of_producer(handoff),
+            &SdkSetup::of(&consumer.span.process),
         ))
         .into()
 }

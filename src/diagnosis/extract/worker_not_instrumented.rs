@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::instrumentation;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::partial_run;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -29,7 +29,7 @@ diagnosis! {
         station: Some(Station::Extract),
         severity: Error,
         summary: "the worker sends spans of its own and none for the task: nothing in it reads Celery's messages",
-        fixes: || instrumentation::worker(&Setting::default()),
+        fixes: || instrumentation::worker(&SdkSetup::default()),
         check: Handoff(check),
     }
 }
@@ -42,7 +42,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let may_have_run = handoff.was_run()
         || (handoff.message().is_none() && handoff.producer.is_some() && !others_run)
         || handoff.was_consumed();
-    if !handoff.consumers.is_empty() || !handoff.lookalikes.is_empty() || !was_sent || !may_have_run {
+    if !handoff.consumers.is_empty() || !handoff.candidate_runs.is_empty() || !was_sent || !may_have_run {
         return Judgment::Clean;
     }
     // A span that continues the context, or is below a lost span, is the run.
@@ -62,7 +62,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let worker = known.services().uninstrumented_workers().find(|(_, service)| is_worker(service)).map(
         |(name, service)| {
             let processes = service.processes.iter().map(|(process, _)| *process);
-            (name, service.total(|activity| activity.work_roots), Setting::of_all(processes))
+            (name, service.total(|activity| activity.work_roots), SdkSetup::of_all(processes))
         },
     );
     // One of several processes of a service, if they can be told apart.
@@ -70,7 +70,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         let mut processes =
             known.services().uninstrumented_processes().filter(|(_, activity)| is_at_work(activity));
         let (process, activity) = processes.next().filter(|_| was_taken)?;
-        Some((&*process.service, activity.work_roots, Setting::of(process)))
+        Some((&*process.service, activity.work_roots, SdkSetup::of(process)))
     };
     let Some((name, roots, setting)) = worker.or_else(one_of_several) else { return Judgment::Clean };
     // Its roots may come from a process that runs no tasks: nothing joins them to a task.

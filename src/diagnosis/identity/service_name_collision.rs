@@ -1,6 +1,6 @@
 use super::unknown_service::is_unset;
 use crate::diagnosis::advice::identity;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Activity, Process, Service, StoredSpan};
 use crate::model::{Severity, SpanKind};
@@ -34,7 +34,7 @@ diagnosis! {
         severity: Warning,
         summary: "the API and the worker use the same service.name",
         fixes: || {
-            let by_code = Setting::default();
+            let by_code = SdkSetup::default();
             let of = |name| identity::apart(name, &by_code, &by_code);
             of("order-api").into_iter().chain(of("order-worker")).collect()
         },
@@ -65,7 +65,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .service(name)
             .quote(quote::fact(format!("SERVER spans of {name}"), instance(server)))
             .quote(quote::fact(format!("CONSUMER spans of {name}"), instance(worker)))
-            .mend(identity::apart(name, &Setting::of(server), &Setting::of(worker)));
+            .mend(identity::apart(name, &SdkSetup::of(server), &SdkSetup::of(worker)));
         // If other workers have names of their own, this one probably should too.
         found(match other_worker(name, known) {
             Some(other) => occurrence
@@ -91,7 +91,7 @@ fn other_worker<'e>(name: &str, known: &Known<'e>) -> Option<&'e str> {
     }
     let is_run = |span: &StoredSpan| {
         span.kind == SpanKind::Consumer
-            && !span.detail().is_foreign
+            && !span.attributes().is_foreign
             && known.services().get(span.service()).is_some_and(|service| is_worker(span.service(), service))
     };
     let runs = known.evidence.spans.traces().flat_map(|trace| {

@@ -1,6 +1,6 @@
 use super::unknown_service::is_unset;
 use crate::diagnosis::advice::identity;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Activity, Service};
 use crate::model::Side;
@@ -23,7 +23,7 @@ diagnosis! {
         severity: Warning,
         summary: "a service has no name of its own",
         fixes: || {
-            let names = [(Side::Producer, Setting::default(), "api"), (Side::Worker, Setting::default(), "worker")];
+            let names = [(Side::Producer, SdkSetup::default(), "api"), (Side::Worker, SdkSetup::default(), "worker")];
             identity::named(&names, true)
         },
         check: Population(check),
@@ -37,7 +37,7 @@ fn names(service: &Service<'_>) -> Vec<identity::Named> {
             .processes
             .iter()
             .find(|(_, activity)| is_one(activity))
-            .map(|(process, _)| Setting::of(process))
+            .map(|(process, _)| SdkSetup::of(process))
     };
     let worker = of(|activity| activity.consumers > 0 && activity.servers == 0);
     let api = of(|activity| activity.servers > 0);
@@ -52,7 +52,7 @@ fn names(service: &Service<'_>) -> Vec<identity::Named> {
         named.into_iter().filter_map(|(side, setting, name)| Some((side, setting?, name))).collect();
     if named.is_empty() {
         // It is seen to do neither.
-        let setting = service.processes.first().map(|(process, _)| Setting::of(process));
+        let setting = service.processes.first().map(|(process, _)| SdkSetup::of(process));
         return vec![(Side::Both, setting.unwrap_or_default(), "service")];
     }
     named

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::request::{When, context_lost};
-use crate::diagnosis::known::{JustOutside, Position, Setting};
+use crate::diagnosis::known::{JustOutside, Position, SdkSetup};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Activity, Handoff, Library, SpanRef};
 use crate::model::{Station, Timestamp};
@@ -43,7 +43,7 @@ diagnosis! {
         severity: Error,
         summary: "the task was published outside the request's context, though inside the request's time: a thread, greenlet or executor did not inherit it",
         fixes: || {
-            let fixes = |when, server| context_lost(when, Some(server), &Setting::default());
+            let fixes = |when, server| context_lost(when, Some(server), &SdkSetup::default());
             let flask = fixes(When::RightAfter, Library::Flask);
             distinct(flask.into_iter().chain(fixes(When::Before, Library::Asgi)))
         },
@@ -74,7 +74,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(beside) = known.requests().just_beside(producer.key()) {
         let when = when(beside);
         let found = outside(producer, beside).about(handoff);
-        return found.mend(context_lost(when, server(activity), &Setting::of(&producer.span.process))).into();
+        return found
+            .mend(context_lost(when, server(activity), &SdkSetup::of(&producer.span.process)))
+            .into();
     }
     if !activity.has_open_request(start)
         || known.requests().coincide_with(handoff.task, &producer.span.process)
@@ -102,7 +104,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .needs(
             "a `service.instance.id` (SDK 1.40 or later), where several processes share the service's name",
         )
-        .mend(context_lost(within, server(activity), &Setting::of(&producer.span.process)))
+        .mend(context_lost(within, server(activity), &SdkSetup::of(&producer.span.process)))
         .into()
 }
 

@@ -1,7 +1,7 @@
 use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::injection;
 use crate::diagnosis::advice::tracelink;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff, SpanRef};
@@ -28,7 +28,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "the first attempt carried the context and the retry does not: Celery before 5.3 drops custom headers on self.retry()",
-        fixes: || injection::on_retry(&CarrierShape::Flat, &Setting::default()),
+        fixes: || injection::on_retry(&CarrierShape::Flat, &SdkSetup::default()),
         check: Handoff(check),
     }
 }
@@ -52,7 +52,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let shape = came_in.map_or(CarrierShape::Flat, CarrierShape::of);
     Occurrence::certain()
         .about(handoff)
-        .mend(injection::on_retry(&shape, &Setting::of_worker(handoff)))
+        .mend(injection::on_retry(&shape, &SdkSetup::of_worker(handoff)))
         .quote(came_in.map(|found| quote::context(&first.message, found)))
         .quote(quote::fact(
             format!("{}.headers", quote::place(message)),
@@ -81,24 +81,25 @@ fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
 /// For a consumer root of a retry that names its message, when its task is not known but an
 /// earlier attempt of it was in a trace.
 pub fn of_span(retry: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
-    let attempt = retry.span.detail().retries.filter(|attempt| *attempt > 0)?;
+    let attempt = retry.span.attributes().retries.filter(|attempt| *attempt > 0)?;
     let id = retry.span.task_id()?;
     let attempts = known.evidence.tasks.named(id).iter().filter_map(|key| known.evidence.spans.get(*key));
     let earlier = attempts
         .filter(|earlier| {
-            !known.evidence.is_orphaned_root(*earlier) && earlier.span.detail().retries.unwrap_or(0) < attempt
+            !known.evidence.is_orphaned_root(*earlier)
+                && earlier.span.attributes().retries.unwrap_or(0) < attempt
         })
         .min_by_key(|earlier| (earlier.span.start, earlier.span.id))?;
     let mut found = of_spans(earlier, retry, known).service(retry.span.service());
     found.handoffs.insert(id.to_owned());
-    found.tasks.extend(retry.span.detail().task.as_deref().map(str::to_owned));
+    found.tasks.extend(retry.span.attributes().task.as_deref().map(str::to_owned));
     Some(found)
 }
 
 fn of_spans(earlier: SpanRef<'_>, retry: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
-    let attempt = retry.span.detail().retries.unwrap_or(0);
+    let attempt = retry.span.attributes().retries.unwrap_or(0);
     Occurrence::likely()
-        .mend(injection::on_retry(&CarrierShape::Flat, &Setting::of(&retry.span.process)))
+        .mend(injection::on_retry(&CarrierShape::Flat, &SdkSetup::of(&retry.span.process)))
         .variant("spans")
         .says("the first attempt was in the trace and the retry began one of its own: Celery before 5.3 drops custom headers on self.retry()")
         .quote(quote::span(earlier))

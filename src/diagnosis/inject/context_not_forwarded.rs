@@ -2,7 +2,7 @@ use super::publisher::{is_nested, message_without_context};
 use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::forwarding::{Run, context_not_forwarded};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, Library, OtlpProtocol, SpanRef};
@@ -36,7 +36,7 @@ diagnosis! {
         summary: "a task published this message and did not hand its context on",
         fixes: || {
             let every = [Run::ByHand, Run::Instrumented(None), Run::Bare, Run::Unseen].into_iter();
-            let unseen = Setting::default();
+            let unseen = SdkSetup::default();
             distinct(every.flat_map(|run| context_not_forwarded(run, false, &CarrierShape::Flat, &unseen, OtlpProtocol::Grpc)))
         },
         check: Handoff(check),
@@ -93,20 +93,20 @@ fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
 }
 
 /// What was seen of a run and of its process; of any worker, if its span names no task.
-fn run_of(run: Option<SpanRef<'_>>, known: &Known<'_>) -> (Run, Setting) {
+fn run_of(run: Option<SpanRef<'_>>, known: &Known<'_>) -> (Run, SdkSetup) {
     if let Some(run) = run {
         let process = &run.span.process;
         let activity = known.evidence.processes.of(process);
         let release = activity.and_then(|activity| activity.instrumentor(Library::Celery)?.release);
         let is_instrumented = run.span.is_instrumented_run();
         let run = if is_instrumented { Run::Instrumented(release) } else { Run::ByHand };
-        return (run, Setting::of(process));
+        return (run, SdkSetup::of(process));
     }
     if let Some(worker) = known.services().values().find(|service| service.consumes()) {
-        return (Run::ByHand, Setting::of_service(worker));
+        return (Run::ByHand, SdkSetup::of_service(worker));
     }
     let bare = known.services().uninstrumented_workers().next();
-    bare.map_or((Run::Unseen, Setting::default()), |(_, worker)| (Run::Bare, Setting::of_service(worker)))
+    bare.map_or((Run::Unseen, SdkSetup::default()), |(_, worker)| (Run::Bare, SdkSetup::of_service(worker)))
 }
 
 /// A chain whose next task will be published without a context.

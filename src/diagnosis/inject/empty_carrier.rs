@@ -1,6 +1,6 @@
 use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::injection;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -30,7 +30,7 @@ diagnosis! {
         summary: "the carrier is there and holds nothing: inject() ran where no span was current, or never ran",
         fixes: || {
             let shape = CarrierShape::Json("trace_context".to_owned());
-            vec![injection::while_a_span_is_current(&shape, &Setting::default(), false)]
+            vec![injection::while_a_span_is_current(&shape, &SdkSetup::default(), false)]
         },
         check: Handoff(check),
     }
@@ -67,7 +67,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .quote(quote::fact(format!("{}.{}", quote::place(message), empty.at), &*empty.text))
         .mend([injection::while_a_span_is_current(
             &CarrierShape::of_empty(empty),
-            &Setting::of_producer(handoff),
+            &SdkSetup::of_producer(handoff),
             message.hand_made,
         )])
         .into()

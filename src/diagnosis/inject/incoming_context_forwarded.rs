@@ -4,7 +4,7 @@ use super::publisher::is_nested;
 use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::injection;
 use crate::diagnosis::advice::tracelink;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanKey, SpanRef};
 use crate::model::{CarriedContext, Severity, Side, SpanContext, SpanKind, Station};
@@ -35,7 +35,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Warning,
         summary: "the message carries the context that came in with the request, not the request's own: the task hangs beside the request instead of under it",
-        fixes: || injection::own_context(Side::Producer, &CarrierShape::Flat, &Setting::default(), false),
+        fixes: || injection::own_context(Side::Producer, &CarrierShape::Flat, &SdkSetup::default(), false),
         check: Handoff(check),
     }
 }
@@ -65,7 +65,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     let carried = message.and_then(|message| message.contexts.iter().find(|found| found.context().is_some()));
     let shape = carried.map_or(CarrierShape::Flat, CarrierShape::of);
-    let setting = Setting::of(&server.span.process);
+    let setting = SdkSetup::of(&server.span.process);
     let is_hand_made = message.is_some_and(|message| message.hand_made);
     found.mend(injection::own_context(Side::Producer, &shape, &setting, is_hand_made)).into()
 }
@@ -111,7 +111,7 @@ fn by_a_task(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         let names = |found: &&CarriedContext| found.context().is_some_and(|found| key(found) == context);
         Some(quote::context(&delivery.message, delivery.message.contexts.iter().find(names)?))
     });
-    let setting = run.map(|run| Setting::of(&run.span.process)).unwrap_or_default().or_of(message);
+    let setting = run.map(|run| SdkSetup::of(&run.span.process)).unwrap_or_default().or_of(message);
     let variant = if run.is_some() { "task" } else { "task-unseen" };
     found
         .variant(variant)

@@ -2,7 +2,7 @@ use super::publisher::{is_scheduled, message_without_context, published_by, publ
 use super::unseen_message::{UnseenMessage, without_instrumentor};
 use crate::diagnosis::advice::instrumentation::{self, Publisher};
 use crate::diagnosis::advice::{distinct, injection};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, OtlpProtocol};
@@ -46,7 +46,7 @@ diagnosis! {
         severity: Error,
         summary: "the message carries no trace context: its producer publishes without an active instrumentor",
         fixes: || {
-            let unseen = Setting::default();
+            let unseen = SdkSetup::default();
             let every = [Publisher::MaySendSpans, Publisher::Instrumented, Publisher::Unseen];
             let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen, OtlpProtocol::Grpc));
             distinct(every.chain(injection::in_own_message(&unseen)))
@@ -63,7 +63,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some(message) = message_without_context(handoff) else {
         if let Some(unseen) = UnseenMessage::of(handoff, known) {
             let says = "the run began a trace of its own, and other messages of the process that published it carry no trace context";
-            let others = Setting::of_worker(handoff);
+            let others = SdkSetup::of_worker(handoff);
             let (seen, setting) = publisher(Some(unseen.origin), &known.services().producer_side(), known);
             let fixes = instrumentation::publisher(seen, &setting, &others, exports);
             return unseen.finding(handoff, known, says).mend(fixes).into();
@@ -98,7 +98,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         found = found.variant("hand-made").says(
             "the message carries no trace context: it was not published by Celery's own code, which instrumentors hook into",
         );
-        return found.mend(injection::in_own_message(&Setting::of_producer(handoff))).into();
+        return found.mend(injection::in_own_message(&SdkSetup::of_producer(handoff))).into();
     }
     for service in &producers {
         found = found.service(*service);
@@ -127,5 +127,5 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     let (seen, setting) = publisher(message.origin.as_deref(), &producers, known);
     let setting = setting.or_of(message);
-    found.mend(instrumentation::publisher(seen, &setting, &Setting::of_worker(handoff), exports)).into()
+    found.mend(instrumentation::publisher(seen, &setting, &SdkSetup::of_worker(handoff), exports)).into()
 }

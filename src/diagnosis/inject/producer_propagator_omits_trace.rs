@@ -1,6 +1,6 @@
 use super::publisher::message_without_context;
 use crate::diagnosis::advice::propagators;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 use crate::model::Station;
@@ -25,7 +25,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "the producer made its span and wrote no trace context: its propagators leave the trace out",
-        fixes: || propagators::write_the_trace(&Setting::default()),
+        fixes: || propagators::write_the_trace(&SdkSetup::default()),
         check: Handoff(check),
     }
 }
@@ -39,6 +39,6 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
         .about(handoff)
         .quote(quote::span(producer))
         .quote(quote::no_context(message))
-        .mend(propagators::write_the_trace(&Setting::of_producer(handoff)))
+        .mend(propagators::write_the_trace(&SdkSetup::of_producer(handoff)))
         .into()
 }

@@ -1,7 +1,7 @@
 use super::publisher::{is_scheduled, message_without_context, sends_spans};
 use super::unseen_message::UnseenMessage;
 use crate::diagnosis::advice::{distinct, instrumentation, propagators};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, OtlpProtocol};
@@ -34,8 +34,8 @@ diagnosis! {
         severity: Error,
         summary: "the message carries no trace context, and the producing process has no OpenTelemetry SDK at work",
         fixes: || {
-            let unseen = Setting::default();
-            let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
+            let unseen = SdkSetup::default();
+            let launched = SdkSetup { is_zero_code: Some(true), ..SdkSetup::default() };
             let fixes = [unseen.clone(), launched].into_iter();
             let fixes = fixes.flat_map(|others| instrumentation::sdk_of_publisher(&unseen, &others, OtlpProtocol::Grpc));
             distinct(fixes.chain(propagators::write_the_trace(&unseen)))
@@ -55,7 +55,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             && !handoff.message().is_some_and(|message| sends_spans(message, known))
     };
     let mending = || {
-        let (producer, worker) = (Setting::of_producer(handoff), Setting::of_worker(handoff));
+        let (producer, worker) = (SdkSetup::of_producer(handoff), SdkSetup::of_worker(handoff));
         instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver.protocol())
     };
     let Some(message) = message_without_context(handoff) else {
@@ -80,7 +80,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             ))
             .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "OTEL_PROPAGATORS=baggage leaves the same header")
             .needs("the environment of the producing process: OTEL_PROPAGATORS, OTEL_SDK_DISABLED")
-            .mend(propagators::write_the_trace(&Setting::of_producer(handoff)))
+            .mend(propagators::write_the_trace(&SdkSetup::of_producer(handoff)))
             .into();
     }
     // A message that Celery's code did not publish has a cause of its own.

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::{celery, tracelink};
-use crate::diagnosis::known::{Setting, is_publisher};
+use crate::diagnosis::known::{SdkSetup, is_publisher};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Continuity, Handoff};
@@ -27,14 +27,14 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "the task is published with message protocol 1, where the instrumentor never propagates the context",
-        fixes: || celery::protocol_2(&Setting::default()),
+        fixes: || celery::protocol_2(&SdkSetup::default()),
         check: Handoff(check),
     }
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let fixed = |found: Occurrence| {
-        Judgment::from(found.about(handoff).mend(celery::protocol_2(&Setting::of_producer(handoff))))
+        Judgment::from(found.about(handoff).mend(celery::protocol_2(&SdkSetup::of_producer(handoff))))
     };
     if let Some(message) = handoff.message() {
         return of_message(message, handoff).map_or(Judgment::Clean, fixed);
@@ -42,7 +42,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let (Some(producer), Some(consumer)) = (handoff.instrumented_producer(), handoff.consumer()) else {
         return Judgment::Clean;
     };
-    let hostname = consumer.span.detail().celery_hostname.as_deref().unwrap_or_default();
+    let hostname = consumer.span.attributes().celery_hostname.as_deref().unwrap_or_default();
     let in_two_traces = handoff.continuity() == Some(Continuity::Orphaned);
     if !in_two_traces || !consumer.span.is_instrumented_run() || hostname.is_empty() || is_publisher(hostname)
     {
@@ -82,7 +82,7 @@ fn of_message(message: &Message, handoff: &Handoff<'_>) -> Option<Occurrence> {
         .says("the task is published with message protocol 1, where the instrumentor never propagates the context, and what it carries has a shape that only the application's own code reads")
         .quote(quote::context(message, carrier))
         .quote(protocol);
-    let began_anew = handoff.continuity().is_some() || !handoff.lookalikes.is_empty();
+    let began_anew = handoff.continuity().is_some() || !handoff.candidate_runs.is_empty();
     Some(if began_anew {
         found
     } else {

@@ -2,7 +2,7 @@ use super::publisher::{is_nested, is_scheduled, message_without_context, publish
 use super::unseen_message::UnseenMessage;
 use crate::diagnosis::advice::distinct;
 use crate::diagnosis::advice::instrumentation::{self, Publisher};
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Handoff, OtlpProtocol};
@@ -35,8 +35,8 @@ diagnosis! {
         severity: Error,
         summary: "some producing processes never send trace context, while others always do",
         fixes: || {
-            let unseen = Setting::default();
-            let launched = Setting { is_zero_code: Some(true), ..Setting::default() };
+            let unseen = SdkSetup::default();
+            let launched = SdkSetup { is_zero_code: Some(true), ..SdkSetup::default() };
             let every = [Publisher::Unseen, Publisher::MaySendSpans, Publisher::Instrumented];
             let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched, OtlpProtocol::Grpc));
             distinct(every.chain([instrumentation::scheduler(OtlpProtocol::Grpc)]))
@@ -114,7 +114,7 @@ fn finish(
             .mend([instrumentation::scheduler(known.evidence.receiver.protocol())]);
     }
     let (seen, setting) = publisher(Some(origin), &known.services().producer_side(), known);
-    let others = known.services().values().find(|service| service.produces()).map(Setting::of_service);
+    let others = known.services().values().find(|service| service.produces()).map(SdkSetup::of_service);
     let fixes = instrumentation::publisher(
         seen,
         &setting,

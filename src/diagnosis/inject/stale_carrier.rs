@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnosis::advice::carrier_shape::CarrierShape;
 use crate::diagnosis::advice::injection;
-use crate::diagnosis::known::{Setting, publishing_traces};
+use crate::diagnosis::known::{SdkSetup, publishing_traces};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
 use crate::evidence::{SpanKey, SpanRef};
 use crate::model::{CarriedContext, Fix, Message, Quote, Severity, SpanKind, Station, Timestamp, TraceId};
@@ -28,7 +28,7 @@ diagnosis! {
         station: Some(Station::Inject),
         severity: Error,
         summary: "one carrier is used for the messages of many requests: all tasks join the first request's trace",
-        fixes: || injection::for_each_call(&CarrierShape::Flat, &Setting::default(), false),
+        fixes: || injection::for_each_call(&CarrierShape::Flat, &SdkSetup::default(), false),
         check: Population(check),
     }
 }
@@ -134,7 +134,7 @@ fn check_request(
 
 /// What mends it, by the shape of the carrier in the message.
 fn mending(request: Option<SpanRef<'_>>, message: &Message, carried: Option<&CarriedContext>) -> Vec<Fix> {
-    let setting = request.map(|request| Setting::of(&request.span.process)).unwrap_or_default();
+    let setting = request.map(|request| SdkSetup::of(&request.span.process)).unwrap_or_default();
     let shape = carried.map_or(CarrierShape::Flat, CarrierShape::of);
     injection::for_each_call(&shape, &setting.or_of(message), message.hand_made)
 }

@@ -22,7 +22,7 @@ impl<'h, 'k> UnseenMessage<'h, 'k> {
         let is_orphaned = handoff.continuity() == Some(Continuity::Orphaned);
         let run =
             handoff.consumer().filter(|run| is_first && is_orphaned && run.span.is_instrumented_run())?;
-        let origin = run.span.detail().celery_hostname.as_deref().filter(|node| is_publisher(node))?;
+        let origin = run.span.attributes().celery_hostname.as_deref().filter(|node| is_publisher(node))?;
         let (broker, tally) = known.origins().of_origin(origin)?;
         (tally.without > 0 && tally.with_context == 0).then_some(Self { run, origin, broker, tally })
     }
@@ -60,7 +60,7 @@ pub fn without_instrumentor(handoff: &Handoff<'_>, known: &Known<'_>) -> Option<
     let quoted = |found: Occurrence| {
         found.about(handoff).quote(run.map(quote::span)).quote(handoff.result.map(quote::result))
     };
-    let hostname = run.and_then(|run| run.span.detail().celery_hostname.as_deref());
+    let hostname = run.and_then(|run| run.span.attributes().celery_hostname.as_deref());
     if let Some(origin) = hostname.filter(|node| is_publisher(node))
         && let Some((process, activity)) = process_at(origin, known)
         && activity.servers > 0

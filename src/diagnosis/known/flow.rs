@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::evidence::{Broker, Evidence, Fate, SpanKey, SpanRef, Task};
+use crate::evidence::{Broker, Evidence, Presence, SpanKey, SpanRef, Task};
 use crate::model::{Map, Message, MissingParts, Sampling, Set, SpanKind, TaskStatus, Timestamp, TraceId};
 
 /// What moved through the brokers.
@@ -71,13 +71,13 @@ impl<'e> Flow<'e> {
             let mut is_gone = false;
             let unseen = task.producers.first().filter(|_| task.messages.is_empty());
             if let Some(producer) = unseen.and_then(|key| evidence.spans.get(*key)) {
-                is_gone = evidence.fate_of_unseen(producer.span) == Fate::Gone;
+                is_gone = evidence.presence_of_unseen(producer.span) == Presence::Gone;
             }
             for delivery in &task.messages {
                 for sender in senders(task, &delivery.message, evidence) {
                     flow.completeness.entry(sender).or_default().learn(&delivery.message);
                 }
-                if evidence.fate_of(delivery) == Fate::Gone {
+                if evidence.presence_of(delivery) == Presence::Gone {
                     is_gone = true;
                     let last = flow.taken.entry((&*delivery.broker, &*delivery.message.queue)).or_default();
                     *last = (*last).max(delivery.last().at);
@@ -179,7 +179,7 @@ impl Sends {
     const DEFAULT: &str = "celery";
 
     fn learn(&mut self, task: &Task, producer: SpanRef<'_>, evidence: &Evidence) {
-        let detail = producer.span.detail();
+        let detail = producer.span.attributes();
         let destination = detail.destination.as_deref().unwrap_or_default();
         let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
         let is_routed = evidence.brokers.iter().any(|broker| broker.routes(exchange, destination));

@@ -13,8 +13,8 @@ mod readers;
 mod requests;
 mod roots_in_runs;
 mod schedules;
+mod sdk_setup;
 mod services;
-mod setting;
 mod silence;
 mod traces;
 mod unclaimed_consumers;
@@ -37,7 +37,7 @@ pub use even_intervals::is_even;
 pub use origins::{MessageCounts, Origins, is_publisher};
 pub use requests::{JustOutside, Position, publishing_traces};
 pub use roots_in_runs::RootsInRuns;
-pub use setting::{Reader, Setting, Sides};
+pub use sdk_setup::{Reader, SdkSetup, Sides};
 pub use silence::SILENCE;
 pub use traces::{FabricatedParent, MissingParent, ParentProcess};
 

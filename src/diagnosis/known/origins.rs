@@ -65,7 +65,7 @@ impl<'e> Origins<'e> {
         for task in evidence.tasks.iter().filter(|task| task.messages.is_empty()) {
             let is_exported = task.producers.iter().any(|key| evidence.spans.get(*key).is_some());
             let runs = task.consumers.iter().filter_map(|key| evidence.spans.get(*key));
-            let mut senders = runs.filter_map(|run| run.span.detail().celery_hostname.as_deref());
+            let mut senders = runs.filter_map(|run| run.span.attributes().celery_hostname.as_deref());
             if let Some(origin) = senders.find(|sender| is_exported && is_publisher(sender)) {
                 *origins.exported.entry(origin).or_default() += 1;
             }

@@ -71,7 +71,7 @@ impl<'e> Orphans<'e> {
             let found = found.filter(|found| !is_named(found) && !evidence.is_linked_to_its_sender(*found));
             let (batches, found): (Vec<_>, Vec<_>) = found.partition(|found| found.span.is_batch_run());
             for batch in batches {
-                let task = batch.span.detail().task.as_deref().or(task).unwrap_or_default();
+                let task = batch.span.attributes().task.as_deref().or(task).unwrap_or_default();
                 filed.batches.entry(task).or_default().spans.push(batch);
             }
             match task.filter(|_| !found.is_empty()) {
@@ -86,13 +86,13 @@ impl<'e> Orphans<'e> {
 
     /// The roots that may be the run of a hand-off without a consumer: those with its
     /// task's name and attempt, or all of them if no root has a task's name.
-    pub fn lookalikes(&self, handoff: &Handoff<'_>) -> Vec<SpanRef<'e>> {
+    pub fn candidate_runs(&self, handoff: &Handoff<'_>) -> Vec<SpanRef<'e>> {
         if !handoff.consumers.is_empty() || handoff.task.is_empty() {
             return Vec::new();
         }
         let candidates = self.of_tasks.get(handoff.task).unwrap_or(&self.nameless);
         let is_possible = |found: &&SpanRef<'_>| {
-            let attempt = found.span.detail().retries;
+            let attempt = found.span.attributes().retries;
             let sent = handoff.producer.map(|producer| producer.span.start);
             attempt.is_none_or(|attempt| attempt == handoff.attempt)
                 && sent.is_none_or(|sent| found.span.end >= sent)

@@ -31,7 +31,7 @@ pub(super) fn roots_in_runs(evidence: &Evidence) -> Vec<RootsInRuns<'_>> {
     for trace in evidence.spans.traces() {
         for span in &trace.spans {
             let found = SpanRef { trace, span };
-            if span.kind == SpanKind::Consumer && !span.detail().is_foreign {
+            if span.kind == SpanKind::Consumer && !span.attributes().is_foreign {
                 runs.entry(&span.process).or_default().spans.push(found);
             } else if span.parent.is_none() && is_without_a_kind(span) {
                 roots.entry((&span.process, &span.name)).or_default().push(found);
@@ -80,15 +80,15 @@ impl<'e> RootsInRuns<'e> {
 }
 
 fn task_of(run: SpanRef<'_>) -> &str {
-    run.span.detail().task.as_deref().unwrap_or(&run.span.name)
+    run.span.attributes().task.as_deref().unwrap_or(&run.span.name)
 }
 
 /// Whether a root links to the run that it lies in, or to what that continues.
 fn is_by_choice(root: SpanRef<'_>, run: SpanRef<'_>) -> bool {
-    let of_run = run.span.detail().links.iter().map(|link| (link.trace_id, link.span_id));
+    let of_run = run.span.attributes().links.iter().map(|link| (link.trace_id, link.span_id));
     let parent = run.span.parent.map(|parent| (run.trace.id, parent));
     let meant: BTreeSet<_> = of_run.chain(parent).chain([(run.trace.id, run.span.id)]).collect();
-    root.span.detail().links.iter().any(|link| meant.contains(&(link.trace_id, link.span_id)))
+    root.span.attributes().links.iter().any(|link| meant.contains(&(link.trace_id, link.span_id)))
 }
 
 impl<'e> ByStart<'e> {

@@ -104,7 +104,7 @@ fn origin_of<'e>(handoff: &Handoff<'e>) -> Option<&'e str> {
     let of_message = handoff.message().and_then(|message| message.origin.as_deref());
     let of_run = || {
         let run = handoff.consumer().filter(|run| run.span.is_instrumented_run())?;
-        run.span.detail().celery_hostname.as_deref()
+        run.span.attributes().celery_hostname.as_deref()
     };
     of_message.or_else(of_run).filter(|node| is_publisher(node))
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::setting::Setting;
+use super::sdk_setup::SdkSetup;
 use crate::evidence::{Activity, Broker, Evidence, Process, Service};
 use crate::model::Side;
 
@@ -103,8 +103,8 @@ impl<'e> Services<'e> {
     }
 
     /// How a service is set up.
-    pub fn setting_of(&self, service: Option<&str>) -> Setting {
-        service.and_then(|service| self.0.get(service)).map(Setting::of_service).unwrap_or_default()
+    pub fn setting_of(&self, service: Option<&str>) -> SdkSetup {
+        service.and_then(|service| self.0.get(service)).map(SdkSetup::of_service).unwrap_or_default()
     }
 
     /// On which side a service stands. One that does both counts as publishing.
@@ -118,14 +118,14 @@ impl<'e> Services<'e> {
     }
 
     /// How the workers that were seen are set up.
-    pub fn workers_setting(&self) -> Setting {
+    pub fn workers_setting(&self) -> SdkSetup {
         let workers = self.processes();
-        Setting::of_all(workers.filter(|(_, seen)| seen.consumers > 0).map(|(process, _)| process))
+        SdkSetup::of_all(workers.filter(|(_, seen)| seen.consumers > 0).map(|(process, _)| process))
     }
 
     /// The sides that sent no span: requests that the receiver refused may be theirs. Both,
     /// if both were seen; then the requests are somebody else's.
-    pub fn unheard(&self) -> Vec<(Side, Setting)> {
+    pub fn unheard(&self) -> Vec<(Side, SdkSetup)> {
         let publishes = self.0.values().any(|service| service.serves() || service.produces());
         let runs = self.0.values().any(Service::consumes);
         let sides: &[Side] = match (publishes, runs) {
@@ -134,7 +134,7 @@ impl<'e> Services<'e> {
             _ => &[Side::Producer, Side::Worker],
         };
         let processes = self.processes();
-        let others = Setting::of_all(processes.map(|(process, _)| process));
-        sides.iter().map(|side| (*side, Setting::default().beside(&others))).collect()
+        let others = SdkSetup::of_all(processes.map(|(process, _)| process));
+        sides.iter().map(|side| (*side, SdkSetup::default().beside(&others))).collect()
     }
 }

@@ -36,7 +36,7 @@ impl<'e> UnclaimedConsumers<'e> {
         spans.dedup_by_key(|found| found.key());
         let tasks = TaskNames::of(evidence.tasks.iter().map(|task| task.name(evidence)));
         let named = |found: SpanRef<'e>| {
-            let said = found.span.detail().task.as_deref().or_else(|| tasks.named_by(&found.span.name));
+            let said = found.span.attributes().task.as_deref().or_else(|| tasks.named_by(&found.span.name));
             (found, said)
         };
         Self { spans: spans.into_iter().map(named).collect() }

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnosis::advice::propagators;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::Handoff;
 
@@ -27,7 +27,7 @@ diagnosis! {
         station: None,
         severity: Note,
         summary: "baggage lies in clear text in the broker",
-        fixes: || propagators::without_baggage(&BTreeSet::new(), &Setting::default()),
+        fixes: || propagators::without_baggage(&BTreeSet::new(), &SdkSetup::default()),
         check: Remark(check),
     }
 }
@@ -37,7 +37,7 @@ fn check(handoff: &Handoff<'_>, _: &Known<'_>) -> Judgment {
         return Judgment::Clean;
     };
     let formats = message.contexts.iter().filter(|found| found.is_flat_header()).map(|found| found.format);
-    let setting = Setting::of_producer(handoff);
+    let setting = SdkSetup::of_producer(handoff);
     Occurrence::certain()
         .about(handoff)
         .quote(quote::fact(

@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::sampling;
-use crate::diagnosis::known::{MessageCounts, Setting};
+use crate::diagnosis::known::{MessageCounts, SdkSetup};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::diagnosis::unsampled::unsampled_context;
@@ -34,7 +34,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Warning,
         summary: "the producer does not sample: its messages say so, and a parent-based worker sends nothing",
-        fixes: || sampling::keep_every_trace(&Setting::default()),
+        fixes: || sampling::keep_every_trace(&SdkSetup::default()),
         check: Handoff(check),
     }
 }
@@ -60,11 +60,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .origin
         .as_deref()
         .map_or_else(|| "messages without an origin".to_owned(), |origin| format!("origin {origin}"));
-    let worker = if runs_alone { Setting::of_worker(handoff) } else { known.services().workers_setting() };
+    let worker = if runs_alone { SdkSetup::of_worker(handoff) } else { known.services().workers_setting() };
     let found = Occurrence::likely()
         .about(handoff)
         .quote(quote::context(message, carried))
-        .mend(sampling::keep_every_trace(&Setting::of_producer(handoff).beside(&worker)));
+        .mend(sampling::keep_every_trace(&SdkSetup::of_producer(handoff).beside(&worker)));
     if is_a_ratio(tally, known.origins().of_broker(&delivery.broker)) {
         return Occurrence { confidence: Confidence::Certain, ..found }
             .severity(Severity::Note)

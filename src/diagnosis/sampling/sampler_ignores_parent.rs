@@ -1,5 +1,5 @@
 use crate::diagnosis::advice::sampling;
-use crate::diagnosis::known::Setting;
+use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::Handoff;
@@ -26,7 +26,7 @@ diagnosis! {
         station: Some(Station::Export),
         severity: Error,
         summary: "the worker samples by a ratio of its own and ignores the decision that came with the message",
-        fixes: || sampling::ask_the_parent(&Setting::default()),
+        fixes: || sampling::ask_the_parent(&SdkSetup::default()),
         check: Handoff(check),
     }
 }

@@ -44,13 +44,15 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let orphan = match handoff.continuity() {
         Some(Continuity::Orphaned) => handoff.consumer(),
         Some(_) => None,
-        None => handoff.lookalikes.first().copied(),
+        None => handoff.candidate_runs.first().copied(),
     };
     let Some(orphan) = orphan else { return Judgment::Clean };
     // Nobody published it for a request: beat has no trace to continue.
     let is_beats = match handoff.message() {
         Some(message) => message.from_beat,
-        None => orphan.span.detail().celery_hostname.as_deref().is_some_and(|by| known.origins().is_beat(by)),
+        None => {
+            orphan.span.attributes().celery_hostname.as_deref().is_some_and(|by| known.origins().is_beat(by))
+        }
     };
     if is_beats {
         return Judgment::Clean;
@@ -76,7 +78,7 @@ fn scheduled(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
 /// For a consumer root about which nothing else is known.
 pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
     let mut occurrence = Occurrence::possible().service(orphan.span.service()).quote(quote::span(orphan));
-    if let Some(attempt) = orphan.span.detail().retries.filter(|attempt| *attempt > 0) {
+    if let Some(attempt) = orphan.span.attributes().retries.filter(|attempt| *attempt > 0) {
         occurrence = occurrence
             .variant("retry")
             .says("a consumer span of a retry began a trace of its own, and the evidence at hand does not say why")
@@ -93,6 +95,6 @@ pub fn of_span(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
         } else {
             tracelink::hear_every_message()
         }]);
-    occurrence.tasks.extend(orphan.span.detail().task.as_deref().map(str::to_owned));
+    occurrence.tasks.extend(orphan.span.attributes().task.as_deref().map(str::to_owned));
     occurrence
 }

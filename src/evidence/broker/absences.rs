@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::look::Look;
 use super::routes::Routes;
 use crate::model::Timestamp;
-use crate::model::weight::in_tree;
+use crate::model::memory_size::in_tree;
 
 /// Until when a message that was not seen may have been in its queue, according to the last
 /// look that shows it absent.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::requested_queues::RequestedQueues;
 use super::routes::{Routes, name_bytes};
 use crate::model::Timestamp;
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 use crate::wire::broker::QueueDepth;
 
 /// One look at one broker.

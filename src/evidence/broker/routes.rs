@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 
 /// Where messages are routed, as far as bindings and lists show it.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -43,7 +43,7 @@ impl Evidence {
             tasks.iter().map(|id| self.tasks.get(id).map_or("", |other| other.name(self))).collect();
         let spoken = TaskNames::of(names.iter().copied());
         let of_whom = |run: &SpanRef<'_>| {
-            let said = run.span.detail().task.as_deref();
+            let said = run.span.attributes().task.as_deref();
             let said = said.and_then(|said| names.iter().copied().find(|name| *name == said));
             said.or_else(|| spoken.named_by(&run.span.name))
         };
@@ -82,7 +82,7 @@ impl Evidence {
 /// Whether it is a root with a link, from one of several processes that cannot be told
 /// apart. That one of them serves requests says nothing about this one.
 fn is_linked_root_of_a_shared_name(run: &SpanRef<'_>) -> bool {
-    run.span.parent.is_none() && !run.span.detail().links.is_empty() && !run.span.process.is_identified()
+    run.span.parent.is_none() && !run.span.attributes().links.is_empty() && !run.span.process.is_identified()
 }
 
 /// One run for each attempt, for task number `place` of so many. If there are too few, some
@@ -91,7 +91,7 @@ fn is_linked_root_of_a_shared_name(run: &SpanRef<'_>) -> bool {
 fn ambiguous(runs: &[SpanRef<'_>], place: usize, tasks: usize) -> Candidates {
     let mut attempts = std::collections::BTreeMap::<u32, Vec<SpanKey>>::new();
     for run in runs {
-        attempts.entry(run.span.detail().retries.unwrap_or(0)).or_default().push(run.key());
+        attempts.entry(run.span.attributes().retries.unwrap_or(0)).or_default().push(run.key());
     }
     let mut ours: Vec<SpanKey> = Vec::new();
     for (attempt, runs) in attempts {

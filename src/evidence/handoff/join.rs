@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fate::Fate;
+use super::presence::Presence;
 use super::view::{Handoff, JoinedBy};
 use crate::evidence::Evidence;
 use crate::evidence::spans::{SpanKey, SpanRef};
@@ -18,7 +18,7 @@ impl Task {
     pub fn is_celery_task(&self, known: &Evidence) -> bool {
         let is_known = |key: SpanKey| {
             let Some(producer) = known.spans.get(key) else { return false };
-            let detail = producer.span.detail();
+            let detail = producer.span.attributes();
             let exchange = detail.exchange.as_deref().filter(|exchange| !exchange.is_empty());
             let is_routed =
                 |destination: &str| known.brokers.iter().any(|broker| broker.routes(exchange, destination));
@@ -41,8 +41,8 @@ impl Task {
             let sides = [&self.producers, &self.consumers];
             sides.into_iter().find_map(|spans| {
                 let spans = spans.iter().filter_map(|key| known.spans.get(*key));
-                let named =
-                    spans.filter_map(|found| Some((found.span.start, found.span.detail().task.as_deref()?)));
+                let named = spans
+                    .filter_map(|found| Some((found.span.start, found.span.attributes().task.as_deref()?)));
                 named.min().map(|(_, name)| name)
             })
         };
@@ -61,15 +61,16 @@ impl Task {
             attempts.entry(delivery.message.retries).or_default().deliveries.push(delivery);
         }
         for consumer in consumers {
-            let attempt = consumer.0.span.detail().retries.unwrap_or(0);
+            let attempt = consumer.0.span.attributes().retries.unwrap_or(0);
             attempts.entry(attempt).or_default().consumers.push(consumer);
         }
         let senders = if producers.is_empty() { Map::default() } else { self.senders(known) };
         for producer in producers {
             let attempt = attempts.entry(self.attempt_of_producer(producer, &senders)).or_default();
             // A hand-made span may enclose the instrumentor's.
-            let order =
-                |found: SpanRef<'_>| (found.span.detail().action.is_none(), found.span.start, found.span.id);
+            let order = |found: SpanRef<'_>| {
+                (found.span.attributes().action.is_none(), found.span.start, found.span.id)
+            };
             let is_first = attempt.producer.is_none_or(|known| order(producer) < order(known));
             if is_first {
                 attempt.producer = Some(producer);
@@ -99,13 +100,13 @@ impl Task {
                     delivery,
                     joined_by: ours.iter().map(|(_, joined_by)| *joined_by).min(),
                     consumers: ours.into_iter().map(|(consumer, _)| consumer).collect(),
-                    lookalikes: Vec::new(),
+                    candidate_runs: Vec::new(),
                     linked: None,
                     result: self.result.as_deref().filter(|_| Some(attempt) == last),
-                    fate: match (delivery, producer) {
-                        (Some(delivery), _) => known.fate_of(delivery),
-                        (None, Some(producer)) => known.fate_of_unseen(producer.span),
-                        (None, None) => Fate::Unknown,
+                    presence: match (delivery, producer) {
+                        (Some(delivery), _) => known.presence_of(delivery),
+                        (None, Some(producer)) => known.presence_of_unseen(producer.span),
+                        (None, None) => Presence::Unknown,
                     },
                     was_retried: Some(attempt) != last,
                     is_remnant,
@@ -181,7 +182,7 @@ impl Task {
         }
         let runs = self.consumers.iter().filter_map(|key| known.spans.get(*key)).filter_map(|run| {
             let parent = SpanKey { trace_id: run.trace.id, span_id: run.span.parent? };
-            Some((run.span.detail().retries.unwrap_or(0), parent))
+            Some((run.span.attributes().retries.unwrap_or(0), parent))
         });
         // If there are several, the first attempt, in whatever order they came.
         let mut runs: Vec<_> = runs.collect();
@@ -201,10 +202,10 @@ impl Task {
             return *attempt;
         }
         let run = producer.trace.ancestors(producer.span).find(|above| {
-            above.kind == SpanKind::Consumer && above.detail().message_id.as_deref() == Some(&self.id)
+            above.kind == SpanKind::Consumer && above.attributes().message_id.as_deref() == Some(&self.id)
         });
         // The count comes from outside and may be as large as its type allows.
-        run.map_or(0, |run| run.detail().retries.unwrap_or(0).saturating_add(1))
+        run.map_or(0, |run| run.attributes().retries.unwrap_or(0).saturating_add(1))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fate::Fate;
+use super::presence::Presence;
 use crate::evidence::Evidence;
 use crate::evidence::spans::{SpanKey, SpanRef};
 use crate::evidence::tasks::Delivery;
@@ -28,13 +28,13 @@ pub struct Handoff<'e> {
     pub consumers: Vec<SpanRef<'e>>,
     /// Hand-made consumer spans that began a trace of their own and may be this task's run.
     /// They carry no id, so this is never certain.
-    pub lookalikes: Vec<SpanRef<'e>>,
+    pub candidate_runs: Vec<SpanRef<'e>>,
     /// The span of another trace that the run links to, if it is known: the producer, or
     /// the span that the message names.
     pub linked: Option<SpanRef<'e>>,
     /// For the last attempt only: the backend keeps one result for each task.
     pub result: Option<&'e TaskResult>,
-    pub fate: Fate,
+    pub presence: Presence,
     pub joined_by: Option<JoinedBy>,
     /// Whether a later attempt was seen.
     pub was_retried: bool,
@@ -91,7 +91,7 @@ impl<'e> Handoff<'e> {
     /// The PRODUCER span, if the instrumentor made it. Then Celery's own code published the
     /// message, and the instrumentor wrote what its propagators write.
     pub fn instrumented_producer(&self) -> Option<SpanRef<'e>> {
-        self.producer.filter(|producer| producer.span.detail().action.is_some())
+        self.producer.filter(|producer| producer.span.attributes().action.is_some())
     }
 
     pub fn message(&self) -> Option<&'e Message> {
@@ -110,7 +110,7 @@ impl<'e> Handoff<'e> {
     }
 
     pub fn continuity_of(&self, consumer: SpanRef<'_>) -> Continuity {
-        let links = &consumer.span.detail().links;
+        let links = &consumer.span.attributes().links;
         let continues = |key: SpanKey| {
             (consumer.trace.id == key.trace_id && consumer.span.parent == Some(key.span_id))
                 || links.iter().any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
@@ -139,7 +139,7 @@ impl<'e> Handoff<'e> {
     /// The span that the run links to, among those that it may have been sent from.
     pub(super) fn link_target(&self, known: &'e Evidence) -> Option<SpanRef<'e>> {
         let consumer = self.consumer()?;
-        let links = &consumer.span.detail().links;
+        let links = &consumer.span.attributes().links;
         let sent_by = || self.producer.map(SpanRef::key).into_iter().chain(self.contexts());
         let is_linked = |key: &SpanKey| {
             links.iter().any(|link| (link.trace_id, link.span_id) == (key.trace_id, key.span_id))
@@ -166,7 +166,7 @@ impl<'e> Handoff<'e> {
     pub fn was_consumed(&self) -> bool {
         self.was_retried
             || !self.consumers.is_empty()
-            || self.fate == Fate::Gone
+            || self.presence == Presence::Gone
             || self.result.is_some_and(|result| result.status != TaskStatus::Pending)
     }
 
@@ -198,10 +198,10 @@ impl<'e> Handoff<'e> {
                 .result
                 .is_some_and(|result| result.status.is_final() || result.status == TaskStatus::Retry);
         let red = self.consumers.iter().filter(|consumer| {
-            consumer.span.status == SpanStatus::Error && !consumer.span.detail().will_retry
+            consumer.span.status == SpanStatus::Error && !consumer.span.attributes().will_retry
         });
         red.filter(|_| !is_answered).find_map(|consumer| {
-            let exceptions = &consumer.span.detail().exceptions;
+            let exceptions = &consumer.span.attributes().exceptions;
             // A run that Celery ended by `Retry`, `Ignore` or `Reject` is marked red by
             // mistake, whatever else it recorded.
             let exception =

@@ -5,5 +5,5 @@ mod stored;
 mod trace;
 
 pub use store::{Arrival, SpanStore};
-pub use stored::{Detail, SpanKey, StoredSpan};
+pub use stored::{SpanAttributes, SpanKey, StoredSpan};
 pub use trace::{SpanRef, Trace};

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::evidence::names::Names;
 use crate::evidence::processes::Process;
-use crate::model::weight::allocation;
+use crate::model::memory_size::allocation;
 use crate::model::{
     CeleryAction, Exception, ParentOrigin, Span, SpanContext, SpanId, SpanKind, SpanStatus, Timestamp,
     TraceId,
@@ -35,12 +35,12 @@ pub struct StoredSpan {
     pub status: SpanStatus,
     pub parent_origin: ParentOrigin,
     /// What most spans do not have.
-    detail: Option<Box<Detail>>,
+    attributes: Option<Box<SpanAttributes>>,
 }
 
 /// The attributes that diagnoses read, for the spans that have any.
 #[derive(Default, Debug)]
-pub struct Detail {
+pub struct SpanAttributes {
     pub task: Option<Arc<str>>,
     pub message_id: Option<Box<str>>,
     pub destination: Option<Arc<str>>,
@@ -59,43 +59,48 @@ pub struct Detail {
     pub is_foreign: bool,
 }
 
-static NO_DETAIL: LazyLock<Detail> = LazyLock::new(Detail::default);
+static NO_ATTRIBUTES: LazyLock<SpanAttributes> = LazyLock::new(SpanAttributes::default);
 
 impl StoredSpan {
     /// The id of the task that the span says it belongs to. The id on a hand-made consumer
     /// span may be another program's.
     pub fn task_id(&self) -> Option<&str> {
-        let detail = self.detail.as_deref()?;
-        detail.message_id.as_deref().filter(|_| detail.action.is_some() || self.kind == SpanKind::Consumer)
+        let attributes = self.attributes.as_deref()?;
+        attributes
+            .message_id
+            .as_deref()
+            .filter(|_| attributes.action.is_some() || self.kind == SpanKind::Consumer)
     }
 
     /// The bytes that it holds beyond its own size, without names and processes: those are
     /// shared.
     pub(super) fn heap(&self) -> usize {
-        let Some(detail) = &self.detail else { return 0 };
-        let exceptions =
-            detail.exceptions.iter().map(|one| allocation(one.kind.len()) + allocation(one.message.len()));
-        allocation(size_of::<Detail>())
-            + allocation(detail.message_id.as_deref().map_or(0, str::len))
-            + allocation(detail.status_message.len())
-            + allocation(size_of_val(&*detail.links))
-            + allocation(size_of_val(&*detail.exceptions))
+        let Some(attributes) = &self.attributes else { return 0 };
+        let exceptions = attributes
+            .exceptions
+            .iter()
+            .map(|one| allocation(one.kind.len()) + allocation(one.message.len()));
+        allocation(size_of::<SpanAttributes>())
+            + allocation(attributes.message_id.as_deref().map_or(0, str::len))
+            + allocation(attributes.status_message.len())
+            + allocation(size_of_val(&*attributes.links))
+            + allocation(size_of_val(&*attributes.exceptions))
             + exceptions.sum::<usize>()
     }
 
-    pub fn detail(&self) -> &Detail {
-        self.detail.as_deref().unwrap_or(&NO_DETAIL)
+    pub fn attributes(&self) -> &SpanAttributes {
+        self.attributes.as_deref().unwrap_or(&NO_ATTRIBUTES)
     }
 
     /// Whether the Celery instrumentor made this consumer span.
     pub fn is_instrumented_run(&self) -> bool {
-        self.kind == SpanKind::Consumer && self.detail().action == Some(CeleryAction::Run)
+        self.kind == SpanKind::Consumer && self.attributes().action == Some(CeleryAction::Run)
     }
 
     /// Whether it is the instrumentor's span for several messages at once
     /// (`celery-batches`), which has no message id.
     pub fn is_batch_run(&self) -> bool {
-        self.is_instrumented_run() && self.detail().message_id.is_none()
+        self.is_instrumented_run() && self.attributes().message_id.is_none()
     }
 
     pub fn service(&self) -> &str {
@@ -118,12 +123,12 @@ pub(super) fn stored(span: &Span<'_>, process: &Arc<Process>, request: u32, name
         kind: span.kind,
         status: span.status,
         parent_origin: span.parent_origin,
-        detail: detail_of(span, names),
+        attributes: attributes_of(span, names),
     }
 }
 
 /// The box, where there is anything to keep in it.
-fn detail_of(span: &Span<'_>, names: &mut Names) -> Option<Box<Detail>> {
+fn attributes_of(span: &Span<'_>, names: &mut Names) -> Option<Box<SpanAttributes>> {
     let is_foreign = span.kind == SpanKind::Consumer && !span.may_be_celery();
     let is_plain = span.action.is_none()
         && !is_foreign
@@ -140,7 +145,7 @@ fn detail_of(span: &Span<'_>, names: &mut Names) -> Option<Box<Detail>> {
         return None;
     }
     let mut share = |name: &Option<Cow<'_, str>>| name.as_deref().map(|name| names.share(name));
-    Some(Box::new(Detail {
+    Some(Box::new(SpanAttributes {
         task: share(&span.task),
         message_id: span.message_id.as_deref().map(Into::into),
         destination: share(&span.destination),

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::stored::{SpanKey, StoredSpan};
 use crate::evidence::age::Age;
-use crate::model::weight::{allocation, in_map};
+use crate::model::memory_size::{allocation, in_map};
 use crate::model::{Map, SpanId, Timestamp, TraceId};
 
 /// The spans of one trace, in order of arrival.

@@ -8,7 +8,7 @@ use super::delivery::Delivery;
 use super::index::ContextKey;
 use crate::evidence::age::Age;
 use crate::evidence::spans::SpanKey;
-use crate::model::weight::{allocation, in_map};
+use crate::model::memory_size::{allocation, in_map};
 use crate::model::{TaskResult, TraceId};
 
 /// Everything that was seen under one task id.

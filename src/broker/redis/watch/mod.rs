@@ -27,7 +27,7 @@ use rustc_hash::FxHasher;
 
 pub use self::options::WatchOptions;
 use self::reconnecting::Reconnecting;
-use self::walk::Walk;
+use self::walk::KeyWalk;
 use self::watched_keys::WatchedKeys;
 use super::connection::Connection;
 use super::discovery::discover;
@@ -81,7 +81,7 @@ pub struct BrokerWatch {
     results: Option<Reconnecting>,
     options: WatchOptions,
     watched: WatchedKeys,
-    walk: Walk,
+    walk: KeyWalk,
     /// Ids whose results were not asked for at the last look come first.
     turn: VecDeque<String>,
     last: Option<u64>,
@@ -110,7 +110,7 @@ impl BrokerWatch {
     ) -> Result<Self, BrokerError> {
         let mut connection = Connection::open(url)?;
         let mut watched = WatchedKeys::new(options.key_prefix.clone(), options.keys);
-        let mut walk = Walk::first();
+        let mut walk = KeyWalk::first();
         let mut other_databases = Vec::new();
         match discover(&mut connection, &[], &mut |_, _| ControlFlow::Continue(())) {
             Ok(discovery) => {

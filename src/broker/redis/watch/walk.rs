@@ -40,7 +40,7 @@ const FOREIGN: usize = 100_000;
 
 /// Where the walk is.
 #[derive(Debug, Default)]
-pub struct Walk {
+pub struct KeyWalk {
     /// Counts the walks.
     number: u64,
     stage: Stage,
@@ -72,7 +72,7 @@ impl Default for Stage {
     }
 }
 
-impl Walk {
+impl KeyWalk {
     /// Before a first walk in one go.
     pub fn first() -> Self {
         Self { ended: Some(Instant::now()), ..Self::default() }

@@ -18,7 +18,7 @@ use crate::diagnosis::engine::judge::{Explained, Judge, JudgedHandoff};
 use crate::diagnosis::engine::report::{self, Listing};
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
-use crate::model::{Event, Finding, HandoffReport, Limits, Report, Set, TraceReport};
+use crate::model::{Event, Finding, HandoffReport, LimitCounts, Report, Set, TraceReport};
 
 /// Evidence that is watched as it grows, and its findings.
 #[derive(Debug)]
@@ -323,8 +323,8 @@ impl LiveJudge {
     }
 
     /// What was let go, left out or refused, so far.
-    fn limits(&self) -> Limits {
-        Limits { findings_not_kept: self.open_findings.not_kept(), ..report::limits(&self.evidence) }
+    fn limits(&self) -> LimitCounts {
+        LimitCounts { findings_not_kept: self.open_findings.not_kept(), ..report::limits(&self.evidence) }
     }
 
     /// The open findings, for callers that show them while they change.

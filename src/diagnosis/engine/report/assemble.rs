@@ -9,7 +9,7 @@ use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::judge_all::{Judged, judge_all};
 use crate::diagnosis::engine::unproven::{HOLES, LOOK_ENDED_EARLY, nothing_handed_over};
 use crate::evidence::{Broker, Evidence, Service};
-use crate::model::{Inputs, Limits, Metrics, Report, Timestamp, Unproven, Verdict};
+use crate::model::{Inputs, LimitCounts, Metrics, Report, Timestamp, Unproven, Verdict};
 
 /// Judges the evidence and reports on it. `now` is the clock of the evidence.
 pub fn report(evidence: &Evidence, now: Timestamp, listing: Listing) -> Report {
@@ -45,7 +45,7 @@ pub(in crate::diagnosis::engine) fn report_with(
     };
     let (messages, total) = messages(evidence, &judged, listing);
     let (traces, traces_not_listed) = traces(evidence, &judged, listing);
-    report.limits = Limits {
+    report.limits = LimitCounts {
         messages_not_listed: total - messages.len() as u64,
         handoffs_not_listed: judged.total.saturating_sub(judged.handoffs.len() as u64),
         traces_not_listed,
@@ -88,8 +88,8 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
 }
 
 /// What was let go or refused, so far.
-pub(in crate::diagnosis::engine) fn limits(evidence: &Evidence) -> Limits {
-    Limits {
+pub(in crate::diagnosis::engine) fn limits(evidence: &Evidence) -> LimitCounts {
+    LimitCounts {
         evicted_traces: evidence.counts().evicted_traces,
         evicted_spans: evidence.spans.let_go(),
         forgotten_marks: evidence.ages.forgotten_marks(),
@@ -98,7 +98,7 @@ pub(in crate::diagnosis::engine) fn limits(evidence: &Evidence) -> Limits {
         messages_seen_twice: evidence.counts().messages_read_twice,
         evicted_looks: evidence.brokers.looks_let_go(),
         names_not_kept: evidence.brokers.names_left_out() + evidence.processes.beyond,
-        ..Limits::default()
+        ..LimitCounts::default()
     }
 }
 

@@ -20,7 +20,7 @@ pub(in crate::diagnosis::engine) fn example(
     findings: &BTreeMap<TraceId, BTreeSet<String>>,
 ) -> (Vec<HandoffReport>, Vec<TraceReport>) {
     let handoff = &judged.handoff;
-    let spans = handoff.producer.iter().chain(&handoff.consumers).chain(handoff.lookalikes.first());
+    let spans = handoff.producer.iter().chain(&handoff.consumers).chain(handoff.candidate_runs.first());
     let traces: BTreeMap<_, _> = spans.map(|found| (found.trace.id, found.trace)).collect();
     let report = |trace: &&Trace| trace_report(trace, findings.get(&trace.id), Listing::default().spans);
     (vec![handoff_report(judged)], traces.values().map(report).collect())
@@ -44,7 +44,7 @@ pub(super) fn handoff_report(judged: &JudgedHandoff<'_>) -> HandoffReport {
         consumers: handoff
             .consumers
             .iter()
-            .chain(handoff.lookalikes.first())
+            .chain(handoff.candidate_runs.first())
             .take(CONSUMERS)
             .map(pair)
             .collect(),

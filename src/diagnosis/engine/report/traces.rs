@@ -46,7 +46,7 @@ pub(in crate::diagnosis::engine) fn trace_report(
 }
 
 fn span_report(trace: &Trace, span: &StoredSpan, finding: Option<&String>) -> SpanReport {
-    let detail = span.detail();
+    let detail = span.attributes();
     let is_root = span.parent.is_none() && detail.links.is_empty();
     let lost_parent = span.parent.is_some_and(|parent| trace.get(parent).is_none());
     let should_have_one = match span.kind {

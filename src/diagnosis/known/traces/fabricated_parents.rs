@@ -59,7 +59,7 @@ pub(super) fn fabricated_parents<'t>(
     let is_nobodys = |missing: &&MissingParent<'_>| {
         missing.process == ParentProcess::Other
             && missing.child.kind != SpanKind::Server
-            && !missing.child.detail().is_foreign
+            && !missing.child.attributes().is_foreign
             && tasks.carrying(key(missing.id)).is_empty()
             && !is_a_callers(key(missing.id))
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::brokers::Brokers;
 use super::super::routes::name_bytes;
 use super::*;
-use crate::model::weight::in_tree;
+use crate::model::memory_size::in_tree;
 use crate::wire::broker::QueueDepth;
 
 const QUEUES: [&str; 3] = ["celery", "orders", "mail"];

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::keys;
-use crate::model::weight::{allocation, in_tree};
+use crate::model::memory_size::{allocation, in_tree};
 use crate::wire::broker::Binding;
 
 /// How a broker's names are built, if the application was configured so.

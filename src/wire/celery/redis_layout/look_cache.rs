@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
-use crate::model::weight::{allocation, in_map};
+use crate::model::memory_size::{allocation, in_map};
 use crate::model::{Map, Message, MessageState};
 
 /// What the entries of the last look were, and those of this one so far.

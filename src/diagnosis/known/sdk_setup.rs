@@ -6,7 +6,7 @@ use crate::model::{Language, Message};
 
 /// How a process is set up, as far as it was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Setting {
+pub struct SdkSetup {
     /// Whether a launcher set OpenTelemetry up by the environment, and no code of the
     /// program. `None` if no span of it was seen.
     pub is_zero_code: Option<bool>,
@@ -23,8 +23,8 @@ pub struct Setting {
 /// Both sides of a hand-off, as far as they show how they are set up.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Sides {
-    pub producer: Setting,
-    pub worker: Setting,
+    pub producer: SdkSetup,
+    pub worker: SdkSetup,
     pub reader: Reader,
     /// Whether Celery's own code published the message, so that its signals come.
     pub is_celery: bool,
@@ -38,10 +38,10 @@ impl Sides {
 
     /// If there is no run, a hand-made root that may be it.
     pub fn of(handoff: &Handoff<'_>) -> Self {
-        let run = handoff.consumer().or_else(|| handoff.lookalikes.first().copied());
+        let run = handoff.consumer().or_else(|| handoff.candidate_runs.first().copied());
         Self {
-            producer: Setting::of_producer(handoff),
-            worker: run.map(|run| Setting::of(&run.span.process)).unwrap_or_default(),
+            producer: SdkSetup::of_producer(handoff),
+            worker: run.map(|run| SdkSetup::of(&run.span.process)).unwrap_or_default(),
             reader: Reader::of(run),
             is_celery: handoff.message().is_none_or(|message| !message.hand_made),
         }
@@ -81,7 +81,7 @@ pub enum Spoken {
     Other(Box<str>),
 }
 
-impl Setting {
+impl SdkSetup {
     /// How the publishing side is set up, according to its span and to the language in its
     /// message.
     pub fn of_producer(handoff: &Handoff<'_>) -> Self {

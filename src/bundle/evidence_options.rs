@@ -6,7 +6,7 @@ use crate::wire::celery::redis_layout::Naming;
 
 /// How the evidence is to be read.
 #[derive(Clone, Debug)]
-pub struct Reading {
+pub struct EvidenceOptions {
     pub keep: Keep,
     pub options: ReadOptions,
     pub naming: Naming,
@@ -23,7 +23,7 @@ impl Reading {
     pub const LONGEST: usize = 512 << 20;
 }
 
-impl Default for Reading {
+impl Default for EvidenceOptions {
     fn default() -> Self {
         Self {
             keep: Keep::Each,

@@ -2,11 +2,11 @@
 
 use super::Distribution;
 
-/// The values of a distribution: all of them up to [`Sample::LIMIT`]; beyond that every
+/// The values of a distribution: all of them up to [`Durations::LIMIT`]; beyond that every
 /// second, every fourth and so on, in the order of arrival. The count and the maximum are
 /// always exact.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Sample {
+pub struct Durations {
     values: Vec<f64>,
     /// Every n-th value is kept.
     stride: u64,
@@ -14,13 +14,13 @@ pub struct Sample {
     max: f64,
 }
 
-impl Default for Sample {
+impl Default for Durations {
     fn default() -> Self {
         Self { values: Vec::new(), stride: 1, count: 0, max: f64::NEG_INFINITY }
     }
 }
 
-impl Sample {
+impl Durations {
     /// How many values are kept at most. That gives a percentile to within a hundredth of a
     /// percent.
     pub const LIMIT: usize = 1 << 16;
@@ -60,7 +60,7 @@ impl Sample {
     }
 }
 
-impl Extend<f64> for Sample {
+impl Extend<f64> for Durations {
     fn extend<T: IntoIterator<Item = f64>>(&mut self, values: T) {
         values.into_iter().for_each(|value| self.add(value));
     }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_few_values_are_exact() {
-        let mut sample = Sample::default();
+        let mut sample = Durations::default();
         assert_eq!(sample.distribution(), None);
         sample.extend((1..=100).map(f64::from));
         assert_eq!(
@@ -83,11 +83,11 @@ mod tests {
 
     #[test]
     fn many_values_are_sampled_evenly() {
-        let mut sample = Sample::default();
+        let mut sample = Durations::default();
         sample.extend((0..1_000_000).map(f64::from));
         let all = sample.distribution().expect("there are values");
         assert_eq!((all.count, all.max), (1_000_000, 999_999.0));
         assert!((all.p50 - 500_000.0).abs() < 1_000.0 && (all.p95 - 950_000.0).abs() < 1_000.0, "{all:?}");
-        assert!(sample.values.len() <= Sample::LIMIT);
+        assert!(sample.values.len() <= Durations::LIMIT);
     }
 }
