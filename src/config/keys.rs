@@ -105,7 +105,7 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "fail-on",
-        about: "the least severity that makes the exit code 1",
+        about: "the lowest severity that makes the exit code 1",
         expected: "\"error\", \"warning\", \"note\" or \"never\"",
         default: "error",
         takes: Takes::Text,
@@ -132,8 +132,8 @@ pub const IGNORE: &str = "ignore";
 
 /// The keys of an entry of `ignore`, with what users are told of them.
 pub const IGNORE_KEYS: &[(&str, &str)] = &[
-    ("slug", "the diagnosis, by slug or code; it must be there"),
-    ("reason", "why, for whoever reads the report; it must be there"),
+    ("slug", "the diagnosis, by slug or code; required"),
+    ("reason", "why, for readers of the report; required"),
     ("task", "only of this task, or of a list of them"),
     ("service", "only of this service, or of a list of them"),
     ("queue", "only of this queue, or of a list of them"),

@@ -59,24 +59,24 @@ pub struct Evidence {
     pub spans: SpanStore,
     pub tasks: Tasks,
     pub brokers: Brokers,
-    pub processes: Processes,
-    pub exports: Exports,
+    pub(crate) processes: Processes,
+    pub(crate) exports: Exports,
     pub receiver: ReceiverLog,
     /// Queues that were counted instead of kept.
-    pub class_counts: ClassCounts,
+    pub(crate) class_counts: ClassCounts,
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
-    pub invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
+    pub(crate) invalid: std::collections::BTreeMap<Invalid, InvalidSpans>,
     /// Tasks that a scheduler keeps in the broker for publishing, with the first key that
     /// shows it.
-    pub schedule: std::collections::BTreeMap<Box<str>, Box<str>>,
-    pub exception_kinds: ExceptionKinds,
-    pub names: Names,
+    schedule: std::collections::BTreeMap<Box<str>, Box<str>>,
+    pub(crate) exception_kinds: ExceptionKinds,
+    names: Names,
     pub ages: Ages,
     /// How long a message must be seen to wait, or to be gone, before anything is concluded
     /// from it. Zero for files that no watch left: whoever saved them has waited.
     pub settling_time: std::time::Duration,
     /// What had not settled when the watch ended.
-    pub unsettled: Unsettled,
+    pub(crate) unsettled: Unsettled,
     /// Whether the messages of exceptions and statuses are kept in full. They are the
     /// application's own data, so this is off unless the user asks for it.
     pub shows_messages: bool,
@@ -267,10 +267,5 @@ impl Evidence {
     /// The key that shows that a scheduler publishes the task.
     pub fn scheduler_entry(&self, task: &str) -> Option<&str> {
         self.schedule.get(task).map(|key| &**key)
-    }
-
-    /// Whether any span came from a service that is no worker.
-    pub fn has_producer_side(&self) -> bool {
-        self.processes.services().values().any(|service| service.serves() || service.produces())
     }
 }
