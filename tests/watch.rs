@@ -314,7 +314,7 @@ fn a_trace_that_fans_out_is_judged_once() {
 /// that as many rounds were needed as there were tasks.
 #[test]
 fn a_long_trace_is_not_judged_again_while_its_tasks_go_on() {
-    let mut watch = LiveJudge::new(SETTLE, Plan::for_evidence(ROOMY));
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
     take(&mut watch.evidence, &handoffs(10_000, |_| 0));
     let pace = Pace { work: Pace::WORK / 4, ..PACE };
     let mut rounds = 0;

@@ -17,7 +17,7 @@ pub struct EvidenceOptions {
     pub longest: usize,
 }
 
-impl Reading {
+impl EvidenceOptions {
     /// Where nothing else is said: the largest request that a receiver takes (64 MiB) is
     /// some 300 MiB as a line of OTLP/JSON.
     pub const LONGEST: usize = 512 << 20;

@@ -14,7 +14,11 @@ use crate::wire::celery::redis_layout::Naming;
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     outputs.read_from(&args.evidence);
     let plan = FilePlan::new(args.max_memory);
-    let reading = EvidenceOptions { naming: Naming::from(&args.naming), longest: plan.longest, ..EvidenceOptions::default() };
+    let reading = EvidenceOptions {
+        naming: Naming::from(&args.naming),
+        longest: plan.longest,
+        ..EvidenceOptions::default()
+    };
     let paths = paths(&args.evidence)?;
     let progress = Progress::new(output);
     progress.begin_files(paths.iter().filter_map(|path| size(path)).sum());

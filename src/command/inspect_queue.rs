@@ -89,7 +89,7 @@ fn inspect_snapshot(
         options: ReadOptions { args: args.show_args },
         naming: Naming::from(&args.naming),
         queues: args.queues.clone(),
-        longest: Reading::LONGEST,
+        longest: EvidenceOptions::LONGEST,
     };
     let skipped = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
     tell_skipped(&skipped, output);

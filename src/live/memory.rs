@@ -4,7 +4,7 @@
 //! of its own what does not fit, and counts it. Shares are in units of [`PARTS`], so that a
 //! test can add them up.
 
-use crate::bundle::Reading;
+use crate::bundle::EvidenceOptions;
 use crate::evidence::Bounds;
 
 /// The whole of the memory.
@@ -154,9 +154,9 @@ impl FilePlan {
     pub fn new(memory: usize) -> Self {
         let longest = part(memory, Self::LONGEST);
         let left = memory - 3 * longest;
-        let evidence = Plan::for_evidence(left - at_work(left));
+        let evidence = MemoryPlan::for_evidence(left - at_work(left));
         Self {
-            longest: longest.min(Reading::LONGEST),
+            longest: longest.min(EvidenceOptions::LONGEST),
             evidence: Bounds { marks: evidence.all / Self::MARKS, ..evidence },
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use tracelink::bundle::{Reading, read_evidence};
+use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::Listing;
 use tracelink::live::{FilePlan, StoredSession};
 use tracelink::model::Report;
@@ -15,7 +15,7 @@ use super::{cases, diagnose};
 fn within(files: &[PathBuf], memory: usize) -> Report {
     let plan = FilePlan::new(memory);
     let mut session = StoredSession::new(&plan, Box::new(|_, _| {}));
-    let reading = Reading { longest: plan.longest, ..Reading::default() };
+    let reading = EvidenceOptions { longest: plan.longest, ..EvidenceOptions::default() };
     read_evidence(files, &reading, &mut session).expect("evidence");
     session.report(Listing::default())
 }
