@@ -31,8 +31,8 @@ def maturin() -> Path:
     if not complete.is_file():
         shutil.rmtree(home, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-r", REQUIREMENTS], check=True)
+        pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
         complete.touch()
     return home / "bin" / "maturin"
 
@@ -46,7 +46,7 @@ def main() -> None:
     tool = maturin()
     cargo = {"CARGO_BUILD_BUILD_DIR": str(TARGET), "CARGO_TARGET_DIR": str(TARGET / "wheel" / "cargo")}
     out = asked.out.resolve()
-    build = [tool, "build", "--locked", "--profile", asked.profile, "--out", out]
+    build: list[str | Path] = [tool, "build", "--locked", "--profile", asked.profile, "--out", out]
     subprocess.run(build, cwd=ROOT, env=os.environ | cargo, check=True)
     if asked.sdist:
         subprocess.run([tool, "sdist", "--out", out], cwd=ROOT, env=os.environ | cargo, check=True)

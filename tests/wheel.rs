@@ -177,6 +177,11 @@ fn another_tracelink_that_a_shell_finds_first_is_named() {
     ] {
         assert_eq!(said(&path, &["--version"]), "", "{why}");
     }
+    let [_, script, _] = ways();
+    let mut terminal = Command::new(BUILT.home.join("bin/python"));
+    terminal.args(["-c", "import pty, sys; pty.spawn(sys.argv[1:])"]).arg(script.get_program());
+    let output = succeeds(terminal.args(["explain", "TL301"]).env("PATH", of("bin")).stdin(Stdio::null()));
+    assert!(stdout(&output).contains("another `tracelink` first"), "a person is told: {}", stdout(&output));
     assert_eq!(
         said(&of("bin"), &["explain", "TL301"]),
         "",
