@@ -129,7 +129,7 @@ fn a_line_that_is_too_long_is_named_and_the_rest_is_read() {
     );
     for place in ["spans.jsonl:1: ", "redis.jsonl:2: ", "receiver.jsonl:1: "] {
         let line = told.lines().find(|line| line.contains(place));
-        assert!(line.is_some_and(|line| line.contains("more than 512 MiB")), "{place}: {told}");
+        assert!(line.is_some_and(|line| line.contains("more than 304 MiB")), "{place}: {told}");
     }
 }
 

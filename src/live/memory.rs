@@ -142,9 +142,10 @@ pub struct FilePlan {
 }
 
 impl FilePlan {
-    /// Of the memory: the line that is read. It stands there twice while it is mended,
-    /// and beside the window of what it is packed in.
-    const LONGEST: usize = 8;
+    /// Of the memory: the line that is read, which stands there twice while it is mended.
+    /// At 1 GiB it is 304 MiB: the largest request that a receiver accepts (64 MiB) has
+    /// about as many as a line of a bundle.
+    const LONGEST: usize = 19;
     /// Of the evidence: marks of what was let go. A quarter: once the oldest are
     /// forgotten, nothing more is said of absence, and a file may be a hundred times as
     /// large as memory. At 1 GiB that is some six million hand-offs.
@@ -153,7 +154,7 @@ impl FilePlan {
     /// Shares so many bytes out.
     pub fn new(memory: usize) -> Self {
         let longest = part(memory, Self::LONGEST);
-        let left = memory - 3 * longest;
+        let left = memory - 2 * longest;
         let evidence = MemoryPlan::for_evidence(left - at_work(left));
         Self {
             longest: longest.min(EvidenceOptions::LONGEST),
