@@ -63,7 +63,7 @@ fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 fn size(path: &Path) -> Option<u64> {
     let metadata = path.metadata().ok()?;
     if !metadata.is_dir() {
-        return metadata.is_file().then(|| metadata.len());
+        return metadata.is_file().then_some(metadata.len());
     }
     let files = std::fs::read_dir(path).ok()?.filter_map(|entry| entry.ok()?.metadata().ok());
     Some(files.filter(std::fs::Metadata::is_file).map(|file| file.len()).sum())
