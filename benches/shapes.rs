@@ -141,12 +141,12 @@ fn measure(shape: &str, tasks: u64, make: Make) {
             let pace = Pace { shown: 50, again, work: Pace::WORK / PARTS, thorough: false };
             watch.round(Moment::at(now), pace);
             let place = usize::from(part > 0);
-            longest[place] = longest[place].max(used() - began);
+            longest[place] = longest[place].max(used().saturating_sub(began));
         }
         if number.is_multiple_of(20) {
             let began = used();
             watch.judge_populations();
-            longest[2] = longest[2].max(used() - began);
+            longest[2] = longest[2].max(used().saturating_sub(began));
         }
     };
     let began = used();
@@ -158,20 +158,20 @@ fn measure(shape: &str, tasks: u64, make: Make) {
             round(&mut watch, now, number / ROUND);
         }
     }
-    let came = used() - began;
+    let came = used().saturating_sub(began);
     // Until everything has settled.
     for number in 0..160 {
         now += Duration::from_millis(50);
         round(&mut watch, now, number);
     }
-    let settled = used() - began;
+    let settled = used().saturating_sub(began);
     let report = watch.report(Listing::default());
     let [first, other, populations] = longest.map(|longest| longest.as_secs_f64() * 1e3);
     println!(
         "{shape:12} {tasks:>7} tasks {count:>7} spans: {:>8.3} s until all came, {:>8.3} s until all settled, {:>8.3} s with the report; {first:.0} ms for the longest first part of a round, {other:.0} ms for another, {populations:.0} ms for populations; {} hand-offs, {} broken",
         came.as_secs_f64(),
         settled.as_secs_f64(),
-        (used() - began).as_secs_f64(),
+        used().saturating_sub(began).as_secs_f64(),
         report.inputs.handoffs,
         report.metrics.broken_handoffs,
     );

@@ -23,6 +23,7 @@ fn tracelink(args: &[&str]) -> Output {
 }
 
 /// The `PATH` of a user who has installed tracelink.
+#[allow(clippy::disallowed_methods, reason = "a test may read the environment that it changes")]
 fn path() -> String {
     let folder = Path::new(env!("CARGO_BIN_EXE_tracelink")).parent().expect("a folder");
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
