@@ -1,10 +1,10 @@
 //! OTLP in JSON: <https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>.
 //!
 //! Lenient if a batch would be lost otherwise: an enum by its name, a number as a string, a
-//! null list, `snake_case` keys, ids in Base64 as in protobuf's own JSON. Each is counted.
+//! null list, `snake_case` keys. Each is counted.
 //!
-//! What Tempo, Grafana and Jaeger's API hand out is OTLP under another name:
-//! `{"batches": […]}`, `{"trace": {"resourceSpans": […]}}`, `{"result": {…}}`
+//! What Tempo, Grafana and Jaeger's API hand out is OTLP under another name, with ids in
+//! Base64 too, as in protobuf's own JSON: `{"batches": […]}`, `{"trace": {"resourceSpans": […]}}`, `{"result": {…}}`
 //! (<https://github.com/grafana/tempo/blob/main/pkg/tempopb/tempo.proto>,
 //! <https://github.com/jaegertracing/jaeger-idl/blob/main/proto/api_v3/query_service.proto>).
 //!
@@ -65,28 +65,49 @@ fn pairs<'a>(list: List<'a>, mut take: impl FnMut(&str, AttributeValue<'a>)) -> 
     })
 }
 
+/// How ids are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    /// As OTLP has them.
+    Hex,
+    /// As protobuf's own JSON has them too, which backends hand out.
+    HexOrBase64,
+}
+
 fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Step<Counts> {
-    let mut counts = Counts::default();
+    let mut counts = visit_list(request.resource_spans, Ids::Hex, sink)?;
+    counts += visit_list(request.batches, Ids::HexOrBase64, sink)?;
     // A wrapping contains no other wrapping.
     for wrapped in [request.trace, request.result].into_iter().flatten() {
         let Wrapped { resource_spans } = serde_json::from_str(wrapped.get())?;
-        counts += visit(&Request { resource_spans, ..Request::default() }, sink)?;
+        counts += visit_list(resource_spans, Ids::HexOrBase64, sink)?;
     }
+    Ok(counts)
+}
+
+fn visit_list(list: List<'_>, ids: Ids, sink: &mut impl Sink) -> Step<Counts> {
+    let mut counts = Counts::default();
     let mut number = 0;
-    each(request.resource_spans, |resource_spans: ResourceSpans<'_>| {
+    each(list, |resource_spans: ResourceSpans<'_>| {
         let mut resource = Resource::default();
         if let Some(given) = resource_spans.resource {
             pairs(given.attributes, |key, value| attributes::fill_resource(&mut resource, key, value))?;
         }
         sink.resource(&resource);
-        visit_scopes(resource_spans.scope_spans, number, &mut counts, sink)?;
+        visit_scopes(resource_spans.scope_spans, ids, number, &mut counts, sink)?;
         number += 1;
         Ok(())
     })?;
     Ok(counts)
 }
 
-fn visit_scopes(list: List<'_>, resource: usize, counts: &mut Counts, sink: &mut impl Sink) -> Step<()> {
+fn visit_scopes(
+    list: List<'_>,
+    ids: Ids,
+    resource: usize,
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) -> Step<()> {
     let mut scope_number = 0;
     each(list, |scope_spans: ScopeSpans<'_>| {
         let (name, version) = match scope_spans.scope {
@@ -96,7 +117,7 @@ fn visit_scopes(list: List<'_>, resource: usize, counts: &mut Counts, sink: &mut
         sink.scope(&Scope { name, version });
         let mut number = 0;
         each(scope_spans.spans, |span: JsonSpan<'_>| {
-            let read = read_span(span, &mut counts.lenient)?;
+            let read = read_span(span, ids, &mut counts.lenient)?;
             give(read, [resource, scope_number, number], counts, sink);
             number += 1;
             Ok(())
@@ -106,13 +127,15 @@ fn visit_scopes(list: List<'_>, resource: usize, counts: &mut Counts, sink: &mut
     })
 }
 
-fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>, Invalid>> {
-    let Some(trace_id) = full_trace_id(json.trace_id.text(), lenient) else {
+fn read_span<'a>(json: JsonSpan<'a>, ids: Ids, lenient: &mut u64) -> Step<Result<Span<'a>, Invalid>> {
+    let Some(trace_id) = full_trace_id(json.trace_id.text(), ids, lenient) else {
         return Ok(Err(Invalid::TraceId));
     };
-    let Some(span_id) = full_span_id(json.span_id.text(), lenient) else { return Ok(Err(Invalid::SpanId)) };
+    let Some(span_id) = full_span_id(json.span_id.text(), ids, lenient) else {
+        return Ok(Err(Invalid::SpanId));
+    };
     let parent = json.parent_span_id.text();
-    let parent_id = full_span_id(parent, lenient);
+    let parent_id = full_span_id(parent, ids, lenient);
     let flags = json.flags.int().unwrap_or(0);
     *lenient += u64::from(matches!(json.flags, Loose::Text(_)));
     let mut span = Span {
@@ -151,10 +174,13 @@ fn read_span<'a>(json: JsonSpan<'a>, lenient: &mut u64) -> Step<Result<Span<'a>,
     })?;
     each(json.links, |link: Link<'a>| {
         let is_sampled = link.flags.int().is_some_and(|flags| flags & 1 == 1);
-        let ids =
-            full_trace_id(link.trace_id.text(), lenient).zip(full_span_id(link.span_id.text(), lenient));
-        let ids = ids.filter(|_| span.links.len() < attributes::LINKS);
-        span.links.extend(ids.map(|(trace_id, span_id)| SpanContext {
+        let context = full_trace_id(link.trace_id.text(), ids, lenient).zip(full_span_id(
+            link.span_id.text(),
+            ids,
+            lenient,
+        ));
+        let context = context.filter(|_| span.links.len() < attributes::LINKS);
+        span.links.extend(context.map(|(trace_id, span_id)| SpanContext {
             trace_id,
             span_id,
             sampling: if is_sampled { Sampling::Sampled } else { Sampling::Deferred },
@@ -181,18 +207,18 @@ fn read_kind(kind: &Loose<'_>, lenient: &mut u64) -> SpanKind {
 }
 
 /// An id of full length: OTLP has no short ones. Protobuf's own JSON writes it in Base64.
-fn full_trace_id(text: &str, lenient: &mut u64) -> Option<TraceId> {
+fn full_trace_id(text: &str, ids: Ids, lenient: &mut u64) -> Option<TraceId> {
     let id = match text.len() {
         32 => TraceId::parse_hex(text.as_bytes()),
-        24 => of_base64(text, lenient).map(TraceId::new),
+        24 if ids == Ids::HexOrBase64 => of_base64(text, lenient).map(TraceId::new),
         _ => None,
     };
     id.filter(|id| !id.is_zero())
 }
 
-fn full_span_id(text: &str, lenient: &mut u64) -> Option<SpanId> {
+fn full_span_id(text: &str, ids: Ids, lenient: &mut u64) -> Option<SpanId> {
     let id = match text.len() {
-        12 => of_base64(text, lenient).map(SpanId::new),
+        12 if ids == Ids::HexOrBase64 => of_base64(text, lenient).map(SpanId::new),
         _ => SpanId::parse_hex(text.as_bytes()),
     };
     id.filter(|id| !id.is_zero())

@@ -3,17 +3,19 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-
 use serde_json::value::RawValue;
 
 use crate::model::AttributeValue;
 use crate::wire::json::{List, Loose};
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request<'a> {
-    #[serde(borrow, default, alias = "resource_spans", alias = "batches")]
+    #[serde(borrow, default, alias = "resource_spans")]
     pub resource_spans: List<'a>,
+    /// Tempo calls them so.
+    #[serde(borrow, default)]
+    pub batches: List<'a>,
     /// Tempo wraps it so.
     #[serde(borrow, default)]
     pub trace: Option<&'a RawValue>,
