@@ -145,7 +145,12 @@ impl<'k, 'e> Judge<'k, 'e> {
 
     /// Counts a hand-off that may not be complete yet. It gets no finding.
     fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
-        let unproven = UnprovenReason::NotSettled.unless_whole(&handoff, self.known);
+        // With holes nothing is known to be complete, whether a watch ended or not.
+        let reason = match self.known.evidence.has_holes() {
+            true => UnprovenReason::EvidenceMissing,
+            false => UnprovenReason::NotSettled,
+        };
+        let unproven = reason.unless_whole(&handoff, self.known);
         self.figures.proof.saw(unproven, handoff.alike);
         let stations = stations::of(&handoff, self.known, None);
         JudgedHandoff { handoff, stations, finding: None, unproven, is_faulty: false, remarks: Vec::new() }

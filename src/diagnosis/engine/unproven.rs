@@ -34,6 +34,8 @@ pub enum UnprovenReason {
     NotSettled,
     /// It was let go before it had settled.
     LetGo,
+    /// Some of what was saved is missing, and may have been of it.
+    EvidenceMissing,
 }
 
 impl UnprovenReason {
@@ -48,6 +50,7 @@ impl UnprovenReason {
             Self::PublisherNotSeen => "publisher-not-seen",
             Self::NotSettled => "not-settled",
             Self::LetGo => "let-go",
+            Self::EvidenceMissing => HOLES.reason,
         }
     }
 
@@ -65,6 +68,7 @@ impl UnprovenReason {
             }
             Self::NotSettled => "still on the way when the watch ended",
             Self::LetGo => "let go because memory was short, before everything had come",
+            Self::EvidenceMissing => HOLES.what,
         }
     }
 
@@ -84,6 +88,7 @@ impl UnprovenReason {
             }
             Self::NotSettled => "a longer watch: exporters hold spans for seconds before they send them",
             Self::LetGo => "more memory to hold them in",
+            Self::EvidenceMissing => HOLES.needs,
         }
     }
 
@@ -96,7 +101,7 @@ impl UnprovenReason {
             }
             Self::NotSettled => Some(tracelink::WATCH_LONGER),
             Self::LetGo => Some(tracelink::HOLD_MORE),
-            Self::RunNotSeen | Self::SenderNotSeen | Self::ContextNotReadable => None,
+            Self::RunNotSeen | Self::SenderNotSeen | Self::ContextNotReadable | Self::EvidenceMissing => None,
         }
     }
 
@@ -219,7 +224,7 @@ pub const HOLES: Unproven = Unproven {
     reason: "evidence-missing",
     what: "seen only in part: some of what was saved is missing or cannot be read",
     count: 0,
-    needs: "a complete bundle: its writer has to end it, on a disk with enough room",
+    needs: "all that was saved: its writer has to end it, on a disk with enough room",
     command: None,
 };
 

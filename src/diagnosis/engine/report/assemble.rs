@@ -83,7 +83,9 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     if evidence.brokers.last_looks().any(|look| look.ended_early) {
         unproven.push(LOOK_ENDED_EARLY);
     }
-    unproven.extend(evidence.has_holes().then_some(HOLES));
+    if evidence.has_holes() && unproven.iter().all(|reason| reason.reason != HOLES.reason) {
+        unproven.push(HOLES);
+    }
     unproven
 }
 
