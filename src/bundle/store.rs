@@ -39,7 +39,7 @@ impl<'s> Filing<'s> {
     /// The spans that follow come from another request.
     pub fn next_request(&mut self) {
         self.store.between_requests();
-        self.source = SpanSource::of_next_request(self.store.evidence());
+        self.source.next_request(self.store.evidence());
     }
 }
 

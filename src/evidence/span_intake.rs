@@ -19,8 +19,7 @@ impl<'e> SpanIntake<'e> {
 
     /// The spans that follow come from another request.
     pub fn next_request(&mut self) {
-        let next = SpanSource::of_next_request(self.evidence);
-        std::mem::replace(&mut self.source, next).close(self.evidence);
+        self.source.next_request(self.evidence);
     }
 }
 
@@ -54,6 +53,12 @@ pub struct SpanSource {
 impl SpanSource {
     pub fn of_next_request(evidence: &mut Evidence) -> Self {
         Self { request: evidence.next_request(), sender: None }
+    }
+
+    /// Ends the request, and begins another.
+    pub fn next_request(&mut self, evidence: &mut Evidence) {
+        let next = Self::of_next_request(evidence);
+        std::mem::replace(self, next).close(evidence);
     }
 
     /// The number of the request.
