@@ -2,7 +2,7 @@
 //! that holds a small part of what comes.
 //!
 //! What it must keep: resident memory at most the idle one and 1.1 times the limit,
-//! the report's making included; every span acknowledged or refused as retryable and
+//! the report's making included and the pages of the program's file not; every span acknowledged or refused as retryable and
 //! sent again; an account of spans that adds up; no orphan that is none; and a report
 //! that tells what was let go.
 //!
@@ -86,7 +86,7 @@ fn main() {
     let load = Load::of_arguments();
     let limit = format!("{}MiB", load.memory);
     let mut receiver = Listener::start(&["--max-memory", &limit, "--format", "json"]);
-    let idle = receiver.memory("VmHWM").expect("it runs");
+    let idle = receiver.peak().expect("it runs");
     let began = Instant::now();
     let Tally { spans, again, mut took } = send(&receiver, load);
     let lasted = began.elapsed();
@@ -97,7 +97,7 @@ fn main() {
     let pid = receiver.pid();
     let peak = std::thread::spawn(move || {
         let mut peak = 0;
-        while let Some(now) = listener::memory(pid, "VmHWM") {
+        while let Some(now) = listener::peak(pid) {
             peak = now;
             std::thread::sleep(Duration::from_millis(2));
         }

@@ -53,6 +53,11 @@ impl Listener {
         memory(self.pid(), figure)
     }
 
+    /// The most bytes of its own that were resident so far.
+    pub fn peak(&self) -> Option<u64> {
+        peak(self.pid())
+    }
+
     /// Interrupts it, as Ctrl-C does.
     pub fn interrupt(&self) {
         let pid = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
@@ -70,6 +75,12 @@ pub fn memory(pid: u32, figure: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
     Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+/// The most bytes that were resident so far, without the pages of the program's file: the
+/// kernel reads those when the program first gets there, and may drop them at any time.
+pub fn peak(pid: u32) -> Option<u64> {
+    Some(memory(pid, "VmHWM")?.saturating_sub(memory(pid, "RssFile")?))
 }
 
 /// A connection over which exports are sent one after the other.
