@@ -3,6 +3,8 @@
 
 pub mod explanation;
 pub mod human;
+pub mod short_ids;
+pub mod stitched;
 pub mod text;
 pub mod tried_fixes;
 

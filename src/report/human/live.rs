@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use super::short_ids::ShortIds;
 use super::style::Stylize;
 use super::{findings, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
 use crate::report::format::{Verbosity, View};
+use crate::report::short_ids::ShortIds;
 use crate::report::text::{count, safe, wrap};
 
 /// Writes events for people, and remembers what was shown.

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use comfy_table::{ContentArrangement, Table};
 
 use super::queues::{print, table};
-use super::short_ids::ShortIds;
 use super::style::mark;
 use crate::model::{Ignored, MessageReport, Report, Severity};
 use crate::report::format::{Verbosity, View};
+use crate::report::short_ids::ShortIds;
 use crate::report::text::{count, fit, safe, width};
 
 /// How many messages are shown unless the user asks for more.

@@ -9,7 +9,6 @@ mod live;
 mod messages;
 mod policy;
 mod queues;
-mod short_ids;
 mod stations;
 mod style;
 mod summary;
@@ -18,11 +17,11 @@ mod trees;
 use std::io::{self, Write};
 
 use super::format::{Form, Format, Subject, Verbosity, View};
+use super::short_ids::ShortIds;
 use super::text::safe_lines;
 use crate::model::{Event, Finding, Report, Severity};
 
 use live::Live;
-use short_ids::ShortIds;
 
 pub use style::Stylize;
 
@@ -145,6 +144,14 @@ pub fn waiting(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<
     queues::header(report, view, out)?;
     queues::shares(report, view, out)?;
     messages::list(report, view, out)
+}
+
+/// One finding in full, with styles: `report/human/style.rs` has all sequences that occur.
+pub fn finding_in_full(finding: &Finding, view: &View) -> String {
+    let mut written = Vec::new();
+    // Memory takes what is written.
+    let _ = findings::one(finding, view, &mut written);
+    String::from_utf8_lossy(&written).into_owned()
 }
 
 /// The tree of one hand-off of a finding, as text without colour.
