@@ -25,4 +25,5 @@ pub mod model;
 pub mod policy;
 pub mod receiver;
 pub mod report;
+pub mod view;
 pub mod wire;

@@ -43,6 +43,7 @@ pub fn tip(error: &clap::Error) -> Option<String> {
 Examples:
   tracelink listen                                          gRPC on 4317, HTTP on 4318
   tracelink listen --broker redis://127.0.0.1:6379/0        watch the queue too: read-only
+  tracelink listen --tui                                    look at them as they come
   tracelink listen --idle 10s --format json                 for a script: until 10 s of silence
   tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
   tracelink listen --forward http://collector:4318          stand in front of a collector
@@ -139,6 +140,12 @@ pub struct Listen {
     /// reads the report and can end the session, so leave it on the loopback.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub control: Option<SocketAddr>,
+    /// Show what comes in a view of the whole terminal: hand-offs, trees, fixes, queues
+    ///
+    /// ? shows its keys. The report follows when it ends. It keeps to --max-memory, and
+    /// says what it let go.
+    #[arg(long)]
+    pub tui: bool,
     #[command(flatten)]
     pub reports: Reports,
     /// Run this command under the receiver, and end with it

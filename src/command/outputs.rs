@@ -95,15 +95,13 @@ impl Outputs {
         each.max().filter(|_| !waits).unwrap_or_default()
     }
 
-    /// Writes the events of a round, and that this many groups of traces are not among
-    /// them.
+    /// Writes the events of a round, which have passed through the policy, and that this
+    /// many groups of traces are not among them.
     ///
     /// # Errors
     ///
     /// The error of the first place that cannot be written.
     pub fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
-        let told = self.policy.events(events);
-        let events = told.as_deref().unwrap_or(events);
         let waits = self.waits;
         self.each(|Output { format, place, view, .. }| {
             if !format.streams() || (waits && format.form() == Some(Form::Prose)) {

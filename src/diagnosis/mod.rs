@@ -35,6 +35,8 @@ mod privacy;
 mod sampling;
 mod tree;
 
-pub use engine::{Conclusions, Listing, LiveJudge, Pace, RequestSink, judge_all, report, report_expecting};
+pub use engine::{
+    Conclusions, Listing, LiveJudge, Pace, RequestSink, judge_all, report, report_expecting, unproven_handoff,
+};
 pub use registry::{all, find};
 pub use rule::Diagnosis;

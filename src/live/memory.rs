@@ -29,8 +29,11 @@ const LOOK: usize = 3;
 /// What is remembered of the messages of the last look, so that the next one reads only
 /// what is new.
 const REMEMBERED: usize = 3;
+/// What live views show: passages and findings as they were told, and what somebody has
+/// opened. At 256 MiB that is some five thousand passages, and a trace of ten thousand spans.
+const VIEW: usize = 4;
 /// Spans, tasks, brokers, processes and their findings. It gets what nobody else needs.
-const EVIDENCE: usize = 12;
+const EVIDENCE: usize = 8;
 
 /// What a round of judging takes while it lasts (it judges at most four thousand units,
 /// whatever the limit), what a map or a list takes twice while it grows, and what the
@@ -62,7 +65,7 @@ const ONE_TRACE: usize = 3;
 const FREED_AT_ONCE: usize = 12;
 
 const _: () = {
-    assert!(BODIES + CONNECTIONS + FORWARDING + SAVING + KEYS + LOOK + REMEMBERED + EVIDENCE == PARTS);
+    assert!(BODIES + CONNECTIONS + FORWARDING + SAVING + KEYS + LOOK + REMEMBERED + VIEW + EVIDENCE == PARTS);
     assert!(MARKS + BROKERS + SENDERS + FINDINGS + GROUPS == PARTS);
 };
 
@@ -72,6 +75,8 @@ pub struct Uses {
     pub forwards: bool,
     pub saves: bool,
     pub watches_broker: bool,
+    /// Whether it shows a live view.
+    pub shows_view: bool,
 }
 
 /// How many bytes each holder may take.
@@ -91,6 +96,9 @@ pub struct MemoryPlan {
     pub look: usize,
     /// What is remembered of the last look.
     pub remembered: usize,
+    /// What live views show, without the allocator's losses: half of it on the board, half
+    /// for what is opened. None where there is no view.
+    pub view: usize,
     pub evidence: Bounds,
 }
 
@@ -104,7 +112,8 @@ impl MemoryPlan {
         let saving = share(SAVING, uses.saves);
         let [keys, look, remembered] =
             [KEYS, LOOK, REMEMBERED].map(|parts| share(parts, uses.watches_broker));
-        let others = bodies + connections + forwarding + saving + keys + look + remembered;
+        let view = share(VIEW, uses.shows_view);
+        let others = bodies + connections + forwarding + saving + keys + look + remembered + view;
         Self {
             bodies,
             connections,
@@ -113,6 +122,7 @@ impl MemoryPlan {
             keys,
             look: look / 2,
             remembered,
+            view: view / (8 + LOST) * 8,
             evidence: Self::for_evidence(memory - others - at_work(memory - others)),
         }
     }
@@ -180,14 +190,16 @@ mod tests {
 
     #[test]
     fn the_shares_add_up_to_the_whole() {
-        for (forwards, saves, watches_broker) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0))
-        {
+        for bits in 0..16 {
+            let [forwards, saves, watches_broker, shows_view] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
             for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345] {
-                let plan = MemoryPlan::new(memory, Uses { forwards, saves, watches_broker });
+                let plan = MemoryPlan::new(memory, Uses { forwards, saves, watches_broker, shows_view });
+                assert_eq!(plan.view > 0, shows_view);
                 let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
                 let received = plan.bodies + plan.connections;
                 let broker = plan.keys + plan.look * 2 + plan.remembered;
-                let held = received + plan.forwarding + plan.saving + broker;
+                let view = plan.view / 8 * (8 + LOST);
+                let held = received + plan.forwarding + plan.saving + broker + view;
                 let sum = held + at_work(memory - held) + all / 8 * (8 + LOST);
                 assert!(sum <= memory, "{sum} of {memory}");
                 assert!(sum >= memory - memory / 1_000, "{sum} of {memory} are shared out");
@@ -199,7 +211,8 @@ mod tests {
 
     #[test]
     fn no_size_overflows() {
-        let plan = MemoryPlan::new(usize::MAX, Uses { forwards: true, saves: true, watches_broker: true });
+        let uses = Uses { forwards: true, saves: true, watches_broker: true, shows_view: true };
+        let plan = MemoryPlan::new(usize::MAX, uses);
         assert!(plan.evidence.all > plan.forwarding);
     }
 }

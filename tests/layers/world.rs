@@ -91,9 +91,12 @@ const WORLD: &[Part] = &[
             "std::io::StderrLock",
             "anstream",
             "indicatif",
+            "ratatui::backend::CrosstermBackend",
+            "ratatui::crossterm",
             "terminal_size",
         ],
-        values: &[],
+        // A key that was pressed.
+        values: &["ratatui::crossterm::event::KeyCode", "ratatui::crossterm::event::KeyEvent"],
         rooms: &["command", "view", "demo/native/entry_point", "demo/native/process_protocol"],
     },
 ];

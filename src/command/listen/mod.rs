@@ -1,9 +1,11 @@
 //! `tracelink listen`: a receiver that says why.
 
+mod board_feed;
 mod control;
 mod open_ports;
 mod printer;
 mod ready_file;
+mod terminal;
 mod wrapped;
 
 use std::io::{self, IsTerminal};
@@ -12,12 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use self::board_feed::{BoardFeed, NoticesOnBoard};
 use self::control::{Control, ReportStyle};
 use self::open_ports::OpenPorts;
-use self::printer::Printer;
+use self::printer::{Printer, TerminalHolder};
+use self::terminal::TerminalView;
 use self::wrapped::Wrapped;
 use super::outputs::view_of_text;
 use super::{Exit, Outputs, SaidAloud, say, usage};
@@ -27,9 +32,11 @@ use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
     self, Audience, BrokerTarget, BrokerThreads, End, Ending, MemoryPlan, Outside, Saving, Scope, Session,
-    Told, Uses,
+    SessionNotices, Told, Uses,
 };
 use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
+use crate::view::board::{Board, SharedBoard};
+use crate::view::terminal::About;
 use crate::wire::celery::redis_layout::Naming;
 
 /// How long requests in flight may take at the end.
@@ -40,29 +47,60 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         forwards: args.forward.is_some(),
         saves: args.save.is_some(),
         watches_broker: args.broker.as_deref().is_some_and(|url| !url.is_empty()),
+        shows_view: args.tui,
     };
+    if args.tui {
+        terminal::check(args, output)?;
+    }
     let plan = MemoryPlan::new(args.max_memory, uses);
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
     let parts = if args.save_attributes { SavedParts::All } else { SavedParts::WhatIsRead };
     let scope = Scope { parts, most: args.save_limit };
-    let start = |folder| Saving::start(folder, plan.saving, scope, Arc::new(SaidAloud));
+    let board = uses.shows_view.then(|| Arc::new(Mutex::new(Board::new(plan.view / 2))));
+    // Where a view has the terminal, nobody else writes there.
+    let notices: Arc<dyn SessionNotices> = match &board {
+        Some(board) if args.tui => Arc::new(NoticesOnBoard(Arc::clone(board))),
+        _ => Arc::new(SaidAloud),
+    };
+    let start = |folder| Saving::start(folder, plan.saving, scope, Arc::clone(&notices));
     let saving = args.save.as_deref().map(start).transpose()?;
-    let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::new(SaidAloud)));
+    let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::clone(&notices)));
     session.watch().expect_handoffs(args.expect_handoffs);
     session.watch().evidence.shows_messages = args.reports.show_messages;
-    let mut printer = Printer::new(output, outputs, !args.command.is_empty());
-    let opened = open(args, output, &session, &mut printer);
-    let Listening { receiver, watching, mut signals, mut wrapped, control } = match opened {
+    let holder = match () {
+        () if args.tui => TerminalHolder::View,
+        () if args.command.is_empty() => TerminalHolder::Events,
+        () => TerminalHolder::Command,
+    };
+    let mut printer = Printer::new(output, outputs, holder);
+    // Before the terminal is taken over, so that no signal leaves it so.
+    let signals = args.tui.then(listen_for_signals).transpose()?;
+    let view = board.as_ref().filter(|_| args.tui);
+    let view = view.map(|board| TerminalView::start(Arc::clone(board), &session, output)).transpose()?;
+    let opened = open(args, output, &session, &mut printer, signals);
+    let Listening { receiver, watching, mut signals, mut wrapped, control, about } = match opened {
         Ok(listening) => listening,
         Err(error) => {
+            view.map_or(Ok(()), TerminalView::close)?;
             // The user will try the same command again, and it needs an empty folder.
             session.saving().into_iter().for_each(Saving::discard);
             return Err(error);
         }
     };
+    view.iter().for_each(|view| view.listens(about.clone()));
     let ending = Ending { time: args.time, idle: args.idle, settle: args.settle };
-    let mut world = World { signals: &mut signals, wrapped: wrapped.as_mut(), control: control.as_ref() };
-    let ended = live::attend(&session, &ending, &mut printer, &mut world);
+    let mut world = World {
+        signals: &mut signals,
+        wrapped: wrapped.as_mut(),
+        control: control.as_ref(),
+        view: view.as_ref(),
+    };
+    let mut feed = BoardFeed::new(&mut printer, board.clone(), Arc::clone(&session));
+    let ended = live::attend(&session, &ending, &mut feed, &mut world);
+    let viewed = view.map_or(Ok(()), TerminalView::close);
+    if args.tui {
+        board.iter().for_each(say_notices);
+    }
     control.iter().for_each(Control::ends);
     // Whatever it ended by, nobody who waits for an answer is left without one,
     // and what was taken is sent on and kept.
@@ -79,7 +117,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let closed = live::close(&session).map_err(anyhow::Error::from);
     control.into_iter().for_each(Control::close);
     let exit = told?;
-    match closed {
+    match closed.and(viewed) {
         Ok(()) => Ok(exit),
         // The report is written, and a program cannot use a second one.
         Err(error) => {
@@ -96,6 +134,18 @@ struct Listening {
     signals: Signals,
     wrapped: Option<Wrapped>,
     control: Option<Control>,
+    /// Where it listens, for a view.
+    about: About,
+}
+
+fn listen_for_signals() -> anyhow::Result<Signals> {
+    Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")
+}
+
+/// Says what happened while a view had the terminal.
+fn say_notices(board: &SharedBoard) {
+    let notices: Vec<_> = board.lock().notices().map(str::to_owned).collect();
+    notices.iter().for_each(|notice| say(&format!("tracelink: {notice}")));
 }
 
 fn open(
@@ -103,6 +153,7 @@ fn open(
     output: &Output,
     session: &Arc<Session>,
     printer: &mut Printer<'_>,
+    signals: Option<Signals>,
 ) -> anyhow::Result<Listening> {
     args.ready_file.as_deref().map_or(Ok(()), ready_file::begin)?;
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
@@ -129,7 +180,7 @@ fn open(
     let watching = target.as_ref().map(|target| BrokerThreads::start(session, target)).transpose()?;
     // Not before: if a broker answers slowly, the first Ctrl-C interrupts it, as there is
     // nothing to report yet.
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
+    let signals = signals.map_or_else(listen_for_signals, Ok)?;
     let broker = target.as_ref().map(|target| &target.broker);
     let ports = OpenPorts::new(&addresses, control.as_ref().map(Control::address));
     control.iter().for_each(|control| control.listens(ports.clone()));
@@ -142,7 +193,8 @@ fn open(
             Some(Wrapped::spawn(command, address, printer.tells_people())?)
         }
     };
-    Ok(Listening { receiver, watching, signals, wrapped, control })
+    let about = About { places: printer::places(&addresses, broker) };
+    Ok(Listening { receiver, watching, signals, wrapped, control, about })
 }
 
 /// Prints the last notices, and gives the exit code.
@@ -219,11 +271,20 @@ struct World<'w> {
     signals: &'w mut Signals,
     wrapped: Option<&'w mut Wrapped>,
     control: Option<&'w Control>,
+    view: Option<&'w TerminalView>,
 }
 
 impl Outside for World<'_> {
     fn told_to_end(&mut self) -> Option<Told> {
-        let Self { signals, wrapped, control } = self;
+        let Self { signals, wrapped, control, view } = self;
+        if let Some(view) = view {
+            if view.has_failed() {
+                return Some(Told::Now);
+            }
+            if view.take_quit() {
+                return Some(Told::Patiently);
+            }
+        }
         let is_alone = wrapped.is_none();
         let asked = control.is_some_and(Control::take_stop).then_some(SIGTERM);
         // The first one is the command's affair, where there is one.

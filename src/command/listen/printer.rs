@@ -21,12 +21,23 @@ pub struct Printer<'o> {
     outputs: &'o mut Outputs,
     is_quiet: bool,
     status: ProgressBar,
-    /// Whether a command has the terminal: then people see everything at the end.
-    waits: bool,
+    holder: TerminalHolder,
+}
+
+/// Who has the terminal while it listens. Where it is not the events, people see everything
+/// at the end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TerminalHolder {
+    Events,
+    /// The command that was given.
+    Command,
+    /// `--tui`.
+    View,
 }
 
 impl<'o> Printer<'o> {
-    pub fn new(output: &Output, outputs: &'o mut Outputs, waits: bool) -> Self {
+    pub fn new(output: &Output, outputs: &'o mut Outputs, holder: TerminalHolder) -> Self {
+        let waits = holder != TerminalHolder::Events;
         let has_status = outputs.tells_people() && !output.quiet && !waits && io::stderr().is_terminal();
         let target =
             if has_status { ProgressDrawTarget::stderr_with_hz(4) } else { ProgressDrawTarget::hidden() };
@@ -35,7 +46,7 @@ impl<'o> Printer<'o> {
         if waits {
             outputs.wait();
         }
-        Self { outputs, is_quiet: output.quiet, status, waits }
+        Self { outputs, is_quiet: output.quiet, status, holder }
     }
 
     /// Whether a person reads standard output.
@@ -46,6 +57,21 @@ impl<'o> Printer<'o> {
     /// Which findings are reported.
     pub fn policy(&self) -> &Policy {
         &self.outputs.policy
+    }
+
+    /// The same, for who has the events pass through it before they come here.
+    pub fn policy_mut(&mut self) -> &mut Policy {
+        &mut self.outputs.policy
+    }
+
+    /// Writes events that have passed through the policy.
+    pub fn told_events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
+        let Self { outputs, status, .. } = self;
+        if events.is_empty() {
+            // Nothing is written, so nothing tears the progress line.
+            return outputs.events(events, not_shown);
+        }
+        status.suspend(|| outputs.events(events, not_shown))
     }
 
     /// Says where it listens, and begins the stream of events.
@@ -63,10 +89,10 @@ impl<'o> Printer<'o> {
         let saving = session.saving().map(|saving| format!("\n{}", saving.about())).unwrap_or_default();
         let control = open.control().map(|control| format!("   control {control}")).unwrap_or_default();
         let line = format!("listening  {}{control}{broker}{to}{saving}", ports(addresses));
-        if self.is_quiet {
+        if self.is_quiet || self.holder == TerminalHolder::View {
             return Ok(());
         }
-        if self.tells_people() && !self.waits {
+        if self.tells_people() && self.holder == TerminalHolder::Events {
             let mut out = anstream::stdout();
             writeln!(out, "{}\n", text::safe_lines(&line)).and_then(|()| out.flush()).context(STDOUT)
         } else {
@@ -88,12 +114,8 @@ impl Audience for Printer<'_> {
     }
 
     fn events(&mut self, events: &[Event], not_shown: u64) -> anyhow::Result<()> {
-        let Self { outputs, status, .. } = self;
-        if events.is_empty() {
-            // Nothing is written, so nothing tears the progress line.
-            return outputs.events(events, not_shown);
-        }
-        status.suspend(|| outputs.events(events, not_shown))
+        let told = self.outputs.policy.events(events);
+        self.told_events(told.as_deref().unwrap_or(events), not_shown)
     }
 
     fn shows_after_all(&self, finding: &Finding) -> bool {
@@ -122,7 +144,16 @@ impl Audience for Printer<'_> {
 
 /// The ports, as a line for people.
 fn ports(addresses: &Addresses) -> String {
+    ports_in_words(addresses).join("   ")
+}
+
+fn ports_in_words(addresses: &Addresses) -> Vec<String> {
     let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
-    let ports = ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?)));
-    ports.collect::<Vec<_>>().join("   ")
+    ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?))).collect()
+}
+
+/// Where it listens and looks, each by itself.
+pub fn places(addresses: &Addresses, broker: Option<&BrokerUrl>) -> Vec<String> {
+    let broker = broker.map(|broker| format!("{broker} (read-only)"));
+    ports_in_words(addresses).into_iter().chain(broker).collect()
 }

@@ -39,6 +39,18 @@ pub enum UnprovenReason {
 }
 
 impl UnprovenReason {
+    const ALL: [Self; 9] = [
+        Self::RunNotSeen,
+        Self::SenderNotSeen,
+        Self::NotJoined,
+        Self::ContextNotReadable,
+        Self::MessageNotSeen,
+        Self::PublisherNotSeen,
+        Self::NotSettled,
+        Self::LetGo,
+        Self::EvidenceMissing,
+    ];
+
     /// Its stable name.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -199,15 +211,25 @@ impl ProofCounts {
 
     /// What could not be proven. `saw_broker`: whether a look was taken at a broker.
     pub fn unproven(&self, saw_broker: bool) -> Vec<Unproven> {
-        let told = |(reason, count): (&UnprovenReason, &u64)| Unproven {
-            reason: reason.reason(),
-            what: reason.what(),
-            count: *count,
-            needs: reason.needs(saw_broker),
-            command: reason.command(saw_broker),
-        };
-        self.unproven.iter().map(told).collect()
+        self.unproven.iter().map(|(reason, count)| in_words(*reason, *count, saw_broker)).collect()
     }
+}
+
+fn in_words(reason: UnprovenReason, count: u64, saw_broker: bool) -> Unproven {
+    Unproven {
+        reason: reason.reason(),
+        what: reason.what(),
+        count,
+        needs: reason.needs(saw_broker),
+        command: reason.command(saw_broker),
+    }
+}
+
+/// Why one hand-off is unproven, by the reason's stable name as a hand-off of a report has
+/// it. `saw_broker`: whether a look was taken at a broker.
+pub fn unproven_handoff(reason: &str, saw_broker: bool) -> Option<Unproven> {
+    let reason = UnprovenReason::ALL.into_iter().find(|known| known.reason() == reason)?;
+    Some(in_words(reason, 1, saw_broker))
 }
 
 /// For a look at a broker that ended before it had visited all keys.

@@ -1,5 +1,6 @@
 //! The spans that came, trace by trace.
 
+mod facts;
 mod store;
 mod stored;
 mod trace;

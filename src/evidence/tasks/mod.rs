@@ -4,6 +4,7 @@ mod delivery;
 mod index;
 mod store;
 mod task;
+mod waiting;
 
 pub use delivery::{Delivery, Observation};
 pub use index::{ContextKey, Continuation};

@@ -18,7 +18,7 @@ use crate::diagnosis::engine::judge::{Explained, Judge, JudgedHandoff};
 use crate::diagnosis::engine::report::{self, Listing};
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
-use crate::model::{Event, Finding, HandoffReport, LimitCounts, Report, Set, TraceReport};
+use crate::model::{Event, Finding, HandoffReport, LimitCounts, Report, Set, TraceId, TraceReport};
 
 /// Evidence that is watched as it grows, and its findings.
 #[derive(Debug)]
@@ -325,6 +325,14 @@ impl LiveJudge {
     /// What was let go, left out or refused, so far.
     fn limits(&self) -> LimitCounts {
         LimitCounts { findings_not_kept: self.open_findings.not_kept(), ..report::limits(&self.evidence) }
+    }
+
+    /// One trace with up to `most` of its spans, as an event would report it now; `None` if
+    /// it is not held.
+    pub fn trace_report(&self, id: TraceId, most: usize) -> Option<TraceReport> {
+        let trace = self.evidence.spans.trace(id)?;
+        let findings = self.open_findings.of_unit(&Unit::Trace(id));
+        Some(report::trace_report(trace, Some(&findings).filter(|ids| !ids.is_empty()), most))
     }
 
     /// The open findings, for callers that show them while they change.

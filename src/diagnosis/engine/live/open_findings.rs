@@ -116,6 +116,11 @@ impl OpenFindings {
         }
     }
 
+    /// The ids of the findings that a unit has.
+    pub fn of_unit(&self, unit: &Unit) -> BTreeSet<String> {
+        self.restless.get(unit).into_iter().flatten().map(|id| id.to_string()).collect()
+    }
+
     /// Whether a unit has findings.
     pub fn speaks_of(&self, unit: &Unit) -> bool {
         self.restless.get(unit).is_some_and(|ids| !ids.is_empty())

@@ -1,0 +1,200 @@
+//! The passages that a board holds: found by what belongs to them, and let go where there is
+//! no room.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::findings::Findings;
+use super::passage::Passage;
+use crate::model::{HandoffReport, Map, TraceId, TraceReport};
+
+/// All of them, by id: an id is higher the later a passage first came.
+#[derive(Debug)]
+pub struct Passages {
+    all: BTreeMap<u64, Arc<Passage>>,
+    next: u64,
+    by_trace: Map<TraceId, u64>,
+    by_task: Map<String, u64>,
+    /// The passages by the version at which they changed last.
+    by_version: BTreeMap<u64, u64>,
+    /// The passages of which a finding is told; they stay longer.
+    loud: BTreeSet<u64>,
+    quiet: BTreeSet<u64>,
+    /// Where a passage went that grew together with an older one, [`Self::MERGED`] of them.
+    merged: BTreeMap<u64, u64>,
+    bytes: usize,
+    loud_bytes: usize,
+    bound: usize,
+    let_go: u64,
+}
+
+impl Passages {
+    const MERGED: usize = 1_000;
+    /// What a passage takes besides: its entries in the indices.
+    const ENTRY: usize = 512;
+    /// One passage takes at most this part of the room.
+    const ONE: usize = 8;
+
+    pub fn new(bound: usize) -> Self {
+        Self {
+            all: BTreeMap::new(),
+            next: 1,
+            by_trace: Map::default(),
+            by_task: Map::default(),
+            by_version: BTreeMap::new(),
+            loud: BTreeSet::new(),
+            quiet: BTreeSet::new(),
+            merged: BTreeMap::new(),
+            bytes: 0,
+            loud_bytes: 0,
+            bound,
+            let_go: 0,
+        }
+    }
+
+    /// Takes what belongs together, with what is here of it already, and returns the id of
+    /// the passage. The version grows by one.
+    pub fn insert(
+        &mut self,
+        traces: &[TraceReport],
+        handoffs: &[HandoffReport],
+        now: Duration,
+        version: &mut u64,
+        findings: &Findings,
+    ) -> u64 {
+        let known = self.known(traces, handoffs);
+        let mut passage = Passage { first: now, ..Passage::default() };
+        for id in &known {
+            let Some(other) = self.take(*id) else { continue };
+            let other = Arc::unwrap_or_clone(other);
+            if passage.id == 0 {
+                passage = other;
+            } else {
+                passage.merge(&other.traces, &other.handoffs, self.bound / Self::ONE);
+                self.merged.insert(other.id, passage.id);
+            }
+        }
+        while self.merged.len() > Self::MERGED {
+            self.merged.pop_first();
+        }
+        if passage.id == 0 {
+            passage.id = self.next;
+            self.next += 1;
+        }
+        passage.merge(traces, handoffs, self.bound / Self::ONE);
+        passage.changed = now;
+        passage.derive(findings);
+        *version += 1;
+        let id = passage.id;
+        self.put(passage, *version);
+        self.keep_room(id);
+        id
+    }
+
+    /// The passages that these belong to, the oldest first.
+    fn known(&self, traces: &[TraceReport], handoffs: &[HandoffReport]) -> BTreeSet<u64> {
+        let ends = handoffs.iter().flat_map(|handoff| handoff.producer.iter().chain(&handoff.consumers));
+        let traces = traces.iter().map(|trace| trace.trace_id).chain(ends.map(|(trace, _)| *trace));
+        let by_task = handoffs.iter().filter_map(|handoff| self.by_task.get(&handoff.task_id));
+        traces.filter_map(|trace| self.by_trace.get(&trace)).chain(by_task).copied().collect()
+    }
+
+    /// Makes anew what the passages say that show this finding.
+    pub fn rejudge(&mut self, finding: &str, version: &mut u64, findings: &Findings) {
+        let shows = |passage: &&Arc<Passage>| passage.findings.iter().any(|id| id == finding);
+        let ids: Vec<_> = self.all.values().filter(shows).map(|passage| passage.id).collect();
+        for id in ids {
+            let Some(passage) = self.take(id) else { continue };
+            let mut passage = Arc::unwrap_or_clone(passage);
+            passage.judge(findings);
+            *version += 1;
+            self.put(passage, *version);
+        }
+    }
+
+    fn put(&mut self, mut passage: Passage, version: u64) {
+        passage.version = version;
+        let (id, bytes) = (passage.id, passage.bytes() + Self::ENTRY);
+        self.bytes += bytes;
+        if passage.is_loud() {
+            self.loud_bytes += bytes;
+            self.loud.insert(id);
+        } else {
+            self.quiet.insert(id);
+        }
+        self.by_version.insert(version, id);
+        self.by_trace.extend(passage.traces.iter().map(|trace| (trace.trace_id, id)));
+        let tasks = passage.handoffs.iter().map(|handoff| &handoff.task_id).filter(|task| !task.is_empty());
+        self.by_task.extend(tasks.map(|task| (task.clone(), id)));
+        self.all.insert(id, Arc::new(passage));
+    }
+
+    fn take(&mut self, id: u64) -> Option<Arc<Passage>> {
+        let passage = self.all.remove(&id)?;
+        let bytes = passage.bytes() + Self::ENTRY;
+        self.bytes -= bytes;
+        if self.loud.remove(&id) {
+            self.loud_bytes -= bytes;
+        }
+        self.quiet.remove(&id);
+        self.by_version.remove(&passage.version);
+        for trace in &passage.traces {
+            self.by_trace.remove(&trace.trace_id);
+        }
+        for handoff in &passage.handoffs {
+            self.by_task.remove(&handoff.task_id);
+        }
+        Some(passage)
+    }
+
+    /// Lets the oldest go, as long as there is no room; broken ones only where they take
+    /// more than half of it. The one that just came stays.
+    fn keep_room(&mut self, newest: u64) {
+        while self.bytes > self.bound {
+            let quiet =
+                self.quiet.iter().find(|id| **id != newest).filter(|_| self.loud_bytes <= self.bound / 2);
+            let loud = || self.loud.iter().find(|id| **id != newest);
+            let any_quiet = || self.quiet.iter().find(|id| **id != newest);
+            let Some(goes) = quiet.or_else(loud).or_else(any_quiet).copied() else { return };
+            self.take(goes);
+            self.let_go += 1;
+        }
+    }
+
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Passage>> {
+        self.all.values().rev()
+    }
+
+    pub fn get(&self, id: u64) -> Option<&Arc<Passage>> {
+        self.all.get(&id)
+    }
+
+    pub fn successor(&self, id: u64) -> Option<&Arc<Passage>> {
+        let mut id = id;
+        while let Some(older) = self.merged.get(&id) {
+            id = *older;
+        }
+        self.get(id)
+    }
+
+    pub fn changed_since(&self, version: u64) -> impl Iterator<Item = &Arc<Passage>> {
+        self.by_version.range(version + 1..).filter_map(|(_, id)| self.all.get(id))
+    }
+
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub fn broken(&self) -> usize {
+        self.loud.len()
+    }
+
+    pub const fn let_go(&self) -> u64 {
+        self.let_go
+    }
+
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
