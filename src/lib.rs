@@ -21,6 +21,7 @@ pub mod demo;
 pub mod diagnosis;
 pub mod evidence;
 pub mod live;
+pub mod local_http;
 pub mod model;
 pub mod policy;
 pub mod receiver;

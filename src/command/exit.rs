@@ -10,6 +10,7 @@ use crate::cli::FailOn;
 use crate::config;
 use crate::demo::DemoError;
 use crate::demo::python_app::EnvironmentError;
+use crate::local_http::PortError;
 use crate::model::{Blame, Blamed, Finding, InBaseline, Report, Severity, Status};
 use crate::receiver::{ForwardError, ReceiverError};
 
@@ -128,6 +129,7 @@ fn blame(cause: &(dyn Error + 'static)) -> Option<Blame> {
         of::<WriteError>,
         of::<config::Error>,
         of::<ForwardError>,
+        of::<PortError>,
         of::<ReceiverError>,
         of::<DemoError>,
         of::<EnvironmentError>,

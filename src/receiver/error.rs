@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 
-use super::port_owner::PortOwner;
+use crate::local_http::{PortError, PortOwner};
 use crate::model::{Blame, Blamed};
 
 /// Why the receiver does not listen.
@@ -12,19 +12,8 @@ use crate::model::{Blame, Blamed};
 pub enum ReceiverError {
     #[error("{}", in_use(*address, option, owner.as_ref()))]
     InUse { address: SocketAddr, option: &'static str, owner: Option<PortOwner> },
-    #[error(
-        "{address} may not be opened: ports below 1024 are the administrator's. \
-         Take a higher one with {option}"
-    )]
-    Denied { address: SocketAddr, option: &'static str },
-    #[error(
-        "{address} is no address of this machine. {option} 127.0.0.1:{port} listens for this machine alone, \
-         {option} 0.0.0.0:{port} for all that reach it",
-        port = address.port()
-    )]
-    NotHere { address: SocketAddr, option: &'static str },
-    #[error("{address} cannot be listened on: {why}. Give another one with {option}")]
-    Bind { address: SocketAddr, option: &'static str, why: io::Error },
+    #[error(transparent)]
+    Port(PortError),
     #[error("no thread could be started for the receiver: {0}")]
     Threads(io::Error),
 }
@@ -35,14 +24,12 @@ impl Blamed for ReceiverError {
     }
 }
 
-impl ReceiverError {
-    /// Names the failure of a bind, with the option that chose the address.
-    pub(super) fn bind(address: SocketAddr, option: &'static str, source: io::Error) -> Self {
-        match source.kind() {
-            io::ErrorKind::AddrInUse => Self::InUse { address, option, owner: PortOwner::of(address) },
-            io::ErrorKind::PermissionDenied => Self::Denied { address, option },
-            io::ErrorKind::AddrNotAvailable => Self::NotHere { address, option },
-            _ => Self::Bind { address, option, why: source },
+/// A port that is in use has a remedy of the receiver's own.
+impl From<PortError> for ReceiverError {
+    fn from(error: PortError) -> Self {
+        match error {
+            PortError::InUse { address, option, owner } => Self::InUse { address, option, owner },
+            other => Self::Port(other),
         }
     }
 }

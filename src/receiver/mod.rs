@@ -24,7 +24,6 @@ mod error;
 mod forward;
 mod inbox;
 mod limits;
-mod port_owner;
 mod ports;
 mod request;
 mod route;

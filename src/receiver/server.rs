@@ -14,6 +14,7 @@ use super::error::ReceiverError;
 use super::inbox::{Inbox, PortKind};
 use super::limits::ReceiverLimits;
 use super::ports::{Addresses, Ports};
+use crate::local_http::open_port;
 
 /// A receiver that listens, until it is closed.
 ///
@@ -34,13 +35,10 @@ impl Receiver {
         let mut listeners = Vec::new();
         let mut open = |port: Option<SocketAddr>, kind: PortKind, option| {
             let Some(wanted) = port else { return Ok(None) };
-            let failed = |source| ReceiverError::bind(wanted, option, source);
-            let listener = TcpListener::bind(wanted).map_err(failed)?;
-            let address = listener.local_addr().map_err(failed)?;
-            listener.set_nonblocking(true).map_err(failed)?;
+            let (listener, address) = open_port(wanted, option)?;
             listeners.push((listener, kind));
             listeners.extend(twin(address).map(|listener| (listener, kind)));
-            Ok(Some(address))
+            Ok::<_, ReceiverError>(Some(address))
         };
         let addresses = Addresses {
             grpc: open(ports.grpc, PortKind::Grpc, "--grpc")?,

@@ -9,7 +9,7 @@ use crate::source::{Name, Sources, lies_in};
 /// only itself.
 const FLOORS: &[&[&str]] = &[
     &["model"],
-    &["wire"],
+    &["wire", "local_http"],
     &["evidence"],
     &["diagnosis"],
     &["report", "broker", "receiver", "bundle", "files", "query", "policy"],

@@ -27,7 +27,7 @@ const WORLD: &[Part] = &[
             "tokio::time",
         ],
         values: &[],
-        rooms: &["broker", "receiver", "live", "demo", "command"],
+        rooms: &["broker", "receiver", "local_http", "live", "demo", "command"],
     },
     Part {
         name: "the environment",
@@ -56,7 +56,7 @@ const WORLD: &[Part] = &[
             "tonic",
         ],
         values: &["std::net::IpAddr", "std::net::Ipv4Addr", "std::net::Ipv6Addr", "std::net::SocketAddr"],
-        rooms: &["broker", "receiver", "query", "demo", "command/listen/control"],
+        rooms: &["broker", "receiver", "local_http", "query", "demo"],
     },
     Part {
         name: "threads and processes",
@@ -70,7 +70,7 @@ const WORLD: &[Part] = &[
             "tokio",
         ],
         values: &[],
-        rooms: &["broker", "receiver", "live", "demo", "command", "main"],
+        rooms: &["broker", "receiver", "local_http", "live", "demo", "command", "main"],
     },
     Part {
         name: "standard input and output",

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test uses what it needs")]
 
+pub mod asking;
 pub mod node;
 pub mod python;
 pub mod redis;

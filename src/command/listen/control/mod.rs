@@ -1,28 +1,27 @@
-//! `listen --control`: an HTTP server by which a script asks how the session is, reads
-//! its report, and ends it. It may not know how evidence is judged or written.
+//! `listen --control`: by HTTP a script asks how the session is, reads its report, and ends
+//! it. It may not know how evidence is judged or written.
 
-mod guard;
 mod routes;
-mod server;
 mod steering;
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-use tokio::runtime::{Builder, Runtime};
-
+use self::routes::Routes;
 use self::steering::{Phase, Steering};
 use super::open_ports::OpenPorts;
 use crate::live::Session;
+use crate::local_http::{Limits, LocalServer, PortError};
 
 pub use self::steering::ReportStyle;
 
+/// Two reports at a time: each costs as much as a round of judging.
+const LIMITS: Limits = Limits { made: 2, streams: 0, answers_links: false };
+
 /// The server, from its port to its last answer.
 pub struct Control {
-    runtime: Runtime,
+    server: LocalServer,
     steering: Arc<Steering>,
 }
 
@@ -31,35 +30,15 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// That the port cannot be opened, with the remedy.
-    pub fn open(wanted: SocketAddr, session: Arc<Session>, style: ReportStyle) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(wanted).with_context(|| format!("--control {wanted}"));
-        let listener = listener.map_err(|error| match kind(&error) {
-            Some(ErrorKind::AddrInUse) => {
-                error.context(format!("{wanted} is in use: take a free port with --control 127.0.0.1:0"))
-            }
-            _ => error.context(format!("{wanted} cannot be listened on: give another one with --control")),
-        })?;
-        let address = listener.local_addr()?;
-        listener.set_nonblocking(true)?;
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .max_blocking_threads(2)
-            .thread_name("control")
-            .enable_all()
-            .build()
-            .context("no thread could be started for --control")?;
-        let steering = Arc::new(Steering::new(session, style, address));
-        let listener = {
-            let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
-        };
-        runtime.spawn(server::accept(listener, Arc::clone(&steering)));
-        Ok(Self { runtime, steering })
+    /// [`PortError`].
+    pub fn open(wanted: SocketAddr, session: Arc<Session>, style: ReportStyle) -> Result<Self, PortError> {
+        let steering = Arc::new(Steering::new(session, style));
+        let routes = Arc::new(Routes::new(Arc::clone(&steering)));
+        Ok(Self { server: LocalServer::open(wanted, "--control", routes, LIMITS)?, steering })
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.steering.address()
+        self.server.address()
     }
 
     /// Says that the ports are open.
@@ -80,12 +59,6 @@ impl Control {
     /// Closes the port. Answers that are being sent have a moment.
     pub fn close(self) {
         const MOMENT: Duration = Duration::from_secs(1);
-        let Self { runtime, steering } = self;
-        let _ = runtime.block_on(async { tokio::time::timeout(MOMENT, steering.all_answered()).await });
-        runtime.shutdown_background();
+        self.server.close(MOMENT);
     }
-}
-
-fn kind(error: &anyhow::Error) -> Option<ErrorKind> {
-    Some(error.root_cause().downcast_ref::<std::io::Error>()?.kind())
 }

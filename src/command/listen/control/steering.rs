@@ -1,12 +1,10 @@
 //! What the server and the session tell each other.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::StripStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::super::open_ports::OpenPorts;
 use crate::cli::FailOn;
@@ -38,34 +36,13 @@ pub struct ReportStyle {
 pub struct Steering {
     session: Arc<Session>,
     style: ReportStyle,
-    address: SocketAddr,
     phase: Mutex<Phase>,
     is_stopped: AtomicBool,
-    reports: Arc<Semaphore>,
-    /// Each connection that has a request holds a receiver of it.
-    answering: watch::Sender<()>,
 }
 
 impl Steering {
-    /// Reports in memory at a time: each costs as much as a round of judging, and is held
-    /// until its client has read it.
-    const REPORTS: usize = 2;
-
-    pub fn new(session: Arc<Session>, style: ReportStyle, address: SocketAddr) -> Self {
-        Self {
-            session,
-            style,
-            address,
-            phase: Mutex::new(Phase::Starting),
-            is_stopped: AtomicBool::new(false),
-            reports: Arc::new(Semaphore::new(Self::REPORTS)),
-            answering: watch::channel(()).0,
-        }
-    }
-
-    /// Where the server listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+    pub fn new(session: Arc<Session>, style: ReportStyle) -> Self {
+        Self { session, style, phase: Mutex::new(Phase::Starting), is_stopped: AtomicBool::new(false) }
     }
 
     pub fn phase(&self) -> Phase {
@@ -84,21 +61,6 @@ impl Steering {
     /// Whether it was asked to end since this was called last.
     pub fn take_stop(&self) -> bool {
         self.is_stopped.swap(false, Ordering::Relaxed)
-    }
-
-    /// To be held until an answer was sent.
-    pub fn answering(&self) -> watch::Receiver<()> {
-        self.answering.subscribe()
-    }
-
-    /// Waits until every answer was sent.
-    pub async fn all_answered(&self) {
-        self.answering.closed().await;
-    }
-
-    /// Waits until another report may be made; to be held until it was read.
-    pub async fn may_report(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.reports).acquire_owned().await.expect("it is never closed")
     }
 
     /// The report as of now, as text without colour.

@@ -16,19 +16,23 @@ pub type Reason = &'static str;
 const NO_HOST: Reason = "the request does not say by one Host header which host it asks for";
 const FOREIGN_HOST: Reason = "the Host header does not name this machine: ask by localhost or by its \
     IP address. Another name may lead here by DNS rebinding";
-const FOREIGN_ORIGIN: Reason = "the Origin header names another site: a page of it may not steer tracelink";
-const CROSS_SITE: Reason = "a page of another site sent this request, and may not steer tracelink";
+const FOREIGN_ORIGIN: Reason = "the Origin header names another site: a page of it may not ask tracelink";
+const CROSS_SITE: Reason = "a page of another site sent this request, and may not ask tracelink";
 
 /// Says of browsers how the page is related to what it asks for:
 /// <https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// Says how it is asked for, and what for.
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Refuses what a foreign page may have sent.
+/// Refuses what a foreign page may have sent. With `answers_links` a page may lead here by a
+/// link: the browser goes to the answer then, and that page does not see it.
 ///
 /// # Errors
 ///
 /// The reason, in words for whoever sent it.
-pub fn check(parts: &Parts, listens_at: SocketAddr) -> Result<(), Reason> {
+pub fn check(parts: &Parts, listens_at: SocketAddr, answers_links: bool) -> Result<(), Reason> {
     let host = host_of(&parts.headers).ok_or(NO_HOST)?;
     // A request to a proxy names the host in its first line too.
     let hosts = [Some(&host), parts.uri.authority()];
@@ -46,10 +50,21 @@ pub fn check(parts: &Parts, listens_at: SocketAddr) -> Result<(), Reason> {
         return Err(FOREIGN_ORIGIN);
     }
     let is_foreign = |site: &http::HeaderValue| site != "same-origin" && site != "none";
-    if parts.headers.get_all(SEC_FETCH_SITE).iter().any(is_foreign) {
+    if parts.headers.get_all(SEC_FETCH_SITE).iter().any(is_foreign)
+        && !(answers_links && follows_link(&parts.headers))
+    {
         return Err(CROSS_SITE);
     }
     Ok(())
+}
+
+/// Whether a browser goes to the answer, and puts it into no frame of another page.
+fn follows_link(headers: &HeaderMap) -> bool {
+    let says = |name, value: &str| {
+        let mut said = headers.get_all(name).iter();
+        said.next().is_some_and(|said| said == value) && said.next().is_none()
+    };
+    says(SEC_FETCH_MODE, "navigate") && says(SEC_FETCH_DEST, "document")
 }
 
 fn host_of(headers: &HeaderMap) -> Option<Authority> {
@@ -80,12 +95,21 @@ mod tests {
     use super::*;
 
     fn checked(listens_at: &str, uri: &str, headers: &[(&str, &str)]) -> Result<(), Reason> {
+        checked_for(false, listens_at, uri, headers)
+    }
+
+    fn checked_for(
+        answers_links: bool,
+        listens_at: &str,
+        uri: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<(), Reason> {
         let mut request = Request::builder().uri(uri);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let listens_at: SocketAddr = listens_at.parse().expect("an address");
-        check(&request.body(()).expect("a request").into_parts().0, listens_at)
+        check(&request.body(()).expect("a request").into_parts().0, listens_at, answers_links)
     }
 
     #[test]
@@ -135,5 +159,28 @@ mod tests {
         assert_eq!(with("sec-fetch-site", "none"), Ok(()));
         assert_eq!(with("sec-fetch-site", "cross-site"), Err(CROSS_SITE));
         assert_eq!(with("sec-fetch-site", "same-site"), Err(CROSS_SITE));
+    }
+
+    #[test]
+    fn a_link_of_another_site_may_lead_to_a_page_and_to_nothing_else() {
+        let asked = |answers_links, mode, dest| {
+            let headers = [
+                ("host", "127.0.0.1:9000"),
+                ("sec-fetch-site", "cross-site"),
+                ("sec-fetch-mode", mode),
+                ("sec-fetch-dest", dest),
+            ];
+            checked_for(answers_links, "127.0.0.1:9000", "/", &headers)
+        };
+        assert_eq!(asked(true, "navigate", "document"), Ok(()));
+        assert_eq!(asked(false, "navigate", "document"), Err(CROSS_SITE));
+        for (mode, dest) in
+            [("navigate", "iframe"), ("no-cors", "script"), ("cors", "empty"), ("no-cors", "document")]
+        {
+            assert_eq!(asked(true, mode, dest), Err(CROSS_SITE), "{mode} {dest}");
+        }
+        let foreign =
+            [("host", "example.com"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert_eq!(checked_for(true, "127.0.0.1:9000", "/", &foreign), Err(FOREIGN_HOST));
     }
 }
