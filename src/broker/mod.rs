@@ -1,4 +1,4 @@
-//! The read-only shells around brokers, a room for each. No broker knows another one, or
-//! a diagnosis.
+//! The read-only shells around brokers, a room for each. A broker's room uses no other
+//! broker's, and no diagnosis.
 
 pub mod redis;

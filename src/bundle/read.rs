@@ -27,7 +27,7 @@ pub enum BundleError {
     Unknown(PathBuf),
     #[error("{path}: {what}", path = path.display(), what = other.says())]
     Other { path: PathBuf, other: OtherJson },
-    #[error("{path}: packed more than twice; unpack it first", path = .0.display())]
+    #[error("{path}: compressed more than twice; decompress it first", path = .0.display())]
     Compressed(PathBuf),
     #[error("{path}: UTF-16; save it as UTF-8", path = .0.display())]
     Utf16(PathBuf),
@@ -170,7 +170,7 @@ impl Reader<'_> {
             let mut skipped = SkippedIn::of(file, &mut self.skipped);
             let (what, error) = match kind {
                 Ok(Kind::Gzip | Kind::Zstd) => (
-                    "packed more than twice, and passed over: unpack it first".to_owned(),
+                    "compressed more than twice, and skipped: decompress it first".to_owned(),
                     BundleError::Compressed(file.clone()),
                 ),
                 Ok(Kind::Other(other)) => {

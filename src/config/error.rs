@@ -4,19 +4,19 @@ use std::io;
 
 use crate::model::{Blame, Blamed};
 
-/// Why there is no configuration.
+/// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("cannot read {path}: {error}")]
     Unreadable { path: String, error: io::Error },
-    #[error("{path}: longer than {most} bytes, so it is no configuration")]
+    #[error("{path}: longer than {most} bytes, so it is not a configuration")]
     TooLong { path: String, most: u64 },
     #[error("{path}: it is not UTF-8, as TOML must be")]
     NotText { path: String },
-    /// In a line, counted from 1.
+    /// An error in a line, counted from 1.
     #[error("{path}:{line}: {what}")]
     Wrong { path: String, line: usize, what: String },
-    /// A file that was named and says nothing of tracelink.
+    /// A file that was named and has nothing for tracelink.
     #[error("{path}: it has no table [tool.tracelink]")]
     NoTable { path: String },
 }

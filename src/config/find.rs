@@ -1,4 +1,4 @@
-//! Which file is read, and reading it.
+//! Finds the configuration file and reads it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,21 +8,21 @@ use super::error::Error;
 use super::read::parse;
 use super::{Choice, Config};
 
-/// The file of tracelink's own.
+/// tracelink's own file.
 const OWN: &str = "tracelink.toml";
-/// The file of a Python project, in which it has a table.
+/// A Python project's file, which may have a table for tracelink.
 const PYPROJECT: &str = "pyproject.toml";
-/// More than this no configuration is long.
+/// The most bytes of a configuration file.
 const MOST: u64 = 1 << 20;
 
 impl Config {
-    /// Reads the configuration that is chosen: of files the nearest, upwards from
-    /// the folder where tracelink was started, `tracelink.toml` before
-    /// `pyproject.toml`, which is passed over without a table of tracelink's.
+    /// Reads the configuration that `choice` names. The nearest file is searched upwards
+    /// from the folder where tracelink was started. In each folder `tracelink.toml` comes
+    /// before `pyproject.toml`, which is skipped if it has no table for tracelink.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, or that it cannot be read.
+    /// What is wrong with the file, or why it cannot be read.
     pub fn load(choice: &Choice) -> Result<Self, Error> {
         let unreadable = |error| Error::Unreadable { path: ".".to_owned(), error };
         let here = std::path::absolute(".").map_err(unreadable)?;
@@ -40,7 +40,7 @@ impl Config {
         }
     }
 
-    /// The configuration of the nearest file, upwards from a folder.
+    /// The configuration of the nearest file, searched upwards from a folder.
     ///
     /// # Errors
     ///
@@ -52,11 +52,11 @@ impl Config {
                 if !path.is_file() {
                     continue;
                 }
-                // Below the folder where the user stands, as they would name it.
+                // Relative to the user's folder, as the user would name it.
                 let shown = path.strip_prefix(here).unwrap_or(&path).display().to_string();
                 let text = read(&path, &shown)?;
                 let is_pyproject = name == PYPROJECT;
-                // What does not mention tracelink is not ours to complain of.
+                // A broken file that does not mention tracelink is not an error here.
                 if is_pyproject && !text.contains("tracelink") {
                     continue;
                 }

@@ -6,24 +6,24 @@ use crate::report::FormatName;
 /// A key that stands for an option.
 #[derive(Debug)]
 pub struct Key {
-    /// As the option is called, without its dashes.
+    /// The name of the option, without its dashes.
     pub name: &'static str,
-    /// What users are told of it.
+    /// What users read about it.
     pub about: &'static str,
-    /// What a value must be, as it follows "expected".
+    /// What its value must be, in words that follow "expected".
     pub expected: &'static str,
-    /// What holds without it; empty, where that is nothing.
+    /// The default; empty where there is none.
     pub default: &'static str,
     pub takes: Takes,
-    /// The subcommands with that option; of all, where none is named.
+    /// The subcommands that have the option; all of them if none is listed.
     pub commands: &'static [&'static str],
     /// Whether it may hold a password.
     pub is_secret: bool,
-    /// Whether a text is a value.
+    /// Whether a text is a valid value.
     pub check: fn(&str) -> bool,
 }
 
-/// What a value may be in TOML.
+/// The types that a value may have in TOML.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Takes {
     Text,

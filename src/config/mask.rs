@@ -1,6 +1,6 @@
-//! Passwords in URLs.
+//! Hides passwords in URLs.
 
-/// A text in which the user and the password of a URL are hidden.
+/// The text, with the user and the password of a URL hidden.
 pub fn masked(text: &str) -> String {
     let inside = text.find("://").map(|scheme| scheme + 3).zip(text.rfind('@'));
     match inside.filter(|(start, end)| start <= end) {

@@ -1,9 +1,9 @@
-//! What a project wants of tracelink, from a file: `tracelink.toml`, or the table
+//! A project's settings for tracelink, from a file: `tracelink.toml`, or the table
 //! `[tool.tracelink]` of a `pyproject.toml`.
 //!
-//! It reads that file and says what is wrong with it, by line. What comes before
-//! it (the command line, the environment) and what is done with it is not its
-//! affair, and it knows no date.
+//! This room reads the file and says what is wrong with it, and in which line. It knows
+//! nothing of the command line and the environment, which come before the file, or of how
+//! settings are used, and it knows no date.
 
 mod error;
 mod find;
@@ -24,24 +24,24 @@ pub use self::keys::{IGNORE, IGNORE_KEYS, KEYS, Key, SEVERITY, Takes};
 pub use self::mask::masked;
 pub use self::read::parse;
 
-/// Which configuration is to be read.
+/// Which configuration to read.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub enum Choice {
-    /// That of the nearest file.
+    /// The nearest file.
     #[default]
     Nearest,
     File(PathBuf),
     Nothing,
 }
 
-/// What a file says.
+/// The content of a file.
 #[derive(Default, Debug)]
 pub struct Config {
-    /// The file, where there is one.
+    /// The file, if there is one.
     pub file: Option<PathBuf>,
     /// In the order of [`KEYS`].
     pub settings: Vec<Setting>,
-    /// By slug, each with the line where it stands.
+    /// By slug, each with its line.
     pub severities: BTreeMap<&'static str, (Severity, usize)>,
     /// In the order of the file.
     pub ignore: Vec<Entry>,
@@ -50,13 +50,13 @@ pub struct Config {
 /// The value of an option.
 pub struct Setting {
     pub key: &'static Key,
-    /// As it would stand on the command line.
+    /// As it would be written on the command line.
     pub value: String,
-    /// Counted from 1.
+    /// Its line, counted from 1.
     pub line: usize,
 }
 
-/// Without a value that may hold a password.
+/// Does not show a value that may hold a password.
 impl fmt::Debug for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = if self.key.is_secret { "***" } else { &self.value };

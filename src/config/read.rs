@@ -1,4 +1,4 @@
-//! The text of a configuration, as values that are checked.
+//! Parses a configuration file and checks its values.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -14,16 +14,16 @@ use crate::model::Severity;
 use crate::policy::suggest::did_you_mean;
 use crate::policy::{Entry, Selector};
 
-/// What a text says; nothing where it is a `pyproject.toml` without the table
-/// `[tool.tracelink]`. `path` is how messages name it.
+/// The configuration in a text; `None` for a `pyproject.toml` without the table
+/// `[tool.tracelink]`. `path` is the file's name in messages.
 ///
 /// # Errors
 ///
-/// The first thing that is wrong with it, by line.
+/// The first thing that is wrong with it, with its line.
 pub fn parse(text: &str, path: &str, is_pyproject: bool) -> Result<Option<Config>, Error> {
     let file = File { text, path };
     let document = DeTable::parse(text).map_err(|error| {
-        // Its own text quotes the line, which may hold a password.
+        // The parser's own message quotes the line, which may hold a password.
         file.wrong(error.span().unwrap_or_default(), format!("this is not TOML: {}", error.message()))
     })?;
     if !is_pyproject {
@@ -37,7 +37,7 @@ pub fn parse(text: &str, path: &str, is_pyproject: bool) -> Result<Option<Config
     file.config(table).map(Some)
 }
 
-/// The file that is read.
+/// The file that is being read.
 #[derive(Clone, Copy)]
 struct File<'t> {
     text: &'t str,
@@ -45,7 +45,7 @@ struct File<'t> {
 }
 
 impl File<'_> {
-    /// The line of a place, counted from 1.
+    /// The line of a range of bytes, counted from 1.
     fn line(self, place: &Range<usize>) -> usize {
         let before = self.text.as_bytes().get(..place.start).unwrap_or_default();
         memchr::memchr_iter(b'\n', before).count() + 1
@@ -55,7 +55,7 @@ impl File<'_> {
         Error::Wrong { path: self.path.to_owned(), line: self.line(&place), what }
     }
 
-    /// That a value is not what it must be.
+    /// The error for a value of the wrong kind.
     fn expected(self, value: &Spanned<DeValue<'_>>, key: &str, expected: &str) -> Error {
         self.wrong(value.span(), format!("`{key}` is wrong: expected {expected}"))
     }
@@ -101,7 +101,7 @@ impl File<'_> {
             DeValue::Float(number) if key.takes == Takes::TextOrNumber => number.as_str().to_owned(),
             _ => String::new(),
         };
-        // As numbers may be written: `+1_000`.
+        // TOML numbers may be written `+1_000`.
         let text = match value.get_ref() {
             DeValue::String(_) => text,
             _ => text.replace('_', "").trim_start_matches('+').to_owned(),
@@ -192,7 +192,7 @@ impl File<'_> {
             DeValue::Array(names) => names.iter().map(|value| name(value.get_ref())).collect(),
             value => name(value).map(|name| BTreeSet::from([name])),
         }?;
-        // An empty list would set nothing aside, or everything.
+        // An empty list could mean nothing or everything.
         if names.is_empty() { Err(wrong()) } else { Ok(names) }
     }
 

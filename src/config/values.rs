@@ -1,9 +1,9 @@
-//! How values are written, on the command line and in a file.
+//! Reads values, which are written alike on the command line and in a file.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// `4317`, `:4317`, `0.0.0.0:4317`, `[::1]:4317`: loopback unless another is named.
+/// `4317`, `:4317`, `0.0.0.0:4317`, `[::1]:4317`. Without a host, it is loopback.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix(':').unwrap_or(text);
     match port.parse::<u16>() {
@@ -15,7 +15,7 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
-/// `30s`, `500ms`, `1h 30m`; a bare number is seconds.
+/// `30s`, `500ms`, `1h 30m`; a bare number is in seconds.
 pub fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string());
@@ -27,12 +27,12 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a duration such as 30s, 500ms or 5m".to_owned())
 }
 
-/// `256MiB`, `1GB`; a bare number is bytes.
+/// `256MiB`, `1GB`; a bare number is in bytes.
 pub fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>().map(|size| size.as_u64())
 }
 
-/// The same, of memory.
+/// The same for an amount of memory.
 pub fn memory(text: &str) -> Result<usize, String> {
     /// Below this the receiver's own buffers would not fit.
     const LEAST: u64 = 16 << 20;

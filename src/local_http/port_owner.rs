@@ -1,4 +1,4 @@
-//! Who listens on a port that is in use.
+//! Finds the process that listens on a port.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,12 +13,12 @@ pub struct PortOwner {
 }
 
 impl PortOwner {
-    /// The process that listens on the port of `address`, where it can be known:
-    /// a process of another user shows its sockets to the administrator alone, and one
-    /// in a container or behind a port that a container publishes is not seen at all.
+    /// The process that listens on the port of `address`, if this user can see it. Only
+    /// the administrator sees the sockets of other users' processes. A process in a
+    /// container, or behind a port that a container publishes, is not seen at all.
     pub fn of(address: SocketAddr) -> Option<Self> {
         let process = listeners::get_process_by_port(address.port(), Protocol::TCP).ok()?;
-        // A process names itself, and the terminal must not obey its name.
+        // A process chooses its own name, so it must not control the terminal.
         let name: String = process
             .name
             .chars()
@@ -33,7 +33,7 @@ impl PortOwner {
         self.pid
     }
 
-    /// Whether it is called like a Collector, which is to be kept and not stopped.
+    /// Whether its name is that of a Collector, which should not be stopped.
     pub fn is_collector(&self) -> bool {
         let name = self.name.to_lowercase();
         ["otel", "collector", "alloy", "jaeger", "tempo", "vector", "fluent-bit", "datadog", "trace-agent"]

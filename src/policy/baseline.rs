@@ -1,7 +1,7 @@
-//! An earlier report, to fail on what is new only.
+//! Compares with an earlier report, so that a run fails only on new findings.
 //!
-//! The ids of a report are stable within a run alone, so a finding is recognised
-//! by its slug and variant, and by the tasks, queues and services that it names.
+//! The ids in a report are stable only within one run. So a finding is recognised by its
+//! slug and variant, and by the tasks, queues and services that it names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,12 +12,11 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use crate::model::{Comparison, Finding, Gone, InBaseline, SCHEMA, Severity};
 
-/// How many findings a report may have: more than there are diagnoses with all
-/// their variants.
+/// The most findings of a report: more than all diagnoses have variants.
 const FINDINGS: usize = 10_000;
-/// How many names a finding lists of each kind; a list that is full may lack some.
+/// How many names of each kind a finding lists. A list of this length may lack some.
 const NAMES: usize = 50;
-/// How many findings that are gone are listed.
+/// How many findings that have disappeared are listed.
 const GONE: usize = 100;
 
 /// The findings of an earlier report.
@@ -25,12 +24,12 @@ const GONE: usize = 100;
 pub struct Baseline {
     file: String,
     /// By slug and variant.
-    known: BTreeMap<(String, Option<String>), Known>,
+    known: BTreeMap<(String, Option<String>), KnownFinding>,
 }
 
-/// What an earlier report says of a cause.
+/// What an earlier report says about a cause.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Known {
+struct KnownFinding {
     code: String,
     severity: Severity,
     tasks: BTreeSet<String>,
@@ -38,25 +37,24 @@ struct Known {
     services: BTreeSet<String>,
 }
 
-/// Why a file is no baseline.
+/// Why a file is not a baseline.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
-    #[error("it is no report of tracelink: {0}; write one with --output json=FILE")]
+    #[error("it is not a tracelink report: {0}; write one with --output json=FILE")]
     NoReport(serde_json::Error),
-    #[error("it follows the schema `{}`, and only `{SCHEMA}` is known", .0.escape_debug())]
+    #[error("it follows the schema `{}`, and tracelink reads only `{SCHEMA}`", .0.escape_debug())]
     Schema(String),
-    #[error("it says itself that its run failed: {}", .0.escape_debug())]
+    #[error("it says that its run failed: {}", .0.escape_debug())]
     Failed(String),
 }
 
 impl Baseline {
-    /// Reads a report that `--format json` wrote, or the last line of one of
-    /// `jsonl`. Of whatever else the file has nothing is kept, and what is kept is
-    /// bounded.
+    /// Reads a report that `--format json` wrote, or the last line of one that `jsonl`
+    /// wrote. Only the fields that are used are kept, and they are bounded.
     ///
     /// # Errors
     ///
-    /// Where it is no report.
+    /// Why it is not a report.
     pub fn read(file: String, from: impl Read) -> Result<Self, BaselineError> {
         let mut documents = serde_json::Deserializer::from_reader(from).into_iter::<Document>();
         let mut report = None;
@@ -77,15 +75,15 @@ impl Baseline {
         }
         let mut known = BTreeMap::new();
         for Found { slug, code, variant, severity, tasks, queues, services } in findings.0 {
-            let new = Known { code, severity: severity.into(), tasks, queues, services };
+            let new = KnownFinding { code, severity: severity.into(), tasks, queues, services };
             known.insert((slug, variant), new);
         }
         Ok(Self { file, known })
     }
 
-    /// Says of a finding whether the report has it: its cause, at least as grave,
-    /// with all that it names.
-    pub fn place(&self, finding: &mut Finding) {
+    /// Marks a finding as known or new. It is known if the report has its cause, at least
+    /// as severe, with everything that the finding names.
+    pub fn classify(&self, finding: &mut Finding) {
         let known = self.known.get(&(finding.slug.to_owned(), finding.variant.clone()));
         let has = |known: &BTreeSet<String>, names: &BTreeSet<String>| {
             known.len() >= NAMES || names.is_subset(known)
@@ -99,15 +97,15 @@ impl Baseline {
         finding.baseline = Some(if is_known { InBaseline::Known } else { InBaseline::New });
     }
 
-    /// Says of each finding whether the report has it, and what the report has
-    /// that is not found.
+    /// Marks each finding as known or new, and lists the findings of the report that are
+    /// not found any more.
     pub fn compare(&self, findings: &mut [Finding]) -> Comparison {
-        findings.iter_mut().for_each(|finding| self.place(finding));
+        findings.iter_mut().for_each(|finding| self.classify(finding));
         let mut gone = self.known.iter().filter_map(|((slug, variant), known)| {
             let now =
                 findings.iter().find(|finding| finding.slug == slug.as_str() && finding.variant == *variant);
             let left = |then: &BTreeSet<String>, now: &BTreeSet<String>| match () {
-                // One that is full may lack what is there.
+                // A full list may lack names.
                 () if then.len() >= NAMES || now.len() >= NAMES => BTreeSet::new(),
                 () => then.difference(now).cloned().collect(),
             };
@@ -131,7 +129,7 @@ impl Baseline {
         comparison
     }
 
-    /// Counts those that are left.
+    /// Counts the known and the new findings again.
     pub fn recount(comparison: &mut Comparison, findings: &[Finding]) {
         let of = |place| findings.iter().filter(|finding| finding.baseline == Some(place)).count() as u64;
         (comparison.new, comparison.known) = (of(InBaseline::New), of(InBaseline::Known));
@@ -199,7 +197,7 @@ fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<String>,
     Ok(names.into_iter().collect())
 }
 
-/// A list of so many items at most.
+/// A list of at most `MOST` items.
 struct Bounded<T, const MOST: usize>(Vec<T>);
 
 impl<T, const MOST: usize> Default for Bounded<T, MOST> {

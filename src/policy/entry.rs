@@ -6,29 +6,29 @@ use jiff::civil::Date;
 
 use crate::model::Finding;
 
-/// What is set aside, where, why, and until when.
+/// What is ignored, where, why, and until when.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Entry {
     pub slug: &'static str,
-    /// Only of these, where any are named.
+    /// If any are named, only findings about these.
     pub tasks: BTreeSet<String>,
     pub services: BTreeSet<String>,
     pub queues: BTreeSet<String>,
     pub reason: String,
-    /// The last day on which it holds.
+    /// The last day on which the entry applies.
     pub until: Option<Date>,
-    /// Where it stands: a file with its line.
+    /// The file and the line of the entry.
     pub at: String,
 }
 
 impl Entry {
-    /// Whether it holds on that day: on its last one it does.
+    /// Whether the entry applies on that day. On its last day it does.
     pub fn holds_on(&self, today: Date) -> bool {
         self.until.is_none_or(|until| today <= until)
     }
 
-    /// Whether it is about all of a finding. One that names another task, service
-    /// or queue as well is about more than was set aside.
+    /// Whether the entry covers all of a finding. If the finding also names another task,
+    /// service or queue, it does not.
     pub fn covers(&self, finding: &Finding) -> bool {
         let within = |scope: &BTreeSet<String>, names: &BTreeSet<String>| {
             scope.is_empty() || (!names.is_empty() && names.is_subset(scope))

@@ -1,10 +1,9 @@
-//! What a user wants to hear of a report, and to fail on: findings that are
-//! selected or ignored, severities that are changed, and an earlier report to
-//! compare with.
+//! Applies a user's choices to a report: findings that are selected or ignored,
+//! severities that are changed, and an earlier report to compare with.
 //!
-//! It stands between the report and the exit code. It judges no evidence, reads
-//! no file and knows no clock: today's date is an argument. Nothing that it sets
-//! aside is lost: the report says what, how often and why.
+//! It runs after the report is made and before the exit code is chosen. It judges no
+//! evidence, reads no file and has no clock: today's date is an argument. Nothing that it
+//! takes out is lost: the report says what was ignored, how often, and why.
 
 mod baseline;
 mod entry;
@@ -22,29 +21,29 @@ pub use self::baseline::{Baseline, BaselineError};
 pub use self::entry::Entry;
 pub use self::selector::Selector;
 
-/// The reason of `verdict.unproven` for which nothing is healthy of which a
-/// finding is ignored.
+/// The reason in `verdict.unproven` when the only findings are ignored: what they are
+/// about is not healthy.
 pub const IGNORED: &str = "ignored";
 
-/// What a user wants to hear.
+/// What the user has chosen.
 #[derive(Clone, Default, Debug)]
 pub struct Policy {
-    /// Of `--select`; all, where there is none.
+    /// From `--select`; all findings if it is empty.
     pub select: Vec<Selector>,
-    /// Of `--ignore`.
+    /// From `--ignore`.
     pub ignore: Vec<Selector>,
-    /// Of the configuration.
+    /// From the configuration.
     pub entries: Vec<Entry>,
     /// By slug.
     pub severities: BTreeMap<&'static str, Severity>,
     pub baseline: Option<Baseline>,
-    /// Until when an entry holds is a question of the date.
+    /// Decides whether an entry still applies.
     pub today: Date,
-    /// The ids of the findings that were withheld from the events: none at first.
+    /// The ids of the findings that were left out of the events; none at first.
     pub withheld: BTreeSet<String>,
 }
 
-/// Why a finding is set aside.
+/// Why a finding is ignored.
 struct Why<'p> {
     by: IgnoredBy,
     reason: &'p str,
@@ -52,7 +51,7 @@ struct Why<'p> {
 }
 
 impl Policy {
-    /// Whether it leaves every report as it is.
+    /// Whether every report stays as it is.
     fn is_empty(&self) -> bool {
         let Self { select, ignore, entries, severities, baseline, .. } = self;
         select.is_empty()
@@ -62,16 +61,15 @@ impl Policy {
             && baseline.is_none()
     }
 
-    /// The report as the user wants it: with the severities of the configuration,
-    /// without what is ignored, compared with the baseline, and with the verdict
-    /// of what is left.
+    /// The report as the user wants it: with the severities of the configuration, without
+    /// the ignored findings, compared with the baseline, and with a new verdict.
     pub fn apply(&self, mut report: Report) -> Report {
         if self.is_empty() || report.error.is_some() {
             return report;
         }
         report.findings.iter_mut().for_each(|finding| self.regrade(finding));
         if let Some(baseline) = &self.baseline {
-            // What is ignored is not gone.
+            // A finding that is ignored has not disappeared.
             report.baseline = Some(baseline.compare(&mut report.findings));
         }
         let mut kept = Vec::new();
@@ -94,7 +92,7 @@ impl Policy {
         let unproven = std::mem::take(&mut report.verdict.unproven);
         report.verdict = Verdict::of(&report.findings, &report.inputs, unproven);
         if report.verdict.status == Status::Healthy && !withheld.is_empty() {
-            // What is ignored is still not whole.
+            // A hand-off whose finding is ignored is still not whole.
             report.verdict.status = Status::Unproven;
             report.verdict.unproven.push(Unproven {
                 reason: IGNORED,
@@ -107,8 +105,8 @@ impl Policy {
         report
     }
 
-    /// The events as the user wants them: what is ignored is no alarm, and what
-    /// was never told is not taken back.
+    /// The events as the user wants them. An ignored finding raises no event, and a
+    /// finding that was never reported is not resolved either.
     pub fn events(&mut self, events: &[Event]) -> Option<Vec<Event>> {
         if self.is_empty() {
             return None;
@@ -116,8 +114,8 @@ impl Policy {
         Some(events.iter().filter_map(|event| self.event(event.clone())).collect())
     }
 
-    /// Whether a finding was withheld from the events, and as it is now is about more
-    /// than what is ignored.
+    /// Whether a finding that was left out of the events has become one that is no longer
+    /// ignored.
     pub fn tells_after_all(&self, finding: &Finding) -> bool {
         self.withheld.contains(&finding.id) && self.why_ignored(finding).is_none()
     }
@@ -132,7 +130,7 @@ impl Policy {
                 }
                 self.withheld.remove(&finding.id);
                 if let Some(baseline) = &self.baseline {
-                    baseline.place(finding);
+                    baseline.classify(finding);
                 }
                 mark(handoffs, &self.withheld);
             }
@@ -153,7 +151,7 @@ impl Policy {
         }
     }
 
-    /// By what a finding is set aside, if by anything.
+    /// Why a finding is ignored, if it is.
     fn why_ignored(&self, finding: &Finding) -> Option<Why<'_>> {
         let names = |selectors: &[Selector]| selectors.iter().any(|selector| selector.names(finding.code));
         if !self.select.is_empty() && !names(&self.select) {
@@ -166,7 +164,7 @@ impl Policy {
         Some(Why { by: IgnoredBy::Config, reason: &entry.reason, entry: Some(entry) })
     }
 
-    /// The entries that would set it aside, were their date not over.
+    /// The entries that would ignore it if they had not expired.
     fn expired(&self, finding: &Finding) -> impl Iterator<Item = Expired> {
         let over = self.entries.iter().filter(|entry| !entry.holds_on(self.today) && entry.covers(finding));
         over.map(|entry| Expired {
@@ -180,7 +178,7 @@ impl Policy {
     }
 }
 
-/// Hand-offs of which an ignored finding speaks are not whole.
+/// Marks the hand-offs of ignored findings: they are not whole.
 fn mark(handoffs: &mut [HandoffReport], withheld: &BTreeSet<String>) {
     for handoff in handoffs {
         if handoff.finding.as_ref().is_some_and(|id| withheld.contains(id)) {

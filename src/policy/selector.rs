@@ -1,4 +1,4 @@
-//! Diagnoses, as users name them: by slug, by code, or by the beginning of codes.
+//! Names of diagnoses, as users write them: a slug, a code, or the beginning of codes.
 
 use std::str::FromStr;
 
@@ -8,12 +8,12 @@ use crate::diagnosis::{self, Diagnosis};
 /// The diagnoses that a name stands for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Selector {
-    /// The whole of a code, or its beginning, in capitals.
+    /// A code, or the beginning of codes, in capitals.
     prefix: String,
 }
 
 impl Selector {
-    /// Whether the diagnosis of this code is among them.
+    /// Whether it stands for the diagnosis with this code.
     pub fn names(&self, code: &str) -> bool {
         code.starts_with(&self.prefix)
     }
@@ -22,7 +22,7 @@ impl Selector {
     ///
     /// # Errors
     ///
-    /// That there is none, with the nearest one.
+    /// That there is none, and the most similar name.
     pub fn one(name: &str) -> Result<&'static Diagnosis, String> {
         diagnosis::find(name).ok_or_else(|| unknown(name))
     }
@@ -31,7 +31,7 @@ impl Selector {
 impl FromStr for Selector {
     type Err = String;
 
-    /// `propagator-mismatch`, `TL301`, or `TL3` for all that begin so.
+    /// `propagator-mismatch`, `TL301`, or `TL3` for all codes that begin with it.
     fn from_str(name: &str) -> Result<Self, String> {
         let name = name.trim();
         if let Some(diagnosis) = diagnosis::find(name) {

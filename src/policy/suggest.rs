@@ -1,13 +1,13 @@
-//! What somebody may have meant who named something that there is not.
+//! Suggests what a user may have meant by a name that does not exist.
 
-/// How many names are offered.
+/// How many names are suggested.
 const OFFERED: usize = 4;
-/// How much alike two names must be, by Jaro and Winkler, to be offered.
+/// How similar two names must be (Jaro-Winkler) for one to be suggested.
 const ALIKE: f64 = 0.8;
 
-/// A question to put behind an error: the names that begin with what was
-/// typed, or else the one that shares the most words or letters with it.
-/// Nothing, where none is like it.
+/// A question to append to an error: the names that begin with what was typed, or else
+/// the one that has the most words or letters in common with it. It is empty if no name
+/// is similar.
 pub fn did_you_mean<'n>(typed: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
     let typed = typed.to_ascii_lowercase().replace(['_', ' '], "-");
     let begin: Vec<_> = names
@@ -34,8 +34,7 @@ fn nearest<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n 
     (best.0 > 0 || best.1 > ALIKE).then_some(best.2)
 }
 
-/// Those of the names, whatever they are, that are most like what was typed: the
-/// nearest first.
+/// The names that are most similar to what was typed, the most similar first.
 pub fn near<'n>(typed: &str, names: impl Iterator<Item = &'n str>) -> Vec<&'n str> {
     let typed = typed.to_lowercase();
     let score = |name: &str| {

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What bytes between two requests mean.
+/// What bytes between two requests are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum BetweenRequests {
-    /// The head of the next has begun.
+    /// The beginning of the next request's head.
     NextHead,
-    /// Nothing: HTTP/2 has pings and settings.
+    /// Frames of HTTP/2, such as pings and settings.
     Frames,
 }
 
-/// What a connection has waited for too long.
+/// What a connection has taken too long for.
 pub enum Overdue {
     Head,
     Idle,
@@ -25,8 +25,8 @@ pub enum Overdue {
 pub struct Activity {
     began: Instant,
     state: Mutex<State>,
-    /// Whether bytes have come since the last request, in milliseconds after
-    /// `began`, plus one; 0 for no.
+    /// When bytes first came since the last request, in milliseconds after `began`, plus
+    /// one; 0 if none came.
     head_since: AtomicU64,
 }
 
@@ -68,11 +68,11 @@ impl Activity {
         state.idle_since = Instant::now();
         state.last = Some(state.idle_since);
         drop(state);
-        // The rest of a body that was refused is no head.
+        // The rest of a body that was refused is not the head of a request.
         self.head_since.store(0, Ordering::Relaxed);
     }
 
-    /// It is given the idle time once more, to end by itself.
+    /// Starts the idle time once more, so that the connection can end by itself.
     pub fn restart_idle_time(&self) {
         self.state().idle_since = Instant::now();
     }
@@ -90,7 +90,7 @@ impl Activity {
         Some(self.began + Duration::from_millis(since))
     }
 
-    /// When to look again.
+    /// When the connection may become overdue next.
     pub fn due(&self, timeout: Duration, idle: Duration, between: BetweenRequests) -> Instant {
         let state = *self.state();
         let head = (between == BetweenRequests::NextHead && state.in_flight == 0)
@@ -103,7 +103,7 @@ impl Activity {
         }
     }
 
-    /// What the connection has waited for too long, if anything.
+    /// What the connection has taken too long for, if anything.
     pub fn overdue(&self, timeout: Duration, idle: Duration, between: BetweenRequests) -> Option<Overdue> {
         let state = *self.state();
         if state.in_flight > 0 {
@@ -117,17 +117,17 @@ impl Activity {
         (state.idle_since.elapsed() >= idle).then_some(Overdue::Idle)
     }
 
-    /// Whether there ever was a request.
+    /// Whether there has been any request.
     pub fn has_had_a_request(&self) -> bool {
         self.state().last.is_some()
     }
 
-    /// How much the connection is of use, and since when it did nothing: the
-    /// least is closed first. `None` where it may not be closed.
+    /// How useful the connection is, and since when it has done nothing: the least useful
+    /// one is closed first. `None` where it must not be closed.
     pub fn priority(&self, now: Instant) -> Option<(Priority, Instant)> {
-        /// In which a client that has connected says what it wants.
+        /// How long a client that has connected may take to send its first request.
         const NEW: Duration = Duration::from_millis(250);
-        /// In which a request comes, is read and answered.
+        /// How long it usually takes to read and answer a request.
         const UNDER_WAY: Duration = Duration::from_secs(1);
         let state = *self.state();
         let priority = match state.last {
@@ -141,15 +141,16 @@ impl Activity {
     }
 }
 
-/// What a connection is of use for, where there are too many: the first is closed first.
+/// How useful a connection is. Where there are too many, the first variant is closed
+/// first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Priority {
-    /// It has not made a request, though it had the time.
+    /// It has made no request, though it had time for one.
     NeverAsked,
     /// It has made requests, and makes none now.
     Idle,
-    /// It has just come.
+    /// It is new.
     New,
-    /// It has a request under way that makes no progress.
+    /// It has a request that makes no progress.
     Stalled,
 }

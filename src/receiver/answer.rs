@@ -61,14 +61,14 @@ impl Body for Answer {
     }
 }
 
-/// How the client reads its answers.
+/// The format in which the client reads answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
     Grpc,
     Http(Encoding),
 }
 
-/// A request that was not taken, with the answer in words.
+/// A request that was not accepted, and the answer to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
     pub outcome: Outcome,
@@ -83,8 +83,8 @@ impl Fault {
         Self { outcome, status, code, message: message.into(), retry_after: None }
     }
 
-    /// The answer in the client's own form: OTLP wants a `Status` in the
-    /// request's content type of every 4xx and 5xx.
+    /// The answer in the client's format. OTLP requires a `Status` in the request's
+    /// content type for every 4xx and 5xx.
     pub fn answer(&self, form: Form) -> Response<Answer> {
         match form {
             Form::Grpc => self.over_grpc(),
@@ -99,7 +99,7 @@ impl Fault {
         };
         let mut response = status.into_http();
         if let Some(wait) = self.retry_after {
-            // Where Python's exporter looks for it, and it alone.
+            // Only Python's exporter looks for it here.
             let info = BASE64_STANDARD.encode(retry_info(wait));
             let info = HeaderValue::from_str(&info).expect("Base64 is ASCII");
             response.headers_mut().insert("google.rpc.retryinfo-bin", info);
@@ -139,7 +139,7 @@ impl Fault {
         response
     }
 
-    /// `google.rpc.Status`, with a `google.rpc.RetryInfo` where it may be tried again:
+    /// `google.rpc.Status`, with a `google.rpc.RetryInfo` where the client may try again:
     /// <https://github.com/googleapis/googleapis/blob/master/google/rpc/status.proto>.
     fn status_protobuf(&self) -> Vec<u8> {
         let mut status = Vec::new();
@@ -175,12 +175,12 @@ fn retry_info(wait: Duration) -> Vec<u8> {
     info
 }
 
-/// Whole seconds, rounded up: 0 would mean at once.
+/// Whole seconds, rounded up, because 0 would mean at once.
 fn seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
-/// The answer to a request that was taken.
+/// The answer to a request that was accepted.
 pub fn accepted(signal: Signal, receipt: &Receipt, form: Form) -> Response<Answer> {
     match form {
         Form::Http(encoding) => {
@@ -221,7 +221,7 @@ pub fn nothing() -> Response<Answer> {
     response
 }
 
-/// What is said to a client is short, whatever the inbox found.
+/// A message short enough for a client, however long the inbox made it.
 fn short(message: &str) -> &str {
     const LONGEST: usize = 4096;
     &message[..message.floor_char_boundary(LONGEST)]
@@ -252,7 +252,7 @@ fn put_varint(out: &mut Vec<u8>, number: u64) {
     prost::encoding::encode_varint(number, out);
 }
 
-/// A number that is left out where it is 0, as proto3 does.
+/// A number, omitted where it is 0, as proto3 does.
 fn put_number(out: &mut Vec<u8>, field: u8, number: u64) {
     if number != 0 {
         out.push(field << 3);

@@ -1,8 +1,8 @@
-//! Reading a request's body: bounded in bytes and in time, every byte of it
-//! within the budget.
+//! Reads the body of a request, within limits of bytes and time, and every byte within
+//! the budget.
 //!
-//! This is by hand since `http_body_util::Limited` bounds one body. Here all bodies share
-//! a budget, from which each byte is taken before it is read, and a body that is slow
+//! This is by hand because `http_body_util::Limited` limits one body at a time. Here all
+//! bodies share a budget. Each byte is reserved there before it is read, and a slow body
 //! gives its bytes back to another.
 
 use std::time::Duration;
@@ -13,18 +13,18 @@ use hyper::body::Incoming;
 
 use super::budget::{Full, Reservation};
 
-/// Why a body did not become a request.
+/// Why a body was not read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum BodyError {
-    /// Longer than a request may be, as it came or unpacked.
+    /// It is longer than a request may be, as it came or decompressed.
     TooLarge,
-    /// No room in the budget now, or another is to have its own.
+    /// The budget has no room now, or the body had to make room for another.
     Full,
     /// It did not come in time.
     Late,
     /// The client went away.
     Cut,
-    /// It is not what it says it is.
+    /// Its content is not what the request says it is.
     Malformed(String),
 }
 
@@ -37,7 +37,7 @@ impl From<Full> for BodyError {
     }
 }
 
-/// How a body says how long it will be.
+/// How a request announces the length of its body.
 #[derive(Clone, Copy, Debug)]
 pub enum Announced {
     /// HTTP's `content-length`.
@@ -51,7 +51,7 @@ pub enum Announced {
 pub const PREFIX: usize = 5;
 
 impl Announced {
-    /// The length of the whole, as far as `start` tells it.
+    /// The length of the whole body, as far as `start` tells it.
     fn whole(self, start: &[u8]) -> Option<usize> {
         match self {
             Self::Length(length) => length.map(|length| usize::try_from(length).unwrap_or(usize::MAX)),
@@ -65,8 +65,8 @@ impl Announced {
 
 /// Reads a body of at most `limit` bytes.
 ///
-/// What was announced is believed only as far as bytes have come: a client that
-/// announces much and sends little holds little.
+/// An announced length is believed only as far as bytes come: a client that announces
+/// much and sends little holds little.
 pub async fn collect(
     body: &mut Incoming,
     announced: Announced,
@@ -90,13 +90,13 @@ async fn gather(
     limit: usize,
     reservation: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
-    // Who asks whether to send it hears so instead of "continue".
+    // A client that sent "expect: 100-continue" gets this answer instead of "continue".
     if announced.whole(&[]).is_some_and(|whole| whole > limit) {
         return Err(BodyError::TooLarge);
     }
     let mut whole = Gathered::Nothing;
     while let Some(frame) = body.frame().await {
-        // Trailers say nothing to us.
+        // Trailers are not used.
         let Ok(data) = frame.map_err(|_| BodyError::Cut)?.into_data() else { continue };
         if !data.is_empty() {
             reservation.read(data.len());
@@ -106,10 +106,10 @@ async fn gather(
     Ok(whole.into_bytes())
 }
 
-/// What has come of a body.
+/// The bytes that have come of a body.
 enum Gathered {
     Nothing,
-    /// As hyper read it: many bodies come whole, and are not copied.
+    /// As hyper read it: many bodies come in one piece, and are not copied.
     One(Bytes),
     Many(BytesMut),
 }
@@ -171,9 +171,9 @@ impl Gathered {
     }
 }
 
-/// How much to keep ready for a body of which `length` bytes have come: all of it
-/// once an eighth is there. So a body of known length never holds more than one
-/// and a half times its own bytes, the copying counted.
+/// How many bytes to allocate for a body of which `length` bytes have come: all of it
+/// once an eighth has come. So a body of known length never holds more than one and a
+/// half times its own bytes, even while it is copied.
 fn grown(length: usize, expected: Option<usize>, limit: usize) -> usize {
     const LEAST: usize = 16 << 10;
     let ahead = length.saturating_mul(4).max(LEAST).min(limit);
@@ -183,8 +183,8 @@ fn grown(length: usize, expected: Option<usize>, limit: usize) -> usize {
     }
 }
 
-/// Reads on and keeps nothing, so that a client over HTTP/1, which writes all
-/// before it reads, hears the answer instead of a broken pipe.
+/// Reads the rest and drops it. A client over HTTP/1 that writes all before it reads then
+/// gets the answer instead of a broken pipe.
 pub async fn drain(body: &mut Incoming, limit: u64, timeout: Duration) {
     let drained = async {
         let mut seen = 0_u64;

@@ -1,10 +1,9 @@
-//! The bytes that bodies in flight may hold, all requests together.
+//! Limits the bytes that the bodies of all requests in flight hold together.
 //!
-//! No connection may take all of them. Where they are all taken, the slowest body is
-//! broken off for the next one, so that a client that opens ten thousand bodies and
-//! sends nothing shuts nobody out (`tests/receiver/shares.rs`). A semaphore would let
-//! that client keep what it took, and tonic's and tower's limits count requests, not
-//! bytes.
+//! No connection may take all of them. Where all are taken, the slowest body is broken
+//! off for the next one, so a client that opens ten thousand bodies and sends nothing
+//! shuts nobody out (`tests/receiver/shares.rs`). A semaphore would let that client keep
+//! what it took, and the limits of tonic and tower count requests, not bytes.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -22,14 +21,14 @@ pub struct Budget {
     used: AtomicUsize,
     peak: AtomicUsize,
     open_requests: Mutex<OpenRequests>,
-    /// How many requests wait for room. What is freed meanwhile is theirs, and not
-    /// of those who come again at once.
+    /// How many requests wait for room. Bytes that become free go to them, not to
+    /// requests that come again at once.
     waiting: AtomicUsize,
-    /// Told when bytes were given back.
+    /// Notified when bytes are given back.
     freed: Notify,
 }
 
-/// The requests that hold bytes, in the order in which they came.
+/// The requests that hold bytes, in the order of their arrival.
 #[derive(Default, Debug)]
 struct OpenRequests {
     next: u64,
@@ -43,15 +42,16 @@ struct OpenRequest {
     /// How much of its body has come.
     read: AtomicUsize,
     held: AtomicUsize,
-    /// Whether its body is whole, so that it ends by itself.
+    /// Whether its body is complete, so that the request ends by itself.
     is_whole: AtomicBool,
     is_leaving: AtomicBool,
     revoke: Notify,
 }
 
 impl OpenRequest {
-    /// Bytes that came in a second, where it had `stalled_after` to send its body and has
-    /// not: the least goes first. `None` where it may not be asked to give its bytes back.
+    /// Bytes that came a second, if the request has had `stalled_after` to send its body
+    /// and has not sent it. The slowest goes first. `None` where it must not be asked for
+    /// its bytes.
     fn pace(&self, stalled_after: Duration) -> Option<u128> {
         let age = self.came.elapsed();
         let may_go = !self.is_whole.load(Ordering::Relaxed) && !self.is_leaving.load(Ordering::Relaxed);
@@ -61,11 +61,11 @@ impl OpenRequest {
 }
 
 impl Budget {
-    /// What one connection, and so one request, may take of all: three quarters.
-    /// Nobody's first request is refused because of another's.
+    /// What one connection, and so one request, may take of the whole: three quarters. So
+    /// no client's first request is refused because of another client.
     const MOST: (usize, usize) = (3, 4);
-    /// The part that is asked back at a time, so that not each request has to look
-    /// for those that may give bytes back.
+    /// The part of the limit that is asked back at a time, so that not every request has
+    /// to look for bytes.
     const AT_ONCE: usize = 8;
 
     /// `limit` is in bytes.
@@ -84,7 +84,7 @@ impl Budget {
         self.limit
     }
 
-    /// The most that one request may hold, however idle the rest is.
+    /// The most bytes that one request may hold, even if there is no other.
     pub const fn most_of_one_request(&self) -> usize {
         self.limit / Self::MOST.1 * Self::MOST.0
     }
@@ -94,13 +94,13 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// The most that were ever held at a time.
+    /// The most bytes that were ever held at a time.
     pub fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
     }
 
-    /// A connection's share. Its bodies make room for others where they take longer
-    /// than `stalled_after`.
+    /// A connection's share. Its bodies make room for others once they take longer than
+    /// `stalled_after`.
     pub(super) fn share(self: &Arc<Self>, stalled_after: Duration) -> Arc<Share> {
         Arc::new(Share {
             budget: Arc::clone(self),
@@ -120,7 +120,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Asks those that get on the least to give so many bytes back.
+    /// Asks the slowest requests to give back this many bytes.
     fn ask_back(&self, bytes: usize, stalled_after: Duration) {
         let open_requests = self.open_requests();
         let held = |request: &OpenRequest| request.held.load(Ordering::Relaxed);
@@ -146,35 +146,35 @@ impl Budget {
     }
 }
 
-/// Adds, unless the sum is over a limit; else the sum.
+/// Adds `bytes`, unless the sum exceeds `limit`. Returns the sum.
 fn add(used: &AtomicUsize, bytes: usize, limit: usize) -> Result<usize, Full> {
     let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
     let before = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
     before.map(|before| before + bytes).map_err(|_| Full::Now)
 }
 
-/// There is no room for that many bytes.
+/// There is no room for this many bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Full {
-    /// Others hold it at the moment.
+    /// Other requests hold it at the moment.
     Now,
-    /// There never is: it is more than one request may hold.
+    /// There never will be: it is more than one request may hold.
     Ever,
 }
 
-/// What one connection holds.
+/// The bytes that one connection holds.
 #[derive(Debug)]
 pub struct Share {
     budget: Arc<Budget>,
     used: AtomicUsize,
-    /// Whether a request of it waits for room. What waits is read ahead and in no
-    /// budget, so it is one.
+    /// Whether a request of this connection waits for room. A waiting request has bytes
+    /// that were read ahead and are in no budget, so only one may wait.
     is_waiting: AtomicBool,
     stalled_after: Duration,
 }
 
 impl Share {
-    /// A place of no bytes yet, for a request.
+    /// A reservation for a request, of no bytes yet.
     pub fn open(self: &Arc<Self>) -> Reservation {
         let request = Arc::new(OpenRequest {
             came: Instant::now(),
@@ -193,11 +193,11 @@ impl Share {
     }
 }
 
-/// That a request of a connection waits, until this is dropped.
+/// Marks that a request of a connection waits, until it is dropped.
 struct Waiting<'s>(&'s Share);
 
 impl<'s> Waiting<'s> {
-    /// `None` where another does.
+    /// `None` where another request of the connection waits.
     fn of(share: &'s Share) -> Option<Self> {
         if share.is_waiting.swap(true, Ordering::Relaxed) {
             return None;
@@ -214,7 +214,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Bytes that one request holds, given back when it is dropped.
+/// Bytes that one request holds. They are given back when it is dropped.
 #[derive(Debug)]
 pub struct Reservation {
     share: Arc<Share>,
@@ -224,7 +224,7 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Takes this many more, where they are free.
+    /// Takes this many more if they are free.
     pub fn try_reserve(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes > self.most_more() {
             return Err(Full::Ever);
@@ -240,7 +240,8 @@ impl Reservation {
         Ok(())
     }
 
-    /// Takes this many more, and waits for a moment for those who are asked to give its bytes back.
+    /// Takes this many more. Waits briefly for the requests that are asked to give theirs
+    /// back.
     pub async fn reserve(&mut self, bytes: usize) -> Result<(), Full> {
         if bytes > self.most_more() {
             return Err(Full::Ever);
@@ -266,17 +267,17 @@ impl Reservation {
                 done => return done,
             }
             share.budget.ask_back(bytes, share.stalled_after);
-            // Others begin to hang in the meantime.
+            // Other requests may stall in the meantime.
             let _ = tokio::time::timeout(AGAIN, freed).await;
         }
     }
 
-    /// How many more it may ever take.
+    /// How many more bytes the request may ever take.
     pub fn most_more(&self) -> usize {
         self.share.budget.most_of_one_request().saturating_sub(self.bytes)
     }
 
-    /// Gives this many back, of those it has.
+    /// Gives back this many of its bytes.
     pub fn shrink(&mut self, bytes: usize) {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
@@ -287,17 +288,17 @@ impl Reservation {
         budget.freed.notify_waiters();
     }
 
-    /// Says that so much more of the body has come.
+    /// Notes that this much more of the body has come.
     pub fn read(&self, bytes: usize) {
         self.request.read.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Says that the body is whole: from now on it ends by itself.
+    /// Notes that the body is complete: from now on the request ends by itself.
     pub fn is_whole(&self) {
         self.request.is_whole.store(true, Ordering::Relaxed);
     }
 
-    /// Ends when another is to have its room.
+    /// Completes when the request has to make room for another.
     pub fn is_revoked(&self) -> impl Future<Output = ()> + use<> {
         let request = Arc::clone(&self.request);
         async move { request.revoke.notified().await }

@@ -1,4 +1,4 @@
-//! One client of the receiver, and what all of them share.
+//! One client of the receiver, and what all clients share.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::limits::ReceiverLimits;
 use super::ports::Addresses;
 use crate::evidence::Outcome;
 
-/// What every connection needs.
+/// What every connection uses.
 pub struct Shared {
     pub inbox: Arc<dyn Inbox>,
     pub limits: ReceiverLimits,
@@ -29,17 +29,17 @@ pub struct Client {
     pub port: PortKind,
     pub peer: SocketAddr,
     pub activity: Arc<Activity>,
-    /// What its bodies hold together.
+    /// The bytes that its bodies hold together.
     pub share: Arc<Share>,
 }
 
 impl Client {
-    /// Tells of an end before there was any request.
+    /// Tells the inbox that the connection ended before any request.
     pub fn ended(&self, outcome: Outcome) {
         self.ended_at(outcome, "");
     }
 
-    /// The same, with what was asked for, as far as it could be told.
+    /// The same, with the request line as far as it could be read.
     pub fn ended_at(&self, outcome: Outcome, target: &str) {
         let transport = if self.port == PortKind::Grpc { Transport::Grpc } else { Transport::Http };
         let (port, peer) = (self.port, self.peer);

@@ -1,4 +1,4 @@
-//! Connections: which protocol one speaks, how long it may stay, and its end.
+//! One connection: which protocol it speaks, how long it may stay, and how it ends.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -34,7 +34,7 @@ pub async fn accept(
             _ = stop.wait_for(|stop| *stop) => return,
         };
         let Ok((stream, peer)) = accepted else {
-            // No file descriptor is free, say. Others end in the meantime.
+            // Perhaps no file descriptor is free. Other connections end in the meantime.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
@@ -50,7 +50,7 @@ pub async fn accept(
         let stop = stop.clone();
         tokio::spawn(async move {
             tokio::select! {
-                // What is wrong with a connection is no one's affair but its client's.
+                // An error of one connection matters to its client alone.
                 _ = serve(stream, Arc::clone(&client), stop) => {}
                 () = slot.is_asked_to_close() => {
                     if !client.activity.has_had_a_request() {
@@ -63,17 +63,17 @@ pub async fn accept(
     }
 }
 
-/// What HTTP/2 begins with: <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>.
+/// The first bytes of HTTP/2: <https://www.rfc-editor.org/rfc/rfc9113#section-3.4>.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What the first bytes of a connection are.
+/// The protocol of a connection, by its first bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Opening {
     Http1,
     Http2,
     Tls,
     Unknown,
-    /// It takes more bytes to tell.
+    /// More bytes are needed to tell.
     Unclear,
 }
 
@@ -84,14 +84,15 @@ impl Opening {
             [0x16, 3, ..] => Self::Tls,
             start if start.starts_with(PREFACE) => Self::Http2,
             start if PREFACE.starts_with(start) => Self::Unclear,
-            // A method's name, or the empty lines that RFC 9112 (2.2) lets go before it.
+            // The name of a method, or the empty lines that RFC 9112 (2.2) allows before
+            // it.
             [b'A'..=b'Z' | b'a'..=b'z' | b'\r' | b'\n', ..] => Self::Http1,
             _ => Self::Unknown,
         }
     }
 }
 
-/// What a TLS client asks for, by the port that it came to.
+/// What the inbox hears of a TLS client, by the port that it connected to.
 const fn hello_at(port: PortKind) -> &'static str {
     match port {
         PortKind::Grpc => "TLS ClientHello at the gRPC port",
@@ -125,7 +126,7 @@ async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver
             }
             Opening::Tls => {
                 client.ended_at(Outcome::TlsOnPlainPort, hello_at(client.port));
-                // TLS clients take this for what it is: "wrong version number".
+                // TLS clients recognise this answer: "wrong version number".
                 stream
                     .write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\nno TLS here: http://\n")
                     .await
@@ -134,7 +135,8 @@ async fn serve(mut stream: TcpStream, client: Arc<Client>, stop: watch::Receiver
                 client.ended(Outcome::NotHttp);
                 Ok(())
             }
-            // It went away before it said anything, as port scans and health checks do.
+            // The client left before it sent anything, as port scans and health checks
+            // do.
             Opening::Unclear => Ok(()),
         },
     }
@@ -154,13 +156,14 @@ async fn read_opening(stream: &mut TcpStream, start: &mut Vec<u8>) -> io::Result
 }
 
 async fn http1(stream: ObservedStream, client: Arc<Client>, stop: watch::Receiver<bool>) -> io::Result<()> {
-    // What is read ahead is in no body's budget, so it is small, half of what a
-    // connection has: 256 KiB would save 17 µs of CPU a request of 512 spans
+    // Bytes that are read ahead are in no body's budget, so this is small: half of what a
+    // connection has. 256 KiB would save 17 µs of CPU for a request of 512 spans
     // (`benches/receiver.rs`).
     const HEAD: usize = CONNECTION / 2;
     let asked = Arc::clone(&client);
     let connection = hyper::server::conn::http1::Builder::new()
-        // The head's time is kept here, because hyper counts a rest as part of it.
+        // The time for the head is measured here, because hyper's includes idle time
+        // before it.
         .header_read_timeout(None)
         .max_buf_size(HEAD)
         .half_close(true)
@@ -204,7 +207,7 @@ async fn http2(stream: ObservedStream, client: Arc<Client>, stop: watch::Receive
     Ok(())
 }
 
-/// Drives a connection until it ends, is told to, or has rested too long.
+/// Drives a connection until it ends, is told to end, or has been idle too long.
 async fn run<C: GracefulConnection<Error = hyper::Error>>(
     connection: C,
     client: &Client,
@@ -227,7 +230,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
                     client.ended(Outcome::TimedOut);
                     return None;
                 }
-                // Who is told to go and stays is shown out.
+                // It was told to end and has not.
                 Some(Overdue::Idle) if is_ending => return None,
                 Some(Overdue::Idle) => {
                     is_ending = true;
@@ -240,7 +243,7 @@ async fn run<C: GracefulConnection<Error = hyper::Error>>(
     }
 }
 
-/// A stream whose first bytes were read already, and that notes when more come.
+/// A stream whose first bytes were already read. It notes when more come.
 struct ObservedStream {
     stream: TcpStream,
     start: Vec<u8>,

@@ -1,9 +1,9 @@
-//! How many connections there may be at a time. A receiver that is full closes the
-//! connection that is of the least use, so that silent clients shut nobody out.
+//! Limits the number of connections. When the receiver is full, it closes the least
+//! useful connection, so that silent clients shut nobody out.
 //!
-//! A semaphore and an idle time-out do not do this: as many clients that connect and
-//! say nothing would shut out every exporter until the time-out, and a time-out that is
-//! short enough would close the connections of exporters between two of their batches.
+//! A semaphore and an idle timeout do not do this. Clients that connect and send nothing
+//! would shut out every exporter until the timeout. A timeout short enough to prevent
+//! that would close the connections of exporters between two batches.
 //! `wire::clients_that_say_nothing_shut_nobody_out` in `tests/receiver` gives such
 //! clients 300 ms.
 
@@ -44,8 +44,8 @@ impl ConnectionSlots {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A slot for a connection. Where all are taken, another connection is asked to
-    /// close; `None` where none may be asked.
+    /// A slot for a connection. If all are taken, asks another connection to close;
+    /// `None` where none may be asked.
     pub fn take(self: &Arc<Self>, activity: Arc<Activity>, now: Instant) -> Option<ConnectionSlot> {
         let mut taken = self.taken();
         // A connection that was asked to close holds memory until it has ended.
@@ -82,7 +82,7 @@ pub struct ConnectionSlot {
 }
 
 impl ConnectionSlot {
-    /// Waits until another connection is to have the slot.
+    /// Waits until another connection needs the slot.
     pub async fn is_asked_to_close(&self) {
         self.close.notified().await;
     }
@@ -126,7 +126,7 @@ mod tests {
         assert!(is_asked_to_go(&silent) && !is_asked_to_go(&resting));
         assert!(come(500).is_none(), "as long as it has not gone");
         drop(silent);
-        // `next` has just come, and may say something yet.
+        // `next` is new, and may still send a request.
         let (last, activity) = come(100).expect("by the slot of the resting one");
         assert!(is_asked_to_go(&resting) && !is_asked_to_go(&next) && !is_asked_to_go(&busy));
         activity.begin();

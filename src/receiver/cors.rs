@@ -1,4 +1,4 @@
-//! Browsers: pages of this machine may send, pages of other sites may not.
+//! Rules for browsers: pages of this machine may send, pages of other sites may not.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -8,7 +8,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
-/// Where a request says that it comes from.
+/// Where a request comes from, according to its headers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Origin {
     /// No browser sent it.
@@ -46,12 +46,12 @@ fn is_local(origin: &HeaderValue) -> bool {
     is_web && is_here && origin.authority().is_some_and(|authority| !authority.as_str().contains('@'))
 }
 
-/// Whether a browser asks whether it may send.
+/// Whether this is a browser's question whether it may send.
 pub fn is_preflight(parts: &Parts) -> bool {
     parts.method == Method::OPTIONS && parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// What a page of this machine may send: whatever headers its SDK was told to.
+/// Says what a page of this machine may send: whatever headers its SDK was given.
 pub fn allow_preflight(request: &HeaderMap, headers: &mut HeaderMap) {
     const USUAL: HeaderValue = HeaderValue::from_static(
         "content-type, content-encoding, authorization, traceparent, tracestate, baggage, user-agent",
@@ -60,7 +60,8 @@ pub fn allow_preflight(request: &HeaderMap, headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted);
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("7200"));
-    // Chrome asks before a public page may reach a private address; a local page is none.
+    // Chrome asks this before a public page reaches a private address. A local page is
+    // not public.
     if request.contains_key("access-control-request-private-network") {
         headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
     }

@@ -1,4 +1,4 @@
-//! Compressed bodies, which are hostile: a gzip of 291 KB can hold 300 MB.
+//! Decompresses bodies. They are hostile: a gzip of 291 KB can hold 300 MB.
 
 use std::io::Read;
 
@@ -8,24 +8,24 @@ use flate2::bufread::{GzDecoder, ZlibDecoder};
 use super::body::BodyError;
 use super::budget::Reservation;
 
-/// A compression that is understood.
+/// A compression that the receiver understands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Coding {
     Gzip,
     Zstd,
-    /// zlib, as HTTP and gRPC both mean it.
+    /// zlib: HTTP and gRPC both mean that.
     Deflate,
 }
 
-/// What clients may compress with, as a header names it.
+/// The codings that clients may use, as a header lists them.
 pub const CODINGS: &str = "gzip, zstd, deflate";
 
 impl Coding {
-    /// The coding of a `content-encoding` or `grpc-encoding`; `Ok(None)` for none.
+    /// Reads a `content-encoding` or `grpc-encoding`; `Ok(None)` for no compression.
     ///
     /// # Errors
     ///
-    /// The name, where it is none that is understood.
+    /// The name, where it is not a coding that the receiver understands.
     pub fn parse(name: &str) -> Result<Option<Self>, &str> {
         let name = name.trim();
         let is = |coding: &str| name.eq_ignore_ascii_case(coding);
@@ -47,16 +47,16 @@ impl Coding {
     }
 }
 
-/// Decompresses to at most `limit` bytes, each of them within the budget before it is
-/// written.
+/// Decompresses to at most `limit` bytes. Each byte is reserved in the budget before it
+/// is written.
 pub async fn decompress(
     coding: Coding,
     packed: &[u8],
     limit: usize,
     reservation: &mut Reservation,
 ) -> Result<Bytes, BodyError> {
-    // The window of a zstd frame is memory too: at most the 8 MiB that RFC 8878
-    // (3.1.1.1.2) wants of a decoder, and what any level below --ultra takes.
+    // The window of a zstd frame is memory too. It may have 8 MiB, which RFC 8878
+    // (3.1.1.1.2) asks of every decoder and which no level below --ultra exceeds.
     const WINDOW_LOG: u32 = 23;
     let broken = |error: std::io::Error| {
         BodyError::Malformed(format!("the body is not {}, though it says so: {error}", coding.label()))
@@ -68,7 +68,7 @@ pub async fn decompress(
             let log = window_log(packed).min(WINDOW_LOG);
             reservation.reserve(1 << log).await?;
             let mut decoder = zstd::stream::read::Decoder::with_buffer(packed).map_err(broken)?;
-            // Further frames may have no larger one.
+            // Later frames may not have a larger one.
             decoder.window_log_max(log).map_err(broken)?;
             let decompressed = read(decoder, packed.len(), limit, reservation, broken).await;
             reservation.shrink(1 << log);
@@ -77,9 +77,9 @@ pub async fn decompress(
     }
 }
 
-/// The logarithm of the window that the first frame of a zstd body asks for, rounded
-/// up, by its header: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1>. A
-/// decoder takes 1 KiB at least.
+/// The logarithm of the window size of the first frame of a zstd body, rounded up, from
+/// its header: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1>. A decoder has at
+/// least 1 KiB.
 fn window_log(packed: &[u8]) -> u32 {
     const LEAST: u32 = 10;
     const MOST: u32 = 63;
@@ -89,8 +89,8 @@ fn window_log(packed: &[u8]) -> u32 {
         let window = rest.first().copied().unwrap_or_default();
         LEAST + u32::from(window >> 3) + u32::from(window & 0b111 > 0)
     } else {
-        // A single segment: the window is the content, whose size stands behind the
-        // id of a dictionary.
+        // A single segment: the window is as large as the content, and that size comes
+        // after the id of a dictionary.
         let dictionary = [0, 1, 2, 4][usize::from(descriptor & 0b11)];
         let bytes = 1 << (descriptor >> 6);
         let size = rest.get(dictionary..dictionary + bytes).unwrap_or_default();
@@ -101,10 +101,10 @@ fn window_log(packed: &[u8]) -> u32 {
     log.clamp(LEAST, MOST)
 }
 
-/// The members of a gzip, one after the other as RFC 1952 (2.2) has them.
+/// The members of a gzip, one after the other (RFC 1952, 2.2).
 ///
-/// Only so many: a client writes one, and a request may hold three million empty
-/// ones, which cost a quarter of a minute and decompress to nothing.
+/// Their number is limited. A client writes one, but a request may hold three million
+/// empty ones, which take a quarter of a minute to read and decompress to nothing.
 struct Members<'p> {
     member: GzDecoder<&'p [u8]>,
     left: usize,
@@ -143,10 +143,9 @@ async fn read(
     broken: impl Fn(std::io::Error) -> BodyError + Send,
 ) -> Result<Bytes, BodyError> {
     const LEAST: usize = 4 << 10;
-    /// The first guess is no larger than this, or than what came.
+    /// The first guess is at most this, or the length of the compressed body.
     const GUESS: usize = 1 << 20;
-    /// What is written is made ready in steps: memory that was never touched costs
-    /// nothing.
+    /// Output is allocated in steps: memory that was never touched costs nothing.
     const STEP: usize = 64 << 10;
     let mut decompressed = Vec::new();
     let (mut length, mut room) = (0, 0);
@@ -154,8 +153,8 @@ async fn read(
         if length == room {
             let guess = || packed.saturating_mul(8).min(GUESS.max(packed)).max(LEAST);
             let grown = if length == 0 { guess() } else { length * 2 };
-            // One byte more than the limit shows that there is more. Both stand side by
-            // side while the one is copied to the other.
+            // One byte more than the limit shows that there is more. Both buffers exist
+            // while one is copied to the other.
             let grown = grown.min(limit + 1).min(reservation.most_more());
             if grown <= length {
                 return Err(BodyError::TooLarge);

@@ -1,4 +1,4 @@
-//! Why a port could not be opened, each with its remedy.
+//! Why a port could not be opened, and how to fix that.
 
 use std::fmt::Write as _;
 use std::io;
@@ -34,7 +34,7 @@ impl From<PortError> for ReceiverError {
     }
 }
 
-/// Says who has the port, and the two ways out: another port, or the traffic passed on.
+/// Names the process that has the port, and the two ways out: another port, or forwarding.
 fn in_use(address: SocketAddr, option: &str, owner: Option<&PortOwner>) -> String {
     let holder = owner.map_or_else(|| "another program".to_owned(), ToString::to_string);
     let what = match option {

@@ -1,4 +1,4 @@
-//! What passes between the ports and whoever keeps what comes in.
+//! What the ports hand over, and the trait of whoever takes it.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::evidence::Outcome;
 
-/// What a request carries.
+/// The telemetry that a request carries.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Signal {
     Traces,
@@ -37,7 +37,7 @@ impl Signal {
         }
     }
 
-    /// The count of a partial success in JSON.
+    /// The name of the count of rejected records in JSON.
     pub(super) const fn rejected(self) -> &'static str {
         match self {
             Self::Traces => "rejectedSpans",
@@ -63,7 +63,7 @@ impl Encoding {
     }
 }
 
-/// How a request came.
+/// How a request was sent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
     Grpc,
@@ -80,7 +80,7 @@ impl Transport {
     }
 }
 
-/// What a port takes.
+/// Which protocols a port accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PortKind {
     Grpc,
@@ -88,36 +88,36 @@ pub enum PortKind {
     Both,
 }
 
-/// One request's body, decompressed, with who sent it.
+/// The body of one request, decompressed, and who sent it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'r> {
     pub signal: Signal,
     pub encoding: Encoding,
     pub transport: Transport,
     pub peer: SocketAddr,
-    /// The `user-agent`, hostile like all of it; empty where there is none.
+    /// The `user-agent`, hostile like the rest; empty where there is none.
     pub agent: &'r str,
-    /// At most [`ReceiverLimits::request`](super::ReceiverLimits::request) bytes. A clone of it
-    /// keeps the bytes beyond their place in the budget.
+    /// At most [`ReceiverLimits::request`](super::ReceiverLimits::request) bytes. A clone
+    /// keeps the bytes after their reservation in the budget has ended.
     pub body: &'r Bytes,
 }
 
-/// What became of a request's content. Anything but the default is told to the
-/// client as `partial_success`, which it does not send again.
+/// What happened to the content of a request. Anything but the default is returned to the
+/// client as `partial_success`, and the client does not send it again.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Receipt {
-    /// Spans, data points or log records that were not taken.
+    /// Spans, data points or log records that were not accepted.
     pub rejected: u64,
     /// Why, or a warning where nothing was rejected; in English.
     pub message: String,
 }
 
-/// Why nothing of a request was taken.
+/// Why nothing of a request was accepted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// It is not what it says it is: HTTP 400, gRPC `INVALID_ARGUMENT`.
+    /// It is not valid OTLP: HTTP 400, gRPC `INVALID_ARGUMENT`.
     Malformed(String),
-    /// Not now: HTTP 429, gRPC `UNAVAILABLE`, both with the time to wait.
+    /// The receiver is busy: HTTP 429, gRPC `UNAVAILABLE`, both with the time to wait.
     Busy { retry_after: Duration },
 }
 
@@ -126,27 +126,27 @@ pub enum Refusal {
 pub struct Ended<'r> {
     pub outcome: Outcome,
     pub transport: Transport,
-    /// What the port takes that it came to.
+    /// The kind of port that the request came to.
     pub port: PortKind,
     pub peer: SocketAddr,
     /// The `user-agent`, hostile; empty where there is none.
     pub agent: &'r str,
-    /// What was asked for, such as `POST /v1/traces`: hostile, a few hundred
-    /// bytes at most. Empty where nothing came that could be read.
+    /// The request line, such as `POST /v1/traces`: hostile, a few hundred bytes at most.
+    /// Empty where nothing readable came.
     pub target: &'r str,
 }
 
-/// What becomes of a request: a [`Refusal`] where nothing of it was taken.
+/// The outcome of a request: a [`Refusal`] where nothing of it was accepted.
 pub type Taken<'i> = Pin<Box<dyn Future<Output = Result<Receipt, Refusal>> + Send + 'i>>;
 
-/// Takes what comes in.
+/// Takes the requests that come in.
 pub trait Inbox: Send + Sync + 'static {
-    /// Takes a request. Called on one of the runtime's two threads, so that whatever
-    /// takes long is awaited and not done there. It is awaited to its end even where
-    /// the client goes away.
+    /// Takes a request. It is called on one of the runtime's two threads, so anything
+    /// slow is awaited and not done there. The receiver awaits it to its end even if the
+    /// client goes away.
     fn take<'i>(&'i self, request: &'i Request<'i>) -> Taken<'i>;
 
-    /// Hears how a request ended, after the answer was decided and before it is
-    /// written: of each that was taken, refused, or came a wrong way.
+    /// Hears how a request ended: whether it was accepted, refused, or sent in a wrong
+    /// way. It is called once the answer is decided, before that is written.
     fn ended(&self, ended: &Ended<'_>);
 }

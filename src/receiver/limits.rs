@@ -9,18 +9,18 @@ use super::windows::{CONNECTION, Windows};
 /// What clients may ask of the receiver.
 #[derive(Clone, Debug)]
 pub struct ReceiverLimits {
-    /// The largest request in bytes, as it comes and unpacked: 64 MiB.
+    /// The largest request in bytes, both as it comes and decompressed: 64 MiB.
     pub request: usize,
-    /// The bytes of all bodies in flight, packed and unpacked.
+    /// The bytes of all bodies in flight, both as they come and decompressed.
     pub bodies: Arc<Budget>,
-    /// What HTTP/2 may send on a connection before it is read.
+    /// What HTTP/2 clients may send on a connection before it is read.
     pub windows: Arc<Windows>,
-    /// Connections at a time: 16 to 512, by the memory that there is for them. For one
-    /// more, one that is silent, or rests, or hangs is closed; where there is none
-    /// such, it is itself.
+    /// Connections at a time: 16 to 512, depending on the memory for them. When one more
+    /// comes, a connection that is silent, idle or stalled is closed for it. If there is
+    /// no such connection, the new one is closed.
     pub connections: usize,
-    /// How long a body may take before it makes room for another, where all are
-    /// taken: 250 ms. The slowest goes first.
+    /// How long a body may take before it has to make room for another, when all bytes
+    /// are taken: 250 ms. The slowest goes first.
     pub stalled_after: Duration,
     /// How long the head of a request may take, and then its body: 20 s each.
     pub timeout: Duration,
@@ -32,11 +32,11 @@ impl ReceiverLimits {
     const FEWEST: usize = 16;
     const MOST: usize = 512;
 
-    /// The usual limits, with this budget for bodies, and so many bytes for what
-    /// connections take besides.
+    /// The usual limits, with this budget for bodies, and this many bytes for
+    /// connections.
     pub fn new(budget: Arc<Budget>, connections: usize) -> Self {
-        // A quarter is for larger windows. Of the rest, those that were asked to end
-        // and have not ended yet take a ninth.
+        // A quarter is for larger windows. Of the rest, a ninth is for connections that
+        // were asked to end and have not ended yet.
         let most = connections / 3 * 2 / CONNECTION;
         Self {
             request: 64 << 20,

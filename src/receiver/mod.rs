@@ -1,15 +1,14 @@
-//! The OTLP receiver: it takes requests over gRPC and HTTP, within limits of bytes and
-//! time, and hands their bodies on. It may not know spans, evidence of them, diagnoses
-//! or the broker.
+//! The OTLP receiver: it accepts requests over gRPC and HTTP, within limits of bytes and
+//! time, and hands their bodies on. It may not know spans, diagnoses or the broker.
 //!
 //! [`Receiver::open`] listens for OTLP over gRPC and HTTP as
-//! <https://opentelemetry.io/docs/specs/otlp/> says. Each request's body is
-//! decompressed and handed to an [`Inbox`], whose word decides the answer. Every wrong way in is answered with its remedy, and
-//! told to the inbox too, because it is evidence. [`Forwarder`] sends what came
-//! on to another endpoint.
+//! <https://opentelemetry.io/docs/specs/otlp/> says. It decompresses the body of each
+//! request and gives it to an [`Inbox`], which decides the answer. A client that sends in
+//! a wrong way is told how to send instead. The inbox hears of that too, because it is
+//! evidence. [`Forwarder`] sends requests on to another endpoint.
 //!
-//! gRPC's framing is read here and not by tonic's server, which decompresses before it
-//! can be asked for the bytes that it takes: here each byte is in the [`Budget`] first.
+//! gRPC's framing is read here, and not by tonic's server: that decompresses a message
+//! before it asks for the bytes. Here each byte is in the [`Budget`] first.
 
 mod activity;
 mod answer;

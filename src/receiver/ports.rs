@@ -9,11 +9,11 @@ pub struct Ports {
     pub grpc: Option<SocketAddr>,
     /// For HTTP only.
     pub http: Option<SocketAddr>,
-    /// For both, told apart by their first bytes and their content type.
+    /// For both. They are distinguished by their first bytes and their content type.
     pub both: Option<SocketAddr>,
 }
 
-/// The ports that are open: of a port 0, the one that was given.
+/// The ports that are open. For port 0, it is the one that the system chose.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Addresses {
     pub grpc: Option<SocketAddr>,

@@ -1,7 +1,7 @@
 //! One request, from its head to its answer.
 //!
-//! gRPC's framing is read here and not by tonic's server, which decompresses before it
-//! can be asked for the bytes that it takes: here each byte is in the budget first.
+//! gRPC's framing is read here, and not by tonic's server: that decompresses a message
+//! before it asks for the bytes. Here each byte is in the budget first.
 
 use std::convert::Infallible;
 use std::panic::resume_unwind;
@@ -64,7 +64,7 @@ pub async fn answer(
             match read(&client, headers, &mut incoming, signal, form).await {
                 Ok(content) => handed_on(record, content).await,
                 Err(fault) => {
-                    // One who was cut off, or dawdles, is not waited for.
+                    // Do not wait for a client that is cut off or slow.
                     if !matches!(fault.outcome, Outcome::CutShort | Outcome::TimedOut) {
                         drain_rest(&client, writes_first, &mut incoming).await;
                     }
@@ -77,13 +77,13 @@ pub async fn answer(
     Ok(response)
 }
 
-/// Whether a client writes all of its body before it reads any answer. A client that asks
-/// first whether to send is told no, and does not.
+/// Whether a client writes its whole body before it reads any answer. A client that asks
+/// first whether to send does not.
 fn writes_before_reading(parts: &Parts) -> bool {
     parts.version < Version::HTTP_2 && !parts.headers.contains_key(EXPECT)
 }
 
-/// Reads what an HTTP/1 client still writes: see [`body::drain`].
+/// Reads what an HTTP/1 client is still writing: see [`body::drain`].
 async fn drain_rest(client: &Client, writes_before_reading: bool, incoming: &mut Incoming) {
     let limits = &client.shared.limits;
     if writes_before_reading {
@@ -91,8 +91,8 @@ async fn drain_rest(client: &Client, writes_before_reading: bool, incoming: &mut
     }
 }
 
-/// What a request costs in bytes while it waits for its body: its task, and what
-/// the protocol keeps of it. There may be 65,536 streams.
+/// How many bytes a request takes while it waits for its body: its task, and the
+/// protocol's state. There may be 65,536 streams.
 const REQUEST: usize = 8 << 10;
 
 /// The body of a request, and its reservation in the budget.
@@ -104,8 +104,8 @@ struct Content {
     reservation: Reservation,
 }
 
-/// Reads and unpacks. The headers are let go before the body is waited
-/// for: 512 connections of 128 streams each could hold a gigabyte of them.
+/// Reads and decompresses a body. The headers are dropped before that: 512 connections of
+/// 128 streams each could hold a gigabyte of them.
 async fn read(
     client: &Client,
     headers: HeaderMap,
@@ -141,15 +141,15 @@ async fn read(
     Ok(Content { signal, form, encoding, body, reservation })
 }
 
-/// Hands a request on, and answers it. It has a task of its own, so that it goes on
-/// where its client went away: it is in the inbox then, and its bytes are in the budget
-/// for as long as they are there.
+/// Hands a request to the inbox, and answers it. It runs as a task of its own, so that it
+/// continues if the client goes away: then the request is in the inbox, and its bytes
+/// stay in the budget for as long as that takes.
 async fn handed_on(record: RequestRecord, content: Content) -> Response<Answer> {
     let form = content.form;
     match tokio::spawn(hand_on(record, content)).await.map_err(JoinError::try_into_panic) {
         Ok(response) => response,
         Err(Ok(panic)) => resume_unwind(panic),
-        // The receiver closes.
+        // The receiver is closing.
         Err(Err(_)) => busy(AGAIN).answer(form),
     }
 }
@@ -185,7 +185,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// How a request says that it is compressed.
+/// The compression that a request names.
 fn coding(headers: &HeaderMap, header: &HeaderName) -> Result<Option<Coding>, Fault> {
     let mut values = headers.get_all(header).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -228,7 +228,7 @@ fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding
     Ok((came.slice(PREFIX..), coding))
 }
 
-/// JSON without halves of surrogate pairs, which lose one string, not the batch.
+/// Replaces unpaired surrogates in JSON, so that one string is lost and not the batch.
 async fn mended(body: Bytes, reservation: &mut Reservation) -> Result<Bytes, BodyError> {
     if !has_lone_half(&body) {
         return Ok(body);
@@ -270,7 +270,7 @@ fn busy(retry_after: Duration) -> Fault {
     Fault { retry_after: Some(retry_after), ..fault }
 }
 
-/// When a client is to come again for which there is no room.
+/// How long a client should wait before it sends again, when there is no room.
 const AGAIN: Duration = Duration::from_secs(1);
 
 fn fault(error: BodyError, limit: usize) -> Fault {
@@ -298,7 +298,7 @@ fn fault(error: BodyError, limit: usize) -> Fault {
     }
 }
 
-/// What is told of a request, whatever becomes of it.
+/// What the inbox is told when a request ends.
 struct RequestRecord {
     client: Arc<Client>,
     transport: Transport,
@@ -337,7 +337,7 @@ impl RequestRecord {
         });
     }
 
-    /// It was no request of telemetry, right or wrong.
+    /// The request was not one of telemetry, so it is not reported.
     fn is_not_counted(&mut self) {
         self.is_told = true;
     }
@@ -351,7 +351,7 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         if !self.is_told {
-            // The client went away, and hyper dropped what was under way.
+            // The client went away, and hyper dropped the request.
             self.end(Outcome::CutShort);
         }
         self.client.activity.end();

@@ -1,5 +1,4 @@
-//! What a request asks for, by its head alone; and the remedy for every wrong
-//! way in.
+//! Decides by the head of a request what it asks for, and how to fix a wrong one.
 
 use std::fmt::Write;
 
@@ -14,19 +13,19 @@ use super::cors::{self, Origin};
 use super::inbox::{Encoding, PortKind, Signal};
 use crate::evidence::Outcome;
 
-/// What is to be done with a request.
+/// What to do with a request.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Route {
-    /// Its body is to be read and handed on.
+    /// Read its body, and hand it on.
     Take(Signal, Form),
-    /// A person or a health check at `/`.
+    /// Greet a person, or a health check, at `/`.
     Greeting,
-    /// A browser that asks whether it may send.
+    /// Answer a browser that asks whether it may send.
     Preflight,
     Wrong(Fault, Form),
 }
 
-/// What kind of content a request says that it has.
+/// The kind of content that a request announces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Content {
     Grpc,
@@ -60,7 +59,7 @@ pub fn route(port: PortKind, parts: &Parts, origin: &Origin, addresses: &Address
     }
 }
 
-/// Clients that named no type of ours are people, or may as well be.
+/// How to answer a client that named none of OTLP's content types: it may be a person.
 fn form(content: Content) -> Form {
     match content {
         Content::Otlp(encoding) => Form::Http(encoding),
@@ -98,8 +97,8 @@ fn grpc_on_http_port(addresses: &Addresses) -> Fault {
     Fault::new(Outcome::GrpcOnHttpPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
 }
 
-/// An exporter is known by its path or its content; a browser or a health check
-/// that looks at this port has neither, and is no exporter's mistake.
+/// An exporter is recognised by its path or its content type. A browser or a health check
+/// that comes to this port has neither, and is not a wrong exporter.
 fn http_on_grpc_port(parts: &Parts, content: Content, addresses: &Addresses) -> Fault {
     let is_telemetry = matches!(content, Content::Otlp(_)) && parts.method == Method::POST
         || Signal::ALL.iter().any(|signal| parts.uri.path().ends_with(signal.path()));
@@ -162,7 +161,7 @@ fn unknown_type(what: &str) -> Fault {
     )
 }
 
-/// The answer to a path that is none of ours: whatever mistake it looks like.
+/// The answer to an unknown path, according to the mistake that it looks like.
 fn lost(path: &str, content: Content) -> Fault {
     let is_otlp = matches!(content, Content::Otlp(_));
     let doubled = Signal::ALL.into_iter().find(|signal| path.trim_end_matches('/').ends_with(signal.path()));
@@ -201,13 +200,13 @@ fn lost(path: &str, content: Content) -> Fault {
     Fault::new(outcome, StatusCode::NOT_FOUND, Code::Unimplemented, message)
 }
 
-/// A path that is told back: short.
+/// A path as it is repeated to the client: short.
 fn shown(path: &str) -> &str {
     const LONGEST: usize = 100;
     &path[..path.floor_char_boundary(LONGEST)]
 }
 
-/// What a port says to a person who looks.
+/// What a port tells a person who opens it in a browser.
 pub fn greeting(addresses: &Addresses) -> String {
     let mut text = "tracelink listens for OpenTelemetry here.\n\n".to_owned();
     let mut line = |name: &str, address: Option<std::net::SocketAddr>| {

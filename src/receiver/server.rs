@@ -1,4 +1,4 @@
-//! A receiver from its first port to its last answer.
+//! The receiver as a whole, from opening its ports to the last answer.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use super::limits::ReceiverLimits;
 use super::ports::{Addresses, Ports};
 use crate::local_http::open_port;
 
-/// A receiver that listens, until it is closed.
+/// A receiver that listens until it is closed.
 ///
-/// It has a runtime of its own: it is opened, closed and dropped outside of any other.
+/// It has its own runtime. Open, close and drop it outside of any other runtime.
 pub struct Receiver {
     runtime: Runtime,
     shared: Arc<Shared>,
-    /// Says that it is time to end; each connection holds one end of it.
+    /// Tells all connections to end.
     stop: watch::Sender<bool>,
 }
 
 impl Receiver {
     /// Opens the ports. It listens when this returns.
     ///
-    /// Where a port is 127.0.0.1, the same port of `[::1]` is opened too where it
-    /// is free, since some clients take `localhost` for that.
+    /// Where a port is on 127.0.0.1, the same port of `[::1]` is opened too if it is
+    /// free, because some clients resolve `localhost` to that.
     pub fn open(ports: &Ports, inbox: Arc<dyn Inbox>, limits: ReceiverLimits) -> Result<Self, ReceiverError> {
         let mut listeners = Vec::new();
         let mut open = |port: Option<SocketAddr>, kind: PortKind, option| {
@@ -69,14 +69,14 @@ impl Receiver {
         self.shared.addresses
     }
 
-    /// Takes no more connections, lets requests in flight end for as long as
-    /// `grace`, and breaks off the rest. When it returns, every request that was
-    /// answered as taken has been given to the inbox, and no other will be.
+    /// Accepts no more connections, lets requests in flight end for as long as `grace`,
+    /// and breaks off the rest. When it returns, every request that was answered as
+    /// accepted has been given to the inbox, and no other will be.
     pub fn close(self, grace: Duration) {
-        // The deadline of a request that the inbox is still busy with, so that what it
-        // has taken is taken to its end.
+        // How long a request may take that the inbox is still busy with, so that the
+        // inbox can finish it.
         const INBOX: Duration = Duration::from_mins(1);
-        // That of whatever hangs even so.
+        // How long anything else may take that still hangs.
         const LAST: Duration = Duration::from_secs(5);
         let Self { runtime, shared, stop } = self;
         stop.send_replace(true);
@@ -88,7 +88,7 @@ impl Receiver {
     }
 }
 
-/// A listener at the same port of the other loopback.
+/// A listener at the same port of the other loopback address.
 fn twin(address: SocketAddr) -> Option<TcpListener> {
     let loopback = std::net::Ipv4Addr::LOCALHOST;
     if address.ip() != loopback {

@@ -1,37 +1,37 @@
 //! How much HTTP/2 may send on a connection before the receiver reads it.
 //!
 //! That memory is in no body's budget, so the windows of all connections together are
-//! bounded: each has the smallest one that the protocol allows, and the first ones
-//! have larger ones, for as long as they last.
+//! limited. Each connection has at least the smallest window that the protocol allows,
+//! and the first ones have larger windows, as long as memory for those lasts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a connection takes at most beside its bodies and a larger window: two read
-/// buffers of HTTP/1 (a body that came in the first one keeps it), or the smallest
+/// The most bytes that a connection takes, apart from its bodies and a larger window: two
+/// read buffers of HTTP/1 (a body that came within the first keeps that), or the smallest
 /// window, a frame and the state of HTTP/2.
 pub const CONNECTION: usize = 96 << 10;
 
-/// What larger windows may take, shared by all connections.
+/// The memory for larger windows, shared by all connections.
 #[derive(Debug)]
 pub struct Windows {
     free: AtomicUsize,
 }
 
 impl Windows {
-    /// What a peer may send before it hears of any other window:
+    /// The window that a peer assumes until it is told of another:
     /// <https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2>.
     const SMALLEST: usize = 64 << 10;
-    /// More than this saves no CPU (`benches/receiver.rs`).
+    /// A larger one saves no CPU (`benches/receiver.rs`).
     const LARGEST: usize = 1 << 20;
 
-    /// `bytes` is what windows may take beyond the smallest ones.
+    /// `bytes` is the memory for windows beyond the smallest.
     pub const fn new(bytes: usize) -> Self {
         Self { free: AtomicUsize::new(bytes) }
     }
 
-    /// A window for one connection: a quarter of what is left, so that those who come
-    /// later get some of it too.
+    /// A window for one connection: a quarter of what is left, so that later connections
+    /// get some too.
     pub fn take(self: &Arc<Self>) -> Window {
         let more = |free: usize| {
             let more = (free / 4).min(Self::LARGEST - Self::SMALLEST);
@@ -43,7 +43,7 @@ impl Windows {
     }
 }
 
-/// The window of one connection, given back when it is dropped.
+/// The window of one connection. Its memory is given back when it is dropped.
 pub struct Window {
     windows: Arc<Windows>,
     more: usize,

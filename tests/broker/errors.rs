@@ -96,7 +96,7 @@ fn the_user_may_not_read() {
     let url = format!("redis://narrow:secret@127.0.0.1:{}", server.port);
     let (error, message) = refused(look(&url, &[]));
     assert!(matches!(error, BrokerError::NoPermission { command: "SSCAN", .. }), "{error:?}");
-    assert!(message.contains("may not say SSCAN. ") && message.contains("+lrange"), "{message}");
+    assert!(message.contains("may not send SSCAN. ") && message.contains("+lrange"), "{message}");
     cmd("ACL")
         .arg("SETUSER")
         .arg("narrow")
@@ -104,7 +104,7 @@ fn the_user_may_not_read() {
         .exec(&mut redis)
         .expect("a valid rule");
     let (_, message) = refused(look(&url, &[]));
-    assert!(message.contains("to the key `_kombu.binding.celery`"), "{message}");
+    assert!(message.contains("for the key `_kombu.binding.celery`"), "{message}");
     let (error, _) = refused(look(&url, &["orders"]));
     assert!(matches!(error, BrokerError::NoPermission { command: "LLEN", .. }), "{error:?}");
 }

@@ -178,9 +178,9 @@ fn what_is_no_report_is_no_baseline() {
     let name = |number: usize| format!("{{\"slug\":\"a{number}\",\"code\":\"TL301\",\"severity\":\"note\"}}");
     let many: Vec<_> = (0..20_000).map(name).collect();
     for (text, told) in [
-        (String::new(), "no report of tracelink"),
-        ("{}".to_owned(), "no report of tracelink"),
-        ("[]".to_owned(), "no report of tracelink"),
+        (String::new(), "not a tracelink report"),
+        ("{}".to_owned(), "not a tracelink report"),
+        ("[]".to_owned(), "not a tracelink report"),
         ("{\"schema\": \"tracelink/9\"}".to_owned(), "schema `tracelink/9`"),
         ("{\"schema\": \"tracelink/1\", \"error\": \"no broker\"}".to_owned(), "its run failed"),
         ("{\"schema\": \"tracelink/1\", \"findings\": [{}]}".to_owned(), "missing field"),
@@ -188,9 +188,9 @@ fn what_is_no_report_is_no_baseline() {
             format!("{{\"schema\": \"tracelink/1\", \"findings\": [{}]}}", many.join(",")),
             "a list of 10000 at most",
         ),
-        ("[".repeat(100_000), "no report of tracelink"),
-        ("{\"event\": \"finding\"}\n".repeat(1_000_000), "no report of tracelink"),
-        ("\u{1b}]0;pwned\u{7}".to_owned(), "no report of tracelink"),
+        ("[".repeat(100_000), "not a tracelink report"),
+        ("{\"event\": \"finding\"}\n".repeat(1_000_000), "not a tracelink report"),
+        ("\u{1b}]0;pwned\u{7}".to_owned(), "not a tracelink report"),
     ] {
         let path = folder.path().join("baseline.json");
         std::fs::write(&path, &text).expect("writable");

@@ -52,5 +52,5 @@ fn a_door_of_its_own_and_what_is_no_url_are_refused() {
     );
     let (code, stderr) = listen("ftp://me:secret@otel");
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("ftp://***@otel is no URL of an OTLP endpoint"), "{stderr}");
+    assert!(stderr.contains("ftp://***@otel is not the URL of an OTLP endpoint"), "{stderr}");
 }

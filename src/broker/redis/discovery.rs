@@ -1,5 +1,5 @@
-//! What lies in a database, by the names of its keys and a look at the ends of
-//! its lists.
+//! Finds Celery's keys in a database, by their names and by reading the ends of its
+//! lists.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,25 +14,25 @@ use crate::wire::celery::redis_layout::Bound;
 use crate::wire::celery::redis_layout::keys::{self, Key, PRIORITY_STEPS};
 use crate::wire::snapshot::{Content, KeyLine};
 
-/// What a walk over the names in a database found.
+/// The keys that a walk over the names in a database found.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Discovery {
     /// When it began, by Redis's clock.
     pub at: Timestamp,
-    /// How many keys the database held then, of whatever kind.
+    /// How many keys of all kinds the database held then.
     pub keys: u64,
     /// kombu's bindings: a set for each exchange.
     pub bindings: Vec<KeyLine<'static>>,
-    /// Lists that are bound as queues, or hold messages at one of their ends.
+    /// Lists that are bound as queues, or that hold a message at one of their ends.
     pub lists: Vec<FoundKey>,
-    /// How many lists are neither, and left alone.
+    /// How many lists are neither: they belong to other programs.
     pub foreign_lists: u64,
-    /// The hashes `unacked`, of what workers hold.
+    /// The hashes `unacked`, of the messages that workers hold.
     pub held: Vec<FoundKey>,
-    /// The sorted sets `unacked_index`, of when they fetched it.
+    /// The sorted sets `unacked_index`, of when workers fetched them.
     pub held_since: Vec<FoundKey>,
-    /// Whether every key was met. It is not where the walk was broken off, where
-    /// the user may not read some, or where other nodes of a cluster may hold some.
+    /// Whether every key was found. It is not so if the walk was broken off, if the user
+    /// may not read some keys, or if other nodes of a cluster may hold some.
     pub complete: bool,
     /// Whether the server is a node of a Redis Cluster.
     pub is_cluster_node: bool,
@@ -46,31 +46,31 @@ pub struct FoundKey {
     pub len: u64,
 }
 
-/// How many keys of one type are kept: more are no queues of an application.
+/// How many keys of one type are kept. No application has more queues.
 const KEYS: usize = 100_000;
 /// How many members of one binding are kept.
 const MEMBERS: usize = 10_000;
-/// Questions that are asked in one round trip, where each has a short answer.
+/// Questions in one round trip, where each has a short answer.
 const BATCH: usize = 500;
 /// The same where an answer is a message.
 const PROBES: usize = 32;
 
-/// Walks over the names in the database: once over its sets, for the bindings,
-/// and once over its lists. The lists of bound queues and `unacked` are asked for
-/// by their names too, with the prefixes that the bindings show.
+/// Walks over the names in the database: once over its sets, for the bindings, and once
+/// over its lists. The lists of bound queues and `unacked` are also asked for by name,
+/// with the prefixes that the bindings show.
 ///
-/// Redis looks at a thousand keys a step, which holds it up for less than a
-/// millisecond; a million keys of other programs take about half a second.
-/// `progress` hears how many keys were passed, of about how many, and may break
-/// the walk off. What is written meanwhile may be met or not. Lists of the
-/// queues that are `named` are kept whatever they hold.
+/// Redis looks at a thousand keys a step, which occupies it for less than a millisecond;
+/// a million keys of other programs take about half a second. `progress` is told how many
+/// keys the walk has passed, and of about how many, and may break it off. A key that is
+/// written meanwhile may be found or not. The lists of the queues that are `named` are
+/// kept, whatever they hold.
 ///
 /// # Errors
 ///
-/// [`BrokerError`]; [`BrokerError::NotCelery`], where nothing is found, and on a node of
-/// a cluster [`BrokerError::NotOnThisNode`];
-/// [`BrokerError::NoPermission`], where nothing is found that the user may read, and
-/// [`BrokerError::WrongType`], where what is named is no list.
+/// [`BrokerError`]; [`BrokerError::NotCelery`] where nothing is found, or on a node of a
+/// cluster [`BrokerError::NotOnThisNode`]; [`BrokerError::NoPermission`] where the user
+/// may read nothing that is found; and [`BrokerError::WrongType`] where a named queue's
+/// key is not a list.
 pub fn discover(
     connection: &mut Connection,
     named: &[String],
@@ -101,7 +101,7 @@ pub fn discover(
         }
     }
     let bound = Bound::of(&bindings, named);
-    // By name first: whatever else lies there, and however the walk ends.
+    // Those with known names come first, so they are found however the walk ends.
     let mut lists = BTreeSet::from_iter(walk.lengths(&lists_of(&bound), |key| ReadCommand::ListLength(key))?);
     let foreign_lists = walk.lists(&bound, &mut lists)?;
     let lists = Vec::from_iter(lists);
@@ -135,7 +135,7 @@ fn prefix<'k>(binding: &'k KeyLine<'_>) -> Option<&'k str> {
     std::str::from_utf8(&binding.key).ok().map(keys::prefix_of)
 }
 
-/// The names that the lists of bound and of named queues have.
+/// The keys of the lists of bound queues.
 fn lists_of(bound: &Bound) -> Vec<String> {
     let lists = bound.queues().flat_map(|(prefix, queues)| {
         let of = move |queue: &String| PRIORITY_STEPS.map(|step| keys::list_of(prefix, queue, step));
@@ -150,15 +150,15 @@ struct KeyScan<'w> {
     keys: u64,
     passed: u64,
     is_whole: bool,
-    /// The first key that the user may not read.
+    /// The first refusal to let the user read a key.
     refused: Option<BrokerError>,
-    /// The nodes of a cluster that have keys which were asked for by name.
+    /// The nodes of a cluster that hold keys which were asked for by name.
     other_nodes: BTreeSet<String>,
     progress: &'w mut dyn FnMut(u64, u64) -> ControlFlow<()>,
 }
 
 impl KeyScan<'_> {
-    /// The names of the sets that are wanted.
+    /// The names of the sets for which `is_wanted` holds.
     fn sets(&mut self, is_wanted: impl Fn(&Key<'_>) -> bool) -> Result<BTreeSet<String>, BrokerError> {
         // A scan may show a key twice while the table is resized.
         let mut found = BTreeSet::new();
@@ -169,7 +169,7 @@ impl KeyScan<'_> {
         Ok(found)
     }
 
-    /// Adds the lists that are queues, and says how many are not.
+    /// Adds the lists that are queues, and returns how many are not.
     fn lists(&mut self, bound: &Bound, queues: &mut BTreeSet<FoundKey>) -> Result<u64, BrokerError> {
         let mut known: BTreeSet<String> = queues.iter().map(|list| list.key.clone()).collect();
         let mut foreign = 0;
@@ -187,14 +187,15 @@ impl KeyScan<'_> {
         Ok(foreign)
     }
 
-    /// Hands the names of the keys of a type to `each`, a step's at a time, until
-    /// it has enough.
+    /// Gives `each` the names of the keys of one type, a step's at a time, until it
+    /// breaks off.
     fn over(
         &mut self,
         kind: KeyKind,
         mut each: impl FnMut(&mut Self, Vec<String>) -> Result<bool, BrokerError>,
     ) -> Result<(), BrokerError> {
-        // A server that never ends its scan is no Redis, and shall not hold us.
+        // A server that never ends its scan is not Redis, and must not keep tracelink
+        // busy.
         let most_steps = self.keys / SCAN_STEP * 4 + 1000;
         let mut cursor = 0;
         for _ in 0..most_steps {
@@ -241,8 +242,8 @@ impl KeyScan<'_> {
         })
     }
 
-    /// Those of the lists that are queues, and how many are not: what is not bound
-    /// is known by a message at one of its ends.
+    /// The lists that are queues, and how many are not. A list that is not bound is a
+    /// queue if it holds a message at one of its ends.
     fn queues(&mut self, names: Vec<String>, bound: &Bound) -> Result<(Vec<FoundKey>, u64), BrokerError> {
         let (mut queues, unbound): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| bound.is_queue(name));
@@ -264,7 +265,7 @@ impl KeyScan<'_> {
         Ok((self.lengths(&queues, |key| ReadCommand::ListLength(key))?, foreign))
     }
 
-    /// Those of the keys that are there, with their lengths.
+    /// The keys that exist, with their lengths.
     fn lengths(
         &mut self,
         names: &[String],
@@ -282,8 +283,8 @@ impl KeyScan<'_> {
         Ok(found)
     }
 
-    /// Asks of several keys. A key that has become another's is passed over; so is one
-    /// that cannot be read, and the discovery is incomplete then.
+    /// Asks one question for each key. Skips a key that belongs to another program now.
+    /// Skips one that cannot be read too, and then the discovery is incomplete.
     fn each<T: Answer>(&mut self, questions: &[ReadCommand<'_>]) -> Result<Vec<Option<T>>, BrokerError> {
         let mut answers = Vec::with_capacity(questions.len());
         for answer in self.connection.ask_each(questions)? {
@@ -299,8 +300,8 @@ impl KeyScan<'_> {
         Ok(answers)
     }
 
-    /// Goes on without a key that the user may not read, or that lies on another node
-    /// of a cluster. What else is wrong ends the walk.
+    /// Continues without a key that the user may not read, or that lies on another node
+    /// of a cluster. Any other error ends the walk.
     fn pass_over(&mut self, error: BrokerError) -> Result<(), BrokerError> {
         match error {
             BrokerError::NoPermission { key: Some(_), .. } => {

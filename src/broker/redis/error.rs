@@ -1,4 +1,4 @@
-//! What can be wrong with a broker, each with its remedy.
+//! What can be wrong with a broker, and how to fix each.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use super::connection::{ReplyError, ServerError};
 use super::read_commands::READ_COMMANDS;
 use crate::model::{Blame, Blamed};
 
-/// Why a broker could not be read. Each message names the broker (its password
-/// masked), says what is wrong and what to do.
+/// Why a broker could not be read. Each message names the broker without its password,
+/// says what is wrong, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     #[error("{broker} cannot be reached: {why}. Is Redis running there, and are host and port right?")]
@@ -18,8 +18,8 @@ pub enum BrokerError {
     #[error("{broker} ended the connection at {command}: {why}. Try again; the server's log says why it did")]
     Lost { broker: String, command: &'static str, why: String },
     #[error(
-        "{broker} does not speak Redis. If it wants TLS, write rediss:// in place of redis://; \
-         else check host and port"
+        "{broker} does not answer as Redis does. If it needs TLS, write rediss:// in place of redis://; \
+         otherwise check host and port"
     )]
     NotRedis { broker: String },
     #[error(
@@ -30,7 +30,7 @@ pub enum BrokerError {
     #[error("cannot read {path}", path = path.display())]
     File { path: PathBuf, source: io::Error },
     #[error(
-        "{broker} wants a password: write redis://:<password>@host:port/db, \
+        "{broker} requires a password: write redis://:<password>@host:port/db, \
          or redis://<user>:<password>@… for a user of its ACL"
     )]
     PasswordMissing { broker: String },
@@ -40,29 +40,29 @@ pub enum BrokerError {
     )]
     PasswordWrong { broker: String, says: String },
     #[error(
-        "{broker}: the user may not say {command}{key}. tracelink only reads; let an administrator \
+        "{broker}: the user may not send {command}{key}. tracelink only reads; let an administrator \
          run ACL SETUSER <user> ~* {rules}",
-        key = key.as_ref().map(|key| format!(" to the key `{key}`")).unwrap_or_default(),
+        key = key.as_ref().map(|key| format!(" for the key `{key}`")).unwrap_or_default(),
         rules = rules(),
     )]
     NoPermission {
         broker: String,
         command: &'static str,
-        /// `None` where the user may not say it to any.
+        /// `None` where the user may not send the command for any key.
         key: Option<String>,
     },
     #[error(
-        "{broker}: the user may not say MONITOR, which --broker-monitor needs and nothing else does; let an \
-         administrator run ACL SETUSER <user> +monitor, or do without: what waits is seen all the same"
+        "{broker}: the user may not send MONITOR, which only --broker-monitor needs; let an \
+         administrator run ACL SETUSER <user> +monitor, or leave the option out: messages that wait are seen without it"
     )]
     MonitorForbidden { broker: String },
     #[error(
-        "{broker}: MONITOR is not listened to over TLS: it is for a Redis on a development machine. Do without \
+        "{broker}: tracelink does not use MONITOR over TLS: it is for a Redis on a development machine. Leave out \
          --broker-monitor, or name the Redis without TLS (redis:// or redis+socket://)"
     )]
     MonitorOverTls { broker: String },
     #[error(
-        "{broker}: the key `{key}` is no {expected}, so another program's. Name a queue, or none to let tracelink find them"
+        "{broker}: the key `{key}` is not a {expected}, so it belongs to another program. Name a queue, or none to let tracelink find them"
     )]
     WrongType { broker: String, key: String, expected: &'static str },
     #[error(
@@ -70,42 +70,42 @@ pub enum BrokerError {
     )]
     NoDatabase { broker: String, says: String },
     #[error(
-        "{broker} holds nothing of a Celery broker among its {keys} keys: no binding, no queue, no `unacked`. \
+        "{broker}: none of its {keys} keys is a Celery broker's: no binding, no queue, no `unacked`. \
          {}",
         the_right_one(.other_databases)
     )]
     NotCelery {
         broker: String,
         keys: u64,
-        /// The databases of the same server that hold something of Celery's.
+        /// The databases of the same server that hold Celery's keys.
         other_databases: Vec<u32>,
     },
     #[error("{broker} is loading its data into memory. Try again when it has started")]
     Loading { broker: String },
     #[error(
         "{broker} runs a script that does not end, and answers nothing else. Try again when it is done; \
-         SCRIPT KILL ends it, and tracelink never says that"
+         SCRIPT KILL ends it, and tracelink never sends that"
     )]
     Busy { broker: String },
     #[error(
         "{broker} is a replica that has lost its master, and refuses to be read. Name the master, as Celery's \
-         broker_url has it; or let the replica answer with what it has (replica-serve-stale-data yes)"
+         broker_url has it; or let the replica answer with the data it has (replica-serve-stale-data yes)"
     )]
     MasterDown { broker: String },
     #[error(
-        "{broker} is a node of a Redis Cluster, and {what} lies on another node, {node}. Celery speaks to one node of \
-         a cluster: name the one that has its keys (CLUSTER KEYSLOT <key> and CLUSTER SLOTS tell which)",
+        "{broker} is a node of a Redis Cluster, and {what} lies on another node, {node}. Celery uses one node of \
+         a cluster: name the one that has its keys (CLUSTER KEYSLOT <key> and CLUSTER SLOTS show which)",
         what = key.as_ref().map_or_else(|| "what is asked for".to_owned(), |key| format!("the key `{key}`")),
     )]
     OtherNode { broker: String, key: Option<String>, node: String },
     #[error(
-        "{broker} is a node of a Redis Cluster, and holds nothing of a Celery broker among its {keys} keys. Celery's \
-         may lie on another node: name the one that has them{}", such_as(.nodes)
+        "{broker} is a node of a Redis Cluster, and none of its {keys} keys is a Celery broker's. \
+         They may lie on another node: name that one{}", such_as(.nodes)
     )]
     NotOnThisNode {
         broker: String,
         keys: u64,
-        /// Other nodes that the server has named.
+        /// Other nodes, as the server named them.
         nodes: Vec<String>,
     },
     #[error(
@@ -129,28 +129,28 @@ pub enum BrokerError {
     )]
     MasterUnknown { master: String, sentinels: String },
     #[error(
-        "{broker} refuses {command}: {says}. tracelink needs Redis 6.0 or later, or a server that does as it does"
+        "{broker} refuses {command}: {says}. tracelink needs Redis 6.0 or later, or a compatible server"
     )]
     Refused { broker: String, command: &'static str, says: String },
     #[error(
         "{broker} answers {command} with more than 256 MiB. Read fewer messages at a time: --limit 1 takes one"
     )]
     TooMuch { broker: String, command: &'static str },
-    #[error("{broker} answers {command} as no Redis does. Is a proxy in between?")]
+    #[error("{broker} does not answer {command} as Redis does. Is a proxy in between?")]
     Unreadable { broker: String, command: &'static str },
 }
 
 impl Blamed for BrokerError {
     fn blame(&self) -> Blame {
         match self {
-            // Whatever is there, Sentinel has to be asked for a name.
+            // Whatever is there, Sentinel needs the name of a master.
             Self::MasterUnnamed => Blame::Usage,
             _ => Blame::Environment,
         }
     }
 }
 
-/// Which database to name instead.
+/// Says which database to name instead.
 fn the_right_one(other_databases: &[u32]) -> String {
     match other_databases {
         [] => "Is it the database of Celery's broker_url? Its number is the end of the URL: redis://host:6379/<number>"
@@ -162,14 +162,14 @@ fn the_right_one(other_databases: &[u32]) -> String {
     }
 }
 
-/// Other nodes of a cluster to name, where any are known.
+/// Names other nodes of a cluster, where any are known.
 fn such_as(nodes: &[String]) -> String {
     const SHOWN: usize = 3;
     let shown: Vec<_> = nodes.iter().take(SHOWN).map(String::as_str).collect();
     if shown.is_empty() { String::new() } else { format!(", such as {}", shown.join(" or ")) }
 }
 
-/// That these databases hold what another does not.
+/// Says that these databases hold Celery's keys.
 fn told(databases: &[u32]) -> String {
     let numbers: Vec<_> = databases.iter().map(u32::to_string).collect();
     match databases {
@@ -179,8 +179,8 @@ fn told(databases: &[u32]) -> String {
 }
 
 impl BrokerError {
-    /// Whether the connection is of no more use; a command that was refused is
-    /// answered, and the next one may be allowed.
+    /// Whether the connection is no longer of use. A command that was refused has had its
+    /// answer, and the next one may be allowed.
     pub(super) const fn ends_the_connection(&self) -> bool {
         !matches!(
             self,
@@ -196,17 +196,17 @@ impl BrokerError {
         )
     }
 
-    /// Names the failure of a connection that was never there.
+    /// The error for a connection that was never opened.
     pub(super) fn unreachable(broker: &str, error: &io::Error) -> Self {
         Self::Unreachable { broker: broker.to_owned(), why: tame(&error.to_string()) }
     }
 
-    /// Names what is wrong with certificates.
+    /// The error for certificates or TLS.
     pub(super) fn tls(broker: &str, why: &str) -> Self {
         Self::Tls { broker: broker.to_owned(), why: tame(why) }
     }
 
-    /// Names why a command was not answered.
+    /// The error for a command that got no reply.
     pub(super) fn no_reply(broker: &str, command: &'static str, error: ReplyError) -> Self {
         let broker_name = || broker.to_owned();
         match error {
@@ -217,7 +217,7 @@ impl BrokerError {
         }
     }
 
-    /// Names the failure of a connection that was there.
+    /// The error for a connection that was lost.
     fn lost(broker: &str, command: &'static str, error: &io::Error) -> Self {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof, WriteZero};
 
@@ -226,12 +226,12 @@ impl BrokerError {
             BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof | WriteZero => {
                 Self::Lost { broker, command, why }
             }
-            // An open socket fails in no other way of its own.
+            // TLS: an open socket has no other errors of its own.
             _ => Self::Tls { broker, why },
         }
     }
 
-    /// Names what the server says of a command, by the code before its message:
+    /// The error for a reply that is one, by the code at its start:
     /// <https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors>.
     pub(super) fn refused(
         broker: &str,
@@ -244,12 +244,12 @@ impl BrokerError {
         let says = tame(&error.message);
         let key = key.map(|key| tame(&String::from_utf8_lossy(key)));
         match error.code.as_str() {
-            // "this user has no permissions to run the 'llen' command": then what is
-            // not answered is no matter of one key, which others may do without.
+            // "this user has no permissions to run the 'llen' command": this is not about
+            // one key, so trying others does not help.
             "NOPERM" if says.contains("to run the") => Self::NoPermission { broker, command, key: None },
             "NOPERM" => Self::NoPermission { broker, command, key },
             "NOAUTH" => Self::PasswordMissing { broker },
-            // These come instead of any answer, the one to a login too.
+            // These come in place of any answer, even of the answer to a login.
             "LOADING" => Self::Loading { broker },
             "BUSY" => Self::Busy { broker },
             "MASTERDOWN" => Self::MasterDown { broker },
@@ -271,12 +271,12 @@ impl BrokerError {
     }
 }
 
-/// The rules of an ACL that let a user do all that tracelink does, and no more.
+/// The rules of an ACL that allow a user what tracelink does, and no more.
 fn rules() -> String {
     READ_COMMANDS.map(|command| format!("+{}", command.to_ascii_lowercase())).join(" ")
 }
 
-/// Text of a server: of one line, short, and without control characters.
+/// Makes a server's text short and one line long, without control characters.
 fn tame(text: &str) -> String {
     const LETTERS: usize = 200;
     let tame: String = text.chars().take(LETTERS).collect();
@@ -301,7 +301,7 @@ mod tests {
             key: Some("celery".to_owned()),
         };
         let text = error.to_string();
-        assert!(text.contains("may not say LRANGE to the key `celery`"), "{text}");
+        assert!(text.contains("may not send LRANGE for the key `celery`"), "{text}");
         assert!(text.contains("+llen +lrange +mget"), "{text}");
     }
 }

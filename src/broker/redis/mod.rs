@@ -1,20 +1,20 @@
 //! The read-only shell around a live Redis.
 //!
-//! tracelink never consumes, moves, acknowledges or writes anything in a user's
-//! broker. [`discover`] says what lies in a database, [`read`] streams it as the
-//! lines of a broker snapshot, and [`read_results`] looks up the results of
-//! known tasks. All of it goes through a [`Connection`], which can say no other
-//! command than those of [`READ_COMMANDS`] and [`WHERE_ALLOWED`]: what its private
-//! command type does not have cannot be sent.
+//! tracelink never consumes, moves, acknowledges or writes anything in a user's broker.
+//! [`discover`] finds out what lies in a database, [`read`] streams it as the lines of a
+//! broker snapshot, and [`read_results`] looks up the results of known tasks. All of it
+//! goes through a [`Connection`], which can send the commands of [`READ_COMMANDS`] and
+//! [`WHERE_ALLOWED`] and no others: its private command type has no variant for any
+//! other.
 //!
-//! A [`BrokerWatch`] looks again and again at a cost that stays, over such a connection.
-//! A [`Monitor`] is a type apart, for callers that want it: it says `MONITOR` over a
-//! connection of its own, and listens.
+//! A [`BrokerWatch`] looks again and again over such a connection, and the cost of a look
+//! does not grow. A [`Monitor`] is a separate type, for callers that want it: it sends
+//! `MONITOR` over its own connection, and listens.
 //!
 //! Nothing here knows what a message means, or what is concluded from it. Nothing here
-//! uses the driver `redis` either: it takes whatever length a server announces, and a
-//! user's server is as hostile as all that is outside (`connection/resp.rs`). The demo
-//! uses it, as a driver.
+//! uses the driver `redis` either. That accepts whatever length a server announces, and a
+//! user's server is as hostile as anything else outside (`connection/resp.rs`). The demo
+//! uses the driver.
 
 mod connection;
 mod discovery;

@@ -1,20 +1,19 @@
-//! What clients say to a Redis, as `MONITOR` repeats it.
+//! Reads the commands that clients send to a Redis, as `MONITOR` repeats them.
 //!
-//! A worker that takes a message as soon as it comes leaves nothing to look at.
-//! `MONITOR` makes the server repeat every command to the client that asks, so each
-//! message that is pushed and each result that is written is seen.
+//! A worker that takes a message as soon as it comes leaves nothing to look at. With
+//! `MONITOR` the server repeats every command to the client that asked for it, so
+//! tracelink sees each message that is pushed and each result that is written.
 //!
-//! It has its cost: the server formats and sends every command of every client
-//! once more, which can halve its throughput
-//! (<https://redis.io/docs/latest/commands/monitor/#cost-of-running-monitor>),
-//! and what is not read in time the server keeps in its memory. It belongs on a
-//! development machine. It is no reading of a key either, so a user needs a
-//! permission of its own for it (`+monitor`), and a [`Connection`] cannot say
-//! it: this is a type apart.
+//! It has a cost: the server formats and sends every command of every client once more,
+//! which can halve its throughput
+//! (<https://redis.io/docs/latest/commands/monitor/#cost-of-running-monitor>). What is
+//! not read in time, the server keeps in its memory. So it belongs on a development
+//! machine. A user needs a permission of its own for it (`+monitor`), because it reads no
+//! key. A [`Connection`] cannot send it: this is a separate type.
 //!
-//! The server repeats everything, other programs' secrets included. What is not
-//! Celery's is dropped where it is met, before its arguments are read; Redis
-//! itself leaves out `AUTH` and the like.
+//! The server repeats everything, the secrets of other programs included. Commands that
+//! are not Celery's are dropped before their arguments are read. Redis itself leaves out
+//! `AUTH` and its like.
 //!
 //! [`Connection`]: super::Connection
 
@@ -37,34 +36,35 @@ use crate::wire::snapshot::{Content, KeyLine};
 pub struct MonitoredKey {
     /// When the server ran the command, by its clock.
     pub at: Timestamp,
-    /// As a look would have read it: a message in its list, a message that a
-    /// worker holds, or a result. Never complete: it is a piece of its key.
+    /// As a look would read it: a message in its list, a message that a worker holds, or
+    /// a result. It is only a part of its key, so it is never complete.
     pub line: KeyLine<'static>,
 }
 
-/// A second connection, which listens to all others.
+/// A second connection to the broker, which listens to all others.
 pub struct Monitor {
     connection: MonitorConnection,
     db: u32,
     results_db: u32,
-    /// Lines that were longer than is kept: a message may have been among them.
+    /// Lines that were too long to keep: one may have held a message.
     pub too_long: u64,
-    /// Lines that are none of `MONITOR`'s.
+    /// Lines that do not look like those of `MONITOR`.
     pub unreadable: u64,
 }
 
 impl Monitor {
-    /// The most that one [`Monitor::read`] returns, so that it does return from
-    /// a busy server.
+    /// The most lines that one [`Monitor::read`] handles, so that it returns from a busy
+    /// server.
     const AT_ONCE: usize = 1000;
 
-    /// Connects and begins to listen. `result_backend` says in which database
-    /// results are, where it is not the broker's.
+    /// Connects and begins to listen. `result_backend` says which database has the
+    /// results, if that is not the broker's.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`]; [`BrokerError::MonitorForbidden`], where the user lacks
-    /// `+monitor`, and [`BrokerError::MonitorOverTls`], as this is not offered.
+    /// [`BrokerError`]: [`BrokerError::MonitorForbidden`] where the user lacks
+    /// `+monitor`, and [`BrokerError::MonitorOverTls`], because TLS is not supported
+    /// here.
     pub fn open(url: &BrokerUrl, result_backend: Option<&BrokerUrl>) -> Result<Self, BrokerError> {
         let connection = MonitorConnection::open(url).map_err(|error| match error {
             BrokerError::NoPermission { broker, command: "MONITOR", .. } => {
@@ -82,20 +82,20 @@ impl Monitor {
         self.connection.shown()
     }
 
-    /// What clients said since the last time, in its order; an empty list where
-    /// nothing of Celery's was, for as long as `timeout`. Call it again at
-    /// once: what is not read the server keeps.
+    /// What clients wrote to Celery's keys since the last call, in the server's order.
+    /// The list is empty if they wrote nothing for as long as `timeout`. Call it again at
+    /// once: the server keeps in memory whatever is not read.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`], where the connection is lost. Open another then; what
-    /// was said meanwhile was missed.
+    /// [`BrokerError`], where the connection is lost. Open another then; what clients
+    /// wrote meanwhile was missed.
     #[expect(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     pub fn read(&mut self, timeout: Duration) -> Result<Vec<MonitoredKey>, BrokerError> {
         let end = Instant::now() + timeout;
         let mut heard = Vec::new();
         while heard.len() < Self::AT_ONCE {
-            // What is heard is handed out as soon as nothing more is there.
+            // Return what there is as soon as nothing more has come.
             let wait =
                 if heard.is_empty() { end.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             match self.connection.next(wait)? {
@@ -117,7 +117,7 @@ impl Monitor {
     }
 }
 
-/// Picks out what is Celery's of a command.
+/// Adds the parts of a command that are Celery's.
 fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec<MonitoredKey>) {
     let mut tell = |key: Vec<u8>, content: Content<'static>| {
         let db = i64::from(command.db);
@@ -132,7 +132,7 @@ fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec
             let Some(key) = arguments.next().filter(|key| is_of(key, |key| *key == Key::Other)) else {
                 return;
             };
-            // Another program's list is not worth its decoding.
+            // Another program's list is not worth decoding.
             let messages: Vec<_> = arguments
                 .filter(|entry| Envelope::decode(entry).is_ok())
                 .map(|entry| Cow::Owned(entry.into_owned()))

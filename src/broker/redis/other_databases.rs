@@ -1,18 +1,17 @@
-//! Which database of the same server holds what is Celery's, where the one that
-//! was named holds nothing of it: mostly the number in the URL is another one than
-//! that of Celery's `broker_url`.
+//! Finds the databases of a server that hold Celery's keys, for a user who named one that
+//! holds none. Mostly the number in the URL differs from the one in Celery's
+//! `broker_url`.
 
 use super::connection::{Connection, KeyKind, ReadCommand, SCAN_STEP};
 use super::url::BrokerUrl;
 use crate::wire::celery::redis_layout::keys::{self, Key};
 
-/// How many databases are looked into, and how many steps are gone through the
-/// names of each.
+/// How many databases are searched, and how many steps a scan of each may take.
 const DATABASES: usize = 16;
 const STEPS: u64 = 100_000 / SCAN_STEP;
 
-/// The databases with kombu's bindings, other than the one that is connected. What
-/// cannot be asked, or not in time, is left out.
+/// The other databases that have kombu's bindings. A database that cannot be read, or not
+/// in time, is left out.
 pub fn other_databases(url: &BrokerUrl, connection: &mut Connection) -> Vec<u32> {
     let Ok(Some(keyspace)) = connection.ask::<Option<Vec<u8>>>(&ReadCommand::Keyspace) else {
         return Vec::new();

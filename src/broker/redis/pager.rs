@@ -1,25 +1,24 @@
 //! Reading a list page by page while it moves.
 //!
-//! Producers push at the head (`LPUSH`), so a list is paged by its distance
-//! from the tail, which their work does not change. Two things do change it:
-//! a worker takes entries from the tail (`BRPOP`), and a worker that stops
-//! gives some back there (`RPUSH`). Each page therefore reaches back over the
-//! last few entries of the one before. The newest entry read so far, the
-//! anchor, says by where it is found again how far the list has moved.
+//! Producers push at the head (`LPUSH`), so a list is paged by its distance from the
+//! tail, which a push does not change. Two things do change it: a worker takes entries
+//! from the tail (`BRPOP`), and a worker that stops gives some back there (`RPUSH`). So
+//! each page overlaps the last few entries of the page before. The newest entry read so
+//! far is the anchor: where it is found again shows how far the list has moved.
 
-/// How far a page reaches over its ends: that many entries may be taken or given
-/// back between two pages at no cost. Where more were taken, the pager goes back
-/// to look for its anchor. More than a page given back at once is not noticed.
+/// How many entries a page reads beyond both of its ends. That many may be taken or given
+/// back between two pages at no cost. Where more were taken, the pager goes back to look
+/// for its anchor. If more than a page is given back at once, nobody notices.
 const REACH: u64 = 16;
-/// How often that is done before entries are given up, and the list is said to
-/// be read incompletely.
+/// How often the pager goes back before it gives entries up and says that it read the
+/// list incompletely.
 const RETREATS: u32 = 100;
-/// The size of a page that is aimed at: large enough to hide the way there and
-/// back, small enough that reading and judging overlap.
+/// The intended size of a page, in bytes. It is large enough to hide the round trip, and
+/// small enough for reading and judging to overlap.
 const PAGE_BYTES: u64 = 1 << 20;
 const PAGE_ENTRIES: u64 = 1000;
-/// The first page, before anything is known of the size of entries. It grows at
-/// most by this factor from page to page, so that memory stays in bounds.
+/// Entries in the first page, when the size of an entry is not known. A page is at most
+/// `GROWTH` times as long as the one before, so that memory stays bounded.
 const FIRST_PAGE: u64 = 25;
 const GROWTH: u64 = 4;
 
@@ -28,34 +27,35 @@ const GROWTH: u64 = 4;
 pub struct Window {
     start: u64,
     count: u64,
-    /// How many of the entries nearest to the tail were read before, unless the
-    /// list has moved.
+    /// How many of the entries nearest to the tail were read before, unless the list has
+    /// moved.
     known: u64,
-    /// How many of the others are wanted.
+    /// How many of the other entries are wanted.
     wanted: u64,
     is_retreat: bool,
 }
 
 impl Window {
-    /// The ends of its `LRANGE`, both included: -1 is the next entry out.
+    /// The ends of its `LRANGE`, both included: -1 is the entry that a worker takes next.
     pub fn range(self) -> (i64, i64) {
         let index = |from_tail: u64| i64::try_from(from_tail).map_or(i64::MIN, |offset| -offset);
         (index(self.start + self.count), index(self.start + 1))
     }
 }
 
-/// What a page brought.
+/// The outcome of a page.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Turn {
     /// Entries that were not read before, the newest first as Redis gives them,
     /// and the index of the first as of when reading began.
     Page { entries: Vec<Vec<u8>>, from: u64 },
-    /// The list moved too far. Windows that are asked for and not yet answered
-    /// are void: read their answers and let them go.
+    /// The list moved too far. Windows that are asked for and not yet answered are void:
+    /// read their answers and drop them.
     Retreat,
 }
 
-/// Which stretches of a list to ask for, and which of their entries are new.
+/// Chooses which windows of a list to ask for, and finds out which of their entries are
+/// new.
 #[derive(Debug)]
 pub struct Pager {
     /// The length when reading began.
@@ -80,7 +80,7 @@ pub struct Pager {
 }
 
 impl Pager {
-    /// For a list of `len` entries, of which the `wanted` next ones out are read.
+    /// For a list of `len` entries. Reads the `wanted` entries that workers take next.
     pub fn new(len: u64, wanted: u64) -> Self {
         Self {
             len,
@@ -100,7 +100,8 @@ impl Pager {
         }
     }
 
-    /// The next window to ask for; windows are answered in the order of asking.
+    /// The next window to ask for. Windows are answered in the order in which they were
+    /// asked for.
     pub fn ask(&mut self) -> Option<Window> {
         let room = self.wanted.saturating_sub(self.taken + self.in_flight);
         if room == 0 || self.is_at_head {
@@ -135,7 +136,7 @@ impl Pager {
 
         entries.truncate(entries.len() - known);
         let room = usize::try_from(self.wanted - self.taken).unwrap_or(usize::MAX);
-        // What is wanted is what comes out next, and that is at the end.
+        // A worker takes the last entries first, so those are kept.
         let excess = entries.len().saturating_sub(room);
         entries.drain(..excess);
         if let Some(newest) = entries.first() {
@@ -147,8 +148,8 @@ impl Pager {
         Turn::Page { entries, from: self.len.saturating_sub(self.taken) }
     }
 
-    /// How many entries at the end were read before; `None` where the list has
-    /// moved so far that this cannot be told without going back.
+    /// How many entries at the end were read before; `None` where the list has moved so
+    /// far that the pager has to go back to know.
     fn known_of(&mut self, window: Window, entries: &[Vec<u8>]) -> Option<usize> {
         let Some(anchor) = &self.anchor else { return Some(0) };
         let expected = usize::try_from(window.known).ok();
@@ -160,16 +161,16 @@ impl Pager {
         if let Some(index) = entries.iter().rposition(|entry| entry == anchor) {
             let known = entries.len() - index;
             if !window.is_retreat && known as u64 > window.known {
-                // What was given back at the tail pushed it away from there,
-                // and lies behind us, unread.
+                // The entries given back at the tail pushed it away from there. They lie
+                // behind this window, unread.
                 self.seen_twice += known as u64 - window.known;
                 self.has_gap = true;
             }
             return Some(known);
         }
-        // From the tail on there is none of what was read: all of it is gone. What
-        // lies there instead may have been given back since, in place of as many
-        // at the head.
+        // This page starts at the tail and holds nothing that was read before: all of
+        // that is gone. Other entries may have been given back in its place; then as many
+        // at the head are not read.
         if window.start == 0 {
             self.lost_its_place = true;
             return Some(0);
@@ -181,7 +182,7 @@ impl Pager {
         None
     }
 
-    /// Less than the page, so that large entries are not read many times over.
+    /// Less than a page, so that large entries are not read many times over.
     fn reach(&self) -> u64 {
         (self.page / 4).clamp(1, REACH)
     }
@@ -195,8 +196,8 @@ impl Pager {
         self.page = (PAGE_BYTES / mean).clamp(1, PAGE_ENTRIES).min(self.page * GROWTH);
     }
 
-    /// Whether every entry that is there from the first page to the last has been
-    /// or, as far as can be told, will be read.
+    /// Whether every entry from the first page to the last was read or will be, as far as
+    /// the pager can tell.
     pub const fn is_complete(&self) -> bool {
         self.wanted == self.len && !self.has_gap
     }

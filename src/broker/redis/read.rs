@@ -17,8 +17,8 @@ use crate::wire::snapshot::{Content, KeyLine};
 /// What to read, and how much of it.
 #[derive(Clone, Default, Debug)]
 pub struct ReadPlan {
-    /// The lists of each queue, one for each priority, in the order in which a
-    /// worker empties them.
+    /// The lists of each queue, one for each priority, in the order in which workers
+    /// empty them.
     pub queues: Vec<Vec<FoundKey>>,
     /// The hashes `unacked`.
     pub held: Vec<FoundKey>,
@@ -26,8 +26,8 @@ pub struct ReadPlan {
     pub held_since: Vec<FoundKey>,
     /// The most entries of a queue, over all its lists, and of a hash.
     pub limit: Option<u64>,
-    /// Whether hashes are read whole all the same: what is looked for may lie
-    /// behind what is not.
+    /// Whether hashes are read whole all the same, because a wanted message may come
+    /// after any number of others.
     pub all_held: bool,
 }
 
@@ -36,7 +36,7 @@ impl ReadPlan {
         self.limit.filter(|_| !self.all_held).unwrap_or(u64::MAX)
     }
 
-    /// About how many entries it will read.
+    /// About how many entries the plan reads.
     pub fn entries(&self) -> u64 {
         let all = |found: &[FoundKey]| found.iter().map(|found| found.len).fold(0, u64::saturating_add);
         let limit = self.limit.unwrap_or(u64::MAX);
@@ -51,18 +51,18 @@ impl ReadPlan {
 pub struct ReadSummary {
     /// Entries that were handed out.
     pub entries: u64,
-    /// Entries that came a second time, and were left out.
+    /// Entries that came a second time and were left out.
     pub seen_twice: u64,
     /// The lists that moved at their tail while they were read.
     pub moved: Vec<String>,
-    /// Whether it was broken off.
+    /// Whether the reader broke it off.
     pub stopped: bool,
 }
 
-/// Fields of a hash that are read beyond twice as many as it had: a server whose
-/// scan never ends is no Redis, and shall not hold us.
+/// How many fields of a hash are read beyond twice as many as it had. A server whose scan
+/// never ends is not Redis, and must not keep tracelink busy.
 const GROWN: u64 = 100_000;
-/// Fields of a hash that are read whatever a server says that it has.
+/// The most fields of a hash that are read, whatever length the server tells.
 const HELD: u64 = 1 << 22;
 /// Pages that are asked for and not yet answered, so that the server never waits.
 const ASKED: usize = 2;
@@ -71,19 +71,18 @@ const AHEAD: usize = 2;
 /// Members of a sorted set in one page.
 const MEMBERS: u64 = 1000;
 
-/// Reads what the plan says and hands it to `each`, page by page: a piece of a
-/// list with its newest entry first, pieces from the next entry out to the
-/// newest, so that a limit takes what will be consumed next. Fetching goes on
-/// in a thread of its own while `each` judges. `each` may break the reading off.
-///
-/// Lists come before `unacked`: a message that a worker takes meanwhile moves
-/// in that direction, and so is seen in one place at least, perhaps in both.
-/// About five pages of a megabyte are in memory at a time, or as many of a
-/// single entry, where entries are larger than that.
+/// Reads what the plan says and gives it to `each`, page by page. A page holds a part of
+/// a list, its newest entry first. The first page holds the entries that workers take
+/// next, and the last one the newest, so that a limit keeps those that are consumed next.
+/// A thread of its own fetches while `each` judges. `each` may break the reading off.
+/// Lists come before `unacked`. A message that a worker takes meanwhile moves in that
+/// direction, so it is seen in at least one of the two places, and perhaps in both. About
+/// five pages of a megabyte are in memory at a time. Where one entry is larger than a
+/// megabyte, a page is one entry.
 ///
 /// # Errors
 ///
-/// [`BrokerError`]. What was handed out until then holds.
+/// [`BrokerError`]. The pages given to `each` until then are valid.
 pub fn read(
     connection: &mut Connection,
     plan: &ReadPlan,
@@ -92,7 +91,7 @@ pub fn read(
     let (pages, fetched) = sync_channel(AHEAD);
     thread::scope(|scope| {
         let fetching = scope.spawn(move || {
-            // The channel closes when the judge has heard enough.
+            // The channel closes when `each` has broken off.
             let mut hand_over = |page| match pages.send(page) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
@@ -110,7 +109,7 @@ pub fn read(
     })
 }
 
-/// The fetching thread's side.
+/// The side of the thread that fetches.
 struct Fetch<'f> {
     connection: &'f mut Connection,
     summary: ReadSummary,
@@ -137,7 +136,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Reads at most `room` entries of a list, and says how many it read.
+    /// Reads at most `room` entries of a list, and returns how many it read.
     fn list(&mut self, list: &FoundKey, room: u64) -> Result<u64, BrokerError> {
         let key = list.key.as_bytes();
         let len: u64 = self.connection.ask(&ReadCommand::ListLength(key))?;
@@ -167,7 +166,7 @@ impl Fetch<'_> {
         }
         self.let_go(key, &mut asked)?;
         if !is_told {
-            // So that its length is known where the limit left nothing to read.
+            // So its length is known even if the limit left nothing to read.
             self.tell(list, pttl, Content::List(Vec::new()), Some(len), len, pager.is_complete());
         }
         self.summary.seen_twice += pager.seen_twice;
@@ -177,7 +176,7 @@ impl Fetch<'_> {
         Ok(pager.taken())
     }
 
-    /// Reads the answers that no one waits for any more.
+    /// Reads answers that are no longer needed.
     fn let_go(&mut self, key: &[u8], asked: &mut VecDeque<Window>) -> Result<(), BrokerError> {
         for window in asked.drain(..) {
             self.connection.receive::<Vec<Vec<u8>>>(&range(key, window))??;
@@ -191,7 +190,7 @@ impl Fetch<'_> {
         let pttl = self.connection.ask(&ReadCommand::TimeToLive(key))?;
         // A scan may show a field twice while the table is resized.
         let mut seen: Set<u64> = Set::default();
-        // Seeded, so that nobody can choose fields that are taken for one another.
+        // The key is random, so that nobody can choose fields with equal digests.
         let digest = RandomState::new();
         let most = limit.min(len.saturating_mul(2).saturating_add(GROWN)).min(HELD);
         let mut cursor = 0;
@@ -214,8 +213,8 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// By rank, the longest held first. It is short: a worker holds what it has
-    /// fetched, and tasks with an `eta`.
+    /// By rank, the longest held first. It is short: a worker holds the messages that it
+    /// has fetched, and tasks with an `eta`.
     fn sorted_set(&mut self, set: &FoundKey) -> Result<(), BrokerError> {
         let key = set.key.as_bytes();
         let len: u64 = self.connection.ask(&ReadCommand::SortedLength(key))?;

@@ -1,6 +1,6 @@
 //! The results of tasks whose ids are known.
 //!
-//! A result backend may hold millions of results: they are never scanned.
+//! A result backend may hold millions of results, so it is never scanned.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -12,16 +12,16 @@ use crate::wire::snapshot::{Content, KeyLine};
 
 /// Results that are asked for in one round trip.
 const BATCH: usize = 250;
-/// The longest result that is fetched, in bytes. What a task returned is of no
-/// interest here, and may be of any size.
+/// The longest result that is fetched, in bytes. The return value of a task does not
+/// matter here, and may have any size.
 const LONGEST: i64 = 1 << 20;
 
-/// Looks up `<prefix>celery-task-meta-<id>` for each of `ids`, and hands those
-/// that are there to `each`, which may break off. Returns how many were passed
-/// over because they have more than 1 MiB.
+/// Looks up `<prefix>celery-task-meta-<id>` for each of `ids`, and gives those that exist
+/// to `each`, which may break off. Returns how many were skipped because they are longer
+/// than 1 MiB.
 ///
-/// On a node of a cluster the results that lie on other nodes are none: what Celery
-/// writes through this node lies on it.
+/// On a node of a cluster, results on other nodes count as absent: Celery, too, reaches
+/// through this node only what lies on it.
 ///
 /// # Errors
 ///
@@ -47,7 +47,7 @@ pub fn read_results<'i>(
                 [Ok(0) | Err(BrokerError::WrongType { .. } | BrokerError::OtherNode { .. }), _] => {}
                 [Ok(length), _] if *length > LONGEST => too_long += 1,
                 [Ok(_), Ok(pttl)] => there.push((key, *pttl)),
-                // Whatever else is wrong is wrong with the fetching too, and is told there.
+                // Any other error comes from fetching too, and is reported there.
                 _ => there.push((key, -1)),
             }
         }
@@ -68,7 +68,7 @@ fn read_batch(
     }
     let keys: Vec<&[u8]> = there.iter().map(|(key, _)| key.as_slice()).collect();
     let values: Vec<Option<Vec<u8>>> = match connection.ask(&ReadCommand::Strings(&keys)) {
-        // A node of a cluster wants them one by one.
+        // A node of a cluster needs one command for each key.
         Err(BrokerError::CrossSlot { .. }) => one_by_one(connection, &keys)?,
         answer => answer?,
     };

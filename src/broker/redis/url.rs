@@ -1,7 +1,7 @@
 //! A broker's URL, as Celery and kombu write it.
 //!
-//! It is taken apart the way kombu does, which is Python's `urlparse` with HTTP
-//! semantics, so that one URL means the same database to both:
+//! It is parsed as kombu does it, which is Python's `urlparse` for HTTP URLs, so that one
+//! URL means the same database to both:
 //! <https://github.com/celery/kombu/blob/main/kombu/utils/url.py>.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::model::{Blame, Blamed};
 
-/// Where a broker is and how to be let in. Shown with its passwords masked.
+/// Where a broker is, and the login for it. Its `Display` masks passwords.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BrokerUrl {
     pub(super) address: Address,
@@ -29,12 +29,12 @@ pub(super) enum Address {
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Host {
-    /// A name or an address, an IPv6 one without its brackets.
+    /// A name or an address; an IPv6 address without its brackets.
     pub name: String,
     pub port: u16,
 }
 
-/// No `Debug`: a password never reaches a log by way of a derive.
+/// It has no `Debug`, so that no derive writes a password into a log.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Login {
     pub user: Option<String>,
@@ -53,22 +53,22 @@ pub(super) struct Tls {
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum PeerCheck {
-    /// The certificate's chain and its name.
+    /// Checks the certificate's chain and its name.
     #[default]
     Full,
-    /// `ssl_check_hostname=false`: the chain only.
+    /// `ssl_check_hostname=false`: checks the chain only.
     Chain,
-    /// `ssl_cert_reqs=none`.
+    /// `ssl_cert_reqs=none`: checks nothing.
     Nothing,
 }
 
-/// Why a URL is not understood. No part of it that may hold a password is told.
+/// Why a URL is not understood. It repeats no part of the URL that may hold a password.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum UrlError {
     #[error("the broker has no scheme; write it as Celery does, such as redis://127.0.0.1:6379/0")]
     NoScheme,
     #[error(
-        "tracelink reads Redis brokers only, and `{0}://` is none \
+        "tracelink reads Redis brokers only, and `{0}://` is not one of theirs \
          (redis://, rediss://, redis+socket://, unix://, sentinel://)"
     )]
     NotRedis(String),
@@ -114,10 +114,10 @@ impl BrokerUrl {
     /// `redis://[[user]:password@][host][:port][/db]`, `rediss://…` with the
     /// parameters `ssl_cert_reqs`, `ssl_check_hostname`, `ssl_ca_certs`,
     /// `ssl_certfile` and `ssl_keyfile`, `redis+socket:///path?virtual_host=db`
-    /// or `unix:///path?db=db`, and `sentinel://host[:port][/db]`, several of
-    /// them parted by `;`. As in kombu, the first of several says the login and
-    /// the database, and an `ssl_…` parameter means TLS with every scheme.
-    /// Other parameters are the application's own affair.
+    /// or `unix:///path?db=db`, and `sentinel://host[:port][/db]`, of which
+    /// there may be several with `;` between them. As in kombu, the first of several
+    /// gives the login and the database, and an `ssl_…` parameter means TLS with every
+    /// scheme. Other parameters are left to the application.
     ///
     /// # Errors
     ///
@@ -152,8 +152,8 @@ impl BrokerUrl {
         self
     }
 
-    /// What Sentinel itself asks for (`sentinel_kwargs` of Celery's
-    /// `broker_transport_options`); the URL's own login is for the master.
+    /// The login for Sentinel itself (`sentinel_kwargs` in Celery's
+    /// `broker_transport_options`). The URL's own login is for the master.
     #[must_use]
     pub fn with_sentinel_password(mut self, password: &str) -> Self {
         if let Address::Sentinels { login, .. } = &mut self.address {
@@ -173,7 +173,7 @@ impl BrokerUrl {
         Self { db, ..self.clone() }
     }
 
-    /// `host:port/db`: what tells one broker from another in a report.
+    /// `host:port/db`: the broker's name in a report.
     pub fn name(&self) -> String {
         let db = self.db;
         match &self.address {
@@ -188,7 +188,7 @@ impl BrokerUrl {
     }
 }
 
-/// A URL, as far as every scheme has the same parts.
+/// The parts that a URL has with every scheme.
 struct Parts<'u> {
     scheme: Scheme,
     user_info: &'u str,
@@ -238,7 +238,7 @@ impl<'u> Parts<'u> {
             None => default_port,
         };
         let name = decode(name);
-        // A name is shown as it is: nothing in it may move the cursor.
+        // A name is shown as it is, so nothing in it may move the cursor.
         if !name.chars().all(|letter| letter.is_alphanumeric() || "-._:%".contains(letter)) {
             return Err(UrlError::Authority);
         }
@@ -304,7 +304,7 @@ impl<'u> Parts<'u> {
         self.query.split('&').filter_map(|pair| pair.split_once('='))
     }
 
-    /// The value of the first of `names` that is there.
+    /// The value of the first of `names` that is present.
     fn parameter(&self, names: &[&str]) -> Option<String> {
         let (_, value) = self.parameters().find(|(name, _)| names.contains(name))?;
         Some(decode(&value.replace('+', " "))).filter(|value| !value.is_empty())
@@ -315,7 +315,7 @@ fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// What is written as it is in a user name.
+/// Characters that a user name has without percent-encoding.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 impl fmt::Display for Host {
@@ -329,8 +329,8 @@ impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.user, &self.password) {
             (None, None) => Ok(()),
-            // Without a password it is none that lets anybody in, so it may be one
-            // that lacks its colon.
+            // A user name without a password logs nobody in. It may be a password whose
+            // colon is missing.
             (Some(_), None) => f.write_str("***@"),
             (None, Some(_)) => f.write_str(":***@"),
             (Some(user), Some(_)) => write!(f, "{}:***@", utf8_percent_encode(user, PLAIN)),

@@ -1,4 +1,4 @@
-//! The client to the endpoint: connections, TLS, and one attempt at a request.
+//! The client for the endpoint: connections, TLS, and one attempt at a request.
 
 use std::error::Error;
 use std::io;
@@ -24,14 +24,14 @@ use super::sent::Loss;
 use super::target::{Protocol, Target};
 use crate::receiver::{Encoding, Signal};
 
-/// The endpoint, and the way to it.
+/// The endpoint, and how to reach it.
 pub struct EndpointClient {
     pub target: Target,
     headers: HeaderMap,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
-/// How long one attempt may take: what exporters have as their default.
+/// How long one attempt may take. It is the usual default of exporters.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
 impl EndpointClient {
@@ -70,7 +70,8 @@ impl EndpointClient {
     }
 
     async fn exchange(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Reply {
-        /// An answer is a few hundred bytes; of a longer one nothing is wanted.
+        /// The most bytes of an answer that are read. An answer usually has a few
+        /// hundred.
         const ANSWER: usize = 64 << 10;
         let content = match self.target.protocol {
             Protocol::Grpc => "application/grpc",
@@ -81,7 +82,7 @@ impl EndpointClient {
             Request::post(self.target.uri(signal)).body(Full::new(body)).expect("its parts are checked");
         request.headers_mut().extend(self.headers.clone());
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content));
-        // hyper leaves it out of an empty request, and some servers insist.
+        // hyper omits it for an empty request, and some servers insist on it.
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
         let (parts, body) = match self.client.request(request).await {
             Ok(response) => response.into_parts(),
@@ -89,11 +90,11 @@ impl EndpointClient {
         };
         let collected = match Limited::new(body, ANSWER).collect().await {
             Ok(collected) => Some(collected),
-            // gRPC's status comes last, and did not.
+            // gRPC's status comes at the end, and is missing.
             Err(error) if self.target.protocol == Protocol::Grpc => {
                 return Reply::Again { why: Loss::Unreachable(cause(&*error)), after: None };
             }
-            // HTTP's was there first, and stands.
+            // HTTP's status came first, and is valid.
             Err(_) => None,
         };
         let trailers = collected.as_ref().and_then(|collected| collected.trailers().cloned());
@@ -105,7 +106,7 @@ impl EndpointClient {
     }
 }
 
-/// What every request says.
+/// The headers of every request.
 fn own_headers(target: &Target, given: &[(String, String)]) -> Result<HeaderMap, ForwardError> {
     let mut headers = HeaderMap::new();
     let agent = concat!("tracelink/", env!("CARGO_PKG_VERSION"));
@@ -116,7 +117,7 @@ fn own_headers(target: &Target, given: &[(String, String)]) -> Result<HeaderMap,
     for (name, value) in given {
         let wrong = || ForwardError::Header { name: name.clone() };
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-        // These are the request's own, and would break it.
+        // The request sets these itself.
         if [CONTENT_TYPE, CONTENT_LENGTH, TRANSFER_ENCODING, TE].contains(&key) {
             return Err(wrong());
         }
@@ -130,7 +131,7 @@ fn own_headers(target: &Target, given: &[(String, String)]) -> Result<HeaderMap,
     Ok(headers)
 }
 
-/// Trusts this machine's certificates, or those of the file alone.
+/// Trusts this machine's certificates, or only those of the file.
 fn tls(target: &Target, certificate: Option<&Path>) -> Result<ClientConfig, ForwardError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -158,7 +159,7 @@ fn roots(path: &Path) -> Result<RootCertStore, ForwardError> {
     Ok(roots)
 }
 
-/// What lies at the bottom of an error, in few words.
+/// The innermost cause of an error, in few words.
 fn cause(error: &(dyn Error + 'static)) -> String {
     const LONGEST: usize = 120;
     let chain = || std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());

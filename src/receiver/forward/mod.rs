@@ -1,10 +1,9 @@
-//! Sends what came in on to another OTLP endpoint, unchanged.
+//! Sends requests on to another OTLP endpoint, unchanged.
 //!
-//! It stands beside the receiver and not in its way: [`Forwarder::offer`] copies
-//! a body into a queue that is bounded in bytes, and never waits. A thread of
-//! its own does the rest, with a few requests in flight at a time, and tries
-//! again where the answer allows it. Nothing is judged or rewritten here, and
-//! nothing is kept over the end of the process: what was lost is counted, by
+//! It never delays the receiver: [`Forwarder::offer`] copies a body into a queue that is
+//! limited in bytes, and does not wait. A separate thread sends, with a few requests in
+//! flight at a time, and tries again where the answer allows it. Nothing is judged or
+//! changed here, and nothing is kept after the process ends. Lost requests are counted by
 //! reason.
 //!
 //! Requests are retried by hand, in one loop. How long a pause is depends on the answer
@@ -39,21 +38,21 @@ use super::body::PREFIX;
 use super::budget::{Budget, Reservation};
 use super::{Addresses, Encoding, Signal};
 
-/// Requests under way at a time, those that wait to be tried again included.
+/// Requests in flight at a time, including those that wait for their next attempt.
 const IN_FLIGHT: usize = 4;
-/// The first pause before another attempt; each further one is twice as long.
+/// The pause before the second attempt. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// How long a request is tried again.
+/// How long a request is retried.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Sends on, on a thread of its own, until it is closed.
+/// Sends requests on, in a thread of its own, until it is closed.
 pub struct Forwarder {
     target: Target,
     waiting: Arc<Budget>,
     sent: Arc<Mutex<Sent>>,
     sender: UnboundedSender<QueuedRequest>,
-    /// How long what is under way may take from now on.
+    /// Set on closing: how long the requests that are left may take.
     closing: watch::Sender<Option<Duration>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -61,14 +60,14 @@ pub struct Forwarder {
 impl Forwarder {
     /// Starts to send to `url`, with these headers. At most `limit` bytes wait.
     ///
-    /// The URL is read as `OTEL_EXPORTER_OTLP_ENDPOINT` is; `grpc://`, `grpcs://`
-    /// and the port 4317 mean gRPC. An https endpoint is known by the
-    /// certificates of the PEM file `certificate`, or by this machine's.
+    /// The URL is read like `OTEL_EXPORTER_OTLP_ENDPOINT`; `grpc://`, `grpcs://` and the
+    /// port 4317 mean gRPC. The certificate of an https endpoint is checked against the
+    /// PEM file `certificate`, or against this machine's authorities.
     ///
     /// # Errors
     ///
-    /// What is wrong with the URL, a header or the certificates. Whether the
-    /// endpoint is there is seen when there is something to send.
+    /// What is wrong with the URL, a header or the certificates. Whether the endpoint
+    /// answers shows only when there is something to send.
     pub fn start(
         url: &str,
         headers: &[(String, String)],
@@ -87,7 +86,8 @@ impl Forwarder {
             .name("forward".to_owned())
             .spawn(move || {
                 runtime.block_on(work(queue, client, closed));
-                // A look-up of a name cannot be broken off, and is not waited for.
+                // A name that is being resolved cannot be interrupted, and is not waited
+                // for.
                 runtime.shutdown_background();
             })
             .map_err(ForwardError::Threads)?;
@@ -107,17 +107,17 @@ impl Forwarder {
         &self.target
     }
 
-    /// The one of these ports that the URL leads to, so that what is sent on
-    /// would come back without end.
+    /// The one of these ports that the URL leads to. Requests sent there would come back
+    /// endlessly.
     pub fn leads_to(&self, ports: &Addresses) -> Option<std::net::SocketAddr> {
         self.target.leads_to(ports)
     }
 
-    /// Takes a request to send on. It never waits: what finds no room is lost,
+    /// Takes a request to send on. It never waits: a request that finds no room is lost,
     /// and counted.
     ///
-    /// The body is copied, since it may be a small part of a large buffer, which
-    /// no one counts.
+    /// The body is copied, because it may be a small part of a large buffer that nobody
+    /// counts.
     pub fn offer(&self, signal: Signal, encoding: Encoding, body: &[u8]) {
         let is_grpc = self.target.protocol == Protocol::Grpc;
         if is_grpc && encoding == Encoding::Json {
@@ -139,12 +139,12 @@ impl Forwarder {
         let (sent, body) = (Arc::clone(&self.sent), copy.freeze());
         let request =
             QueuedRequest { signal, encoding, body, _place: place, sent, end: End::Lost(Loss::NotInTime) };
-        // After the end it comes back, and is lost like any other that is dropped.
+        // After closing, the request comes back, and counts as lost when it is dropped.
         drop(self.sender.send(request));
     }
 
-    /// Sends what still waits for as long as `deadline`, and says what became of
-    /// everything. What is offered from now on is lost.
+    /// Sends what still waits for as long as `deadline`, and returns the outcome of
+    /// everything. Requests offered from now on are lost.
     pub fn close(&self, deadline: Duration) -> Sent {
         self.closing.send_replace(Some(deadline));
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -165,13 +165,12 @@ fn lock(sent: &Mutex<Sent>) -> std::sync::MutexGuard<'_, Sent> {
     sent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One request on its way. Whatever drops it writes down how it ended, so that
-/// none is forgotten.
+/// One request on its way. Dropping it records how it ended, so that none is forgotten.
 struct QueuedRequest {
     signal: Signal,
     encoding: Encoding,
     body: Bytes,
-    /// Its place in the queue's bytes.
+    /// Its bytes in the queue.
     _place: Reservation,
     sent: Arc<Mutex<Sent>>,
     end: End,
@@ -195,7 +194,8 @@ impl Drop for QueuedRequest {
     }
 }
 
-/// Sends all that comes, until it is time to end or that time is over too.
+/// Sends all that comes until the forwarder is closed, and then for as long as its
+/// deadline.
 async fn work(
     queue: UnboundedReceiver<QueuedRequest>,
     client: Arc<EndpointClient>,
@@ -204,7 +204,7 @@ async fn work(
     let mut closed = closing.clone();
     let time_is_over = async {
         let deadline = closed.wait_for(Option::is_some).await.ok().and_then(|deadline| *deadline);
-        // A forwarder that was dropped has no one who waits.
+        // When a forwarder is dropped, nobody waits.
         tokio::time::sleep(deadline.unwrap_or_default()).await;
     };
     tokio::select! {
@@ -240,7 +240,7 @@ async fn carry(
     while under_way.join_next().await.is_some() {}
 }
 
-/// Tries until it is there, refused, or has been tried long enough.
+/// Tries until the request is delivered, refused, or out of time.
 async fn deliver(
     mut request: QueuedRequest,
     client: Arc<EndpointClient>,
@@ -262,7 +262,8 @@ async fn deliver(
             Reply::Again { why, after } => (why, after),
         };
         request.end = End::Lost(why);
-        // Whoever says "at once" each time would be asked thousands of times a second.
+        // An endpoint that says "at once" each time would be asked thousands of times a
+        // second.
         let wait =
             after.map_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()), |after| after.max(FIRST_PAUSE));
         if started.elapsed().saturating_add(wait) > PATIENCE {
@@ -272,7 +273,8 @@ async fn deliver(
         let is_closing = closing.borrow().is_some();
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            // At the end there is no time for long pauses, but for the one that was asked for.
+            // When closing, there is no time for long pauses, except for one that the
+            // endpoint asked for.
             _ = closing.wait_for(Option::is_some), if after.is_none() && !is_closing => pause = FIRST_PAUSE,
         }
     }

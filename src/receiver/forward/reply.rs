@@ -1,8 +1,7 @@
-//! What an endpoint's answer means: taken, refused, or to be tried again.
+//! What an endpoint's answer means: accepted, refused, or to be tried again.
 //!
-//! The rules are those of
-//! <https://opentelemetry.io/docs/specs/otlp/#failures>. Pure; an answer is
-//! hostile like all that comes from outside.
+//! The rules are those of <https://opentelemetry.io/docs/specs/otlp/#failures>. There is
+//! no I/O here. An answer is as hostile as anything else from outside.
 
 use std::time::Duration;
 
@@ -15,14 +14,14 @@ use tonic::Code;
 
 use super::sent::Loss;
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
-    /// It has it; so many records of it were rejected.
+    /// The endpoint has the request, and rejected this many records of it.
     Taken { rejected: u64 },
-    /// Not now; the endpoint may have said how long to wait.
+    /// Try again. The endpoint may have said how long to wait.
     Again { why: Loss, after: Option<Duration> },
-    /// It will not have it.
+    /// The endpoint refuses the request for good.
     Refused(Loss),
 }
 
@@ -41,7 +40,7 @@ pub fn over_http(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Reply 
     }
 }
 
-/// Reads an answer over gRPC. Without a message the status stands in the headers.
+/// Reads an answer over gRPC. An answer without a message has its status in the headers.
 pub fn over_grpc(
     status: StatusCode,
     headers: &HeaderMap,
@@ -50,7 +49,7 @@ pub fn over_grpc(
 ) -> Reply {
     let has_status = |headers: &&HeaderMap| headers.contains_key(GRPC_STATUS);
     let Some(trailers) = trailers.filter(has_status).or_else(|| Some(headers).filter(has_status)) else {
-        // A proxy in between, or no gRPC at all.
+        // A proxy in between, or a server without gRPC.
         return match over_http(status, headers, b"") {
             Reply::Taken { .. } => {
                 Reply::Refused(Loss::RefusedGrpc("an answer without grpc-status".to_owned()))
@@ -68,7 +67,8 @@ pub fn over_grpc(
         | Code::OutOfRange
         | Code::Unavailable
         | Code::DataLoss => Reply::Again { why: Loss::Busy(format!("{code:?}")), after },
-        // Only where the server says when: otherwise it is too large for it.
+        // Retryable only if the server says when (OTLP); otherwise the request is too
+        // large for it.
         Code::ResourceExhausted if after.is_some() => {
             Reply::Again { why: Loss::Busy(format!("{code:?}")), after }
         }
@@ -78,7 +78,7 @@ pub fn over_grpc(
 
 const GRPC_STATUS: &str = "grpc-status";
 
-/// `Retry-After` in seconds, or as a date against the answer's own.
+/// `Retry-After` in seconds, or as a date, which is compared with the answer's own.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let value = text(RETRY_AFTER)?.trim();
@@ -90,7 +90,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
 }
 
-/// `google.rpc.Status`, of which the details alone are of interest.
+/// `google.rpc.Status`, of which only the details are used.
 #[derive(Clone, PartialEq, Message)]
 struct Status {
     #[prost(message, repeated, tag = "3")]
@@ -119,7 +119,7 @@ struct Delay {
     nanos: i32,
 }
 
-/// The wait that a status' details ask for.
+/// The wait in the details of a status.
 fn retry_info(trailers: &HeaderMap) -> Option<Duration> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &base64::alphabet::STANDARD,
@@ -133,7 +133,7 @@ fn retry_info(trailers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into())))
 }
 
-/// An `Export…ServiceResponse`: the three of them are alike.
+/// An `Export…ServiceResponse`: all three have these fields.
 #[derive(Clone, PartialEq, Message)]
 struct Response {
     #[prost(message, optional, tag = "1")]
@@ -192,7 +192,7 @@ mod tests {
                 "{code}"
             );
             assert_eq!(matches!(reply, Reply::Taken { .. }), code == 0, "{code}");
-            // Without a message the trailers are the headers.
+            // Without a message, the trailers are in the headers.
             assert_eq!(over_grpc(StatusCode::OK, &trailers, None, b""), reply);
         }
         let proxy = over_grpc(StatusCode::SERVICE_UNAVAILABLE, &HeaderMap::new(), None, b"");

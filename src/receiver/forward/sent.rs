@@ -1,4 +1,4 @@
-//! What was sent on, and what was lost and why.
+//! Counts what was sent on, and what was lost and why.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,21 +9,21 @@ use tonic::Code;
 /// Why a request did not arrive.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Loss {
-    /// The endpoint did not want it, and would not another time: an HTTP status.
+    /// The endpoint refused it for good: an HTTP status.
     Refused(u16),
-    /// The same in gRPC's words, such as `InvalidArgument`.
+    /// The same over gRPC, such as `InvalidArgument`.
     RefusedGrpc(String),
-    /// The endpoint had no time for it, however often it was asked: its last answer.
+    /// The endpoint was busy at every attempt: its last answer.
     Busy(String),
-    /// No answer: connection refused, no such host, another certificate, …
+    /// There was no answer: connection refused, no such host, a wrong certificate, …
     Unreachable(String),
-    /// More waited than may.
+    /// The queue was full.
     QueueFull,
     /// It is JSON, which gRPC does not carry.
     JsonOverGrpc,
-    /// It still waited when the time at the end was over.
+    /// It was still waiting when the time to close was over.
     NotInTime,
-    /// There were so many reasons that this one is not told.
+    /// There were too many different reasons to list this one.
     Other,
 }
 
@@ -52,21 +52,22 @@ impl fmt::Display for Loss {
     }
 }
 
-/// What became of everything that was offered.
+/// The outcome of all requests.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Sent {
     /// The endpoint, without user, password and path.
     pub to: String,
-    /// Requests that it took.
+    /// Requests that it accepted.
     pub requests: u64,
-    /// Spans, data points and log records of these that it says it rejected.
+    /// Spans, data points and log records in these that it rejected.
     pub rejected: u64,
     /// Requests that did not arrive.
     pub lost: BTreeMap<Loss, u64>,
 }
 
 impl Sent {
-    /// Different reasons that are told; an endpoint cannot make a text without end.
+    /// The most reasons that are listed, so that an endpoint cannot make the text
+    /// endless.
     const REASONS: usize = 16;
 
     pub(super) fn lose(&mut self, why: Loss) {
@@ -74,7 +75,7 @@ impl Sent {
         *self.lost.entry(if is_known { why } else { Loss::Other }).or_default() += 1;
     }
 
-    /// Requests that did not arrive, for whatever reason.
+    /// Requests that did not arrive, for any reason.
     pub fn losses(&self) -> u64 {
         self.lost.values().sum()
     }

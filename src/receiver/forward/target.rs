@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::error::ForwardError;
 use crate::receiver::{Addresses, Signal};
 
-/// How to speak to the endpoint.
+/// The protocol of the endpoint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Protocol {
     Grpc,
@@ -25,10 +25,10 @@ pub struct Target {
     pub protocol: Protocol,
     pub is_tls: bool,
     authority: Authority,
-    /// What stands before `/v1/traces`: empty, or a path without a slash at its end.
+    /// The path before `/v1/traces`: empty, or without a slash at its end.
     prefix: String,
     query: String,
-    /// The URL's own user and password.
+    /// The user and password of the URL.
     pub authorization: Option<HeaderValue>,
 }
 
@@ -36,9 +36,9 @@ pub struct Target {
 const GRPC_PORT: u16 = 4317;
 
 impl Target {
-    /// Understands `http://host:4318` as `OTEL_EXPORTER_OTLP_ENDPOINT` is
-    /// understood: the signal's path is added. It means gRPC where the scheme is
-    /// `grpc` or `grpcs`, or the port 4317 and there is no signal's path.
+    /// Reads `http://host:4318` like `OTEL_EXPORTER_OTLP_ENDPOINT`: the path of the
+    /// signal is added. It means gRPC where the scheme is `grpc` or `grpcs`, or where the
+    /// port is 4317 and the path is not that of a signal.
     pub fn parse(url: &str) -> Result<Self, ForwardError> {
         let wrong = |why: &dyn fmt::Display| ForwardError::Url { url: masked(url), why: why.to_string() };
         let (scheme, rest) = url.trim().split_once("://").unwrap_or(("http", url.trim()));
@@ -84,7 +84,7 @@ impl Target {
         })
     }
 
-    /// Where a request of this signal goes.
+    /// The URL for a request of this signal.
     pub fn uri(&self, signal: Signal) -> Uri {
         let scheme = if self.is_tls { "https" } else { "http" };
         let path = match self.protocol {
@@ -99,7 +99,7 @@ impl Target {
             .expect("its parts were parsed as parts of a URL")
     }
 
-    /// The one of these ports to which it leads: what is sent on would come back.
+    /// The one of these ports that it leads to: requests would come back.
     pub fn leads_to(&self, ports: &Addresses) -> Option<SocketAddr> {
         let port = self.authority.port_u16().unwrap_or(if self.is_tls { 443 } else { 80 });
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');
@@ -119,15 +119,15 @@ impl fmt::Display for Target {
             (Protocol::Http, false) => "http",
             (Protocol::Http, true) => "https",
         };
-        // A path may be a key: some vendors' endpoints have it there.
+        // A path may be a key. Some vendors' endpoints have it there.
         let path = if self.prefix.is_empty() { "" } else { "/***" };
         write!(f, "{scheme}://{}{path}", self.authority)
     }
 }
 
-/// The URL without its user and password, and without its path and query, which
-/// may be a key. What stands before the last `@` is taken for a password wherever
-/// that is: one with a `/` or `#` in it, not encoded, looks like a path.
+/// The URL without user, password, path and query, because a path or a query may be a
+/// key. Everything before the last `@`, wherever that is, counts as a password: a
+/// password that has a `/` or `#` and is not encoded looks like a path.
 fn masked(url: &str) -> String {
     let start = url.find("://").map_or(0, |at| at + "://".len());
     let (scheme, rest) = url.split_at(start);
@@ -144,7 +144,7 @@ fn masked(url: &str) -> String {
 fn basic(user: &str) -> HeaderValue {
     let bytes: Vec<u8> = percent_decode_str(user).collect();
     let mut value = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(bytes)))
-        .expect("Base64 is ASCII without client breaks");
+        .expect("Base64 is ASCII without line breaks");
     value.set_sensitive(true);
     value
 }
@@ -184,21 +184,21 @@ mod tests {
     fn what_is_wrong_is_named_and_no_password_is() {
         for (url, why) in [
             ("ftp://host", "its scheme"),
-            ("http://", "--forward http:// is no URL"),
-            ("", "is no URL"),
+            ("http://", "--forward http:// is not the URL"),
+            ("", "is not the URL"),
             ("http://:4318", "names no host"),
             ("http://host:99999", "its port"),
-            ("http://host:x", "is no URL"),
-            ("http://us er:secret@host", "is no URL"),
-            ("ftp://user:secret@host/@", "ftp://***@ is no URL"),
-            ("ftp://host/secret", "ftp://host/*** is no URL"),
-            ("http://host:x/secret/v1/traces", "http://host:x/*** is no URL"),
-            ("http://host:99999#secret", "http://host:99999#*** is no URL"),
-            ("http://user:se/cret@host", "http://***@host is no URL"),
-            ("http://user:se#secret@host", "is no URL"),
-            ("http://user:se?secret@host", "is no URL"),
-            ("ftp://host/otlp?api-key=secret", "ftp://host/*** is no URL"),
-            ("ftp://host/otlp?api-key=secret&mail=a@b", "is no URL"),
+            ("http://host:x", "is not the URL"),
+            ("http://us er:secret@host", "is not the URL"),
+            ("ftp://user:secret@host/@", "ftp://***@ is not the URL"),
+            ("ftp://host/secret", "ftp://host/*** is not the URL"),
+            ("http://host:x/secret/v1/traces", "http://host:x/*** is not the URL"),
+            ("http://host:99999#secret", "http://host:99999#*** is not the URL"),
+            ("http://user:se/cret@host", "http://***@host is not the URL"),
+            ("http://user:se#secret@host", "is not the URL"),
+            ("http://user:se?secret@host", "is not the URL"),
+            ("ftp://host/otlp?api-key=secret", "ftp://host/*** is not the URL"),
+            ("ftp://host/otlp?api-key=secret&mail=a@b", "is not the URL"),
             ("grpc://user:secret@host:1/v1/traces", "gRPC has no paths. Write grpc://host:1 without"),
             ("http://host:4317/otlp", "gRPC has no paths. Write http://host:4317 without"),
         ] {

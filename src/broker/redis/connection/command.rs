@@ -1,4 +1,4 @@
-//! The commands that tracelink can say to Redis.
+//! The commands that tracelink can send to Redis.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,8 @@ pub const SCAN_STEP: u64 = 1000;
 
 /// A command that changes nothing: <https://redis.io/docs/latest/commands/>.
 ///
-/// That no command that writes is among these is what makes a connection
-/// read-only; `tests/broker/readonly.rs` holds it to that.
+/// A connection is read-only because no command that writes is among these;
+/// `tests/broker/readonly.rs` checks that.
 #[derive(Clone, Copy, Debug)]
 pub enum ReadCommand<'a> {
     Time,
@@ -54,7 +54,7 @@ pub enum ReadCommand<'a> {
     Strings(&'a [&'a [u8]]),
 }
 
-/// The types of keys that are looked for.
+/// The types of keys that scans look for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeyKind {
     List,
@@ -62,7 +62,7 @@ pub enum KeyKind {
 }
 
 impl<'a> ReadCommand<'a> {
-    /// The command's name, as an ACL writes it.
+    /// The command's name, as an ACL has it.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Time => "TIME",
@@ -83,7 +83,7 @@ impl<'a> ReadCommand<'a> {
         }
     }
 
-    /// The key that it reads, where it is one.
+    /// The key that it reads, where it reads one.
     pub const fn key(&self) -> Option<&'a [u8]> {
         match self {
             Self::Time | Self::KeyCount | Self::Keyspace | Self::Scan { .. } | Self::Strings(_) => None,
@@ -100,7 +100,7 @@ impl<'a> ReadCommand<'a> {
         }
     }
 
-    /// The type that the key must have for this.
+    /// The type that the key must have.
     pub const fn expects(&self) -> &'static str {
         match self {
             Self::ListLength(_) | Self::ListRange { .. } | Self::ListEntry { .. } => "list",
@@ -111,7 +111,7 @@ impl<'a> ReadCommand<'a> {
         }
     }
 
-    /// Appends the command as it goes over the wire.
+    /// Appends the command in the form that goes over the wire.
     pub(super) fn write(&self, wire: &mut Vec<u8>) {
         let mut words: Vec<Cow<'_, [u8]>> = vec![Cow::Borrowed(self.name().as_bytes())];
         words.extend(self.key().map(Cow::Borrowed));
@@ -125,7 +125,7 @@ impl<'a> ReadCommand<'a> {
                 };
                 words.extend([number(&cursor), word("COUNT"), number(&SCAN_STEP), word("TYPE"), word(kind)]);
             }
-            // Values of a hash are envelopes: a step is a page of them.
+            // The values of a hash are envelopes: one step is a page of them.
             Self::HashScan { cursor, .. } | Self::SetScan { cursor, .. } => {
                 words.extend([number(&cursor), word("COUNT"), number(&(SCAN_STEP / 4))]);
             }
@@ -148,8 +148,8 @@ impl<'a> ReadCommand<'a> {
     }
 }
 
-/// Appends a command as a client writes it: an array of bulk strings.
-/// <https://redis.io/docs/latest/develop/reference/protocol-spec/#sending-commands-to-a-redis-server>
+/// Appends a command as clients write it, an array of bulk strings:
+/// <https://redis.io/docs/latest/develop/reference/protocol-spec/#sending-commands-to-a-redis-server>.
 pub(super) fn pack(words: &[impl AsRef<[u8]>], wire: &mut Vec<u8>) {
     wire.extend(format!("*{}\r\n", words.len()).into_bytes());
     for word in words {

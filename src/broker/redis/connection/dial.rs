@@ -1,4 +1,5 @@
-//! Opens a connection: TCP, TLS, a Unix socket, or the master that Sentinel names.
+//! Opens a connection: over TCP, TLS or a Unix socket, or to the master that Sentinel
+//! names.
 
 use std::sync::Arc;
 
@@ -96,7 +97,7 @@ fn ask_sentinel(sentinel: &Host, master: &str, login: &Login) -> Result<Option<H
     Ok(Some(Host { name, port }))
 }
 
-/// Says one of the commands that go before any reading.
+/// Sends one of the commands that come before any reading.
 fn say(
     connection: &mut RawConnection,
     command: &'static str,

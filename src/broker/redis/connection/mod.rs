@@ -35,14 +35,14 @@ use crate::model::Timestamp;
 
 /// An open connection to one database of a Redis server.
 ///
-/// Connecting may take 5 seconds a host, and an answer 30; resolving a name
-/// takes as long as the system lets it.
+/// Connecting may take 5 seconds a host, and an answer 30. Resolving a name takes as long
+/// as the system allows.
 pub struct Connection {
     raw: RawConnection,
     /// The URL with its password masked, for messages.
     shown: String,
     url: BrokerUrl,
-    /// Commands that were sent since it was asked.
+    /// Commands sent since [`Self::take_commands_sent`] was last called.
     sent: u64,
     clock: SteadyClock,
     /// Whether an answer has shown that the server is a node of a cluster.
@@ -66,7 +66,7 @@ impl Connection {
                 is_cluster_node: false,
             };
             connection.clock()?;
-            // A server that has greeted has all the time that an answer may take.
+            // After the greeting, a server has as much time as an answer may take.
             connection.raw.set_timeout(timeout::ANSWER);
             Ok(connection)
         });
@@ -74,7 +74,7 @@ impl Connection {
             BrokerError::Timeout { broker, .. } if url.tls.is_some() => {
                 BrokerError::Tls { broker, why: "the server does not return the greeting".to_owned() }
             }
-            // What ends the conversation before it began is no Redis.
+            // A server that ends the connection this early is not Redis.
             BrokerError::Lost { broker, .. }
             | BrokerError::Unreadable { broker, .. }
             | BrokerError::TooMuch { broker, .. } => BrokerError::NotRedis { broker },
@@ -82,8 +82,8 @@ impl Connection {
         })
     }
 
-    /// Redis's own clock, or this machine's where the user may not ask for it:
-    /// `TIME` is in neither `@read` nor `@connection`. It never runs backwards.
+    /// The time by Redis's clock, or by this machine's where the user may not send
+    /// `TIME`, which is in neither `@read` nor `@connection`. It never runs backwards.
     ///
     /// # Errors
     ///
@@ -102,27 +102,27 @@ impl Connection {
         Ok(self.clock.read(Timestamp::from_nanos(nanos)))
     }
 
-    /// The clock as it was read so far, for a connection that takes this one's place.
+    /// The state of the clock, for a connection that replaces this one.
     pub(super) const fn steady_clock(&self) -> SteadyClock {
         self.clock
     }
 
-    /// Goes on with the clock of a connection that was there before.
+    /// Continues the clock of an earlier connection.
     pub(super) const fn go_on_with(&mut self, clock: SteadyClock) {
         self.clock = clock;
     }
 
-    /// Whether the server is a node of a Redis Cluster, as far as its answers have shown:
-    /// then other nodes may hold what it does not.
+    /// Whether an answer has shown that the server is a node of a Redis Cluster. Then
+    /// other nodes may hold keys that it does not.
     pub(super) const fn is_cluster_node(&self) -> bool {
         self.is_cluster_node
     }
 
-    /// Asks for two keys of different slots, which a node of a cluster refuses whatever
-    /// lies there, and no other server does:
+    /// Asks for two keys of different slots. A node of a cluster refuses that whether or
+    /// not they exist, and no other server does:
     /// <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#implemented-subset>.
     ///
-    /// `INFO` and `CLUSTER` would say it too, and fewer users may say those.
+    /// `INFO` and `CLUSTER` would answer it too, but fewer users may send those.
     pub(super) fn find_out_about_cluster(&mut self) -> Result<(), BrokerError> {
         let keys: [&[u8]; 2] = [b"celery", b"unacked"];
         match self.ask::<Vec<Option<Vec<u8>>>>(&ReadCommand::Strings(&keys)) {
@@ -136,13 +136,13 @@ impl Connection {
         &self.shown
     }
 
-    /// How many values were longer than 64 MiB, or found no room in their answer, and
-    /// were passed over since this was asked last.
+    /// How many values were skipped since the last call, because they were longer than 64
+    /// MiB or their answer had no room for them.
     pub const fn take_passed_over(&mut self) -> u64 {
         self.raw.take_passed_over()
     }
 
-    /// How many commands were sent since this was asked last.
+    /// How many commands were sent since the last call.
     pub(super) const fn take_commands_sent(&mut self) -> u64 {
         std::mem::replace(&mut self.sent, 0)
     }
@@ -155,14 +155,14 @@ impl Connection {
         i64::from(self.url.database())
     }
 
-    /// Says one command and reads its answer.
+    /// Sends one command and reads its answer.
     pub(super) fn ask<T: Answer>(&mut self, command: &ReadCommand<'_>) -> Result<T, BrokerError> {
         self.send(std::slice::from_ref(command))?;
         self.receive(command)?
     }
 
-    /// Says commands in one round trip. What one of them is refused stands in its
-    /// place, and the others are answered all the same.
+    /// Sends commands in one round trip. A refusal stands in the place of its answer, and
+    /// the other commands are answered all the same.
     pub(super) fn ask_each<T: Answer>(
         &mut self,
         commands: &[ReadCommand<'_>],
@@ -171,8 +171,8 @@ impl Connection {
         commands.iter().map(|command| self.receive(command)).collect()
     }
 
-    /// Says commands whose answers are fetched with [`Self::receive`], one for
-    /// one and in the same order.
+    /// Sends commands. Fetch their answers with [`Self::receive`], one for each, in the
+    /// same order.
     pub(super) fn send(&mut self, commands: &[ReadCommand<'_>]) -> Result<(), BrokerError> {
         let mut wire = Vec::new();
         for command in commands {
@@ -183,8 +183,8 @@ impl Connection {
         self.raw.write(&wire).map_err(|error| BrokerError::no_reply(&self.shown, first, error))
     }
 
-    /// Reads the answer to `command`. The outer error means that the connection
-    /// is of no more use, the inner one that this command was refused.
+    /// Reads the answer to `command`. The outer error means that the connection is no
+    /// longer of use, the inner one that this command was refused.
     pub(super) fn receive<T: Answer>(
         &mut self,
         command: &ReadCommand<'_>,

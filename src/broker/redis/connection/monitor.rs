@@ -1,9 +1,9 @@
-//! A connection that only listens: it says `MONITOR`, and reads lines.
+//! A connection that only listens: it sends `MONITOR`, and reads lines.
 //!
-//! A timeout may cut a line here, and the next read goes on with it. A reply of a
-//! [`RawConnection`](super::raw::RawConnection) that is cut is lost, so this has a
-//! socket of its own. It says `AUTH` where the URL has a login, `MONITOR`, and nothing
-//! else.
+//! A timeout may cut a line here, and the next read continues it. A
+//! [`RawConnection`](super::raw::RawConnection) loses a reply that is cut, so this type
+//! has its own socket. It sends `AUTH` where the URL has a login, then `MONITOR`, and
+//! nothing else.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
@@ -16,30 +16,30 @@ use super::timeout::ANSWER;
 use crate::broker::redis::error::BrokerError;
 use crate::broker::redis::url::{Address, BrokerUrl};
 
-/// The longest line that is kept, in bytes as `MONITOR` writes it: a message of
-/// about a megabyte. Of a longer one only that it was there is told.
+/// The longest line that is kept, in bytes as `MONITOR` writes it: a message of about a
+/// megabyte. A longer line is only counted.
 const LONGEST: usize = 4 << 20;
-/// What is read from the socket at a time.
+/// How many bytes are read from the socket at a time.
 const BUFFER: usize = 1 << 16;
 
-/// A line, or what came instead.
+/// A line, or why there is none.
 #[derive(PartialEq, Eq, Debug)]
 pub enum MonitorLine<'t> {
     Whole(&'t [u8]),
-    /// Longer than is kept.
+    /// The line was too long to keep.
     TooLong,
-    /// Nothing came for as long as was waited.
+    /// Nothing came within the timeout.
     Silence,
 }
 
-/// The listening end.
+/// A connection that listens.
 pub struct MonitorConnection {
     reader: BufReader<Socket>,
     shown: String,
     line: Vec<u8>,
-    /// Whether the line is too long, and its rest is let go.
+    /// Whether the line is too long, so that its rest is skipped.
     is_skipping: bool,
-    /// Whether the line has been handed out.
+    /// Whether the caller has had the line.
     is_told: bool,
 }
 
@@ -99,8 +99,8 @@ impl MonitorConnection {
         &self.shown
     }
 
-    /// The next line, without its end, waited for as long as `timeout`. What
-    /// has come of a line that is not at its end is kept for the next time.
+    /// The next line, without its end. Waits for as long as `timeout`. The beginning of a
+    /// line whose end has not come is kept for the next call.
     pub fn next(&mut self, timeout: Duration) -> Result<MonitorLine<'_>, BrokerError> {
         if std::mem::take(&mut self.is_told) {
             self.line.clear();
@@ -141,7 +141,7 @@ impl MonitorConnection {
                 return Ok(MonitorLine::TooLong);
             }
             self.is_told = true;
-            // A buffer that one long line has grown is not kept for ever.
+            // Do not keep a buffer for ever that one long line has grown.
             self.line.shrink_to(LONGEST / 4);
             return Ok(MonitorLine::Whole(self.line.strip_suffix(b"\r").unwrap_or(&self.line)));
         }

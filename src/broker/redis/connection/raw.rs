@@ -1,5 +1,5 @@
-//! Commands out and replies in, over one stream, whatever they are: what may be said is
-//! the affair of `mod.rs`.
+//! Writes commands and reads replies over one stream. It does not check the commands:
+//! `mod.rs` decides what may be sent.
 
 use std::io::{BufReader, Write};
 use std::time::Duration;
@@ -8,13 +8,13 @@ use super::reply::Reply;
 use super::resp::{self, ReplyError};
 use super::stream::Stream;
 
-/// What is read from the stream at a time, in bytes.
+/// How many bytes are read from the stream at a time.
 const BUFFER: usize = 64 << 10;
 
 /// An open stream to a server.
 pub struct RawConnection {
     reader: BufReader<Stream>,
-    /// Values that were passed over since it was asked.
+    /// Values skipped since [`Self::take_passed_over`] was last called.
     passed_over: u64,
 }
 
@@ -23,8 +23,8 @@ impl RawConnection {
         Self { reader: BufReader::with_capacity(BUFFER, stream), passed_over: 0 }
     }
 
-    /// How many values were too long to be kept, since this was asked last. An empty
-    /// one stands in the place of each.
+    /// How many values were too long to keep, since the last call. Each of those is
+    /// empty.
     pub const fn take_passed_over(&mut self) -> u64 {
         std::mem::replace(&mut self.passed_over, 0)
     }
@@ -33,7 +33,7 @@ impl RawConnection {
         self.reader.get_mut().set_timeout(timeout);
     }
 
-    /// Writes commands as they are packed.
+    /// Writes commands that are already packed.
     pub fn write(&mut self, packed: &[u8]) -> Result<(), ReplyError> {
         let stream = self.reader.get_mut();
         stream.begin_answer();

@@ -1,10 +1,9 @@
-//! What a server answers, and what a caller takes the answer for.
+//! What a server replies, and the types that callers read a reply as.
 
 /// One reply of the protocol, version 2 or 3:
 /// <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 ///
-/// Pushes are no replies, and attributes only say something about one: neither is
-/// kept.
+/// Pushes are not replies, and attributes only describe one. Neither is kept.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Reply {
     /// Nothing: a null of version 3, or a bulk string or an array of length -1.
@@ -24,7 +23,7 @@ pub enum Reply {
     Error(ServerError),
 }
 
-/// What a server says instead of an answer.
+/// An error that a server replies.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ServerError {
     /// The first word, such as `WRONGTYPE`.
@@ -34,7 +33,7 @@ pub struct ServerError {
 }
 
 impl ServerError {
-    /// By the whole text, without the sign before it.
+    /// Parses the whole text, without the `-` before it.
     pub fn parse(text: &str) -> Self {
         let (code, message) = text.split_once(' ').unwrap_or((text, ""));
         Self { code: code.to_owned(), message: message.to_owned() }
@@ -55,10 +54,10 @@ impl Reply {
     }
 }
 
-/// What a caller takes a reply for. Version 3 has a type for what version 2 writes as
-/// a bulk string or a flat array; both are taken.
+/// A type that a reply can be read as. Version 3 has types for some replies that are bulk
+/// strings or flat arrays in version 2; both forms are read.
 pub trait Answer: Sized {
-    /// `None` where the reply is of another shape.
+    /// `None` where the reply has another form.
     fn of(reply: Reply) -> Option<Self>;
 }
 
@@ -91,7 +90,7 @@ impl Answer for f64 {
     }
 }
 
-/// A number that stands in a text.
+/// A number written as text.
 fn number<T: std::str::FromStr>(reply: &Reply) -> Option<T> {
     match reply {
         Reply::Bulk(bytes) => std::str::from_utf8(bytes).ok()?.parse().ok(),
@@ -133,7 +132,7 @@ impl<A: Answer, B: Answer> Answer for (A, B) {
     }
 }
 
-/// Names with a value each: fields of a hash, or members of a sorted set with their
+/// Pairs of a name and a value: fields of a hash, or members of a sorted set with their
 /// scores.
 #[derive(Debug)]
 pub struct Pairs<V>(pub Vec<(Vec<u8>, V)>);
@@ -148,7 +147,7 @@ impl<V: Answer> Answer for Pairs<V> {
             Reply::Array(replies) => replies,
             _ => return None,
         };
-        // One array a pair, or one array of all.
+        // One array for each pair, or one array of all.
         if matches!(replies.first(), Some(Reply::Array(_))) {
             return replies.into_iter().map(Answer::of).collect::<Option<_>>().map(Self);
         }

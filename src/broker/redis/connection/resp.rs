@@ -1,46 +1,47 @@
 //! Reads replies as Redis writes them, in version 2 and 3 of its protocol, within
 //! limits: <https://redis.io/docs/latest/develop/reference/protocol-spec/>.
 //!
-//! By hand, because a server is hostile like all that is outside, and no crate bounds
-//! what it takes from one. The driver `redis` (1.8) believes whatever length a server
-//! announces, keeps all that comes of it, and waits for as long as something comes.
-//! Here a reply has at most 256 MiB and a million values, nests eight deep, and a value
-//! over 64 MiB is passed over, so that one message hides no other. `resp/tests.rs`
-//! compares the two on what both take.
+//! By hand, because a server is as hostile as anything else outside, and no crate limits
+//! what it accepts from one. The driver `redis` (1.8) believes whatever length a server
+//! announces, keeps all of a reply, and waits for as long as bytes come. Here a reply has
+//! at most 256 MiB and a million values, and nests eight deep. A value over 64 MiB is
+//! skipped, so that one message hides no others. `resp/tests.rs` compares the two readers
+//! on what both accept.
 //!
-//! tracelink asks for no other version than the one that a connection begins with (2).
-//! A proxy may have asked for version 3 in its stead, so both are read. Streamed
-//! strings and aggregates, which version 3 describes and no server sends, are not.
+//! tracelink does not ask for another protocol version than the one that a connection
+//! begins with (2). A proxy may have asked for version 3 on its own, so both are read.
+//! Streamed strings and aggregates, which version 3 describes and no server sends, are
+//! not.
 
 use std::io::{self, BufRead, Read};
 
 use super::reply::{Reply, ServerError};
 
-/// The most bytes of one reply. A page of a queue has a megabyte.
+/// The most bytes of one reply. A page of a queue has about a megabyte.
 const LONGEST: u64 = 256 << 20;
-/// The longest value that is kept: a longer one is passed over.
+/// The longest value that is kept, in bytes. A longer one is skipped.
 const KEPT: u64 = 64 << 20;
-/// The longest value that a Redis holds:
+/// The longest value that Redis can hold, in bytes:
 /// <https://redis.io/docs/latest/develop/data-types/strings/>.
 const HELD: u64 = 512 << 20;
-/// The longest line: what is no bulk is a number, a status or an error.
+/// The longest line, in bytes: a number, a status or an error.
 const LINE: u64 = 64 << 10;
-/// The most values in one reply, and in what comes before it unasked.
+/// The most values in one reply, and in the pushes before it.
 const VALUES: usize = 1 << 20;
-/// How deep replies nest: those of a scan three levels.
+/// How deep replies may nest. Those of a scan have three levels.
 const DEPTH: usize = 8;
-/// What is reserved for a value before any of it has come.
+/// How many bytes are reserved for a value before any of it has come.
 const RESERVED: usize = 64 << 10;
 
 /// Why there is no reply.
 #[derive(Debug)]
 pub enum ReplyError {
     Io(io::Error),
-    /// It did not come in time, or came so slowly that it never would.
+    /// It did not come in time, or so slowly that it would never be complete.
     TimedOut,
     /// It is longer than anything that was asked for.
     TooLong,
-    /// It is none of Redis's.
+    /// Redis does not write such a reply.
     NotRedis,
 }
 
@@ -53,8 +54,7 @@ impl From<io::Error> for ReplyError {
     }
 }
 
-/// A reply, and how many of its values were too long to be kept. An empty one stands
-/// in the place of each.
+/// A reply, and how many of its values were too long to keep. Each of those is empty.
 pub fn read(reader: &mut impl BufRead) -> Result<(Reply, u64), ReplyError> {
     let mut reading = Reading { reader, room: LONGEST, values: VALUES, passed_over: 0 };
     let reply = reading.reply()?;
@@ -71,8 +71,7 @@ struct Reading<'r, R> {
 }
 
 impl<R: BufRead> Reading<'_, R> {
-    /// The next reply. What a server pushes unasked stands before one, and is passed
-    /// over.
+    /// The next reply. Pushes before it are skipped.
     fn reply(&mut self) -> Result<Reply, ReplyError> {
         loop {
             let line = self.line()?;
@@ -92,20 +91,20 @@ impl<R: BufRead> Reading<'_, R> {
             b'$' | b'*' if rest == b"-1" => Ok(Reply::Null),
             b'$' => Ok(Reply::Bulk(self.bulk(rest)?)),
             b'*' => Ok(Reply::Array(self.values(count(rest)?, depth)?)),
-            // From here on, version 3.
+            // Version 3 only, from here on.
             b'_' if rest.is_empty() => Ok(Reply::Null),
             b'#' => match rest {
                 b"t" => Ok(Reply::Boolean(true)),
                 b"f" => Ok(Reply::Boolean(false)),
                 _ => Err(ReplyError::NotRedis),
             },
-            // Rust reads all that is allowed: `inf`, `-inf`, `nan`, `1e3`.
+            // Rust parses every form that is allowed: `inf`, `-inf`, `nan`, `1e3`.
             b',' => Ok(Reply::Double(number(rest)?)),
             b'(' => Ok(Reply::BigNumber(big_number(rest)?.to_owned())),
             b'!' => Ok(Reply::Error(ServerError::parse(&String::from_utf8_lossy(&self.bulk(rest)?)))),
             b'=' => {
                 let mut bytes = self.bulk(rest)?;
-                // Of one that was passed over nothing is here.
+                // A string that was skipped is empty here.
                 match bytes.get(3) {
                     Some(b':') => drop(bytes.drain(..4)),
                     None if bytes.is_empty() && self.passed_over > 0 => {}
@@ -138,7 +137,8 @@ impl<R: BufRead> Reading<'_, R> {
         self.value(&line, depth + 1)
     }
 
-    /// So many values. What is announced is believed only as far as it comes.
+    /// Reads this many values. An announced length is believed only as far as values
+    /// come.
     fn values(&mut self, count: u64, depth: usize) -> Result<Vec<Reply>, ReplyError> {
         let mut values = Vec::new();
         for _ in 0..count {
@@ -147,7 +147,7 @@ impl<R: BufRead> Reading<'_, R> {
         Ok(values)
     }
 
-    /// Passes over an aggregate with so many values for each that is counted.
+    /// Skips an aggregate that has `each` values for each that it announces.
     fn skip(&mut self, announced: &[u8], each: u64, depth: usize) -> Result<(), ReplyError> {
         self.values = self.values.checked_sub(1).ok_or(ReplyError::TooLong)?;
         for _ in 0..count(announced)?.saturating_mul(each) {

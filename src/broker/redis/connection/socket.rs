@@ -1,4 +1,4 @@
-//! A way to a server: TCP or a Unix socket.
+//! A socket to a server: TCP or Unix.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -26,7 +26,7 @@ impl Socket {
 
     /// How long one read may take.
     pub fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
-        // Zero would mean for ever.
+        // Zero would mean no timeout.
         let timeout = Some(timeout.max(Duration::from_millis(1)));
         match self {
             Self::Tcp(stream) => stream.set_read_timeout(timeout),
@@ -82,7 +82,7 @@ fn connect(host: &Host) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// A server's "any address" is taken for this machine, as Python's socket does.
+/// Takes a server's "any address" to mean this machine, as Python's socket does.
 pub fn this_machine(name: &str) -> &str {
     match name {
         "0.0.0.0" => "127.0.0.1",

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use crate::model::Timestamp;
 
-/// What is left of a server's clock when its jumps back are taken out: looks stand in
-/// the order of their time, so one that seemed to be older than the last would tell of
-/// nothing new until the clock had caught up.
+/// A server's clock without its jumps back. Looks are ordered by their time. One that
+/// seemed older than the last would report nothing new until the clock had caught up.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct SteadyClock {
     latest: Timestamp,
-    /// By how much the server's clock has jumped back so far.
+    /// How far the server's clock has jumped back so far.
     behind: Duration,
 }
 
 impl SteadyClock {
-    /// The moment that the server's clock shows.
+    /// Reads the clock when the server's own shows `shown`.
     pub fn read(&mut self, shown: Timestamp) -> Timestamp {
         let mut now = shown.after(self.behind);
         if now < self.latest {

@@ -1,4 +1,4 @@
-//! The bytes of a connection, plain or over TLS, in the time that an answer may take.
+//! The bytes of a connection, plain or over TLS, within the time that an answer may take.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -8,14 +8,13 @@ use rustls::{ClientConnection, StreamOwned};
 use super::socket::Socket;
 use super::timeout::ANSWER;
 
-/// The least that has to come of an answer in a second, in bytes, once its timeout is
-/// over.
+/// How many bytes a second have to come of an answer once its timeout is over.
 const PACE: u64 = 64 << 10;
-/// The longest that an answer may take on top of its timeout, at whatever pace: 256 MiB
-/// at 64 KiB a second would be an hour.
+/// The longest that an answer may take beyond its timeout, at whatever pace: at 64 KiB a
+/// second, 256 MiB would take an hour.
 const LATEST: Duration = Duration::from_mins(2);
 
-/// A socket whose reads fail once the answer in question takes too long.
+/// A socket whose reads fail once the current answer takes too long.
 pub struct TimedSocket {
     socket: Socket,
     timeout: Duration,
@@ -24,7 +23,7 @@ pub struct TimedSocket {
     came: u64,
 }
 
-/// How long an answer may take of which so many bytes have come.
+/// How long an answer may take if this many bytes of it have come.
 fn allowed(timeout: Duration, came: u64) -> Duration {
     timeout + Duration::from_secs(came / PACE).min(LATEST)
 }
@@ -60,21 +59,21 @@ impl Write for TimedSocket {
     }
 }
 
-/// The socket, or TLS over it. Bytes that come one by one below come one by one above,
-/// so the time is kept at the bottom, and for the greeting of TLS too.
+/// The socket, or TLS over it. A peer can send bytes one by one through TLS too, so the
+/// time is measured below it. That covers the handshake as well.
 pub enum Stream {
     Plain(TimedSocket),
     Tls(Box<StreamOwned<ClientConnection, TimedSocket>>),
 }
 
 impl Stream {
-    /// Over this socket; each answer has to come within `timeout`, or at a pace of
-    /// 64 KiB a second after it.
+    /// Over this socket. Each answer has to come within `timeout`, or after it at 64 KiB
+    /// a second.
     pub fn plain(socket: Socket, timeout: Duration) -> io::Result<Self> {
         Ok(Self::Plain(TimedSocket::over(socket, timeout)?))
     }
 
-    /// The same with TLS; its greeting goes out with what is written first.
+    /// The same with TLS. The handshake begins with the first write.
     pub fn tls(socket: Socket, client: ClientConnection, timeout: Duration) -> io::Result<Self> {
         Ok(Self::Tls(Box::new(StreamOwned::new(client, TimedSocket::over(socket, timeout)?))))
     }
@@ -90,7 +89,7 @@ impl Stream {
         self.timed().timeout = timeout;
     }
 
-    /// What is waited for from now on is another answer.
+    /// From now on, the reads are for another answer.
     #[expect(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     pub fn begin_answer(&mut self) {
         let timed = self.timed();

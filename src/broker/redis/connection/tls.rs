@@ -1,5 +1,5 @@
-//! How the peer of a TLS connection is known, in the terms of redis-py's
-//! `ssl_…` parameters.
+//! How tracelink checks the peer of a TLS connection, in the terms of redis-py's `ssl_…`
+//! parameters.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn config(tls: &Tls, shown: &str) -> Result<ClientConfig, BrokerError> {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyName(chain)))
         }
         PeerCheck::Nothing => {
-            // What is wrong with a file is said, even where nothing is checked by it.
+            // A bad file is an error even where nothing is checked against it.
             roots(tls, shown)?;
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyPeer(provider)))
         }
@@ -56,7 +56,7 @@ fn certificates(path: &Path, shown: &str) -> Result<Vec<CertificateDer<'static>>
     certificates.map_err(|error| BrokerError::tls(shown, &format!("{}: {error}", path.display())))
 }
 
-/// The authorities that the URL names, or those of this machine.
+/// The certificate authorities that the URL names, or those of this machine.
 fn roots(tls: &Tls, shown: &str) -> Result<RootCertStore, BrokerError> {
     let mut roots = RootCertStore::empty();
     match &tls.authorities {
@@ -66,7 +66,7 @@ fn roots(tls: &Tls, shown: &str) -> Result<RootCertStore, BrokerError> {
                 added.map_err(|error| BrokerError::tls(shown, &format!("{}: {error}", path.display())))?;
             }
         }
-        // One that cannot be read is not among those that vouch.
+        // A certificate that cannot be read is not trusted.
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
@@ -74,7 +74,8 @@ fn roots(tls: &Tls, shown: &str) -> Result<RootCertStore, BrokerError> {
     Ok(roots)
 }
 
-/// `ssl_check_hostname=false`: an authority vouches for the peer, by whatever name.
+/// `ssl_check_hostname=false`: checks that an authority signed the certificate, whatever
+/// its name.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -89,7 +90,7 @@ impl ServerCertVerifier for AnyName {
     ) -> Result<ServerCertVerified, Error> {
         let verified = self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
-            // The name is looked at last, when all else is right.
+            // The name is checked last, when all else is right.
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),
@@ -120,7 +121,7 @@ impl ServerCertVerifier for AnyName {
     }
 }
 
-/// `ssl_cert_reqs=none`: whoever it is.
+/// `ssl_cert_reqs=none`: accepts any peer.
 #[derive(Debug)]
 struct AnyPeer(Arc<CryptoProvider>);
 

@@ -9,19 +9,18 @@ use std::borrow::Cow;
 
 use crate::model::Timestamp;
 
-/// One command that the server ran. Its arguments are read when they are asked
-/// for.
+/// One command that the server ran. Its arguments are read when they are needed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Command<'l> {
     pub at: Timestamp,
     pub db: u32,
-    /// The command and its arguments, as they are quoted.
+    /// The command and its arguments, still quoted.
     words: &'l [u8],
 }
 
 impl<'l> Command<'l> {
-    /// Reads a line, with or without the sign of a simple string before it.
-    /// `None` where it is no such line.
+    /// Reads a line, with or without the `+` of a simple string. `None` where it is no
+    /// line of `MONITOR`.
     pub fn parse(line: &'l [u8]) -> Option<Self> {
         let line = line.strip_prefix(b"+").unwrap_or(line);
         let (time, rest) = split(line, b" [")?;
@@ -42,11 +41,11 @@ impl<'l> Command<'l> {
     /// The command's name as the client wrote it, which may be in any case.
     pub fn name(&self) -> &'l [u8] {
         let inner = &self.words[1..];
-        // No name of a command needs a quote.
+        // The name of a command never needs quotes.
         &inner[..memchr::memchr(b'"', inner).unwrap_or(inner.len())]
     }
 
-    /// The arguments after the name. They end where a line is broken.
+    /// The arguments after the name. They end at the first that is malformed.
     pub fn arguments(&self) -> impl Iterator<Item = Cow<'l, [u8]>> + use<'l> {
         let mut rest = self.words;
         std::iter::from_fn(move || {
@@ -63,7 +62,7 @@ fn split<'l>(text: &'l [u8], by: &[u8]) -> Option<(&'l [u8], &'l [u8])> {
     Some((&text[..at], &text[at + by.len()..]))
 }
 
-/// Reads the quoted word that a text begins with, and returns what follows it.
+/// Reads the quoted word at the start of a text, and returns the rest of the text too.
 fn unquote(text: &[u8]) -> Option<(Cow<'_, [u8]>, &[u8])> {
     let mut rest = text.strip_prefix(b"\"")?;
     let stop = memchr::memchr2(b'"', b'\\', rest)?;

@@ -1,9 +1,9 @@
 //! One look: every watched key, in one round trip.
 //!
-//! Redis answers what it was asked in one round trip without serving another client
-//! in between, as long as all of it has arrived, so the answers are mostly those
-//! of one moment; it does not promise it. A message that moves on between two
-//! answers is seen in both places or, where it is given back, in neither.
+//! If all questions of a round trip have arrived, Redis answers them without serving
+//! another client in between. So the answers are mostly of one moment, though Redis does
+//! not promise that. A message that moves on between two answers is seen in both places
+//! or, if a worker gives it back, in neither.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use crate::model::Timestamp;
 use crate::wire::celery::redis_layout::keys;
 use crate::wire::snapshot::{Content, KeyLine};
 
-/// Entries that are read of a list before anything is known of their size.
+/// Entries that are read of a list whose entries have an unknown size.
 const FIRST_READING: u64 = 10;
 /// Members of one binding, and of `unacked_index`.
 const MEMBERS: usize = 10_000;
@@ -30,7 +30,7 @@ pub struct KeysRead {
     pub unread: u64,
 }
 
-/// The pieces of one list that are asked for.
+/// The parts of one list that are asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Reach {
     newest: u64,
@@ -38,7 +38,7 @@ struct Reach {
 }
 
 impl Reach {
-    /// All of a list that is short enough, or both of its ends.
+    /// The whole list if it is short enough, or both of its ends.
     fn of(list: &List, quota: u64) -> Self {
         let quota = if list.mean.is_some() { quota } else { quota.min(FIRST_READING) };
         if list.len <= quota {
@@ -56,7 +56,7 @@ impl Reach {
     }
 }
 
-/// Looks at everything that is watched, once.
+/// Looks at all watched keys, once.
 pub fn look(
     connection: &mut Connection,
     watched: &mut WatchedKeys,
@@ -76,12 +76,12 @@ pub fn look(
     let longer = look.lists(connection, watched, &keys, true)?;
     look.lists(connection, watched, &longer, false)?;
     look.lines.extend(bindings);
-    // In one order, whatever was asked twice.
+    // The order does not depend on which keys were asked for twice.
     look.lines.sort_by(|one, other| place(one).cmp(&place(other)));
     Ok(KeysRead { at, lines: look.lines, unread: look.unread })
 }
 
-/// Where a line stands: bindings first, so that a reader knows the queues.
+/// The place of a line: bindings come first, so that a reader knows the queues.
 fn place<'l>(line: &'l KeyLine<'_>) -> (u8, &'l [u8], u64) {
     let rank = match line.content {
         Content::Set(_) => 0,
@@ -152,9 +152,9 @@ impl LookInProgress<'_> {
                 members.extend(more);
                 cursor = next;
             }
-            // A set of no members is not there.
+            // A set without members does not exist.
             if !members.is_empty() {
-                // Where the scan goes on, one at least was not met.
+                // If the scan is not at its end, it has not found at least one.
                 unread += (members.len().saturating_sub(room) as u64).max(u64::from(cursor != 0));
                 let is_all = cursor == 0 && members.len() <= room;
                 let members: Vec<_> = members.into_iter().take(room).map(Cow::Owned).collect();
@@ -166,8 +166,8 @@ impl LookInProgress<'_> {
         Ok(lines)
     }
 
-    /// Reads lists and, the first time, what workers hold. Returns the lists of
-    /// which more may be read now that the size of their entries is known.
+    /// Reads lists and, the first time, what workers hold. Returns the lists of which
+    /// more may be read now that the size of their entries is known.
     fn lists(
         &mut self,
         connection: &mut Connection,
@@ -230,7 +230,8 @@ impl LookInProgress<'_> {
         for ((key, reach), (len, pieces)) in keys.iter().zip(&reaches).zip(read) {
             let Some(list) = watched.lists.get_mut(key) else { continue };
             let Some(len) = len else {
-                // Another's now, or not to be read: what lies in it is not known.
+                // It belongs to another program now, or may not be read: its content is
+                // not known.
                 let line = self.line(key, Content::List(Vec::new()), None, 0, false);
                 self.push(line);
                 continue;
@@ -238,8 +239,8 @@ impl LookInProgress<'_> {
             list.len = len;
             list.was_seen |= len > 0;
             list.mean = mean(pieces.iter().flatten().map(Vec::as_slice)).or(list.mean);
-            // It is longer than was thought, or nothing was known of its
-            // entries: it is asked again, for both of its ends.
+            // It is longer than expected, or the size of its entries was not known: both
+            // of its ends are asked for again.
             if is_first && len > reach.newest && reach.next_out == 0 {
                 longer.push(key.clone());
                 continue;
@@ -262,7 +263,8 @@ impl LookInProgress<'_> {
         Ok(longer)
     }
 
-    /// Tells of a list: whole, or its newest entries and those next out.
+    /// Adds the lines of a list: the whole of it, or its newest entries and those that
+    /// workers take next.
     fn list(&mut self, key: &str, len: u64, pieces: Vec<Vec<Vec<u8>>>, tell_empty: bool, is_first: bool) {
         let mut pieces = pieces.into_iter();
         let newest = pieces.next().unwrap_or_default();
@@ -271,8 +273,8 @@ impl LookInProgress<'_> {
         // Where the two ends meet, some entries came twice.
         let overlap = usize::try_from(read.saturating_sub(len)).unwrap_or(usize::MAX).min(next_out.len());
         next_out.drain(..overlap);
-        // What was asked a second time is later than what workers hold: a message
-        // may have gone there in between.
+        // A list that was asked for a second time is seen later than what workers hold: a
+        // message may have gone there in between.
         let complete = read >= len && is_first;
         self.unread += len.saturating_sub(read);
         let list = |entries: Vec<Vec<u8>>| Content::List(entries.into_iter().map(Cow::Owned).collect());
@@ -287,8 +289,8 @@ impl LookInProgress<'_> {
         }
     }
 
-    /// Reads what workers hold, from where the last look stopped, and says
-    /// where the next one goes on.
+    /// Reads what workers hold, from where the last look stopped. Returns where the next
+    /// look continues.
     fn held(
         &mut self,
         connection: &mut Connection,
@@ -336,8 +338,8 @@ impl Answers<'_, '_> {
     }
 }
 
-/// A key that has become another's, that the user may not read, or that lies on another
-/// node of a cluster, is passed over; what else is refused ends the look.
+/// Skips a key that belongs to another program now, that the user may not read, or that
+/// lies on another node of a cluster. Any other refusal ends the look.
 fn tolerate<T>(answer: Result<T, BrokerError>) -> Result<Option<T>, BrokerError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),

@@ -1,17 +1,17 @@
-//! Looking at a live broker again and again, at a cost that stays. Nothing here knows
-//! what a message means, or who reads the looks.
+//! Looks at a live broker again and again, at a cost that does not grow. Nothing here
+//! knows what a message means, or who reads the looks.
 //!
-//! [`discover`] walks over every name in the database, and [`read`](super::read())
-//! reads a queue to its end: once, that is right. A watch looks every second for
-//! hours, beside an application that uses the same Redis, so one look of it asks
-//! only the keys that are known to be Celery's, in one round trip, and reads a bounded
-//! piece of each: the newest messages and those that come out next. The names
-//! are walked over in small steps between ([`walk`]).
+//! [`discover`] walks over every name in the database, and [`read`](super::read()) reads
+//! a queue to its end. That is right for one look. A watch looks every second for hours,
+//! beside an application that uses the same Redis. So one look asks only for the keys
+//! that are known to be Celery's, in one round trip, and reads a bounded part of each:
+//! the newest messages and those that workers take next. Between looks, the names are
+//! walked over in small steps ([`walk`]).
 //!
-//! What a look cannot see: a message that a worker has taken from its list and
-//! not yet filed in `unacked` (a millisecond or so) is in neither, and one that
-//! is published, run and acknowledged between two looks was never there.
-//! [`Monitor`](super::Monitor) sees the latter.
+//! A look misses two things. A message that a worker has taken from its list and not yet
+//! put into `unacked` (for a millisecond or so) is in neither. A message that is
+//! published, run and acknowledged between two looks is never seen;
+//! [`Monitor`](super::Monitor) sees it.
 
 mod look;
 mod options;
@@ -44,40 +44,40 @@ pub struct Look {
     pub at: Timestamp,
     /// Bindings first, then lists, `unacked`, `unacked_index` and results.
     pub lines: Vec<KeyLine<'static>>,
-    /// The moment since which every key that is there was met; a queue that came
-    /// later may be unknown yet. `None` where not all were looked at.
+    /// Every key that exists was found at or after this moment; a queue made later may
+    /// still be unknown. `None` where not all keys were found.
     pub complete_since: Option<Timestamp>,
-    /// How many names of keys, and of queues in bindings, were left out for want
-    /// of room: what is not among the lines may be there.
+    /// How many names of keys, and of queues in bindings, were left out for lack of room:
+    /// a key that is not among the lines may exist.
     pub left_out: u64,
-    /// Messages that were there and not read.
+    /// Messages that are there and were not read.
     pub unread: u64,
-    /// Results that were passed over because they are longer than 1 MiB.
+    /// Results that were skipped because they are longer than 1 MiB.
     pub long_results: u64,
-    /// What kept results from being read: said once for as long as it lasts.
+    /// Why results could not be read: said once, for as long as it lasts.
     pub results_failed: Option<String>,
-    /// The databases of the same server that hold something of Celery's, where this
-    /// one held nothing when the watch began: told once.
+    /// The databases of the same server that hold Celery's keys, where this one held none
+    /// when the watch began: said once.
     pub other_databases: Vec<u32>,
-    /// Whether the server has turned out to be a node of a Redis Cluster: keys on other
-    /// nodes are not seen. Told once.
+    /// Whether the server has turned out to be a node of a Redis Cluster: then keys on
+    /// other nodes are not seen. Said once.
     pub is_cluster_node: bool,
-    /// How many commands it took, those for results on another server left out.
+    /// How many commands the look sent, those to another server for results not counted.
     pub commands: u64,
     /// Whether anything differs from what the look before saw.
     pub is_news: bool,
-    /// Whether the broker had been away, and this is the first look since.
+    /// Whether this is the first look since the broker was away.
     pub is_back: bool,
 }
 
 /// A broker that is looked at again and again.
 ///
-/// Each look may wait for the network (as [`Connection`] says); hold no lock
+/// Each look may wait for the network, as long as [`Connection`] says. Hold no lock
 /// meanwhile.
 #[derive(Debug)]
 pub struct BrokerWatch {
     link: Reconnecting,
-    /// The result backend, where it is another one.
+    /// The result backend, where it is another server or database.
     results: Option<Reconnecting>,
     options: WatchOptions,
     watched: WatchedKeys,
@@ -87,22 +87,22 @@ pub struct BrokerWatch {
     last: Option<u64>,
     /// Whether it was said that results cannot be read.
     told_of_results: bool,
-    /// Databases that hold what this one does not, to be told at the next look.
+    /// Other databases that hold Celery's keys, to be reported by the next look.
     other_databases: Vec<u32>,
-    /// Whether it was told that the server is a node of a cluster.
+    /// Whether it was said that the server is a node of a cluster.
     told_of_cluster: bool,
 }
 
 impl BrokerWatch {
-    /// Connects, and walks once over all names. A database in which nothing of
-    /// Celery's is yet is no error: the application may start later.
+    /// Connects, and walks once over all names. A database without any of Celery's keys
+    /// is no error: the application may start later.
     ///
     /// A million keys of other programs take about half a second.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`], where the broker cannot be reached or read. A result
-    /// backend that cannot be is told by [`Look::results_failed`].
+    /// [`BrokerError`], where the broker cannot be reached or read. A result backend that
+    /// cannot be reached is reported in [`Look::results_failed`].
     pub fn open(
         url: &BrokerUrl,
         result_backend: Option<&BrokerUrl>,
@@ -143,27 +143,27 @@ impl BrokerWatch {
         self.link.shown()
     }
 
-    /// Walks over all names again with the next looks, so that what came since
-    /// the last walk is met.
+    /// Walks over all names again with the next looks, to find the keys that came since
+    /// the last walk.
     pub fn walk_again(&mut self) {
         self.walk.hurry();
     }
 
-    /// Looks once. `unfinished` are the ids of the tasks whose results are not
-    /// final, each of them asked for by its name.
+    /// Looks once. `unfinished` are the ids of the tasks whose results are not final.
+    /// Each is asked for by name.
     ///
-    /// `None` where the broker is away and that was said before: it is tried
-    /// again, after a second at first and half a minute at last.
+    /// `None` where the broker is away and an earlier look said so. It is tried again,
+    /// after a second at first and after half a minute at last.
     ///
     /// # Errors
     ///
-    /// [`BrokerError`], once for as long as it lasts. A look that failed saw
-    /// nothing, and shows nothing to be absent.
+    /// [`BrokerError`], once for as long as it lasts. A look that failed saw nothing, and
+    /// does not show that anything is absent.
     pub fn look(&mut self, unfinished: &[String]) -> Result<Option<Look>, BrokerError> {
         let is_back = self.link.is_away();
         let Some(connection) = self.link.connection()? else { return Ok(None) };
         if is_back {
-            // Another server may answer there now.
+            // A different server may answer there now.
             self.walk.begin_again();
         }
         let looked = self.walk.go_on(connection, &mut self.watched).and_then(|()| {
@@ -180,7 +180,7 @@ impl BrokerWatch {
         let mut look = Look {
             at: seen.at,
             lines: seen.lines,
-            // What is not here may lie on another node.
+            // A key that is not here may lie on another node.
             complete_since: complete_since.filter(|_| !is_cluster_node),
             left_out: self.watched.left_out(),
             unread: seen.unread + passed_over,
@@ -239,8 +239,8 @@ impl BrokerWatch {
         }
     }
 
-    /// The ids whose results are asked for now: all of them, or as many as a
-    /// look may, those that had to wait first.
+    /// The ids whose results are asked for now: all, or as many as a look may ask for.
+    /// Those that had to wait come first.
     fn whose_turn(&mut self, unfinished: &[String]) -> Vec<String> {
         if unfinished.len() <= self.options.results {
             self.turn.clear();
@@ -266,7 +266,7 @@ fn weight(content: &Content<'_>) -> usize {
     }
 }
 
-/// What tells one state from another: every key with what lies in it.
+/// A digest of every key and its content: equal digests mean an equal state.
 fn digest(lines: &[KeyLine<'_>]) -> u64 {
     let mut hasher = FxHasher::default();
     for line in lines {

@@ -1,4 +1,4 @@
-//! A connection that is made again when it was lost.
+//! A connection that is opened again after it was lost.
 
 #![allow(clippy::disallowed_methods, reason = "how long to wait before trying again is no evidence")]
 
@@ -8,7 +8,7 @@ use crate::broker::redis::connection::{Connection, SteadyClock};
 use crate::broker::redis::error::BrokerError;
 use crate::broker::redis::url::BrokerUrl;
 
-/// How long is waited after the first failure, and at most.
+/// The wait after the first failure, and the longest wait.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -18,7 +18,7 @@ pub struct Reconnecting {
     shown: String,
     connection: Option<Connection>,
     clock: SteadyClock,
-    /// What went wrong, for as long as nothing has gone right since.
+    /// The last failure, unless something has succeeded since.
     failure: Option<Failure>,
 }
 
@@ -28,7 +28,7 @@ struct Failure {
 }
 
 impl Reconnecting {
-    /// To a server that was not spoken to yet.
+    /// To a server that has not been asked anything yet.
     pub fn to(url: &BrokerUrl) -> Self {
         Self {
             url: url.clone(),
@@ -47,13 +47,13 @@ impl Reconnecting {
         &self.shown
     }
 
-    /// Whether the last thing that happened is a failure.
+    /// Whether the last attempt failed.
     pub const fn is_away(&self) -> bool {
         self.failure.is_some()
     }
 
-    /// The connection, made where it is not there; `None` where it is too early
-    /// to try again, or trying failed as it did before.
+    /// The connection, opened if need be; `None` where it is too early to try again, or
+    /// where the attempt failed as the one before did.
     pub fn connection(&mut self) -> Result<Option<&mut Connection>, BrokerError> {
         if self.connection.is_none() {
             if self.failure.as_ref().is_some_and(|failure| Instant::now() < failure.next_try) {
@@ -70,13 +70,13 @@ impl Reconnecting {
         Ok(self.connection.as_mut())
     }
 
-    /// Something went well.
+    /// Something succeeded.
     pub fn answered(&mut self) {
         self.failure = None;
     }
 
-    /// Lets the connection go. Returns the error where it is the first since
-    /// something went well.
+    /// Drops the connection. Returns the error if it is the first since something
+    /// succeeded.
     pub fn lost(&mut self, error: BrokerError) -> Option<BrokerError> {
         if let Some(connection) = self.connection.take() {
             self.clock = connection.steady_clock();

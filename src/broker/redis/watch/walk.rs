@@ -1,9 +1,9 @@
-//! Walking over the names in a database, a little at each look.
+//! Walks over the names in a database, a little at each look.
 //!
-//! A database may hold a million keys of other programs. Redis looks at a
-//! thousand of them a step, and a look takes as many steps as fit into a few
-//! milliseconds, so that a new queue is found, sooner or later, and no look is
-//! ever slow. Queues of watched bindings need no walk: they are asked by name.
+//! A database may hold a million keys of other programs. Redis looks at a thousand of
+//! them a step, and a look takes as many steps as fit into a few milliseconds. So a new
+//! queue is found sooner or later, and no look is ever slow. The queues of watched
+//! bindings need no walk, because their keys are asked for by name.
 
 #![allow(clippy::disallowed_methods, reason = "how long to walk and to rest is no evidence")]
 
@@ -20,36 +20,35 @@ use crate::wire::celery::redis_layout::keys::{self, Key};
 
 /// How long one look walks.
 const STRETCH: Duration = Duration::from_millis(20);
-/// How long is rested between two walks, at least; and how many times as long
-/// as the walk itself took of Redis's time.
+/// A walk is followed by a rest of at least this.
 const REST: Duration = Duration::from_secs(5);
+/// The rest lasts at least this many times as long as the walk took.
 const REST_FOR_WALK: u32 = 20;
-/// How many times as long as the walk took is rested where a key has come or
-/// gone since: an application that starts up makes its queues now, and its first
+/// After this many times as long as the walk took, the next one begins if any key has
+/// come or gone: an application that starts creates its queues now, and its first
 /// messages are in them.
 const REST_FOR_NEWS: u32 = 50;
-/// So many keys more or fewer than at the last walk, as one in so many, begin
-/// the next walk early.
+/// The next walk begins after half of the rest if the number of keys has changed by more
+/// than `MANY` and by more than one in `SHARE`.
 const MANY: u64 = 1000;
 const SHARE: u64 = 10;
-/// Lists that are probed in one round trip: an answer is a message.
+/// Lists that are probed in one round trip: each answer is a message.
 const PROBES: usize = 32;
-/// How many lists of other programs are remembered, so that they are not probed
-/// again.
+/// How many lists of other programs are remembered, so as not to probe them again.
 const FOREIGN: usize = 100_000;
 
-/// Where the walk is.
+/// The state of the walk.
 #[derive(Debug, Default)]
 pub struct KeyWalk {
     /// Counts the walks.
     number: u64,
     stage: Stage,
-    /// When the walk that goes on began, by Redis's clock.
+    /// When the current walk began, by Redis's clock.
     began: Timestamp,
-    /// The time that it took so far.
+    /// The time that it has taken so far.
     took: Duration,
     steps: u64,
-    /// Whether every name was met so far.
+    /// Whether it has found every name so far.
     is_whole: bool,
     /// When the last walk ended, or the first one began.
     ended: Option<Instant>,
@@ -73,12 +72,12 @@ impl Default for Stage {
 }
 
 impl KeyWalk {
-    /// Before a first walk in one go.
+    /// Before a first walk that is made in one go.
     pub fn first() -> Self {
         Self { ended: Some(Instant::now()), ..Self::default() }
     }
 
-    /// What a first walk in one go left behind.
+    /// Takes over the outcome of a first walk that was made in one go.
     pub fn began_with(&mut self, complete_since: Option<Timestamp>, keys: u64) {
         let now = Instant::now();
         self.took = self.ended.map_or(Duration::ZERO, |began| now - began);
@@ -88,27 +87,27 @@ impl KeyWalk {
         self.stage = Stage::Rest { until: Some(now + REST) };
     }
 
-    /// Begins anew at the next look, and trusts nothing of before: another
-    /// server may be there.
+    /// Begins anew at the next look, and forgets what it knew: there may be a different
+    /// server.
     pub fn begin_again(&mut self) {
         self.complete_since = None;
         self.foreign.digests.clear();
         self.stage = Stage::Rest { until: None };
     }
 
-    /// Begins the next walk with the next look, however little it has rested.
+    /// Begins the next walk with the next look, without the rest of its rest.
     pub const fn hurry(&mut self) {
         if let Stage::Rest { until } = &mut self.stage {
             *until = None;
         }
     }
 
-    /// The moment since which every key that is there was met.
+    /// Every key that exists was found at or after this moment.
     pub const fn complete_since(&self) -> Option<Timestamp> {
         self.complete_since
     }
 
-    /// Walks for a while, where it is time to.
+    /// Walks for a while, if it is time for that.
     pub fn go_on(
         &mut self,
         connection: &mut Connection,
@@ -140,7 +139,7 @@ impl KeyWalk {
             if cursor == 0 {
                 kind = KeyKind::List;
             }
-            // A server that never ends its scan is no Redis.
+            // A server that never ends its scan is not Redis.
             if self.steps > self.keys / SCAN_STEP * 8 + 1000 {
                 self.is_whole = false;
                 self.end(start, watched);
@@ -154,8 +153,8 @@ impl KeyWalk {
         }
     }
 
-    /// Whether it is time for the next walk: the rest is over, or half of it
-    /// and the number of keys has changed much, or it has changed at all and a
+    /// Whether it is time for the next walk. It is once the rest is over; or half of it,
+    /// if the number of keys has changed much; or if that number has changed at all and a
     /// walk costs next to nothing.
     fn has_rested(
         &self,
@@ -185,7 +184,7 @@ impl KeyWalk {
         self.number += 1;
         self.began = connection.clock()?;
         self.keys = connection.ask(&ReadCommand::KeyCount)?;
-        // Another server may be there than at the last walk.
+        // There may be a different server than at the last walk.
         connection.find_out_about_cluster()?;
         self.took = Duration::ZERO;
         self.steps = 0;
@@ -233,7 +232,7 @@ impl KeyWalk {
         Ok(())
     }
 
-    /// Looks at the ends of lists that are not watched.
+    /// Reads the ends of lists that are not watched.
     fn probe(
         &mut self,
         names: &[String],
@@ -271,8 +270,8 @@ impl KeyWalk {
 /// The lists that are not Celery's, by digests of their names.
 #[derive(Debug, Default)]
 struct Foreign {
-    /// Names come from outside: nobody there can choose one that has the digest of
-    /// another, and hide a queue so.
+    /// Names come from outside. The random key prevents that somebody chooses a name with
+    /// the digest of another one, and so hides a queue.
     key: RandomState,
     digests: Set<u64>,
 }
@@ -293,8 +292,7 @@ impl Foreign {
 mod tests {
     use super::*;
 
-    /// Without a seed, somebody who names lists could make a queue look like one of
-    /// them.
+    /// Without a random key, somebody could name a list so that a queue looks like it.
     #[test]
     fn digests_of_names_differ_from_walk_to_walk() {
         let [mut one, other] = [Foreign::default(), Foreign::default()];

@@ -1,4 +1,4 @@
-//! The keys that each look asks, and what is remembered of them.
+//! The keys that each look asks for, and what is remembered of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,33 +7,34 @@ use crate::wire::celery::redis_layout::Bound;
 use crate::wire::celery::redis_layout::keys::{self, DEFAULT_QUEUE, PRIORITY_STEPS};
 use crate::wire::snapshot::{Content, KeyLine};
 
-/// How many lists and bindings a look asks: more are no queues of an application.
+/// The most lists, and the most bindings, that a look asks for. No application has more
+/// queues.
 const LISTS: usize = 10_000;
 const BINDINGS: usize = 10_000;
-/// About what a key takes: its name here and in the reader, and what is asked and
-/// answered of it in a look.
+/// About how many bytes a key takes: its name here and in the reader, and a look's
+/// question and answer about it.
 const KEY: usize = 1 << 10;
 
-/// Keys that are taken for Celery's, within a bound.
+/// Keys that seem to be Celery's, within a bound.
 #[derive(Debug)]
 pub struct WatchedKeys {
     pub lists: BTreeMap<String, List>,
-    /// The keys of bindings, the workers' among them.
+    /// The keys of bindings, including those of the workers.
     pub bindings: BTreeSet<String>,
-    /// Each `unacked`, and where its scan goes on.
+    /// Each `unacked`, and where its scan continues.
     pub held: BTreeMap<String, u64>,
     prefixes: BTreeSet<String>,
-    /// Which lists the bindings make queues.
+    /// Which lists are queues, according to the bindings.
     pub bound: Bound,
     /// Whether keys were left out because there are too many.
     pub is_cut: bool,
     /// How many lists, and how many bindings, are watched at most.
     most: usize,
-    /// How many keys were left out since the walk over all names began, and by
-    /// the last one that ended.
+    /// How many keys were left out since the walk over all names began, and in the walk
+    /// before it.
     leaving_out: u64,
     left_out: u64,
-    /// How many lists that bound queues may have are left out.
+    /// How many possible lists of bound queues are left out.
     unsuggested: u64,
     /// How many members of bindings the last look left out.
     pub unread_members: u64,
@@ -46,17 +47,16 @@ pub struct List {
     pub len: u64,
     /// The mean length of its entries at the last look that found any, in bytes.
     pub mean: Option<u64>,
-    /// Whether it was ever there: what the bindings only suggest may never be.
+    /// Whether it ever existed: a list that only the bindings suggest may never exist.
     pub was_seen: bool,
     pub is_bound: bool,
-    /// The last walk over the names that met it.
+    /// The last walk over the names that found it.
     pub met: u64,
 }
 
 impl WatchedKeys {
-    /// What every application of Celery's has, before any of it is seen.
-    ///
-    /// They take about `bytes` at most.
+    /// The keys that every application with Celery has, before any of them is seen. All
+    /// keys together take about `bytes` at most.
     pub fn new(prefix: Option<String>, bytes: usize) -> Self {
         let mut watched = Self {
             lists: BTreeMap::new(),
@@ -103,11 +103,11 @@ impl WatchedKeys {
         self.add_prefix(&prefix);
     }
 
-    /// A list that was found; `walk` is the number of the walk that did.
+    /// Adds a list that was found; `walk` is the number of the walk that found it.
     pub fn add_list(&mut self, key: &str, walk: u64) {
         let is_bound = self.bound.is_queue(key);
         if self.lists.len() >= self.most && !self.lists.contains_key(key) {
-            // What is there takes the place of what bindings only suggest.
+            // A list that exists replaces one that only the bindings suggest.
             let unseen = self.lists.iter().find(|(_, list)| !list.was_seen).map(|(key, _)| key.clone());
             if let Some(unseen) = unseen {
                 self.lists.remove(&unseen);
@@ -141,20 +141,20 @@ impl WatchedKeys {
         self.lists.get_mut(key)
     }
 
-    /// The list that a bound queue may have for a priority. Says whether there
-    /// is room for it.
+    /// Adds the list that a bound queue may have for a priority. Returns whether there
+    /// was room for it.
     fn suggest(&mut self, prefix: &str, queue: &str, step: u32) -> bool {
         self.entry(&keys::list_of(prefix, queue, step)).map(|list| list.is_bound = true).is_some()
     }
 
-    /// Takes over what a first walk found.
+    /// Takes over the keys that a first walk found.
     pub fn learn(&mut self, discovery: &Discovery) {
         for binding in &discovery.bindings {
             if let Ok(key) = std::str::from_utf8(&binding.key) {
                 self.add_binding(key.to_owned());
             }
         }
-        // What is there comes before what the bindings only suggest.
+        // Lists that exist come before those that the bindings only suggest.
         for list in &discovery.lists {
             self.add_list(&list.key, 0);
         }
@@ -182,18 +182,18 @@ impl WatchedKeys {
         self.lists.retain(|_, list| list.was_seen || list.is_bound);
     }
 
-    /// After a walk over all names: forgets lists that are empty, unbound, and
-    /// were not met.
+    /// After a walk over all names: forgets lists that are empty and unbound and that the
+    /// walk did not find.
     pub fn forget_what_is_gone(&mut self, walk: u64) {
         self.lists.retain(|_, list| list.is_bound || list.len > 0 || list.met >= walk);
     }
 
-    /// Ends a walk over all names, which met each key that was left out.
+    /// Ends a walk over all names, which found each key that was left out.
     pub fn end_walk(&mut self) {
         self.left_out = std::mem::take(&mut self.leaving_out);
     }
 
-    /// How many keys are left out for want of room.
+    /// How many keys are left out for lack of room.
     pub fn left_out(&self) -> u64 {
         self.left_out.max(self.leaving_out) + self.unsuggested + self.unread_members
     }
@@ -211,7 +211,7 @@ pub fn mean<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Option<u64> {
     (count > 0).then(|| (bytes / count).max(1))
 }
 
-/// The bytes of what lies under a key.
+/// How many bytes the content of a key has.
 pub fn bytes_of(content: &Content<'_>) -> u64 {
     match content {
         Content::List(entries) | Content::Set(entries) => {
