@@ -100,7 +100,7 @@ pub enum BrokerError {
     OtherNode { broker: String, key: Option<String>, node: String },
     #[error(
         "{broker} is a node of a Redis Cluster, and none of its {keys} keys is a Celery broker's. \
-         They may lie on another node: name that one{}", such_as(.nodes)
+         They may lie on another node: name the one that has them{}", such_as(.nodes)
     )]
     NotOnThisNode {
         broker: String,
