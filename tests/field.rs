@@ -112,7 +112,7 @@ fn the_stream_says_what_diagnose_says() {
         let mut parts = [files(&case, "redis"), files(&case, "spans"), files(&case, "receiver")].concat();
         for _ in 0..2 {
             let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(1 << 30));
-            watch.evidence.settling_time = Duration::ZERO;
+            watch.evidence.settle_after(Duration::ZERO);
             let mut told = std::collections::BTreeSet::new();
             let mut second = 0;
             let mut hear = |events: Vec<Event>| {

@@ -113,27 +113,26 @@ impl<'l> ReceiverLine<'l> {
     }
 
     fn file(self, evidence: &mut Evidence) -> Result<(), &'static str> {
-        let Evidence { receiver, unsettled, settling_time, .. } = evidence;
         match self {
             Self { outcome: Some(outcome), agent, target, .. } => {
                 let outcome = Outcome::parse(&outcome).ok_or("an unknown outcome")?;
-                receiver.record(outcome, &agent.unwrap_or_default(), &target.unwrap_or_default());
+                evidence.note_request(outcome, &agent.unwrap_or_default(), &target.unwrap_or_default());
             }
             Self {
                 listened: Some(listened), grpc: Some(grpc), http: Some(http), are_told, settle, ..
             } => {
                 let duration = |seconds| Duration::try_from_secs_f64(seconds).map_err(|_| "no duration");
                 let listened = duration(listened)?;
-                *settling_time = duration(settle.unwrap_or_default())?.max(*settling_time);
-                receiver.listened = Some(listened);
+                evidence.settle_after(duration(settle.unwrap_or_default())?.max(evidence.settling_time()));
+                evidence.note_listening_time(listened);
                 let (grpc, http) = (grpc.into_owned(), http.into_owned());
                 let are_told = are_told.unwrap_or_default();
-                receiver.endpoints = Some(Endpoints { grpc, http, are_told });
+                evidence.note_endpoints(Endpoints { grpc, http, are_told });
             }
             Self { unsettled_trace: Some(id), .. } => {
-                unsettled.insert(Unit::Trace(TraceId::parse_hex(id.as_bytes()).ok_or("no trace id")?));
+                evidence.note_unsettled(Unit::Trace(TraceId::parse_hex(id.as_bytes()).ok_or("no trace id")?));
             }
-            Self { unsettled_task: Some(id), .. } => unsettled.insert(Unit::Task((&*id).into())),
+            Self { unsettled_task: Some(id), .. } => evidence.note_unsettled(Unit::Task((&*id).into())),
             Self { bundle: Some(_), .. } | Self { ends_without: Some(0), .. } => {}
             Self { ends_without: Some(lost), .. } => evidence.lost(lost),
             _ => {
@@ -182,7 +181,7 @@ pub fn read(
     evidence: &mut Evidence,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    evidence.receiver.is_kept = true;
+    evidence.note_receiver_log();
     let mut is_open = false;
     let mut lost = 0;
     lines::each(file, most, |number, line| {

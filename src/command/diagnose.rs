@@ -23,7 +23,7 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     let progress = Progress::new(output);
     progress.begin_files(paths.iter().filter_map(|path| size(path)).sum());
     let mut session = StoredSession::new(&plan, Box::new(|bytes, spans| progress.read_files(bytes, spans)));
-    session.evidence().shows_messages = args.reports.show_messages;
+    session.evidence().show_messages(args.reports.show_messages);
     session.expect_handoffs(args.expect_handoffs);
     let skipped = read_evidence(&paths, &reading, &mut session);
     progress.done();

@@ -83,7 +83,7 @@ fn inspect_snapshot(
 ) -> anyhow::Result<Exit> {
     outputs.read_from(&[snapshot.to_owned()]);
     let mut evidence = Evidence::default();
-    evidence.shows_messages = args.reports.show_messages;
+    evidence.show_messages(args.reports.show_messages);
     let reading = EvidenceOptions {
         keep: Keep::Counted,
         options: ReadOptions { args: args.show_args },
@@ -191,7 +191,7 @@ fn inspect(
     }
     let now = discovery.at;
     let mut evidence = Evidence::default();
-    evidence.shows_messages = args.reports.show_messages;
+    evidence.show_messages(args.reports.show_messages);
     // A limited look keeps each message, so that results can be joined to it;
     // a look at everything counts them.
     let keep = if args.all { Keep::Counted } else { Keep::Each };

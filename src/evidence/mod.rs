@@ -14,6 +14,7 @@ mod class_counts;
 mod counts;
 mod exception_kinds;
 mod exports;
+mod gathering;
 mod group;
 mod handoff;
 mod invalid_spans;
@@ -29,7 +30,7 @@ mod unsettled;
 
 use std::sync::Arc;
 
-pub use age::{Age, Ages, Moment};
+pub use age::{Age, Moment};
 pub use bounds::Bounds;
 pub use broker::{Broker, Brokers, Look, RequestedQueues, Routes};
 pub use broker_intake::{BrokerIntake, Keep};
@@ -61,7 +62,7 @@ pub struct Evidence {
     pub brokers: Brokers,
     pub(crate) processes: Processes,
     pub(crate) exports: Exports,
-    pub receiver: ReceiverLog,
+    receiver: ReceiverLog,
     /// Queues that were counted instead of kept.
     pub(crate) class_counts: ClassCounts,
     /// Spans that could not be kept, and spans with a flaw, by what is wrong.
@@ -71,15 +72,15 @@ pub struct Evidence {
     schedule: std::collections::BTreeMap<Box<str>, Box<str>>,
     pub(crate) exception_kinds: ExceptionKinds,
     names: Names,
-    pub ages: Ages,
+    ages: Ages,
     /// How long a message must be seen to wait, or to be gone, before anything is concluded
     /// from it. Zero for files that no watch left: whoever saved them has waited.
-    pub settling_time: std::time::Duration,
+    settling_time: std::time::Duration,
     /// What had not settled when the watch ended.
-    pub(crate) unsettled: Unsettled,
+    unsettled: Unsettled,
     /// Whether the messages of exceptions and statuses are kept in full. They are the
     /// application's own data, so this is off unless the user asks for it.
-    pub shows_messages: bool,
+    shows_messages: bool,
     /// Whether a part of the saved evidence is missing or cannot be read.
     has_holes: bool,
     counts: Counts,

@@ -132,7 +132,8 @@ pub struct Requests {
 impl ReceiverLog {
     const NAMES: usize = 8;
 
-    pub fn record(&mut self, outcome: Outcome, agent: &str, target: &str) {
+    /// Counts a request, and keeps a few of the names that it came with.
+    pub(super) fn record(&mut self, outcome: Outcome, agent: &str, target: &str) {
         let requests = self.outcomes.entry(outcome).or_default();
         requests.count += 1;
         for (names, name) in [(&mut requests.agents, agent), (&mut requests.targets, target)] {

@@ -26,7 +26,7 @@ pub struct BrokerLooks {
     here: BTreeSet<Box<str>>,
     here_bytes: usize,
     here_bound: usize,
-    /// Entries that are no Celery message: the maximum over all looks.
+    /// Entries that are not Celery messages: the maximum over all looks.
     foreign: u64,
 }
 
@@ -124,12 +124,12 @@ impl BrokerLooks {
         }
     }
 
-    /// About how many bytes it holds between two looks, apart from the evidence.
+    /// About how many bytes it holds between two looks, without the evidence.
     pub fn bytes(&self) -> usize {
         self.reader.bytes() + self.here_bytes
     }
 
-    /// What an id takes that is watched until its message is gone.
+    /// How many bytes an id takes while its message is watched.
     const fn weight(id: &str) -> usize {
         in_tree(size_of::<Box<str>>()) + allocation(id.len())
     }

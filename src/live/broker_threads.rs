@@ -210,8 +210,8 @@ impl Feed {
                 break;
             }
         }
-        // The last look is kept even if it saw nothing new: that a message has waited until
-        // now is evidence too.
+        // The last look is kept even if it saw nothing new: it shows that a message has
+        // waited until now.
         if let Some(last) = last.filter(|last| !last.is_news) {
             self.keep(&last);
         }

@@ -243,21 +243,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::evidence::Bounds;
-
-    const ALL: usize = 64 << 20;
+    use crate::live::memory::MemoryPlan;
 
     fn watch() -> Arc<Mutex<LiveJudge>> {
-        let part = ALL / 16;
-        let bounds = Bounds {
-            all: ALL,
-            one_trace: ALL / 3,
-            marks: part,
-            brokers: part,
-            senders: part,
-            findings: part,
-            freed_at_once: ALL / 12,
-        };
+        let bounds = MemoryPlan::for_evidence(128 << 20);
         Arc::new(Mutex::new(LiveJudge::new(Duration::from_secs(6), bounds)))
     }
 

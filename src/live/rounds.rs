@@ -160,7 +160,7 @@ pub fn close(session: &Session) -> Result<(), WriteError> {
     }
     if let Some(saving) = session.saving() {
         let evidence = &session.watch().evidence;
-        saving.receiver(&evidence.receiver, evidence.settling_time, &evidence.unsettled);
+        saving.receiver(evidence.receiver(), evidence.settling_time(), evidence.unsettled());
         let (lost, ended) = saving.close();
         lost.into_iter().for_each(|lost| session.notice(&SessionNotice::NotSaved(lost)));
         ended?;

@@ -1,7 +1,7 @@
-//! `--save`: what comes in is written to a bundle.
+//! `--save`: writes the incoming requests and looks to a bundle.
 //!
-//! Writing waits for a disk, so a separate thread does it. What waits for it is bounded,
-//! and what does not fit is counted and reported.
+//! Writing waits for a disk, so a separate thread does it. The queue of that thread is
+//! bounded. What does not fit is counted and reported.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,14 +22,14 @@ use crate::evidence::{ReceiverLog, Unsettled};
 use crate::model::Timestamp;
 use crate::wire::snapshot::KeyLine;
 
-/// What is saved, and at most how many bytes of it.
+/// Which parts are saved, and at most how many bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
     pub parts: SavedParts,
     pub most: u64,
 }
 
-/// Writes all that comes to a bundle, on a thread of its own.
+/// Writes to a bundle, on a thread of its own.
 #[derive(Debug)]
 pub struct Saving {
     folder: PathBuf,
@@ -43,14 +43,14 @@ pub struct Saving {
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
 }
 
-/// What could not be saved.
+/// Counts what could not be saved.
 #[derive(Default, Debug)]
 struct Lost {
     /// The queue for the disk was full.
     waiting: AtomicU64,
-    /// The limit of what may be written was reached.
+    /// `--save-limit` was reached.
     room: AtomicU64,
-    /// The disk refused.
+    /// The disk refused it.
     disk: AtomicU64,
     /// Looks at the broker beyond the limit.
     looks: AtomicU64,
@@ -62,7 +62,7 @@ impl Lost {
         [waiting, room, disk, looks].iter().map(|lost| lost.load(Ordering::Relaxed)).sum()
     }
 
-    /// The messages about it, a sentence each.
+    /// The messages about it, one sentence each.
     fn told(&self, most: u64) -> Vec<String> {
         let count = |lost: &AtomicU64| Some(lost.load(Ordering::Relaxed)).filter(|lost| *lost > 0);
         let waiting = count(&self.waiting)
@@ -143,7 +143,7 @@ impl Saving {
         })
     }
 
-    /// What is saved and what is not, for the user who starts it.
+    /// Says what is saved and what is not, for the user who starts it.
     pub fn about(&self) -> String {
         let Scope { parts, most } = self.scope;
         let what = match parts {
@@ -171,7 +171,7 @@ impl Saving {
         }
     }
 
-    /// Waits for the disk rather than losing it: at the end nothing else comes.
+    /// Waits for the disk instead of losing the line: it is the last one.
     fn put(&self, job: Job) {
         const MOMENT: Duration = Duration::from_millis(1);
         let bytes = job.weight();
@@ -194,8 +194,8 @@ impl Saving {
         self.offer(Job::Receiver(request_line(end)));
     }
 
-    /// Saves how long the receiver was up and where, so that what it did not receive can be
-    /// judged again; and what had not settled at its end after waiting for `settle`.
+    /// Saves how long and where the receiver was up, so that a later reader knows what it
+    /// should have received; and what had not settled at its end, after `settle`.
     pub fn receiver(&self, receiver: &ReceiverLog, settle: Duration, unsettled: &Unsettled) {
         let Some(line) = receiver_line(receiver, settle) else { return };
         self.put(Job::Receiver(line));
@@ -224,14 +224,14 @@ impl Saving {
         self.lost.all()
     }
 
-    /// Takes away what [`Saving::start`] made, where nothing was saved.
+    /// Removes what [`Saving::start`] made, if nothing was saved.
     pub fn discard(&self) {
         drop(self.close());
         BundleWriter::discard(&self.folder);
     }
 
-    /// Writes what waits. Gives a sentence on each kind of thing that could not be
-    /// saved, and [`WriteError::Bundle`] where the disk did not take all of it.
+    /// Writes what still waits. Returns a sentence on each kind of thing that could not
+    /// be saved, and [`WriteError::Bundle`] if the disk did not take everything.
     pub fn close(&self) -> (Vec<String>, Result<(), WriteError>) {
         let _ = self.jobs.send(Job::End);
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -243,16 +243,16 @@ impl Saving {
     }
 }
 
-/// What the thread has.
+/// The state of the thread.
 struct Work {
     bundle: BundleWriter,
     waiting: Arc<AtomicUsize>,
     lost: Arc<Lost>,
     most: u64,
     notices: Arc<dyn SessionNotices>,
-    /// Whether something found no room: from then on nothing is written.
+    /// Whether something found no room. From then on nothing is written.
     is_full: bool,
-    /// What the disk said first.
+    /// The first error of the disk.
     failed: Option<io::Error>,
 }
 
@@ -260,7 +260,7 @@ impl Work {
     fn all(mut self, queue: &Receiver<Job>) -> io::Result<()> {
         loop {
             let job = match queue.try_recv() {
-                // Nothing waits, so what is written may as well be on the disk.
+                // Nothing waits, so write what is buffered.
                 Err(TryRecvError::Empty) => {
                     let flushed = self.bundle.flush();
                     self.heed(flushed.map(|()| Written::Whole), None);
@@ -298,8 +298,8 @@ impl Work {
         self.heed(written, Some(&lost));
     }
 
-    /// Counts what was lost, where it is more than a try, and says at once the first
-    /// time that the disk does not take what it is given, or that no room is left.
+    /// Counts what was lost, and says so at once the first time that the disk refuses or
+    /// that no room is left.
     fn heed(&mut self, written: io::Result<Written>, lost: Option<&Lost>) {
         let what = match written {
             Ok(Written::Whole) => return,

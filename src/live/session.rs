@@ -1,5 +1,5 @@
-//! A receiver with its evidence: what comes in at the doors is filed under one
-//! lock, and rounds of judging take turns with it.
+//! A receiver with its evidence. Requests are filed under one lock, and rounds of judging
+//! take turns with them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
 };
 
-/// What a receiver feeds.
+/// The inbox of a receiver, and the evidence that it fills.
 #[derive(Debug)]
 pub struct Session {
     watch: Arc<Mutex<LiveJudge>>,
@@ -36,7 +36,7 @@ pub struct Session {
     last_arrival: AtomicU64,
     /// How many requests are being taken.
     being_taken: AtomicUsize,
-    /// Until when rounds are not thorough, in milliseconds from the start.
+    /// When the next thorough round may begin, in milliseconds from the start.
     next_thorough: AtomicU64,
     forwarder: Option<Forwarder>,
     saving: Option<Saving>,
@@ -46,12 +46,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// A thorough round costs as much as is held, so it may take at most this
-    /// part of the time.
+    /// The part of the time that thorough rounds may take. Each costs as much as is held.
     const THOROUGH: u32 = 20;
-    /// In how many parts a round is done.
+    /// The number of parts in which a round is done.
     const PARTS: usize = 4;
-    /// Populations are looked at no more often than this.
+    /// The shortest time between two rounds that judge populations.
     const SELDOM: Duration = Duration::from_secs(1);
 
     #[allow(clippy::disallowed_methods, reason = "here the receiver's clock begins")]
@@ -79,8 +78,8 @@ impl Session {
         }
     }
 
-    /// The evidence, for the time of the guard. A thread that panicked while it
-    /// held the lock left evidence behind that is merely incomplete.
+    /// Locks the evidence. If a thread panicked while it held the lock, the evidence is
+    /// incomplete and otherwise sound.
     pub fn watch(&self) -> MutexGuard<'_, LiveJudge> {
         self.watch.lock()
     }
@@ -90,14 +89,13 @@ impl Session {
         self.started.elapsed()
     }
 
-    /// Says that the watch ends now: what comes from here on is still taken in, and
-    /// nothing is waited for any more.
+    /// Ends the watch now. What comes later is still filed, and nothing is waited for.
     pub fn ends(&self) {
         self.ended.get_or_init(|| self.started.elapsed());
     }
 
-    /// Ends the judging: to be called when all that came is in, before the last
-    /// round and the report.
+    /// Ends the judging. Call it when everything has been filed, before the last round
+    /// and the report.
     pub fn conclude(&self) {
         self.ends();
         self.filing.finish();
@@ -105,8 +103,8 @@ impl Session {
         self.watch().end(Moment::at(ended));
     }
 
-    /// How long ago the last request came; since the start where none did. None while
-    /// one is being taken.
+    /// How long ago the last request came, or how long ago the session started if none
+    /// came. `None` while one is being filed.
     pub fn silence(&self) -> Duration {
         if self.being_taken.load(Ordering::Relaxed) > 0 {
             return Duration::ZERO;
@@ -122,29 +120,29 @@ impl Session {
         self.saving.as_ref()
     }
 
-    /// What each part of it may hold.
+    /// How many bytes each part of the session may hold.
     pub const fn plan(&self) -> &MemoryPlan {
         &self.plan
     }
 
-    /// Hands out what happened.
+    /// Passes on something that happened.
     pub fn notice(&self, notice: &SessionNotice) {
         self.notices.notice(notice);
     }
 
-    /// Says that something came.
+    /// Notes that a request came.
     pub fn arrived(&self) {
         let millis = u64::try_from(self.age().as_millis()).unwrap_or(u64::MAX);
         self.last_arrival.store(millis, Ordering::Relaxed);
     }
 
-    /// Says of whatever comes next that it comes now.
+    /// Sets the time of whatever comes next to now.
     pub fn set_time(&self, watch: &mut LiveJudge) {
         watch.set_time(Moment::at(self.age()));
     }
 
-    /// One round of judging, with what there is to tell. It is done in parts, and whoever
-    /// waits for the lock comes in between two of them.
+    /// One round of judging. Returns its events. It is done in parts, so that threads
+    /// that wait for the lock get it between two of them.
     pub fn round(&self, shown: usize) -> Vec<Event> {
         const AGAIN: usize = 500;
         let now = self.age();
@@ -179,19 +177,19 @@ impl Session {
             None => "http://<collector>".to_owned(),
         };
         let endpoints = Endpoints { grpc: url(addresses.grpc), http: url(addresses.http), are_told };
-        self.watch().evidence.receiver.endpoints = Some(endpoints);
+        self.watch().evidence.note_endpoints(endpoints);
     }
 
-    /// The report on all that came.
+    /// The report on everything that came.
     pub fn report(&self, listing: Listing) -> Report {
         let mut watch = self.watch();
-        watch.evidence.receiver.listened = Some(self.ended.get().copied().unwrap_or_else(|| self.age()));
+        watch.evidence.note_listening_time(self.ended.get().copied().unwrap_or_else(|| self.age()));
         let mut report = watch.report(listing);
         report.limits.not_saved = self.saving.as_ref().map_or(0, Saving::not_saved);
         report
     }
 
-    /// The report as of now, while more comes in.
+    /// The report as of now, while the session goes on.
     pub fn report_so_far(&self, listing: Listing) -> Report {
         let mut watch = self.watch();
         self.set_time(&mut watch);
@@ -217,7 +215,7 @@ impl Session {
             forwarder.offer(request.signal, request.encoding, request.body);
         }
         if let (Some(saving), Signal::Traces) = (&self.saving, request.signal) {
-            // It may be a small part of a large buffer, which no one counts.
+            // It may be a small part of a large buffer that nobody counts.
             let body = Bytes::copy_from_slice(request.body);
             saving.spans(match request.encoding {
                 Encoding::Protobuf => Export::Protobuf(body),
@@ -244,7 +242,7 @@ impl Session {
     }
 }
 
-/// A request that is being taken, until this is dropped.
+/// Marks that a request is being filed, until it is dropped.
 struct Underway<'s>(&'s Session);
 
 impl<'s> Underway<'s> {
@@ -292,7 +290,7 @@ impl Inbox for Session {
 
     fn ended(&self, ended: &Ended<'_>) {
         self.arrived();
-        self.watch().evidence.receiver.record(ended.outcome, ended.agent, ended.target);
+        self.watch().evidence.note_request(ended.outcome, ended.agent, ended.target);
         if let Some(saving) = &self.saving {
             saving.request(&RequestEnd {
                 age: self.age(),

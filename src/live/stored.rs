@@ -1,9 +1,9 @@
-//! Evidence from files that may be larger than memory: it is judged while it is read, and
-//! what is whole is let go where there is no room.
+//! Evidence from files that may be larger than memory. It is judged while it is read, and
+//! where there is no room, whole groups are let go.
 //!
 //! Files have no clock, so nothing settles while they are read: the other half of a
-//! hand-off may lie at the end of the last one. What is whole goes first, then what began
-//! first, of which the report says that it was not judged.
+//! hand-off may be at the end of the last file. Groups that are whole go first. Then go
+//! those that began first, and the report says that they were not judged.
 
 use std::time::Duration;
 
@@ -13,26 +13,27 @@ use crate::evidence::{Evidence, Moment};
 use crate::live::memory::FilePlan;
 use crate::model::Report;
 
-/// Hears how many bytes were read so far, and how many spans came.
+/// Is told how many bytes were read so far, and how many spans came.
 pub type OnProgress<'p> = Box<dyn FnMut(u64, u64) + 'p>;
 
-/// What is read from files, held to a bound.
+/// The evidence that is read from files, within bounds.
 pub struct StoredSession<'p> {
     judge: LiveJudge,
-    /// After how many spans what became whole is looked for.
+    /// The number of spans between two searches for whole groups.
     round: u64,
-    /// At how many it is next.
+    /// The number of spans at which the next search is due.
     next_round: u64,
     rounds: u64,
     on_progress: OnProgress<'p>,
 }
 
 impl<'p> StoredSession<'p> {
-    /// After so many spans at most what became whole is looked for, which costs as much
-    /// as they do, whatever is held.
+    /// The most spans between two searches. A search costs as much as they do, however
+    /// much is held.
     const ROUND: u64 = 16_384;
-    /// About how many bytes a span takes with its indices. What became whole is looked
-    /// for each time that an eighth of the room is filled, so that nothing else has to go.
+    /// About how many bytes a span takes with its indices. A search is done each time
+    /// that an eighth of the room is filled, so that groups that are not whole need not
+    /// go.
     const SPAN: usize = 512;
 
     pub fn new(plan: &FilePlan, on_progress: OnProgress<'p>) -> Self {
@@ -41,12 +42,12 @@ impl<'p> StoredSession<'p> {
         Self { judge: LiveJudge::of_files(plan.evidence), round, next_round: round, rounds: 0, on_progress }
     }
 
-    /// Expects so many whole hand-offs: fewer are a finding of the report.
+    /// Expects this many whole hand-offs: fewer are a finding of the report.
     pub fn expect_handoffs(&mut self, number: Option<u64>) {
         self.judge.expect_handoffs(number);
     }
 
-    /// The report on all that was read.
+    /// The report on everything that was read.
     pub fn report(&self, listing: Listing) -> Report {
         self.judge.report(listing)
     }
@@ -67,7 +68,7 @@ impl Store for StoredSession<'_> {
             self.next_round = spans + self.round;
             let pace = Pace { shown: 0, again: 0, work: usize::MAX, thorough: false };
             self.rounds += 1;
-            // What comes after it is told from what came before, and is looked at again.
+            // Whatever changes after this has a later moment, so it is judged again.
             self.judge.round(Moment::at(Duration::from_millis(self.rounds)), pace);
         }
         self.judge.keep_room();

@@ -203,9 +203,22 @@ impl Finding {
     /// How many examples a finding names.
     pub const EXAMPLES: usize = 10;
 
-    /// The order of a report: severity, confidence, station (a finding without
-    /// one first), then the count, most first; the id breaks ties.
+    /// The order of a report: severity; then what is about the application before what is
+    /// about the run as a whole; then confidence, station (a finding without one first) and
+    /// the count, most first. The id breaks ties.
+    ///
+    /// A finding about the run as a whole, such as too few whole hand-offs, is a
+    /// consequence of what the others say, however sure it is. A cause comes before its
+    /// consequence.
     pub fn rank(&self) -> impl Ord + use<'_> {
-        (self.severity, self.confidence, self.station, std::cmp::Reverse(self.count), self.id.as_str())
+        let rank = (self.confidence, self.station, std::cmp::Reverse(self.count), self.id.as_str());
+        (self.severity, self.is_about_the_run(), rank)
+    }
+
+    /// Whether it is about the run as a whole: it belongs to no station, and names nothing
+    /// of the application.
+    fn is_about_the_run(&self) -> bool {
+        let names = [&self.tasks, &self.services, &self.queues, &self.handoffs];
+        self.station.is_none() && names.into_iter().all(BTreeSet::is_empty)
     }
 }

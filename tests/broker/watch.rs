@@ -147,7 +147,7 @@ fn looks_that_see_the_same_grow_nothing() {
                 evidence.brokers.bytes(),
                 evidence.counts().foreign_entries,
                 evidence.tasks.results(),
-                evidence.ages.open().count(),
+                evidence.open_units(),
             ));
         }
     }

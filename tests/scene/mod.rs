@@ -114,34 +114,35 @@ impl Scene {
     /// A request that ended at the receiver's door.
     pub fn received(mut self, outcome: &str) -> Self {
         let outcome = Outcome::parse(outcome).expect("an outcome");
-        self.evidence.receiver.record(outcome, "OTel-OTLP-Exporter-Python/1.45.2", "POST /");
+        self.evidence.note_request(outcome, "OTel-OTLP-Exporter-Python/1.45.2", "POST /");
         self
     }
 
     /// Exports that it took, of such a client at such an address.
     pub fn took(mut self, agent: &str, target: &str) -> Self {
-        self.evidence.receiver.record(Outcome::Accepted, agent, target);
+        self.evidence.note_request(Outcome::Accepted, agent, target);
         self
     }
 
     /// It listens at the usual ports of 10.0.0.5.
-    pub fn listening(mut self) -> Self {
+    pub fn listening(self) -> Self {
+        self.listening_at_known_ports(false)
+    }
+
+    fn listening_at_known_ports(mut self, are_told: bool) -> Self {
         let url = |port: u16| format!("http://10.0.0.5:{port}");
-        let endpoints = Endpoints { grpc: url(4317), http: url(4318), are_told: false };
-        self.evidence.receiver.endpoints = Some(endpoints);
+        self.evidence.note_endpoints(Endpoints { grpc: url(4317), http: url(4318), are_told });
         self
     }
 
     /// What it listens to was started under it, so that its environment says where.
-    pub fn told(mut self) -> Self {
-        self = self.listening();
-        self.evidence.receiver.endpoints.as_mut().expect("set above").are_told = true;
-        self
+    pub fn told(self) -> Self {
+        self.listening_at_known_ports(true)
     }
 
     /// A receiver was up for so long.
     pub fn listened(mut self, seconds: u64) -> Self {
-        self.evidence.receiver.listened = Some(Duration::from_secs(seconds));
+        self.evidence.note_listening_time(Duration::from_secs(seconds));
         self
     }
 
@@ -153,14 +154,14 @@ impl Scene {
 
     /// A receiver's log is part of what was saved.
     pub fn kept_log(mut self) -> Self {
-        self.evidence.receiver.is_kept = true;
+        self.evidence.note_receiver_log();
         self
     }
 
     /// Evidence that comes in while it is watched, all of it in the first moment.
     pub fn watched() -> Self {
         let mut scene = Self::default();
-        scene.evidence.ages.watch(1 << 20);
+        scene.evidence.watch(&MemoryPlan::for_evidence(1 << 30));
         scene
     }
 
@@ -168,7 +169,7 @@ impl Scene {
     pub fn findings_after(self, seconds: u64) -> Vec<Finding> {
         let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
-        watch.evidence.settling_time = Duration::from_secs(6);
+        watch.evidence.settle_after(Duration::from_secs(6));
         let pace = Pace { shown: 100, again: 100, work: Pace::WORK, thorough: true };
         for second in [10, seconds] {
             watch.round(Moment::at(Duration::from_secs(second)), pace);
@@ -182,7 +183,7 @@ impl Scene {
     pub fn report_after(self, seconds: u64) -> Report {
         let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
         watch.evidence = self.evidence;
-        watch.evidence.settling_time = Duration::from_secs(6);
+        watch.evidence.settle_after(Duration::from_secs(6));
         watch.end(Moment::at(Duration::from_secs(seconds)));
         let report = watch.report(Listing::default());
         sentence::assert_made_of_contexts(&report.findings);

@@ -61,7 +61,7 @@ const GRACE: Duration = Duration::from_secs(2);
 pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) -> anyhow::Result<CaseRun> {
     let plan = MemoryPlan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
     let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
-    session.watch().evidence.shows_messages = how.args.reports.show_messages;
+    session.watch().evidence.show_messages(how.args.reports.show_messages);
     let any = Some(([127, 0, 0, 1], 0).into());
     let ports = Ports { grpc: any, http: any, both: None };
     let receiver = Receiver::open(

@@ -66,7 +66,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let saving = args.save.as_deref().map(start).transpose()?;
     let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::clone(&notices)));
     session.watch().expect_handoffs(args.expect_handoffs);
-    session.watch().evidence.shows_messages = args.reports.show_messages;
+    session.watch().evidence.show_messages(args.reports.show_messages);
     let holder = match () {
         () if args.tui => TerminalHolder::View,
         () if args.command.is_empty() => TerminalHolder::Events,

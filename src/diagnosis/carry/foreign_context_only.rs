@@ -54,7 +54,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             [(key::VENDOR, vendor)],
         ),
     };
-    let exports = known.evidence.receiver.protocol();
+    let exports = known.evidence.receiver().protocol();
     found =
         found.mend(vendors::beside(first.format, publisher(handoff, known), &Sides::of(handoff), exports));
     if let Some(confidence) = began_anew(handoff) {

@@ -81,7 +81,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .variant(variant(message.missing))
         .mend(envelope::with(message.missing, &SdkSetup::of_producer(handoff)));
     if handoff.presence == Presence::Gone {
-        if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.settling_time {
+        if known.is_live && known.now.since(last_seen(handoff)) < known.evidence.settling_time() {
             return Judgment::Wait;
         }
         return found

@@ -57,7 +57,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         IDLE
     } else {
         // There will be no later look: whoever saved the evidence had waited long enough.
-        known.evidence.settling_time
+        known.evidence.settling_time()
     };
     if since < needed {
         return Judgment::Clean;

@@ -49,7 +49,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     // A message that is not due yet has not waited, however long it has been there.
     let is_due = delivery.message.eta.is_none_or(|eta| eta <= known.now);
-    let waited = (first < last && last.since(first) >= known.evidence.settling_time)
+    let waited = (first < last && last.since(first) >= known.evidence.settling_time())
         || handoff.producer.is_some_and(|producer| known.now.since(producer.span.end) > SETTLED);
     let has_waited = is_due && waited;
     let found = Occurrence::likely()

@@ -76,7 +76,7 @@ impl<'k, 'e> Judge<'k, 'e> {
     pub fn trace(&mut self, trace: &'e Trace) -> BTreeSet<String> {
         let mut said = BTreeSet::new();
         self.count_trace(trace);
-        if trace.is_remnant() || self.known.evidence.unsettled.has_trace(trace.id) {
+        if trace.is_remnant() || self.known.evidence.unsettled().has_trace(trace.id) {
             return said;
         }
         for diagnosis in OTHERS {
@@ -136,7 +136,7 @@ impl<'k, 'e> Judge<'k, 'e> {
 
     /// Judges each hand-off of a task.
     pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
-        let has_settled = !self.known.evidence.unsettled.has_task(&task.id);
+        let has_settled = !self.known.evidence.unsettled().has_task(&task.id);
         for mut handoff in self.count_task(task) {
             handoff.candidate_runs = self.known.orphans().candidate_runs(&handoff);
             each(if has_settled { self.handoff(handoff) } else { self.unsettled(handoff) });

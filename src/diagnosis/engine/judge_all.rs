@@ -59,7 +59,7 @@ pub fn judge_all<'e>(
     let mut retractions = Retractions::of(evidence, now);
     for task in tasks {
         // Nothing is retracted for what was not judged.
-        let was_judged = !evidence.unsettled.has_task(&task.id);
+        let was_judged = !evidence.unsettled().has_task(&task.id);
         judge.task(task, &mut |judged| {
             if let Some(retractions) = retractions.as_mut().filter(|_| was_judged && !judged.is_faulty) {
                 retractions.saw(&judged.handoff, &known);
@@ -77,7 +77,7 @@ pub fn judge_all<'e>(
     let before = Explained { task: &|task| past.explains(task), any: past.explains_any() };
     judge.orphans(&before, |trace| known.traces().has_settled(trace));
     judge.populations();
-    let endpoints = evidence.receiver.endpoints.as_ref();
+    let endpoints = evidence.receiver().endpoints.as_ref();
     let is_wrapped = endpoints.is_some_and(|endpoints| endpoints.are_told);
     judge.tally(&Tally { seen: listed.total, whole: judge.figures.proof.whole, expected, is_wrapped });
     Judged {

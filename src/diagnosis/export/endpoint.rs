@@ -9,7 +9,7 @@ use crate::model::Side;
 /// The receiver's own addresses, if its ports are fixed. A command that runs under it gets
 /// a port for this run only.
 pub fn receiver<'k>(known: &'k Known<'_>) -> ExportTarget<'k> {
-    let log = &known.evidence.receiver;
+    let log = known.evidence.receiver();
     let place = match &log.endpoints {
         Some(endpoints) if endpoints.are_told => Place::Told,
         Some(endpoints) => Place::At(endpoints),

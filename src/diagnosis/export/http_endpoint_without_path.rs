@@ -30,7 +30,7 @@ diagnosis! {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let Some(requests) = known.evidence.receiver.of(Outcome::WithoutPath) else { return };
+    let Some(requests) = known.evidence.receiver().of(Outcome::WithoutPath) else { return };
     let fixes = export::traces_path(endpoint::receiver(known), &endpoint::senders(known, requests));
     let mut occurrence = Occurrence::certain().counting(requests.count).mend(fixes);
     for target in &requests.targets {

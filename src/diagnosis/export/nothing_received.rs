@@ -34,7 +34,7 @@ diagnosis! {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let receiver = &known.evidence.receiver;
+    let receiver = known.evidence.receiver();
     let is_explained = || known.origins().are_all_unsampled() || is_nothing_readable(known);
     if receiver.total() > 0 || known.has_spans() || is_explained() {
         return;

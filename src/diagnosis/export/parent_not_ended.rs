@@ -202,7 +202,7 @@ fn went_on(trace: &Trace, children: &[&StoredSpan], known: &Known<'_>) -> bool {
     let first = publishes().map(|child| child.start).min();
     let last = publishes().map(|child| child.start).max();
     let publishes_on = first.zip(last).is_some_and(|(first, last)| last.since(first) > SILENCE);
-    let is_quiet = || known.evidence.ages.since(trace.age.touched).is_some_and(|since| since > SILENCE);
+    let is_quiet = || known.evidence.since(trace.age.touched).is_some_and(|since| since > SILENCE);
     publishes_on || is_quiet()
 }
 

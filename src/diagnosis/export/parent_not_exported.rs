@@ -126,7 +126,7 @@ fn open() -> Occurrence {
 /// Whether the sender may be a request or a run that is still open. An instrumentor's
 /// PRODUCER span ends at once.
 fn may_be_open(trace: &Trace, span: &StoredSpan, sender: SpanKey, known: &Known<'_>) -> bool {
-    let is_recent = match known.evidence.ages.since(trace.age.touched) {
+    let is_recent = match known.evidence.since(trace.age.touched) {
         Some(since) => known.is_live && since <= SILENCE,
         // Saved evidence was complete when it was saved.
         None => false,

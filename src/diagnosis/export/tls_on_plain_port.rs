@@ -36,7 +36,7 @@ diagnosis! {
 }
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    let Some(requests) = known.evidence.receiver.of(Outcome::TlsOnPlainPort) else { return };
+    let Some(requests) = known.evidence.receiver().of(Outcome::TlsOnPlainPort) else { return };
     // If nothing shows what the port's clients speak, gRPC is the most common.
     let asked = |port: &str| requests.targets.iter().any(|target| target.contains(port));
     let protocols: &[OtlpProtocol] = match (asked("gRPC"), asked("HTTP")) {

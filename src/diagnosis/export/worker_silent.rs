@@ -165,7 +165,7 @@ fn misdirected(known: &Known<'_>, publisher: &SdkSetup) -> (Option<Outcome>, Vec
     let receiver = endpoint::receiver(known);
     let doors =
         [Outcome::GrpcOnHttpPort, Outcome::HttpOnGrpcPort, Outcome::WithoutPath, Outcome::TlsOnPlainPort];
-    let refused = doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver.of(outcome)?)));
+    let refused = doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver().of(outcome)?)));
     let Some((outcome, requests)) = refused else { return (None, Vec::new()) };
     let sender = SdkSetup::of_client(requests.agents.iter().map(|agent| &**agent)).beside(publisher);
     let worker = [(Side::Worker, sender)];
@@ -249,7 +249,7 @@ fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
     }
     let seen = handoff.delivery.map(|delivery| delivery.last().at);
     let taken = seen.or_else(|| handoff.producer.map(|producer| producer.span.end));
-    let wait = if known.is_live { MOST_TASKS } else { known.evidence.settling_time };
+    let wait = if known.is_live { MOST_TASKS } else { known.evidence.settling_time() };
     known.flow().keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < wait)
 }
 

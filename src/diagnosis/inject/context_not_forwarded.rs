@@ -88,7 +88,7 @@ fn mending(parent: &str, message: &Message, known: &Known<'_>) -> Vec<Fix> {
         is_chain,
         &came_in.map_or(CarrierShape::Flat, CarrierShape::of),
         &setting,
-        known.evidence.receiver.protocol(),
+        known.evidence.receiver().protocol(),
     )
 }
 
@@ -147,7 +147,7 @@ fn check_chain(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             true,
             &CarrierShape::of(carrier),
             &setting,
-            known.evidence.receiver.protocol(),
+            known.evidence.receiver().protocol(),
         ))
         .into()
 }

@@ -56,7 +56,7 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
-    let exports = known.evidence.receiver.protocol();
+    let exports = known.evidence.receiver().protocol();
     if is_scheduled(handoff, known) {
         return Judgment::Clean;
     }

@@ -56,7 +56,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     };
     let mending = || {
         let (producer, worker) = (SdkSetup::of_producer(handoff), SdkSetup::of_worker(handoff));
-        instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver.protocol())
+        instrumentation::sdk_of_publisher(&producer, &worker, known.evidence.receiver().protocol())
     };
     let Some(message) = message_without_context(handoff) else {
         let unseen = UnseenMessage::of(handoff, known).filter(|_| nobody_produces());

@@ -111,7 +111,7 @@ fn finish(
             .needs(
                 "what publishes the task: before Celery 5.7 a message from beat does not say that it is one",
             )
-            .mend([instrumentation::scheduler(known.evidence.receiver.protocol())]);
+            .mend([instrumentation::scheduler(known.evidence.receiver().protocol())]);
     }
     let (seen, setting) = publisher(Some(origin), &known.services().producer_side(), known);
     let others = known.services().values().find(|service| service.produces()).map(SdkSetup::of_service);
@@ -119,7 +119,7 @@ fn finish(
         seen,
         &setting,
         &others.unwrap_or_default(),
-        known.evidence.receiver.protocol(),
+        known.evidence.receiver().protocol(),
     );
     // A task that nobody else publishes may be a scheduler's, which has no context to hand
     // over. Before Celery 5.7 beat's messages do not show that.

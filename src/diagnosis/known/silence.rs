@@ -37,11 +37,11 @@ impl<'e> Silence<'e> {
     pub fn has_begun(self, process: &Process, trace: &Trace) -> bool {
         let evidence = self.0;
         let Some(activity) = evidence.processes.of(process) else { return false };
-        if let Some(silent_for) = evidence.ages.since(activity.heard) {
+        if let Some(silent_for) = evidence.since(activity.heard) {
             return silent_for > SILENCE;
         }
         // Evidence from a watch shows no silence that is longer than the watch.
-        let watched_for = evidence.receiver.listened.filter(|_| !evidence.settling_time.is_zero());
+        let watched_for = evidence.receiver().listened.filter(|_| !evidence.settling_time().is_zero());
         if watched_for.is_some_and(|watched_for| watched_for <= SILENCE) {
             return false;
         }

@@ -36,7 +36,7 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
         (evidence.counts().evicted_traces, "traces let go"),
         (evidence.spans.let_go(), "spans let go"),
         (evidence.spans.left_out(), "of them past the third of the memory that one trace may have"),
-        (evidence.ages.forgotten_marks(), "marks of what was let go forgotten: counts are partial"),
+        (evidence.forgotten_marks(), "marks of what was let go forgotten: counts are partial"),
     ];
     let mut occurrence = Occurrence::certain().counting(evidence.counts().evicted_traces.max(1));
     for (count, what) in ways.into_iter().filter(|(count, _)| *count > 0) {

@@ -72,7 +72,7 @@ fn scheduled(orphan: SpanRef<'_>, known: &Known<'_>) -> Occurrence {
         .quote(quote::span(orphan))
         .unless(slug::PRODUCER_NOT_INSTRUMENTED, "a process that publishes at even intervals looks the same")
         .needs("what publishes the task: before Celery 5.7 a message from beat does not say that it is one")
-        .mend([instrumentation::scheduler(known.evidence.receiver.protocol())])
+        .mend([instrumentation::scheduler(known.evidence.receiver().protocol())])
 }
 
 /// For a consumer root about which nothing else is known.

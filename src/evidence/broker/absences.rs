@@ -35,16 +35,18 @@ struct Absence {
 }
 
 impl Absences {
+    /// How many bytes a queue takes.
+    pub const QUEUE: usize = in_tree(size_of::<(Arc<str>, Absence)>());
+
     /// Adds what a look shows as far as there is room. Returns how many bytes it has grown
     /// by.
     pub fn learn(&mut self, look: &Look, room: usize) -> usize {
-        const QUEUE: usize = in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
         let before = self.queues.len();
         for queue in look.queues.keys() {
             if self.queues.contains_key(queue) {
                 continue;
             }
-            if self.queues.len() < Routes::NAMES && (self.queues.len() - before + 1) * QUEUE <= room {
+            if self.queues.len() < Routes::NAMES && (self.queues.len() - before + 1) * Self::QUEUE <= room {
                 // No earlier look had this queue, so they say of it what they say of any
                 // queue that they do not know.
                 let absence = Absence { until: self.elsewhere, read: None };
@@ -66,7 +68,7 @@ impl Absences {
                 self.everywhere = self.everywhere.max(Some(look.at));
             }
         }
-        (self.queues.len() - before) * QUEUE
+        (self.queues.len() - before) * Self::QUEUE
     }
 
     /// When a look last found this queue bound or filled, and read it to its end.

@@ -6,9 +6,11 @@
 //! changed here, and nothing is kept after the process ends. Lost requests are counted by
 //! reason.
 //!
-//! Requests are retried by hand, in one loop. How long a pause is depends on the answer
-//! and on whether the forwarder is closing, and closing also ends a pause that has begun.
-//! `backon` can take a pause from an error, and cannot end one.
+//! Requests are retried by hand, in one loop. `backon` takes a pause from an error, and a
+//! sleeper of our own could end one. But a sleeper learns only how long to sleep, and
+//! closing must not end a pause that the endpoint asked for. The pauses must also start
+//! again at the shortest when closing begins, and a backoff cannot. Both would need state
+//! that three closures share, which is longer than this loop.
 
 mod client;
 mod error;
@@ -44,7 +46,7 @@ const IN_FLIGHT: usize = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long a request is retried.
-const PATIENCE: Duration = Duration::from_mins(1);
+const RETRIED_FOR: Duration = Duration::from_mins(1);
 
 /// Sends requests on, in a thread of its own, until it is closed.
 pub struct Forwarder {
@@ -219,7 +221,7 @@ async fn carry(
     mut closing: watch::Receiver<Option<Duration>>,
 ) {
     let mut under_way = JoinSet::new();
-    let of_errand = closing.clone();
+    let of_request = closing.clone();
     let mut is_closing = false;
     loop {
         let has_room = under_way.len() < IN_FLIGHT;
@@ -227,7 +229,7 @@ async fn carry(
             Some(_) = under_way.join_next() => {}
             request = queue.recv(), if has_room => match request {
                 Some(request) => {
-                    under_way.spawn(deliver(request, Arc::clone(&client), of_errand.clone()));
+                    under_way.spawn(deliver(request, Arc::clone(&client), of_request.clone()));
                 }
                 None => break,
             },
@@ -266,7 +268,7 @@ async fn deliver(
         // second.
         let wait =
             after.map_or_else(|| pause.mul_f64(0.8 + 0.4 * fastrand::f64()), |after| after.max(FIRST_PAUSE));
-        if started.elapsed().saturating_add(wait) > PATIENCE {
+        if started.elapsed().saturating_add(wait) > RETRIED_FOR {
             return;
         }
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -24,20 +24,20 @@ impl LiveJudge {
             self.evidence.settle(unit);
         }
         unsettled.units().for_each(|unit| self.open_findings.say(unit, BTreeSet::new(), false));
-        self.evidence.unsettled = unsettled;
+        self.evidence.replace_unsettled(unsettled);
     }
 
     /// The report as of now, while the watch goes on: as if it ended at this moment, so
     /// that what has not settled is not judged. What is expected by the end is not asked
     /// for.
     pub fn report_so_far(&mut self, listing: Listing) -> Report {
-        let mut unsettled = self.evidence.unsettled_since(self.settled_by(self.evidence.ages.now));
+        let mut unsettled = self.evidence.unsettled_since(self.settled_by(self.evidence.now()));
         self.still_said(&unsettled).iter().for_each(|unit| unsettled.remove(unit));
-        let before = std::mem::replace(&mut self.evidence.unsettled, unsettled);
+        let before = self.evidence.replace_unsettled(unsettled);
         let expected = self.expected.take();
         let mut report = self.report(listing);
         self.expected = expected;
-        self.evidence.unsettled = before;
+        self.evidence.replace_unsettled(before);
         report.live = true;
         let unsettled = UnprovenReason::NotSettled.reason();
         for gap in report.verdict.unproven.iter_mut().filter(|gap| gap.reason == unsettled) {
@@ -63,7 +63,7 @@ impl LiveJudge {
     pub fn unsettled_handoffs(&self) -> usize {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());
-        let unsettled = evidence.unsettled_since(self.settled_by(evidence.ages.now));
+        let unsettled = evidence.unsettled_since(self.settled_by(evidence.now()));
         let handoffs = unsettled.tasks().filter_map(|id| evidence.tasks.get(id));
         let handoffs = handoffs.flat_map(|task| task.handoffs(evidence));
         handoffs.filter(|handoff| UnprovenReason::of(handoff, &known).is_some()).count()

@@ -86,7 +86,7 @@ impl LiveJudge {
     pub fn new(settle: Duration, bounds: Bounds) -> Self {
         let mut evidence = Evidence::default();
         evidence.watch(&bounds);
-        evidence.settling_time = settle;
+        evidence.settle_after(settle);
         Self {
             evidence,
             past: Conclusions::default(),
@@ -106,8 +106,8 @@ impl LiveJudge {
     /// whole may be let go.
     pub fn of_files(bounds: Bounds) -> Self {
         let mut judge = Self::new(Duration::MAX, bounds);
-        judge.evidence.settling_time = Duration::ZERO;
-        judge.evidence.ages.has_clock = false;
+        judge.evidence.settle_after(Duration::ZERO);
+        judge.evidence.ignore_clock();
         judge
     }
 
@@ -118,7 +118,7 @@ impl LiveJudge {
 
     /// Sets the time of whatever comes next. It never runs backwards.
     pub fn set_time(&mut self, now: Moment) {
-        self.evidence.ages.now = now.max(self.evidence.ages.now);
+        self.evidence.set_time(now);
     }
 
     /// Judges what has settled by `now` and what has become whole, and returns the events.
@@ -166,7 +166,7 @@ impl LiveJudge {
         let (mut seen, mut settled) = (Set::default(), Set::default());
         let mut work = 0;
         let mut closed = ClosedTraces::default();
-        let mut fresh = self.evidence.ages.take_fresh().into_iter();
+        let mut fresh = self.evidence.take_fresh().into_iter();
         while work < most
             && let Some(unit) = fresh.next()
         {
@@ -184,7 +184,7 @@ impl LiveJudge {
                 due.push(Due { group, is_news: true });
             }
         }
-        self.evidence.ages.put_back(fresh);
+        self.evidence.put_back(fresh);
         let Some(limit) = limit else { return due };
         let mut early = Vec::new();
         while work < most

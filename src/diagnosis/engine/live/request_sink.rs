@@ -19,7 +19,7 @@ impl LiveJudge {
     /// nothing that comes meanwhile settles.
     pub fn begin_request(&mut self) -> SpanSource {
         let source = SpanSource::of_next_request(&mut self.evidence);
-        self.being_taken.insert(source.number(), self.evidence.ages.now);
+        self.being_taken.insert(source.number(), self.evidence.now());
         source
     }
 
@@ -69,24 +69,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::evidence::Bounds;
+    use crate::live::MemoryPlan;
     use crate::model::{SpanId, TraceId};
 
     /// Regression: 900,000 spans in one request of 3 MiB took three times the allowed
     /// memory before any room was made.
     #[test]
     fn room_is_made_while_a_request_is_read() {
-        const ALL: usize = 4 << 20;
-        let part = ALL / 16;
-        let bounds = Bounds {
-            all: ALL,
-            one_trace: ALL / 3,
-            marks: part,
-            brokers: part,
-            senders: part,
-            findings: part,
-            freed_at_once: ALL / 12,
-        };
+        let bounds = MemoryPlan::for_evidence(8 << 20);
         let mut watch = LiveJudge::new(Duration::from_secs(6), bounds);
         let mut source = watch.begin_request();
         let mut taking = watch.request_sink(&mut source);
@@ -104,7 +94,7 @@ mod tests {
                 most = most.max(taking.watch.bytes());
             }
         }
-        assert!(most <= ALL + ALL / 32, "{most} bytes were held");
+        assert!(most <= bounds.all + bounds.all / 32, "{most} bytes were held");
         let held = watch.evidence.spans.held_traces();
         assert!(held > 2_000, "{held} traces are held");
     }

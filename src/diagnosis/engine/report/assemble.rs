@@ -94,7 +94,7 @@ pub(in crate::diagnosis::engine) fn limits(evidence: &Evidence) -> LimitCounts {
     LimitCounts {
         evicted_traces: evidence.counts().evicted_traces,
         evicted_spans: evidence.spans.let_go(),
-        forgotten_marks: evidence.ages.forgotten_marks(),
+        forgotten_marks: evidence.forgotten_marks(),
         rejected_spans: evidence.counts().rejected_spans,
         not_saved: evidence.counts().not_saved,
         messages_seen_twice: evidence.counts().messages_read_twice,
@@ -117,7 +117,7 @@ fn inputs(evidence: &Evidence, judged: &Judged<'_>) -> Inputs {
         metrics: evidence.counts().metric_points,
         logs: evidence.counts().log_records,
         foreign_entries: evidence.counts().foreign_entries,
-        requests: evidence.receiver.total(),
+        requests: evidence.receiver().total(),
         span_account: evidence.span_account(),
     }
 }

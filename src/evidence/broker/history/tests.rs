@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::super::brokers::Brokers;
 use super::super::routes::name_bytes;
 use super::*;
-use crate::model::memory_size::in_tree;
 use crate::wire::broker::QueueDepth;
 
 const QUEUES: [&str; 3] = ["celery", "orders", "mail"];
@@ -49,7 +48,7 @@ fn broker_of(looks: impl IntoIterator<Item = Look>) -> Broker {
 fn recounted(broker: &Broker) -> usize {
     let Routes { exchanges, routing_keys, queues, .. } = &broker.routes;
     let names = [exchanges, routing_keys, queues].into_iter().flatten().map(|name| name_bytes(name));
-    let absences = broker.absences.queue_count() * in_tree(size_of::<(Arc<str>, Option<Timestamp>)>());
+    let absences = broker.absences.queue_count() * Absences::QUEUE;
     names.sum::<usize>() + absences + broker.looks.iter().map(Look::bytes).sum::<usize>()
 }
 

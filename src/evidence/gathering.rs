@@ -1,0 +1,115 @@
+//! How the evidence is gathered: by which receiver, by which clock, until when, and what the
+//! user wants to see of it. A session that gathers evidence says so here, and so does the
+//! reader of a saved one.
+
+use std::time::Duration;
+
+use super::age::Moment;
+use super::receiver::{Endpoints, Outcome, ReceiverLog};
+use super::unit::Unit;
+use super::{Evidence, Unsettled};
+
+impl Evidence {
+    /// Keeps the messages of exceptions and statuses in full.
+    pub const fn show_messages(&mut self, are_shown: bool) {
+        self.shows_messages = are_shown;
+    }
+
+    /// Whether the messages of exceptions and statuses are kept in full.
+    pub const fn shows_messages(&self) -> bool {
+        self.shows_messages
+    }
+
+    /// Sets how long a message must be seen to wait, or to be gone, before anything is
+    /// concluded from it.
+    pub const fn settle_after(&mut self, time: Duration) {
+        self.settling_time = time;
+    }
+
+    /// How long a message must be seen to wait, or to be gone, before anything is concluded
+    /// from it. Zero for files that no watch left: whoever saved them has waited.
+    pub const fn settling_time(&self) -> Duration {
+        self.settling_time
+    }
+
+    /// Treats moments as an order and no more: the evidence comes from files.
+    pub const fn ignore_clock(&mut self) {
+        self.ages.has_clock = false;
+    }
+
+    /// Sets the time of whatever comes next. It never runs backwards.
+    pub fn set_time(&mut self, now: Moment) {
+        self.ages.now = now.max(self.ages.now);
+    }
+
+    /// The time of whatever comes next.
+    pub const fn now(&self) -> Moment {
+        self.ages.now
+    }
+
+    /// How long ago a moment was; `None` for evidence from files, which has no moments.
+    pub fn since(&self, moment: Moment) -> Option<Duration> {
+        self.ages.since(moment)
+    }
+
+    /// Takes the units that changed since the last call.
+    pub fn take_fresh(&mut self) -> Vec<Unit> {
+        self.ages.take_fresh()
+    }
+
+    /// Puts back units that were taken and for which there was no time.
+    pub fn put_back(&mut self, fresh: impl IntoIterator<Item = Unit>) {
+        self.ages.put_back(fresh);
+    }
+
+    /// How many units stand in the line of what has not settled.
+    pub fn open_units(&self) -> usize {
+        self.ages.open().count()
+    }
+
+    /// How many marks of what was let go were forgotten.
+    pub const fn forgotten_marks(&self) -> u64 {
+        self.ages.forgotten_marks()
+    }
+
+    /// How the requests to the receiver ended, and how long it listened.
+    pub const fn receiver(&self) -> &ReceiverLog {
+        &self.receiver
+    }
+
+    /// Notes where the receiver listens, or did.
+    pub fn note_endpoints(&mut self, endpoints: Endpoints) {
+        self.receiver.endpoints = Some(endpoints);
+    }
+
+    /// Notes how long the receiver has been up.
+    pub const fn note_listening_time(&mut self, time: Duration) {
+        self.receiver.listened = Some(time);
+    }
+
+    /// Notes that a receiver was up, though nobody knows for how long.
+    pub const fn note_receiver_log(&mut self) {
+        self.receiver.is_kept = true;
+    }
+
+    /// Notes how a request to the receiver ended, with its `user-agent` and its request
+    /// line.
+    pub fn note_request(&mut self, outcome: Outcome, agent: &str, target: &str) {
+        self.receiver.record(outcome, agent, target);
+    }
+
+    /// What had not settled when the watch ended.
+    pub const fn unsettled(&self) -> &Unsettled {
+        &self.unsettled
+    }
+
+    /// Notes that a trace or task had not settled when the watch ended.
+    pub fn note_unsettled(&mut self, unit: Unit) {
+        self.unsettled.insert(unit);
+    }
+
+    /// Says what has not settled now that the watch ends. Returns what was said before.
+    pub const fn replace_unsettled(&mut self, unsettled: Unsettled) -> Unsettled {
+        std::mem::replace(&mut self.unsettled, unsettled)
+    }
+}
