@@ -1,4 +1,4 @@
-//! The content of a file, unpacked: through as many layers of gzip and zstd as make sense.
+//! The content of a file, decompressed: through as many layers of gzip and zstd as make sense.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -8,7 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff};
 
-/// How many layers of packing are removed. A rotated log that was packed again has two;
+/// How many layers of compression are removed. A rotated log that was compressed again has two;
 /// each further one multiplies how far a few bytes can grow.
 const LAYERS: usize = 2;
 
@@ -29,7 +29,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// Looks at the beginning of a file, and unpacks it. `longest` is how many bytes of it
+    /// Looks at the beginning of a file, and decompresses it. `longest` is how many bytes of it
     /// may be held at once.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Content {
         }
     }
 
-    /// What is wrong with the packing, if it broke off. What came before was read.
+    /// What is wrong with the compression, if it broke off. What came before was read.
     pub fn broken(&self) -> Option<String> {
         self.broken.borrow().clone()
     }
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(read(two_frames.clone()), whole);
         assert_eq!(read(gzip(&two_frames)), whole);
         assert_eq!(read([gzip(request.as_bytes()), gzip(b"\n{}")].concat()), whole);
-        // A bomb of many layers stays packed.
+        // A bomb of many layers stays compressed.
         assert_eq!(read(gzip(&gzip(&gzip(b"{}")))).0, Kind::Gzip);
     }
 

@@ -313,7 +313,7 @@ fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &EvidenceOptions
     maps.get(broker).cloned().unwrap_or_else(|| KeyMap::named(reading.naming.clone()))
 }
 
-/// Whether the name of a file in a folder looks like evidence, packed or not.
+/// Whether the name of a file in a folder looks like evidence, compressed or not.
 fn is_named_evidence(path: &Path) -> bool {
     const NAMES: [&str; 7] = ["jsonl", "json", "ndjson", "binpb", "pb", "proto", "otlp"];
     let is = |path: &Path, wanted: &[&str]| {

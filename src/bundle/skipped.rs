@@ -19,7 +19,7 @@ pub struct Skipped {
 pub enum Place {
     /// Counted from 1.
     Line(usize),
-    /// For a file without lines. Counted from 0, unpacked.
+    /// For a file without lines. Counted from 0, decompressed.
     Byte(u64),
 }
 

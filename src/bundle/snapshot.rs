@@ -50,7 +50,7 @@ pub fn read(
     }
     let each_line = |each: &mut dyn FnMut(usize, Option<&[u8]>)| match &whole {
         Some(whole) => each_key(&whole[..], reading.longest, each),
-        // It may be packed.
+        // It may be compressed.
         None => each_key(Content::of(File::open(path)?, reading.longest)?.bytes, reading.longest, each),
     };
     each_line(&mut |_, line| {

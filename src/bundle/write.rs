@@ -117,7 +117,7 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// The error of the disk.
     pub fn spans(&mut self, export: &Export) -> io::Result<Written> {
         self.begin()?;
         let Self { spans, parts, key, room, .. } = self;
@@ -129,7 +129,7 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// The error of the disk.
     pub fn receiver(&mut self, line: &str) -> io::Result<Written> {
         self.begin()?;
         let bytes = self.receiver.line(self.room, |out| writeln!(out, "{line}"))?;
@@ -141,7 +141,7 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// The error of the disk.
     pub fn snapshot(
         &mut self,
         number: u64,
@@ -170,7 +170,7 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// The error of the disk.
     pub fn overheard(&mut self, broker: &str, at: Timestamp, line: &KeyLine<'_>) -> io::Result<Written> {
         self.begin()?;
         let out = match &mut self.overheard {
@@ -191,7 +191,7 @@ impl BundleWriter {
     ///
     /// # Errors
     ///
-    /// What the disk says.
+    /// The error of the disk.
     pub fn flush(&mut self) -> io::Result<()> {
         self.overheard.iter_mut().try_for_each(WholeLines::flush)?;
         self.spans.flush()?;

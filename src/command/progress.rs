@@ -46,7 +46,7 @@ impl Progress {
         self.bar.set_length(messages);
     }
 
-    /// Files of so many bytes are to be read; 0 where it cannot be known.
+    /// Files of this many bytes are to be read; 0 where it cannot be known.
     pub fn begin_files(&self, bytes: u64) {
         let style = match bytes {
             0 => "{spinner} {bytes} read, {bytes_per_sec}  {msg}",
@@ -56,7 +56,7 @@ impl Progress {
         self.bar.set_length(bytes);
     }
 
-    /// So many bytes of files were read, and so many spans came.
+    /// So many bytes of files were read, and this many spans came.
     pub fn read_files(&self, bytes: u64, spans: u64) {
         self.show_if_slow();
         if self.shown.get() {

@@ -361,7 +361,7 @@ impl Trace {
         })
     }
 
-    /// A trace of so many spans is not judged again for each of its tasks.
+    /// A trace of this many spans is not judged again for each of its tasks.
     const LONG: usize = 1_000;
 
     /// Whether it has grown since it was judged; a long trace counts as grown from an

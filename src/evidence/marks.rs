@@ -30,7 +30,7 @@ impl Marks {
     /// As many marks as one line of a processor's cache holds.
     const IN_A_ROW: usize = 16;
 
-    /// Marks that take so many bytes.
+    /// Marks that take this many bytes.
     pub fn within(bytes: usize) -> Self {
         Self {
             key: RandomState::new(),

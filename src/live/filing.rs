@@ -250,7 +250,7 @@ mod tests {
         Arc::new(Mutex::new(LiveJudge::new(Duration::from_secs(6), bounds)))
     }
 
-    /// A request with so many spans, each in a trace of its own.
+    /// A request with this many spans, each in a trace of its own.
     fn request(from: u64, count: u64) -> Bytes {
         let spans: Vec<_> = (from..from + count)
             .map(|number| {

@@ -10,8 +10,8 @@ use crate::evidence::Bounds;
 /// The whole of the memory.
 const PARTS: usize = 64;
 
-/// Bodies of requests while they are read, unpacked and decoded. A quarter: a request may
-/// be 64 MiB, which is there packed and unpacked, and a request that finds no room is
+/// Bodies of requests while they are read, decompressed and decoded. A quarter: a request may
+/// be 64 MiB, which is there compressed and decompressed, and a request that finds no room is
 /// resent.
 const BODIES: usize = 16;
 /// What connections take besides the bodies: read-ahead and protocol state. An eighth: 16 connections at 16 MiB, 227 at 256 MiB.
@@ -161,7 +161,7 @@ impl FilePlan {
     /// large as memory. At 1 GiB that is some six million hand-offs.
     const MARKS: usize = 4;
 
-    /// Shares so many bytes out.
+    /// Shares this many bytes out.
     pub fn new(memory: usize) -> Self {
         let longest = part(memory, Self::LONGEST);
         let left = memory - 2 * longest;

@@ -226,7 +226,7 @@ impl Row<'_> {
         self.right && !has_failed && self.error.is_none()
     }
 
-    /// Writes the row, with a column of so many letters for the slug.
+    /// Writes the row, with a column of this many letters for the slug.
     fn for_people(&self, slugs: usize, width: usize, out: &mut dyn Write) -> io::Result<()> {
         let mark = if self.is_right() { "✓".intact() } else { "✗".broken() };
         let said = match (&self.error, self.said.is_empty()) {

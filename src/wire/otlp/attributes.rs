@@ -74,7 +74,7 @@ fn text(value: AttributeValue<'_>) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The start of a text, of at most so many bytes.
+/// The start of a text, of at most this many bytes.
 fn first_part(text: Cow<'_, str>, limit: usize) -> Cow<'_, str> {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(&text[..text.floor_char_boundary(limit)]),

@@ -184,7 +184,7 @@ mod tests {
 
     static REWRITTEN: AtomicUsize = AtomicUsize::new(0);
 
-    /// Takes so many bytes, and then none.
+    /// Takes this many bytes, and then none.
     struct Full(usize);
 
     impl Write for Full {

@@ -111,7 +111,7 @@ impl LiveJudge {
         judge
     }
 
-    /// Expects so many whole hand-offs by the end: fewer are a finding of the report.
+    /// Expects this many whole hand-offs by the end: fewer are a finding of the report.
     pub fn expect_handoffs(&mut self, number: Option<u64>) {
         self.expected = number;
     }
