@@ -11,7 +11,7 @@ use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
 use tracelink::wire::celery::redis_layout::{Naming, RedisReader};
 use tracelink::wire::otlp::decode_protobuf;
-use tracelink::wire::snapshot::{Content, KeyLine};
+use tracelink::wire::snapshot::{KeyContent, KeyLine};
 
 mod spans;
 
@@ -49,7 +49,7 @@ fn look(evidence: &mut Evidence, messages: &[Vec<u8>]) {
         db: 0,
         key: b"celery".into(),
         pttl: -1,
-        content: Content::List(messages.iter().map(Into::into).collect()),
+        content: KeyContent::List(messages.iter().map(Into::into).collect()),
         len: None,
         from: 0,
         complete: true,

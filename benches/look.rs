@@ -12,7 +12,7 @@ use tracelink::bundle::EvidenceOptions;
 use tracelink::evidence::Evidence;
 use tracelink::live::BrokerLooks;
 use tracelink::model::Timestamp;
-use tracelink::wire::snapshot::{Content, KeyLine};
+use tracelink::wire::snapshot::{KeyContent, KeyLine};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -44,7 +44,7 @@ fn main() {
                 db: 0,
                 key: Cow::Owned(format!("queue{queue}").into_bytes()),
                 pttl: -1,
-                content: Content::List(entries.collect()),
+                content: KeyContent::List(entries.collect()),
                 len: None,
                 from: 0,
                 complete: true,

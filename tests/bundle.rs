@@ -138,7 +138,7 @@ fn a_line_that_is_too_long_is_named_and_the_rest_is_read() {
 fn what_is_saved_of_a_message_has_all_that_is_seen_of_it() {
     use tracelink::model::{Message, MessageState};
     use tracelink::wire::celery::{Envelope, QueuePosition, ReadOptions, read_message, redact_message};
-    use tracelink::wire::snapshot::{Content, read_key};
+    use tracelink::wire::snapshot::{KeyContent, read_key};
 
     let read = |entry: &[u8]| -> Option<Message> {
         let position = QueuePosition {
@@ -162,7 +162,7 @@ fn what_is_saved_of_a_message_has_all_that_is_seen_of_it() {
                 }
                 let text = fs::read(&file).expect("readable");
                 for line in text.split(|byte| *byte == b'\n').skip(1) {
-                    let Ok(Content::List(entries)) = read_key(line).map(|line| line.content) else {
+                    let Ok(KeyContent::List(entries)) = read_key(line).map(|line| line.content) else {
                         continue;
                     };
                     for entry in entries {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tracelink::model::Timestamp;
-use tracelink::wire::snapshot::{Content, Head, KeyLine, Rewrite, write_head, write_key};
+use tracelink::wire::snapshot::{KeyContent, Head, KeyLine, Rewrite, write_head, write_key};
 
 use super::messages::message;
 use super::spans;
@@ -63,7 +63,7 @@ pub fn write_snapshot(path: &Path, messages: u64) {
             db: 0,
             key: b"celery".as_slice().into(),
             pttl: -1,
-            content: Content::List(entries.collect()),
+            content: KeyContent::List(entries.collect()),
             len: Some(messages),
             from,
             complete: true,

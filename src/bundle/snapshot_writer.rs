@@ -50,7 +50,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::wire::snapshot::{Content, write_overheard};
+    use crate::wire::snapshot::{KeyContent, write_overheard};
 
     const MESSAGE: &str = r#"{"body": "W1siaHVudGVyMiJdLCB7fSwge31d", "content-encoding": "utf-8",
         "content-type": "application/json", "headers": {"id": "t1", "task": "orders.send", "lang": "py",
@@ -62,24 +62,24 @@ mod tests {
         let text = |bytes: &[u8]| Value::from(String::from_utf8(bytes.to_vec()).expect("UTF-8"));
         let texts = |all: &[Cow<'_, [u8]>]| all.iter().map(|entry| text(entry)).collect::<Vec<_>>();
         let (kind, entries) = match &line.content {
-            Content::List(all) => {
+            KeyContent::List(all) => {
                 let redacted: Vec<_> = all.iter().map(|entry| text(&redact_message(entry))).collect();
                 ("list", json!(redacted))
             }
-            Content::Hash(pairs) => {
+            KeyContent::Hash(pairs) => {
                 let pairs = pairs.iter().map(|(field, value)| {
                     let field = String::from_utf8_lossy(field).into_owned();
                     (field, text(&redact_unacked(value)))
                 });
                 ("hash", Value::Object(pairs.collect()))
             }
-            Content::String(value) => ("string", text(&redact_result(value))),
-            Content::Set(all) => ("set", json!(texts(all))),
-            Content::Zset(pairs) => {
+            KeyContent::String(value) => ("string", text(&redact_result(value))),
+            KeyContent::Set(all) => ("set", json!(texts(all))),
+            KeyContent::Zset(pairs) => {
                 let pairs: Vec<_> = pairs.iter().map(|(member, score)| (text(member), *score)).collect();
                 ("zset", json!(pairs))
             }
-            Content::Other(kind) => (kind.as_str(), Value::Null),
+            KeyContent::Other(kind) => (kind.as_str(), Value::Null),
         };
         let key = match std::str::from_utf8(&line.key) {
             Ok(key) => json!(key),
@@ -104,18 +104,18 @@ mod tests {
         let held = || Cow::Owned(held.as_bytes().to_vec());
         let entries = || vec![entry(MESSAGE), Cow::Borrowed(b"hunter2 \xff".as_slice()), entry("\"\\\n{}")];
         let contents = [
-            Content::List(entries()),
-            Content::List(Vec::new()),
-            Content::Hash(vec![(entry("z"), held()), (entry("a\""), held()), (entry("m"), entry("hunter2"))]),
-            Content::Hash(Vec::new()),
-            Content::String(entry(r#"{"status": "SUCCESS", "result": "hunter2", "task_id": "t1"}"#)),
-            Content::Set(vec![entry("celery\u{6}\u{16}\u{6}\u{16}celery"), entry("é\u{7f}")]),
-            Content::Zset(vec![
+            KeyContent::List(entries()),
+            KeyContent::List(Vec::new()),
+            KeyContent::Hash(vec![(entry("z"), held()), (entry("a\""), held()), (entry("m"), entry("hunter2"))]),
+            KeyContent::Hash(Vec::new()),
+            KeyContent::String(entry(r#"{"status": "SUCCESS", "result": "hunter2", "task_id": "t1"}"#)),
+            KeyContent::Set(vec![entry("celery\u{6}\u{16}\u{6}\u{16}celery"), entry("é\u{7f}")]),
+            KeyContent::Zset(vec![
                 (entry("d1"), 1_764_000_000.123_456),
                 (entry("d2"), 3.0),
                 (entry("d3"), -0.5e-9),
             ]),
-            Content::Other("stream\"".to_owned()),
+            KeyContent::Other("stream\"".to_owned()),
         ];
         for content in contents {
             let whole = KeyLine {

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Cursor, Read, Write};
 use super::framed;
 use super::lines::{self, Line};
 use super::skipped::SkippedIn;
-use super::store::{Filing, Store};
+use super::store::{StoreSink, Store};
 use crate::wire::otlp::{
     Counts, DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
 };
@@ -82,12 +82,12 @@ pub fn read_framed(
     store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    framed::read(file, &mut Filing::new(store), &mut Filing::next_request, most, skipped)
+    framed::read(file, &mut StoreSink::new(store), &mut StoreSink::next_request, most, skipped)
 }
 
 /// Reads one document that has to be held as a whole: a backend's answer.
 pub fn read_document(
-    decode: impl FnOnce(&[u8], &mut Filing<'_>) -> Result<Counts, DecodeError>,
+    decode: impl FnOnce(&[u8], &mut StoreSink<'_>) -> Result<Counts, DecodeError>,
     file: &mut impl BufRead,
     most: usize,
     store: &mut dyn Store,
@@ -95,7 +95,7 @@ pub fn read_document(
 ) -> io::Result<()> {
     let mut text = Vec::new();
     let is_all = lines::rest(file, &mut text, most)?;
-    let mut intake = Filing::new(store);
+    let mut intake = StoreSink::new(store);
     intake.next_request();
     let decoded = decode(&text, &mut intake);
     if !is_all {
@@ -113,7 +113,7 @@ pub fn read_json(
     store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
-    let mut intake = Filing::new(store);
+    let mut intake = StoreSink::new(store);
     let mut start = Vec::new();
     let mut line = Vec::new();
     // The part up to the first line with content decides.
@@ -145,7 +145,7 @@ pub fn read_json(
     if start.split(|byte| *byte == b'\n').any(is_request) {
         return read_lines(&start[..], most, &mut intake, skipped);
     }
-    if let Err(error) = decode_json_documents(&start, &mut intake, Filing::next_request)
+    if let Err(error) = decode_json_documents(&start, &mut intake, StoreSink::next_request)
         && is_all
     {
         skipped.file(error.to_string());
@@ -156,12 +156,12 @@ pub fn read_json(
 fn read_lines(
     file: impl BufRead,
     most: usize,
-    intake: &mut Filing<'_>,
+    intake: &mut StoreSink<'_>,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     lines::each(file, most, |number, line| {
         let Some(line) = line else { return skipped.line(number, lines::too_long(most)) };
-        if let Err(error) = decode_json_documents(line, intake, Filing::next_request) {
+        if let Err(error) = decode_json_documents(line, intake, StoreSink::next_request) {
             skipped.line(number, in_line(&error));
         }
     })

@@ -26,12 +26,12 @@ impl Store for Evidence {
 }
 
 /// Files the spans of requests in a store.
-pub struct Filing<'s> {
+pub struct StoreSink<'s> {
     store: &'s mut dyn Store,
     source: SpanSource,
 }
 
-impl<'s> Filing<'s> {
+impl<'s> StoreSink<'s> {
     pub fn new(store: &'s mut dyn Store) -> Self {
         Self { store, source: SpanSource::default() }
     }
@@ -43,7 +43,7 @@ impl<'s> Filing<'s> {
     }
 }
 
-impl Sink for Filing<'_> {
+impl Sink for StoreSink<'_> {
     fn resource(&mut self, resource: &Resource<'_>) {
         self.source.resource(self.store.evidence(), resource);
     }

@@ -43,7 +43,7 @@ pub use handoff::{Continuity, Handoff, JoinedBy, Presence, TaskNames};
 pub use invalid_spans::InvalidSpans;
 pub use names::Names;
 pub use processes::{Activity, Instrumentor, Library, Process, Processes, Sender, Service, is_work_root};
-pub use receiver::{Endpoints, OtlpProtocol, Outcome, ReceiverLog, Requests};
+pub use receiver::{Endpoints, OtlpProtocol, Outcome, ReceiverLog, EndedRequests};
 pub use span_intake::{SpanIntake, SpanSource};
 pub use spans::{Arrival, SpanAttributes, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use tasks::{ContextKey, Continuation, Delivery, Observation, Task, Tasks};

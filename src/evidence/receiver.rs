@@ -106,7 +106,7 @@ pub struct ReceiverLog {
     pub is_kept: bool,
     /// Where it listens, or did; `None` if that is unknown.
     pub endpoints: Option<Endpoints>,
-    outcomes: BTreeMap<Outcome, Requests>,
+    outcomes: BTreeMap<Outcome, EndedRequests>,
 }
 
 /// Where a receiver takes OTLP, as URLs for its clients.
@@ -121,7 +121,7 @@ pub struct Endpoints {
 
 /// The requests that ended in one way.
 #[derive(Default, Debug)]
-pub struct Requests {
+pub struct EndedRequests {
     pub count: u64,
     /// The `user-agent` of the clients, a few of them.
     pub agents: BTreeSet<Box<str>>,
@@ -148,10 +148,10 @@ impl ReceiverLog {
         let names =
             self.outcomes.values().flat_map(|requests| requests.agents.iter().chain(&requests.targets));
         let names = names.map(|name| in_tree(size_of::<Box<str>>()) + allocation(name.len()));
-        self.outcomes.len() * in_tree(size_of::<(Outcome, Requests)>()) + names.sum::<usize>()
+        self.outcomes.len() * in_tree(size_of::<(Outcome, EndedRequests)>()) + names.sum::<usize>()
     }
 
-    pub fn of(&self, outcome: Outcome) -> Option<&Requests> {
+    pub fn of(&self, outcome: Outcome) -> Option<&EndedRequests> {
         self.outcomes.get(&outcome)
     }
 

@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::model::MessageState;
-    use crate::wire::snapshot::Content;
+    use crate::wire::snapshot::KeyContent;
 
     const ID: &str = "d580ee63-5e29-49b3-aef9-d4937b4c5aea";
 
@@ -152,24 +152,24 @@ mod tests {
         )
     }
 
-    fn line(key: &str, content: Content<'static>) -> KeyLine<'static> {
+    fn line(key: &str, content: KeyContent<'static>) -> KeyLine<'static> {
         let key = Cow::Owned(key.as_bytes().to_vec());
         KeyLine { db: 0, key, pttl: -1, content, len: None, from: 0, complete: true }
     }
 
     fn list(entries: &[String]) -> KeyLine<'static> {
         let entries = entries.iter().map(|entry| Cow::Owned(entry.as_bytes().to_vec()));
-        line("orders", Content::List(entries.collect()))
+        line("orders", KeyContent::List(entries.collect()))
     }
 
     fn held() -> KeyLine<'static> {
         let value = format!(r#"[{}, "orders", "new"]"#, envelope(false));
-        line("unacked", Content::Hash(vec![(Cow::Borrowed(b"1"), Cow::Owned(value.into_bytes()))]))
+        line("unacked", KeyContent::Hash(vec![(Cow::Borrowed(b"1"), Cow::Owned(value.into_bytes()))]))
     }
 
     fn binding(queue: &str) -> KeyLine<'static> {
         let member = format!("new\u{6}\u{16}\u{6}\u{16}{queue}").into_bytes();
-        line("_kombu.binding.orders", Content::Set(vec![Cow::Owned(member)]))
+        line("_kombu.binding.orders", KeyContent::Set(vec![Cow::Owned(member)]))
     }
 
     fn at(second: u64) -> Timestamp {

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use crate::diagnosis::{LiveJudge, RequestSink};
 use crate::evidence::{Moment, SpanSource};
 use crate::model::{Invalid, Resource, Scope, Span};
-use crate::receiver::Encoding;
+use crate::receiver::OtlpEncoding;
 use crate::wire::otlp::{Counts, DecodeError, Sink, decode_json, decode_protobuf};
 
 /// Hands requests to the thread.
@@ -36,7 +36,7 @@ type Filed = Result<Counts, DecodeError>;
 #[derive(Debug)]
 struct Job {
     body: Bytes,
-    encoding: Encoding,
+    encoding: OtlpEncoding,
     now: Moment,
     filed: oneshot::Sender<Filed>,
 }
@@ -57,7 +57,7 @@ impl Filing {
 
     /// Files a request that came now. The result is sent when all of it is filed; if filing
     /// panicked, nothing is sent.
-    pub fn file(&self, body: Bytes, encoding: Encoding, now: Moment) -> oneshot::Receiver<Filed> {
+    pub fn file(&self, body: Bytes, encoding: OtlpEncoding, now: Moment) -> oneshot::Receiver<Filed> {
         let (filed, done) = oneshot::channel();
         self.queue.join(Job { body, encoding, now, filed });
         done
@@ -156,8 +156,8 @@ impl Filer<'_> {
         let decoded = catch_unwind(AssertUnwindSafe(|| {
             let mut pieces = Pieces::begin(self, class, now);
             match encoding {
-                Encoding::Protobuf => decode_protobuf(&body, &mut pieces),
-                Encoding::Json => decode_json(&body, &mut pieces),
+                OtlpEncoding::Protobuf => decode_protobuf(&body, &mut pieces),
+                OtlpEncoding::Json => decode_json(&body, &mut pieces),
             }
         }));
         // Before it is answered, since its place in the budget ends then.
@@ -268,10 +268,10 @@ mod tests {
     fn a_short_request_does_not_wait_for_a_long_one() {
         let watch = watch();
         let filing = Filing::start(Arc::clone(&watch));
-        let mut long = filing.file(request(1, 60_000), Encoding::Json, Moment::default());
+        let mut long = filing.file(request(1, 60_000), OtlpEncoding::Json, Moment::default());
         for number in 0..20 {
             let short = request(1_000_000 + number * 10, 10);
-            let counts = filing.file(short, Encoding::Json, Moment::default()).blocking_recv();
+            let counts = filing.file(short, OtlpEncoding::Json, Moment::default()).blocking_recv();
             assert_eq!(counts.expect("it is answered").expect("it is JSON").spans, 10);
         }
         let is_under_way = matches!(long.try_recv(), Err(oneshot::error::TryRecvError::Empty));
@@ -291,7 +291,7 @@ mod tests {
         for length in lengths {
             let (filed, _) = oneshot::channel();
             let (body, now) = (vec![0; length].into(), Moment::default());
-            queue.join(Job { body, encoding: Encoding::Protobuf, now, filed });
+            queue.join(Job { body, encoding: OtlpEncoding::Protobuf, now, filed });
         }
         let length = |taken: Option<(usize, Job)>| taken.map(|(class, job)| (class, job.body.len()));
         assert_eq!(length(queue.next()), Some((4, 9 << 20)));

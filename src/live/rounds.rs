@@ -56,7 +56,7 @@ pub trait Audience {
 
 /// How a session was asked to end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Told {
+pub enum EndRequest {
     /// By somebody who can see what it waits for, and may ask again.
     Patiently,
     /// At once.
@@ -66,7 +66,7 @@ pub enum Told {
 /// What outside of a session may end it: signals, and a wrapped command.
 pub trait Outside {
     /// Whether it was asked to end since the last call.
-    fn told_to_end(&mut self) -> Option<Told>;
+    fn told_to_end(&mut self) -> Option<EndRequest>;
 
     /// How long ago the wrapped command ended; `None` if it still runs or there is none.
     ///
@@ -112,7 +112,7 @@ fn rounds(
         audience.events(&events, not_shown)?;
         audience.progress(session);
         match (outside.told_to_end(), last_moment) {
-            (Some(Told::Patiently), None) => {
+            (Some(EndRequest::Patiently), None) => {
                 last_moment = Some(session.age() + ending.settle);
                 let handoffs = session.watch().unsettled_handoffs();
                 if handoffs > 0 {

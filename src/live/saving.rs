@@ -24,7 +24,7 @@ use crate::wire::snapshot::KeyLine;
 
 /// Which parts are saved, and at most how many bytes.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope {
+pub struct SaveOptions {
     pub parts: SavedParts,
     pub most: u64,
 }
@@ -33,7 +33,7 @@ pub struct Scope {
 #[derive(Debug)]
 pub struct Saving {
     folder: PathBuf,
-    scope: Scope,
+    options: SaveOptions,
     jobs: Sender<Job>,
     waiting: Arc<AtomicUsize>,
     /// How many bytes may wait for the disk.
@@ -114,10 +114,10 @@ impl Saving {
     pub fn start(
         folder: &Path,
         limit: usize,
-        scope: Scope,
+        options: SaveOptions,
         notices: Arc<dyn SessionNotices>,
     ) -> Result<Self, WriteError> {
-        let bundle = BundleWriter::open(folder, scope.parts, scope.most)?;
+        let bundle = BundleWriter::open(folder, options.parts, options.most)?;
         let (jobs, queue) = channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let lost = Arc::new(Lost::default());
@@ -125,7 +125,7 @@ impl Saving {
             bundle,
             waiting: Arc::clone(&waiting),
             lost: Arc::clone(&lost),
-            most: scope.most,
+            most: options.most,
             notices,
             is_full: false,
             failed: None,
@@ -133,7 +133,7 @@ impl Saving {
         let writer = thread::spawn(move || work.all(&queue));
         Ok(Self {
             folder: folder.to_owned(),
-            scope,
+            options,
             jobs,
             waiting,
             limit,
@@ -145,7 +145,7 @@ impl Saving {
 
     /// Says what is saved and what is not, for the user who starts it.
     pub fn about(&self) -> String {
-        let Scope { parts, most } = self.scope;
+        let SaveOptions { parts, most } = self.options;
         let what = match parts {
             SavedParts::WhatIsRead => {
                 "what diagnoses read, redacted: no other attributes, no messages of exceptions, \
@@ -239,7 +239,7 @@ impl Saving {
             writer.map(|writer| writer.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause)));
         let failed = |source| WriteError::Bundle { folder: self.folder.clone(), source };
         let ended = written.transpose().map(drop).map_err(failed);
-        (self.lost.told(self.scope.most), ended)
+        (self.lost.told(self.options.most), ended)
     }
 }
 
@@ -351,8 +351,8 @@ mod tests {
     fn no_more_is_written_than_may_be_and_it_is_said_once() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let heard = Arc::new(Heard::default());
-        let scope = Scope { parts: SavedParts::WhatIsRead, most: 10_000 };
-        let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
+        let options = SaveOptions { parts: SavedParts::WhatIsRead, most: 10_000 };
+        let saving = Saving::start(dir.path(), 1 << 20, options, Arc::clone(&heard) as _).expect("it is empty");
         (0..100).for_each(|_| saving.spans(spans()));
         let (told, ended) = saving.close();
         ended.expect("the disk takes it");
@@ -370,8 +370,8 @@ mod tests {
     fn a_disk_that_takes_nothing_is_told_of_when_it_happens() {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let heard = Arc::new(Heard::default());
-        let scope = Scope { parts: SavedParts::WhatIsRead, most: 1 << 20 };
-        let saving = Saving::start(dir.path(), 1 << 20, scope, Arc::clone(&heard) as _).expect("it is empty");
+        let options = SaveOptions { parts: SavedParts::WhatIsRead, most: 1 << 20 };
+        let saving = Saving::start(dir.path(), 1 << 20, options, Arc::clone(&heard) as _).expect("it is empty");
         // No look can be written where its file should be.
         std::fs::create_dir(dir.path().join("redis.00000.jsonl")).expect("the folder is ours");
         saving.snapshot("here", Timestamp::UNSET, true, Vec::new());

@@ -18,7 +18,7 @@ use crate::diagnosis::{Listing, LiveJudge, Pace};
 use crate::evidence::{Endpoints, Moment};
 use crate::model::{Event, Report};
 use crate::receiver::{
-    Addresses, Budget, Encoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal, Taken,
+    Addresses, Budget, OtlpEncoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal, Taken,
 };
 use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,
@@ -218,8 +218,8 @@ impl Session {
             // It may be a small part of a large buffer that nobody counts.
             let body = Bytes::copy_from_slice(request.body);
             saving.spans(match request.encoding {
-                Encoding::Protobuf => Export::Protobuf(body),
-                Encoding::Json => Export::Json(body),
+                OtlpEncoding::Protobuf => Export::Protobuf(body),
+                OtlpEncoding::Json => Export::Json(body),
             });
         }
         Ok(receipt)
@@ -227,10 +227,10 @@ impl Session {
 
     fn count(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {
         let count = match (request.signal, request.encoding) {
-            (Signal::Metrics, Encoding::Protobuf) => count_metrics_protobuf,
-            (Signal::Metrics, Encoding::Json) => count_metrics_json,
-            (_, Encoding::Protobuf) => count_logs_protobuf,
-            (_, Encoding::Json) => count_logs_json,
+            (Signal::Metrics, OtlpEncoding::Protobuf) => count_metrics_protobuf,
+            (Signal::Metrics, OtlpEncoding::Json) => count_metrics_json,
+            (_, OtlpEncoding::Protobuf) => count_logs_protobuf,
+            (_, OtlpEncoding::Json) => count_logs_json,
         };
         let counted = count(request.body).map_err(malformed)?;
         let evidence = &mut self.watch().evidence;

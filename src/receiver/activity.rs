@@ -22,7 +22,7 @@ pub enum Overdue {
 }
 
 /// When a connection last had a request or sent bytes.
-pub struct Activity {
+pub struct ConnectionActivity {
     began: Instant,
     state: Mutex<State>,
     /// When bytes first came since the last request, in milliseconds after `began`, plus
@@ -38,7 +38,7 @@ struct State {
     last: Option<Instant>,
 }
 
-impl Activity {
+impl ConnectionActivity {
     pub fn new() -> Self {
         let began = Instant::now();
         Self {

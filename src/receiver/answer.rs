@@ -24,7 +24,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::body::PREFIX;
-use super::inbox::{Encoding, Receipt, Signal};
+use super::inbox::{OtlpEncoding, Receipt, Signal};
 use crate::evidence::Outcome;
 
 /// The body of an answer: some bytes, and gRPC's trailers after them.
@@ -63,14 +63,14 @@ impl Body for Answer {
 
 /// The format in which the client reads answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Form {
+pub enum AnswerFormat {
     Grpc,
-    Http(Encoding),
+    Http(OtlpEncoding),
 }
 
 /// A request that was not accepted, and the answer to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Fault {
+pub struct ErrorAnswer {
     pub outcome: Outcome,
     pub status: StatusCode,
     pub code: Code,
@@ -78,17 +78,17 @@ pub struct Fault {
     pub retry_after: Option<Duration>,
 }
 
-impl Fault {
+impl ErrorAnswer {
     pub fn new(outcome: Outcome, status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self { outcome, status, code, message: message.into(), retry_after: None }
     }
 
     /// The answer in the client's format. OTLP requires a `Status` in the request's
     /// content type for every 4xx and 5xx.
-    pub fn answer(&self, form: Form) -> Response<Answer> {
+    pub fn answer(&self, form: AnswerFormat) -> Response<Answer> {
         match form {
-            Form::Grpc => self.over_grpc(),
-            Form::Http(encoding) => self.over_http(encoding),
+            AnswerFormat::Grpc => self.over_grpc(),
+            AnswerFormat::Http(encoding) => self.over_http(encoding),
         }
     }
 
@@ -112,10 +112,10 @@ impl Fault {
         response
     }
 
-    fn over_http(&self, encoding: Encoding) -> Response<Answer> {
+    fn over_http(&self, encoding: OtlpEncoding) -> Response<Answer> {
         let body = match encoding {
-            Encoding::Protobuf => self.status_protobuf(),
-            Encoding::Json => self.status_json().into_bytes(),
+            OtlpEncoding::Protobuf => self.status_protobuf(),
+            OtlpEncoding::Json => self.status_json().into_bytes(),
         };
         let mut response = Response::new(Answer::of(body));
         *response.status_mut() = self.status;
@@ -181,18 +181,18 @@ fn seconds(wait: Duration) -> u64 {
 }
 
 /// The answer to a request that was accepted.
-pub fn accepted(signal: Signal, receipt: &Receipt, form: Form) -> Response<Answer> {
+pub fn accepted(signal: Signal, receipt: &Receipt, form: AnswerFormat) -> Response<Answer> {
     match form {
-        Form::Http(encoding) => {
+        AnswerFormat::Http(encoding) => {
             let body = match encoding {
-                Encoding::Protobuf => receipt_protobuf(receipt),
-                Encoding::Json => receipt_json(signal, receipt).into_bytes(),
+                OtlpEncoding::Protobuf => receipt_protobuf(receipt),
+                OtlpEncoding::Json => receipt_json(signal, receipt).into_bytes(),
             };
             let mut response = Response::new(Answer::of(body));
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(encoding.content_type()));
             response
         }
-        Form::Grpc => {
+        AnswerFormat::Grpc => {
             let message = receipt_protobuf(receipt);
             let mut data = BytesMut::with_capacity(PREFIX + message.len());
             data.put_u8(0);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 use super::budget::Share;
 use super::connection_slots::ConnectionSlots;
 use super::inbox::{Ended, Inbox, PortKind, Transport};
@@ -28,7 +28,7 @@ pub struct Client {
     pub shared: Arc<Shared>,
     pub port: PortKind,
     pub peer: SocketAddr,
-    pub activity: Arc<Activity>,
+    pub activity: Arc<ConnectionActivity>,
     /// The bytes that its bodies hold together.
     pub share: Arc<Share>,
 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::activity::{Activity, BetweenRequests, Overdue};
+use super::activity::{ConnectionActivity, BetweenRequests, Overdue};
 use super::client::{Client, Shared};
 use super::inbox::PortKind;
 use super::request;
@@ -38,7 +38,7 @@ pub async fn accept(
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let activity = Arc::new(Activity::new());
+        let activity = Arc::new(ConnectionActivity::new());
         let share = shared.limits.bodies.share(shared.limits.stalled_after);
         let client =
             Client { shared: Arc::clone(&shared), port, peer, activity: Arc::clone(&activity), share };

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::activity::Activity;
+use super::activity::ConnectionActivity;
 
 /// A limit of connections, shared by all ports.
 pub struct ConnectionSlots {
@@ -30,7 +30,7 @@ struct Taken {
 }
 
 struct Connection {
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionActivity>,
     close: Arc<Notify>,
     is_leaving: bool,
 }
@@ -46,7 +46,7 @@ impl ConnectionSlots {
 
     /// A slot for a connection. If all are taken, asks another connection to close;
     /// `None` where none may be asked.
-    pub fn take(self: &Arc<Self>, activity: Arc<Activity>, now: Instant) -> Option<ConnectionSlot> {
+    pub fn take(self: &Arc<Self>, activity: Arc<ConnectionActivity>, now: Instant) -> Option<ConnectionSlot> {
         let mut taken = self.taken();
         // A connection that was asked to close holds memory until it has ended.
         if taken.connections.len() > self.limit + self.limit / 8 {
@@ -111,7 +111,7 @@ mod tests {
         let slots = Arc::new(ConnectionSlots::new(3));
         let came = Instant::now();
         let come = |after: u64| {
-            let activity = Arc::new(Activity::new());
+            let activity = Arc::new(ConnectionActivity::new());
             let slot = slots.take(Arc::clone(&activity), came + Duration::from_millis(after));
             slot.map(|slot| (slot, activity))
         };
@@ -140,7 +140,7 @@ mod tests {
         let slots = Arc::new(ConnectionSlots::new(2));
         let came = Instant::now();
         let come = |after: u64| {
-            let activity = Arc::new(Activity::new());
+            let activity = Arc::new(ConnectionActivity::new());
             activity.begin();
             slots.take(activity, came + Duration::from_secs(after))
         };

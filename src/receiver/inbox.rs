@@ -49,12 +49,12 @@ impl Signal {
 
 /// How a body is written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Encoding {
+pub enum OtlpEncoding {
     Protobuf,
     Json,
 }
 
-impl Encoding {
+impl OtlpEncoding {
     pub const fn content_type(self) -> &'static str {
         match self {
             Self::Protobuf => "application/x-protobuf",
@@ -92,7 +92,7 @@ pub enum PortKind {
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'r> {
     pub signal: Signal,
-    pub encoding: Encoding,
+    pub encoding: OtlpEncoding,
     pub transport: Transport,
     pub peer: SocketAddr,
     /// The `user-agent`, hostile like the rest; empty where there is none.

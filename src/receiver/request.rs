@@ -16,13 +16,13 @@ use hyper::body::Incoming;
 use tokio::task::JoinError;
 use tonic::Code;
 
-use super::answer::{self, Answer, Fault, Form};
+use super::answer::{self, Answer, ErrorAnswer, AnswerFormat};
 use super::body::{self, Announced, BodyError, PREFIX};
 use super::budget::Reservation;
 use super::client::Client;
 use super::cors::{self, Origin};
 use super::decompress::{CODINGS, Coding, decompress};
-use super::inbox::{Encoding, Ended, Refusal, Request, Signal, Transport};
+use super::inbox::{OtlpEncoding, Ended, Refusal, Request, Signal, Transport};
 use super::route::{Route, greeting, route};
 use crate::evidence::Outcome;
 use crate::wire::otlp::{has_lone_half, mend};
@@ -56,7 +56,7 @@ pub async fn answer(
             record.refuse(&fault, form)
         }
         Route::Take(signal, form) => {
-            if form == Form::Grpc {
+            if form == AnswerFormat::Grpc {
                 record.transport = Transport::Grpc;
             }
             let writes_first = writes_before_reading(&parts);
@@ -98,8 +98,8 @@ const REQUEST: usize = 8 << 10;
 /// The body of a request, and its reservation in the budget.
 struct Content {
     signal: Signal,
-    form: Form,
-    encoding: Encoding,
+    form: AnswerFormat,
+    encoding: OtlpEncoding,
     body: Bytes,
     reservation: Reservation,
 }
@@ -111,14 +111,14 @@ async fn read(
     headers: HeaderMap,
     incoming: &mut Incoming,
     signal: Signal,
-    form: Form,
-) -> Result<Content, Fault> {
+    form: AnswerFormat,
+) -> Result<Content, ErrorAnswer> {
     let limits = &client.shared.limits;
     let (header, announced, limit, encoding) = match form {
-        Form::Grpc => {
-            (GRPC_ENCODING, Announced::Prefix, limits.request.saturating_add(PREFIX), Encoding::Protobuf)
+        AnswerFormat::Grpc => {
+            (GRPC_ENCODING, Announced::Prefix, limits.request.saturating_add(PREFIX), OtlpEncoding::Protobuf)
         }
-        Form::Http(encoding) => {
+        AnswerFormat::Http(encoding) => {
             (CONTENT_ENCODING, Announced::Length(length(&headers)), limits.request, encoding)
         }
     };
@@ -130,13 +130,13 @@ async fn read(
     let came =
         body::collect(incoming, announced, limit, limits.timeout, &mut reservation).await.map_err(fault)?;
     let (packed, coding) = match form {
-        Form::Grpc => message(&came, coding)?,
-        Form::Http(_) => (came, coding),
+        AnswerFormat::Grpc => message(&came, coding)?,
+        AnswerFormat::Http(_) => (came, coding),
     };
     let body = decompressed(coding, packed, limits.request, &mut reservation).await.map_err(fault)?;
     let body = match encoding {
-        Encoding::Json => mended(body, &mut reservation).await.map_err(fault)?,
-        Encoding::Protobuf => body,
+        OtlpEncoding::Json => mended(body, &mut reservation).await.map_err(fault)?,
+        OtlpEncoding::Protobuf => body,
     };
     Ok(Content { signal, form, encoding, body, reservation })
 }
@@ -186,7 +186,7 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// The compression that a request names.
-fn coding(headers: &HeaderMap, header: &HeaderName) -> Result<Option<Coding>, Fault> {
+fn coding(headers: &HeaderMap, header: &HeaderName) -> Result<Option<Coding>, ErrorAnswer> {
     let mut values = headers.get_all(header).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let name = match values.next() {
@@ -195,7 +195,7 @@ fn coding(headers: &HeaderMap, header: &HeaderName) -> Result<Option<Coding>, Fa
     };
     Coding::parse(name).map_err(|name| {
         let shown = &name[..name.floor_char_boundary(40)];
-        Fault::new(
+        ErrorAnswer::new(
             Outcome::UnknownEncoding,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::Unimplemented,
@@ -205,7 +205,7 @@ fn coding(headers: &HeaderMap, header: &HeaderName) -> Result<Option<Coding>, Fa
 }
 
 /// The one message of a gRPC call, and its compression.
-fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding>), Fault> {
+fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding>), ErrorAnswer> {
     let Some((prefix, message)) = came.split_at_checked(PREFIX) else {
         return Err(malformed("the call ends before its message".to_owned()));
     };
@@ -221,7 +221,7 @@ fn message(came: &Bytes, coding: Option<Coding>) -> Result<(Bytes, Option<Coding
         (1, Some(coding)) => Some(coding),
         (1, None) => {
             let why = "the message is marked as compressed, and no grpc-encoding says how";
-            return Err(Fault::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::Internal, why));
+            return Err(ErrorAnswer::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::Internal, why));
         }
         (flag, _) => return Err(malformed(format!("the message's first byte is {flag}, and may be 0 or 1"))),
     };
@@ -260,35 +260,35 @@ async fn decompressed(
     }
 }
 
-fn malformed(why: String) -> Fault {
-    Fault::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::InvalidArgument, why)
+fn malformed(why: String) -> ErrorAnswer {
+    ErrorAnswer::new(Outcome::Malformed, StatusCode::BAD_REQUEST, Code::InvalidArgument, why)
 }
 
-fn busy(retry_after: Duration) -> Fault {
+fn busy(retry_after: Duration) -> ErrorAnswer {
     let why = "no memory is free for this request now: send it again";
-    let fault = Fault::new(Outcome::Busy, StatusCode::TOO_MANY_REQUESTS, Code::Unavailable, why);
-    Fault { retry_after: Some(retry_after), ..fault }
+    let fault = ErrorAnswer::new(Outcome::Busy, StatusCode::TOO_MANY_REQUESTS, Code::Unavailable, why);
+    ErrorAnswer { retry_after: Some(retry_after), ..fault }
 }
 
 /// How long a client should wait before it sends again, when there is no room.
 const AGAIN: Duration = Duration::from_secs(1);
 
-fn fault(error: BodyError, limit: usize) -> Fault {
+fn fault(error: BodyError, limit: usize) -> ErrorAnswer {
     match error {
-        BodyError::TooLarge => Fault::new(
+        BodyError::TooLarge => ErrorAnswer::new(
             Outcome::TooLarge,
             StatusCode::PAYLOAD_TOO_LARGE,
             Code::ResourceExhausted,
             format!("a request holds at most {limit} bytes, unpacked: send smaller batches"),
         ),
         BodyError::Full => busy(AGAIN),
-        BodyError::Late => Fault::new(
+        BodyError::Late => ErrorAnswer::new(
             Outcome::TimedOut,
             StatusCode::REQUEST_TIMEOUT,
             Code::DeadlineExceeded,
             "the body did not come in time",
         ),
-        BodyError::Cut => Fault::new(
+        BodyError::Cut => ErrorAnswer::new(
             Outcome::CutShort,
             StatusCode::BAD_REQUEST,
             Code::Cancelled,
@@ -342,7 +342,7 @@ impl RequestRecord {
         self.is_told = true;
     }
 
-    fn refuse(&mut self, fault: &Fault, form: Form) -> Response<Answer> {
+    fn refuse(&mut self, fault: &ErrorAnswer, form: AnswerFormat) -> Response<Answer> {
         self.end(fault.outcome);
         fault.answer(form)
     }

@@ -8,28 +8,28 @@ use http::{Method, StatusCode, Version};
 use tonic::Code;
 
 use super::Addresses;
-use super::answer::{Fault, Form};
+use super::answer::{ErrorAnswer, AnswerFormat};
 use super::cors::{self, Origin};
-use super::inbox::{Encoding, PortKind, Signal};
+use super::inbox::{OtlpEncoding, PortKind, Signal};
 use crate::evidence::Outcome;
 
 /// What to do with a request.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Route {
     /// Read its body, and hand it on.
-    Take(Signal, Form),
+    Take(Signal, AnswerFormat),
     /// Greet a person, or a health check, at `/`.
     Greeting,
     /// Answer a browser that asks whether it may send.
     Preflight,
-    Wrong(Fault, Form),
+    Wrong(ErrorAnswer, AnswerFormat),
 }
 
 /// The kind of content that a request announces.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Content {
     Grpc,
-    Otlp(Encoding),
+    Otlp(OtlpEncoding),
     Other,
 }
 
@@ -40,8 +40,8 @@ impl Content {
         let is = |kind: &str| name.eq_ignore_ascii_case(kind);
         match () {
             () if is("application/grpc") || is("application/grpc+proto") => Self::Grpc,
-            () if is("application/x-protobuf") => Self::Otlp(Encoding::Protobuf),
-            () if is("application/json") => Self::Otlp(Encoding::Json),
+            () if is("application/x-protobuf") => Self::Otlp(OtlpEncoding::Protobuf),
+            () if is("application/json") => Self::Otlp(OtlpEncoding::Json),
             () => Self::Other,
         }
     }
@@ -53,37 +53,37 @@ pub fn route(port: PortKind, parts: &Parts, origin: &Origin, addresses: &Address
     let is_grpc = content == Content::Grpc && parts.version == Version::HTTP_2;
     match (port, is_grpc) {
         (PortKind::Grpc | PortKind::Both, true) => grpc(parts.uri.path()),
-        (PortKind::Http, true) => Route::Wrong(grpc_on_http_port(addresses), Form::Grpc),
+        (PortKind::Http, true) => Route::Wrong(grpc_on_http_port(addresses), AnswerFormat::Grpc),
         (PortKind::Grpc, false) => Route::Wrong(http_on_grpc_port(parts, content, addresses), form(content)),
         (PortKind::Http | PortKind::Both, false) => http(parts, content, origin),
     }
 }
 
 /// How to answer a client that named none of OTLP's content types: it may be a person.
-fn form(content: Content) -> Form {
+fn form(content: Content) -> AnswerFormat {
     match content {
-        Content::Otlp(encoding) => Form::Http(encoding),
-        Content::Grpc | Content::Other => Form::Http(Encoding::Json),
+        Content::Otlp(encoding) => AnswerFormat::Http(encoding),
+        Content::Grpc | Content::Other => AnswerFormat::Http(OtlpEncoding::Json),
     }
 }
 
 fn grpc(path: &str) -> Route {
     match Signal::ALL.into_iter().find(|signal| signal.method() == path) {
-        Some(signal) => Route::Take(signal, Form::Grpc),
+        Some(signal) => Route::Take(signal, AnswerFormat::Grpc),
         None => {
             let message = format!(
                 "no such method: {}. This is an OTLP receiver of traces, metrics and logs",
                 shown(path)
             );
             Route::Wrong(
-                Fault::new(Outcome::UnknownPath, StatusCode::NOT_FOUND, Code::Unimplemented, message),
-                Form::Grpc,
+                ErrorAnswer::new(Outcome::UnknownPath, StatusCode::NOT_FOUND, Code::Unimplemented, message),
+                AnswerFormat::Grpc,
             )
         }
     }
 }
 
-fn grpc_on_http_port(addresses: &Addresses) -> Fault {
+fn grpc_on_http_port(addresses: &Addresses) -> ErrorAnswer {
     let here = "or stay on this port with OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
     let there = addresses.grpc.or(addresses.both);
     let message = match there {
@@ -94,12 +94,12 @@ fn grpc_on_http_port(addresses: &Addresses) -> Fault {
         ),
         None => format!("gRPC on the port of OTLP/HTTP. gRPC's own is 4317, {here}"),
     };
-    Fault::new(Outcome::GrpcOnHttpPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
+    ErrorAnswer::new(Outcome::GrpcOnHttpPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
 }
 
 /// An exporter is recognised by its path or its content type. A browser or a health check
 /// that comes to this port has neither, and is not a wrong exporter.
-fn http_on_grpc_port(parts: &Parts, content: Content, addresses: &Addresses) -> Fault {
+fn http_on_grpc_port(parts: &Parts, content: Content, addresses: &Addresses) -> ErrorAnswer {
     let is_telemetry = matches!(content, Content::Otlp(_)) && parts.method == Method::POST
         || Signal::ALL.iter().any(|signal| parts.uri.path().ends_with(signal.path()));
     let outcome = if is_telemetry { Outcome::HttpOnGrpcPort } else { Outcome::UnknownPath };
@@ -113,14 +113,14 @@ fn http_on_grpc_port(parts: &Parts, content: Content, addresses: &Addresses) -> 
         ),
         None => format!("an HTTP request on the port of OTLP/gRPC. OTLP/HTTP's own is 4318, {here}"),
     };
-    Fault::new(outcome, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::FailedPrecondition, message)
+    ErrorAnswer::new(outcome, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::FailedPrecondition, message)
 }
 
 fn http(parts: &Parts, content: Content, origin: &Origin) -> Route {
     let path = parts.uri.path();
     let wrong = |fault| Route::Wrong(fault, form(content));
     if *origin == Origin::Foreign {
-        return wrong(Fault::new(
+        return wrong(ErrorAnswer::new(
             Outcome::ForeignOrigin,
             StatusCode::FORBIDDEN,
             Code::PermissionDenied,
@@ -138,7 +138,7 @@ fn http(parts: &Parts, content: Content, origin: &Origin) -> Route {
         return wrong(lost(path, content));
     };
     if parts.method != Method::POST {
-        return wrong(Fault::new(
+        return wrong(ErrorAnswer::new(
             Outcome::WrongMethod,
             StatusCode::METHOD_NOT_ALLOWED,
             Code::Unimplemented,
@@ -146,14 +146,14 @@ fn http(parts: &Parts, content: Content, origin: &Origin) -> Route {
         ));
     }
     match content {
-        Content::Otlp(encoding) => Route::Take(signal, Form::Http(encoding)),
+        Content::Otlp(encoding) => Route::Take(signal, AnswerFormat::Http(encoding)),
         Content::Grpc => wrong(unknown_type("gRPC needs HTTP/2; OTLP over HTTP/1")),
         Content::Other => wrong(unknown_type("OTLP")),
     }
 }
 
-fn unknown_type(what: &str) -> Fault {
-    Fault::new(
+fn unknown_type(what: &str) -> ErrorAnswer {
+    ErrorAnswer::new(
         Outcome::UnknownContentType,
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Code::InvalidArgument,
@@ -162,7 +162,7 @@ fn unknown_type(what: &str) -> Fault {
 }
 
 /// The answer to an unknown path, according to the mistake that it looks like.
-fn lost(path: &str, content: Content) -> Fault {
+fn lost(path: &str, content: Content) -> ErrorAnswer {
     let is_otlp = matches!(content, Content::Otlp(_));
     let doubled = Signal::ALL.into_iter().find(|signal| path.trim_end_matches('/').ends_with(signal.path()));
     let (outcome, message) = match path {
@@ -197,7 +197,7 @@ fn lost(path: &str, content: Content) -> Fault {
             format!("no such path: {}. OTLP/HTTP goes to /v1/traces, /v1/metrics or /v1/logs", shown(path)),
         ),
     };
-    Fault::new(outcome, StatusCode::NOT_FOUND, Code::Unimplemented, message)
+    ErrorAnswer::new(outcome, StatusCode::NOT_FOUND, Code::Unimplemented, message)
 }
 
 /// A path as it is repeated to the client: short.
@@ -242,19 +242,19 @@ mod tests {
     fn what_is_right_is_taken() {
         for signal in Signal::ALL {
             for (content, encoding) in [
-                ("application/x-protobuf", Encoding::Protobuf),
-                ("Application/JSON ; charset=utf-8", Encoding::Json),
+                ("application/x-protobuf", OtlpEncoding::Protobuf),
+                ("Application/JSON ; charset=utf-8", OtlpEncoding::Json),
             ] {
                 for version in [Version::HTTP_11, Version::HTTP_2] {
                     for port in [PortKind::Http, PortKind::Both] {
                         let route = routed(port, "POST", signal.path(), content, version);
-                        assert_eq!(route, Route::Take(signal, Form::Http(encoding)));
+                        assert_eq!(route, Route::Take(signal, AnswerFormat::Http(encoding)));
                     }
                 }
             }
             for port in [PortKind::Grpc, PortKind::Both] {
                 let route = routed(port, "POST", signal.method(), "application/grpc", Version::HTTP_2);
-                assert_eq!(route, Route::Take(signal, Form::Grpc));
+                assert_eq!(route, Route::Take(signal, AnswerFormat::Grpc));
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use redis::{Commands, cmd};
 use rustix::process::Signal;
 use tracelink::broker::redis::{BrokerError, BrokerUrl, Monitor, MonitoredKey};
-use tracelink::wire::snapshot::Content;
+use tracelink::wire::snapshot::KeyContent;
 
 use crate::listening::Listening;
 use crate::readonly::{SEPARATOR, dump, envelope, fill};
@@ -55,9 +55,9 @@ fn what_is_celerys_is_heard_and_nothing_else() {
         .map(|heard| {
             assert!(heard.at.to_string().starts_with("20"), "{}", heard.at);
             let content = match heard.line.content {
-                Content::List(entries) => entries.concat(),
-                Content::Hash(pairs) => pairs.into_iter().flat_map(|(_, value)| value.into_owned()).collect(),
-                Content::String(value) => value.into_owned(),
+                KeyContent::List(entries) => entries.concat(),
+                KeyContent::Hash(pairs) => pairs.into_iter().flat_map(|(_, value)| value.into_owned()).collect(),
+                KeyContent::String(value) => value.into_owned(),
                 other => panic!("{other:?}"),
             };
             (

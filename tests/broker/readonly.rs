@@ -15,7 +15,7 @@ use tracelink::broker::redis::{
     BrokerUrl, Connection, Discovery, FoundKey, READ_COMMANDS, ReadPlan, ReadSummary, WHERE_ALLOWED,
     discover, read, read_results,
 };
-use tracelink::wire::snapshot::{Content, KeyLine};
+use tracelink::wire::snapshot::{KeyContent, KeyLine};
 
 pub const SEPARATOR: &str = "\u{6}\u{16}";
 
@@ -141,7 +141,7 @@ fn a_limit_is_of_a_queue_and_takes_what_comes_out_next() {
     let (pages, summary) = read_all(&mut connection, &plan);
     assert_eq!((summary.entries, plan.entries()), (2505, 2505));
     let next = pages.first().expect("there is a page");
-    let Content::List(entries) = &next.content else { panic!("{next:?}") };
+    let KeyContent::List(entries) = &next.content else { panic!("{next:?}") };
     assert_eq!(entries.last().map(|entry| entry.to_vec()), Some(envelope(0).into_bytes()));
     assert_eq!(next.from + entries.len() as u64, 2500);
     let last = pages.last().expect("there is a page");
@@ -269,7 +269,7 @@ fn a_list_that_moves_is_read_once() {
     let (mut entries, mut pages, mut next, mut taken) = (Vec::new(), 0, 30_000, 0);
     let plan = ReadPlan { queues, ..ReadPlan::default() };
     let summary = read(&mut connection, &plan, &mut |page| {
-        let Content::List(page) = page.content else { panic!("{page:?}") };
+        let KeyContent::List(page) = page.content else { panic!("{page:?}") };
         entries.extend(page.into_iter().rev());
         // Between two pages, and while others are on their way, the list moves: by
         // a number of the test's own, and not by how busy the machine is. What has

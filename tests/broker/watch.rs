@@ -12,7 +12,7 @@ use tracelink::bundle::EvidenceOptions;
 use tracelink::evidence::{Evidence, Presence};
 use tracelink::live::BrokerLooks;
 use tracelink::model::MessageState;
-use tracelink::wire::snapshot::Content;
+use tracelink::wire::snapshot::KeyContent;
 
 use crate::readonly::{SEPARATOR, dump, envelope, fill, monitored};
 use crate::server::RedisServer;
@@ -44,9 +44,9 @@ fn entries(looked: &Look, key: &str) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     lines
         .flat_map(|line| match &line.content {
-            Content::List(entries) => entries.iter().map(|entry| text(entry)).collect(),
-            Content::Hash(pairs) => pairs.iter().map(|(_, value)| text(value)).collect(),
-            Content::String(value) => vec![text(value)],
+            KeyContent::List(entries) => entries.iter().map(|entry| text(entry)).collect(),
+            KeyContent::Hash(pairs) => pairs.iter().map(|(_, value)| text(value)).collect(),
+            KeyContent::String(value) => vec![text(value)],
             _ => Vec::new(),
         })
         .collect()

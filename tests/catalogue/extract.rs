@@ -105,6 +105,17 @@ fn tl306_duplicate_consumer_spans() {
         .span(producer(0xaa, 0xb1).under(0xb0))
         .span(run(0xaa, 0xb2).under(0xb1).remote());
     is_silent(one, "duplicate-consumer-spans");
+    // Its parent is made up: that is the cause of both.
+    let made_up = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+            .span(run(0xaa, 0xb2).under(0xb1).remote())
+            .span(twin(0xfa).remote())
+    };
+    says(made_up(), "fabricated-parent", (Error, Likely));
+    is_silent(made_up(), "duplicate-consumer-spans");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tracelink::evidence::Outcome;
 use tracelink::model::{Invalid, ParentOrigin, Resource, Scope, Span, SpanStatus};
-use tracelink::receiver::{Budget, Encoding, Receipt, Refusal, Signal, Transport};
+use tracelink::receiver::{Budget, OtlpEncoding, Receipt, Refusal, Signal, Transport};
 use tracelink::wire::otlp::{
     Sink, count_logs_protobuf, count_metrics_protobuf, decode_json, decode_protobuf,
 };
@@ -54,11 +54,11 @@ impl Sink for Read {
 }
 
 impl Read {
-    fn of(encoding: Encoding, body: &[u8]) -> Self {
+    fn of(encoding: OtlpEncoding, body: &[u8]) -> Self {
         let mut read = Self::default();
         let counts = match encoding {
-            Encoding::Protobuf => decode_protobuf(body, &mut read),
-            Encoding::Json => decode_json(body, &mut read),
+            OtlpEncoding::Protobuf => decode_protobuf(body, &mut read),
+            OtlpEncoding::Json => decode_json(body, &mut read),
         };
         let counts = counts.expect("an SDK sent it");
         assert_eq!((counts.refused, counts.lenient), (0, 0), "an SDK speaks OTLP");
@@ -89,7 +89,7 @@ fn the_python_sdk_is_understood_over_both_transports_with_and_without_gzip() {
                 assert_eq!(said["results"], json!(["SUCCESS"]), "{protocol} {compression}: {said:#}");
                 assert_eq!(said["complaints"], json!([]), "{protocol} {compression}");
                 let (_, encoding, came, body) = house.book.told().taken.pop().expect("taken");
-                assert_eq!((encoding, came), (Encoding::Protobuf, transport));
+                assert_eq!((encoding, came), (OtlpEncoding::Protobuf, transport));
                 let read = Read::of(encoding, &body);
                 assert_eq!(Value::Array(read.spans), said["spans"], "{protocol} {compression}");
                 assert_eq!(read.service, "py-client Some(\"py-1\")");
@@ -111,7 +111,7 @@ fn the_javascript_sdk_is_understood_in_json() {
         assert_eq!(said["results"], json!([0]), "{compression}: {said:#}");
         assert_eq!(said["complaints"], json!([]), "{compression}");
         let (_, encoding, came, body) = house.book.told().taken.pop().expect("taken");
-        assert_eq!((encoding, came), (Encoding::Json, Transport::Http));
+        assert_eq!((encoding, came), (OtlpEncoding::Json, Transport::Http));
         let read = Read::of(encoding, &body);
         assert_eq!(read.spans.len(), 5);
         assert_eq!(Value::Array(read.spans), said["spans"], "{compression}");
@@ -207,7 +207,7 @@ fn the_python_sdk_s_metrics_and_logs_are_taken_over_both_transports() {
         let counts: Vec<_> = taken
             .iter()
             .map(|(signal, encoding, came, body)| {
-                assert_eq!((*encoding, *came), (Encoding::Protobuf, transport));
+                assert_eq!((*encoding, *came), (OtlpEncoding::Protobuf, transport));
                 let count =
                     if *signal == Signal::Metrics { count_metrics_protobuf } else { count_logs_protobuf };
                 (*signal, count(body).expect("an SDK sent it"))

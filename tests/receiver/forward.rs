@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::Value;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{Encoding, Forwarder, Loss, Sent, Signal, Transport};
+use tracelink::receiver::{OtlpEncoding, Forwarder, Loss, Sent, Signal, Transport};
 
 use super::inbox::House;
 
@@ -68,19 +68,19 @@ fn everything_arrives_over_http_as_it_came() {
     let forwarder = start(&format!("http://{}", house.http));
     let mut offered = Vec::new();
     for signal in Signal::ALL {
-        for encoding in [Encoding::Protobuf, Encoding::Json] {
+        for encoding in [OtlpEncoding::Protobuf, OtlpEncoding::Json] {
             let body = format!("{{\"of\": \"{signal:?} {encoding:?}\"}}").into_bytes();
             forwarder.offer(signal, encoding, &body);
             offered.push((signal, encoding, Transport::Http, body));
         }
     }
     let large = vec![b'7'; 3 << 20];
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, &large);
-    offered.push((Signal::Traces, Encoding::Protobuf, Transport::Http, large));
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, &large);
+    offered.push((Signal::Traces, OtlpEncoding::Protobuf, Transport::Http, large));
     let sent = forwarder.close(LONG);
     assert_eq!(sent.to_string(), format!("forwarded 7 requests to http://{}", house.http));
     let mut taken = std::mem::take(&mut house.book.told().taken);
-    let key = |taken: &(Signal, Encoding, Transport, Vec<u8>)| taken.3.clone();
+    let key = |taken: &(Signal, OtlpEncoding, Transport, Vec<u8>)| taken.3.clone();
     taken.sort_by_key(key);
     offered.sort_by_key(key);
     assert!(taken == offered, "what arrived is not what was offered");
@@ -93,15 +93,15 @@ fn everything_but_json_arrives_over_grpc() {
     let forwarder = start(&format!("grpc://{}", house.grpc));
     let body = vec![7; 3 << 20];
     for signal in Signal::ALL {
-        forwarder.offer(signal, Encoding::Protobuf, &body);
-        forwarder.offer(signal, Encoding::Json, b"{}");
+        forwarder.offer(signal, OtlpEncoding::Protobuf, &body);
+        forwarder.offer(signal, OtlpEncoding::Json, b"{}");
     }
     let sent = forwarder.close(LONG);
     assert_eq!(sent.requests, 3, "{sent}");
     assert_eq!(losses(&sent), [(&Loss::JsonOverGrpc, 3)]);
     let told = house.book.told();
     for signal in Signal::ALL {
-        let came = (signal, Encoding::Protobuf, Transport::Grpc, body.clone());
+        let came = (signal, OtlpEncoding::Protobuf, Transport::Grpc, body.clone());
         assert!(told.taken.contains(&came), "{signal:?}");
     }
     assert!(told.ended.iter().all(|(outcome, _)| *outcome == Outcome::Accepted));
@@ -128,7 +128,7 @@ fn an_endpoint_that_says_at_once_each_time_is_given_a_pause() {
             }
         }
     });
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"");
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"");
     std::thread::sleep(Duration::from_secs(1));
     let sent = forwarder.close(Duration::ZERO);
     assert_eq!(losses(&sent), [(&Loss::Busy("503".to_owned()), 1)], "{sent}");
@@ -141,8 +141,8 @@ fn what_the_endpoint_rejects_or_refuses_is_told() {
     let house = House::open();
     for url in [format!("http://{}", house.http), format!("grpc://{}", house.grpc)] {
         let forwarder = start(&url);
-        forwarder.offer(Signal::Traces, Encoding::Protobuf, b"{\"partly\":1}");
-        forwarder.offer(Signal::Traces, Encoding::Protobuf, b"{\"broken\"");
+        forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"{\"partly\":1}");
+        forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"{\"broken\"");
         let sent = forwarder.close(LONG);
         assert_eq!((sent.requests, sent.rejected), (1, 3), "{sent}");
         let refused = if url.starts_with("grpc") {
@@ -162,7 +162,7 @@ fn a_busy_receiver_is_asked_again_when_it_says() {
     let house = House::open();
     for url in [format!("http://{}", house.http), format!("grpc://{}", house.grpc)] {
         let forwarder = start(&url);
-        forwarder.offer(Signal::Traces, Encoding::Protobuf, b"{\"busy\":1}");
+        forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"{\"busy\":1}");
         // It wants to be asked after 1.5 s: twice in this time, and not more often.
         house.book.wait(Outcome::Busy, 1);
         let sent = forwarder.close(Duration::from_millis(2200));
@@ -180,7 +180,7 @@ fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
     let headers = [("x-key".to_owned(), "a b".to_owned())];
     let url = format!("http://user:word@127.0.0.1:{}/otlp/v1/traces", flaky.port);
     let forwarder = Forwarder::start(&url, &headers, None, LIMIT).expect("a good URL");
-    forwarder.offer(Signal::Metrics, Encoding::Json, b"{\"resourceMetrics\": []}");
+    forwarder.offer(Signal::Metrics, OtlpEncoding::Json, b"{\"resourceMetrics\": []}");
     let sent = forwarder.close(LONG);
     assert_eq!((sent.requests, sent.losses()), (1, 0), "{sent}");
     assert!(!sent.to_string().contains("word"), "{sent}");
@@ -196,7 +196,7 @@ fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
 
     let flaky = Flaky::start(&["400"]);
     let forwarder = start(&format!("http://127.0.0.1:{}", flaky.port));
-    (0..3).for_each(|_| forwarder.offer(Signal::Traces, Encoding::Protobuf, b""));
+    (0..3).for_each(|_| forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b""));
     let sent = forwarder.close(LONG);
     assert_eq!((sent.requests, losses(&sent)), (0, vec![(&Loss::Refused(400), 3)]));
     assert_eq!(flaky.seen().len(), 3);
@@ -206,7 +206,7 @@ fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
 fn retry_after_is_waited_for() {
     let flaky = Flaky::start(&["429,200", "--retry-after", "1"]);
     let forwarder = start(&format!("http://127.0.0.1:{}", flaky.port));
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"spans");
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"spans");
     assert_eq!(forwarder.close(LONG).requests, 1);
     let seen = flaky.seen();
     let at = |place: usize| seen[place]["at"].as_f64().expect("a time");
@@ -217,13 +217,13 @@ fn retry_after_is_waited_for() {
 fn where_nobody_listens_all_is_lost_and_nothing_hangs() {
     let port = crate::support::redis::free_port();
     let forwarder = start(&format!("http://127.0.0.1:{port}"));
-    (0..10).for_each(|_| forwarder.offer(Signal::Traces, Encoding::Protobuf, b"spans"));
+    (0..10).for_each(|_| forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"spans"));
     let sent = forwarder.close(Duration::from_millis(700));
     assert_eq!((sent.requests, sent.losses()), (0, 10), "{sent}");
     let refused = Loss::Unreachable("connection refused".to_owned());
     assert_eq!(losses(&sent), [(&refused, 4), (&Loss::NotInTime, 6)], "{sent}");
     // After the end there is no one to send.
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"spans");
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"spans");
     assert_eq!(forwarder.close(LONG).losses(), 11);
 }
 
@@ -234,8 +234,8 @@ fn a_full_queue_loses_what_comes_and_waits_for_nothing() {
     let forwarder =
         Forwarder::start(&format!("http://127.0.0.1:{port}"), &[], None, limit).expect("a good URL");
     let body = vec![7; 100_000];
-    (0..30).for_each(|_| forwarder.offer(Signal::Traces, Encoding::Protobuf, &body));
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, &vec![7; 2 << 20]);
+    (0..30).for_each(|_| forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, &body));
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, &vec![7; 2 << 20]);
     let sent = forwarder.close(Duration::ZERO);
     assert_eq!(sent.losses(), 31, "{sent}");
     assert_eq!(sent.lost[&Loss::QueueFull], 21, "{sent}");
@@ -245,7 +245,7 @@ fn a_full_queue_loses_what_comes_and_waits_for_nothing() {
 fn an_endpoint_that_comes_later_still_gets_it() {
     let address: SocketAddr = ([127, 0, 0, 1], crate::support::redis::free_port()).into();
     let forwarder = start(&format!("grpc://{address}"));
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"spans");
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"spans");
     std::thread::sleep(Duration::from_millis(300));
     let house = House::at(address);
     let sent = forwarder.close(LONG);
@@ -281,13 +281,13 @@ fn https_is_known_by_its_certificate_and_by_no_other() {
     let flaky = Flaky::start(&["200", "--certificate", both.to_str().expect("UTF-8")]);
     let url = format!("https://127.0.0.1:{}", flaky.port);
     let forwarder = Forwarder::start(&url, &[], Some(&alone), LIMIT).expect("a good certificate");
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"spans");
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"spans");
     assert_eq!(forwarder.close(LONG).to_string(), format!("forwarded 1 request to {url}"));
 
     let stranger = tempfile::tempdir().expect("a folder");
     let (_, other) = certificate(stranger.path());
     let forwarder = Forwarder::start(&url, &[], Some(&other), LIMIT).expect("a good certificate");
-    forwarder.offer(Signal::Traces, Encoding::Protobuf, b"spans");
+    forwarder.offer(Signal::Traces, OtlpEncoding::Protobuf, b"spans");
     let sent = forwarder.close(Duration::from_millis(700));
     assert!(sent.requests == 0 && sent.to_string().contains("invalid peer certificate"), "{sent}");
     assert_eq!(bodies(&flaky.seen()), [b"spans"]);

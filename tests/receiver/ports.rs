@@ -7,7 +7,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::{Code, Status};
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{Encoding, Signal, Transport};
+use tracelink::receiver::{OtlpEncoding, Signal, Transport};
 
 use super::inbox::{House, ask};
 
@@ -83,7 +83,7 @@ fn each_signal_is_taken_over_http_in_both_encodings() {
                 assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
                 assert!(answer.contains(header.trim_end()), "{answer}");
                 assert!(answer.ends_with(&format!("\r\n\r\n{empty}")), "{answer}");
-                let encoding = if header == JSON { Encoding::Json } else { Encoding::Protobuf };
+                let encoding = if header == JSON { OtlpEncoding::Json } else { OtlpEncoding::Protobuf };
                 let taken = house.book.told().taken.pop().expect("taken");
                 assert_eq!(taken, (signal, encoding, Transport::Http, body.as_bytes().to_vec()));
             }
@@ -105,7 +105,7 @@ fn each_signal_is_taken_over_grpc_in_each_compression() {
                 let answer = call(port, signal.method(), compression, body.clone()).expect("taken");
                 assert_eq!(answer, Bytes::new());
                 let taken = house.book.told().taken.pop().expect("taken");
-                assert_eq!(taken, (signal, Encoding::Protobuf, Transport::Grpc, body));
+                assert_eq!(taken, (signal, OtlpEncoding::Protobuf, Transport::Grpc, body));
             }
         }
     }

@@ -21,7 +21,7 @@ use tracelink::wire::broker::Completeness;
 use tracelink::wire::celery::ReadOptions;
 use tracelink::wire::celery::redis_layout::{Naming, RedisReader};
 use tracelink::wire::otlp::decode_json;
-use tracelink::wire::snapshot::{Content, KeyLine};
+use tracelink::wire::snapshot::{KeyContent, KeyLine};
 
 pub use message::{MessageBuilder, message};
 pub use span::{SpanBuilder, span};
@@ -45,7 +45,7 @@ impl Scene {
         let look = build(Look::default());
         let at = Timestamp::from_nanos(time(millis));
         let text = |text: String| Cow::Owned(text.into_bytes());
-        let line = |key: &str, content: Content<'static>| KeyLine {
+        let line = |key: &str, content: KeyContent<'static>| KeyLine {
             db: 0,
             key: text(key.to_owned()),
             pttl: -1,
@@ -55,7 +55,7 @@ impl Scene {
             complete: true,
         };
         let bound = |exchange: &str, member: String| {
-            line(&format!("_kombu.binding.{exchange}"), Content::Set(vec![text(member)]))
+            line(&format!("_kombu.binding.{exchange}"), KeyContent::Set(vec![text(member)]))
         };
         let mut bindings = vec![bound("celery", "celery\u{6}\u{16}\u{6}\u{16}celery".to_owned())];
         let exchanges = look.worker.then_some("celery").into_iter().chain(look.control_exchange);
@@ -64,7 +64,7 @@ impl Scene {
             bound(&mailbox, format!("\u{6}\u{16}\u{6}\u{16}celery@w.{mailbox}"))
         }));
         let list = |messages: &[Value]| {
-            Content::List(messages.iter().map(|message| text(message.to_string())).collect())
+            KeyContent::List(messages.iter().map(|message| text(message.to_string())).collect())
         };
         let mut lines = vec![line("celery", list(&look.ready))];
         lines.extend(
@@ -74,12 +74,12 @@ impl Scene {
             look.held.iter().zip(1..).map(|(message, tag)| {
                 (text(format!("{tag}")), text(json!([message, "", "celery"]).to_string()))
             });
-        lines.push(line("unacked", Content::Hash(held.collect())));
+        lines.push(line("unacked", KeyContent::Hash(held.collect())));
         lines.extend(look.hashes.iter().map(|(key, (field, value))| {
-            line(key, Content::Hash(vec![(text(field.clone()), text(value.clone()))]))
+            line(key, KeyContent::Hash(vec![(text(field.clone()), text(value.clone()))]))
         }));
         lines.extend(look.results.iter().map(|(id, result)| {
-            line(&format!("celery-task-meta-{id}"), Content::String(text(result.to_string())))
+            line(&format!("celery-task-meta-{id}"), KeyContent::String(text(result.to_string())))
         }));
         let mut intake = BrokerIntake::new(&mut self.evidence, &look.broker, at, Keep::Each);
         let mut reader = RedisReader::new(Naming::default(), ReadOptions::default());

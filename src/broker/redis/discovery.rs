@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::connection::{Answer, Connection, KeyKind, ReadCommand, SCAN_STEP};
+use super::connection::{FromReply, Connection, KeyKind, ReadCommand, SCAN_STEP};
 use super::error::BrokerError;
 use super::other_databases::other_databases;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
 use crate::wire::celery::redis_layout::Bound;
 use crate::wire::celery::redis_layout::keys::{self, Key, PRIORITY_STEPS};
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// The keys that a walk over the names in a database found.
 #[derive(Clone, PartialEq, Debug)]
@@ -235,7 +235,7 @@ impl KeyScan<'_> {
             db: self.connection.database(),
             key: Cow::Owned(name.into_bytes()),
             pttl,
-            content: Content::Set(members.into_iter().map(Cow::Owned).collect()),
+            content: KeyContent::Set(members.into_iter().map(Cow::Owned).collect()),
             len: None,
             from: 0,
             complete,
@@ -285,7 +285,7 @@ impl KeyScan<'_> {
 
     /// Asks one question for each key. Skips a key that belongs to another program now.
     /// Skips one that cannot be read too, and then the discovery is incomplete.
-    fn each<T: Answer>(&mut self, questions: &[ReadCommand<'_>]) -> Result<Vec<Option<T>>, BrokerError> {
+    fn each<T: FromReply>(&mut self, questions: &[ReadCommand<'_>]) -> Result<Vec<Option<T>>, BrokerError> {
         let mut answers = Vec::with_capacity(questions.len());
         for answer in self.connection.ask_each(questions)? {
             answers.push(match answer {

@@ -29,7 +29,7 @@ use super::url::BrokerUrl;
 use crate::model::Timestamp;
 use crate::wire::celery::Envelope;
 use crate::wire::celery::redis_layout::keys::{self, Key};
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// What a client wrote to one of Celery's keys.
 #[derive(Clone, PartialEq, Debug)]
@@ -119,7 +119,7 @@ impl Monitor {
 
 /// Adds the parts of a command that are Celery's.
 fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec<MonitoredKey>) {
-    let mut tell = |key: Vec<u8>, content: Content<'static>| {
+    let mut tell = |key: Vec<u8>, content: KeyContent<'static>| {
         let db = i64::from(command.db);
         let line =
             KeyLine { db, key: Cow::Owned(key), pttl: -1, content, len: None, from: 0, complete: false };
@@ -138,7 +138,7 @@ fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec
                 .map(|entry| Cow::Owned(entry.into_owned()))
                 .collect();
             if !messages.is_empty() {
-                tell(key.into_owned(), Content::List(messages));
+                tell(key.into_owned(), KeyContent::List(messages));
             }
         }
         b"HSET" | b"HMSET" if is_broker => {
@@ -151,7 +151,7 @@ fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec
                 pairs.push((Cow::Owned(tag.into_owned()), Cow::Owned(value.into_owned())));
             }
             if !pairs.is_empty() {
-                tell(key.into_owned(), Content::Hash(pairs));
+                tell(key.into_owned(), KeyContent::Hash(pairs));
             }
         }
         name @ (b"SET" | b"SETEX" | b"PSETEX" | b"SETNX") if command.db == results_db => {
@@ -160,7 +160,7 @@ fn keep_celerys(command: &Command<'_>, db: u32, results_db: u32, heard: &mut Vec
             let Some(key) = arguments.next().filter(|key| is_of(key, is_result)) else { return };
             let value = if name.ends_with(b"SETEX") { arguments.nth(1) } else { arguments.next() };
             if let Some(value) = value {
-                tell(key.into_owned(), Content::String(Cow::Owned(value.into_owned())));
+                tell(key.into_owned(), KeyContent::String(Cow::Owned(value.into_owned())));
             }
         }
         _ => {}

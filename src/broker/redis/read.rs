@@ -12,7 +12,7 @@ use super::discovery::FoundKey;
 use super::error::BrokerError;
 use super::pager::{Pager, Turn, Window};
 use crate::model::Set;
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// What to read, and how much of it.
 #[derive(Clone, Default, Debug)]
@@ -158,7 +158,7 @@ impl Fetch<'_> {
                 Turn::Page { entries, from } => {
                     is_told = true;
                     self.summary.entries += entries.len() as u64;
-                    let content = Content::List(entries.into_iter().map(Cow::Owned).collect());
+                    let content = KeyContent::List(entries.into_iter().map(Cow::Owned).collect());
                     self.tell(list, pttl, content, Some(len), from, pager.is_complete());
                 }
                 Turn::Retreat => self.let_go(key, &mut asked)?,
@@ -167,7 +167,7 @@ impl Fetch<'_> {
         self.let_go(key, &mut asked)?;
         if !is_told {
             // So its length is known even if the limit left nothing to read.
-            self.tell(list, pttl, Content::List(Vec::new()), Some(len), len, pager.is_complete());
+            self.tell(list, pttl, KeyContent::List(Vec::new()), Some(len), len, pager.is_complete());
         }
         self.summary.seen_twice += pager.seen_twice;
         if pager.moved {
@@ -204,7 +204,7 @@ impl Fetch<'_> {
             let pairs = pairs.into_iter().map(|(field, value)| (Cow::Owned(field), Cow::Owned(value)));
             let is_cut = seen.len() as u64 >= most;
             let is_complete = len <= limit && (!is_cut || next == 0);
-            self.tell(hash, pttl, Content::Hash(pairs.collect()), Some(len), 0, is_complete);
+            self.tell(hash, pttl, KeyContent::Hash(pairs.collect()), Some(len), 0, is_complete);
             cursor = next;
             if cursor == 0 || is_cut {
                 break;
@@ -226,7 +226,7 @@ impl Fetch<'_> {
             let command = ReadCommand::SortedRange { key, first: rank(first), last };
             let Pairs(members): Pairs<f64> = self.connection.ask(&command)?;
             let members = members.into_iter().map(|(member, score)| (Cow::Owned(member), score));
-            self.tell(set, pttl, Content::Zset(members.collect()), Some(len), first, true);
+            self.tell(set, pttl, KeyContent::Zset(members.collect()), Some(len), first, true);
             first += MEMBERS;
         }
         Ok(())
@@ -236,7 +236,7 @@ impl Fetch<'_> {
         &mut self,
         found: &FoundKey,
         pttl: i64,
-        content: Content<'static>,
+        content: KeyContent<'static>,
         len: Option<u64>,
         from: u64,
         complete: bool,

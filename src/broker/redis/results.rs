@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use super::connection::{Connection, ReadCommand};
 use super::error::BrokerError;
 use crate::wire::celery::redis_layout::keys;
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// Results that are asked for in one round trip.
 const BATCH: usize = 250;
@@ -74,7 +74,7 @@ fn read_batch(
     };
     let db = connection.database();
     let lines = there.into_iter().zip(values).filter_map(|((key, pttl), value)| {
-        let content = Content::String(Cow::Owned(value?));
+        let content = KeyContent::String(Cow::Owned(value?));
         Some(KeyLine { db, key: Cow::Owned(key), pttl, content, len: None, from: 0, complete: true })
     });
     Ok(lines.into_iter().try_for_each(each))

@@ -31,8 +31,8 @@ use crate::bundle::SavedParts;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
-    self, Audience, BrokerTarget, BrokerThreads, End, Ending, MemoryPlan, Outside, Saving, Scope, Session,
-    SessionNotices, Told, Uses,
+    self, Audience, BrokerTarget, BrokerThreads, End, Ending, MemoryPlan, Outside, Saving, SaveOptions, Session,
+    SessionNotices, EndRequest, Uses,
 };
 use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
 use crate::view::board::{Board, SharedBoard};
@@ -55,14 +55,14 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let plan = MemoryPlan::new(args.max_memory, uses);
     let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
     let parts = if args.save_attributes { SavedParts::All } else { SavedParts::WhatIsRead };
-    let scope = Scope { parts, most: args.save_limit };
+    let options = SaveOptions { parts, most: args.save_limit };
     let board = uses.shows_view.then(|| Arc::new(Mutex::new(Board::new(plan.view / 2))));
     // Where a view has the terminal, nobody else writes there.
     let notices: Arc<dyn SessionNotices> = match &board {
         Some(board) if args.tui => Arc::new(NoticesOnBoard(Arc::clone(board))),
         _ => Arc::new(SaidAloud),
     };
-    let start = |folder| Saving::start(folder, plan.saving, scope, Arc::clone(&notices));
+    let start = |folder| Saving::start(folder, plan.saving, options, Arc::clone(&notices));
     let saving = args.save.as_deref().map(start).transpose()?;
     let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::clone(&notices)));
     session.watch().expect_handoffs(args.expect_handoffs);
@@ -275,14 +275,14 @@ struct World<'w> {
 }
 
 impl Outside for World<'_> {
-    fn told_to_end(&mut self) -> Option<Told> {
+    fn told_to_end(&mut self) -> Option<EndRequest> {
         let Self { signals, wrapped, control, view } = self;
         if let Some(view) = view {
             if view.has_failed() {
-                return Some(Told::Now);
+                return Some(EndRequest::Now);
             }
             if view.take_quit() {
-                return Some(Told::Patiently);
+                return Some(EndRequest::Patiently);
             }
         }
         let is_alone = wrapped.is_none();
@@ -297,7 +297,7 @@ impl Outside for World<'_> {
         // script cannot.
         let is_pressed = first == SIGINT && is_alone && ours.next().is_none();
         let is_read = io::stdin().is_terminal() && io::stderr().is_terminal();
-        Some(if is_pressed && is_read { Told::Patiently } else { Told::Now })
+        Some(if is_pressed && is_read { EndRequest::Patiently } else { EndRequest::Now })
     }
 
     fn command_ended_for(&mut self) -> anyhow::Result<Option<Duration>> {

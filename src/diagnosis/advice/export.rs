@@ -9,18 +9,18 @@ use crate::model::{Fix, FixPlace, Side, Text};
 /// Where spans are to go, and what is spoken there, as far as the evidence says it.
 #[derive(Clone, Copy, Debug)]
 pub struct ExportTarget<'k> {
-    pub place: Place<'k>,
+    pub place: ReceiverAddress<'k>,
     /// What the exports that came speak.
     pub protocol: OtlpProtocol,
 }
 
 impl ExportTarget<'_> {
-    pub const UNSEEN: Self = Self { place: Place::Unseen, protocol: OtlpProtocol::Grpc };
+    pub const UNSEEN: Self = Self { place: ReceiverAddress::Unseen, protocol: OtlpProtocol::Grpc };
 }
 
 /// Where a receiver is.
 #[derive(Clone, Copy, Debug)]
-pub enum Place<'k> {
+pub enum ReceiverAddress<'k> {
     At(&'k Endpoints),
     /// The environment that the programs were started with names it.
     Told,
@@ -48,8 +48,8 @@ impl<'k> Exporter<'k> {
     /// another it waits for each span until it gives up.
     pub(super) const fn without_threads(receiver: ExportTarget<'k>) -> Self {
         match receiver.place {
-            Place::At(_) => Self::http(receiver),
-            Place::Told | Place::Unseen => Self::as_others(receiver),
+            ReceiverAddress::At(_) => Self::http(receiver),
+            ReceiverAddress::Told | ReceiverAddress::Unseen => Self::as_others(receiver),
         }
     }
 
@@ -64,7 +64,7 @@ impl<'k> Exporter<'k> {
 
     /// The address, without a path; `None` where no door is known.
     fn address(self) -> Option<&'k str> {
-        let Place::At(endpoints) = self.receiver.place else { return None };
+        let ReceiverAddress::At(endpoints) = self.receiver.place else { return None };
         let address = match self.protocol {
             OtlpProtocol::Grpc => &endpoints.grpc,
             OtlpProtocol::Http => &endpoints.http,
@@ -130,7 +130,7 @@ impl<'k> Exporter<'k> {
     /// Says what only the user can know of the address.
     pub(super) fn located(self, fix: Fix) -> Fix {
         match (self.receiver.place, self.address()) {
-            (Place::Told, _) => {
+            (ReceiverAddress::Told, _) => {
                 fix.needing("the environment arrives: tox, docker and sudo pass it on where they are told to")
             }
             (_, None) => fix.needing(
@@ -201,7 +201,7 @@ pub fn send_here(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Ve
     let exporter = Exporter::grpc(receiver);
     let switches =
         ["OTEL_TRACES_EXPORTER=otlp", "OTEL_SDK_DISABLED=false", "OTEL_TRACES_SAMPLER=parentbased_always_on"];
-    let address = if matches!(receiver.place, Place::Told) { Vec::new() } else { exporter.variables() };
+    let address = if matches!(receiver.place, ReceiverAddress::Told) { Vec::new() } else { exporter.variables() };
     let switched = Fix::new("switch the export on, by environment")
         .environment(Side::Both, address.into_iter().chain(switches.map(Text::from)))
         .needing("no code of the program sets any of these: code wins");

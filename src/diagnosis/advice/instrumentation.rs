@@ -8,7 +8,7 @@ use crate::model::{Fix, FixPlace, Language, Side};
 
 /// What was seen of the process that publishes without a context.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Publisher {
+pub enum PublisherSeen {
     /// It sends spans, and none is of Celery's instrumentor: an SDK is there.
     SendsSpans,
     /// Some service does so, and nothing ties the message to it; or no spans at all
@@ -33,26 +33,26 @@ const CAN_LAUNCH: (u32, u32) = (1, 31);
 
 /// Mends TL101 and TL108, and TL102 together with the SDK's switch: in the process
 /// that publishes. `others` are processes that were seen, of the same application.
-pub fn publisher(seen: Publisher, setting: &SdkSetup, others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
+pub fn publisher(seen: PublisherSeen, setting: &SdkSetup, others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
     match (setting.language.code(), seen) {
-        (Some(Language::Python), Publisher::SendsSpans) => vec![instrument(), injection::each_message()],
-        (Some(Language::Python), Publisher::MaySendSpans) => {
+        (Some(Language::Python), PublisherSeen::SendsSpans) => vec![instrument(), injection::each_message()],
+        (Some(Language::Python), PublisherSeen::MaySendSpans) => {
             let unseen = "the process that the message's origin names has no SDK of its own";
             vec![instrument(), whole_set_up(exports).needing(unseen), injection::each_message()]
         }
-        (Some(Language::Python), Publisher::Instrumented) => {
+        (Some(Language::Python), PublisherSeen::Instrumented) => {
             vec![injection::each_message(), newer(Side::Producer)]
         }
-        (Some(Language::Python), Publisher::Unseen) => {
+        (Some(Language::Python), PublisherSeen::Unseen) => {
             let sdk = "that process has a tracer provider, and its spans go elsewhere";
             let launched = others.is_zero_code == Some(true);
             let launched = launched.then(|| launch(others, exports)).into_iter().flatten();
             launched.chain([whole_set_up(exports), instrument().needing(sdk)]).collect()
         }
-        (_, Publisher::SendsSpans | Publisher::MaySendSpans | Publisher::Instrumented) => {
+        (_, PublisherSeen::SendsSpans | PublisherSeen::MaySendSpans | PublisherSeen::Instrumented) => {
             injection::in_own_message(setting)
         }
-        (_, Publisher::Unseen) => {
+        (_, PublisherSeen::Unseen) => {
             vec![Fix::new("set up OpenTelemetry where the task is published").by_hand(
                 Side::Producer,
                 "set up the SDK of its language, and inject the current context into the message's headers",
@@ -63,7 +63,7 @@ pub fn publisher(seen: Publisher, setting: &SdkSetup, others: &SdkSetup, exports
 
 /// Mends TL102: in the process that publishes, and its environment.
 pub fn sdk_of_publisher(setting: &SdkSetup, others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
-    let fixes = publisher(Publisher::Unseen, setting, others, exports).into_iter();
+    let fixes = publisher(PublisherSeen::Unseen, setting, others, exports).into_iter();
     let with_switch = |fix: Fix| {
         let is_code = fix.steps.iter().any(|step| step.place == FixPlace::BeforeApp);
         if is_code { fix.environment(Side::Producer, setup::SWITCHED_ON) } else { fix }

@@ -1,9 +1,9 @@
 //! Where exporters should send to, for a fix, and who they are.
 
-use crate::diagnosis::advice::export::{ExportTarget, Place};
+use crate::diagnosis::advice::export::{ExportTarget, ReceiverAddress};
 use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::Known;
-use crate::evidence::Requests;
+use crate::evidence::EndedRequests;
 use crate::model::Side;
 
 /// The receiver's own addresses, if its ports are fixed. A command that runs under it gets
@@ -11,16 +11,16 @@ use crate::model::Side;
 pub fn receiver<'k>(known: &'k Known<'_>) -> ExportTarget<'k> {
     let log = known.evidence.receiver();
     let place = match &log.endpoints {
-        Some(endpoints) if endpoints.are_told => Place::Told,
-        Some(endpoints) => Place::At(endpoints),
-        None => Place::Unseen,
+        Some(endpoints) if endpoints.are_told => ReceiverAddress::Told,
+        Some(endpoints) => ReceiverAddress::At(endpoints),
+        None => ReceiverAddress::Unseen,
     };
     ExportTarget { place, protocol: log.protocol() }
 }
 
 /// Who may have sent these requests: the sides that sent nothing else, in the language that
 /// the clients name.
-pub fn senders(known: &Known<'_>, requests: &Requests) -> Vec<(Side, SdkSetup)> {
+pub fn senders(known: &Known<'_>, requests: &EndedRequests) -> Vec<(Side, SdkSetup)> {
     let language = SdkSetup::of_client(requests.agents.iter().map(|agent| &**agent)).language;
     let with_language = |(side, setting)| (side, SdkSetup { language: language.clone(), ..setting });
     known.services().unheard().into_iter().map(with_language).collect()

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::missing_in_process::{MissingInProcess, missing_by_process};
-use super::unfinished_tasks::{Tasks, run_around};
+use super::unfinished_tasks::{TraceTasks, run_around};
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::{SILENCE, SdkSetup};
 use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
@@ -83,7 +83,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     if by_process.is_empty() {
         return;
     }
-    let tasks = Tasks::of(trace, known);
+    let tasks = TraceTasks::of(trace, known);
     for missing in by_process.into_values() {
         if missing.is_overflow(known) || tasks.were_ended(&missing) {
             continue;

@@ -1,6 +1,6 @@
 use super::endpoint;
 use super::missing_in_process::{MissingInProcess, missing_by_process};
-use super::unfinished_tasks::{Tasks, entry_around};
+use super::unfinished_tasks::{TraceTasks, entry_around};
 use crate::diagnosis::advice::export::ExportTarget;
 use crate::diagnosis::advice::processor;
 use crate::diagnosis::known::SdkSetup;
@@ -41,7 +41,7 @@ diagnosis! {
 fn is_over(trace: &Trace, missing: &MissingInProcess<'_>, known: &Known<'_>) -> bool {
     let children: Vec<_> = missing.children.iter().map(|(_, child)| *child).collect();
     let is_done = || {
-        let tasks = Tasks::of(trace, known);
+        let tasks = TraceTasks::of(trace, known);
         !tasks.may_run(missing) && (known.silence().is_final() || tasks.finished(missing).is_some())
     };
     entry_around(trace, &children).is_some() || is_done() || known.silence().has_begun(missing.process, trace)

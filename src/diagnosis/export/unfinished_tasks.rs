@@ -38,7 +38,7 @@ fn around<'t>(trace: &'t Trace, children: &[&StoredSpan]) -> impl Iterator<Item 
 }
 
 /// The hand-offs of a trace whose run did not arrive.
-pub struct Tasks<'e> {
+pub struct TraceTasks<'e> {
     unrun: Vec<Unrun<'e>>,
 }
 
@@ -57,7 +57,7 @@ struct Unrun<'e> {
     published_below: BTreeSet<SpanId>,
 }
 
-impl<'e> Tasks<'e> {
+impl<'e> TraceTasks<'e> {
     pub fn of(trace: &Trace, known: &Known<'e>) -> Self {
         let evidence = known.evidence;
         // Each once: ten thousand spans may have one parent, and as many messages may carry

@@ -20,6 +20,11 @@ diagnosis! {
     /// Remove one of the two. Either `CeleryInstrumentor().instrument()` in the
     /// worker, or the span with `kind=SpanKind.CONSUMER` in the task: an
     /// INTERNAL span without `context=` nests in the instrumentor's.
+    ///
+    /// ## What it is not
+    /// A second span whose parent is made up: that has one cause, the context that the
+    /// task builds itself, and `fabricated-parent` names it. Its fix makes the span nest
+    /// in the run, so that it is no second one either.
     pub static DUPLICATE_CONSUMER_SPANS = {
         code: "TL306",
         slug: "duplicate-consumer-spans",
@@ -55,6 +60,7 @@ fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option
             && other.span.process == run.span.process
             && (is_within || is_beside)
             && !is_inside_a_run(*other)
+            && !has_fabricated_parent(*other, known)
             && !run.trace.ancestors(run.span).any(|above| above.id == other.span.id)
     };
     let told = |twin: SpanRef<'_>| {
@@ -73,6 +79,13 @@ fn twin_of(run: SpanRef<'_>, handoff: &Handoff<'_>, known: &Known<'_>) -> Option
 fn is_inside_a_run(span: SpanRef<'_>) -> bool {
     let passage = |above: &&StoredSpan| above.kind == SpanKind::Producer || above.is_instrumented_run();
     span.trace.ancestors(span.span).find(passage).is_some_and(StoredSpan::is_instrumented_run)
+}
+
+/// Whether a span lies below one that does not exist. Then that is the cause, and a
+/// diagnosis of the trace names it.
+fn has_fabricated_parent(span: SpanRef<'_>, known: &Known<'_>) -> bool {
+    let missing = known.traces().missing(span.trace.id);
+    missing.fabricated.iter().any(|made_up| made_up.child.parent == span.span.parent)
 }
 
 /// Two carriers of one trace, with the span ids of two senders.

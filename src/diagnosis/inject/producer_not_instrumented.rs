@@ -1,6 +1,6 @@
 use super::publisher::{is_scheduled, message_without_context, published_by, publisher};
 use super::unseen_message::{UnseenMessage, without_instrumentor};
-use crate::diagnosis::advice::instrumentation::{self, Publisher};
+use crate::diagnosis::advice::instrumentation::{self, PublisherSeen};
 use crate::diagnosis::advice::{distinct, injection};
 use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
@@ -47,7 +47,7 @@ diagnosis! {
         summary: "the message carries no trace context: its producer publishes without an active instrumentor",
         fixes: || {
             let unseen = SdkSetup::default();
-            let every = [Publisher::MaySendSpans, Publisher::Instrumented, Publisher::Unseen];
+            let every = [PublisherSeen::MaySendSpans, PublisherSeen::Instrumented, PublisherSeen::Unseen];
             let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &unseen, OtlpProtocol::Grpc));
             distinct(every.chain(injection::in_own_message(&unseen)))
         },
@@ -71,7 +71,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         let Some(found) = without_instrumentor(handoff, known) else { return Judgment::Clean };
         let setting = known.services().setting_of(found.services.first().map(String::as_str));
         return found
-            .mend(instrumentation::publisher(Publisher::SendsSpans, &setting, &setting, exports))
+            .mend(instrumentation::publisher(PublisherSeen::SendsSpans, &setting, &setting, exports))
             .into();
     };
     let mut producers = known.services().producer_side();

@@ -1,6 +1,6 @@
 //! Who sent a message, and whether it should have had a context.
 
-use crate::diagnosis::advice::instrumentation::Publisher;
+use crate::diagnosis::advice::instrumentation::PublisherSeen;
 use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::Known;
 use crate::evidence::{Activity, Handoff, Process};
@@ -40,19 +40,19 @@ pub fn published_by(service: &str, origin: Option<&str>, known: &Known<'_>) -> b
 
 /// What was seen of the process that publishes without a context, and how it is set up, if
 /// it may belong to one of these services.
-pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> (Publisher, SdkSetup) {
+pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> (PublisherSeen, SdkSetup) {
     if let Some((process, activity)) = origin.and_then(|origin| process_at(origin, known)) {
-        let seen = if activity.producers > 0 { Publisher::Instrumented } else { Publisher::SendsSpans };
+        let seen = if activity.producers > 0 { PublisherSeen::Instrumented } else { PublisherSeen::SendsSpans };
         return (seen, SdkSetup::of(process));
     }
     let bare = services.iter().copied().find(|service| !known.services().instruments_celery(service));
     let Some(service) = bare else {
         // If nobody sends spans, that this process sends none shows nothing.
-        let seen = if known.has_spans() { Publisher::Unseen } else { Publisher::MaySendSpans };
+        let seen = if known.has_spans() { PublisherSeen::Unseen } else { PublisherSeen::MaySendSpans };
         return (seen, SdkSetup::default());
     };
     let is_its = services.len() == 1 && published_by(service, origin, known);
-    let seen = if is_its { Publisher::SendsSpans } else { Publisher::MaySendSpans };
+    let seen = if is_its { PublisherSeen::SendsSpans } else { PublisherSeen::MaySendSpans };
     (seen, known.services().setting_of(Some(service)))
 }
 

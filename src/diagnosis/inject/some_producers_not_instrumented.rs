@@ -1,7 +1,7 @@
 use super::publisher::{is_nested, is_scheduled, message_without_context, publisher};
 use super::unseen_message::UnseenMessage;
 use crate::diagnosis::advice::distinct;
-use crate::diagnosis::advice::instrumentation::{self, Publisher};
+use crate::diagnosis::advice::instrumentation::{self, PublisherSeen};
 use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
@@ -37,7 +37,7 @@ diagnosis! {
         fixes: || {
             let unseen = SdkSetup::default();
             let launched = SdkSetup { is_zero_code: Some(true), ..SdkSetup::default() };
-            let every = [Publisher::Unseen, Publisher::MaySendSpans, Publisher::Instrumented];
+            let every = [PublisherSeen::Unseen, PublisherSeen::MaySendSpans, PublisherSeen::Instrumented];
             let every = every.into_iter().flat_map(|seen| instrumentation::publisher(seen, &unseen, &launched, OtlpProtocol::Grpc));
             distinct(every.chain([instrumentation::scheduler(OtlpProtocol::Grpc)]))
         },

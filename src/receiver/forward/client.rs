@@ -21,8 +21,9 @@ use rustls::{ClientConfig, RootCertStore};
 use super::error::ForwardError;
 use super::reply::{self, Reply};
 use super::sent::Loss;
-use super::target::{Protocol, Target};
-use crate::receiver::{Encoding, Signal};
+use super::target::Target;
+use crate::evidence::OtlpProtocol;
+use crate::receiver::{OtlpEncoding, Signal};
 
 /// The endpoint, and how to reach it.
 pub struct EndpointClient {
@@ -47,19 +48,19 @@ impl EndpointClient {
         let connector =
             HttpsConnectorBuilder::new().with_tls_config(tls(&target, certificate)?).https_or_http();
         let connector = match target.protocol {
-            Protocol::Grpc => connector.enable_http2().wrap_connector(http),
-            Protocol::Http => connector.enable_http1().wrap_connector(http),
+            OtlpProtocol::Grpc => connector.enable_http2().wrap_connector(http),
+            OtlpProtocol::Http => connector.enable_http1().wrap_connector(http),
         };
         let client = Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
-            .http2_only(target.protocol == Protocol::Grpc)
+            .http2_only(target.protocol == OtlpProtocol::Grpc)
             .build(connector);
         Ok(Self { target, headers, client })
     }
 
     /// Sends a request once.
-    pub async fn attempt(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Reply {
+    pub async fn attempt(&self, signal: Signal, encoding: OtlpEncoding, body: Bytes) -> Reply {
         match tokio::time::timeout(ATTEMPT, self.exchange(signal, encoding, body)).await {
             Ok(reply) => reply,
             Err(_late) => {
@@ -69,13 +70,13 @@ impl EndpointClient {
         }
     }
 
-    async fn exchange(&self, signal: Signal, encoding: Encoding, body: Bytes) -> Reply {
+    async fn exchange(&self, signal: Signal, encoding: OtlpEncoding, body: Bytes) -> Reply {
         /// The most bytes of an answer that are read. An answer usually has a few
         /// hundred.
         const ANSWER: usize = 64 << 10;
         let content = match self.target.protocol {
-            Protocol::Grpc => "application/grpc",
-            Protocol::Http => encoding.content_type(),
+            OtlpProtocol::Grpc => "application/grpc",
+            OtlpProtocol::Http => encoding.content_type(),
         };
         let length = body.len();
         let mut request =
@@ -91,7 +92,7 @@ impl EndpointClient {
         let collected = match Limited::new(body, ANSWER).collect().await {
             Ok(collected) => Some(collected),
             // gRPC's status comes at the end, and is missing.
-            Err(error) if self.target.protocol == Protocol::Grpc => {
+            Err(error) if self.target.protocol == OtlpProtocol::Grpc => {
                 return Reply::Again { why: Loss::Unreachable(cause(&*error)), after: None };
             }
             // HTTP's status came first, and is valid.
@@ -100,8 +101,8 @@ impl EndpointClient {
         let trailers = collected.as_ref().and_then(|collected| collected.trailers().cloned());
         let body = collected.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         match self.target.protocol {
-            Protocol::Grpc => reply::over_grpc(parts.status, &parts.headers, trailers.as_ref(), &body),
-            Protocol::Http => reply::over_http(parts.status, &parts.headers, &body),
+            OtlpProtocol::Grpc => reply::over_grpc(parts.status, &parts.headers, trailers.as_ref(), &body),
+            OtlpProtocol::Http => reply::over_http(parts.status, &parts.headers, &body),
         }
     }
 }
@@ -125,7 +126,7 @@ fn own_headers(target: &Target, given: &[(String, String)]) -> Result<HeaderMap,
         value.set_sensitive(true);
         headers.insert(key, value);
     }
-    if target.protocol == Protocol::Grpc {
+    if target.protocol == OtlpProtocol::Grpc {
         headers.insert(TE, HeaderValue::from_static("trailers"));
     }
     Ok(headers)

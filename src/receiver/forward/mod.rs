@@ -35,10 +35,10 @@ pub use sent::{Loss, Sent};
 
 use self::client::EndpointClient;
 use self::reply::Reply;
-use self::target::{Protocol, Target};
+use self::target::Target;
 use super::body::PREFIX;
 use super::budget::{Budget, Reservation};
-use super::{Addresses, Encoding, Signal};
+use super::{Addresses, OtlpEncoding, Signal};
 
 /// Requests in flight at a time, including those that wait for their next attempt.
 const IN_FLIGHT: usize = 4;
@@ -120,9 +120,9 @@ impl Forwarder {
     ///
     /// The body is copied, because it may be a small part of a large buffer that nobody
     /// counts.
-    pub fn offer(&self, signal: Signal, encoding: Encoding, body: &[u8]) {
-        let is_grpc = self.target.protocol == Protocol::Grpc;
-        if is_grpc && encoding == Encoding::Json {
+    pub fn offer(&self, signal: Signal, encoding: OtlpEncoding, body: &[u8]) {
+        let is_grpc = self.target.protocol == OtlpProtocol::Grpc;
+        if is_grpc && encoding == OtlpEncoding::Json {
             return lock(&self.sent).lose(Loss::JsonOverGrpc);
         }
         let mut place = self.waiting.share(Duration::MAX).open();
@@ -170,7 +170,7 @@ fn lock(sent: &Mutex<Sent>) -> std::sync::MutexGuard<'_, Sent> {
 /// One request on its way. Dropping it records how it ended, so that none is forgotten.
 struct QueuedRequest {
     signal: Signal,
-    encoding: Encoding,
+    encoding: OtlpEncoding,
     body: Bytes,
     /// Its bytes in the queue.
     _place: Reservation,

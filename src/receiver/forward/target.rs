@@ -10,19 +10,13 @@ use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::error::ForwardError;
+use crate::evidence::OtlpProtocol;
 use crate::receiver::{Addresses, Signal};
-
-/// The protocol of the endpoint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Protocol {
-    Grpc,
-    Http,
-}
 
 /// An OTLP endpoint.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
-    pub protocol: Protocol,
+    pub protocol: OtlpProtocol,
     pub is_tls: bool,
     authority: Authority,
     /// The path before `/v1/traces`: empty, or without a slash at its end.
@@ -75,7 +69,7 @@ impl Target {
             return Err(wrong(&"it names no host"));
         }
         Ok(Self {
-            protocol: if is_grpc { Protocol::Grpc } else { Protocol::Http },
+            protocol: if is_grpc { OtlpProtocol::Grpc } else { OtlpProtocol::Http },
             is_tls,
             authority,
             prefix,
@@ -88,8 +82,8 @@ impl Target {
     pub fn uri(&self, signal: Signal) -> Uri {
         let scheme = if self.is_tls { "https" } else { "http" };
         let path = match self.protocol {
-            Protocol::Grpc => signal.method().to_owned(),
-            Protocol::Http => format!("{}{}{}", self.prefix, signal.path(), self.query),
+            OtlpProtocol::Grpc => signal.method().to_owned(),
+            OtlpProtocol::Http => format!("{}{}{}", self.prefix, signal.path(), self.query),
         };
         Uri::builder()
             .scheme(scheme)
@@ -114,10 +108,10 @@ impl Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match (self.protocol, self.is_tls) {
-            (Protocol::Grpc, false) => "grpc",
-            (Protocol::Grpc, true) => "grpcs",
-            (Protocol::Http, false) => "http",
-            (Protocol::Http, true) => "https",
+            (OtlpProtocol::Grpc, false) => "grpc",
+            (OtlpProtocol::Grpc, true) => "grpcs",
+            (OtlpProtocol::Http, false) => "http",
+            (OtlpProtocol::Http, true) => "https",
         };
         // A path may be a key. Some vendors' endpoints have it there.
         let path = if self.prefix.is_empty() { "" } else { "/***" };

@@ -37,7 +37,7 @@ pub struct KeyLine<'a> {
     pub key: Bytes<'a>,
     /// Milliseconds to live; -1 for no expiry.
     pub pttl: i64,
-    pub content: Content<'a>,
+    pub content: KeyContent<'a>,
     /// The length of the whole list or hash, if this line holds a piece of it.
     pub len: Option<u64>,
     /// The index of the first entry in the list.
@@ -50,11 +50,11 @@ impl KeyLine<'_> {
     /// How many bytes it holds.
     pub fn weight(&self) -> usize {
         let content: usize = match &self.content {
-            Content::List(entries) | Content::Set(entries) => entries.iter().map(|entry| entry.len()).sum(),
-            Content::Hash(pairs) => pairs.iter().map(|(field, value)| field.len() + value.len()).sum(),
-            Content::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() + size_of::<f64>()).sum(),
-            Content::String(value) => value.len(),
-            Content::Other(_) => 0,
+            KeyContent::List(entries) | KeyContent::Set(entries) => entries.iter().map(|entry| entry.len()).sum(),
+            KeyContent::Hash(pairs) => pairs.iter().map(|(field, value)| field.len() + value.len()).sum(),
+            KeyContent::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() + size_of::<f64>()).sum(),
+            KeyContent::String(value) => value.len(),
+            KeyContent::Other(_) => 0,
         };
         size_of::<Self>() + self.key.len() + content
     }
@@ -62,7 +62,7 @@ impl KeyLine<'_> {
 
 /// What is stored under a key.
 #[derive(Clone, PartialEq, Debug)]
-pub enum Content<'a> {
+pub enum KeyContent<'a> {
     /// In `LRANGE 0 -1` order: the newest first.
     List(Vec<Bytes<'a>>),
     Hash(Vec<(Bytes<'a>, Bytes<'a>)>),
@@ -73,7 +73,7 @@ pub enum Content<'a> {
     Other(String),
 }
 
-impl Content<'_> {
+impl KeyContent<'_> {
     /// The number of entries, fields or members.
     pub const fn len(&self) -> usize {
         match self {
@@ -147,11 +147,11 @@ mod tests {
         ) {
             let owned = || entries.iter().map(|entry| Cow::Owned(entry.clone()));
             let contents = [
-                Content::List(owned().collect()),
-                Content::Set(owned().collect()),
-                Content::Zset(owned().map(|entry| (entry, score)).collect()),
-                Content::Hash((0..).zip(owned()).map(|(n, entry): (u32, _)| (Cow::Owned(n.to_string().into_bytes()), entry)).collect()),
-                Content::String(owned().next().unwrap_or_default()),
+                KeyContent::List(owned().collect()),
+                KeyContent::Set(owned().collect()),
+                KeyContent::Zset(owned().map(|entry| (entry, score)).collect()),
+                KeyContent::Hash((0..).zip(owned()).map(|(n, entry): (u32, _)| (Cow::Owned(n.to_string().into_bytes()), entry)).collect()),
+                KeyContent::String(owned().next().unwrap_or_default()),
             ];
             for content in contents {
                 let line = KeyLine { db: 3, key: Cow::Borrowed(b"k\xff"), pttl: 7, content, len: Some(9), from, complete: false };

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Bytes, Content, FORMAT, Head, KeyLine, SnapshotError};
+use super::{Bytes, KeyContent, FORMAT, Head, KeyLine, SnapshotError};
 use crate::model::Timestamp;
 
 #[derive(Deserialize)]
@@ -170,13 +170,13 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
     let content = match raw.kind.as_str() {
         "list" => {
             let list: Option<Many<Entry<'_>>> = serde_json::from_str(entries)?;
-            Content::List(list.unwrap_or_default().0.into_iter().map(Entry::bytes).collect::<Result<_, _>>()?)
+            KeyContent::List(list.unwrap_or_default().0.into_iter().map(Entry::bytes).collect::<Result<_, _>>()?)
         }
-        "set" => Content::Set(bytes(serde_json::from_str(entries)?)?),
+        "set" => KeyContent::Set(bytes(serde_json::from_str(entries)?)?),
         "hash" => {
             let pairs: Option<Pairs<'_>> = serde_json::from_str(entries)?;
             let pairs = pairs.map(|pairs| pairs.0).unwrap_or_default();
-            Content::Hash(
+            KeyContent::Hash(
                 pairs
                     .into_iter()
                     .map(|(field, value)| Ok((Cow::Owned(field.into_owned().into_bytes()), value.bytes()?)))
@@ -185,7 +185,7 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
         }
         "zset" => {
             let pairs: Option<Many<(Entry<'_>, f64)>> = serde_json::from_str(entries)?;
-            Content::Zset(
+            KeyContent::Zset(
                 pairs
                     .unwrap_or_default()
                     .0
@@ -196,9 +196,9 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
         }
         "string" => {
             let value: Entry<'_> = serde_json::from_str(entries)?;
-            Content::String(value.bytes()?)
+            KeyContent::String(value.bytes()?)
         }
-        other => Content::Other(other.chars().take(32).collect()),
+        other => KeyContent::Other(other.chars().take(32).collect()),
     };
     Ok(KeyLine {
         db: raw.db,

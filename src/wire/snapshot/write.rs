@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Content, FORMAT, Head, KeyLine};
+use super::{KeyContent, FORMAT, Head, KeyLine};
 use crate::model::Timestamp;
 
 /// The program that wrote it.
@@ -115,25 +115,25 @@ fn write_members(out: &mut dyn Write, line: &KeyLine<'_>, rewrite: &Rewrite) -> 
         write!(out, ",\"len\":{len}")?;
     }
     let kind = match &line.content {
-        Content::List(_) => "list",
-        Content::Set(_) => "set",
-        Content::Hash(_) => "hash",
-        Content::Zset(_) => "zset",
-        Content::String(_) => "string",
-        Content::Other(kind) => kind,
+        KeyContent::List(_) => "list",
+        KeyContent::Set(_) => "set",
+        KeyContent::Hash(_) => "hash",
+        KeyContent::Zset(_) => "zset",
+        KeyContent::String(_) => "string",
+        KeyContent::Other(kind) => kind,
     };
     write!(out, ",\"pttl\":{},\"type\":", line.pttl)?;
     serde_json::to_writer(&mut *out, kind)?;
     out.write_all(b"}\n")
 }
 
-fn write_entries(out: &mut dyn Write, content: &Content<'_>, rewrite: &Rewrite) -> io::Result<()> {
+fn write_entries(out: &mut dyn Write, content: &KeyContent<'_>, rewrite: &Rewrite) -> io::Result<()> {
     match content {
-        Content::List(entries) => {
+        KeyContent::List(entries) => {
             write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, &(rewrite.in_list)(entry)))
         }
-        Content::Set(entries) => write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, entry)),
-        Content::Hash(pairs) => {
+        KeyContent::Set(entries) => write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, entry)),
+        KeyContent::Hash(pairs) => {
             // In an order of their own: Redis has none.
             let mut sorted: Vec<_> = pairs.iter().collect();
             sorted.sort_by(|one, other| one.0.cmp(&other.0));
@@ -143,15 +143,15 @@ fn write_entries(out: &mut dyn Write, content: &Content<'_>, rewrite: &Rewrite) 
                 write_bytes(out, &(rewrite.in_hash)(value))
             })
         }
-        Content::Zset(pairs) => write_all(out, [b"[", b"]"], pairs, |out, (member, score)| {
+        KeyContent::Zset(pairs) => write_all(out, [b"[", b"]"], pairs, |out, (member, score)| {
             out.write_all(b"[")?;
             write_bytes(out, member)?;
             out.write_all(b",")?;
             serde_json::to_writer(&mut *out, score)?;
             out.write_all(b"]")
         }),
-        Content::String(value) => write_bytes(out, &(rewrite.string)(value)),
-        Content::Other(_) => out.write_all(b"null"),
+        KeyContent::String(value) => write_bytes(out, &(rewrite.string)(value)),
+        KeyContent::Other(_) => out.write_all(b"null"),
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
             db: 0,
             key: Cow::Borrowed(b"celery"),
             pttl: -1,
-            content: Content::List(vec![Cow::Borrowed(b"0123456789"); 10_000]),
+            content: KeyContent::List(vec![Cow::Borrowed(b"0123456789"); 10_000]),
             len: None,
             from: 0,
             complete: true,

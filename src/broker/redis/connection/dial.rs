@@ -8,7 +8,7 @@ use rustls::pki_types::ServerName;
 
 use super::command::pack;
 use super::raw::RawConnection;
-use super::reply::{Answer, Reply};
+use super::reply::{FromReply, Reply};
 use super::socket::{Socket, this_machine};
 use super::stream::Stream;
 use super::timeout::{ANSWER, GREETING};

@@ -25,7 +25,7 @@ pub(super) use command::{KeyKind, ReadCommand, SCAN_STEP};
 pub(super) use monitor::{MonitorConnection, MonitorLine};
 use raw::RawConnection;
 use reply::Reply;
-pub(super) use reply::{Answer, Pairs, ServerError};
+pub(super) use reply::{FromReply, Pairs, ServerError};
 pub(super) use resp::ReplyError;
 pub(super) use steady_clock::SteadyClock;
 
@@ -156,14 +156,14 @@ impl Connection {
     }
 
     /// Sends one command and reads its answer.
-    pub(super) fn ask<T: Answer>(&mut self, command: &ReadCommand<'_>) -> Result<T, BrokerError> {
+    pub(super) fn ask<T: FromReply>(&mut self, command: &ReadCommand<'_>) -> Result<T, BrokerError> {
         self.send(std::slice::from_ref(command))?;
         self.receive(command)?
     }
 
     /// Sends commands in one round trip. A refusal stands in the place of its answer, and
     /// the other commands are answered all the same.
-    pub(super) fn ask_each<T: Answer>(
+    pub(super) fn ask_each<T: FromReply>(
         &mut self,
         commands: &[ReadCommand<'_>],
     ) -> Result<Vec<Result<T, BrokerError>>, BrokerError> {
@@ -185,7 +185,7 @@ impl Connection {
 
     /// Reads the answer to `command`. The outer error means that the connection is no
     /// longer of use, the inner one that this command was refused.
-    pub(super) fn receive<T: Answer>(
+    pub(super) fn receive<T: FromReply>(
         &mut self,
         command: &ReadCommand<'_>,
     ) -> Result<Result<T, BrokerError>, BrokerError> {

@@ -56,12 +56,12 @@ impl Reply {
 
 /// A type that a reply can be read as. Version 3 has types for some replies that are bulk
 /// strings or flat arrays in version 2; both forms are read.
-pub trait Answer: Sized {
+pub trait FromReply: Sized {
     /// `None` where the reply has another form.
     fn of(reply: Reply) -> Option<Self>;
 }
 
-impl Answer for u64 {
+impl FromReply for u64 {
     fn of(reply: Reply) -> Option<Self> {
         match reply {
             Reply::Integer(number) => number.try_into().ok(),
@@ -70,7 +70,7 @@ impl Answer for u64 {
     }
 }
 
-impl Answer for i64 {
+impl FromReply for i64 {
     fn of(reply: Reply) -> Option<Self> {
         match reply {
             Reply::Integer(number) => Some(number),
@@ -79,7 +79,7 @@ impl Answer for i64 {
     }
 }
 
-impl Answer for f64 {
+impl FromReply for f64 {
     fn of(reply: Reply) -> Option<Self> {
         match reply {
             Reply::Double(double) => Some(double),
@@ -99,7 +99,7 @@ fn number<T: std::str::FromStr>(reply: &Reply) -> Option<T> {
     }
 }
 
-impl Answer for Vec<u8> {
+impl FromReply for Vec<u8> {
     fn of(reply: Reply) -> Option<Self> {
         match reply {
             Reply::Bulk(bytes) => Some(bytes),
@@ -109,13 +109,13 @@ impl Answer for Vec<u8> {
     }
 }
 
-impl<T: Answer> Answer for Option<T> {
+impl<T: FromReply> FromReply for Option<T> {
     fn of(reply: Reply) -> Option<Self> {
         if reply == Reply::Null { Some(None) } else { T::of(reply).map(Some) }
     }
 }
 
-impl<T: Answer> Answer for Vec<T> {
+impl<T: FromReply> FromReply for Vec<T> {
     fn of(reply: Reply) -> Option<Self> {
         match reply {
             Reply::Array(replies) | Reply::Set(replies) => replies.into_iter().map(T::of).collect(),
@@ -124,7 +124,7 @@ impl<T: Answer> Answer for Vec<T> {
     }
 }
 
-impl<A: Answer, B: Answer> Answer for (A, B) {
+impl<A: FromReply, B: FromReply> FromReply for (A, B) {
     fn of(reply: Reply) -> Option<Self> {
         let Reply::Array(replies) = reply else { return None };
         let [first, second] = <[Reply; 2]>::try_from(replies).ok()?;
@@ -137,7 +137,7 @@ impl<A: Answer, B: Answer> Answer for (A, B) {
 #[derive(Debug)]
 pub struct Pairs<V>(pub Vec<(Vec<u8>, V)>);
 
-impl<V: Answer> Answer for Pairs<V> {
+impl<V: FromReply> FromReply for Pairs<V> {
     fn of(reply: Reply) -> Option<Self> {
         let replies = match reply {
             Reply::Map(pairs) => {
@@ -149,7 +149,7 @@ impl<V: Answer> Answer for Pairs<V> {
         };
         // One array for each pair, or one array of all.
         if matches!(replies.first(), Some(Reply::Array(_))) {
-            return replies.into_iter().map(Answer::of).collect::<Option<_>>().map(Self);
+            return replies.into_iter().map(FromReply::of).collect::<Option<_>>().map(Self);
         }
         let mut pairs = Vec::with_capacity(replies.len() / 2);
         let mut replies = replies.into_iter();

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::options::WatchOptions;
 use super::watched_keys::{List, WatchedKeys, bytes_of, mean};
-use crate::broker::redis::connection::{Answer, Connection, Pairs, ReadCommand};
+use crate::broker::redis::connection::{FromReply, Connection, Pairs, ReadCommand};
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::redis_layout::keys;
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// Entries that are read of a list whose entries have an unknown size.
 const FIRST_READING: u64 = 10;
@@ -84,9 +84,9 @@ pub fn look(
 /// The place of a line: bindings come first, so that a reader knows the queues.
 fn place<'l>(line: &'l KeyLine<'_>) -> (u8, &'l [u8], u64) {
     let rank = match line.content {
-        Content::Set(_) => 0,
-        Content::List(_) => 1,
-        Content::Hash(_) => 2,
+        KeyContent::Set(_) => 0,
+        KeyContent::List(_) => 1,
+        KeyContent::Hash(_) => 2,
         _ => 3,
     };
     (rank, &line.key, line.from)
@@ -105,7 +105,7 @@ impl LookInProgress<'_> {
     fn line(
         &self,
         key: &str,
-        content: Content<'static>,
+        content: KeyContent<'static>,
         len: Option<u64>,
         from: u64,
         complete: bool,
@@ -159,7 +159,7 @@ impl LookInProgress<'_> {
                 let is_all = cursor == 0 && members.len() <= room;
                 let members: Vec<_> = members.into_iter().take(room).map(Cow::Owned).collect();
                 room -= members.len();
-                lines.push(self.line(key, Content::Set(members), None, 0, is_all));
+                lines.push(self.line(key, KeyContent::Set(members), None, 0, is_all));
             }
         }
         watched.unread_members = unread;
@@ -232,7 +232,7 @@ impl LookInProgress<'_> {
             let Some(len) = len else {
                 // It belongs to another program now, or may not be read: its content is
                 // not known.
-                let line = self.line(key, Content::List(Vec::new()), None, 0, false);
+                let line = self.line(key, KeyContent::List(Vec::new()), None, 0, false);
                 self.push(line);
                 continue;
             };
@@ -256,7 +256,7 @@ impl LookInProgress<'_> {
             {
                 let complete = since.len() as u64 >= len;
                 let since = since.into_iter().map(|(member, score)| (Cow::Owned(member), score)).collect();
-                let line = self.line(&index, Content::Zset(since), Some(len), 0, complete);
+                let line = self.line(&index, KeyContent::Zset(since), Some(len), 0, complete);
                 self.push(line);
             }
         }
@@ -277,7 +277,7 @@ impl LookInProgress<'_> {
         // message may have gone there in between.
         let complete = read >= len && is_first;
         self.unread += len.saturating_sub(read);
-        let list = |entries: Vec<Vec<u8>>| Content::List(entries.into_iter().map(Cow::Owned).collect());
+        let list = |entries: Vec<Vec<u8>>| KeyContent::List(entries.into_iter().map(Cow::Owned).collect());
         if !newest.is_empty() || (next_out.is_empty() && (len > 0 || tell_empty)) {
             let line = self.line(key, list(newest), Some(len), 0, complete);
             self.push(line);
@@ -300,7 +300,7 @@ impl LookInProgress<'_> {
         first: Option<(u64, Pairs<Vec<u8>>)>,
     ) -> Result<u64, BrokerError> {
         let (Some(len), Some((mut cursor, Pairs(pairs)))) = (len, first) else {
-            let line = self.line(key, Content::Hash(Vec::new()), None, 0, false);
+            let line = self.line(key, KeyContent::Hash(Vec::new()), None, 0, false);
             self.push(line);
             return Ok(0);
         };
@@ -319,7 +319,7 @@ impl LookInProgress<'_> {
         }
         self.unread += len.saturating_sub(found.len() as u64);
         let pairs = found.into_iter().map(|(field, value)| (Cow::Owned(field), Cow::Owned(value))).collect();
-        let line = self.line(key, Content::Hash(pairs), Some(len), 0, complete);
+        let line = self.line(key, KeyContent::Hash(pairs), Some(len), 0, complete);
         self.push(line);
         Ok(cursor)
     }
@@ -332,7 +332,7 @@ struct Answers<'a, 'q> {
 }
 
 impl Answers<'_, '_> {
-    fn next<T: Answer>(&mut self) -> Result<Option<T>, BrokerError> {
+    fn next<T: FromReply>(&mut self) -> Result<Option<T>, BrokerError> {
         let Some(question) = self.questions.next() else { return Ok(None) };
         tolerate(self.connection.receive(question)?)
     }

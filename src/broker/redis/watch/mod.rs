@@ -35,7 +35,7 @@ use super::error::BrokerError;
 use super::results::read_results;
 use super::url::BrokerUrl;
 use crate::model::Timestamp;
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// What one look read.
 #[derive(Clone, PartialEq, Debug)]
@@ -259,9 +259,9 @@ impl BrokerWatch {
     }
 }
 
-fn weight(content: &Content<'_>) -> usize {
+fn weight(content: &KeyContent<'_>) -> usize {
     match content {
-        Content::String(value) => value.len(),
+        KeyContent::String(value) => value.len(),
         _ => 0,
     }
 }
@@ -272,13 +272,13 @@ fn digest(lines: &[KeyLine<'_>]) -> u64 {
     for line in lines {
         (&line.key, line.len, line.from, line.complete).hash(&mut hasher);
         match &line.content {
-            Content::List(entries) | Content::Set(entries) => entries.hash(&mut hasher),
-            Content::Hash(pairs) => pairs.hash(&mut hasher),
-            Content::Zset(pairs) => {
+            KeyContent::List(entries) | KeyContent::Set(entries) => entries.hash(&mut hasher),
+            KeyContent::Hash(pairs) => pairs.hash(&mut hasher),
+            KeyContent::Zset(pairs) => {
                 pairs.iter().for_each(|(member, score)| (member, score.to_bits()).hash(&mut hasher));
             }
-            Content::String(value) => value.hash(&mut hasher),
-            Content::Other(kind) => kind.hash(&mut hasher),
+            KeyContent::String(value) => value.hash(&mut hasher),
+            KeyContent::Other(kind) => kind.hash(&mut hasher),
         }
     }
     hasher.finish()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::broker::redis::discovery::Discovery;
 use crate::wire::celery::redis_layout::Bound;
 use crate::wire::celery::redis_layout::keys::{self, DEFAULT_QUEUE, PRIORITY_STEPS};
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// The most lists, and the most bindings, that a look asks for. No application has more
 /// queues.
@@ -212,14 +212,14 @@ pub fn mean<'e>(entries: impl Iterator<Item = &'e [u8]>) -> Option<u64> {
 }
 
 /// How many bytes the content of a key has.
-pub fn bytes_of(content: &Content<'_>) -> u64 {
+pub fn bytes_of(content: &KeyContent<'_>) -> u64 {
     match content {
-        Content::List(entries) | Content::Set(entries) => {
+        KeyContent::List(entries) | KeyContent::Set(entries) => {
             entries.iter().map(|entry| entry.len() as u64).sum()
         }
-        Content::Hash(pairs) => pairs.iter().map(|(field, value)| (field.len() + value.len()) as u64).sum(),
-        Content::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() as u64 + 8).sum(),
-        Content::String(value) => value.len() as u64,
-        Content::Other(_) => 0,
+        KeyContent::Hash(pairs) => pairs.iter().map(|(field, value)| (field.len() + value.len()) as u64).sum(),
+        KeyContent::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() as u64 + 8).sum(),
+        KeyContent::String(value) => value.len() as u64,
+        KeyContent::Other(_) => 0,
     }
 }

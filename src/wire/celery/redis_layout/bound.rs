@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::keys;
-use crate::wire::snapshot::{Content, KeyLine};
+use crate::wire::snapshot::{KeyContent, KeyLine};
 
 /// The queues that are bound or named, by the prefix of their keys.
 #[derive(PartialEq, Eq, Debug)]
@@ -14,7 +14,7 @@ impl Bound {
         let mut bound: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         bound.insert(String::new(), named.iter().cloned().collect());
         for binding in bindings {
-            let (Some(prefix), Content::Set(members)) = (prefix(binding), &binding.content) else { continue };
+            let (Some(prefix), KeyContent::Set(members)) = (prefix(binding), &binding.content) else { continue };
             let members = members.iter().filter_map(|member| std::str::from_utf8(member).ok());
             let queues = members.filter_map(|member| keys::split_binding(member, keys::SEPARATOR));
             let queues = queues.map(|(_, queue)| queue.to_owned()).filter(|queue| !queue.is_empty());
@@ -55,7 +55,7 @@ mod tests {
             db: 0,
             key: Cow::Owned(key.as_bytes().to_vec()),
             pttl: -1,
-            content: Content::Set(
+            content: KeyContent::Set(
                 members.iter().map(|member| Cow::Owned(member.as_bytes().to_vec())).collect(),
             ),
             len: None,

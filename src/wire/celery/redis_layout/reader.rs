@@ -13,7 +13,7 @@ use crate::wire::celery::text::cut;
 use crate::wire::celery::{
     Envelope, NotAMessage, QueuePosition, ReadOptions, read_message, read_result, unacked_envelope,
 };
-use crate::wire::snapshot::{Bytes, Content, KeyLine};
+use crate::wire::snapshot::{Bytes, KeyContent, KeyLine};
 
 /// Entries that are no Celery message, by the key that holds them: how many, and what is
 /// wrong with the first.
@@ -90,11 +90,11 @@ impl RedisReader {
     pub fn announce(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
         let Ok(name) = std::str::from_utf8(&line.key) else { return };
         match &line.content {
-            Content::Set(members) => {
+            KeyContent::Set(members) => {
                 let members = members.iter().filter_map(|member| std::str::from_utf8(member).ok());
                 self.set(name, members, sink);
             }
-            Content::List(_) => self.announce_list(name),
+            KeyContent::List(_) => self.announce_list(name),
             _ => {}
         }
     }
@@ -145,18 +145,18 @@ impl RedisReader {
     pub fn take(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
         let name = String::from_utf8_lossy(&line.key);
         match (&line.content, keys::classify(&name)) {
-            (Content::List(_), Key::Control) => {}
-            (Content::List(entries), _) => self.list(&name, line, entries, sink),
-            (Content::Hash(pairs), Key::Unacked) => {
+            (KeyContent::List(_), Key::Control) => {}
+            (KeyContent::List(entries), _) => self.list(&name, line, entries, sink),
+            (KeyContent::Hash(pairs), Key::Unacked) => {
                 self.held_complete &= line.complete;
                 self.unacked(&name, pairs.iter().map(|(_, value)| &**value), sink);
             }
-            (Content::Hash(pairs), Key::ScheduleEntry) => {
+            (KeyContent::Hash(pairs), Key::ScheduleEntry) => {
                 if let Some(task) = scheduled_task(pairs) {
                     sink.scheduled(&name, &task);
                 }
             }
-            (Content::String(value), Key::Result { task_id }) => self.result(task_id, value, sink),
+            (KeyContent::String(value), Key::Result { task_id }) => self.result(task_id, value, sink),
             _ => {}
         }
     }
@@ -165,7 +165,7 @@ impl RedisReader {
     /// held, or a result. This is not a look, so it reports no queue and leaves bindings to
     /// looks.
     pub fn hear(&mut self, line: &KeyLine<'_>, sink: &mut impl BrokerSink) {
-        if matches!(line.content, Content::Set(_)) {
+        if matches!(line.content, KeyContent::Set(_)) {
             return;
         }
         // The cache is for looks.
