@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 use tracelink::model::Timestamp;
-use tracelink::wire::snapshot::{KeyContent, Head, KeyLine, Rewrite, write_head, write_key};
+use tracelink::wire::snapshot::{Head, KeyContent, KeyLine, Rewrite, write_head, write_key};
 
 use super::messages::message;
 use super::spans;

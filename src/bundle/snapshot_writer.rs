@@ -106,7 +106,11 @@ mod tests {
         let contents = [
             KeyContent::List(entries()),
             KeyContent::List(Vec::new()),
-            KeyContent::Hash(vec![(entry("z"), held()), (entry("a\""), held()), (entry("m"), entry("hunter2"))]),
+            KeyContent::Hash(vec![
+                (entry("z"), held()),
+                (entry("a\""), held()),
+                (entry("m"), entry("hunter2")),
+            ]),
             KeyContent::Hash(Vec::new()),
             KeyContent::String(entry(r#"{"status": "SUCCESS", "result": "hunter2", "task_id": "t1"}"#)),
             KeyContent::Set(vec![entry("celery\u{6}\u{16}\u{6}\u{16}celery"), entry("é\u{7f}")]),

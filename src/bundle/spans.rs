@@ -6,7 +6,7 @@ use std::io::{self, BufRead, Cursor, Read, Write};
 use super::framed;
 use super::lines::{self, Line};
 use super::skipped::SkippedIn;
-use super::store::{StoreSink, Store};
+use super::store::{Store, StoreSink};
 use crate::wire::otlp::{
     Counts, DecodeError, Redacted, decode_json, decode_json_documents, decode_protobuf, transcode,
 };

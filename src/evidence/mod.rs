@@ -43,7 +43,7 @@ pub use handoff::{Continuity, Handoff, JoinedBy, Presence, TaskNames};
 pub use invalid_spans::InvalidSpans;
 pub use names::Names;
 pub use processes::{Activity, Instrumentor, Library, Process, Processes, Sender, Service, is_work_root};
-pub use receiver::{Endpoints, OtlpProtocol, Outcome, ReceiverLog, EndedRequests};
+pub use receiver::{EndedRequests, Endpoints, OtlpProtocol, Outcome, ReceiverLog};
 pub use span_intake::{SpanIntake, SpanSource};
 pub use spans::{Arrival, SpanAttributes, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
 pub use tasks::{ContextKey, Continuation, Delivery, Observation, Task, Tasks};
@@ -53,6 +53,7 @@ pub use unsettled::Unsettled;
 use crate::model::{
     Invalid, Message, ParentOrigin, Resource, Span, SpanAccount, SpanKind, TaskResult, Timestamp,
 };
+use age::Ages;
 
 /// Everything that is known.
 #[derive(Default, Debug)]
@@ -246,6 +247,11 @@ impl Evidence {
     pub fn add_message(&mut self, message: Message, broker: &Arc<str>, at: Timestamp) {
         let observation = Observation { at, state: message.state, redelivered: message.redelivered };
         self.tasks.add_message(message, broker, observation, &mut self.ages);
+    }
+
+    /// Notes that a look no longer found the message of a task.
+    pub fn message_left(&mut self, task: &str) {
+        self.tasks.message_left(task, &mut self.ages);
     }
 
     pub fn add_result(&mut self, result: TaskResult) {

@@ -102,8 +102,7 @@ impl BrokerLooks {
         }
         self.here_bytes = here.iter().map(|id| Self::weight(id)).sum();
         self.here = here;
-        let Evidence { tasks, ages, .. } = evidence;
-        gone.iter().for_each(|id| tasks.message_left(id, ages));
+        gone.iter().for_each(|id| evidence.message_left(id));
         LookChange { gone, passed_over }
     }
 

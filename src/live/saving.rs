@@ -352,7 +352,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let heard = Arc::new(Heard::default());
         let options = SaveOptions { parts: SavedParts::WhatIsRead, most: 10_000 };
-        let saving = Saving::start(dir.path(), 1 << 20, options, Arc::clone(&heard) as _).expect("it is empty");
+        let saving =
+            Saving::start(dir.path(), 1 << 20, options, Arc::clone(&heard) as _).expect("it is empty");
         (0..100).for_each(|_| saving.spans(spans()));
         let (told, ended) = saving.close();
         ended.expect("the disk takes it");
@@ -371,7 +372,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let heard = Arc::new(Heard::default());
         let options = SaveOptions { parts: SavedParts::WhatIsRead, most: 1 << 20 };
-        let saving = Saving::start(dir.path(), 1 << 20, options, Arc::clone(&heard) as _).expect("it is empty");
+        let saving =
+            Saving::start(dir.path(), 1 << 20, options, Arc::clone(&heard) as _).expect("it is empty");
         // No look can be written where its file should be.
         std::fs::create_dir(dir.path().join("redis.00000.jsonl")).expect("the folder is ours");
         saving.snapshot("here", Timestamp::UNSET, true, Vec::new());

@@ -18,7 +18,7 @@ use crate::diagnosis::{Listing, LiveJudge, Pace};
 use crate::evidence::{Endpoints, Moment};
 use crate::model::{Event, Report};
 use crate::receiver::{
-    Addresses, Budget, OtlpEncoding, Ended, Forwarder, Inbox, Receipt, Refusal, Request, Signal, Taken,
+    Addresses, Budget, Ended, Forwarder, Inbox, OtlpEncoding, Receipt, Refusal, Request, Signal, Taken,
 };
 use crate::wire::otlp::{
     Counts, DecodeError, count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf,

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::activity::{ConnectionActivity, BetweenRequests, Overdue};
+use super::activity::{BetweenRequests, ConnectionActivity, Overdue};
 use super::client::{Client, Shared};
 use super::inbox::PortKind;
 use super::request;

@@ -32,7 +32,7 @@ mod windows;
 pub use budget::Budget;
 pub use error::ReceiverError;
 pub use forward::{ForwardError, Forwarder, Loss, Sent};
-pub use inbox::{OtlpEncoding, Ended, Inbox, PortKind, Receipt, Refusal, Request, Signal, Taken, Transport};
+pub use inbox::{Ended, Inbox, OtlpEncoding, PortKind, Receipt, Refusal, Request, Signal, Taken, Transport};
 pub use limits::ReceiverLimits;
 pub use ports::{Addresses, Ports};
 pub use server::Receiver;

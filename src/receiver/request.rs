@@ -16,13 +16,13 @@ use hyper::body::Incoming;
 use tokio::task::JoinError;
 use tonic::Code;
 
-use super::answer::{self, Answer, ErrorAnswer, AnswerFormat};
+use super::answer::{self, Answer, AnswerFormat, ErrorAnswer};
 use super::body::{self, Announced, BodyError, PREFIX};
 use super::budget::Reservation;
 use super::client::Client;
 use super::cors::{self, Origin};
 use super::decompress::{CODINGS, Coding, decompress};
-use super::inbox::{OtlpEncoding, Ended, Refusal, Request, Signal, Transport};
+use super::inbox::{Ended, OtlpEncoding, Refusal, Request, Signal, Transport};
 use super::route::{Route, greeting, route};
 use crate::evidence::Outcome;
 use crate::wire::otlp::{has_lone_half, mend};

@@ -8,7 +8,7 @@ use http::{Method, StatusCode, Version};
 use tonic::Code;
 
 use super::Addresses;
-use super::answer::{ErrorAnswer, AnswerFormat};
+use super::answer::{AnswerFormat, ErrorAnswer};
 use super::cors::{self, Origin};
 use super::inbox::{OtlpEncoding, PortKind, Signal};
 use crate::evidence::Outcome;
@@ -94,7 +94,12 @@ fn grpc_on_http_port(addresses: &Addresses) -> ErrorAnswer {
         ),
         None => format!("gRPC on the port of OTLP/HTTP. gRPC's own is 4317, {here}"),
     };
-    ErrorAnswer::new(Outcome::GrpcOnHttpPort, StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unimplemented, message)
+    ErrorAnswer::new(
+        Outcome::GrpcOnHttpPort,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::Unimplemented,
+        message,
+    )
 }
 
 /// An exporter is recognised by its path or its content type. A browser or a health check

@@ -56,7 +56,9 @@ fn what_is_celerys_is_heard_and_nothing_else() {
             assert!(heard.at.to_string().starts_with("20"), "{}", heard.at);
             let content = match heard.line.content {
                 KeyContent::List(entries) => entries.concat(),
-                KeyContent::Hash(pairs) => pairs.into_iter().flat_map(|(_, value)| value.into_owned()).collect(),
+                KeyContent::Hash(pairs) => {
+                    pairs.into_iter().flat_map(|(_, value)| value.into_owned()).collect()
+                }
                 KeyContent::String(value) => value.into_owned(),
                 other => panic!("{other:?}"),
             };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::Value;
 use tracelink::evidence::Outcome;
-use tracelink::receiver::{OtlpEncoding, Forwarder, Loss, Sent, Signal, Transport};
+use tracelink::receiver::{Forwarder, Loss, OtlpEncoding, Sent, Signal, Transport};
 
 use super::inbox::House;
 

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use tracelink::evidence::Outcome;
 use tracelink::receiver::{
-    Budget, Encoding, Ended, Inbox, Ports, Receipt, Receiver, ReceiverLimits, Refusal, Request, Signal,
+    Budget, Ended, Inbox, OtlpEncoding, Ports, Receipt, Receiver, ReceiverLimits, Refusal, Request, Signal,
     Taken, Transport,
 };
 
 /// What an inbox was told.
 #[derive(Default)]
 pub struct Told {
-    pub taken: Vec<(Signal, Encoding, Transport, Vec<u8>)>,
+    pub taken: Vec<(Signal, OtlpEncoding, Transport, Vec<u8>)>,
     pub ended: Vec<(Outcome, String)>,
     /// What to answer to the next requests, whatever they hold.
     pub script: VecDeque<Result<Receipt, Refusal>>,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::connection::{FromReply, Connection, KeyKind, ReadCommand, SCAN_STEP};
+use super::connection::{Connection, FromReply, KeyKind, ReadCommand, SCAN_STEP};
 use super::error::BrokerError;
 use super::other_databases::other_databases;
 use crate::model::Timestamp;

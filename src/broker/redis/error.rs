@@ -128,9 +128,7 @@ pub enum BrokerError {
         "no sentinel of {sentinels} knows a master `{master}`. Check --sentinel-master; SENTINEL MASTERS lists the names"
     )]
     MasterUnknown { master: String, sentinels: String },
-    #[error(
-        "{broker} refuses {command}: {says}. tracelink needs Redis 6.0 or later, or a compatible server"
-    )]
+    #[error("{broker} refuses {command}: {says}. tracelink needs Redis 6.0 or later, or a compatible server")]
     Refused { broker: String, command: &'static str, says: String },
     #[error(
         "{broker} answers {command} with more than 256 MiB. Read fewer messages at a time: --limit 1 takes one"

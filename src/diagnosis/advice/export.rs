@@ -201,7 +201,8 @@ pub fn send_here(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Ve
     let exporter = Exporter::grpc(receiver);
     let switches =
         ["OTEL_TRACES_EXPORTER=otlp", "OTEL_SDK_DISABLED=false", "OTEL_TRACES_SAMPLER=parentbased_always_on"];
-    let address = if matches!(receiver.place, ReceiverAddress::Told) { Vec::new() } else { exporter.variables() };
+    let address =
+        if matches!(receiver.place, ReceiverAddress::Told) { Vec::new() } else { exporter.variables() };
     let switched = Fix::new("switch the export on, by environment")
         .environment(Side::Both, address.into_iter().chain(switches.map(Text::from)))
         .needing("no code of the program sets any of these: code wins");

@@ -33,7 +33,12 @@ const CAN_LAUNCH: (u32, u32) = (1, 31);
 
 /// Mends TL101 and TL108, and TL102 together with the SDK's switch: in the process
 /// that publishes. `others` are processes that were seen, of the same application.
-pub fn publisher(seen: PublisherSeen, setting: &SdkSetup, others: &SdkSetup, exports: OtlpProtocol) -> Vec<Fix> {
+pub fn publisher(
+    seen: PublisherSeen,
+    setting: &SdkSetup,
+    others: &SdkSetup,
+    exports: OtlpProtocol,
+) -> Vec<Fix> {
     match (setting.language.code(), seen) {
         (Some(Language::Python), PublisherSeen::SendsSpans) => vec![instrument(), injection::each_message()],
         (Some(Language::Python), PublisherSeen::MaySendSpans) => {

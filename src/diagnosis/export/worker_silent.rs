@@ -165,7 +165,8 @@ fn misdirected(known: &Known<'_>, publisher: &SdkSetup) -> (Option<Outcome>, Vec
     let receiver = endpoint::receiver(known);
     let doors =
         [Outcome::GrpcOnHttpPort, Outcome::HttpOnGrpcPort, Outcome::WithoutPath, Outcome::TlsOnPlainPort];
-    let refused = doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver().of(outcome)?)));
+    let refused =
+        doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver().of(outcome)?)));
     let Some((outcome, requests)) = refused else { return (None, Vec::new()) };
     let sender = SdkSetup::of_client(requests.agents.iter().map(|agent| &**agent)).beside(publisher);
     let worker = [(Side::Worker, sender)];

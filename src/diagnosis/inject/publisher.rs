@@ -42,7 +42,8 @@ pub fn published_by(service: &str, origin: Option<&str>, known: &Known<'_>) -> b
 /// it may belong to one of these services.
 pub fn publisher(origin: Option<&str>, services: &[&str], known: &Known<'_>) -> (PublisherSeen, SdkSetup) {
     if let Some((process, activity)) = origin.and_then(|origin| process_at(origin, known)) {
-        let seen = if activity.producers > 0 { PublisherSeen::Instrumented } else { PublisherSeen::SendsSpans };
+        let seen =
+            if activity.producers > 0 { PublisherSeen::Instrumented } else { PublisherSeen::SendsSpans };
         return (seen, SdkSetup::of(process));
     }
     let bare = services.iter().copied().find(|service| !known.services().instruments_celery(service));

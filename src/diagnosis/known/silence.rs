@@ -63,7 +63,7 @@ impl<'e> Silence<'e> {
     /// of files, which were complete when they were saved. When a watch ended (also one
     /// that left a bundle with its receiver's log), a span may still have been open.
     pub const fn is_final(self) -> bool {
-        self.0.settling_time.is_zero() && !self.0.receiver.is_kept
+        self.0.settling_time().is_zero() && !self.0.receiver().is_kept
     }
 }
 

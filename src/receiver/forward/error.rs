@@ -20,9 +20,7 @@ pub enum ForwardError {
     )]
     GrpcPath { url: String },
     /// The value may be a secret, so only the name is shown.
-    #[error(
-        "`{name}` cannot be a header for --forward: write name=value, in ASCII, without line breaks"
-    )]
+    #[error("`{name}` cannot be a header for --forward: write name=value, in ASCII, without line breaks")]
     Header { name: String },
     #[error("the certificates of {path} cannot be read: {why}. Name a PEM file", path = path.display())]
     Certificate { path: PathBuf, why: String },

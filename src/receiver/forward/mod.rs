@@ -39,6 +39,7 @@ use self::target::Target;
 use super::body::PREFIX;
 use super::budget::{Budget, Reservation};
 use super::{Addresses, OtlpEncoding, Signal};
+use crate::evidence::OtlpProtocol;
 
 /// Requests in flight at a time, including those that wait for their next attempt.
 const IN_FLIGHT: usize = 4;

@@ -50,7 +50,9 @@ impl KeyLine<'_> {
     /// How many bytes it holds.
     pub fn weight(&self) -> usize {
         let content: usize = match &self.content {
-            KeyContent::List(entries) | KeyContent::Set(entries) => entries.iter().map(|entry| entry.len()).sum(),
+            KeyContent::List(entries) | KeyContent::Set(entries) => {
+                entries.iter().map(|entry| entry.len()).sum()
+            }
             KeyContent::Hash(pairs) => pairs.iter().map(|(field, value)| field.len() + value.len()).sum(),
             KeyContent::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() + size_of::<f64>()).sum(),
             KeyContent::String(value) => value.len(),

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Bytes, KeyContent, FORMAT, Head, KeyLine, SnapshotError};
+use super::{Bytes, FORMAT, Head, KeyContent, KeyLine, SnapshotError};
 use crate::model::Timestamp;
 
 #[derive(Deserialize)]
@@ -170,7 +170,9 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
     let content = match raw.kind.as_str() {
         "list" => {
             let list: Option<Many<Entry<'_>>> = serde_json::from_str(entries)?;
-            KeyContent::List(list.unwrap_or_default().0.into_iter().map(Entry::bytes).collect::<Result<_, _>>()?)
+            KeyContent::List(
+                list.unwrap_or_default().0.into_iter().map(Entry::bytes).collect::<Result<_, _>>()?,
+            )
         }
         "set" => KeyContent::Set(bytes(serde_json::from_str(entries)?)?),
         "hash" => {

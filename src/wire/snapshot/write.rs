@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{KeyContent, FORMAT, Head, KeyLine};
+use super::{FORMAT, Head, KeyContent, KeyLine};
 use crate::model::Timestamp;
 
 /// The program that wrote it.
@@ -132,7 +132,9 @@ fn write_entries(out: &mut dyn Write, content: &KeyContent<'_>, rewrite: &Rewrit
         KeyContent::List(entries) => {
             write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, &(rewrite.in_list)(entry)))
         }
-        KeyContent::Set(entries) => write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, entry)),
+        KeyContent::Set(entries) => {
+            write_all(out, [b"[", b"]"], entries, |out, entry| write_bytes(out, entry))
+        }
         KeyContent::Hash(pairs) => {
             // In an order of their own: Redis has none.
             let mut sorted: Vec<_> = pairs.iter().collect();

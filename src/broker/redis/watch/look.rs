@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::options::WatchOptions;
 use super::watched_keys::{List, WatchedKeys, bytes_of, mean};
-use crate::broker::redis::connection::{FromReply, Connection, Pairs, ReadCommand};
+use crate::broker::redis::connection::{Connection, FromReply, Pairs, ReadCommand};
 use crate::broker::redis::error::BrokerError;
 use crate::model::Timestamp;
 use crate::wire::celery::redis_layout::keys;

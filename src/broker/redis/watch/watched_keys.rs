@@ -217,7 +217,9 @@ pub fn bytes_of(content: &KeyContent<'_>) -> u64 {
         KeyContent::List(entries) | KeyContent::Set(entries) => {
             entries.iter().map(|entry| entry.len() as u64).sum()
         }
-        KeyContent::Hash(pairs) => pairs.iter().map(|(field, value)| (field.len() + value.len()) as u64).sum(),
+        KeyContent::Hash(pairs) => {
+            pairs.iter().map(|(field, value)| (field.len() + value.len()) as u64).sum()
+        }
         KeyContent::Zset(pairs) => pairs.iter().map(|(member, _)| member.len() as u64 + 8).sum(),
         KeyContent::String(value) => value.len() as u64,
         KeyContent::Other(_) => 0,

@@ -14,7 +14,9 @@ impl Bound {
         let mut bound: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
         bound.insert(String::new(), named.iter().cloned().collect());
         for binding in bindings {
-            let (Some(prefix), KeyContent::Set(members)) = (prefix(binding), &binding.content) else { continue };
+            let (Some(prefix), KeyContent::Set(members)) = (prefix(binding), &binding.content) else {
+                continue;
+            };
             let members = members.iter().filter_map(|member| std::str::from_utf8(member).ok());
             let queues = members.filter_map(|member| keys::split_binding(member, keys::SEPARATOR));
             let queues = queues.map(|(_, queue)| queue.to_owned()).filter(|queue| !queue.is_empty());
