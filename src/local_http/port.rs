@@ -12,17 +12,17 @@ pub enum PortError {
     #[error("{}", in_use(*address, option, owner.as_ref()))]
     InUse { address: SocketAddr, option: &'static str, owner: Option<PortOwner> },
     #[error(
-        "{address} may not be opened: ports below 1024 are the administrator's. \
-         Take a higher one with {option}"
+        "{address} may not be opened: only an administrator may open ports below 1024. \
+         Choose a higher one with {option}"
     )]
     Denied { address: SocketAddr, option: &'static str },
     #[error(
-        "{address} is no address of this machine. {option} 127.0.0.1:{port} listens for this machine alone, \
+        "{address} is not an address of this machine. {option} 127.0.0.1:{port} listens for this machine alone, \
          {option} 0.0.0.0:{port} for all that reach it",
         port = address.port()
     )]
     NotHere { address: SocketAddr, option: &'static str },
-    #[error("{address} cannot be listened on: {why}. Give another one with {option}")]
+    #[error("tracelink cannot listen on {address}: {why}. Choose another address with {option}")]
     Bind { address: SocketAddr, option: &'static str, why: io::Error },
 }
 

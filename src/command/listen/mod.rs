@@ -31,8 +31,8 @@ use crate::bundle::SavedParts;
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
-    self, Audience, BrokerTarget, BrokerThreads, End, Ending, MemoryPlan, Outside, Saving, SaveOptions, Session,
-    SessionNotices, EndRequest, Uses,
+    self, Audience, BrokerTarget, BrokerThreads, End, EndRequest, Ending, MemoryPlan, Outside, SaveOptions,
+    Saving, Session, SessionNotices, Uses,
 };
 use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
 use crate::view::board::{Board, SharedBoard};
