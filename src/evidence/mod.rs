@@ -42,7 +42,7 @@ pub use group::{ClosedTraces, Group};
 pub use handoff::{Continuity, Handoff, JoinedBy, Presence, TaskNames};
 pub use invalid_spans::InvalidSpans;
 pub use names::Names;
-pub use processes::{Activity, Instrumentor, Library, Process, Processes, Sender, Service, is_work_root};
+pub use processes::{Activity, Instrumentor, Library, Process, Processes, Sender, Service};
 pub use receiver::{EndedRequests, Endpoints, OtlpProtocol, Outcome, ReceiverLog};
 pub use span_intake::{SpanIntake, SpanSource};
 pub use spans::{Arrival, SpanAttributes, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};

@@ -28,7 +28,7 @@ pub use context::{
 };
 pub use durations::Durations;
 pub use event::Event;
-pub use exception::{Exception, HIDDEN, redacted_status};
+pub use exception::{Exception, HIDDEN};
 pub use finding::{
     Alternative, Confidence, Finding, InBaseline, Quote, Severity, Station, StationState, Stations,
 };

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::{Exception, SpanContext, SpanId, Timestamp, TraceId, redacted_status};
+use super::exception::redacted_status;
+use super::{Exception, SpanContext, SpanId, Timestamp, TraceId};
 
 /// <https://opentelemetry.io/docs/specs/otel/trace/api/#spankind>
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]

@@ -54,4 +54,8 @@ fn too_few_handoffs() {
     says(published_alone().expecting(1), "too-few-handoffs", (Error, Certain));
     is_silent(healthy().expecting(1), "too-few-handoffs");
     is_silent(published_alone(), "too-few-handoffs");
+    // Its cause comes before it, though that is only likely.
+    let broken = queued(message("t1")).span(server()).span(run(0xcc, 0xb2)).expecting(1).report();
+    let order: Vec<_> = broken.findings.iter().map(|found| (found.slug, found.confidence)).collect();
+    assert_eq!(order[..2], [("producer-not-instrumented", Likely), ("too-few-handoffs", Certain)]);
 }

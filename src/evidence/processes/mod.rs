@@ -5,7 +5,7 @@ mod instrumentors;
 mod known;
 mod process;
 
-pub use activity::{Activity, is_work_root};
+pub use activity::Activity;
 pub use instrumentors::{Instrumentor, Library};
 pub use known::{Processes, Sender, Service};
 pub use process::Process;
