@@ -113,3 +113,18 @@ impl Evidence {
         std::mem::replace(&mut self.unsettled, unsettled)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_runs_backwards() {
+        let at = |seconds| Moment::at(Duration::from_secs(seconds));
+        let mut evidence = Evidence::default();
+        for (now, expected) in [(5, 5), (3, 5), (7, 7)] {
+            evidence.set_time(at(now));
+            assert_eq!(evidence.now(), at(expected));
+        }
+    }
+}

@@ -192,7 +192,8 @@ mod tests {
     fn the_shares_add_up_to_the_whole() {
         for bits in 0..16 {
             let [forwards, saves, watches_broker, shows_view] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
-            for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345] {
+            // With the last, a sum that overflowed would panic.
+            for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345, usize::MAX] {
                 let plan = MemoryPlan::new(memory, Uses { forwards, saves, watches_broker, shows_view });
                 assert_eq!(plan.view > 0, shows_view);
                 let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
@@ -210,9 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn no_size_overflows() {
-        let uses = Uses { forwards: true, saves: true, watches_broker: true, shows_view: true };
-        let plan = MemoryPlan::new(usize::MAX, uses);
-        assert!(plan.evidence.all > plan.forwarding);
+    fn what_files_take_stays_within_the_memory() {
+        for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345, usize::MAX] {
+            let plan = FilePlan::new(memory);
+            let lines = 2 * part(memory, FilePlan::LONGEST);
+            assert!(plan.longest <= lines / 2);
+            let sum = lines + at_work(memory - lines) + plan.evidence.all / 8 * (8 + LOST);
+            assert!(sum <= memory && sum >= memory - memory / 1_000, "{sum} of {memory}");
+        }
     }
 }

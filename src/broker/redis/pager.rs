@@ -320,6 +320,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_behind_the_reader_is_a_gap_and_pushes_what_was_read_before_it() {
+        let mut model = model_of(100);
+        let (entries, pager) = read(&mut model, u64::MAX, std::iter::once(Move::GiveBack(3)));
+        assert_eq!((entries.len(), pager.moved, pager.seen_twice), (100, true, 3));
+        assert!(!pager.is_complete());
+    }
+
+    #[test]
     fn equal_entries_of_a_foreign_list_are_each_read() {
         let mut model = Model { list: vec![b"same".to_vec(); 700].into(), pushed: 0 };
         let (entries, pager) = read(&mut model, u64::MAX, std::iter::empty());

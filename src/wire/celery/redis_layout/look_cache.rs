@@ -92,3 +92,31 @@ impl LookCache {
         self.last.bytes + self.now.bytes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_looks_together_stay_within_the_bound() {
+        const BOUND: usize = 16 << 10;
+        let mut cache = LookCache::new(BOUND);
+        let mut kept = 0;
+        for look in 0..3 {
+            for number in 0..1_000_u64 {
+                let message = Cached {
+                    id: format!("order-{number}").into(),
+                    queue: "celery".into(),
+                    attempt: 0,
+                    state: MessageState::Ready,
+                    redelivered: false,
+                };
+                cache.keep(number, message);
+            }
+            assert!(cache.bytes() <= BOUND, "{} bytes at look {look}", cache.bytes());
+            cache.end_look();
+            kept = (0..1_000).filter(|digest| cache.get(*digest).is_some()).count();
+        }
+        assert!(kept > 20, "{kept} messages are known at the next look");
+    }
+}
