@@ -267,10 +267,10 @@ fn help_has_examples() {
     }
 }
 
-/// The README's commands, and what it says that they print.
+/// The commands of the README and of the book, and what they say that these print.
 #[test]
 fn the_readme_is_true() {
-    trycmd::TestCases::new().env("PATH", path()).case("README.md");
+    trycmd::TestCases::new().env("PATH", path()).case("README.md").case("docs/*.md");
 }
 
 #[test]

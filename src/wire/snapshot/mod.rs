@@ -1,5 +1,5 @@
 //! The broker snapshot, format `broker/1`: JSON lines, a head and then one line for each
-//! key, or several lines for a long list (`interface.md`).
+//! key, or several lines for a long list (`docs/interface.md`).
 //!
 //! The format is the project's own: a Redis dump (RDB) is always of a whole server, and
 //! nobody can read it, or remove a secret from it, with an editor.

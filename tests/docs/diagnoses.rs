@@ -1,13 +1,14 @@
-//! What is written about the diagnoses is written once, in their sources.
+//! The page of diagnoses, and what they say of themselves.
 
 #![allow(clippy::disallowed_methods, reason = "UPDATE_DOCS is the test's own switch")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use tracelink::diagnosis;
 use tracelink::model::Key;
 use tracelink::report::explanation;
+
+use crate::root;
 
 #[test]
 fn codes_and_slugs_are_unique_and_documented() {
@@ -29,7 +30,7 @@ fn codes_and_slugs_are_unique_and_documented() {
 /// A program reads what a key stands for in the schema, a person in the source.
 #[test]
 fn the_schema_describes_every_key_of_a_context() {
-    let text = include_str!("../docs/tracelink-1.schema.json");
+    let text = include_str!("../../docs/tracelink-1.schema.json");
     let schema: serde_json::Value = serde_json::from_str(text).expect("JSON");
     let described = &schema["$defs"]["finding"]["properties"]["context"]["properties"];
     let described: BTreeMap<_, _> = described
@@ -45,7 +46,7 @@ fn the_schema_describes_every_key_of_a_context() {
 /// Whoever asks where the fix for a code stands finds it by the code.
 #[test]
 fn each_fix_says_what_it_mends() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/diagnosis/advice");
+    let folder = root().join("src/diagnosis/advice");
     let files = std::fs::read_dir(folder).expect("the fixes").map(|entry| entry.expect("readable").path());
     let texts: Vec<_> = files.map(|file| std::fs::read_to_string(file).expect("UTF-8")).collect();
     let said: BTreeSet<_> = texts
@@ -63,7 +64,7 @@ fn each_fix_says_what_it_mends() {
 /// Set `UPDATE_DOCS=1` to write the page anew.
 #[test]
 fn the_page_of_diagnoses_is_fresh() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diagnoses.md");
+    let path = root().join("docs/diagnoses.md");
     let page = explanation::page(&diagnosis::all());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, &page).expect("writable");

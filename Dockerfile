@@ -1,0 +1,17 @@
+# docker build -t tracelink .      (docs/containers.md)
+FROM rust:1.91-slim-bookworm AS build
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends build-essential \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --bin tracelink
+
+# glibc and nothing else: no shell, no package manager, no root.
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /src/target/release/tracelink /usr/local/bin/tracelink
+COPY --from=build /src/LICENSE /src/THIRD-PARTY-LICENCES.txt /usr/share/doc/tracelink/
+USER nonroot:nonroot
+EXPOSE 4317 4318
+ENTRYPOINT ["/usr/local/bin/tracelink"]
+CMD ["listen", "--grpc", "0.0.0.0:4317", "--http", "0.0.0.0:4318"]
