@@ -251,6 +251,61 @@ fn the_wheel_has_its_licences_its_types_and_a_page_that_stands_alone() {
     }
 }
 
+/// maturin gives every file of a source distribution the mode 0644.
+#[test]
+fn a_wheel_of_the_source_distribution_has_a_script_that_starts() {
+    let folder = scratch("sdist");
+    succeeds(
+        Command::new("tar")
+            .args(["-xzf"])
+            .arg(&BUILT.sdist)
+            .arg("-C")
+            .arg(&folder)
+            .args(["--strip-components=1", "--no-same-permissions"]),
+    );
+    // It takes minutes to build, so what stands for maturin only looks at the script.
+    fs::create_dir(folder.join("stand-in")).expect("writable");
+    fs::write(
+        folder.join("stand-in/maturin.py"),
+        "import os\n\ndef build_wheel(folder, config_settings=None, metadata_directory=None):\n    return \
+         oct(os.stat('python/data/scripts/tracelink-cli').st_mode & 0o777)\n\nbuild_editable = build_wheel\n",
+    )
+    .expect("writable");
+    let built = succeeds(
+        Command::new("python3")
+            .args(["-c", "import build_backend; print(build_backend.build_wheel('dist'))"])
+            .current_dir(&folder)
+            .env("PYTHONPATH", "python:stand-in"),
+    );
+    assert_eq!(stdout(&built), "0o755\n");
+    let project = fs::read_to_string(folder.join("pyproject.toml")).expect("it came along");
+    for line in [r#"build-backend = "build_backend""#, r#"backend-path = ["python"]"#] {
+        assert!(project.contains(line), "{line} is not in {project}");
+    }
+}
+
+/// pytest finds the plugin by the entry point of the wheel, and the plugin its binary.
+#[test]
+fn pytest_runs_the_plugin_of_the_wheel() {
+    let folder = scratch("pytest");
+    let test = "def test_nothing(tracelink):\n    assert tracelink.spans == ()\n";
+    fs::write(folder.join("test_nothing.py"), test).expect("writable");
+    let python = support::python::stack();
+    let stack = succeeds(
+        Command::new(python).args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"]),
+    );
+    let packages = [PathBuf::from(stdout(&stack)), support::python::packages("pytest")];
+    let ran = succeeds(
+        Command::new(BUILT.home.join("bin/python"))
+            .args(["-m", "pytest", "--tracelink", "-p", "no:cacheprovider"])
+            .current_dir(&folder)
+            .env("PYTHONPATH", std::env::join_paths(packages).expect("no colons"))
+            .env_remove("TRACELINK_BINARY"),
+    );
+    assert!(stdout(&ran).contains("1 passed"), "{}", stdout(&ran));
+    assert!(stdout(&ran).contains("tracelink"), "{}", stdout(&ran));
+}
+
 /// `lib/python3.11/site-packages`, whichever version it is.
 fn glob_one(lib: &Path, name: &str) -> PathBuf {
     let mut versions =
@@ -269,7 +324,14 @@ fn the_source_distribution_has_what_a_build_reads() {
     for name in ["src", "python/tracelink_cli", "python/data"] {
         files(&root().join(name), &mut wanted);
     }
-    for name in ["build.rs", "Cargo.lock", "pyproject.toml", "LICENSE", "THIRD-PARTY-LICENCES.txt"] {
+    for name in [
+        "build.rs",
+        "python/build_backend.py",
+        "Cargo.lock",
+        "pyproject.toml",
+        "LICENSE",
+        "THIRD-PARTY-LICENCES.txt",
+    ] {
         wanted.push(root().join(name));
     }
     // What Cargo was told by the compiler, `include_str!` too.

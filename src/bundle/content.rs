@@ -7,6 +7,7 @@ use std::rc::Rc;
 use flate2::bufread::MultiGzDecoder;
 
 use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff};
+use super::store::BytesRead;
 
 /// How many layers of compression are removed. A rotated log that was compressed again has two;
 /// each further one multiplies how far a few bytes can grow.
@@ -24,8 +25,23 @@ pub struct Content {
     pub kind: Kind,
     pub bytes: Box<dyn BufRead>,
     broken: Rc<RefCell<Option<String>>>,
-    /// How many bytes of the file were read, as it lies there.
-    pub read: Rc<Cell<u64>>,
+    /// How much of the file was read.
+    pub read: Rc<Progress>,
+}
+
+/// How much of a file was read, by now.
+#[derive(Default)]
+pub struct Progress {
+    stored: Cell<u64>,
+    /// What the last layer of compression gave; `None` where there is none.
+    decompressed: Cell<Option<u64>>,
+}
+
+impl Progress {
+    pub fn bytes(&self) -> BytesRead {
+        let stored = self.stored.get();
+        BytesRead { stored, decompressed: self.decompressed.get().unwrap_or(stored) }
+    }
 }
 
 impl Content {
@@ -36,7 +52,7 @@ impl Content {
     ///
     /// What reading the beginning says.
     pub fn of(file: impl Read + 'static, longest: usize) -> io::Result<Self> {
-        let read = Rc::new(Cell::new(0));
+        let read = Rc::new(Progress::default());
         let file = Counted { file, read: Rc::clone(&read) };
         let mut bytes: Box<dyn BufRead> = Box::new(BufReader::with_capacity(1 << 16, file));
         let broken = Rc::new(RefCell::new(None));
@@ -61,7 +77,8 @@ impl Content {
             };
             layers += 1;
             let what = if kind == Kind::Gzip { "gzip" } else { "zstd" };
-            let unpacked = Unpacked { decoder, what, given: 0, broken: Rc::clone(&broken) };
+            let unpacked =
+                Unpacked { decoder, what, given: 0, read: Rc::clone(&read), broken: Rc::clone(&broken) };
             bytes = Box::new(BufReader::with_capacity(1 << 17, unpacked));
         }
     }
@@ -75,13 +92,13 @@ impl Content {
 /// A file of which it is counted how much was read.
 struct Counted<F> {
     file: F,
-    read: Rc<Cell<u64>>,
+    read: Rc<Progress>,
 }
 
 impl<F: Read> Read for Counted<F> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(into)?;
-        self.read.set(self.read.get() + count as u64);
+        self.read.stored.set(self.read.stored.get() + count as u64);
         Ok(count)
     }
 }
@@ -91,6 +108,7 @@ struct Unpacked {
     decoder: Box<dyn Read>,
     what: &'static str,
     given: u64,
+    read: Rc<Progress>,
     broken: Rc<RefCell<Option<String>>>,
 }
 
@@ -102,6 +120,8 @@ impl Read for Unpacked {
         match self.decoder.read(into) {
             Ok(count) => {
                 self.given += count as u64;
+                // The layer around another one comes last.
+                self.read.decompressed.set(Some(self.given));
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
@@ -134,7 +154,7 @@ mod tests {
         let mut content = Content::of(Cursor::new(packed), 1 << 20).expect("memory");
         let mut bytes = Vec::new();
         content.bytes.read_to_end(&mut bytes).expect("memory");
-        (content.kind, String::from_utf8_lossy(&bytes).into_owned(), content.broken())
+        (content.kind.clone(), String::from_utf8_lossy(&bytes).into_owned(), content.broken())
     }
 
     #[test]
@@ -148,6 +168,18 @@ mod tests {
         assert_eq!(read([gzip(request.as_bytes()), gzip(b"\n{}")].concat()), whole);
         // A bomb of many layers stays compressed.
         assert_eq!(read(gzip(&gzip(&gzip(b"{}")))).0, Kind::Gzip);
+    }
+
+    #[test]
+    fn progress_is_of_what_lies_there_and_of_what_it_holds() {
+        let text = r#"{"resourceSpans": []}"#.repeat(10_000);
+        let once = zstd::encode_all(text.as_bytes(), 1).expect("memory");
+        for file in [text.clone().into_bytes(), gzip(text.as_bytes()), gzip(&once)] {
+            let stored = file.len() as u64;
+            let mut content = Content::of(Cursor::new(file), 1 << 20).expect("memory");
+            io::copy(&mut content.bytes, &mut io::sink()).expect("memory");
+            assert_eq!(content.read.bytes(), BytesRead { stored, decompressed: text.len() as u64 });
+        }
     }
 
     #[test]

@@ -12,8 +12,9 @@ pub struct EvidenceOptions {
     pub naming: Naming,
     /// Read only these queues, by name; all if none is named. They apply to snapshots.
     pub queues: Vec<String>,
-    /// The most of a file that is held at once, in bytes: a line, a message, or a file
-    /// that is read whole because it has neither.
+    /// The most of a file that is held at once, in bytes: a span of a document in JSON, a
+    /// message, a line of a snapshot, or a file that is read whole because it has none of
+    /// these.
     pub longest: usize,
 }
 

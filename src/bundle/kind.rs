@@ -2,14 +2,18 @@
 
 use memchr::memmem;
 
+use super::spanless::{self, Spanless};
+
 /// What a file contains.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
     Snapshot,
     Overheard,
     Receiver,
-    /// Requests in JSON, as in OTLP, or as Tempo and Jaeger's API wrap them.
+    /// Requests in JSON, as in OTLP, or as Jaeger's API wraps them.
     OtlpJson,
+    /// The same, as Tempo and Grafana wrap them.
+    Tempo,
     /// One request.
     OtlpProtobuf,
     /// Requests, each preceded by its length, as the Collector's file exporter writes
@@ -22,38 +26,11 @@ pub enum Kind {
     Zstd,
     /// UTF-16, as PowerShell's `>` writes it.
     Utf16,
-    /// JSON of a known kind without spans.
-    Other(OtherJson),
+    /// Something known that has no spans.
+    Spanless(Spanless),
     /// JSON of another kind; in a folder it is skipped.
     UnknownJson,
     Unknown,
-}
-
-/// JSON that people mistake for spans.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum OtherJson {
-    Logs,
-    Metrics,
-    /// A query that found nothing.
-    Empty,
-    /// A list of traces, without their spans.
-    Search,
-}
-
-impl OtherJson {
-    /// What it contains, and how to get spans instead.
-    pub const fn says(self) -> &'static str {
-        match self {
-            Self::Logs => "logs, and no spans: give the file of the traces pipeline",
-            Self::Metrics => "metrics, and no spans: give the file of the traces pipeline",
-            Self::Empty => {
-                "an empty result: the query found no trace. Widen its time, or ask for the trace by its id"
-            }
-            Self::Search => {
-                "the result of a search, which names traces and holds no spans: download each of them by its id"
-            }
-        }
-    }
 }
 
 /// How much of the beginning of a file is looked at to recognise it, in bytes.
@@ -85,6 +62,9 @@ pub fn sniff(beginning: &[u8]) -> Kind {
         return Kind::Utf16;
     }
     let text = beginning.trim_ascii_start();
+    if let Some(spanless) = spanless::page_or_line(text) {
+        return Kind::Spanless(spanless);
+    }
     match text.first() {
         Some(b'{') => object(text),
         Some(b'[') => list(text),
@@ -107,16 +87,39 @@ fn object(text: &[u8]) -> Kind {
     if line[1..].trim_ascii_start().starts_with(b"\"bundle\"") {
         return Kind::Receiver;
     }
+    let first_key = text[1..].trim_ascii_start();
+    let begins_with = |word: &[u8]| first_key.starts_with(word);
+    if is_empty(text) {
+        return Kind::Spanless(Spanless::Empty);
+    }
+    let holds = |word: &[u8]| memmem::find(text, word).is_some();
+    for (key, kind) in [(&b"\"trace\""[..], Kind::Tempo), (b"\"result\"", Kind::OtlpJson)] {
+        let Some(value) = first_key.strip_prefix(key) else { continue };
+        return match value.trim_ascii_start().strip_prefix(b":") {
+            Some(value) if is_empty(value) => Kind::Spanless(Spanless::Empty),
+            _ if holds(b"\"resourceSpans\"") || holds(b"\"batches\"") => kind,
+            _ => Kind::UnknownJson,
+        };
+    }
+    let is_error = begins_with(b"\"error\"") || begins_with(b"\"errors\"");
+    if is_error || (begins_with(b"\"code\"") && holds(b"\"message\"")) {
+        return Kind::Spanless(spanless::failed(text));
+    }
+    if begins_with(b"\"log\"") && holds(b"\"entries\"") {
+        return Kind::Spanless(Spanless::Har);
+    }
     // The first key decides: later ones may be anything.
-    let known: [(&[u8], Kind); 12] = [
+    let known: [(&[u8], Kind); 14] = [
         (b"\"resourceSpans\"", Kind::OtlpJson),
         (b"\"resource_spans\"", Kind::OtlpJson),
-        (b"\"batches\"", Kind::OtlpJson),
-        (b"\"resourceLogs\"", Kind::Other(OtherJson::Logs)),
-        (b"\"resource_logs\"", Kind::Other(OtherJson::Logs)),
-        (b"\"resourceMetrics\"", Kind::Other(OtherJson::Metrics)),
-        (b"\"resource_metrics\"", Kind::Other(OtherJson::Metrics)),
-        (b"\"traces\"", Kind::Other(OtherJson::Search)),
+        (b"\"batches\"", Kind::Tempo),
+        (b"\"resourceLogs\"", Kind::Spanless(Spanless::Logs)),
+        (b"\"resource_logs\"", Kind::Spanless(Spanless::Logs)),
+        (b"\"resourceMetrics\"", Kind::Spanless(Spanless::Metrics)),
+        (b"\"resource_metrics\"", Kind::Spanless(Spanless::Metrics)),
+        (b"\"resourceProfiles\"", Kind::Spanless(Spanless::Profiles)),
+        (b"\"resource_profiles\"", Kind::Spanless(Spanless::Profiles)),
+        (b"\"traces\"", Kind::Spanless(Spanless::Search)),
         (b"\"data\"", Kind::Jaeger),
         (b"\"spans\"", Kind::Jaeger),
         (b"\"traceID\"", Kind::Jaeger),
@@ -126,12 +129,11 @@ fn object(text: &[u8]) -> Kind {
         .into_iter()
         .filter_map(|(word, kind)| memmem::find(text, word).map(|at| (at, word, kind)))
         .min_by_key(|(at, ..)| *at);
-    let holds = |word: &[u8]| memmem::find(text, word).is_some();
     match first {
-        Some((at, word, kind @ (Kind::Jaeger | Kind::Other(OtherJson::Search)))) => {
+        Some((at, word, kind @ (Kind::Jaeger | Kind::Spanless(Spanless::Search)))) => {
             let value = text[at + word.len()..].trim_ascii_start().strip_prefix(b":").unwrap_or_default();
             if is_empty(value) {
-                Kind::Other(OtherJson::Empty)
+                Kind::Spanless(spanless::empty_or_failed(text))
             } else if holds(b"\"spanID\"") || holds(b"\"processes\"") {
                 Kind::Jaeger
             } else if kind != Kind::Jaeger && holds(b"\"traceID\"") {
@@ -150,12 +152,16 @@ fn object(text: &[u8]) -> Kind {
 
 fn list(text: &[u8]) -> Kind {
     let holds = |word: &[u8]| memmem::find(text, word).is_some();
+    let first = text[1..].trim_ascii_start();
     if is_empty(text) {
-        Kind::Other(OtherJson::Empty)
-    } else if holds(b"\"traceId\"") && holds(b"\"id\"") {
-        Kind::Zipkin
-    } else {
-        Kind::UnknownJson
+        return Kind::Spanless(Spanless::Empty);
+    }
+    // A list of anything that is known by itself, but for Zipkin's spans, which come in lists.
+    match if first.starts_with(b"{") { object(first) } else { Kind::UnknownJson } {
+        kind @ (Kind::OtlpJson | Kind::Tempo | Kind::Jaeger) => kind,
+        _ if holds(b"\"traceId\"") && holds(b"\"id\"") => Kind::Zipkin,
+        kind @ Kind::Spanless(_) => kind,
+        _ => Kind::UnknownJson,
     }
 }
 
@@ -190,19 +196,33 @@ mod tests {
             (&br#"{"snapshot": "broker/1"}"#[..], Kind::Snapshot),
             (br#"{"bundle":1,"spans":"what diagnoses read"}"#, Kind::Receiver),
             (br#"{"resourceSpans": [{"data": 1}]}"#, Kind::OtlpJson),
-            (br#"{"batches": [{"resource": {}}]}"#, Kind::OtlpJson),
-            (br#"{"trace": {"resourceSpans": []}}"#, Kind::OtlpJson),
+            (br#"{"batches": [{"resource": {}}]}"#, Kind::Tempo),
+            (br#"{"trace": {"resourceSpans": []}}"#, Kind::Tempo),
+            (br#"{"trace": {"batches": []}}"#, Kind::Tempo),
+            (br#"{"trace": {}, "metrics": {}}"#, Kind::Spanless(Spanless::Empty)),
+            (br#"{"trace": 5}"#, Kind::UnknownJson),
+            (br#"[{"resourceSpans": []}]"#, Kind::OtlpJson),
+            (br#"[{"traceID": "ab", "spans": [{"traceID": "ab", "spanID": "cd"}]}]"#, Kind::Jaeger),
+            (br#"[{"resourceLogs": [{}]}]"#, Kind::Spanless(Spanless::Logs)),
+            (br#"{"resourceProfiles": [{}]}"#, Kind::Spanless(Spanless::Profiles)),
+            (br#"{"log": {"version": "1.2", "entries": []}}"#, Kind::Spanless(Spanless::Har)),
+            (b"<!DOCTYPE html><html>", Kind::Spanless(Spanless::Page)),
+            (b"{}", Kind::Spanless(Spanless::Empty)),
             (br#"{"result": {"resourceSpans": []}}"#, Kind::OtlpJson),
-            (br#"{"resourceLogs": [{"body": "\"resourceSpans\""}]}"#, Kind::Other(OtherJson::Logs)),
-            (br#"{"resourceMetrics": []}"#, Kind::Other(OtherJson::Metrics)),
+            (br#"{"resourceLogs": [{"body": "\"resourceSpans\""}]}"#, Kind::Spanless(Spanless::Logs)),
+            (br#"{"resourceMetrics": []}"#, Kind::Spanless(Spanless::Metrics)),
             (br#"{"data": [{"traceID": "ab", "spans": [{"traceID": "ab", "spanID": "cd"}]}]}"#, Kind::Jaeger),
-            (br#"{"data": [], "total": 0, "errors": null}"#, Kind::Other(OtherJson::Empty)),
-            (br#"{"data": null}"#, Kind::Other(OtherJson::Empty)),
+            (br#"{"data": [], "total": 0, "errors": null}"#, Kind::Spanless(Spanless::Empty)),
+            (br#"{"data": null}"#, Kind::Spanless(Spanless::Empty)),
             (br#"{"data": {"result": [1]}}"#, Kind::UnknownJson),
-            (br#"{"traces": [{"traceID": "ab", "rootServiceName": "api"}]}"#, Kind::Other(OtherJson::Search)),
+            (
+                br#"{"traces": [{"traceID": "ab", "rootServiceName": "api"}]}"#,
+                Kind::Spanless(Spanless::Search),
+            ),
             (br#"[{"traceId": "ab", "id": "cd"}]"#, Kind::Zipkin),
             (br#"[[{"traceId": "ab", "id": "cd"}]]"#, Kind::Zipkin),
-            (b"[[]]", Kind::Other(OtherJson::Empty)),
+            (br#"[{"traceId": "ab", "name": "data", "id": "cd", "tags": {"error": "true"}}]"#, Kind::Zipkin),
+            (b"[[]]", Kind::Spanless(Spanless::Empty)),
             (b"[1, 2]", Kind::UnknownJson),
             (b"\x0a\x03", Kind::OtlpProtobuf),
             (b"\x00\x00\x00\x05\x0a\x03", Kind::Framed),

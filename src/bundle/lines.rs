@@ -6,13 +6,24 @@ use std::io::{self, BufRead, Read};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Line {
     Whole,
-    /// It has more bytes than may be held, and was skipped.
+    /// It has more bytes than may be held.
     TooLong,
     End,
 }
 
-/// Reads the next line of at most `most` bytes, including its line feed.
+/// Reads the next line of at most `most` bytes, including its line feed. What is too long
+/// is skipped.
 pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Result<Line> {
+    let begun = begin(file, line, most)?;
+    if begun == Line::TooLong {
+        *line = Vec::new();
+        file.skip_until(b'\n')?;
+    }
+    Ok(begun)
+}
+
+/// The same, but of a line that is too long the rest is still to be read.
+pub fn begin(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Result<Line> {
     line.clear();
     let count = file.by_ref().take(most as u64).read_until(b'\n', line)?;
     if count == 0 {
@@ -21,8 +32,6 @@ pub fn next(file: &mut impl BufRead, line: &mut Vec<u8>, most: usize) -> io::Res
     if count < most || line.ends_with(b"\n") || file.fill_buf()?.is_empty() {
         return Ok(Line::Whole);
     }
-    *line = Vec::new();
-    file.skip_until(b'\n')?;
     Ok(Line::TooLong)
 }
 

@@ -3,7 +3,9 @@
 
 mod content;
 mod evidence_options;
+mod folder;
 mod framed;
+mod json;
 mod kind;
 mod lines;
 mod overheard;
@@ -12,16 +14,19 @@ mod receiver_log;
 mod skipped;
 mod snapshot;
 mod snapshot_writer;
+mod spanless;
 mod spans;
 mod store;
+mod text;
 mod whole_lines;
 mod write;
 
 pub use evidence_options::EvidenceOptions;
+pub use folder::bytes_to_read;
 pub use read::{BundleError, read_evidence};
 pub use receiver_log::{RequestEnd, receiver_line, request_line, unsettled_line};
 pub use skipped::{Place, Skipped};
 pub use snapshot_writer::SnapshotWriter;
 pub use spans::{Export, SavedParts};
-pub use store::Store;
+pub use store::{BytesRead, Store};
 pub use write::{BundleWriter, WriteError, Written};

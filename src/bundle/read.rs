@@ -1,21 +1,22 @@
 //! Reads saved evidence in any mix and order.
 
-use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::content::Content;
+use super::content::{Content, Progress};
 use super::evidence_options::EvidenceOptions;
-use super::kind::{Kind, OtherJson};
+use super::kind::Kind;
 use super::skipped::{Skipped, SkippedIn};
-use super::store::Store;
-use super::{overheard, receiver_log, snapshot, spans};
+use super::spanless::Spanless;
+use super::store::{BytesRead, StoreSink, Store};
+use super::{folder, json, overheard, receiver_log, snapshot, spans};
 use crate::evidence::Evidence;
 use crate::model::{Blame, Blamed};
 use crate::wire::celery::redis_layout::KeyMap;
+use crate::wire::otlp::TEMPO_LACKS;
 use crate::wire::{jaeger, zipkin};
 
 /// Why evidence could not be read at all.
@@ -25,8 +26,8 @@ pub enum BundleError {
     Io { path: PathBuf, source: io::Error },
     #[error("{path}: {NO_EVIDENCE}\n{KNOWN}", path = .0.display())]
     Unknown(PathBuf),
-    #[error("{path}: {what}", path = path.display(), what = other.says())]
-    Other { path: PathBuf, other: OtherJson },
+    #[error("{path}: {holds}", path = path.display())]
+    Spanless { path: PathBuf, holds: Spanless },
     #[error("{path}: compressed more than twice; decompress it first", path = .0.display())]
     Compressed(PathBuf),
     #[error("{path}: UTF-16; save it as UTF-8", path = .0.display())]
@@ -70,10 +71,10 @@ pub fn read_evidence(
         overheard: Vec::new(),
         read: HashMap::new(),
         said_to_lack: BTreeSet::new(),
-        bytes: 0,
+        done: BytesRead::default(),
     };
     // A known file without spans is no error if another file has evidence.
-    let mut others = Vec::new();
+    let mut spanless = Vec::new();
     for path in paths {
         if path.is_dir() {
             reader.folder(path)?;
@@ -81,19 +82,19 @@ pub fn read_evidence(
             match reader.file(path)? {
                 Kind::Gzip | Kind::Zstd => return Err(BundleError::Compressed(path.clone())),
                 Kind::Utf16 => return Err(BundleError::Utf16(path.clone())),
-                Kind::Other(other) => others.push((path, other)),
+                Kind::Spanless(holds) => spanless.push((path, holds)),
                 Kind::Unknown | Kind::UnknownJson => return Err(BundleError::Unknown(path.clone())),
                 _ => {}
             }
         }
     }
     reader.what_was_overheard()?;
-    let has_evidence = others.len() < paths.len();
-    for (path, other) in others {
+    let has_evidence = spanless.len() < paths.len();
+    for (path, holds) in spanless {
         if !has_evidence {
-            return Err(BundleError::Other { path: path.clone(), other });
+            return Err(BundleError::Spanless { path: path.clone(), holds });
         }
-        SkippedIn::of(path, &mut reader.skipped).format(other.says());
+        SkippedIn::of(path, &mut reader.skipped).format(&holds.to_string());
     }
     Ok(reader.skipped)
 }
@@ -112,16 +113,16 @@ struct Reader<'e> {
     /// Formats whose limits were reported already.
     said_to_lack: BTreeSet<Kind>,
     /// How many bytes the files have that were read.
-    bytes: u64,
+    done: BytesRead,
 }
 
 /// Tells a store how much was read.
 struct Counting<'s> {
     store: &'s mut dyn Store,
     /// Of the files before.
-    before: u64,
+    before: BytesRead,
     /// Of the file that is being read.
-    file: Rc<Cell<u64>>,
+    file: Rc<Progress>,
 }
 
 impl Store for Counting<'_> {
@@ -134,29 +135,18 @@ impl Store for Counting<'_> {
     }
 
     fn between_requests(&mut self) {
-        self.store.has_read(self.before + self.file.get());
+        self.store.has_read(self.before + self.file.bytes());
         self.store.between_requests();
     }
 }
 
 impl Reader<'_> {
-    /// Reads what a folder contains. Spans that are there in both encodings are read once.
+    /// Reads what a folder contains.
     ///
     /// A file that cannot be read is reported, and the others are read all the same.
     fn folder(&mut self, folder: &Path) -> Result<(), BundleError> {
         let failed = |source| BundleError::Io { path: folder.to_owned(), source };
-        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-            .map_err(failed)?
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| is_named_evidence(path))
-            .collect();
-        files.sort();
-        if files
-            .iter()
-            .any(|path| path.file_name().is_some_and(|name| name == "spans.jsonl") && path.is_file())
-        {
-            files.retain(|path| path.extension().is_none_or(|extension| extension != "binpb"));
-        }
+        let files = folder::evidence_in(folder).map_err(failed)?;
         let mut found = false;
         // If nothing is found, this is why.
         let mut first = None;
@@ -173,9 +163,9 @@ impl Reader<'_> {
                     "compressed more than twice, and skipped: decompress it first".to_owned(),
                     BundleError::Compressed(file.clone()),
                 ),
-                Ok(Kind::Other(other)) => {
-                    skipped.expected(format!("{}: passed over", other.says()));
-                    first.get_or_insert(BundleError::Other { path: file.clone(), other });
+                Ok(Kind::Spanless(holds)) => {
+                    skipped.expected(format!("{holds}: passed over"));
+                    first.get_or_insert(BundleError::Spanless { path: file.clone(), holds });
                     continue;
                 }
                 Ok(Kind::Utf16) => {
@@ -208,10 +198,10 @@ impl Reader<'_> {
         let place = path.is_file().then(|| path.canonicalize().ok()).flatten();
         if let Some(kind) = place.as_ref().and_then(|place| self.read.get(place)) {
             SkippedIn::of(path, &mut self.skipped).expected("read already: passed over");
-            return Ok(*kind);
+            return Ok(kind.clone());
         }
         let kind = self.read_file(path)?;
-        self.read.extend(place.map(|place| (place, kind)));
+        self.read.extend(place.map(|place| (place, kind.clone())));
         Ok(kind)
     }
 
@@ -219,7 +209,7 @@ impl Reader<'_> {
         let failed = |source| BundleError::Io { path: path.to_owned(), source };
         let mut content =
             Content::of(File::open(path).map_err(failed)?, self.reading.longest).map_err(failed)?;
-        let mut kind = content.kind;
+        let mut kind = content.kind.clone();
         let file = &mut content.bytes;
         // For an empty file, only the name says what it is.
         if path.file_name().is_some_and(|name| name == "receiver.jsonl")
@@ -227,9 +217,9 @@ impl Reader<'_> {
         {
             kind = Kind::Receiver;
         }
-        let Self { reading, store, skipped, maps, overheard, said_to_lack, bytes, .. } = self;
+        let Self { reading, store, skipped, maps, overheard, said_to_lack, done, .. } = self;
         let mut skipped = SkippedIn::of(path, skipped);
-        let mut counting = Counting { store: *store, before: *bytes, file: Rc::clone(&content.read) };
+        let mut counting = Counting { store: *store, before: *done, file: Rc::clone(&content.read) };
         let filing = &mut counting;
         let most = reading.longest;
         match kind {
@@ -247,25 +237,17 @@ impl Reader<'_> {
                 &mut |broker| known(maps, broker, reading),
                 &mut skipped,
             ),
-            Kind::OtlpJson => spans::read_json(file, most, filing, &mut skipped),
+            Kind::OtlpJson | Kind::Tempo => json::read_requests(file, most, filing, &mut skipped),
             Kind::OtlpProtobuf => spans::read_protobuf(file, most, filing, &mut skipped),
             Kind::Framed => spans::read_framed(file, most, filing, &mut skipped),
-            Kind::Jaeger => spans::read_document(
-                |text, sink| jaeger::decode(text, sink),
-                file,
-                most,
-                filing,
-                &mut skipped,
-            ),
-            Kind::Zipkin => spans::read_document(
-                |text, sink| zipkin::decode(text, sink),
-                file,
-                most,
-                filing,
-                &mut skipped,
-            ),
+            Kind::Jaeger => json::read_documents(file, most, filing, &mut skipped, |text, intake| {
+                jaeger::decode(text, most, intake, StoreSink::next_request)
+            }),
+            Kind::Zipkin => json::read_documents(file, most, filing, &mut skipped, |text, intake| {
+                zipkin::decode(text, most, intake, StoreSink::next_request)
+            }),
             Kind::Receiver => receiver_log::read(file, most, filing.evidence(), &mut skipped),
-            Kind::Gzip | Kind::Zstd | Kind::Utf16 | Kind::Other(_) | Kind::UnknownJson | Kind::Unknown => {
+            Kind::Gzip | Kind::Zstd | Kind::Utf16 | Kind::Spanless(_) | Kind::UnknownJson | Kind::Unknown => {
                 Ok(())
             }
         }
@@ -273,14 +255,17 @@ impl Reader<'_> {
         let lacks = match kind {
             Kind::Jaeger => Some(jaeger::LACKS),
             Kind::Zipkin => Some(zipkin::LACKS),
+            Kind::Tempo => Some(TEMPO_LACKS),
             _ => None,
         };
         // Once, however many files there are.
-        if let Some(lacks) = lacks.filter(|_| said_to_lack.insert(kind)) {
+        if let Some(lacks) = lacks.filter(|_| said_to_lack.insert(kind.clone())) {
             skipped.format(lacks);
         }
         filing.between_requests();
-        *bytes += content.read.get();
+        if kind != Kind::Overheard {
+            *done = *done + whole(path, content.read.bytes());
+        }
         if let Some(why) = content.broken() {
             skipped.file(why);
         }
@@ -291,15 +276,17 @@ impl Reader<'_> {
     }
 
     fn what_was_overheard(&mut self) -> Result<(), BundleError> {
-        let Self { reading, store, skipped, maps, overheard, .. } = self;
+        let Self { reading, store, skipped, maps, overheard, done, .. } = self;
         for path in overheard {
             let failed = |source| BundleError::Io { path: path.clone(), source };
-            let mut file =
-                Content::of(File::open(&*path).map_err(failed)?, reading.longest).map_err(failed)?.bytes;
+            let Content { bytes: mut file, read, .. } =
+                Content::of(File::open(&*path).map_err(failed)?, reading.longest).map_err(failed)?;
             let mut map_of = |broker: &str| known(maps, broker, reading);
             let mut skipped = SkippedIn::of(path, skipped);
             overheard::read(&mut file, reading, store.evidence(), &mut map_of, &mut skipped)
                 .map_err(failed)?;
+            *done = *done + read.bytes();
+            store.has_read(*done);
             if skipped.has_loss() {
                 store.evidence().found_hole();
             }
@@ -313,13 +300,8 @@ fn known(maps: &HashMap<String, KeyMap>, broker: &str, reading: &EvidenceOptions
     maps.get(broker).cloned().unwrap_or_else(|| KeyMap::named(reading.naming.clone()))
 }
 
-/// Whether the name of a file in a folder looks like evidence, compressed or not.
-fn is_named_evidence(path: &Path) -> bool {
-    const NAMES: [&str; 7] = ["jsonl", "json", "ndjson", "binpb", "pb", "proto", "otlp"];
-    let is = |path: &Path, wanted: &[&str]| {
-        path.extension().is_some_and(|extension| wanted.iter().any(|wanted| extension == *wanted))
-    };
-    is(path, &NAMES)
-        || (is(path, &["gz", "zst", "zstd"])
-            && path.file_stem().is_some_and(|stem| is(Path::new(stem), &NAMES)))
+/// A file that is done with: what was passed over of it counts too.
+fn whole(path: &Path, read: BytesRead) -> BytesRead {
+    let stored = path.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |file| file.len());
+    BytesRead { stored: read.stored.max(stored), ..read }
 }

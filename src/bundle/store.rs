@@ -1,5 +1,7 @@
 //! Where evidence from files goes.
 
+use std::ops::Add;
+
 use crate::evidence::{Evidence, SpanSource};
 use crate::model::{Invalid, Resource, Scope, Span};
 use crate::wire::otlp::Sink;
@@ -14,8 +16,25 @@ pub trait Store {
     /// Called between two requests, and between two files.
     fn between_requests(&mut self) {}
 
-    /// Called with how many bytes of all files were read so far, as they lie there.
-    fn has_read(&mut self, _bytes: u64) {}
+    /// Called with how much of all files was read so far.
+    fn has_read(&mut self, _read: BytesRead) {}
+}
+
+/// How many bytes of files were read.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct BytesRead {
+    /// As they lie there.
+    pub stored: u64,
+    /// As they are decompressed; the same where nothing is compressed.
+    pub decompressed: u64,
+}
+
+impl Add for BytesRead {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { stored: self.stored + other.stored, decompressed: self.decompressed + other.decompressed }
+    }
 }
 
 /// Everything is kept.

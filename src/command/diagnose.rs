@@ -1,10 +1,10 @@
 //! `tracelink diagnose`: from saved evidence.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::progress::Progress;
 use super::{Exit, Outputs, tell_skipped, usage};
-use crate::bundle::{EvidenceOptions, Store, read_evidence};
+use crate::bundle::{EvidenceOptions, Store, bytes_to_read, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{FilePlan, StoredSession};
@@ -21,9 +21,10 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     };
     let paths = paths(&args.evidence)?;
     let progress = Progress::new(output);
-    progress.begin_files(paths.iter().filter_map(|path| size(path)).sum());
-    let mut session = StoredSession::new(&plan, Box::new(|bytes, spans| progress.read_files(bytes, spans)));
+    progress.begin_files(bytes_to_read(&paths));
+    let mut session = StoredSession::new(&plan, Box::new(|read, spans| progress.read_files(read, spans)));
     session.evidence().show_messages(args.reports.show_messages);
+    session.evidence().name_command_with_more_memory(with_more_memory(args));
     session.expect_handoffs(args.expect_handoffs);
     let skipped = read_evidence(&paths, &reading, &mut session);
     progress.done();
@@ -59,14 +60,27 @@ fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// How many bytes lie there; `None` where it cannot be known before.
-fn size(path: &Path) -> Option<u64> {
-    let metadata = path.metadata().ok()?;
-    if !metadata.is_dir() {
-        return metadata.is_file().then_some(metadata.len());
+/// The command that reads the same with twice the memory.
+fn with_more_memory(args: &cli::Diagnose) -> String {
+    const MEBIBYTE: usize = 1 << 20;
+    let mebibytes = args.max_memory.div_ceil(MEBIBYTE) * 2;
+    let size = if mebibytes.is_multiple_of(1 << 10) {
+        format!("{}GiB", mebibytes >> 10)
+    } else {
+        format!("{mebibytes}MiB")
+    };
+    let files: Vec<_> = args.evidence.iter().map(|path| for_a_shell(&path.to_string_lossy())).collect();
+    format!("tracelink diagnose {} --max-memory {size}", files.join(" "))
+}
+
+/// A word as a POSIX shell reads it back.
+fn for_a_shell(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
-    let files = std::fs::read_dir(path).ok()?.filter_map(|entry| entry.ok()?.metadata().ok());
-    Some(files.filter(std::fs::Metadata::is_file).map(|file| file.len()).sum())
 }
 
 impl From<&cli::Naming> for Naming {
@@ -76,5 +90,29 @@ impl From<&cli::Naming> for Naming {
             separator: naming.separator.clone(),
             steps: naming.priority_steps.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+
+    #[test]
+    fn the_command_with_more_memory_names_the_evidence() {
+        let told = |words: &[&str]| {
+            let words = ["tracelink", "diagnose"].iter().chain(words).copied();
+            match Cli::parse_from(words).command {
+                Command::Diagnose(args) => with_more_memory(&args),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(told(&["spans.jsonl"]), "tracelink diagnose spans.jsonl --max-memory 2GiB");
+        assert_eq!(
+            told(&["it's here/a b.json", "traces-*.json", "--max-memory", "300MiB"]),
+            r"tracelink diagnose 'it'\''s here/a b.json' 'traces-*.json' --max-memory 600MiB"
+        );
     }
 }

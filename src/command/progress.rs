@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::bundle::BytesRead;
 use crate::cli::Output;
 
 /// A bar that appears only where there is a terminal to see it, and only once
@@ -46,22 +47,30 @@ impl Progress {
         self.bar.set_length(messages);
     }
 
-    /// Files of this many bytes are to be read; 0 where it cannot be known.
-    pub fn begin_files(&self, bytes: u64) {
+    /// Files of so many bytes are to be read, as they lie there; `None` where that cannot be
+    /// known.
+    pub fn begin_files(&self, bytes: Option<u64>) {
         let style = match bytes {
-            0 => "{spinner} {bytes} read, {bytes_per_sec}  {msg}",
-            _ => "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {msg}",
+            None => "{spinner} {bytes}{prefix} read, {bytes_per_sec}  {msg}",
+            Some(_) => "{bar:40} {bytes} of {total_bytes}{prefix}, {bytes_per_sec}, {eta} left  {msg}",
         };
         self.bar.set_style(ProgressStyle::with_template(style).expect("the template is valid"));
-        self.bar.set_length(bytes);
+        self.bar.set_length(bytes.unwrap_or_default());
     }
 
-    /// So many bytes of files were read, and this many spans came.
-    pub fn read_files(&self, bytes: u64, spans: u64) {
+    /// So much of files was read, and so many spans came. How much is left can be known of
+    /// what lies there alone, so that is what counts; what it holds is said beside.
+    pub fn read_files(&self, read: BytesRead, spans: u64) {
         self.show_if_slow();
         if self.shown.get() {
-            self.bar.set_position(bytes);
-            self.bar.set_message(format!("{spans} spans"));
+            let BytesRead { stored, decompressed } = read;
+            self.bar.set_position(stored);
+            if stored == decompressed {
+                self.bar.set_message(format!("{spans} spans"));
+            } else {
+                self.bar.set_prefix(" compressed");
+                self.bar.set_message(format!("{} decompressed, {spans} spans", HumanBytes(decompressed)));
+            }
         }
     }
 

@@ -14,6 +14,10 @@ use super::{Exit, STDOUT, usage};
 use crate::cli::{self, Cli};
 use crate::policy::suggest::did_you_mean;
 
+/// The version and its date, which stands on each page of the manual. A test holds it to
+/// the version that is built.
+const RELEASE: (&str, &str) = ("0.1.0", "2026-11-29");
+
 /// Prints the completions of a shell.
 pub fn completions(args: &cli::Completions) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
@@ -91,6 +95,16 @@ fn write_page(page: &Command, folder: &Path) -> anyhow::Result<()> {
 
 fn rendered(page: &Command) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    Man::new(page.clone()).render(&mut text)?;
+    Man::new(page.clone()).date(RELEASE.1).render(&mut text)?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RELEASE;
+
+    #[test]
+    fn the_manual_has_the_date_of_this_version() {
+        assert_eq!(RELEASE.0, env!("CARGO_PKG_VERSION"), "a new version has a new date");
+    }
 }

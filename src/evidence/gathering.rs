@@ -15,6 +15,16 @@ impl Evidence {
         self.shows_messages = are_shown;
     }
 
+    /// Notes the command that reads the same files with more memory.
+    pub fn name_command_with_more_memory(&mut self, command: String) {
+        self.with_more_memory = Some(command);
+    }
+
+    /// The command that reads the same files with more memory, for evidence from files.
+    pub fn command_with_more_memory(&self) -> Option<&str> {
+        self.with_more_memory.as_deref()
+    }
+
     /// Whether the messages of exceptions and statuses are kept in full.
     pub const fn shows_messages(&self) -> bool {
         self.shows_messages

@@ -82,6 +82,8 @@ pub struct Evidence {
     /// Whether the messages of exceptions and statuses are kept in full. They are the
     /// application's own data, so this is off unless the user asks for it.
     shows_messages: bool,
+    /// For files that memory may be too small for: the command that reads them with more.
+    with_more_memory: Option<String>,
     /// Whether a part of the saved evidence is missing or cannot be read.
     has_holes: bool,
     counts: Counts,

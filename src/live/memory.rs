@@ -146,15 +146,15 @@ impl MemoryPlan {
 /// How files share it out: nothing is received, and nothing waits.
 #[derive(Clone, Copy, Debug)]
 pub struct FilePlan {
-    /// The most of a file that is held at once: a line, a message, a document.
+    /// The most of a file that is held at once: a span, a message, a trace.
     pub longest: usize,
     pub evidence: Bounds,
 }
 
 impl FilePlan {
-    /// Of the memory: the line that is read, which stands there twice while it is mended.
-    /// At 1 GiB it is 304 MiB: the largest request that a receiver accepts (64 MiB) has
-    /// about as many as a line of a bundle.
+    /// Of the memory: the part of a file that is read (a span, a message, a trace), which
+    /// stands there twice while it is mended. At 1 GiB it is 304 MiB: one trace of a
+    /// backend's download may be as long as that.
     const LONGEST: usize = 19;
     /// Of the evidence: marks of what was let go. A quarter: once the oldest are
     /// forgotten, nothing more is said of absence, and a file may be a hundred times as

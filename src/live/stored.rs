@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
-use crate::bundle::Store;
+use crate::bundle::{BytesRead, Store};
 use crate::diagnosis::{Listing, LiveJudge, Pace};
 use crate::evidence::{Evidence, Moment};
 use crate::live::memory::FilePlan;
 use crate::model::Report;
 
-/// Is told how many bytes were read so far, and how many spans came.
-pub type OnProgress<'p> = Box<dyn FnMut(u64, u64) + 'p>;
+/// Is told how much was read so far, and how many spans came.
+pub type OnProgress<'p> = Box<dyn FnMut(BytesRead, u64) + 'p>;
 
 /// The evidence that is read from files, within bounds.
 pub struct StoredSession<'p> {
@@ -74,7 +74,7 @@ impl Store for StoredSession<'_> {
         self.judge.keep_room();
     }
 
-    fn has_read(&mut self, bytes: u64) {
-        (self.on_progress)(bytes, self.judge.evidence.span_account().received);
+    fn has_read(&mut self, read: BytesRead) {
+        (self.on_progress)(read, self.judge.evidence.span_account().received);
     }
 }

@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{CarriedContext, Confidence, Finding, Severity, SpanId, Station, Stations, Timestamp, TraceId};
+use super::{
+    CarriedContext, Confidence, Finding, Severity, SpanId, Station, Stations, Text, Timestamp, TraceId,
+};
 
 /// The schema that a report follows.
 pub const SCHEMA: &str = "tracelink/1";
@@ -231,7 +233,7 @@ pub struct Unproven {
     /// The evidence that would settle it.
     pub needs: &'static str,
     /// The command that shows it, if one of tracelink's options can.
-    pub command: Option<&'static str>,
+    pub command: Option<Text>,
 }
 
 impl Verdict {

@@ -86,7 +86,7 @@ fn verdict(report: &Report, subject: Subject, view: &View, out: &mut dyn Write) 
             number => format!("{} {}", plural(number, "hand-off"), gap.what),
         };
         let _ = write!(text, "\n{what}\nto know: {}", gap.needs);
-        text.extend(gap.command.map(|command| format!("\n    {command}")));
+        text.extend(gap.command.as_ref().map(|command| format!("\n    {command}")));
     }
     annotate(kind, &format!("tracelink: {}", status.label()), &text, out)
 }

@@ -1,17 +1,19 @@
 //! Jaeger's JSON: what its page downloads, and what `/api/traces/ID` answers
 //! (<https://github.com/jaegertracing/jaeger/blob/v1.76.0/internal/uimodel/model.go>).
+//! Traces are read one by one, and one trace is held: its processes follow its spans.
 //!
 //! OpenTelemetry's own fields are in tags. A link is a reference `FOLLOWS_FROM`. The format
 //! does not say whether a parent is remote. Times are in microseconds.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{List, Loose, Step, each, without_lone_halves};
+use super::json::{Allowance, EachText, List, Loose, Step, each, without_lone_halves, without_place};
 use super::otlp::attributes::{self, ExceptionEvent};
 use super::otlp::{Counts, DecodeError, Sink, give_at};
 use super::tags::{self, Tagged};
@@ -24,27 +26,112 @@ pub const LACKS: &str = "Jaeger's JSON does not say whether a parent is of anoth
 /// How many processes of one trace are kept apart. Spans of further ones have no service.
 const PROCESSES: usize = 16_384;
 
-/// Decodes a document of traces, or one trace.
+/// Decodes one document of a reader: an answer with traces, a list of traces, or one trace.
+/// `next` is called before each trace, of which at most `most` bytes are held. The reader is
+/// left right behind the document.
 ///
 /// # Errors
 ///
-/// [`DecodeError::Json`] with the line and column at which the text breaks. The spans
-/// before that have gone to the sink.
-pub fn decode(text: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
-    let text = without_lone_halves(text);
-    let document: Document<'_> = serde_json::from_slice(&text)?;
-    let mut counts = Counts::default();
-    if document.data.is_some() {
-        let mut number = 0;
-        each(document.data, |trace: Trace<'_>| {
-            visit(&trace, &format!("data[{number}]."), &mut counts, sink)?;
-            number += 1;
-            Ok(())
-        })?;
-    } else {
-        visit(&serde_json::from_slice(&text)?, "", &mut counts, sink)?;
+/// [`DecodeError`], and what came before that place has gone to the sink.
+pub fn decode<S: Sink>(
+    reader: impl Read,
+    most: usize,
+    sink: &mut S,
+    next: impl FnMut(&mut S),
+) -> Result<Counts, DecodeError> {
+    let allowance = Allowance::new(most);
+    let mut walk = Walk { sink, next, counts: Counts::default(), number: 0 };
+    let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
+    let walked = Document { walk: &mut walk, allowance: &allowance }.deserialize(&mut json);
+    match walked {
+        Ok(()) => Ok(walk.counts),
+        Err(_) if allowance.is_used_up() => Err(DecodeError::TooLong),
+        Err(error) => Err(error.into()),
     }
-    Ok(counts)
+}
+
+struct Walk<'w, S, N> {
+    sink: &'w mut S,
+    next: N,
+    counts: Counts,
+    /// Of the trace that is read.
+    number: usize,
+}
+
+impl<S: Sink, N: FnMut(&mut S)> Walk<'_, S, N> {
+    fn trace(&mut self, text: &RawValue) -> Step<()> {
+        let text = without_lone_halves(text.get().as_bytes());
+        let at = format!("data[{}].", self.number);
+        self.number += 1;
+        (self.next)(self.sink);
+        visit(&serde_json::from_slice(&text)?, &at, &mut self.counts, self.sink)
+    }
+
+    /// A trace that is the whole document, by its parts.
+    fn only_trace(&mut self, spans: &RawValue, processes: Option<&RawValue>) -> Step<()> {
+        let spans = without_lone_halves(spans.get().as_bytes());
+        let processes = processes.map(|text| without_lone_halves(text.get().as_bytes()));
+        let processes = processes.as_deref().map(serde_json::from_slice).transpose()?.unwrap_or_default();
+        let trace = Trace { spans: serde_json::from_slice(&spans)?, processes };
+        (self.next)(self.sink);
+        visit(&trace, "", &mut self.counts, self.sink)
+    }
+}
+
+struct Document<'s, 'w, S, N> {
+    walk: &'s mut Walk<'w, S, N>,
+    allowance: &'s Allowance,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Key {
+    Data,
+    Spans,
+    Processes,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de, S: Sink, N: FnMut(&mut S)> DeserializeSeed<'de> for Document<'_, '_, S, N> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: Sink, N: FnMut(&mut S)> Visitor<'de> for Document<'_, '_, S, N> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("traces")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        let Self { walk, allowance } = self;
+        EachText { allowance, held: 0, each: |text: &RawValue| walk.trace(text) }.visit_seq(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { walk, allowance } = self;
+        let (mut spans, mut processes) = (None, None);
+        while let Some(key) = map.next_key()? {
+            match key {
+                Key::Data => {
+                    let each = |text: &RawValue| walk.trace(text);
+                    map.next_value_seed(EachText { allowance, held: 0, each })?;
+                }
+                Key::Spans => spans = Some(map.next_value::<Box<RawValue>>()?),
+                Key::Processes => processes = Some(map.next_value::<Box<RawValue>>()?),
+                Key::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let Some(spans) = spans else { return Ok(()) };
+        walk.only_trace(&spans, processes.as_deref()).map_err(|error| A::Error::custom(without_place(&error)))
+    }
 }
 
 fn visit(trace: &Trace<'_>, at: &str, counts: &mut Counts, sink: &mut impl Sink) -> Step<()> {
@@ -130,12 +217,6 @@ fn read<'a>(json: JsonSpan<'a>) -> Step<Result<(Span<'a>, Scope<'a>), Invalid>> 
         Ok(())
     })?;
     Ok(Ok(tagged.finish(events)))
-}
-
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow, default)]
-    data: List<'a>,
 }
 
 #[derive(Deserialize)]
@@ -267,10 +348,16 @@ mod tests {
             {"key": "telemetry.sdk.language", "type": "string", "value": "python"},
             {"key": "process.pid", "type": "int64", "value": 7}]}}}]}"#;
 
+    fn told(text: &str) -> (Told, Result<Counts, DecodeError>) {
+        let mut told = Told::default();
+        let counts = decode(text.as_bytes(), 1 << 16, &mut told, |_| {});
+        (told, counts)
+    }
+
     #[test]
     fn a_download_is_read_with_what_stands_in_tags() {
-        let mut told = Told::default();
-        let counts = decode(DOWNLOAD.as_bytes(), &mut told).expect("a download");
+        let (told, counts) = told(DOWNLOAD);
+        let counts = counts.expect("a download");
         assert_eq!(counts, Counts { spans: 1, refused: 1, lenient: 0 });
         assert_eq!(
             told.lines,
@@ -286,18 +373,38 @@ mod tests {
     }
 
     #[test]
-    fn one_trace_by_itself_is_read_too() {
+    fn one_trace_by_itself_and_a_list_of_traces_are_read_too() {
         let trace =
             DOWNLOAD.strip_prefix(r#"{"data": ["#).and_then(|rest| rest.strip_suffix("]}")).expect("one");
-        assert_eq!(decode(trace.as_bytes(), &mut Told::default()).expect("a trace").spans, 1);
+        assert_eq!(told(trace).1.expect("a trace").spans, 1);
+        assert_eq!(told(&format!("[{trace}, {trace}]")).1.expect("two traces").spans, 2);
+    }
+
+    /// Grafana multiplies milliseconds, which it has as a double.
+    #[test]
+    fn a_time_with_a_fraction_is_a_time() {
+        let text = DOWNLOAD
+            .replace("1700000000000001", "1700000000000001.2")
+            .replace(r#""duration": 5"#, r#""duration": 5.001"#);
+        assert!(told(&text).0.lines[2].contains("5001 ns"), "{:?}", told(&text).0.lines);
+    }
+
+    #[test]
+    fn a_trace_without_end_takes_no_other_with_it_that_came_before() {
+        let trace =
+            DOWNLOAD.strip_prefix(r#"{"data": ["#).and_then(|rest| rest.strip_suffix("]}")).expect("one");
+        let long = format!(r#"{{"traceID": "ab", "spans": [{}1]}}"#, "1,".repeat(1 << 16));
+        let (told, counts) = told(&format!(r#"{{"data": [{trace}, {long}]}}"#));
+        assert!(matches!(counts, Err(DecodeError::TooLong)), "{counts:?}");
+        assert_eq!(told.lines.len(), 5);
     }
 
     proptest! {
         #[test]
         fn no_cut_panics(at in 0..DOWNLOAD.len(), with in "[\\[\\]{}\",:0-9a-z]{0,8}") {
             let text = format!("{}{with}{}", &DOWNLOAD[..at], &DOWNLOAD[at..]);
-            let _ = decode(text.as_bytes(), &mut Told::default());
-            let _ = decode(&DOWNLOAD.as_bytes()[..at], &mut Told::default());
+            let _ = told(&text);
+            let _ = told(&DOWNLOAD[..at]);
         }
     }
 }

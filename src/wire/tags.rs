@@ -75,8 +75,13 @@ pub fn span_id(text: &str) -> Option<SpanId> {
 
 /// The span's times, from its start and its duration in microseconds.
 pub fn times(start: &Loose<'_>, duration: &Loose<'_>) -> (Timestamp, Timestamp) {
-    let nanos = |micros: &Loose<'_>| {
-        micros.int().and_then(|micros| u64::try_from(micros).ok()).unwrap_or(0).saturating_mul(1_000)
+    let nanos = |micros: &Loose<'_>| match micros {
+        // Grafana has milliseconds in a double, and multiplies them. What is below zero is no time.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+        Loose::Double(micros) => (micros * 1_000.0).round() as u64,
+        micros => {
+            micros.int().and_then(|micros| u64::try_from(micros).ok()).unwrap_or(0).saturating_mul(1_000)
+        }
     };
     let start = nanos(start);
     (Timestamp::from_nanos(start), Timestamp::from_nanos(start.saturating_add(nanos(duration))))

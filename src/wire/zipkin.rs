@@ -7,12 +7,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::json::{List, Loose, Step, each, without_lone_halves};
+use super::json::{Allowance, EachText, List, Loose, Step, each, without_lone_halves};
 use super::otlp::attributes::{self, ExceptionEvent};
 use super::otlp::{Counts, DecodeError, Sink, give_at};
 use super::tags::{self, Tagged, kind_of};
@@ -26,32 +27,53 @@ pub const LACKS: &str = "Zipkin's JSON does not say whether a parent is of anoth
 /// (<https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/pkg/translator/zipkin>).
 const LINK: &str = "otlp.link.";
 
-/// Decodes a list of spans, or of traces.
+/// After how many spans those that follow are called another request's, so that room can be
+/// made in between.
+const PIECE: u64 = 2_048;
+
+/// Decodes one list of a reader, of spans or of traces. `next` is called before it, and
+/// between the pieces of a long one. At most `most` bytes are held of a span or a trace. The
+/// reader is left right behind the list.
 ///
 /// # Errors
 ///
-/// [`DecodeError::Json`] with the line and column at which the text breaks. The spans
-/// before that have gone to the sink.
-pub fn decode(text: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
-    let text = without_lone_halves(text);
+/// [`DecodeError`], and what came before that place has gone to the sink.
+pub fn decode<S: Sink>(
+    reader: impl Read,
+    most: usize,
+    sink: &mut S,
+    mut next: impl FnMut(&mut S),
+) -> Result<Counts, DecodeError> {
+    let allowance = Allowance::new(most);
     let mut counts = Counts::default();
     let mut number = 0;
-    each(Some(serde_json::from_slice(&text)?), |element: &RawValue| {
-        if element.get().starts_with('[') {
+    let mut next_piece = 0;
+    let take = |element: &RawValue| {
+        let seen = counts.spans + counts.refused;
+        if seen >= next_piece {
+            next_piece = seen + PIECE;
+            next(sink);
+        }
+        let text = without_lone_halves(element.get().as_bytes());
+        if text.first() == Some(&b'[') {
             let mut within = 0;
-            each(Some(element), |span: JsonSpan<'_>| {
+            each(Some(serde_json::from_slice(&text)?), |span: JsonSpan<'_>| {
                 visit(span, || format!("[{number}][{within}]"), &mut counts, sink)?;
                 within += 1;
                 Ok(())
             })?;
         } else {
-            let span = serde_json::from_str(element.get())?;
-            visit(span, || format!("[{number}]"), &mut counts, sink)?;
+            visit(serde_json::from_slice(&text)?, || format!("[{number}]"), &mut counts, sink)?;
         }
         number += 1;
         Ok(())
-    })?;
-    Ok(counts)
+    };
+    let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
+    match (EachText { allowance: &allowance, held: 0, each: take }).deserialize(&mut json) {
+        Ok(()) => Ok(counts),
+        Err(_) if allowance.is_used_up() => Err(DecodeError::TooLong),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn visit(
@@ -257,7 +279,7 @@ mod tests {
     #[test]
     fn a_list_is_read_with_what_stands_in_tags() {
         let mut told = Told::default();
-        let counts = decode(LIST.as_bytes(), &mut told).expect("a list");
+        let counts = decode(LIST.as_bytes(), 1 << 16, &mut told, |_| {}).expect("a list");
         assert_eq!(counts, Counts { spans: 2, refused: 0, lenient: 0 });
         assert_eq!(
             told.lines,
@@ -273,7 +295,7 @@ mod tests {
             ]
         );
         let mut nested = Told::default();
-        decode(format!("[{LIST}]").as_bytes(), &mut nested).expect("a list of lists");
+        decode(format!("[{LIST}]").as_bytes(), 1 << 16, &mut nested, |_| {}).expect("a list of lists");
         assert_eq!(nested.lines, told.lines);
     }
 
@@ -292,8 +314,8 @@ mod tests {
         #[test]
         fn no_cut_panics(at in 0..LIST.len(), with in "[\\[\\]{}\",:0-9a-z]{0,8}") {
             let text = format!("{}{with}{}", &LIST[..at], &LIST[at..]);
-            let _ = decode(text.as_bytes(), &mut Told::default());
-            let _ = decode(&LIST.as_bytes()[..at], &mut Told::default());
+            let _ = decode(text.as_bytes(), 1 << 16, &mut Told::default(), |_| {});
+            let _ = decode(&LIST.as_bytes()[..at], 1 << 16, &mut Told::default(), |_| {});
         }
     }
 }

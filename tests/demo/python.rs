@@ -260,7 +260,7 @@ fn every_attempt_is_told_with_its_state() {
     let _room = take_room(1);
     let entry = manifest().find("healthy-retries").expect("it is there");
     let mut told = Vec::new();
-    // Long enough to be seen at its work.
+    // Long enough to be seen at its work where the machine has time for it.
     let slow = Options { pace: 1.0, ..options(nobody()) };
     python_app::run(entry, &slow, &mut |event| {
         match event {
@@ -278,8 +278,14 @@ fn every_attempt_is_told_with_its_state() {
         ["process_order 0 RETRY", "process_order 1 RETRY", "process_order 2 SUCCESS"],
         "{told:?}"
     );
-    // A start that is over before the stage looks is not told.
-    assert!(told.iter().any(|told| told == "process_order 2 STARTED"), "{told:?}");
+    // A start that is over before the stage looks is not told, so it depends on the machine
+    // which are. None is told of an attempt that has ended.
+    let place = |text: &str| told.iter().position(|told| told == text);
+    for end in ended {
+        let (attempt, _) = end.rsplit_once(' ').expect("a state");
+        let start = place(&format!("{attempt} STARTED"));
+        assert!(start.is_none_or(|start| Some(start) < place(end)), "{told:?}");
+    }
 }
 
 #[test]

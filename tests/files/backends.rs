@@ -211,13 +211,15 @@ pub fn zipkin(requests: &[Value]) -> Value {
     spans.into()
 }
 
-/// As Tempo answers them, with ids as protobuf's own JSON has them.
+/// As Tempo answers them: without flags, which it does not store, and as protobuf's own JSON
+/// has ids and enums.
 pub fn tempo(requests: &[Value]) -> Value {
     let mut batches: Vec<_> =
         requests.iter().flat_map(|request| list(&request["resourceSpans"])).cloned().collect();
     for batch in &mut batches {
         let scopes = batch["scopeSpans"].as_array_mut().into_iter().flatten();
         for span in scopes.flat_map(|scope| scope["spans"].as_array_mut().into_iter().flatten()) {
+            without_flags(span);
             let links = span["links"].as_array_mut().map(std::mem::take).unwrap_or_default();
             for ids in std::iter::once(&mut *span).chain(&mut links.clone()) {
                 in_base64(ids);
@@ -226,6 +228,7 @@ pub fn tempo(requests: &[Value]) -> Value {
                 span["links"] = links
                     .into_iter()
                     .map(|mut link| {
+                        without_flags(&mut link);
                         in_base64(&mut link);
                         link
                     })
@@ -234,6 +237,49 @@ pub fn tempo(requests: &[Value]) -> Value {
         }
     }
     json!({ "batches": batches })
+}
+
+fn without_flags(of: &mut Value) {
+    if let Some(fields) = of.as_object_mut() {
+        fields.remove("flags");
+        if let Some(kind) = fields.get("kind").and_then(Value::as_u64) {
+            let names = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
+            let name = usize::try_from(kind).ok().and_then(|kind| names.get(kind)).unwrap_or(&names[0]);
+            fields.insert("kind".to_owned(), format!("SPAN_KIND_{name}").into());
+        }
+    }
+}
+
+/// As Grafana downloads a trace of Tempo: a batch a service, with the scope of its first
+/// span, times as numbers, and the names from before OTLP 1.0.
+pub fn grafana(requests: &[Value]) -> Value {
+    let mut batches: Vec<(String, Value)> = Vec::new();
+    each(requests, |Found { resource, scope, span }| {
+        let service = service(resource);
+        let place = batches.iter().position(|(known, _)| *known == service).unwrap_or_else(|| {
+            let library = json!({ "instrumentationLibrary": scope, "spans": [] });
+            batches
+                .push((service, json!({ "resource": resource, "instrumentationLibrarySpans": [library] })));
+            batches.len() - 1
+        });
+        let mut span = span.clone();
+        without_flags(&mut span);
+        span["kind"] = json!(match kind(&span) {
+            Some("internal") => 1,
+            Some("server") => 2,
+            Some("client") => 3,
+            Some("producer") => 4,
+            Some("consumer") => 5,
+            _ => 0,
+        });
+        for key in ["startTimeUnixNano", "endTimeUnixNano"] {
+            // As milliseconds in a double, times a million.
+            span[key] = json!(micros(&span[key]) * 1_000);
+        }
+        let spans = &mut batches[place].1["instrumentationLibrarySpans"][0]["spans"];
+        spans.as_array_mut().expect("it was made").push(span);
+    });
+    json!({ "batches": batches.into_iter().map(|(_, batch)| batch).collect::<Vec<_>>() })
 }
 
 fn in_base64(of: &mut Value) {

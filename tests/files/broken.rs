@@ -95,6 +95,19 @@ fn what_holds_no_spans_says_what_it_holds() {
             "download each of them by its id",
         ),
         ("[]", "an empty result"),
+        (r#"[{"resourceLogs": [{}]}]"#, "logs, and no spans"),
+        (r#"{"resourceProfiles": [{}]}"#, "profiles, and no spans"),
+        ("{}", "an empty result"),
+        (r#"{"trace": {}}"#, "an empty result"),
+        (
+            r#"{"data": null, "total": 0, "limit": 0, "offset": 0, "errors": [{"code": 404, "msg": "trace not found"}]}"#,
+            "an API answered, and no spans: \"trace not found\"",
+        ),
+        (r#"{"error": {"httpCode": 404, "message": "No traces found"}}"#, "\"No traces found\""),
+        (r#"{"code": 5, "message": "not found", "details": []}"#, "\"not found\""),
+        ("<!doctype html>\n<html><title>502 Bad Gateway</title></html>", "curl --fail"),
+        (r#"{"log": {"version": "1.2", "creator": {}, "entries": []}}"#, "a browser recorded (HAR)"),
+        ("404 page not found\n", "a line of text, and no spans: \"404 page not found\""),
         ("PK", "the Collector's file exporter"),
         (r#"{"a": 1}"#, "curl http://JAEGER:16686/api/traces/TRACE_ID"),
     ] {
@@ -113,7 +126,7 @@ fn an_empty_answer_beside_spans_is_no_error() {
     assert_eq!(report.inputs.spans, 1);
     assert!(skipped[0].what.contains("an empty result"), "{skipped:?}");
     let alone = read_evidence(&[empty], &EvidenceOptions::default(), &mut Evidence::default());
-    assert!(matches!(alone, Err(BundleError::Other { .. })));
+    assert!(matches!(alone, Err(BundleError::Spanless { .. })));
 }
 
 #[test]

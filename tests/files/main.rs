@@ -8,6 +8,8 @@ mod labels;
 mod backends;
 mod bounded;
 mod broken;
+mod layouts;
+mod orders;
 mod wrappings;
 
 use std::fs;

@@ -34,17 +34,18 @@ const OF_OTLP: &[(&str, Wrapping)] = &[
             case.requests.iter().map(|request| serde_json::json!({ "result": request }).to_string());
         results.collect::<Vec<_>>().join("\n").into_bytes()
     }),
-    ("tempo.json", |case| backends::tempo(&case.requests).to_string().into_bytes()),
-    ("tempo-v2.json", |case| {
-        let batches = backends::tempo(&case.requests)["batches"].clone();
-        serde_json::json!({ "trace": { "resourceSpans": batches } }).to_string().into_bytes()
-    }),
 ];
 
 /// What lacks something of OTLP: the same, or less sure.
 const OF_BACKENDS: &[(&str, Wrapping)] = &[
     ("jaeger.json", |case| format!("{:#}", backends::jaeger(&case.requests)).into_bytes()),
     ("zipkin.json", |case| backends::zipkin(&case.requests).to_string().into_bytes()),
+    ("tempo.json", |case| backends::tempo(&case.requests).to_string().into_bytes()),
+    ("tempo-v2.json", |case| {
+        let batches = backends::tempo(&case.requests)["batches"].clone();
+        serde_json::json!({ "trace": { "resourceSpans": batches } }).to_string().into_bytes()
+    }),
+    ("grafana.json", |case| backends::grafana(&case.requests).to_string().into_bytes()),
 ];
 
 fn lines(case: &Case) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! What shows more: other ways to run tracelink itself, in a shell.
 
 use crate::diagnosis::known::Known;
-use crate::evidence::Broker;
-use crate::model::{Fix, Side};
+use crate::evidence::{Broker, Evidence};
+use crate::model::{Fix, Side, Text};
 
 /// Tells the cause of TL000, where no broker was looked at. Which one it is only
 /// the user knows: no address stands here.
@@ -46,9 +46,14 @@ pub const WATCH_LONGER: &str = "tracelink listen --idle 10s";
 /// Holds more before anything is let go.
 pub const HOLD_MORE: &str = "tracelink listen --max-memory 1GiB";
 
-/// Mends TL903.
-pub fn more_memory() -> [Fix; 1] {
-    [Fix::new("let tracelink hold more").command(Side::Receiver, [HOLD_MORE])]
+/// The same for this evidence: files are read again, with the command that names them.
+pub fn hold_more(evidence: &Evidence) -> Text {
+    evidence.command_with_more_memory().map_or(HOLD_MORE.into(), |command| command.to_owned().into())
+}
+
+/// Mends TL903, with that command.
+pub fn more_memory(command: Text) -> [Fix; 1] {
+    [Fix::new("let tracelink hold more").command(Side::Receiver, [command])]
 }
 
 /// Tells the cause of TL904: what was on its way when the watch ended comes in a longer one.

@@ -11,8 +11,8 @@ use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::known::Known;
 use crate::diagnosis::partial_run;
 use crate::diagnosis::unsampled::unsampled_context;
-use crate::evidence::{Continuity, Handoff, Presence};
-use crate::model::{CarriedContext, Message, Place, TaskStatus, Unproven};
+use crate::evidence::{Continuity, Evidence, Handoff, Presence};
+use crate::model::{CarriedContext, Message, Place, TaskStatus, Text, Unproven};
 
 /// Why a hand-off cannot be called whole, in the order of the report.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -52,7 +52,7 @@ impl UnprovenReason {
     ];
 
     /// Its stable name.
-    pub const fn reason(self) -> &'static str {
+    pub fn reason(self) -> &'static str {
         match self {
             Self::RunNotSeen => "run-not-seen",
             Self::SenderNotSeen => "sender-not-seen",
@@ -66,7 +66,7 @@ impl UnprovenReason {
         }
     }
 
-    const fn what(self) -> &'static str {
+    fn what(self) -> &'static str {
         match self {
             Self::RunNotSeen => {
                 "published, but no run was seen: the message may still wait, or a worker ran it and sent nothing"
@@ -85,7 +85,7 @@ impl UnprovenReason {
     }
 
     /// `saw_broker`: whether a look was taken at a broker.
-    const fn needs(self, saw_broker: bool) -> &'static str {
+    fn needs(self, saw_broker: bool) -> &'static str {
         match self {
             Self::RunNotSeen if saw_broker => {
                 "the worker's spans, or a result backend that says whether it ran"
@@ -105,8 +105,8 @@ impl UnprovenReason {
     }
 
     /// What to run so that tracelink sees it, if one of its options can show it.
-    const fn command(self, saw_broker: bool) -> Option<&'static str> {
-        match self {
+    fn command(self, saw_broker: bool) -> Option<Text> {
+        let command = match self {
             Self::RunNotSeen | Self::NotJoined if !saw_broker => Some(tracelink::LOOK_AT_THE_BROKER),
             Self::NotJoined | Self::MessageNotSeen | Self::PublisherNotSeen => {
                 Some(tracelink::HEAR_THE_BROKER)
@@ -114,7 +114,8 @@ impl UnprovenReason {
             Self::NotSettled => Some(tracelink::WATCH_LONGER),
             Self::LetGo => Some(tracelink::HOLD_MORE),
             Self::RunNotSeen | Self::SenderNotSeen | Self::ContextNotReadable | Self::EvidenceMissing => None,
-        }
+        };
+        command.map(Text::Borrowed)
     }
 
     /// This reason, unless `handoff` turns out to be whole.
@@ -209,9 +210,16 @@ impl ProofCounts {
         }
     }
 
-    /// What could not be proven. `saw_broker`: whether a look was taken at a broker.
-    pub fn unproven(&self, saw_broker: bool) -> Vec<Unproven> {
-        self.unproven.iter().map(|(reason, count)| in_words(*reason, *count, saw_broker)).collect()
+    /// What could not be proven of the hand-offs in the evidence.
+    pub fn unproven(&self, evidence: &Evidence) -> Vec<Unproven> {
+        let told = |(reason, count): (&UnprovenReason, &u64)| {
+            let mut unproven = in_words(*reason, *count, !evidence.brokers.is_empty());
+            if *reason == UnprovenReason::LetGo {
+                unproven.command = Some(tracelink::hold_more(evidence));
+            }
+            unproven
+        };
+        self.unproven.iter().map(told).collect()
     }
 }
 
@@ -270,6 +278,7 @@ pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {
             (true, true) => Some(tracelink::HEAR_THE_BROKER),
             (true, false) => None,
             (false, _) => Some(tracelink::LOOK_AT_THE_BROKER),
-        },
+        }
+        .map(Text::Borrowed),
     }
 }

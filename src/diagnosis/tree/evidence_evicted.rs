@@ -16,13 +16,14 @@ diagnosis! {
     /// ```sh
     /// tracelink listen --max-memory 1GiB
     /// ```
+    /// Of files, `tracelink diagnose` holds more by the same option.
     pub static EVIDENCE_EVICTED = {
         code: "TL903",
         slug: "evidence-evicted",
         station: None,
         severity: Note,
         summary: "tracelink let evidence go because memory was short: nothing is concluded from its absence",
-        fixes: || tracelink::more_memory().into(),
+        fixes: || tracelink::more_memory(tracelink::HOLD_MORE.into()).into(),
         check: Population(check),
     }
 }
@@ -42,5 +43,5 @@ fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     for (count, what) in ways.into_iter().filter(|(count, _)| *count > 0) {
         occurrence = occurrence.quote(quote::fact("tracelink", format!("{count} {what}")));
     }
-    found(occurrence.mend(tracelink::more_memory()));
+    found(occurrence.mend(tracelink::more_memory(tracelink::hold_more(evidence))));
 }

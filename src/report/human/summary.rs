@@ -176,7 +176,7 @@ fn unproven(report: &Report, with_trees: bool, view: &View, out: &mut dyn Write)
             writeln!(out, "  {line}")?;
         }
         let mut label = "to know";
-        if let Some(command) = gap.command {
+        if let Some(command) = &gap.command {
             writeln!(out, "  {label:<LABEL$}{}", Safe(&view.as_typed(command)).code())?;
             label = "";
         }

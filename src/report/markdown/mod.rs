@@ -14,7 +14,7 @@ use std::io::{self, Write};
 use self::escape::{block, code, prose};
 use self::pieces::folded;
 use super::format::{Format, Subject, View};
-use super::text::{clip, count, duration, plural};
+use super::text::{clip, count, duration, plural, safe};
 use super::verdict::{of_handoffs, of_queues};
 use crate::model::{Comparison, Report, Severity, Status};
 
@@ -175,8 +175,8 @@ fn unproven(report: &Report) -> String {
         };
         let _ =
             write!(text, "❔ **Unproven**: {}.\nTo know: {}.\n\n", prose(&what, 500), prose(gap.needs, 500));
-        if let Some(command) = gap.command {
-            text.push_str(&block("sh", &[command.to_owned()]));
+        if let Some(command) = &gap.command {
+            text.push_str(&block("sh", &[safe(command)]));
             text.push('\n');
         }
     }

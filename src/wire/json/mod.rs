@@ -1,10 +1,13 @@
 //! What all readers of spans in JSON share: lists that are walked one element at a
-//! time, values of a type that exporters do not agree on, and halves of surrogates.
+//! time, in a text or a reader, values of a type that exporters do not agree on, and halves
+//! of surrogates.
 
 mod list;
 mod loose;
+mod stream;
 mod surrogates;
 
 pub use list::{List, Step, each};
 pub use loose::Loose;
+pub use stream::{Allowance, EachText, without_place};
 pub use surrogates::{has_lone_half, mend, without_lone_halves};

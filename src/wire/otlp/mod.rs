@@ -13,7 +13,7 @@ mod transcode;
 
 pub use super::json::{has_lone_half, mend};
 pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
-pub use json::{decode_json, decode_json_documents};
+pub use json::{decode_json, decode_json_documents, decode_json_stream};
 pub use protobuf::decode_protobuf;
 pub use redacted::Redacted;
 pub use transcode::transcode;
@@ -63,7 +63,35 @@ pub enum DecodeError {
     Protobuf { at: usize, why: &'static str },
     #[error("broken JSON: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("a part of it is too long")]
+    TooLong,
+    /// Nothing that is there was lost.
+    #[error("the backend says that it left out spans of the trace (status PARTIAL)")]
+    Partial,
 }
+
+impl DecodeError {
+    /// What went wrong, for who knows the place better: a part of a file has its own lines.
+    pub fn without_place(&self) -> String {
+        match self {
+            Self::Json(error) => format!("broken JSON: {}", super::json::without_place(error)),
+            error => error.to_string(),
+        }
+    }
+}
+
+/// A document among others that could not be decoded.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BrokenDocument {
+    /// The byte behind the document before it.
+    pub at: usize,
+    pub error: DecodeError,
+}
+
+/// What Tempo and Grafana leave out of a trace, and what follows from that.
+pub const TEMPO_LACKS: &str = "Tempo keeps no flags of spans, so it does not say whether a parent is of another \
+                               process: what rests on that is a step less sure";
 
 /// Gives the sink a span that was read, or says why it cannot be kept and where it is;
 /// either is counted. A span that only announces another is neither. Both decoders end

@@ -76,7 +76,7 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
         let holes = evidence.has_holes().then_some(HOLES);
         return [nothing_handed_over(saw_broker, serves)].into_iter().chain(holes).collect();
     }
-    let mut unproven = judged.figures.proof.unproven(saw_broker);
+    let mut unproven = judged.figures.proof.unproven(evidence);
     if saw_broker && !evidence.brokers.iter().any(Broker::holds_anything) {
         unproven.iter_mut().for_each(|reason| reason.needs = WRONG_DATABASE);
     }

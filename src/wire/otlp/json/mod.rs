@@ -4,22 +4,28 @@
 //! null list, `snake_case` keys. Each is counted.
 //!
 //! What Tempo, Grafana and Jaeger's API hand out is OTLP under another name, with ids in
-//! Base64 too, as in protobuf's own JSON: `{"batches": […]}`, `{"trace": {"resourceSpans": […]}}`, `{"result": {…}}`
-//! (<https://github.com/grafana/tempo/blob/main/pkg/tempopb/tempo.proto>,
-//! <https://github.com/jaegertracing/jaeger-idl/blob/main/proto/api_v3/query_service.proto>).
+//! Base64 too, as in protobuf's own JSON: `{"batches": […]}`, `{"trace": {"resourceSpans": […]}}`,
+//! `{"result": {…}}`, with `instrumentationLibrary` for `scope`. `docs/files.md` names the
+//! sources.
 //!
 //! A list is walked one element at a time, and each element stays unparsed text until its
 //! turn: `{},` is three bytes of a request and five hundred as a span, so parsing a whole
 //! list at once could take gigabytes.
 
 mod request;
+mod stream;
 
-use self::request::{AnyValue, Event, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans, Wrapped};
-use super::attributes::{self, ExceptionEvent};
-use super::{Counts, DecodeError, Sink, give};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::value::RawValue;
 
+pub use self::stream::decode_json_stream;
+
+use self::request::{
+    AnyValue, Event, JsonScope, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans, Wrapped,
+};
+use super::attributes::{self, ExceptionEvent};
+use super::{BrokenDocument, Counts, DecodeError, Sink, give};
 use crate::model::{
     AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
     SpanStatus, TraceId,
@@ -33,7 +39,7 @@ use crate::wire::json::{List, Loose, Step, each, without_lone_halves};
 /// [`DecodeError::Json`] with the line and column at which the text breaks.
 /// If it is JSON but no request, the spans before that place have gone to the sink.
 pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
-    Ok(visit(&serde_json::from_slice(&without_lone_halves(body))?, sink)?)
+    visit(&serde_json::from_slice(&without_lone_halves(body))?, sink)
 }
 
 /// Decodes requests that stand one after the other, as a file of JSON lines
@@ -41,21 +47,28 @@ pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeEr
 ///
 /// # Errors
 ///
-/// [`DecodeError::Json`] at the first that breaks. Those before it have gone to
+/// [`BrokenDocument`] at the first that breaks. Those before it have gone to
 /// the sink.
 pub fn decode_json_documents<S: Sink>(
     text: &[u8],
     sink: &mut S,
     mut next: impl FnMut(&mut S),
-) -> Result<Counts, DecodeError> {
+) -> Result<Counts, BrokenDocument> {
     let mut counts = Counts::default();
     let text = &*without_lone_halves(text);
-    for request in serde_json::Deserializer::from_slice(text).into_iter::<Request<'_>>() {
-        let request = request?;
+    let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<Request<'_>>();
+    let mut partial = None;
+    loop {
+        let at = documents.byte_offset();
+        let Some(request) = documents.next() else { return partial.map_or(Ok(counts), Err) };
+        let request = request.map_err(|error| BrokenDocument { at, error: error.into() })?;
         next(sink);
-        counts += visit(&request, sink)?;
+        match visit(&request, sink) {
+            Ok(taken) => counts += taken,
+            Err(error @ DecodeError::Partial) => partial = Some(BrokenDocument { at, error }),
+            Err(error) => return Err(BrokenDocument { at, error }),
+        }
     }
-    Ok(counts)
 }
 
 fn pairs<'a>(list: List<'a>, mut take: impl FnMut(&str, AttributeValue<'a>)) -> Step<()> {
@@ -74,7 +87,7 @@ enum Ids {
     HexOrBase64,
 }
 
-fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Step<Counts> {
+fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Result<Counts, DecodeError> {
     let mut counts = visit_list(request.resource_spans, Ids::Hex, sink)?;
     counts += visit_list(request.batches, Ids::HexOrBase64, sink)?;
     // A wrapping contains no other wrapping.
@@ -82,7 +95,14 @@ fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Step<Counts> {
         let Wrapped { resource_spans } = serde_json::from_str(wrapped.get())?;
         counts += visit_list(resource_spans, Ids::HexOrBase64, sink)?;
     }
-    Ok(counts)
+    if is_partial(request.status) { Err(DecodeError::Partial) } else { Ok(counts) }
+}
+
+/// Whether Tempo says that it left out spans of a trace, because it is too large or for a
+/// filter's sake
+/// (<https://github.com/grafana/tempo/blob/main/modules/frontend/combiner/trace_by_id_v2.go>).
+fn is_partial(status: Option<&RawValue>) -> bool {
+    status.is_some_and(|status| matches!(status.get(), r#""PARTIAL""# | "1"))
 }
 
 fn visit_list(list: List<'_>, ids: Ids, sink: &mut impl Sink) -> Step<Counts> {
@@ -110,19 +130,33 @@ fn visit_scopes(
 ) -> Step<()> {
     let mut scope_number = 0;
     each(list, |scope_spans: ScopeSpans<'_>| {
-        let (name, version) = match scope_spans.scope {
-            Some(scope) => (scope.name.unwrap_or_default(), scope.version.unwrap_or_default()),
-            None => Default::default(),
-        };
-        sink.scope(&Scope { name, version });
-        let mut number = 0;
-        each(scope_spans.spans, |span: JsonSpan<'_>| {
-            let read = read_span(span, ids, &mut counts.lenient)?;
-            give(read, [resource, scope_number, number], counts, sink);
-            number += 1;
-            Ok(())
-        })?;
+        sink.scope(&scope(scope_spans.scope));
+        visit_spans(scope_spans.spans, ids, [resource, scope_number], counts, sink)?;
         scope_number += 1;
+        Ok(())
+    })
+}
+
+fn scope(scope: Option<JsonScope<'_>>) -> Scope<'_> {
+    let (name, version) = match scope {
+        Some(scope) => (scope.name.unwrap_or_default(), scope.version.unwrap_or_default()),
+        None => Default::default(),
+    };
+    Scope { name, version }
+}
+
+fn visit_spans(
+    list: List<'_>,
+    ids: Ids,
+    [resource, scope]: [usize; 2],
+    counts: &mut Counts,
+    sink: &mut impl Sink,
+) -> Step<()> {
+    let mut number = 0;
+    each(list, |span: JsonSpan<'_>| {
+        let read = read_span(span, ids, &mut counts.lenient)?;
+        give(read, [resource, scope, number], counts, sink);
+        number += 1;
         Ok(())
     })
 }

@@ -22,6 +22,9 @@ pub struct Request<'a> {
     /// Jaeger's API wraps it so.
     #[serde(borrow, default)]
     pub result: Option<&'a RawValue>,
+    /// Whether the trace is whole, in Tempo's answer.
+    #[serde(borrow, default)]
+    pub status: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -49,7 +52,8 @@ pub struct Attributes<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScopeSpans<'a> {
-    #[serde(borrow)]
+    /// Grafana still has the name from before OTLP 1.0.
+    #[serde(borrow, alias = "instrumentationLibrary")]
     pub scope: Option<JsonScope<'a>>,
     #[serde(borrow, default)]
     pub spans: List<'a>,

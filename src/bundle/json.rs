@@ -1,0 +1,158 @@
+//! Files of spans in JSON: requests, a line each or documents of any length and layout; and
+//! what backends hand out. Whatever is long is read a part at a time.
+
+use std::io::{self, BufRead, Read};
+
+use super::lines::{self, Line, said};
+use super::skipped::SkippedIn;
+use super::store::{StoreSink, Store};
+use super::text::Text;
+use crate::wire::otlp::{Counts, DecodeError, decode_json_documents, decode_json_stream};
+
+/// The longest line that is parsed as it stands, in bytes. A longer one is read span by
+/// span, which takes longer. No exporter's batch comes near it.
+const HELD: usize = 8 << 20;
+
+/// How the first key of a request is called, by itself or as a backend wraps it.
+const FIRST_KEYS: [&[u8]; 5] =
+    [b"\"resourceSpans\"", b"\"resource_spans\"", b"\"batches\"", b"\"trace\"", b"\"result\""];
+
+/// Reads requests. Of a span, a resource or whatever else stands there, `most` bytes are
+/// held.
+pub fn read_requests(
+    file: &mut dyn BufRead,
+    most: usize,
+    store: &mut dyn Store,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
+    let mut text = Text::new(file);
+    let mut intake = StoreSink::new(store);
+    let held = HELD.min(most / 4).max(1);
+    let mut line = Vec::new();
+    loop {
+        let number = text.line();
+        let at = match lines::begin(&mut text, &mut line, held)? {
+            Line::End => return Ok(()),
+            Line::TooLong => Some(0),
+            Line::Whole => read_line(&line, number, &mut text, &mut intake, skipped)?,
+        };
+        if let Some(at) = at {
+            let start = Start { line: &line, at, number };
+            read_stream(start, most - held, &mut text, &mut intake, skipped)?;
+        }
+    }
+}
+
+/// Reads a line that is held. Returns the byte at which a document begins that is to be
+/// read as a stream: it goes on behind the line, or is a list.
+fn read_line(
+    line: &[u8],
+    number: usize,
+    text: &mut Text<'_>,
+    intake: &mut StoreSink<'_>,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<Option<usize>> {
+    if line.trim_ascii_start().starts_with(b"[") {
+        return Ok(Some(0));
+    }
+    let requests = line.trim_ascii_end();
+    // So ends each line of a list of which an earlier line was broken.
+    let requests = requests.strip_suffix(b",").unwrap_or(requests);
+    let Err(broken) = decode_json_documents(requests, intake, StoreSink::next_request) else { return Ok(None) };
+    let breaks_off = matches!(&broken.error, DecodeError::Json(error) if error.is_eof());
+    if breaks_off && goes_on(text.fill_buf()?) {
+        return Ok(Some(broken.at));
+    }
+    // The line number of the error is always 1.
+    skipped.line(number, broken.error.to_string().replace("at line 1 column", "at column"));
+    Ok(None)
+}
+
+/// Whether what follows a line that broke off belongs to it. A line that was cut is followed
+/// by another request.
+fn goes_on(ahead: &[u8]) -> bool {
+    let first_key = ahead.strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
+    let is_request = first_key.is_some_and(|key| FIRST_KEYS.iter().any(|first| key.starts_with(first)));
+    !ahead.is_empty() && !is_request
+}
+
+/// The line in which a stream begins, as far as it was read.
+struct Start<'l> {
+    line: &'l [u8],
+    at: usize,
+    number: usize,
+}
+
+/// Reads the documents that begin in a line, and go on as long as they like.
+fn read_stream(
+    Start { line, at, number }: Start<'_>,
+    most: usize,
+    text: &mut Text<'_>,
+    intake: &mut StoreSink<'_>,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<()> {
+    let mut rest = &line[at..];
+    loop {
+        let reader = (&mut rest).chain(&mut *text);
+        let decoded = decode_json_stream(reader, most, intake, StoreSink::next_request);
+        if let Err(error) = decoded {
+            let place = match rest {
+                [] => (text.line(), text.column()),
+                rest => (number, line.len() - rest.len()),
+            };
+            if !tell(error, number, place, most, skipped)? {
+                return text.skip_to_a_document();
+            }
+        }
+        if rest.trim_ascii().is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads the documents of a backend, one after the other. `decode` reads one.
+pub fn read_documents(
+    file: &mut dyn BufRead,
+    most: usize,
+    store: &mut dyn Store,
+    skipped: &mut SkippedIn<'_>,
+    mut decode: impl FnMut(&mut Text<'_>, &mut StoreSink<'_>) -> Result<Counts, DecodeError>,
+) -> io::Result<()> {
+    let mut text = Text::new(file);
+    let mut intake = StoreSink::new(store);
+    while text.has_more()? {
+        let begun = text.line();
+        if let Err(error) = decode(&mut text, &mut intake) {
+            let place = (text.line(), text.column());
+            tell(error, begun, place, most, skipped)?;
+            text.skip_to_a_document()?;
+        }
+    }
+    Ok(())
+}
+
+/// Says what is wrong with a document that began in line `begun`, and where; whether the
+/// whole of it was read all the same.
+fn tell(
+    error: DecodeError,
+    begun: usize,
+    (line, column): (usize, usize),
+    most: usize,
+    skipped: &mut SkippedIn<'_>,
+) -> io::Result<bool> {
+    let what = match error {
+        DecodeError::Partial => {
+            skipped.line(begun, error.to_string());
+            return Ok(true);
+        }
+        DecodeError::Json(error) if error.is_io() => return Err(error.into()),
+        DecodeError::TooLong => {
+            format!("a part longer than {}, which is the most that is held at once,", said(most))
+        }
+        error => error.without_place(),
+    };
+    let of =
+        if begun == line { String::new() } else { format!(" of a document that begins in line {begun}") };
+    skipped.line(line, format!("{what} at column {column}{of}: the rest of the document was skipped"));
+    Ok(false)
+}
