@@ -93,14 +93,15 @@ fn read_stream(
 ) -> io::Result<()> {
     let mut rest = &line[at..];
     loop {
+        let begun = At { line: number, column: line.len() - rest.len() };
         let reader = (&mut rest).chain(&mut *text);
         let decoded = decode_json_stream(reader, most, intake, StoreSink::next_request);
         if let Err(error) = decoded {
-            let place = match rest {
-                [] => (text.line(), text.column()),
-                rest => (number, line.len() - rest.len()),
+            let now = match rest {
+                [] => At::of(text),
+                rest => At { line: number, column: line.len() - rest.len() },
             };
-            if !tell(error, number, place, most, skipped)? {
+            if !tell(error, begun, now, most, skipped)? {
                 return text.skip_to_a_document();
             }
         }
@@ -121,38 +122,62 @@ pub fn read_documents(
     let mut text = Text::new(file);
     let mut intake = StoreSink::new(store);
     while text.has_more()? {
-        let begun = text.line();
+        let begun = At::of(&text);
         if let Err(error) = decode(&mut text, &mut intake) {
-            let place = (text.line(), text.column());
-            tell(error, begun, place, most, skipped)?;
+            tell(error, begun, At::of(&text), most, skipped)?;
             text.skip_to_a_document()?;
         }
     }
     Ok(())
 }
 
-/// Says what is wrong with a document that began in line `begun`, and where; whether the
-/// whole of it was read all the same.
+/// A place in a file: a line, counted from 1, and how many bytes of it were read.
+#[derive(Clone, Copy)]
+struct At {
+    line: usize,
+    column: usize,
+}
+
+impl At {
+    const fn of(text: &Text<'_>) -> Self {
+        Self { line: text.line(), column: text.column() }
+    }
+
+    /// Where an error is in a document that begins here. A parser reads a little further
+    /// before it returns.
+    fn of_error(self, error: &serde_json::Error) -> Self {
+        let before = if error.line() > 1 { 0 } else { self.column };
+        Self { line: self.line + error.line().saturating_sub(1), column: before + error.column() }
+    }
+}
+
+/// Says what is wrong with a document, and where; whether the whole of it was read all the
+/// same. `now` is how far the file was read.
 fn tell(
     error: DecodeError,
-    begun: usize,
-    (line, column): (usize, usize),
+    begun: At,
+    now: At,
     most: usize,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<bool> {
-    let what = match error {
+    let (what, at) = match error {
         DecodeError::Partial => {
-            skipped.line(begun, error.to_string());
+            skipped.line(begun.line, error.to_string());
             return Ok(true);
         }
         DecodeError::Json(error) if error.is_io() => return Err(error.into()),
         DecodeError::TooLong => {
-            format!("a part longer than {}, which is the most that is held at once,", said(most))
+            (format!("a part longer than {}, which is the most that is held at once,", said(most)), now)
         }
-        error => error.without_place(),
+        DecodeError::Json(ref json) if json.line() > 0 => (error.without_place(), begun.of_error(json)),
+        error => (error.without_place(), now),
     };
-    let of =
-        if begun == line { String::new() } else { format!(" of a document that begins in line {begun}") };
-    skipped.line(line, format!("{what} at column {column}{of}: the rest of the document was skipped"));
+    let of = if begun.line == at.line {
+        String::new()
+    } else {
+        format!(" of a document that begins in line {}", begun.line)
+    };
+    let column = at.column;
+    skipped.line(at.line, format!("{what} at column {column}{of}: the rest of the document was skipped"));
     Ok(false)
 }

@@ -12,8 +12,10 @@ pub enum Kind {
     Receiver,
     /// Requests in JSON, as in OTLP, or as Jaeger's API wraps them.
     OtlpJson,
-    /// The same, as Tempo and Grafana wrap them.
+    /// The same, as Tempo wraps them.
     Tempo,
+    /// The same, as Grafana downloads a trace of Tempo.
+    Grafana,
     /// One request.
     OtlpProtobuf,
     /// Requests, each preceded by its length, as the Collector's file exporter writes
@@ -112,7 +114,7 @@ fn object(text: &[u8]) -> Kind {
     let known: [(&[u8], Kind); 14] = [
         (b"\"resourceSpans\"", Kind::OtlpJson),
         (b"\"resource_spans\"", Kind::OtlpJson),
-        (b"\"batches\"", Kind::Tempo),
+        (b"\"batches\"", if holds(b"\"instrumentationLibrarySpans\"") { Kind::Grafana } else { Kind::Tempo }),
         (b"\"resourceLogs\"", Kind::Spanless(Spanless::Logs)),
         (b"\"resource_logs\"", Kind::Spanless(Spanless::Logs)),
         (b"\"resourceMetrics\"", Kind::Spanless(Spanless::Metrics)),
@@ -158,7 +160,7 @@ fn list(text: &[u8]) -> Kind {
     }
     // A list of anything that is known by itself, but for Zipkin's spans, which come in lists.
     match if first.starts_with(b"{") { object(first) } else { Kind::UnknownJson } {
-        kind @ (Kind::OtlpJson | Kind::Tempo | Kind::Jaeger) => kind,
+        kind @ (Kind::OtlpJson | Kind::Tempo | Kind::Grafana | Kind::Jaeger) => kind,
         _ if holds(b"\"traceId\"") && holds(b"\"id\"") => Kind::Zipkin,
         kind @ Kind::Spanless(_) => kind,
         _ => Kind::UnknownJson,
@@ -197,6 +199,7 @@ mod tests {
             (br#"{"bundle":1,"spans":"what diagnoses read"}"#, Kind::Receiver),
             (br#"{"resourceSpans": [{"data": 1}]}"#, Kind::OtlpJson),
             (br#"{"batches": [{"resource": {}}]}"#, Kind::Tempo),
+            (br#"{"batches": [{"resource": {}, "instrumentationLibrarySpans": []}]}"#, Kind::Grafana),
             (br#"{"trace": {"resourceSpans": []}}"#, Kind::Tempo),
             (br#"{"trace": {"batches": []}}"#, Kind::Tempo),
             (br#"{"trace": {}, "metrics": {}}"#, Kind::Spanless(Spanless::Empty)),

@@ -16,7 +16,7 @@ use super::{folder, json, overheard, receiver_log, snapshot, spans};
 use crate::evidence::Evidence;
 use crate::model::{Blame, Blamed};
 use crate::wire::celery::redis_layout::KeyMap;
-use crate::wire::otlp::TEMPO_LACKS;
+use crate::wire::otlp::{GRAFANA_LACKS, TEMPO_LACKS};
 use crate::wire::{jaeger, zipkin};
 
 /// Why evidence could not be read at all.
@@ -237,7 +237,9 @@ impl Reader<'_> {
                 &mut |broker| known(maps, broker, reading),
                 &mut skipped,
             ),
-            Kind::OtlpJson | Kind::Tempo => json::read_requests(file, most, filing, &mut skipped),
+            Kind::OtlpJson | Kind::Tempo | Kind::Grafana => {
+                json::read_requests(file, most, filing, &mut skipped)
+            }
             Kind::OtlpProtobuf => spans::read_protobuf(file, most, filing, &mut skipped),
             Kind::Framed => spans::read_framed(file, most, filing, &mut skipped),
             Kind::Jaeger => json::read_documents(file, most, filing, &mut skipped, |text, intake| {
@@ -256,6 +258,7 @@ impl Reader<'_> {
             Kind::Jaeger => Some(jaeger::LACKS),
             Kind::Zipkin => Some(zipkin::LACKS),
             Kind::Tempo => Some(TEMPO_LACKS),
+            Kind::Grafana => Some(GRAFANA_LACKS),
             _ => None,
         };
         // Once, however many files there are.

@@ -143,7 +143,7 @@ fn a_break_in_a_document_is_named_by_its_line_and_takes_no_other_with_it() {
     assert_eq!(count, 2, "{skipped:?}");
     assert_eq!(skipped.len(), 1, "{skipped:?}");
     assert_eq!(skipped[0].place, Some(Place::Line(before + line)), "{skipped:?}");
-    let begins = format!("that begins in line {}", before + 1);
+    let begins = format!("of a document that begins in line {}", before + 1);
     assert!(skipped[0].what.contains(&begins), "{skipped:?}");
 }
 

@@ -89,7 +89,12 @@ pub struct BrokenDocument {
     pub error: DecodeError,
 }
 
-/// What Tempo and Grafana leave out of a trace, and what follows from that.
+/// What Grafana leaves out of a trace of Tempo beside that, and what follows from it.
+pub const GRAFANA_LACKS: &str = "Grafana's download has no flags of spans, and one resource for all processes of a \
+                                 service: what rests on either is less sure, and a worker that has the API's name is \
+                                 not seen. Tempo's own API (/api/traces/ID) tells the processes apart";
+
+/// What Tempo leaves out of a trace, and what follows from that.
 pub const TEMPO_LACKS: &str = "Tempo keeps no flags of spans, so it does not say whether a parent is of another \
                                process: what rests on that is a step less sure";
 
