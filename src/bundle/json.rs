@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 
 use super::lines::{self, Line, said};
 use super::skipped::SkippedIn;
-use super::store::{StoreSink, Store};
+use super::store::{Store, StoreSink};
 use super::text::Text;
 use crate::wire::otlp::{Counts, DecodeError, decode_json_documents, decode_json_stream};
 
@@ -58,7 +58,9 @@ fn read_line(
     let requests = line.trim_ascii_end();
     // So ends each line of a list of which an earlier line was broken.
     let requests = requests.strip_suffix(b",").unwrap_or(requests);
-    let Err(broken) = decode_json_documents(requests, intake, StoreSink::next_request) else { return Ok(None) };
+    let Err(broken) = decode_json_documents(requests, intake, StoreSink::next_request) else {
+        return Ok(None);
+    };
     let breaks_off = matches!(&broken.error, DecodeError::Json(error) if error.is_eof());
     if breaks_off && goes_on(text.fill_buf()?) {
         return Ok(Some(broken.at));

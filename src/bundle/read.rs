@@ -11,7 +11,7 @@ use super::evidence_options::EvidenceOptions;
 use super::kind::Kind;
 use super::skipped::{Skipped, SkippedIn};
 use super::spanless::Spanless;
-use super::store::{BytesRead, StoreSink, Store};
+use super::store::{BytesRead, Store, StoreSink};
 use super::{folder, json, overheard, receiver_log, snapshot, spans};
 use crate::evidence::Evidence;
 use crate::model::{Blame, Blamed};

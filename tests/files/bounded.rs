@@ -127,11 +127,11 @@ fn the_limit_holds_for_files() {
     let empty = folder.path().join("empty.jsonl");
     fs::write(&empty, "{\"resourceSpans\":[]}\n").expect("the folder is ours");
     let idle = peak(&empty, "32MiB");
-    let limit: u64 = 32 << 20;
-    assert!(one_line.metadata().expect("it was written").len() > limit);
+    let limit = 32 << 20;
+    assert!(one_line.metadata().expect("it was written").len() > 32 << 20);
     for file in [lines, one_line] {
         let full = peak(&file, "32MiB");
-        assert!(full <= idle + limit as usize * 11 / 10, "{full} bytes, beside {idle} of an idle one");
+        assert!(full <= idle + limit * 11 / 10, "{full} bytes, beside {idle} of an idle one");
         assert!(full > idle + (4 << 20), "{full} bytes: what is bounded here?");
     }
 }

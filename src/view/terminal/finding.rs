@@ -51,7 +51,7 @@ impl DetailLines {
         let mut lines = labelled("unproven", unproven.what, room, theme);
         lines.extend(labelled("to know", unproven.needs, room, theme));
         if let Some(command) = unproven.command {
-            lines.extend(labelled("", &view.as_typed(command), room, theme));
+            lines.extend(labelled("", &view.as_typed(&command), room, theme));
         }
         let title = vec![Span::styled("unproven", theme.by_severity(Severity::Warning))];
         Some(Self { title, hint: "", lines })
