@@ -192,7 +192,7 @@ fn what_is_named_is_no_list() {
     server.connection().set::<_, _, ()>("orders", "9").expect("a string");
     let (error, message) = refused(look(&server.url(0), &["orders"]));
     assert!(matches!(error, BrokerError::WrongType { .. }), "{error:?}");
-    assert!(message.contains("`orders` is no list"), "{message}");
+    assert!(message.contains("`orders` is not a list"), "{message}");
 }
 
 #[test]
