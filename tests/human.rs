@@ -422,3 +422,52 @@ fn what_is_mended_is_drawn() {
     fits(&after, 80);
     insta::assert_snapshot!(after);
 }
+
+/// The first whole order is drawn; the next ones are a line each, with the whole id where
+/// there is room for it, unless somebody wants to see all.
+#[test]
+fn a_whole_order_is_one_line_once_one_was_drawn() {
+    let told = |width: usize, verbosity: Verbosity| {
+        let seconds = |seconds| Moment::at(Duration::from_secs(seconds));
+        let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
+        let mut writer = FormatName::Human.writer();
+        let mut out = Vec::new();
+        let cases = [
+            "healthy_auto",
+            "own536_healthy_flask",
+            "own540_healthy_django",
+            "own536_three_services_healthy",
+        ];
+        for (at, case) in (1..).step_by(20).zip(cases) {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
+            let spans = std::fs::read_to_string(file.join("spans.jsonl")).expect("a capture");
+            for line in spans.lines() {
+                watch.set_time(seconds(at));
+                let mut intake = SpanIntake::new(&mut watch.evidence);
+                intake.next_request();
+                decode_json(line.as_bytes(), &mut intake).expect("a request");
+            }
+            let pace = Pace { shown: 10, again: 100, work: Pace::WORK, thorough: true };
+            let events = watch.round(seconds(at + 9), pace);
+            let view = View {
+                width,
+                verbosity,
+                broker: None,
+                evidence: Vec::new(),
+                program: "tracelink".to_owned(),
+                fails_at: Severity::Error,
+                exit_code: 0,
+            };
+            writer.traces_a_round();
+            writer.events(&events, 0, &view, &mut out).expect("writes to memory");
+        }
+        let told = String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).expect("UTF-8");
+        fits(&told, width);
+        told
+    };
+    let [usual, wide, narrow] = [80, 120, 60].map(|width| told(width, Verbosity::Normal));
+    let trees = |told: &str| told.lines().filter(|line| line.starts_with("  request ")).count();
+    assert_eq!(trees(&usual), 1);
+    assert!(trees(&told(80, Verbosity::Verbose)) >= 4);
+    insta::assert_snapshot!(format!("{usual}\n{wide}\n{narrow}"));
+}

@@ -196,6 +196,10 @@ impl Outputs {
         let mut failed = Ok(());
         let mut closed = Ok(());
         for output in self.outputs.iter_mut().filter(|output| !output.is_closed) {
+            if output.place.is_stdout() {
+                // A person may have changed the size of the window.
+                output.view.width = terminal_width();
+            }
             match act(output) {
                 Ok(()) => {}
                 Err(error) if is_broken_pipe(&error) => {

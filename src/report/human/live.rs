@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::style::Stylize;
-use super::{findings, summary, trees};
+use super::{findings, one_line, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
 use crate::report::format::{Verbosity, View};
 use crate::report::short_ids::ShortIds;
@@ -19,6 +19,10 @@ pub struct Live {
     /// The traces that the last finding was shown with.
     just_shown: BTreeSet<TraceId>,
     has_shown: bool,
+    /// Whether a whole trace was drawn since one was mended, and why traces that were drawn
+    /// are unproven. What looks like them is one line.
+    has_drawn_whole: bool,
+    drawn_reasons: BTreeSet<&'static str>,
     /// The traces that were shown, so that no two of them look alike.
     ids: ShortIds,
 }
@@ -44,13 +48,14 @@ impl Live {
                 let report =
                     Report { handoffs: handoffs.clone(), traces: traces.clone(), ..Report::default() };
                 self.ids.learn(trees::trace_ids(&report));
+                self.has_shown |= cause.is_none();
                 match cause {
                     // Its tree looks like the first one, which was shown.
-                    Some(id) => trees::one_line(&report, &id, &self.ids, view, out),
-                    None => {
-                        self.has_shown = true;
+                    Some(id) => one_line::of_cause(&report, &id, &self.ids, view, out),
+                    None if self.is_to_be_drawn(&report) || view.verbosity == Verbosity::Verbose => {
                         trees::group(&report, &self.ids, view, out)
                     }
+                    None => one_line::of_whole(&report, &self.ids, view, out),
                 }
             }
             Event::Finding { finding, handoffs, traces } => {
@@ -73,6 +78,7 @@ impl Live {
             Event::Resolved(finding) => {
                 // The traces that showed it are shown again, mended.
                 self.just_shown.clear();
+                self.has_drawn_whole = false;
                 if self.told.remove(&finding.id) {
                     resolved(finding, view, out)?;
                 }
@@ -91,6 +97,14 @@ impl Live {
                 )
             }
             Event::Limit(_) => Ok(()),
+        }
+    }
+
+    /// Whether traces look like none that were drawn.
+    fn is_to_be_drawn(&mut self, report: &Report) -> bool {
+        match report.handoffs.iter().find_map(|handoff| handoff.unproven) {
+            Some(reason) => self.drawn_reasons.insert(reason),
+            None => !std::mem::replace(&mut self.has_drawn_whole, true),
         }
     }
 

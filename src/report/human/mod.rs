@@ -7,6 +7,7 @@
 mod findings;
 mod live;
 mod messages;
+mod one_line;
 mod policy;
 mod queues;
 mod stations;

@@ -25,7 +25,7 @@ pub use self::axis::Axis;
 pub use self::health::{Health, finding_ids, has_no_run_yet};
 pub use self::pieces::Between;
 pub use self::row::{Content, Detail, Fragment, Row, Stitched};
-pub use self::sides::Gap;
+pub use self::sides::{Gap, later};
 pub use self::title::{fullest, main_handoff, task_title, title};
 pub use self::traces::Parts;
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::traces::Parts;
 use crate::model::{HandoffReport, SpanId, TraceId};
+use crate::report::text::duration;
 
 /// The traces of both sides of a hand-off, by their places, as far as they are listed.
 pub struct Sides {
@@ -95,6 +96,15 @@ impl Gap {
             Self::SenderNotSeen => "no span of the sending side was seen".to_owned(),
             Self::NoRunYet => "no run so far: it waits, or runs".to_owned(),
         }
+    }
+}
+
+/// How long after the publishing a run began, in words.
+pub fn later(millis: f64) -> String {
+    if millis >= 0.0 {
+        format!("{} later", duration(millis))
+    } else {
+        format!("{} before the publishing ended", duration(-millis))
     }
 }
 

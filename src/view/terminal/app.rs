@@ -388,6 +388,7 @@ impl App {
     fn wanted(&self) -> Wanted {
         let has_queues = !self.seen.queues.is_empty();
         Wanted {
+            list: self.seen.shown.len(),
             tree: self.opened.as_ref().map(Opened::len),
             detail: self.detail.as_ref().map(|detail| detail.lines.len()),
             queues: has_queues.then_some(self.seen.queues.len()),

@@ -16,6 +16,7 @@ pub enum Pane {
 /// be there for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted {
+    pub list: usize,
     pub tree: Option<usize>,
     pub detail: Option<usize>,
     pub queues: Option<usize>,
@@ -65,7 +66,7 @@ fn heights(rows: usize, wanted: Wanted, focus: Pane) -> Vec<(Pane, usize)> {
     if rows < Areas::TWO {
         return vec![(focus, rows)];
     }
-    let list = (rows * 3 / 10).clamp(4, 12);
+    let list = (rows * 3 / 10).min(wanted.list + 1).clamp(4, 12);
     if rows < Areas::ALL {
         let below = if focus == Pane::List { Pane::Tree } else { focus };
         if below == Pane::Tree && wanted.detail.is_some() && rows - list >= 10 {
@@ -115,6 +116,7 @@ mod tests {
             let window = Rect { x: 0, y: 0, width, height };
             for bits in 0..8 {
                 let wanted = Wanted {
+                    list: 7,
                     tree: (bits & 1 > 0).then_some(40),
                     detail: (bits & 3 == 3).then_some(12),
                     queues: (bits & 4 > 0).then_some(2),

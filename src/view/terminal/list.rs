@@ -41,13 +41,14 @@ impl Columns {
     /// What a title gets before there is a column for the age, or for services.
     const TITLE: usize = 30;
     const SERVICES: usize = 36;
+    const LEAST_SERVICES: usize = 20;
 
     fn of(columns: usize) -> Self {
         let left = columns.saturating_sub(Self::FIXED);
         let has_age = left >= Self::TITLE + Self::AGE;
         let left = left - if has_age { Self::AGE } else { 0 };
         let services = left.saturating_sub(Self::TITLE + 4).min(Self::SERVICES);
-        let services = if services < 14 { 0 } else { services };
+        let services = if services < Self::LEAST_SERVICES { 0 } else { services };
         let title = left.saturating_sub(if services > 0 { services + 1 } else { 0 } + 1);
         Self { title, services, has_age }
     }

@@ -33,8 +33,13 @@ impl Screen {
     /// What the terminal says.
     pub fn enter() -> io::Result<Self> {
         Self::take()?;
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(Self::BUFFER, stdout()));
-        Terminal::new(backend).map(|terminal| Self { terminal }).inspect_err(|_| Self::leave())
+        Self::blank().map(|terminal| Self { terminal }).inspect_err(|_| Self::leave())
+    }
+
+    /// A screen on which nothing was drawn. Clearing the one that is there would ask the
+    /// terminal where its cursor is, and not each one answers.
+    fn blank() -> io::Result<Terminal<CrosstermBackend<BufWriter<Stdout>>>> {
+        Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(Self::BUFFER, stdout())))
     }
 
     fn take() -> io::Result<()> {
@@ -50,7 +55,8 @@ impl Screen {
     /// What the terminal says.
     pub fn enter_again(&mut self) -> io::Result<()> {
         Self::take()?;
-        self.terminal.clear()
+        self.terminal = Self::blank()?;
+        Ok(())
     }
 
     /// Whether the terminal is taken over.

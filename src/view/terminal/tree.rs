@@ -10,7 +10,7 @@ use super::paint::{self, cell, cell_right};
 use super::theme::Theme;
 use crate::model::{SpanReport, Station, StationState, Stations};
 use crate::report::short_ids::ShortIds;
-use crate::report::stitched::{Axis, Content, Detail, Row};
+use crate::report::stitched::{self, Axis, Content, Detail, Row};
 use crate::report::text::{count, duration, fit, plural, safe, width};
 
 /// What comes before the rows of a trace that should have gone on from the one above.
@@ -22,6 +22,8 @@ struct Columns {
     service: usize,
     /// 0 where a window is too narrow.
     bar: usize,
+    /// Of the window.
+    all: usize,
 }
 
 impl Columns {
@@ -40,7 +42,7 @@ impl Columns {
         let wanted = opened.name_width + torn + 8;
         let name = wanted.min(room.saturating_sub(service + 1 + least_bar)).max(8);
         let bar = if least_bar == 0 { 0 } else { room.saturating_sub(name + service + 1 + 3) };
-        Self { name, service, bar }
+        Self { name, service, bar, all: columns }
     }
 }
 
@@ -130,8 +132,9 @@ fn of_row(
     let torn = if is_torn { TORN } else { "" };
     let mut spans = vec![Span::raw("  "), Span::styled(torn, theme.damaged())];
     let branch = Span::styled(row.branch.clone(), theme.faint());
-    let later =
-        |later: &Option<f64>| later.map(|later| format!("   {} later", duration(later))).unwrap_or_default();
+    let later = |millis: &Option<f64>| {
+        millis.map(|millis| format!("   {}", stitched::later(millis))).unwrap_or_default()
+    };
     match &row.content {
         Content::Span { from, length, is_entry, .. } => {
             let Some(span) = opened.stitched.span(row, opened.traces()) else { return Line::default() };
@@ -173,8 +176,11 @@ fn of_row(
             };
             spans.push(Span::styled(format!("{mark}  {}", gap.words(|id| ids.cut(id))), style));
             spans.push(Span::styled(later(later_ms), theme.faint()));
-            if let Some(station) = station {
-                spans.push(Span::styled(format!("   at {}", station.label()), style));
+            let at = station.map(|station| format!("   at {}", station.label())).unwrap_or_default();
+            let taken: usize = spans.iter().map(|span| width(&span.content)).sum();
+            // The line of the stations says it too.
+            if taken + width(&at) <= layout.all {
+                spans.push(Span::styled(at, style));
             }
         }
         Content::Link { later_ms, .. } => {

@@ -230,10 +230,21 @@ impl LiveJudge {
                 }
             }
             if is_news && !group.traces.is_empty() {
+                let is_full = shown.len() >= pace.shown;
+                self.not_shown += u64::from(is_full);
+                // What is broken takes the place of what is not.
+                let is_broken = handoffs.iter().any(|judged| judged.finding.is_some());
+                let gives_way = |(_, shown): &(_, Vec<HandoffReport>)| {
+                    shown.iter().all(|handoff| handoff.finding.is_none())
+                };
+                if is_full
+                    && is_broken
+                    && let Some(place) = shown.iter().position(gives_way)
+                {
+                    shown.remove(place);
+                }
                 if shown.len() < pace.shown {
                     shown.push((group.traces.clone(), report::handoff_reports(&handoffs)));
-                } else {
-                    self.not_shown += 1;
                 }
             }
             opinions.push(Opinion { group, said });

@@ -6,7 +6,7 @@ use crate::model::{SpanReport, TraceReport};
 use crate::report::format::View;
 use crate::report::human::style::Stylize;
 use crate::report::short_ids::ShortIds;
-use crate::report::stitched::{Axis, Content, Row, Stitched};
+use crate::report::stitched::{self, Axis, Content, Row, Stitched};
 use crate::report::text::{self, count, duration, fit, pad, safe, width};
 
 /// A layout, and how it is drawn.
@@ -38,8 +38,8 @@ impl<'r> Drawing<'r> {
 
     fn row(&self, row: &Row, out: &mut dyn Write) -> io::Result<()> {
         let branch = row.branch.as_str().faint();
-        let later = |later: &Option<f64>| {
-            later.map(|later| format!("   {} later", duration(later))).unwrap_or_default()
+        let later = |millis: &Option<f64>| {
+            millis.map(|millis| format!("   {}", stitched::later(millis))).unwrap_or_default()
         };
         match &row.content {
             Content::Span { from, length, is_entry, below, .. } => {

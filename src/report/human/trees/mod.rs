@@ -11,8 +11,8 @@ use super::style::{Stylize, mark};
 use crate::model::{Finding, HandoffReport, Report, Severity, Status};
 use crate::report::format::View;
 use crate::report::short_ids::ShortIds;
-use crate::report::stitched::{Between, Detail, Parts, Stitched, fullest, title};
-use crate::report::text::{fit, safe, width};
+use crate::report::stitched::{Between, Detail, Parts, Stitched, fullest};
+use crate::report::text::{fit, safe};
 
 /// The ids of the traces of a report, and of those that its hand-offs name.
 pub fn trace_ids(report: &Report) -> impl Iterator<Item = crate::model::TraceId> {
@@ -149,18 +149,4 @@ fn mark_of_group(report: &Report) -> String {
     } else {
         "✓".intact().to_string()
     }
-}
-
-/// Writes that traces show a cause that was reported before.
-pub fn one_line(
-    report: &Report,
-    cause: &str,
-    ids: &ShortIds,
-    view: &View,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let traces: Vec<_> = report.traces.iter().map(|trace| ids.cut(&trace.trace_id)).collect();
-    let what = format!("{} {}", safe(cause), traces.join(" "));
-    let room = view.width.saturating_sub(width(&what) + 4);
-    writeln!(out, "{} {}  {}", "✗".broken(), fit(&title(&Parts::of(report)), room), what.faint())
 }
