@@ -94,6 +94,7 @@ fn class(cell: &Cell) -> String {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "as INSTA_UPDATE asks for snapshots")]
 fn the_picture_of_the_readme_is_what_is_shown() {
     let mut stage = Stage::new(104, 38);
     for case in ["healthy_auto", "worker_no_sdk", "own536_retry_healthy", "propagator_api_b3multi_worker_w3c"]

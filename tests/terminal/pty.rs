@@ -29,6 +29,7 @@ const PROMPT: &str = "ready>";
 
 impl Pty {
     /// A shell with job control, in a window of this size.
+    #[allow(clippy::disallowed_methods, reason = "the shell finds its tools by the test's PATH")]
     pub fn shell(columns: u16, rows: u16, folder: &Path) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
         grantpt(&master).expect("ours");
@@ -147,7 +148,7 @@ impl Pty {
     /// will not come.
     #[allow(clippy::disallowed_methods, reason = "how long to wait is no evidence")]
     fn wait(&mut self, what: &str, is_there: impl Fn(&str, &[u8]) -> bool) {
-        const PATIENCE: Duration = Duration::from_secs(60);
+        const PATIENCE: Duration = Duration::from_mins(1);
         let mut output = self.lock();
         let begun = std::time::Instant::now();
         loop {

@@ -226,6 +226,7 @@ impl Shown {
         Ok(())
     }
 
+    #[allow(clippy::disallowed_methods, reason = "nothing is open yet that could be left unwritten")]
     fn quit(&mut self, now: Duration) {
         if !self.shared.listens.load(Ordering::SeqCst) {
             // A broker answers slowly, and there is nothing to report yet.

@@ -7,6 +7,9 @@ use std::time::Duration;
 use super::store::Tasks;
 use crate::model::{MessageState, Timestamp};
 
+/// For how long the oldest message has been seen to wait, by broker and queue.
+pub type OldestWaiting = BTreeMap<(Arc<str>, Arc<str>), Duration>;
+
 impl Tasks {
     /// Of each broker and queue, for how long its oldest message that waits was seen to
     /// wait: between the first and the last look that found it. `last_look` is when a
@@ -17,7 +20,7 @@ impl Tasks {
         &self,
         most: usize,
         last_look: impl Fn(&str) -> Option<Timestamp>,
-    ) -> Option<BTreeMap<(Arc<str>, Arc<str>), Duration>> {
+    ) -> Option<OldestWaiting> {
         if self.len() > most {
             return None;
         }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::style::Stylize;
-use crate::model::{HandoffReport, Report, Severity, TraceId};
+use crate::model::{HandoffReport, Report, Severity};
 use crate::report::format::View;
 use crate::report::short_ids::ShortIds;
 use crate::report::stitched::{Parts, title};
@@ -27,7 +27,9 @@ pub fn of_cause(
 ) -> io::Result<()> {
     let cause = safe(cause);
     let room = view.width.saturating_sub(width(&cause) + 5);
-    let (named, room) = named(report, ids, room);
+    let whole = whole(report);
+    let named = if room >= width(&whole) + TITLE { whole } else { cut(report, ids) };
+    let room = room.saturating_sub(width(&named));
     let title = fit(&title(&Parts::of(report)), room);
     let what = format!("{cause} {named}");
     writeln!(out, "{} {title}  {}", "✗".broken(), what.trim_end().faint())
@@ -45,14 +47,17 @@ pub fn of_whole(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Writ
         (None, None) => String::new(),
     };
     let room = view.width.saturating_sub(2 + TIME + 2);
-    let (named, with_more) = named(report, ids, room.saturating_sub(width(&more)));
-    // That it waited is worth less than the whole id.
-    let (named, room, more) = if unproven.is_none() && with_more < TITLE {
-        let (named, room) = self::named(report, ids, room);
-        (named, room, String::new())
+    let whole = whole(report);
+    let fits = |more: &str| room >= width(more) + width(&whole) + TITLE;
+    // That it waited is worth less than an id that can be copied.
+    let (named, more) = if fits(&more) {
+        (whole, more)
+    } else if unproven.is_none() && fits("") {
+        (whole, String::new())
     } else {
-        (named, with_more, more)
+        (cut(report, ids), more)
     };
+    let room = room.saturating_sub(width(&named) + width(&more));
     let mark = match unproven {
         Some(_) => "?".by_severity(Severity::Warning).to_string(),
         None => "✓".intact().to_string(),
@@ -62,20 +67,19 @@ pub fn of_whole(report: &Report, ids: &ShortIds, view: &View, out: &mut dyn Writ
     writeln!(out, "{mark} {title}{time:>TIME$}{}  {}", more.faint(), named.faint())
 }
 
-/// The whole id of the first trace if a title fits beside it in `room`, else all of them as
-/// short as they can be told apart; and how much room is left.
-fn named(report: &Report, ids: &ShortIds, room: usize) -> (String, usize) {
-    let all: Vec<TraceId> = report.traces.iter().map(|trace| trace.trace_id).collect();
-    let cut: Vec<_> = all.iter().map(|id| ids.cut(id)).collect();
-    let cut = cut.join(" ");
-    let whole = match &all[..] {
+/// The whole id of the first trace, and how many others there are.
+fn whole(report: &Report) -> String {
+    match &report.traces[..] {
         [] => String::new(),
-        [only] => only.to_string(),
-        [first, others @ ..] => format!("{first} +{}", others.len()),
-    };
-    let named = if room >= width(&whole) + TITLE { whole } else { cut };
-    let left = room.saturating_sub(width(&named));
-    (named, left)
+        [only] => only.trace_id.to_string(),
+        [first, others @ ..] => format!("{} +{}", first.trace_id, others.len()),
+    }
+}
+
+/// The ids of all traces, as short as they can be told apart.
+fn cut(report: &Report, ids: &ShortIds) -> String {
+    let all: Vec<_> = report.traces.iter().map(|trace| ids.cut(&trace.trace_id)).collect();
+    all.join(" ")
 }
 
 /// From the first start to the last end.

@@ -143,5 +143,5 @@ fn linked_last(mut traces: Vec<usize>, parts: &Parts<'_>) -> Vec<usize> {
 
 fn links_to_another(trace: usize, parts: &Parts<'_>) -> bool {
     let own = parts.traces[trace].trace_id;
-    parts.index(trace).linked.iter().any(|linked| *linked != own && parts.place(*linked).is_some())
+    parts.index_of(trace).linked.iter().any(|linked| *linked != own && parts.place(*linked).is_some())
 }

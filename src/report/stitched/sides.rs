@@ -35,7 +35,7 @@ impl Sides {
     /// trace.
     pub fn are_linked(&self, parts: &Parts<'_>) -> bool {
         let Some((sender, (run, _))) = self.sender.zip(self.runs.first()) else { return false };
-        *run != sender && parts.index(*run).linked.contains(&parts.traces[sender].trace_id)
+        *run != sender && parts.index_of(*run).linked.contains(&parts.traces[sender].trace_id)
     }
 }
 
@@ -112,7 +112,8 @@ pub fn later(millis: f64) -> String {
 /// publish before it.
 fn shows_sender(parts: &Parts<'_>, trace: usize, run: SpanId) -> bool {
     let start = parts.span(trace, run).map(|span| span.start);
-    let came_before = parts.index(trace).first_sender.zip(start).is_some_and(|(sent, start)| sent <= start);
+    let came_before =
+        parts.index_of(trace).first_sender.zip(start).is_some_and(|(sent, start)| sent <= start);
     came_before || has_parent(parts, trace, run)
 }
 
@@ -125,6 +126,6 @@ fn has_parent(parts: &Parts<'_>, trace: usize, run: SpanId) -> bool {
 /// span of the run is missing.
 fn holds_what_ran(parts: &Parts<'_>, sender: usize, handoff: &HandoffReport) -> bool {
     let published = handoff.producer.map(|(_, span)| span);
-    let lost = &parts.index(sender).without_parent;
+    let lost = &parts.index_of(sender).without_parent;
     parts.traces[sender].complete && lost.iter().any(|span| Some(*span) != published)
 }

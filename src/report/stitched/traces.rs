@@ -45,12 +45,12 @@ impl<'r> Parts<'r> {
         self.places.get(&id).copied()
     }
 
-    pub fn index(&self, trace: usize) -> &Index {
+    pub fn index_of(&self, trace: usize) -> &Index {
         self.indices[trace].get_or_init(|| Index::of(&self.traces[trace]))
     }
 
     pub fn span(&self, trace: usize, id: SpanId) -> Option<&'r SpanReport> {
-        self.index(trace).places.get(&id).map(|place| &self.traces[trace].spans[*place])
+        self.index_of(trace).places.get(&id).map(|place| &self.traces[trace].spans[*place])
     }
 }
 

@@ -118,7 +118,7 @@ impl OpenFindings {
 
     /// The ids of the findings that a unit has.
     pub fn of_unit(&self, unit: &Unit) -> BTreeSet<String> {
-        self.restless.get(unit).into_iter().flatten().map(|id| id.to_string()).collect()
+        self.restless.get(unit).into_iter().flatten().map(ToString::to_string).collect()
     }
 
     /// Whether a unit has findings.
