@@ -19,7 +19,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 use tracelink::live::{
-    Audience, End, Ending, MemoryPlan, Outside, Session, SessionNotice, SessionNotices, Told, Uses, attend,
+    Audience, End, EndRequest, Ending, MemoryPlan, Outside, Session, SessionNotice, SessionNotices, Uses,
+    attend,
 };
 use tracelink::model::{Event, Finding, Severity, SpanId, TraceId, TraceReport};
 use tracelink::receiver::{Ports, Receiver, ReceiverLimits};
@@ -199,10 +200,10 @@ impl SessionNotices for Unheard {
 struct UntilLoaded(std::process::Child);
 
 impl Outside for UntilLoaded {
-    fn told_to_end(&mut self) -> Option<Told> {
+    fn told_to_end(&mut self) -> Option<EndRequest> {
         self.0.try_wait().expect("a child").map(|status| {
             assert!(status.success(), "an export was refused");
-            Told::Now
+            EndRequest::Now
         })
     }
 
