@@ -22,11 +22,10 @@ const FIRST_KEYS: [&[u8]; 5] =
 pub fn read_requests(
     file: &mut dyn BufRead,
     most: usize,
-    store: &mut dyn Store,
+    mut intake: StoreSink<'_>,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
     let mut text = Text::new(file);
-    let mut intake = StoreSink::new(store);
     let held = HELD.min(most / 4).max(1);
     let mut line = Vec::new();
     loop {

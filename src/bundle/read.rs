@@ -237,8 +237,12 @@ impl Reader<'_> {
                 &mut |broker| known(maps, broker, reading),
                 &mut skipped,
             ),
-            Kind::OtlpJson | Kind::Tempo | Kind::Grafana => {
-                json::read_requests(file, most, filing, &mut skipped)
+            Kind::OtlpJson | Kind::Tempo => {
+                json::read_requests(file, most, StoreSink::new(filing), &mut skipped)
+            }
+            Kind::Grafana => {
+                let intake = StoreSink::of_merged_processes(filing);
+                json::read_requests(file, most, intake, &mut skipped)
             }
             Kind::OtlpProtobuf => spans::read_protobuf(file, most, filing, &mut skipped),
             Kind::Framed => spans::read_framed(file, most, filing, &mut skipped),

@@ -48,11 +48,19 @@ impl Store for Evidence {
 pub struct StoreSink<'s> {
     store: &'s mut dyn Store,
     source: SpanSource,
+    /// Whether a resource stands for all processes of its service.
+    merges_processes: bool,
 }
 
 impl<'s> StoreSink<'s> {
     pub fn new(store: &'s mut dyn Store) -> Self {
-        Self { store, source: SpanSource::default() }
+        Self { store, source: SpanSource::default(), merges_processes: false }
+    }
+
+    /// For a source that keeps one resource for all processes of a service. What the
+    /// resource says of its process is true of one of them, so it is left out.
+    pub fn of_merged_processes(store: &'s mut dyn Store) -> Self {
+        Self { merges_processes: true, ..Self::new(store) }
     }
 
     /// The spans that follow come from another request.
@@ -64,6 +72,10 @@ impl<'s> StoreSink<'s> {
 
 impl Sink for StoreSink<'_> {
     fn resource(&mut self, resource: &Resource<'_>) {
+        if self.merges_processes {
+            let service = Resource { instance: None, pid: None, host: None, ..resource.clone() };
+            return self.source.resource(self.store.evidence(), &service);
+        }
         self.source.resource(self.store.evidence(), resource);
     }
 

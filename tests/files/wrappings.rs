@@ -147,11 +147,10 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("worker_made_up_parent", "tempo-v2.json", "the same"),
     ("worker_made_up_parent", "grafana.json", "the same"),
     (
-        "context_as_integers_and_links_healthy",
+        "worker_roots_with_links_one_name",
         "grafana.json",
         "one resource stands for all processes of a service, so a worker that has the API's name is not seen",
     ),
-    ("worker_roots_with_links_one_name", "grafana.json", "the same"),
     (
         "service_name_collision",
         "grafana.json",
