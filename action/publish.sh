@@ -6,7 +6,11 @@ fi
 if [ "$SUMMARY" = true ] && [ -s "$FOLDER/summary.md" ]; then
     cat "$FOLDER/summary.md" >>"$GITHUB_STEP_SUMMARY"
 fi
-status=$(grep -o '"verdict":{"status":"[a-z-]*"' "$FOLDER/report.json" 2>/dev/null | head -n 1 | cut -d'"' -f6) || true
+# A runner need not have jq. The verdict comes before anything that a stranger has written.
+status=
+if [ -s "$FOLDER/report.json" ]; then
+    status=$(tr -d ' \n' <"$FOLDER/report.json" | grep -o '"verdict":{"status":"[a-z-]*"' | head -n 1 | cut -d'"' -f6) || true
+fi
 {
     echo "status=${status:-no-evidence}"
     echo "exit-code=$code"

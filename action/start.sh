@@ -1,6 +1,7 @@
 # Starts a receiver for the steps that follow, and tells their SDKs where it is.
 set -euo pipefail
 
+# shellcheck source=action/options.sh
 . "$ACTION/action/options.sh"
 options+=(--grpc "$GRPC" --http "$HTTP" --control 127.0.0.1:0 --ready-file "$FOLDER/ready.json")
 # A later step is no parent of this process, so the exit code waits in a file.

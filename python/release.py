@@ -26,7 +26,7 @@ TARGET = ROOT / "target"
 # What `cargo deb` takes from, by the paths of Cargo.toml.
 STAGE = TARGET / "release-stage"
 PARTS = ["archive", "wheel", "deb", "crate"]
-CARGO_DEB = "3.6.2"
+CARGO_DEB = "3.8.0"
 # The names under which each shell looks for completions.
 COMPLETIONS = {"bash": "tracelink.bash", "zsh": "_tracelink", "fish": "tracelink.fish"}
 PAGES = ["LICENSE", "THIRD-PARTY-LICENCES.txt", "README.md", "CHANGELOG.md"]

@@ -49,15 +49,30 @@ pub struct Project {
 
 impl Project {
     pub fn of(name: &str, stack: Stack) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let project = Self::with(&[], stack);
         let from = root().join("tests/python/plugin").join(name);
         for entry in fs::read_dir(from).expect("it is there") {
             let entry = entry.expect("readable");
             if entry.path().is_file() {
-                fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("writable");
+                let to = project.path(entry.file_name().to_str().expect("UTF-8"));
+                fs::copy(entry.path(), to).expect("writable");
             }
         }
+        project
+    }
+
+    /// One of these files, each a name and a text.
+    pub fn with(files: &[(&str, String)], stack: Stack) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).expect("writable");
+        }
         Self { folder, stack, redis: RedisServer::start() }
+    }
+
+    /// Where its Redis is.
+    pub fn broker(&self) -> String {
+        self.redis.url()
     }
 
     /// Where the tests may keep something.
