@@ -1,7 +1,7 @@
 //! All formats, by name.
 
 use super::format::Format;
-use super::{github, human, json, jsonl, junit, markdown, sarif};
+use super::{github, html, human, json, jsonl, junit, markdown, sarif};
 
 /// Makes the enum from a table: the variant, the type that writes it, the name that users
 /// type, and its description.
@@ -42,6 +42,7 @@ formats! {
     Junit: junit::Junit, "junit", "A test case for each hand-off, for CI servers";
     Sarif: sarif::Sarif, "sarif", "A result for each finding, for viewers of SARIF 2.1.0";
     Github: github::Github, "github", "Annotations of GitHub Actions";
+    Html: html::Html, "html", "One page for a browser, with everything in it";
 }
 
 impl FormatName {

@@ -2,6 +2,7 @@
 //! and prints nothing: the caller decides where it goes.
 
 pub mod explanation;
+pub mod html;
 pub mod human;
 pub mod short_ids;
 pub mod stitched;
