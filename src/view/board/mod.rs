@@ -146,6 +146,12 @@ impl Board {
         self.passages.changed_since(version)
     }
 
+    /// The ids of the passages that went after this version: let go, or grown together with
+    /// an older one. `None` if that is not known any more.
+    pub fn gone_since(&self, version: u64) -> Option<impl Iterator<Item = u64>> {
+        self.passages.gone_since(version)
+    }
+
     /// The findings, in the order in which they were first said.
     pub fn findings(&self) -> impl Iterator<Item = &KnownFinding> {
         self.findings.iter()

@@ -1,7 +1,7 @@
 //! The passages that a board holds: found by what belongs to them, and let go where there is
 //! no room.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,11 @@ pub struct Passages {
     quiet: BTreeSet<u64>,
     /// Where a passage went that grew together with an older one, [`Self::MERGED`] of them.
     merged: BTreeMap<u64, u64>,
+    /// The passages that are not here any more, [`Self::GONE`] of them, by the version at
+    /// which they went.
+    gone: VecDeque<(u64, u64)>,
+    /// Up to which version it is not known any more what went.
+    gone_forgotten: u64,
     bytes: usize,
     loud_bytes: usize,
     bound: usize,
@@ -31,6 +36,7 @@ pub struct Passages {
 
 impl Passages {
     const MERGED: usize = 1_000;
+    const GONE: usize = 1_000;
     /// What a passage takes besides: its entries in the indices.
     const ENTRY: usize = 512;
     /// One passage takes at most this part of the room.
@@ -46,6 +52,8 @@ impl Passages {
             loud: BTreeSet::new(),
             quiet: BTreeSet::new(),
             merged: BTreeMap::new(),
+            gone: VecDeque::new(),
+            gone_forgotten: 0,
             bytes: 0,
             loud_bytes: 0,
             bound,
@@ -73,6 +81,7 @@ impl Passages {
             } else {
                 passage.merge(&other.traces, &other.handoffs, self.bound / Self::ONE);
                 self.merged.insert(other.id, passage.id);
+                self.went(other.id, *version + 1);
             }
         }
         while self.merged.len() > Self::MERGED {
@@ -88,8 +97,18 @@ impl Passages {
         *version += 1;
         let id = passage.id;
         self.put(passage, *version);
-        self.keep_room(id);
+        self.keep_room(id, *version);
         id
+    }
+
+    /// Remembers that a passage went.
+    fn went(&mut self, id: u64, version: u64) {
+        if self.gone.len() == Self::GONE
+            && let Some((forgotten, _)) = self.gone.pop_front()
+        {
+            self.gone_forgotten = forgotten;
+        }
+        self.gone.push_back((version, id));
     }
 
     /// The passages that these belong to, the oldest first.
@@ -150,7 +169,7 @@ impl Passages {
 
     /// Lets the oldest go, as long as there is no room; broken ones only where they take
     /// more than half of it. The one that just came stays.
-    fn keep_room(&mut self, newest: u64) {
+    fn keep_room(&mut self, newest: u64, version: u64) {
         while self.bytes > self.bound {
             let quiet =
                 self.quiet.iter().find(|id| **id != newest).filter(|_| self.loud_bytes <= self.bound / 2);
@@ -158,6 +177,7 @@ impl Passages {
             let any_quiet = || self.quiet.iter().find(|id| **id != newest);
             let Some(goes) = quiet.or_else(loud).or_else(any_quiet).copied() else { return };
             self.take(goes);
+            self.went(goes, version);
             self.let_go += 1;
         }
     }
@@ -180,6 +200,11 @@ impl Passages {
 
     pub fn changed_since(&self, version: u64) -> impl Iterator<Item = &Arc<Passage>> {
         self.by_version.range(version + 1..).filter_map(|(_, id)| self.all.get(id))
+    }
+
+    pub fn gone_since(&self, version: u64) -> Option<impl Iterator<Item = u64>> {
+        let is_known = version >= self.gone_forgotten;
+        is_known.then(|| self.gone.iter().filter(move |(at, _)| *at > version).map(|(_, id)| *id))
     }
 
     pub fn len(&self) -> usize {
