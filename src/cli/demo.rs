@@ -1,12 +1,14 @@
 //! `tracelink demo`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
 use super::output::Reports;
 use super::secret::Secret;
-use super::values::path;
+use super::values::{WEB, path};
+use crate::config::values::address;
 
 /// A sample order through a reference API and worker, end to end
 ///
@@ -22,6 +24,8 @@ Examples:
   tracelink demo --list-faults
   tracelink demo --orders 100 --rate 20       many orders, and the figures at the end
   tracelink demo --app python                 the same with the real FastAPI, Celery and OpenTelemetry
+  tracelink demo --web --fault propagator-mismatch
+                                              see it break in a browser, at 127.0.0.1:4319
   tracelink demo --app python --fault propagator-mismatch --mend
                                               break it, paste the fix that is printed, see it whole
 
@@ -61,6 +65,18 @@ pub struct Demo {
     /// Keep it running for your own orders, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+    /// Show it in a browser's page, live: a port, or an address with a port [default: 127.0.0.1:4319]
+    ///
+    /// At a terminal the page stays after the demo, until Ctrl-C.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        value_parser = address,
+        num_args = 0..=1,
+        default_missing_value = WEB,
+        conflicts_with_all = ["mend", "list_faults"]
+    )]
+    pub web: Option<SocketAddr>,
     #[command(flatten)]
     pub reports: Reports,
     /// Where the Python application's environment is made, once

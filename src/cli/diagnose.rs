@@ -1,12 +1,13 @@
 //! `tracelink diagnose`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::broker::Naming;
 use super::output::Reports;
-use crate::config::values::memory;
+use crate::config::values::{address, memory};
 
 /// The same diagnosis from saved evidence
 ///
@@ -20,6 +21,7 @@ Examples:
   tracelink diagnose before.jsonl after.jsonl spans.binpb   two looks at a broker, and spans
   tracelink diagnose bundle/ --format json
   tracelink diagnose 'traces-*.json.zst'                    what the Collector rotated
+  tracelink diagnose --web 4319 bundle/                     read the report in a browser, until Ctrl-C
   curl -s http://localhost:16686/api/traces/ID | tracelink diagnose -")]
 pub struct Diagnose {
     /// Files, folders and patterns; - for standard input
@@ -31,6 +33,12 @@ pub struct Diagnose {
     /// How much memory evidence may take; what is whole is let go where it does not fit
     #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "1GiB")]
     pub max_memory: usize,
+    /// Show the report in a browser's page too, until Ctrl-C: a port, or an address with a port
+    ///
+    /// 127.0.0.1:0 takes a free port. Nobody is asked for a password: whoever reaches the
+    /// address reads the page, so leave it on the loopback.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub web: Option<SocketAddr>,
     #[command(flatten)]
     pub naming: Naming,
     #[command(flatten)]

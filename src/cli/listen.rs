@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::broker::Naming;
 use super::output::Reports;
 use super::secret::Secret;
-use super::values::path;
+use super::values::{WEB, path};
 use crate::config::values::{address, duration, memory, size};
 
 /// What is of no use without a broker: the ids of options, and how they are written.
@@ -48,6 +48,7 @@ Examples:
   tracelink listen --save bundle/                           keep the evidence for `tracelink diagnose`
   tracelink listen --forward http://collector:4318          stand in front of a collector
   tracelink listen --ready-file ready.json &                for a script: wait until it is there
+  tracelink listen --web                                    watch it in a browser, at 127.0.0.1:4319
   tracelink listen --control 127.0.0.1:4319 &               GET /health, GET /report, POST /stop
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 
@@ -146,6 +147,13 @@ pub struct Listen {
     /// says what it let go.
     #[arg(long)]
     pub tui: bool,
+    /// Show what comes in a browser's page, live: a port, or an address with a port [default: 127.0.0.1:4319]
+    ///
+    /// 127.0.0.1:0 takes a free port, which the first line and --ready-file name. The page
+    /// can be read and changes nothing. Nobody is asked for a password: whoever reaches the
+    /// address reads it, so leave it on the loopback.
+    #[arg(long, value_name = "ADDR", value_parser = address, num_args = 0..=1, default_missing_value = WEB)]
+    pub web: Option<SocketAddr>,
     #[command(flatten)]
     pub reports: Reports,
     /// Run this command under the receiver, and end with it

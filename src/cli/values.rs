@@ -7,6 +7,9 @@ use clap::builder::{OsStringValueParser, PossibleValue, StringValueParser, Typed
 
 use crate::diagnosis::{self, Diagnosis};
 
+/// Where the page of `--web` is, unless an address is named.
+pub const WEB: &str = "127.0.0.1:4319";
+
 /// A variable that is empty is none, by the conventions of XDG and
 /// OpenTelemetry; what reads these passes over an empty one.
 pub fn path() -> impl TypedValueParser<Value = PathBuf> {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use super::progress::Progress;
+use super::stored_page::{ShownPage, StoredPage};
 use super::{Exit, Outputs, tell_skipped, usage};
-use crate::bundle::{EvidenceOptions, Store, bytes_to_read, read_evidence};
+use crate::bundle::{BytesRead, EvidenceOptions, Store, bytes_to_read, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{FilePlan, StoredSession};
@@ -13,16 +14,23 @@ use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     outputs.read_from(&args.evidence);
-    let plan = FilePlan::new(args.max_memory);
+    let plan = FilePlan::new(args.max_memory, args.web.is_some());
     let reading = EvidenceOptions {
         naming: Naming::from(&args.naming),
         longest: plan.longest,
         ..EvidenceOptions::default()
     };
     let paths = paths(&args.evidence)?;
+    let page =
+        args.web.map(|address| StoredPage::open(address, &args.evidence, &plan, output)).transpose()?;
     let progress = Progress::new(output);
-    progress.begin_files(bytes_to_read(&paths));
-    let mut session = StoredSession::new(&plan, Box::new(|read, spans| progress.read_files(read, spans)));
+    let bytes = bytes_to_read(&paths);
+    progress.begin_files(bytes);
+    let has_read = |read: BytesRead, spans: u64| {
+        progress.read_files(read, spans);
+        page.iter().for_each(|page| page.has_read(read.stored, bytes, spans));
+    };
+    let mut session = StoredSession::new(&plan, Box::new(has_read));
     session.evidence().show_messages(args.reports.show_messages);
     session.evidence().name_command_with_more_memory(with_more_memory(args));
     session.expect_handoffs(args.expect_handoffs);
@@ -32,7 +40,11 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     tell_skipped(&skipped, output);
     let report = outputs.policy.apply(session.report(Listing::default()));
     let exit = Exit::of_report(&report, output.fail_on);
+    let read = session.into_judge();
+    // Pages that wait have it first.
+    let page = page.map(|page| page.show(&report, read)).transpose()?;
     outputs.report(&report, Subject::Handoffs, None, exit)?;
+    page.into_iter().for_each(ShownPage::stay);
     Ok(exit)
 }
 

@@ -6,6 +6,7 @@ mod demo;
 mod diagnose;
 mod exit;
 mod explain;
+mod figures;
 mod inspect_queue;
 mod listen;
 mod outputs;
@@ -14,6 +15,8 @@ mod policy;
 mod progress;
 mod shell;
 mod stderr;
+mod stored_page;
+mod web;
 
 use self::called::{called, quoted};
 use self::exit::usage;

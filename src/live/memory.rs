@@ -148,6 +148,8 @@ impl MemoryPlan {
 pub struct FilePlan {
     /// The most of a file that is held at once: a span, a message, a trace.
     pub longest: usize,
+    /// What a page shows, as of [`MemoryPlan::view`].
+    pub view: usize,
     pub evidence: Bounds,
 }
 
@@ -161,13 +163,15 @@ impl FilePlan {
     /// large as memory. At 1 GiB that is some six million hand-offs.
     const MARKS: usize = 4;
 
-    /// Shares this many bytes out.
-    pub fn new(memory: usize) -> Self {
+    /// Shares this many bytes out, with a page that shows what was read or without.
+    pub fn new(memory: usize, shows_view: bool) -> Self {
         let longest = part(memory, Self::LONGEST);
-        let left = memory - 2 * longest;
+        let view = if shows_view { part(memory, VIEW) } else { 0 };
+        let left = memory - 2 * longest - view;
         let evidence = MemoryPlan::for_evidence(left - at_work(left));
         Self {
             longest: longest.min(EvidenceOptions::LONGEST),
+            view: view / (8 + LOST) * 8,
             evidence: Bounds { marks: evidence.all / Self::MARKS, ..evidence },
         }
     }
@@ -212,11 +216,16 @@ mod tests {
 
     #[test]
     fn what_files_take_stays_within_the_memory() {
-        for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345, usize::MAX] {
-            let plan = FilePlan::new(memory);
+        for (memory, shows_view) in [16 << 20, 256 << 20, (1 << 34) + 12_345, usize::MAX]
+            .into_iter()
+            .flat_map(|memory| [(memory, false), (memory, true)])
+        {
+            let plan = FilePlan::new(memory, shows_view);
+            assert_eq!(plan.view > 0, shows_view);
             let lines = 2 * part(memory, FilePlan::LONGEST);
             assert!(plan.longest <= lines / 2);
-            let sum = lines + at_work(memory - lines) + plan.evidence.all / 8 * (8 + LOST);
+            let held = lines + plan.view / 8 * (8 + LOST);
+            let sum = held + at_work(memory - held) + plan.evidence.all / 8 * (8 + LOST);
             assert!(sum <= memory && sum >= memory - memory / 1_000, "{sum} of {memory}");
         }
     }

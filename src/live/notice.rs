@@ -4,6 +4,7 @@
 //! where it may be shown, so that no line of theirs tears the terminal's output.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::broker::redis::BrokerError;
@@ -40,6 +41,15 @@ pub enum SessionNotice {
     Forwarded(Sent),
     /// Something could not be written to the bundle.
     NotSaved(String),
+    /// A port that `option` chose is open to other machines. Whoever reaches it may do this.
+    OpenToOthers { option: &'static str, address: SocketAddr, may: &'static str },
+}
+
+impl SessionNotice {
+    /// Says that others than this machine's users may reach a port, where they may.
+    pub fn of_port(option: &'static str, address: SocketAddr, may: &'static str) -> Option<Self> {
+        (!address.ip().is_loopback()).then_some(Self::OpenToOthers { option, address, may })
+    }
 }
 
 impl fmt::Display for SessionNotice {
@@ -91,6 +101,11 @@ impl fmt::Display for SessionNotice {
             }
             Self::Forwarded(sent) => write!(f, "{sent}"),
             Self::NotSaved(what) => f.write_str(what),
+            Self::OpenToOthers { option, address, may } => write!(
+                f,
+                "{option} {address} is open to other machines: whoever reaches it {may}, and nobody is asked \
+                 for a password"
+            ),
         }
     }
 }

@@ -125,6 +125,11 @@ impl Session {
         &self.plan
     }
 
+    /// Where it hands out what happens.
+    pub fn notices(&self) -> &dyn SessionNotices {
+        &*self.notices
+    }
+
     /// Passes on something that happened.
     pub fn notice(&self, notice: &SessionNotice) {
         self.notices.notice(notice);

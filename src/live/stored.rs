@@ -47,6 +47,11 @@ impl<'p> StoredSession<'p> {
         self.judge.expect_handoffs(number);
     }
 
+    /// What was read, without a listener.
+    pub fn into_judge(self) -> LiveJudge {
+        self.judge
+    }
+
     /// The report on everything that was read.
     pub fn report(&self, listing: Listing) -> Report {
         self.judge.report(listing)

@@ -7,6 +7,7 @@
 
 pub mod board;
 pub mod terminal;
+pub mod web;
 
 mod source;
 

@@ -14,7 +14,7 @@ use super::orders::{Layout, write_orders};
 use super::{cases, diagnose};
 
 fn within(files: &[PathBuf], memory: usize) -> Report {
-    let plan = FilePlan::new(memory);
+    let plan = FilePlan::new(memory, false);
     let mut session = StoredSession::new(&plan, Box::new(|_, _| {}));
     let reading = EvidenceOptions { longest: plan.longest, ..EvidenceOptions::default() };
     read_evidence(files, &reading, &mut session).expect("evidence");

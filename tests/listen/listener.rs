@@ -14,6 +14,8 @@ pub struct Listener {
     pub http: u16,
     /// Of `--control`; 0 without it.
     pub control: u16,
+    /// Of `--web`; 0 without it.
+    pub web: u16,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
@@ -50,13 +52,14 @@ impl Listener {
         let mut line = String::new();
         stderr.read_line(&mut line).expect("it says where it listens");
         let port = |what: &str| -> u16 {
-            let address = line.split_once(&format!("{what} 127.0.0.1:")).map(|(_, rest)| rest);
+            let address = line.split_once(&format!("{what}127.0.0.1:")).map(|(_, rest)| rest);
             let digits =
                 address.unwrap_or_else(|| panic!("{line}")).split(|letter: char| !letter.is_ascii_digit());
             digits.into_iter().next().and_then(|port| port.parse().ok()).expect("a port")
         };
-        let (grpc, http) = (port("grpc"), port("http"));
-        let control = if args.contains(&"--control") { port("control") } else { 0 };
+        let (grpc, http) = (port("grpc "), port("http "));
+        let control = if args.contains(&"--control") { port("control ") } else { 0 };
+        let web = if args.contains(&"--web") { port("web http://") } else { 0 };
         let read = |from: &mut dyn Read| {
             let mut text = String::new();
             from.read_to_string(&mut text).expect("UTF-8");
@@ -66,6 +69,7 @@ impl Listener {
             grpc,
             http,
             control,
+            web,
             stdout: Some(std::thread::spawn(move || read(&mut stdout))),
             stderr: Some(std::thread::spawn(move || read(&mut stderr))),
             process,
@@ -118,6 +122,11 @@ impl Listener {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))?;
         Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+    }
+
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Sends it a signal, as a terminal or a supervisor does.

@@ -8,6 +8,7 @@ mod ending;
 mod forward;
 mod ignored;
 mod lines;
+#[allow(dead_code, reason = "the tests of the page use the rest of it")]
 mod listener;
 mod memory;
 mod outputs;

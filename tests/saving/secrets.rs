@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +14,7 @@ use tracelink::report::FormatName;
 use crate::fields::{FIELDS, Marks, Printed, mark, table};
 use crate::inputs;
 use crate::listener::Listener;
+use crate::support::asking::get;
 use crate::support::redis::RedisServer;
 
 /// All that was printed, by who printed it, and all that was saved.
@@ -64,6 +65,34 @@ fn post(port: u16, target: &str, headers: &str, body: &str) {
     );
     stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).expect("it reads");
     stream.read_to_end(&mut Vec::new()).expect("it answers");
+}
+
+/// The page, and all that it asks for, once it has a finding.
+fn pages(listener: &Listener) -> Vec<(String, String)> {
+    let page = || get(listener.web, "/").body;
+    while !page().contains("class=\"finding") {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    // What was told since the beginning is told to a page that knows nothing yet.
+    let mut stream = TcpStream::connect(("127.0.0.1", listener.web)).expect("it listens");
+    let head = format!("GET /events HTTP/1.0\r\nhost: 127.0.0.1:{}\r\n\r\n", listener.web);
+    stream.write_all(head.as_bytes()).expect("it reads");
+    let mut told = BufReader::new(stream);
+    let mut events = String::new();
+    while !events.contains("\nid: ") {
+        assert_ne!(told.read_line(&mut events).expect("UTF-8"), 0, "{events}");
+    }
+    let mut paths = vec!["/".to_owned(), "/details".to_owned(), "/report.html".to_owned()];
+    let shown = page();
+    let numbers = shown.split("id=\"entry-").skip(1).filter_map(|part| Some(part.split_once('"')?.0));
+    paths.extend(numbers.map(|number| format!("/passage/{number}?all")));
+    assert!(paths.len() > 3, "no passage is shown");
+    let asked = paths.into_iter().map(|path| {
+        let answer = get(listener.web, &path);
+        assert_eq!(answer.status, 200, "{path}");
+        (path, answer.body)
+    });
+    asked.chain([("/events".to_owned(), events)]).collect()
 }
 
 #[test]
@@ -125,6 +154,7 @@ fn each_field_is_saved_and_printed_as_the_table_says() {
         .map(|format| format!("{}={}", format.name(), path(&format!("report.{}", format.name()))))
         .collect();
     let mut args = vec!["--verbose", "--settle", "300ms", "--broker", &broker, "--save", &bundle];
+    args.extend(["--web", "0", "--control", "0"]);
     args.extend(["--forward", &forward, "--forward-headers", &headers]);
     outputs.iter().for_each(|output| args.extend(["--output", output]));
     let listener = Listener::start(&args);
@@ -136,6 +166,9 @@ fn each_field_is_saved_and_printed_as_the_table_says() {
     );
     post(listener.http, "/v1/traces", &headers, &spans);
     post(listener.http, &format!("/{}?key={}", asked("path"), asked("query")), &headers, &spans);
+    for (path, text) in pages(&listener) {
+        seen.printed.insert(format!("listen --web {path}"), text);
+    }
     let ended = listener.end();
     seen.printed.insert("listen".to_owned(), ended.stdout + &ended.stderr);
     for format in FormatName::ALL {

@@ -3,22 +3,26 @@
 mod case;
 mod labelled_lines;
 mod list;
+mod live_page;
 mod matrix;
 mod mend;
 mod narrator;
 mod run_case;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use self::case::{Case, ReadyApp};
+use self::live_page::PageOptions;
 use self::narrator::Narrator;
 use self::run_case::{RunOptions, run_case};
-use super::{Exit, Outputs, called, usage};
+use super::outputs::view_of_text;
+use super::{Exit, Outputs, called, say, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Output};
 use crate::demo::{DemoError, native};
@@ -55,11 +59,19 @@ pub fn run(args: &cli::Demo, output: &Output, outputs: &mut Outputs) -> anyhow::
     if args.keep && cases.len() > 1 {
         return Err(usage("--keep leaves one application running: name one fault, or none"));
     }
+    if args.web.is_some() && cases.len() > 1 {
+        return Err(usage("--web shows one application: name one fault, or none"));
+    }
     if args.mend {
         mend::check(&cases)?;
     }
     let Some(app) = ReadyApp::prepare(args, output, &interrupted)? else { return Ok(Exit::Interrupted) };
-    let how = RunOptions { args, app: &app, interrupted: &interrupted, fix: None };
+    let page = args.web.map(|address| PageOptions {
+        address,
+        policy: outputs.policy.clone(),
+        view: view_of_text(output),
+    });
+    let how = RunOptions { args, app: &app, interrupted: &interrupted, fix: None, page: page.as_ref() };
     match &cases[..] {
         [case] if args.mend => mend::one(case, &how, output, outputs),
         [case] => one(case, &how, output, outputs),
@@ -96,10 +108,19 @@ fn check(broker: &str) -> anyhow::Result<()> {
 fn one(case: &Case, how: &RunOptions<'_>, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let mut narrator = Narrator::new(how.args, output, outputs);
     narrator.begin(case)?;
-    let ran = run_case(case, how, &mut narrator)?;
+    let mut ran = run_case(case, how, &mut narrator)?;
     let report = narrator.told(&ran.report);
     let exit = Exit::of_report(&report, output.fail_on).unless_interrupted(ran.was_interrupted);
     narrator.end(case, &ran, exit)?;
+    if let Some(page) = ran.page.take() {
+        // A person has only begun to read it; a script has its report.
+        let is_read = io::stdin().is_terminal() && io::stderr().is_terminal();
+        let stays = || is_read && !how.interrupted.load(Ordering::Relaxed);
+        if stays() {
+            say(&format!("tracelink: the page stays at {} until Ctrl-C", page.url()));
+        }
+        page.end(report, stays);
+    }
     Ok(exit)
 }
 

@@ -11,7 +11,7 @@ use super::run_case::{CaseRun, Observer};
 use crate::cli::{self, App, Output};
 use crate::command::outputs::{Outputs, view};
 use crate::command::progress::Progress;
-use crate::command::{Exit, STDOUT, called};
+use crate::command::{Exit, STDOUT, called, say};
 use crate::demo::{DemoEvent, Order};
 use crate::diagnosis::Listing;
 use crate::live::Session;
@@ -330,5 +330,14 @@ impl Observer for Narrator<'_> {
         }
         let Self { progress, out, .. } = self;
         progress.aside(|| out.flush())
+    }
+
+    fn shown_at(&mut self, url: &str) -> io::Result<()> {
+        if !self.is_talkative() {
+            say(&format!("tracelink: the page is at {url}"));
+            return Ok(());
+        }
+        self.line("page", url)?;
+        self.out.flush()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::case::{Case, ReadyApp};
+use super::live_page::{LivePage, PageOptions};
 use crate::broker::redis::BrokerUrl;
 use crate::cli;
 use crate::command::SaidAloud;
@@ -14,6 +15,7 @@ use crate::diagnosis::Listing;
 use crate::live::{BrokerTarget, BrokerThreads, MemoryPlan, Session, Uses};
 use crate::model::{Fix, Report, Severity};
 use crate::receiver::{Ports, Receiver, ReceiverLimits};
+use crate::view::web::Origin;
 use crate::wire::celery::redis_layout::Naming;
 
 /// How cases are run.
@@ -23,6 +25,8 @@ pub struct RunOptions<'a> {
     pub interrupted: &'a AtomicBool,
     /// The fix to paste into the programs first.
     pub fix: Option<&'a Fix>,
+    /// The page to show it in.
+    pub page: Option<&'a PageOptions>,
 }
 
 /// What a case left.
@@ -32,12 +36,20 @@ pub struct CaseRun {
     pub was_interrupted: bool,
     /// Whether it ran to its end. Before that, what is missing may still come.
     pub is_whole: bool,
+    /// The page that shows it.
+    pub page: Option<LivePage>,
 }
 
 /// Gets the events of a run.
 pub trait Observer {
     /// Something happened. At [`DemoEvent::Queued`] the session holds what is in the queue.
     fn hear(&mut self, event: &DemoEvent, session: &Session) -> std::io::Result<()>;
+
+    /// There is a page that shows it, at this URL.
+    fn shown_at(&mut self, url: &str) -> std::io::Result<()> {
+        let _ = url;
+        Ok(())
+    }
 }
 
 /// Shows nothing.
@@ -59,7 +71,8 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a case, and judges what it left.
 pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) -> anyhow::Result<CaseRun> {
-    let plan = MemoryPlan::new(MEMORY, Uses { watches_broker: true, ..Uses::default() });
+    let uses = Uses { watches_broker: true, shows_view: how.page.is_some(), ..Uses::default() };
+    let plan = MemoryPlan::new(MEMORY, uses);
     let session = Arc::new(Session::new(SETTLE, &plan, None, None, Arc::new(SaidAloud)));
     session.watch().evidence.show_messages(how.args.reports.show_messages);
     let any = Some(([127, 0, 0, 1], 0).into());
@@ -75,10 +88,19 @@ pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) 
     };
     let otlp = OtlpEndpoints { grpc: url(addresses.grpc), http: url(addresses.http) };
 
+    let page = how.page.map(|options| LivePage::open(options, &session)).transpose()?;
+    if let Some(page) = &page {
+        page.comes_from(origin(&otlp, None));
+        observer.shown_at(&page.url())?;
+    }
+
     let mut watching = None;
     let mut failed: Option<anyhow::Error> = None;
     let (mut is_whole, mut is_kept, mut was_left) = (false, false, false);
-    let run = case.run(how.app, how.args, how.fix, otlp, &mut |event| {
+    let run = case.run(how.app, how.args, how.fix, otlp.clone(), &mut |event| {
+        if let (Some(page), DemoEvent::Broker { url, .. }) = (&page, &event) {
+            page.comes_from(origin(&otlp, Some(url)));
+        }
         is_whole |= event == DemoEvent::Closed;
         is_kept |= how.args.keep && event == DemoEvent::Done;
         let heard =
@@ -111,7 +133,15 @@ pub fn run_case(case: &Case, how: &RunOptions<'_>, observer: &mut dyn Observer) 
         took: session.age(),
         was_interrupted: how.interrupted.load(Ordering::Relaxed),
         is_whole,
+        page,
     })
+}
+
+/// Where its evidence comes from, in words.
+fn origin(otlp: &OtlpEndpoints, broker: Option<&str>) -> Origin {
+    let broker = broker.and_then(|url| BrokerUrl::parse(url).ok()).map(|broker| broker.to_string());
+    let [grpc, http] = [&otlp.grpc, &otlp.http].map(|url| url.trim_start_matches("http://"));
+    Origin { inputs: format!("grpc {grpc}   http {http}"), broker }
 }
 
 /// Looks at the broker when there is something to see.

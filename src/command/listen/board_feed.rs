@@ -1,76 +1,38 @@
 //! Feeds the board of the live views: with the events that the printer gets, and about once
 //! a second with how much came and what the queues hold.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::printer::Printer;
 use crate::command::SaidAloud;
-use crate::evidence::Evidence;
+use crate::command::figures::TimedFigures;
 use crate::live::{self, Audience, Session};
 use crate::model::{Event, Finding, SpanId, TraceId, TraceReport};
-use crate::view::board::{Board, Figures, QueueNow, SharedBoard};
+use crate::view::board::{Board, SharedBoard};
 use crate::view::terminal::Screen;
+use crate::view::web::Feed;
 use crate::view::{Source, SpanFacts};
 
 /// The printer, and the board beside it.
 pub struct BoardFeed<'p, 'o> {
     pub printer: &'p mut Printer<'o>,
     pub board: Option<SharedBoard>,
+    /// The pages that show the board too.
+    pages: Option<Arc<Feed>>,
     session: Arc<Session>,
-    /// When the figures were taken last, since the session began.
-    figures_at: Mutex<Option<Duration>>,
+    figures: Mutex<TimedFigures>,
 }
 
 impl<'p, 'o> BoardFeed<'p, 'o> {
-    /// How often the figures are taken: each time, the evidence is locked for a moment.
-    const EVERY: Duration = Duration::from_secs(1);
-    /// Up to so many tasks are asked how long their messages have been waiting.
-    const TASKS: usize = 20_000;
-
-    pub const fn new(
+    pub fn new(
         printer: &'p mut Printer<'o>,
         board: Option<SharedBoard>,
+        pages: Option<Arc<Feed>>,
         session: Arc<Session>,
     ) -> Self {
-        Self { printer, board, session, figures_at: Mutex::new(None) }
-    }
-
-    fn figures(evidence: &Evidence) -> Figures {
-        let last_look =
-            |broker: &str| evidence.brokers.get(broker).and_then(|broker| broker.last()).map(|look| look.at);
-        let looks = evidence.brokers.iter().filter_map(|broker| Some((&broker.name, broker.last()?)));
-        let looks: Vec<_> = looks.collect();
-        let anything_waits =
-            looks.iter().flat_map(|(_, look)| look.queues.values()).any(|depth| depth.ready > 0);
-        let oldest = if anything_waits {
-            evidence.tasks.oldest_waiting(Self::TASKS, last_look).unwrap_or_default()
-        } else {
-            BTreeMap::new()
-        };
-        let oldest_in = |broker: &str, queue: &str| {
-            let here =
-                oldest.iter().filter(|((in_broker, name), _)| &**in_broker == broker && &**name == queue);
-            here.map(|(_, waited)| *waited).max()
-        };
-        let queues = looks.iter().flat_map(|(broker, look)| {
-            look.queues.iter().map(|(name, depth)| QueueNow {
-                broker: broker.to_string(),
-                name: name.to_string(),
-                ready: depth.ready,
-                held: depth.unacked,
-                workers: look.workers.as_ref().map(|workers| workers.len() as u64),
-                oldest: (depth.ready > 0).then(|| oldest_in(broker, name)).flatten(),
-            })
-        });
-        Figures {
-            spans: evidence.span_account().received,
-            traces: evidence.spans.trace_count(),
-            queues: queues.collect(),
-        }
+        Self { printer, board, pages, session, figures: Mutex::default() }
     }
 }
 
@@ -98,12 +60,10 @@ impl Audience for BoardFeed<'_, '_> {
         self.printer.progress(session);
         let Some(board) = &self.board else { return };
         let now = session.age();
-        let mut taken = self.figures_at.lock();
-        if taken.is_none_or(|taken| now.saturating_sub(taken) >= Self::EVERY) {
-            *taken = Some(now);
-            let figures = Self::figures(&session.watch().evidence);
+        if let Some(figures) = self.figures.lock().take_if_due(session, now) {
             board.lock().figures(figures, now);
         }
+        self.pages.iter().for_each(|pages| pages.board_changed(now));
     }
 }
 

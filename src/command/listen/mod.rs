@@ -25,6 +25,7 @@ use self::printer::{Printer, TerminalHolder};
 use self::terminal::TerminalView;
 use self::wrapped::Wrapped;
 use super::outputs::view_of_text;
+use super::web::{ReportsOfSession, Shown, WebPage};
 use super::{Exit, Outputs, SaidAloud, say, usage};
 use crate::broker::redis::BrokerUrl;
 use crate::bundle::SavedParts;
@@ -37,6 +38,7 @@ use crate::live::{
 use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
 use crate::view::board::{Board, SharedBoard};
 use crate::view::terminal::About;
+use crate::view::web::{Feed, Origin, Phase};
 use crate::wire::celery::redis_layout::Naming;
 
 /// How long requests in flight may take at the end.
@@ -47,7 +49,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         forwards: args.forward.is_some(),
         saves: args.save.is_some(),
         watches_broker: args.broker.as_deref().is_some_and(|url| !url.is_empty()),
-        shows_view: args.tui,
+        shows_view: args.tui || args.web.is_some(),
     };
     if args.tui {
         terminal::check(args, output)?;
@@ -77,8 +79,8 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let signals = args.tui.then(listen_for_signals).transpose()?;
     let view = board.as_ref().filter(|_| args.tui);
     let view = view.map(|board| TerminalView::start(Arc::clone(board), &session, output)).transpose()?;
-    let opened = open(args, output, &session, &mut printer, signals);
-    let Listening { receiver, watching, mut signals, mut wrapped, control, about } = match opened {
+    let opened = open(args, output, &session, &mut printer, signals, board.as_ref());
+    let Listening { receiver, watching, mut signals, mut wrapped, control, page, about } = match opened {
         Ok(listening) => listening,
         Err(error) => {
             view.map_or(Ok(()), TerminalView::close)?;
@@ -95,7 +97,8 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         control: control.as_ref(),
         view: view.as_ref(),
     };
-    let mut feed = BoardFeed::new(&mut printer, board.clone(), Arc::clone(&session));
+    let pages = page.as_ref().map(WebPage::feed).cloned();
+    let mut feed = BoardFeed::new(&mut printer, board.clone(), pages.clone(), Arc::clone(&session));
     let ended = live::attend(&session, &ending, &mut feed, &mut world);
     let viewed = view.map_or(Ok(()), TerminalView::close);
     if args.tui {
@@ -113,8 +116,9 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         watching.stop(&mut || signals.pending().next().is_some());
     }
     session.conclude();
-    let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), output));
+    let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), pages.as_deref(), output));
     let closed = live::close(&session).map_err(anyhow::Error::from);
+    page.into_iter().for_each(WebPage::close);
     control.into_iter().for_each(Control::close);
     let exit = told?;
     match closed.and(viewed) {
@@ -134,6 +138,7 @@ struct Listening {
     signals: Signals,
     wrapped: Option<Wrapped>,
     control: Option<Control>,
+    page: Option<WebPage>,
     /// Where it listens, for a view.
     about: About,
 }
@@ -154,6 +159,7 @@ fn open(
     session: &Arc<Session>,
     printer: &mut Printer<'_>,
     signals: Option<Signals>,
+    board: Option<&SharedBoard>,
 ) -> anyhow::Result<Listening> {
     args.ready_file.as_deref().map_or(Ok(()), ready_file::begin)?;
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
@@ -167,6 +173,18 @@ fn open(
         Control::open(address, Arc::clone(session), style)
     });
     let control = control.transpose()?;
+    let page = args.web.zip(board).map(|(address, board)| {
+        let reports = ReportsOfSession { session: Arc::clone(session), policy: printer.policy().clone() };
+        let shown = Shown {
+            board: Arc::clone(board),
+            reports: Box::new(reports),
+            view: view_of_text(output),
+            phase: Phase::Listening,
+            share: session.plan().view,
+        };
+        WebPage::open(address, shown, session.notices())
+    });
+    let page = page.transpose()?;
     let limits = ReceiverLimits::new(Arc::clone(&session.bodies), session.plan().connections);
     let receiver = Receiver::open(&ports(args), Arc::clone(session) as _, limits)?;
     let addresses = receiver.addresses();
@@ -182,7 +200,11 @@ fn open(
     // nothing to report yet.
     let signals = signals.map_or_else(listen_for_signals, Ok)?;
     let broker = target.as_ref().map(|target| &target.broker);
-    let ports = OpenPorts::new(&addresses, control.as_ref().map(Control::address));
+    let ports = OpenPorts::new(
+        &addresses,
+        control.as_ref().map(Control::address),
+        page.as_ref().map(WebPage::address),
+    );
     control.iter().for_each(|control| control.listens(ports.clone()));
     printer.listening(&addresses, &ports, broker, session)?;
     args.ready_file.as_deref().map_or(Ok(()), |path| ready_file::write(path, &ports))?;
@@ -193,8 +215,12 @@ fn open(
             Some(Wrapped::spawn(command, address, printer.tells_people())?)
         }
     };
-    let about = About { places: printer::places(&addresses, broker) };
-    Ok(Listening { receiver, watching, signals, wrapped, control, about })
+    let about = About { places: printer::places(&addresses, &ports, broker) };
+    if let Some(page) = &page {
+        let broker = broker.map(ToString::to_string);
+        page.feed().comes_from(Origin { inputs: printer::ports(&addresses), broker });
+    }
+    Ok(Listening { receiver, watching, signals, wrapped, control, page, about })
 }
 
 /// Prints the last notices, and gives the exit code.
@@ -202,12 +228,15 @@ fn tell(
     session: &Session,
     printer: &mut Printer<'_>,
     wrapped: Option<&Wrapped>,
+    pages: Option<&Feed>,
     output: &Output,
 ) -> anyhow::Result<Exit> {
     printer.events(&session.round(0), 0)?;
     let report = printer.policy().apply(session.report(Listing::default()));
     let verdict = Exit::of_report(&report, output.fail_on);
     let exit = verdict.or_of_command(wrapped.and_then(Wrapped::exit_code));
+    // Pages are read by others than standard output.
+    pages.into_iter().for_each(|pages| pages.end(report.clone()));
     printer.report(&report, exit)?;
     if let Some(wrapped) = wrapped {
         wrapped.tell(exit);

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::open_ports::OpenPorts;
 use crate::broker::redis::BrokerUrl;
 use crate::cli::Output;
+use crate::command::web::url;
 use crate::command::{Exit, Outputs, STDOUT, say};
 use crate::live::{Audience, Session};
 use crate::model::{Event, Finding, Report};
@@ -88,7 +89,8 @@ impl<'o> Printer<'o> {
             session.forwarder().map(|forwarder| format!("   forward {}", forwarder.to())).unwrap_or_default();
         let saving = session.saving().map(|saving| format!("\n{}", saving.about())).unwrap_or_default();
         let control = open.control().map(|control| format!("   control {control}")).unwrap_or_default();
-        let line = format!("listening  {}{control}{broker}{to}{saving}", ports(addresses));
+        let web = open.web().map(|web| format!("   web {}", url(web))).unwrap_or_default();
+        let line = format!("listening  {}{control}{web}{broker}{to}{saving}", ports(addresses));
         if self.is_quiet || self.holder == TerminalHolder::View {
             return Ok(());
         }
@@ -143,7 +145,7 @@ impl Audience for Printer<'_> {
 }
 
 /// The ports, as a line for people.
-fn ports(addresses: &Addresses) -> String {
+pub fn ports(addresses: &Addresses) -> String {
     ports_in_words(addresses).join("   ")
 }
 
@@ -153,7 +155,8 @@ fn ports_in_words(addresses: &Addresses) -> Vec<String> {
 }
 
 /// Where it listens and looks, each by itself.
-pub fn places(addresses: &Addresses, broker: Option<&BrokerUrl>) -> Vec<String> {
+pub fn places(addresses: &Addresses, open: &OpenPorts, broker: Option<&BrokerUrl>) -> Vec<String> {
+    let web = open.web().map(url);
     let broker = broker.map(|broker| format!("{broker} (read-only)"));
-    ports_in_words(addresses).into_iter().chain(broker).collect()
+    ports_in_words(addresses).into_iter().chain(web).chain(broker).collect()
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use self::routes::Routes;
 use self::steering::{Phase, Steering};
 use super::open_ports::OpenPorts;
-use crate::live::Session;
+use crate::live::{Session, SessionNotice};
 use crate::local_http::{Limits, LocalServer, PortError};
 
 pub use self::steering::ReportStyle;
@@ -32,9 +32,13 @@ impl Control {
     ///
     /// [`PortError`].
     pub fn open(wanted: SocketAddr, session: Arc<Session>, style: ReportStyle) -> Result<Self, PortError> {
-        let steering = Arc::new(Steering::new(session, style));
+        let steering = Arc::new(Steering::new(Arc::clone(&session), style));
         let routes = Arc::new(Routes::new(Arc::clone(&steering)));
-        Ok(Self { server: LocalServer::open(wanted, "--control", routes, LIMITS)?, steering })
+        let server = LocalServer::open(wanted, "--control", routes, LIMITS)?;
+        let notice =
+            SessionNotice::of_port("--control", server.address(), "reads the report and can end the session");
+        notice.iter().for_each(|notice| session.notice(notice));
+        Ok(Self { server, steering })
     }
 
     pub fn address(&self) -> SocketAddr {
