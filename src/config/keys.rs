@@ -1,6 +1,7 @@
 //! The keys of a configuration file.
 
 use super::values::{address, duration, memory};
+use crate::broker::redis::BrokerUrl;
 use crate::report::FormatName;
 
 /// A key that stands for an option.
@@ -36,7 +37,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "broker",
         about: "the broker to look at, as Celery writes its URL",
-        expected: "a URL such as \"redis://127.0.0.1:6379/0\"",
+        expected: "a URL such as \"redis://127.0.0.1:6379/0\", or with rediss://, redis+socket:// or sentinel://",
         default: "",
         takes: Takes::Text,
         commands: &["inspect-queue", "listen"],
@@ -46,7 +47,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "result-backend",
         about: "the result backend, where it is not the broker",
-        expected: "a URL such as \"redis://127.0.0.1:6379/1\"",
+        expected: "a URL such as \"redis://127.0.0.1:6379/1\", or with rediss://, redis+socket:// or sentinel://",
         default: "",
         takes: Takes::Text,
         commands: &["inspect-queue", "listen"],
@@ -68,6 +69,26 @@ pub const KEYS: &[Key] = &[
         about: "where `listen` takes OTLP over HTTP; with a command it takes a free port",
         expected: "a port, or an address with a port such as \"127.0.0.1:4318\"",
         default: "127.0.0.1:4318",
+        takes: Takes::TextOrNumber,
+        commands: &["listen"],
+        is_secret: false,
+        check: |text| address(text).is_ok(),
+    },
+    Key {
+        name: "web",
+        about: "where `listen` shows its page; not with a command",
+        expected: "a port, or an address with a port such as \"127.0.0.1:4319\"",
+        default: "",
+        takes: Takes::TextOrNumber,
+        commands: &["listen"],
+        is_secret: false,
+        check: |text| address(text).is_ok(),
+    },
+    Key {
+        name: "control",
+        about: "where `listen` takes the requests of a script; not with a command",
+        expected: "a port, or an address with a port such as \"127.0.0.1:4320\"",
+        default: "",
         takes: Takes::TextOrNumber,
         commands: &["listen"],
         is_secret: false,
@@ -150,7 +171,6 @@ pub fn names() -> impl Iterator<Item = &'static str> + Clone {
     KEYS.iter().map(|key| key.name).chain([SEVERITY, IGNORE])
 }
 
-/// Which URLs can be read says the broker's room, once one is to be reached.
 fn is_url(text: &str) -> bool {
-    text.contains("://")
+    BrokerUrl::parse(text).is_ok()
 }

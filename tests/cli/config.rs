@@ -145,6 +145,8 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_right() {
         ("settle = 0x10", ":1: `settle` is wrong"),
         ("max-memory = \"1kB\"", ":1: `max-memory` is wrong: expected a size"),
         ("grpc = 70000", ":1: `grpc` is wrong: expected a port"),
+        ("web = \"here\"", ":1: `web` is wrong: expected a port"),
+        ("broker = \"amqp://guest@localhost//\"", ":1: `broker` is wrong: expected a URL such as \"redis://"),
         ("expect-handoffs = -1", ":1: `expect-handoffs` is wrong: expected a whole number"),
         ("expect-handoffs = \"1\"", ":1: `expect-handoffs` is wrong"),
         ("format = \"hmtl\"", ":1: `format` is wrong"),
