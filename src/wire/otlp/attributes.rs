@@ -69,7 +69,8 @@ pub fn fill<'a>(span: &mut Span<'a>, key: &str, value: AttributeValue<'a>) {
 
 fn text(value: AttributeValue<'_>) -> Option<Cow<'_, str>> {
     match value {
-        AttributeValue::Text(text) => Some(without_secrets(first_part(text, NAME))),
+        // In this order: a URL that is cut in its password shows no `@` that ends one.
+        AttributeValue::Text(text) => Some(first_part(without_secrets(text), NAME)),
         _ => None,
     }
 }
@@ -234,6 +235,14 @@ mod tests {
         for name in [Some(resource.service), instance, host, task, id, peer] {
             assert_eq!(name.expect("filled").len(), NAME);
         }
+    }
+
+    #[test]
+    fn a_url_that_is_too_long_keeps_no_part_of_its_password() {
+        let url = format!("http://user:{}@host/a", "s3cret".repeat(NAME));
+        let mut span = Span::default();
+        fill(&mut span, "server.address", AttributeValue::Text(url.into()));
+        assert_eq!(span.peer.as_deref(), Some("http://host/a"));
     }
 
     #[test]
