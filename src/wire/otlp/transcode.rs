@@ -18,6 +18,7 @@ enum Holds {
     Bytes,
     Flag,
     Number,
+    Enum,
     /// 64 bits, as a text.
     Long,
     /// The same with a sign.
@@ -54,7 +55,7 @@ static SPAN: [Field; 16] = [
     (3, "traceState", Holds::Text),
     (4, "parentSpanId", Holds::Id),
     (5, "name", Holds::Text),
-    (6, "kind", Holds::Number),
+    (6, "kind", Holds::Enum),
     (7, "startTimeUnixNano", Holds::Long),
     (8, "endTimeUnixNano", Holds::Long),
     (9, "attributes", Holds::Many(&PAIR)),
@@ -80,7 +81,7 @@ static LINK: [Field; 6] = [
     (5, "droppedAttributesCount", Holds::Number),
     (6, "flags", Holds::Number),
 ];
-static STATUS: [Field; 2] = [(2, "message", Holds::Text), (3, "code", Holds::Number)];
+static STATUS: [Field; 2] = [(2, "message", Holds::Text), (3, "code", Holds::Enum)];
 static PAIR: [Field; 2] = [(1, "key", Holds::Text), (2, "value", Holds::One(&ANY))];
 static ANY: [Field; 7] = [
     (1, "stringValue", Holds::Text),
@@ -160,7 +161,8 @@ fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut dyn Write) -> io
         }
         (Holds::Bytes, Value::Bytes(bytes, _)) => write!(out, "\"{}\"", BASE64_STANDARD.encode(bytes)),
         (Holds::Flag, Value::Number(flag)) => write!(out, "{}", *flag != 0),
-        (Holds::Number, Value::Number(number)) => write!(out, "{}", *number as i32),
+        (Holds::Number, Value::Number(number)) => write!(out, "{}", *number as u32),
+        (Holds::Enum, Value::Number(number)) => write!(out, "{}", *number as i32),
         (Holds::Long, Value::Number(number)) => write!(out, "\"{number}\""),
         (Holds::Signed, Value::Number(number)) => write!(out, "\"{}\"", *number as i64),
         (Holds::Double, Value::Number(bits)) => match f64::from_bits(*bits) {

@@ -108,7 +108,7 @@ fn decode_span(bytes: &[u8], at: usize) -> Step<Result<Span<'_>, Invalid>> {
             (3, Value::Bytes(state, _)) => span.trace_state = String::from_utf8_lossy(state),
             (4, Value::Bytes(id, _)) => parent = id,
             (5, Value::Bytes(name, _)) => span.name = text(name),
-            (6, Value::Number(kind)) => span.kind = SpanKind::from_otlp(i32::try_from(kind).unwrap_or(0)),
+            (6, Value::Number(kind)) => span.kind = SpanKind::from_otlp(to_enum(kind)),
             (7, Value::Number(time)) => span.start = Timestamp::from_nanos(time),
             (8, Value::Number(time)) => span.end = Timestamp::from_nanos(time),
             (9, Value::Bytes(pair, at)) => {
@@ -179,8 +179,13 @@ fn decode_status<'a>(bytes: &'a [u8], at: usize, span: &mut Span<'a>) -> Step<()
     for field in Fields::of(bytes, at) {
         match field? {
             (2, Value::Bytes(message, _)) => span.status_message = status_message(message),
-            (3, Value::Number(1)) => span.status = SpanStatus::Ok,
-            (3, Value::Number(2)) => span.status = SpanStatus::Error,
+            (3, Value::Number(code)) => {
+                span.status = match to_enum(code) {
+                    1 => SpanStatus::Ok,
+                    2 => SpanStatus::Error,
+                    _ => SpanStatus::Unset,
+                }
+            }
             _ => {}
         }
     }
@@ -199,28 +204,36 @@ fn decode_pair(bytes: &[u8], at: usize) -> Step<(Cow<'_, str>, AttributeValue<'_
     for field in Fields::of(bytes, at) {
         match field? {
             (1, Value::Bytes(name, _)) => key = text(name),
-            (2, Value::Bytes(any, at)) => value = decode_any(any, at)?,
+            (2, Value::Bytes(any, at)) => decode_any(any, at, &mut value)?,
             _ => {}
         }
     }
     Ok((key, value))
 }
 
+/// The last of its fields counts; one that is given again without any stays as it was.
 /// Arrays, maps and bytes are not read, so nothing recurses.
-fn decode_any(bytes: &[u8], at: usize) -> Step<AttributeValue<'_>> {
-    let mut value = AttributeValue::Other;
+fn decode_any<'a>(bytes: &'a [u8], at: usize, value: &mut AttributeValue<'a>) -> Step<()> {
     for field in Fields::of(bytes, at) {
-        value = match field? {
-            (_, Value::Group) => continue,
+        *value = match field? {
             (1, Value::Bytes(bytes, _)) => AttributeValue::Text(text(bytes)),
             (2, Value::Number(flag)) => AttributeValue::Bool(flag != 0),
             #[allow(clippy::cast_possible_wrap, reason = "an int64 is a varint of its two's complement")]
             (3, Value::Number(number)) => AttributeValue::Int(number as i64),
             (4, Value::Number(bits)) => AttributeValue::Double(f64::from_bits(bits)),
-            _ => AttributeValue::Other,
+            (5..=7, _) => AttributeValue::Other,
+            // A field of a later version.
+            _ => continue,
         };
     }
-    Ok(value)
+    Ok(())
+}
+
+/// An enum is the low half of its varint
+/// (<https://protobuf.dev/programming-guides/encoding/#signed-ints>).
+#[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "so the format has it")]
+const fn to_enum(varint: u64) -> i32 {
+    varint as i32
 }
 
 fn to_trace_id(bytes: &[u8]) -> Option<TraceId> {
@@ -290,6 +303,48 @@ mod tests {
         assert!(broken(b"\x4b\x54").contains("never began"), "another's end");
         assert!(broken(b"\x4b\x08\x07").contains("ends early"));
         assert!(broken(&[0x4b; 10_000]).contains("too deep"));
+    }
+
+    /// Writes down the spans that it is told of.
+    #[derive(Default)]
+    struct Spans(Vec<Span<'static>>);
+
+    impl Sink for Spans {
+        fn resource(&mut self, _: &Resource<'_>) {}
+        fn scope(&mut self, _: &Scope<'_>) {}
+        fn span(&mut self, span: &Span<'_>) {
+            let (kind, status) = (span.kind, span.status);
+            let task = span.task.as_deref().map(|task| task.to_owned().into());
+            self.0.push(Span { kind, status, task, ..Span::default() });
+        }
+        fn refused(&mut self, _: Invalid, _: &str) {}
+    }
+
+    /// What is given twice is merged as protobuf says, and a field of a later version hides
+    /// no value.
+    #[test]
+    fn fields_that_come_twice_are_merged() {
+        let field = |number: u8, content: &[u8]| {
+            let length = u8::try_from(content.len()).expect("short");
+            [&[number << 3 | 2, length], content].concat()
+        };
+        let value = [field(1, b"pay"), vec![0x48, 1]].concat();
+        let task = [field(1, b"celery.task_name"), field(2, &value), field(2, b"")].concat();
+        let span = [
+            field(1, &[1; 16]),
+            field(2, &[2; 8]),
+            // The kind 2 with a bit beyond an enum's; an error, and then no status.
+            b"\x30\x82\x80\x80\x80\x80\x01".to_vec(),
+            field(15, &[0x18, 2]),
+            field(15, &[0x18, 0]),
+            field(9, &task),
+        ];
+        let body = field(1, &field(2, &field(2, &span.concat())));
+        let mut spans = Spans::default();
+        decode_protobuf(&body, &mut spans).expect("a request");
+        let [span] = &spans.0[..] else { panic!("one span") };
+        assert_eq!((span.kind, span.status), (SpanKind::Server, SpanStatus::Unset));
+        assert_eq!(span.task.as_deref(), Some("pay"));
     }
 
     #[test]
