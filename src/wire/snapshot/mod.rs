@@ -140,6 +140,24 @@ mod tests {
         }
     }
 
+    /// Regression: an infinite score was written as `null`, and the line could not be read.
+    #[test]
+    fn a_score_without_end_reads_back() {
+        let zset = [f64::INFINITY, f64::NEG_INFINITY, 0.1 + 0.2, 5e-324, 1_795_376_994.749_123];
+        let line = KeyLine {
+            db: 0,
+            key: Cow::Borrowed(b"unacked_index"),
+            pttl: -1,
+            content: KeyContent::Zset(zset.map(|score| (Bytes::Borrowed(&b"tag"[..]), score)).to_vec()),
+            len: None,
+            from: 0,
+            complete: true,
+        };
+        let mut bytes = Vec::new();
+        write_key(&mut bytes, &line, &Rewrite::NONE).expect("writes to memory");
+        assert_eq!(read_key(&bytes).expect("reads back"), line);
+    }
+
     proptest! {
         #[test]
         fn what_is_written_reads_back(

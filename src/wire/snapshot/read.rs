@@ -108,6 +108,17 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// The score of a member: a number, or a text such as `inf`. It is read from its token, as
+/// `serde_json` rounds the last bit of some numbers.
+struct Score(f64);
+
+impl<'de> Deserialize<'de> for Score {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let token = <&RawValue>::deserialize(deserializer)?.get();
+        token.trim_matches('"').parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
 /// Reads the first line.
 ///
 /// # Errors
@@ -186,13 +197,13 @@ pub fn read_key(line: &[u8]) -> Result<KeyLine<'_>, SnapshotError> {
             )
         }
         "zset" => {
-            let pairs: Option<Many<(Entry<'_>, f64)>> = serde_json::from_str(entries)?;
+            let pairs: Option<Many<(Entry<'_>, Score)>> = serde_json::from_str(entries)?;
             KeyContent::Zset(
                 pairs
                     .unwrap_or_default()
                     .0
                     .into_iter()
-                    .map(|(member, score)| Ok((member.bytes()?, score)))
+                    .map(|(member, Score(score))| Ok((member.bytes()?, score)))
                     .collect::<Result<_, SnapshotError>>()?,
             )
         }

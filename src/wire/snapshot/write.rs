@@ -149,7 +149,12 @@ fn write_entries(out: &mut dyn Write, content: &KeyContent<'_>, rewrite: &Rewrit
             out.write_all(b"[")?;
             write_bytes(out, member)?;
             out.write_all(b",")?;
-            serde_json::to_writer(&mut *out, score)?;
+            // JSON has no infinite number, which a score may be: as Redis itself writes it.
+            if score.is_finite() {
+                serde_json::to_writer(&mut *out, score)?;
+            } else {
+                write!(out, "\"{score}\"")?;
+            }
             out.write_all(b"]")
         }),
         KeyContent::String(value) => write_bytes(out, &(rewrite.string)(value)),
