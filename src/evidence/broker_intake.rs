@@ -163,7 +163,7 @@ impl BrokerSink for BrokerIntake<'_> {
     }
 
     fn result(&mut self, result: TaskResult) {
-        self.evidence.add_result(result);
+        self.evidence.add_result(TaskResult { seen: self.look.at, ..result });
     }
 
     fn foreign(&mut self) {

@@ -8,7 +8,7 @@
 pub const HIDDEN: &str = "***";
 
 /// An exception as Celery or a span names it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Exception {
     /// The class name, without its module.
     pub kind: Box<str>,

@@ -116,14 +116,12 @@ impl Tasks {
 
     pub fn add_result(&mut self, result: TaskResult, ages: &mut Ages) {
         let task = self.entry(&result.task_id, ages);
-        if task.result.as_deref() == Some(&result) {
+        if let Some(known) = task.result.as_mut().filter(|known| known.says_the_same_as(&result)) {
+            known.seen = known.seen.max(result.seen);
             return;
         }
         Self::touch(task, ages);
-        let is_newer = task.result.as_ref().is_none_or(|known| {
-            (result.status.is_final(), result.done) >= (known.status.is_final(), known.done)
-        });
-        if is_newer {
+        if task.result.as_ref().is_none_or(|known| result.supersedes(known)) {
             let is_first = task.result.replace(Box::new(result)).is_none();
             self.results += u64::from(is_first);
             self.bytes += if is_first { RESULT } else { 0 };

@@ -9,6 +9,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use serde::de::IgnoredAny;
 
 use super::envelope::Envelope;
 use super::lenient;
@@ -45,7 +46,9 @@ fn is_base64_untold(envelope: &Envelope<'_>) -> bool {
     // JSON, YAML, pickle, MessagePack of a list or of an object; or anything at all.
     let is_a_body = matches!(start.first(), Some(b'[' | b'{' | b'-' | 0x80..=0x9f | 0xdc..=0xdf))
         || envelope.headers.compression.0.is_some();
-    is_a_body && body.bytes().all(is_of_base64)
+    // `null` and numbers have the letters of Base64 too.
+    let is_json = || serde_json::from_str::<IgnoredAny>(&body).is_ok();
+    is_a_body && body.bytes().all(is_of_base64) && !is_json()
 }
 
 #[cfg(test)]
@@ -106,7 +109,8 @@ mod tests {
 
     #[test]
     fn what_is_written_as_text_needs_no_word_for_it() {
-        for body in ["[[], {}, {}]", "{\"task\": \"work\"}", "- []\n- {}\n- {}\n", "", "abc"] {
+        for body in ["null", "3456", "[[], {}, {}]", "{\"task\": \"work\"}", "- []\n- {}\n- {}\n", "", "abc"]
+        {
             let mut message = whole();
             message["body"] = body.into();
             remove(&mut message["properties"], "body_encoding");

@@ -12,9 +12,9 @@ use super::body::TaskBody;
 use super::bounded;
 use super::contexts_only::{context_under, contexts_of, ids_of};
 use super::envelope::{Envelope, Headers, Properties};
-use super::lenient;
+use super::lenient::{self, Number};
 use super::missing::missing_parts;
-use super::result::{as_json, exception, keeps_result, read_status, read_time};
+use super::result::{Meta, as_json, exception, read_status, read_time};
 use super::text::cut;
 use super::traceback;
 use crate::model::{HIDDEN, MissingParts, Part};
@@ -206,7 +206,8 @@ fn redacted_body(body: &TaskBody) -> Value {
             redacted.put("kwargs", Some(kwargs));
             redacted.into()
         }
-        _ => Value::Null,
+        // It has no arguments, and as a text (`null`, `3456`) it would look like Base64.
+        _ => json!([]),
     }
 }
 
@@ -225,19 +226,21 @@ fn signature(value: &Value) -> Value {
 
 /// A result without what the task returned, and without the application's texts.
 pub fn redact_result(value: &[u8]) -> Vec<u8> {
-    let Ok(Value::Object(fields)) = bounded::read(&as_json(value)) else { return b"{}".to_vec() };
-    let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    let Some(name) = text("status") else { return b"{}".to_vec() };
-    let status = read_status(name);
+    let json = as_json(value);
+    let Ok(meta) = Meta::of(&json) else { return b"{}".to_vec() };
+    let status = read_status(meta.status());
     let mut redacted = Members::default();
-    redacted.name("status", Some(name));
-    ["name", "worker"].into_iter().for_each(|name| redacted.name(name, text(name)));
-    redacted.time("date_done", text("date_done"));
-    redacted.put("retries", fields.get("retries").and_then(Value::as_u64));
-    redacted.put("traceback", text("traceback").and_then(traceback::failed_at).map(traceback::redacted));
+    redacted.name("status", Some(meta.status()));
+    redacted.name("name", meta.name.as_deref());
+    redacted.name("worker", meta.worker.as_deref());
+    redacted.time("date_done", meta.date_done.as_deref());
+    redacted.put("retries", meta.retries.map(Number::count));
+    redacted
+        .put("traceback", meta.traceback.as_deref().and_then(traceback::failed_at).map(traceback::redacted));
     // What a task returned is private, whatever it looks like.
-    if let Some(result) = fields.get("result").filter(|_| keeps_result(&status)) {
-        let raised = exception(result).map(|raised| raised.redacted());
+    let result = meta.fields(&status);
+    if !result.is_null() {
+        let raised = exception(&result).map(|raised| raised.redacted());
         let raised = raised.as_ref().map(|raised| (&*raised.kind, &*raised.message)).unzip();
         let host = result["hostname"].as_str().map(|host| cut(host, NAME));
         redacted
@@ -361,6 +364,18 @@ mod tests {
             [value.as_bytes(), &redacted].map(|value| read_result("1", value).expect("a result"));
         assert_eq!(live.failed_at, Some(FailedAt::Context));
         assert_eq!(live.redacted(), saved);
+    }
+
+    /// Regression: what a task returned was parsed before it was left out, and the result was
+    /// not saved where it nests deep, has very many values or is no text.
+    #[test]
+    fn a_result_is_saved_whatever_was_returned() {
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let many = format!("[{}0]", "0,".repeat(150_000));
+        for returned in [deep.as_bytes(), many.as_bytes(), b"\"\xff\""] {
+            let value = [b"{\"status\": \"SUCCESS\", \"args\": ", returned, b"}"].concat();
+            assert_eq!(redact_result(&value), br#"{"status":"SUCCESS"}"#);
+        }
     }
 
     #[test]

@@ -21,22 +21,46 @@ const MESSAGE: usize = 512;
 /// The longest name that is kept of a task or a worker, in bytes.
 const NAME: usize = 256;
 
+/// The fields of a result that are read, of whatever size the others are.
 #[derive(Deserialize)]
-struct Meta<'a> {
+pub(super) struct Meta<'a> {
     status: Option<String>,
     /// Usually what the task returned, which is private.
     #[serde(borrow)]
     result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub traceback: Text<'a>,
+    #[serde(borrow, default)]
+    pub date_done: Text<'a>,
+    #[serde(borrow, default)]
+    pub name: Text<'a>,
+    #[serde(borrow, default)]
+    pub worker: Text<'a>,
     #[serde(default)]
-    traceback: Text<'a>,
-    #[serde(default)]
-    date_done: Text<'a>,
-    #[serde(default)]
-    name: Text<'a>,
-    #[serde(default)]
-    worker: Text<'a>,
-    #[serde(default)]
-    retries: Option<Number>,
+    pub retries: Option<Number>,
+}
+
+impl<'a> Meta<'a> {
+    /// Reads a result in JSON.
+    ///
+    /// # Errors
+    ///
+    /// The error of `serde_json`, if it is no object with a status.
+    pub fn of(json: &'a [u8]) -> Result<Self, serde_json::Error> {
+        let meta: Self = serde_json::from_slice(json)?;
+        if meta.status.is_some() { Ok(meta) } else { Err(serde_json::Error::missing_field("status")) }
+    }
+
+    /// Its status as it was written.
+    pub fn status(&self) -> &str {
+        self.status.as_deref().unwrap_or_default()
+    }
+
+    /// What Celery itself wrote as the result, null where the task did.
+    pub fn fields(&self, status: &TaskStatus) -> Value {
+        let raw = self.result.filter(|_| keeps_result(status));
+        raw.and_then(|raw| bounded::read(raw.get().as_bytes()).ok()).unwrap_or_default()
+    }
 }
 
 /// A result as JSON, whichever serializer wrote it (`result_serializer`): they are told
@@ -61,14 +85,9 @@ pub(super) fn as_json(value: &[u8]) -> Cow<'_, [u8]> {
 /// in another of Celery's serializers.
 pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json::Error> {
     let value = as_json(value);
-    let meta: Meta<'_> = serde_json::from_slice(&value)?;
-    let status =
-        read_status(meta.status.as_deref().ok_or_else(|| serde_json::Error::missing_field("status"))?);
-    let fields = meta
-        .result
-        .filter(|_| keeps_result(&status))
-        .and_then(|raw| bounded::read(raw.get().as_bytes()).ok());
-    let fields: Value = fields.unwrap_or_default();
+    let meta = Meta::of(&value)?;
+    let status = read_status(meta.status());
+    let fields = meta.fields(&status);
     let name = |text: &str| cut(text, NAME).into();
     Ok(TaskResult {
         task_id: task_id.into(),
@@ -81,6 +100,7 @@ pub fn read_result(task_id: &str, value: &[u8]) -> Result<TaskResult, serde_json
         },
         task: meta.name.as_deref().map(name),
         retries: meta.retries.map(Number::count),
+        seen: Timestamp::UNSET,
         status,
     })
 }
@@ -99,7 +119,7 @@ pub(super) fn read_status(name: &str) -> TaskStatus {
 
 /// Whether Celery itself wrote the result of this status: an exception, or who began. For
 /// any other status it is the task's, and private.
-pub(super) const fn keeps_result(status: &TaskStatus) -> bool {
+const fn keeps_result(status: &TaskStatus) -> bool {
     matches!(status, TaskStatus::Started | TaskStatus::Failure | TaskStatus::Retry | TaskStatus::Revoked)
 }
 
