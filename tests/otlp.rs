@@ -101,7 +101,8 @@ fn ours(span: &ProtoSpan) -> Result<Span<'static>, Invalid> {
     let find = |keys: &[&str]| {
         let mut named =
             span.attributes.iter().rev().filter(|attribute| keys.contains(&attribute.key.as_str()));
-        named.next().and_then(text)
+        // A text with a `?` in it may look like a URL with a query.
+        named.next().and_then(text).map(|text| without_secrets(text.into()))
     };
     Ok(Span {
         trace_id: TraceId::new(trace_id),
@@ -121,8 +122,8 @@ fn ours(span: &ProtoSpan) -> Result<Span<'static>, Invalid> {
             2 => SpanStatus::Error,
             _ => SpanStatus::Unset,
         },
-        message_id: find(&["messaging.message.id", "messaging.message_id"]).map(Into::into),
-        task: find(&["celery.task_name"]).map(Into::into),
+        message_id: find(&["messaging.message.id", "messaging.message_id"]),
+        task: find(&["celery.task_name"]),
         ..Span::default()
     })
 }
