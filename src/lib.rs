@@ -20,6 +20,8 @@ pub mod config;
 pub mod demo;
 pub mod diagnosis;
 pub mod evidence;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod live;
 pub mod local_http;
 pub mod model;

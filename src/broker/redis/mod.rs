@@ -18,6 +18,8 @@
 
 mod connection;
 mod discovery;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod door;
 mod error;
 mod monitor;
 mod other_databases;

@@ -17,7 +17,7 @@
 //!
 //! [`Connection`]: super::Connection
 
-mod line;
+pub(super) mod line;
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};

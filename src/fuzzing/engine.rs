@@ -1,0 +1,104 @@
+//! The whole engine: evidence in any order.
+
+mod pieces;
+
+use std::time::Duration;
+
+use self::pieces::{Piece, of_choices, of_lines};
+use super::choices::Choices;
+use super::scene::{judged, look};
+use crate::diagnosis::{Listing, LiveJudge, Pace};
+use crate::evidence::{Evidence, Moment, SpanIntake};
+use crate::live::MemoryPlan;
+use crate::model::{Report, SpanAccount};
+use crate::wire::otlp::{decode_json, decode_protobuf};
+
+/// How much memory a live session has here: little, so that it lets go. What is not let go
+/// (the last looks, one finding of each kind with its examples) takes up to 100 KB.
+const MEMORY: usize = 512 << 10;
+
+/// Evidence is the lines of a bundle, one file after the other, where these begin with a
+/// brace, and a scene made by choices otherwise.
+///
+/// The same evidence gives the same report in any order, and cut into requests anywhere. A
+/// live session that has little memory keeps to its bounds and counts every span.
+pub fn engine(bytes: &[u8]) {
+    let (pieces, mut choices) = match bytes.first() {
+        Some(b'{') => (of_lines(bytes), Choices::by(bytes)),
+        _ => {
+            let mut choices = Choices::by(bytes);
+            (of_choices(&mut choices), choices)
+        }
+    };
+    let expected = as_text(&report_of(&pieces));
+    let mut shuffled: Vec<Piece> = pieces.iter().flat_map(|piece| piece.cut(&mut choices)).collect();
+    choices.shuffle(&mut shuffled);
+    let found = as_text(&report_of(&shuffled));
+    assert!(expected == found, "{}", difference(&expected, &found, &shuffled));
+    watch(&shuffled, &mut choices);
+}
+
+fn report_of(pieces: &[Piece]) -> Report {
+    let mut evidence = Evidence::default();
+    for piece in pieces {
+        match piece {
+            Piece::Look { broker, at, lines } => look(&mut evidence, broker, *at, lines),
+            Piece::Json(line) => {
+                let mut intake = SpanIntake::new(&mut evidence);
+                intake.next_request();
+                let _ = decode_json(line, &mut intake);
+                intake.next_request();
+            }
+            Piece::Spans { .. } => {
+                let mut intake = SpanIntake::new(&mut evidence);
+                intake.next_request();
+                decode_protobuf(&piece.encoded(), &mut intake).expect("prost wrote it");
+                intake.next_request();
+            }
+        }
+    }
+    judged(&evidence)
+}
+
+fn as_text(report: &Report) -> String {
+    serde_json::to_string(report).expect("it serialises")
+}
+
+fn difference(one: &str, other: &str, pieces: &[Piece]) -> String {
+    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let around = |text: &str| {
+        let [start, end] = [same.saturating_sub(200), same + 200].map(|at| text.floor_char_boundary(at));
+        text[start..end].to_owned()
+    };
+    format!("another report:\n{}\n{}\nof {pieces:#?}", around(one), around(other))
+}
+
+/// Feeds a live session, which judges while the evidence comes.
+fn watch(pieces: &[Piece], choices: &mut Choices<'_>) {
+    const PACE: Pace = Pace { shown: 4, again: 8, work: 64, thorough: false };
+    let bounds = MemoryPlan::for_evidence(MEMORY);
+    let mut judge = LiveJudge::new(Duration::from_secs(2), bounds);
+    let mut now = Duration::ZERO;
+    let rounds = if choices.one_in(8) { 64 } else { 1 };
+    let again = (0..rounds).flat_map(|round| pieces.iter().map(move |piece| piece.elsewhere(round)));
+    for piece in again {
+        match &piece {
+            Piece::Look { broker, at, lines } => look(&mut judge.evidence, broker, *at, lines),
+            Piece::Json(line) => drop(judge.take_request(|sink| decode_json(line, sink))),
+            Piece::Spans { .. } => {
+                drop(judge.take_request(|sink| decode_protobuf(&piece.encoded(), sink)));
+            }
+        }
+        judge.make_room();
+        now += Duration::from_millis(500 * choices.below(8) as u64);
+        if choices.one_in(2) {
+            let thorough = choices.one_in(8);
+            judge.round(Moment::at(now), Pace { thorough, ..PACE });
+        }
+        assert!(judge.bytes() <= MEMORY, "{} bytes are held", judge.bytes());
+    }
+    judge.end(Moment::at(now + Duration::from_mins(1)));
+    let SpanAccount { received, held, evicted, rejected, duplicates } =
+        judge.report(Listing::default()).inputs.span_account;
+    assert_eq!(received, held + evicted + rejected + duplicates);
+}
