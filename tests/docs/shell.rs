@@ -1,6 +1,7 @@
 //! What a shell makes of a text, where no program is run: each is a function that writes
 //! down how it was called.
 
+use std::fmt::Write;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -42,7 +43,7 @@ pub fn calls(text: &str) -> Result<Vec<Vec<String>>, String> {
     let log = folder.path().join("calls");
     let mut script = format!("record() {{ printf '%s\\0' \"$@\" '{END}' >>{}; }}\n", log.display());
     for program in OURS.iter().chain(&OTHERS) {
-        script += &format!("{program}() {{ record {program} \"$@\"; }}\n");
+        let _ = writeln!(script, "{program}() {{ record {program} \"$@\"; }}");
     }
     // No program is found, so none is run, and whatever is called by a path is not there.
     script += "command_not_found_handle() { echo \"no such program: $1\" >&3; }\n";

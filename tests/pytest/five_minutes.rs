@@ -26,8 +26,8 @@ fn paste(project: &Project, report: &Value) {
     let finding = findings.iter().find(|finding| finding["code"] == "TL101").expect("it is named");
     let steps = finding["fixes"][0]["steps"].as_array().expect("a list");
     let step = steps.iter().find(|step| step["place"] == "before-app").expect("it has a place");
-    let lines = step["lines"].as_array().expect("a list").iter();
-    let lines: String = lines.map(|line| format!("{}\n", line.as_str().expect("a text"))).collect();
+    let lines: Vec<_> = step["lines"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let lines = lines.join("\n") + "\n";
     let program = fs::read_to_string(project.path("shop.py")).expect("readable");
     assert!(program.contains(PLACE), "the page shows the place");
     fs::write(project.path("shop.py"), program.replace(PLACE, &lines)).expect("writable");
