@@ -10,6 +10,7 @@ use anyhow::Context;
 use parking_lot::Mutex;
 
 use crate::command::figures::TimedFigures;
+use crate::command::say;
 use crate::command::web::{ReportsOfSession, Shown, WebPage};
 use crate::live::Session;
 use crate::model::Report;
@@ -86,6 +87,9 @@ impl LivePage {
         // What it panicked of was said.
         let _ = self.rounds.join();
         self.page.feed().end(report);
+        if stays() {
+            say(&format!("tracelink: the page stays at {} until Ctrl-C", self.page.url()));
+        }
         while stays() {
             thread::sleep(TICK);
         }

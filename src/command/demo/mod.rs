@@ -22,7 +22,7 @@ use self::live_page::PageOptions;
 use self::narrator::Narrator;
 use self::run_case::{RunOptions, run_case};
 use super::outputs::view_of_text;
-use super::{Exit, Outputs, called, say, usage};
+use super::{Exit, Outputs, called, usage};
 use crate::broker::redis::{BrokerUrl, Connection};
 use crate::cli::{self, App, Output};
 use crate::demo::{DemoError, native};
@@ -116,9 +116,6 @@ fn one(case: &Case, how: &RunOptions<'_>, output: &Output, outputs: &mut Outputs
         // A person has only begun to read it; a script has its report.
         let is_read = io::stdin().is_terminal() && io::stderr().is_terminal();
         let stays = || is_read && !how.interrupted.load(Ordering::Relaxed);
-        if stays() {
-            say(&format!("tracelink: the page stays at {} until Ctrl-C", page.url()));
-        }
         page.end(report, stays);
     }
     Ok(exit)
