@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
-use super::graph::{Kind, Map, Node, Passing};
+use super::graph::{Kind, Map, Node, Passing, UNNAMED};
 use crate::report::html::colours::Colours;
 use crate::report::html::names::name;
-use crate::report::text::{clip, count, plural};
+use crate::report::text::{clip, count};
 
 /// In pixels: a box, and the room between two.
 const BOX: (usize, usize) = (150, 34);
@@ -26,7 +26,7 @@ pub(in crate::report::html) fn map(map: &Map) -> Markup {
                 div.map tabindex="0" role="region" aria-label="Map of services and queues" { (drawn(map)) }
                 ul.visually-hidden { @for (ends, passing) in &map.edges { li { (in_words(map, *ends, *passing)) } } }
                 @if map.left_out > 0 {
-                    p.left-out { (plural(map.left_out as u64, "service or queue")) " left out for want of room." }
+                    p.left-out { (count(map.left_out as u64)) " more services and queues found no room here." }
                 }
             }
         }
@@ -38,6 +38,7 @@ fn in_words(map: &Map, (from, to): (usize, usize), passing: Passing) -> String {
         if passing.broken > 0 { format!(", {} broken", count(passing.broken)) } else { String::new() };
     let called = |place: usize| match map.nodes[place].kind {
         Kind::Service => name(&map.nodes[place].name),
+        Kind::Queue if map.nodes[place].name == UNNAMED => UNNAMED.to_owned(),
         Kind::Queue => format!("queue {}", name(&map.nodes[place].name)),
     };
     format!("{} to {}: {}{broken}", called(from), called(to), count(passing.all))

@@ -12,7 +12,7 @@ const NODES: usize = 24;
 /// How many are counted at all: names come from outside.
 const KNOWN: usize = 2_000;
 /// What a queue is called of which only the passing is seen.
-const UNNAMED: &str = "a queue";
+pub(super) const UNNAMED: &str = "a queue";
 
 /// Services and queues, with what passes between them.
 #[derive(Clone, Debug, Default)]
