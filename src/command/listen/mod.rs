@@ -78,7 +78,8 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     // Before the terminal is taken over, so that no signal leaves it so.
     let signals = args.tui.then(listen_for_signals).transpose()?;
     let view = board.as_ref().filter(|_| args.tui);
-    let view = view.map(|board| TerminalView::start(Arc::clone(board), &session, output)).transpose()?;
+    let view = view.map(|board| TerminalView::start(Arc::clone(board), &session, output)).transpose();
+    let view = view.inspect_err(|_| session.saving().into_iter().for_each(Saving::discard))?;
     let opened = open(args, output, &session, &mut printer, signals, board.as_ref());
     let Listening { receiver, watching, mut signals, mut wrapped, control, page, about } = match opened {
         Ok(listening) => listening,

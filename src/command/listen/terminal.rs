@@ -207,7 +207,7 @@ impl Shown {
         let now = self.session.age();
         match self.app.key(key, now) {
             None => {}
-            Some(Wish::Quit) => self.quit(now),
+            Some(Wish::Quit) => self.quit(),
             Some(Wish::Suspend) if getsid(None) == Ok(getpid()) => {
                 self.app.say("there is no shell that could bring it back", now);
             }
@@ -227,14 +227,13 @@ impl Shown {
     }
 
     #[allow(clippy::disallowed_methods, reason = "nothing is open yet that could be left unwritten")]
-    fn quit(&mut self, now: Duration) {
+    fn quit(&self) {
         if !self.shared.listens.load(Ordering::SeqCst) {
             // A broker answers slowly, and there is nothing to report yet.
             Screen::leave();
             std::process::exit(Exit::Interrupted.code().into());
         }
         self.shared.quits.fetch_add(1, Ordering::SeqCst);
-        self.app.say("ending …", now);
     }
 
     /// Stops until the shell brings it back.

@@ -11,6 +11,8 @@ mod pieces;
 mod row;
 mod rows;
 mod sides;
+#[cfg(test)]
+mod tests;
 mod title;
 mod traces;
 mod tree;

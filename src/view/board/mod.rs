@@ -194,3 +194,116 @@ impl Board {
         self.passages.bytes() + self.findings.bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Finding, HandoffReport, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+    use crate::report::stitched::Health;
+
+    fn trace(id: u8) -> TraceReport {
+        let span = SpanReport {
+            span_id: SpanId::new([id; 8]),
+            parent_id: None,
+            service: format!("service-{id}"),
+            name: format!("request {id}"),
+            kind: "server",
+            start: Timestamp::UNSET,
+            duration_ms: 1.0,
+            status: "unset",
+            task_id: None,
+            orphan: None,
+            exception: None,
+            retries: None,
+            links: Vec::new(),
+        };
+        TraceReport {
+            trace_id: TraceId::new([id; 16]),
+            healthy: true,
+            complete: true,
+            span_count: 1,
+            spans: vec![span],
+        }
+    }
+
+    fn handoff(from: u8, to: u8, finding: Option<&str>) -> HandoffReport {
+        let end = |id: u8| (TraceId::new([id; 16]), SpanId::new([id; 8]));
+        HandoffReport {
+            task_id: format!("task {from} {to}"),
+            attempt: 0,
+            task: "process_order".to_owned(),
+            stations: crate::model::Stations::default(),
+            queue_wait_ms: Some(1.0),
+            finding: finding.map(str::to_owned),
+            unproven: None,
+            joined_by: None,
+            producer: Some(end(from)),
+            consumers: vec![end(to)],
+            deliveries: 0,
+            result: None,
+        }
+    }
+
+    fn came(traces: &[u8], handoffs: Vec<HandoffReport>) -> Event {
+        Event::Traces { traces: traces.iter().map(|id| trace(*id)).collect(), handoffs }
+    }
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_belongs_together_grows_together() {
+        let mut board = Board::new(1 << 20);
+        board.events(&[came(&[1], vec![]), came(&[2], vec![]), came(&[3], vec![])], 0, NOW);
+        let ids: Vec<_> = board.passages().map(|passage| passage.id).collect();
+        assert_eq!(ids, [3, 2, 1], "the newest first");
+        let version = board.version();
+        board.events(&[came(&[3], vec![handoff(1, 3, None)])], 0, NOW);
+        let ids: Vec<_> = board.passages().map(|passage| passage.id).collect();
+        assert_eq!(ids, [2, 1]);
+        let passage = board.successor(3).expect("it grew into another");
+        assert_eq!((passage.id, passage.traces.len(), passage.handoffs.len()), (1, 2, 1));
+        assert_eq!(passage.services, ["service-1", "service-3"]);
+        let changed: Vec<_> = board.changed_since(version).map(|passage| passage.id).collect();
+        assert_eq!(changed, [1]);
+    }
+
+    #[test]
+    fn a_passage_is_broken_as_long_as_its_finding_holds() {
+        let mut board = Board::new(1 << 20);
+        let rule = crate::diagnosis::find("propagator-mismatch").expect("a rule");
+        let finding = Finding {
+            id: "cause".to_owned(),
+            code: rule.code,
+            slug: rule.slug,
+            variant: None,
+            severity: crate::model::Severity::Error,
+            severity_without_config: None,
+            confidence: crate::model::Confidence::Certain,
+            station: None,
+            baseline: None,
+            message: "why".to_owned(),
+            sentence: crate::model::Sentence::plain("why"),
+            fixes: Vec::new(),
+            fix: Vec::new(),
+            needs: Vec::new(),
+            count: 1,
+            tasks: std::collections::BTreeSet::default(),
+            services: std::collections::BTreeSet::default(),
+            queues: std::collections::BTreeSet::default(),
+            origins: std::collections::BTreeSet::default(),
+            evidence: Vec::new(),
+            handoffs: std::collections::BTreeSet::default(),
+            alternatives: Vec::new(),
+        };
+        let health = |board: &Board| board.passages().next().map(|passage| passage.health);
+        // What is set aside is not told, and then nothing is broken.
+        board.events(&[came(&[1, 2], vec![handoff(1, 2, Some("cause"))])], 0, NOW);
+        assert_eq!(health(&board), Some(Health::Whole));
+        board.events(&[Event::of_finding(finding.clone())], 0, NOW);
+        assert_eq!(health(&board), Some(Health::Broken));
+        assert_eq!(board.totals().broken, 1);
+        board.events(&[Event::Resolved(Box::new(finding))], 0, NOW);
+        assert_eq!(health(&board), Some(Health::Whole));
+        assert!(board.finding("cause").is_some_and(|known| known.is_resolved));
+    }
+}
