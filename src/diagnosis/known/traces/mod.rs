@@ -6,13 +6,12 @@ mod index;
 mod missing_parents;
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use self::index::TraceIndex;
 use super::orphans::by_start;
 use crate::evidence::{Evidence, SpanKey, SpanRef, StoredSpan, Trace};
-use crate::model::{ParentOrigin, TraceId};
+use crate::model::{Map, ParentOrigin, TraceId};
 
 pub use fabricated_parents::FabricatedParent;
 pub use missing_parents::{MissingParent, ParentProcess};
@@ -23,8 +22,8 @@ pub struct Traces<'e> {
     evidence: &'e Evidence,
     is_live: bool,
     rootless: OnceCell<Vec<SpanRef<'e>>>,
-    indexes: RefCell<BTreeMap<TraceId, Rc<TraceIndex<'e>>>>,
-    missing: RefCell<BTreeMap<TraceId, Rc<Missing<'e>>>>,
+    indexes: RefCell<Map<TraceId, Rc<TraceIndex<'e>>>>,
+    missing: RefCell<Map<TraceId, Rc<Missing<'e>>>>,
 }
 
 /// The parents of one trace that did not arrive.
