@@ -1,7 +1,8 @@
 //! What the shape of a trace costs a receiver: CPU and the longest time for which
 //! an export waits, against the number of spans.
 //!
-//! `cargo bench --bench shapes -- [SHAPE] [NUMBER OF TASKS]...`
+//! `cargo bench --bench shapes -- [SHAPE] [NUMBER OF TASKS]...`; the shape `alone` is one
+//! request of ten times as many spans, each in a trace of its own, under 256 MiB.
 //!
 //! An export waits while a part of a round judges, and while populations are judged, so
 //! the longest of these is the longest wait. All figures are the CPU that the thread
@@ -9,14 +10,16 @@
 //! `/proc`.
 
 #![allow(clippy::cast_precision_loss, reason = "figures for people")]
+#![allow(clippy::disallowed_methods, reason = "a measurement needs a clock")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use tracelink::diagnosis::{Listing, LiveJudge, Pace};
 use tracelink::evidence::Moment;
-use tracelink::live::MemoryPlan;
-use tracelink::wire::otlp::decode_protobuf;
+use tracelink::live::{MemoryPlan, Uses};
+use tracelink::model::{self, Invalid, Resource, Scope};
+use tracelink::wire::otlp::{Sink, decode_protobuf};
 
 mod spans;
 
@@ -121,6 +124,126 @@ fn main() {
         for tasks in &numbers {
             measure(shape, *tasks, make);
         }
+    }
+    if is_chosen("alone") {
+        numbers.iter().for_each(|number| alone(number * 10));
+    }
+}
+
+/// One request of so many spans, each in a trace of its own, as a receiver at 256 MiB files
+/// it: a span at a time, with rounds in between and after it.
+fn alone(count: u64) {
+    let ids = |number: u64| Span {
+        trace_id: trace_id(number).to_be_bytes().to_vec(),
+        span_id: (number + 1).to_be_bytes().to_vec(),
+        ..Span::default()
+    };
+    let request = encode((0..count).map(ids).collect(), "batch");
+    let plan = MemoryPlan::new(256 << 20, Uses::default());
+    let mut watch = LiveJudge::new(SETTLE, plan.evidence);
+    let source = watch.begin_request();
+    let mut holds = Holds { source: Some(source), ..Holds::of(&mut watch) };
+    let began = used();
+    decode_protobuf(&request, &mut holds).expect("prost wrote it");
+    let source = holds.source.take().expect("it was put there");
+    let at_most = (holds.longest, holds.rounds);
+    let mut now = holds.now;
+    watch.end_request(source);
+    let filed = used().saturating_sub(began);
+    let mut after = [Duration::ZERO; 2];
+    for _ in 0..200 {
+        now += Duration::from_millis(50);
+        let rounds = rounds(&mut watch, now);
+        after = [after[0].max(rounds[0]), after[1].max(rounds[1])];
+    }
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "alone {count:>9} spans: filed in {:.2} s; at most {:.0} ms for a span, {:.0} ms for a part of a round meanwhile and {:.0} ms after, {:.0} and {:.0} ms for populations",
+        filed.as_secs_f64(),
+        millis(at_most.0),
+        millis(at_most.1[0]),
+        millis(after[0]),
+        millis(at_most.1[1]),
+        millis(after[1]),
+    );
+}
+
+/// The longest part of a round, and of what populations cost.
+fn rounds(watch: &mut LiveJudge, now: Duration) -> [Duration; 2] {
+    let mut longest = Duration::ZERO;
+    for part in 0..PARTS {
+        let again = if part == 0 { 500 } else { 0 };
+        let pace = Pace { shown: 50, again, work: Pace::WORK / PARTS, thorough: false };
+        let began = used();
+        watch.round(Moment::at(now), pace);
+        longest = longest.max(used().saturating_sub(began));
+    }
+    let began = used();
+    if now.subsec_millis() < 50 {
+        watch.judge_populations();
+    }
+    [longest, used().saturating_sub(began)]
+}
+
+/// Files span after span, and notes the longest time for which the lock would be held.
+struct Holds<'w> {
+    watch: &'w mut LiveJudge,
+    source: Option<tracelink::evidence::SpanSource>,
+    now: Duration,
+    spans: u32,
+    /// What was used up to the last look.
+    used: Duration,
+    longest: Duration,
+    rounds: [Duration; 2],
+}
+
+impl<'w> Holds<'w> {
+    fn of(watch: &'w mut LiveJudge) -> Self {
+        let now = Duration::from_secs(1);
+        Self {
+            watch,
+            source: None,
+            now,
+            spans: 0,
+            used: used(),
+            longest: Duration::ZERO,
+            rounds: [Duration::ZERO; 2],
+        }
+    }
+}
+
+impl Sink for Holds<'_> {
+    fn resource(&mut self, resource: &Resource<'_>) {
+        self.watch.request_sink(self.source.as_mut().expect("it is open")).resource(resource);
+    }
+
+    fn scope(&mut self, scope: &Scope<'_>) {
+        self.watch.request_sink(self.source.as_mut().expect("it is open")).scope(scope);
+    }
+
+    fn span(&mut self, span: &model::Span<'_>) {
+        let began = Instant::now();
+        self.watch.request_sink(self.source.as_mut().expect("it is open")).span(span);
+        // To ask what was used for each span would cost more than the span does.
+        if began.elapsed() > Duration::from_millis(2) {
+            let used = used();
+            self.longest = self.longest.max(used.saturating_sub(self.used));
+            self.used = used;
+        }
+        self.spans += 1;
+        if self.spans.is_multiple_of(1_000) {
+            self.used = used();
+        }
+        if self.spans.is_multiple_of(50_000) {
+            self.now += Duration::from_millis(50);
+            let rounds = rounds(self.watch, self.now);
+            self.rounds = [self.rounds[0].max(rounds[0]), self.rounds[1].max(rounds[1])];
+            self.used = used();
+        }
+    }
+
+    fn refused(&mut self, why: Invalid, at: &str) {
+        self.watch.request_sink(self.source.as_mut().expect("it is open")).refused(why, at);
     }
 }
 
