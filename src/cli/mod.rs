@@ -11,9 +11,12 @@ mod explain;
 mod inspect_queue;
 mod listen;
 mod man;
+mod mcp;
 mod output;
 mod secret;
 mod values;
+
+use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
@@ -30,6 +33,7 @@ pub use self::explain::Explain;
 pub use self::inspect_queue::InspectQueue;
 pub use self::listen::Listen;
 pub use self::man::Man;
+pub use self::mcp::Mcp;
 pub use self::output::{Destination, FailOn, Output, OutputTo, Reports, Selection};
 pub use self::secret::Secret;
 
@@ -57,30 +61,52 @@ impl Cli {
     /// without its option. What they and the environment leave open is that of the
     /// configuration.
     pub fn read() -> Read {
+        Self::complete(clap::Command::try_get_matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The same of arguments that are not this process's: `words` begins with a name for the
+    /// program.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, without a password.
+    pub fn read_from(words: &[OsString]) -> Result<Read, clap::Error> {
+        Self::complete(|command| command.try_get_matches_from(words))
+    }
+
+    fn complete(
+        matches: impl Fn(clap::Command) -> Result<ArgMatches, clap::Error>,
+    ) -> Result<Read, clap::Error> {
         let read = || {
-            let matches = Self::command().try_get_matches()?;
-            let cli = Self::from_arg_matches(&matches)?;
+            let given = matches(Self::command())?;
+            let cli = Self::from_arg_matches(&given)?;
             let config = match cli.choice() {
                 Some(choice) => Config::load(&choice),
                 None => Ok(Config::default()),
             };
             let command = match &config {
-                Ok(config) => self::config::complete(Self::command(), &matches, &config.settings),
+                Ok(config) => self::config::complete(Self::command(), &given, &config.settings),
                 Err(_) => Self::command(),
             };
-            let matches = command.try_get_matches()?;
-            let cli = Self::from_arg_matches(&matches)?.checked(&matches)?;
+            let given = matches(command)?;
+            let cli = Self::from_arg_matches(&given)?.checked(&given)?;
             Ok(Read { cli, config })
         };
-        read().unwrap_or_else(|error| exit(error))
+        read().map_err(without_passwords)
     }
 
     /// Which configuration is to be read, where the command has any use for it.
     fn choice(&self) -> Option<Choice> {
         match (&self.command, &self.output) {
-            (Command::Explain(_) | Command::Completions(_) | Command::Man(_) | Command::DemoProcess, _) => {
-                None
-            }
+            (
+                // Each call of an agent reads it anew.
+                Command::Mcp(_)
+                | Command::Explain(_)
+                | Command::Completions(_)
+                | Command::Man(_)
+                | Command::DemoProcess,
+                _,
+            ) => None,
             (_, Output { no_config: true, .. }) => Some(Choice::Nothing),
             (_, Output { config: Some(file), .. }) => Some(Choice::File(file.clone())),
             _ => Some(Choice::Nearest),
@@ -106,7 +132,11 @@ impl Cli {
                 config.is_fail_on_typed = is_typed("fail_on");
                 None
             }
-            Command::Explain(_) | Command::Completions(_) | Command::Man(_) | Command::DemoProcess => None,
+            Command::Mcp(_)
+            | Command::Explain(_)
+            | Command::Completions(_)
+            | Command::Man(_)
+            | Command::DemoProcess => None,
         };
         if let Some(reports) = reports {
             self.output.outputs = std::mem::take(&mut reports.output);
@@ -127,8 +157,8 @@ impl Cli {
     }
 }
 
-/// Ends the process with what is wrong with its arguments.
-fn exit(mut error: clap::Error) -> ! {
+/// What is wrong with arguments, with no password repeated.
+fn without_passwords(mut error: clap::Error) -> clap::Error {
     let texts = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => Some((kind, ContextValue::String(masked(text)))),
         _ => None,
@@ -139,7 +169,7 @@ fn exit(mut error: clap::Error) -> ! {
     if let Some(tip) = listen::tip(&error) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
-    error.exit()
+    error
 }
 
 const EXAMPLES: &str = "\
@@ -150,6 +180,7 @@ Examples:
   tracelink inspect-queue                        look into the queues of the local Redis
   tracelink diagnose spans.jsonl redis.jsonl     say why, from saved evidence
   tracelink explain propagator-mismatch          what it means, and how to fix it
+  tracelink mcp                                  the same for an agent, which starts it itself
 
 Exit codes: 0 nothing at or above --fail-on, 1 findings, 2 usage, 3 no evidence,
 4 the environment (broker, files), 130 interrupted.";
@@ -161,6 +192,7 @@ pub enum Command {
     Demo(Demo),
     Diagnose(Diagnose),
     Explain(Explain),
+    Mcp(Mcp),
     Config(ShowConfig),
     Completions(Completions),
     Man(Man),

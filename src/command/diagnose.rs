@@ -5,22 +5,17 @@ use std::path::PathBuf;
 use super::progress::Progress;
 use super::stored_page::{ShownPage, StoredPage};
 use super::{Exit, Outputs, tell_skipped, usage};
-use crate::bundle::{BytesRead, EvidenceOptions, Store, bytes_to_read, read_evidence};
+use crate::bundle::{BundleError, BytesRead, EvidenceOptions, Skipped, Store, bytes_to_read, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
-use crate::live::{FilePlan, StoredSession};
+use crate::live::{FilePlan, OnProgress, StoredSession};
 use crate::report::Subject;
 use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     outputs.read_from(&args.evidence);
-    let plan = FilePlan::new(args.max_memory, args.web.is_some());
-    let reading = EvidenceOptions {
-        naming: Naming::from(&args.naming),
-        longest: plan.longest,
-        ..EvidenceOptions::default()
-    };
     let paths = paths(&args.evidence)?;
+    let plan = FilePlan::new(args.max_memory, args.web.is_some());
     let page =
         args.web.map(|address| StoredPage::open(address, &args.evidence, &plan, output)).transpose()?;
     let progress = Progress::new(output);
@@ -30,13 +25,9 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
         progress.read_files(read, spans);
         page.iter().for_each(|page| page.has_read(read.stored, bytes, spans));
     };
-    let mut session = StoredSession::new(&plan, Box::new(has_read));
-    session.evidence().show_messages(args.reports.show_messages);
-    session.evidence().name_command_with_more_memory(with_more_memory(args));
-    session.expect_handoffs(args.expect_handoffs);
-    let skipped = read_evidence(&paths, &reading, &mut session);
+    let judged = judge(args, &paths, &plan, Box::new(has_read));
     progress.done();
-    let skipped = skipped?;
+    let (session, skipped) = judged?;
     tell_skipped(&skipped, output);
     let report = outputs.policy.apply(session.report(Listing::default()));
     let exit = Exit::of_report(&report, output.fail_on);
@@ -48,9 +39,33 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
     Ok(exit)
 }
 
+/// Reads these files and folders within the plan. Returns what they say, and what was skipped.
+///
+/// # Errors
+///
+/// [`BundleError`], where a path cannot be read or holds no evidence.
+pub fn judge<'p>(
+    args: &cli::Diagnose,
+    paths: &[PathBuf],
+    plan: &FilePlan,
+    on_progress: OnProgress<'p>,
+) -> Result<(StoredSession<'p>, Vec<Skipped>), BundleError> {
+    let reading = EvidenceOptions {
+        naming: Naming::from(&args.naming),
+        longest: plan.longest,
+        ..EvidenceOptions::default()
+    };
+    let mut session = StoredSession::new(plan, on_progress);
+    session.evidence().show_messages(args.reports.show_messages);
+    session.evidence().name_command_with_more_memory(with_more_memory(args));
+    session.expect_handoffs(args.expect_handoffs);
+    let skipped = read_evidence(paths, &reading, &mut session)?;
+    Ok((session, skipped))
+}
+
 /// What is to be read: `-` stands for standard input, and a pattern that no file is called
 /// by for the files that match it, as a shell does not expand it within quotes.
-fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for path in given {
         let text = path.to_string_lossy();

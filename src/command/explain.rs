@@ -23,7 +23,12 @@ pub fn run(args: &cli::Explain, output: &Output) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn find(name: &str) -> anyhow::Result<&'static Diagnosis> {
+/// The diagnosis of that slug or code.
+///
+/// # Errors
+///
+/// That there is none, and the one that may have been meant.
+pub fn find(name: &str) -> anyhow::Result<&'static Diagnosis> {
     diagnosis::find(name).ok_or_else(|| {
         let hint = did_you_mean(name, diagnosis::all().into_iter().map(|diagnosis| diagnosis.slug));
         usage(format!("no diagnosis is called `{name}`{hint}\n  {} explain lists them all", called()))

@@ -16,7 +16,7 @@ use super::{Exit, Outputs, called, quoted, say, tell_skipped, usage};
 use crate::broker::redis::{
     BrokerUrl, Connection, Discovery, ReadPlan, UrlError, discover, read, read_results,
 };
-use crate::bundle::{EvidenceOptions, SnapshotWriter, read_evidence};
+use crate::bundle::{BundleError, EvidenceOptions, Skipped, SnapshotWriter, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{BrokerIntake, Evidence, Keep, RequestedQueues};
@@ -52,7 +52,9 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
         .context("cannot listen for Ctrl-C")?;
     let url = broker_url(&args.broker, args)?;
     loop {
-        let evidence = inspect(args, output, &url, &interrupted)?;
+        let progress = Progress::new(output);
+        let evidence = look(args, output, &url, &interrupted, &progress, &mut |what| say(&what))?;
+        progress.done();
         let report = outputs.policy.apply(report(&evidence, evidence.clock(), listing(output)));
         let is_interrupted = interrupted.load(Ordering::Relaxed);
         let exit = exit_of(&evidence, &report, output).unless_interrupted(is_interrupted);
@@ -60,7 +62,7 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
             clear_screen();
         }
         outputs.report(&report, Subject::Queue, Some(url.to_string()), exit)?;
-        tell_missing(&evidence);
+        missing(&evidence).iter().for_each(|missing| say(&format!("tracelink: {missing}")));
         if !args.watch || is_interrupted {
             return Ok(exit);
         }
@@ -82,6 +84,24 @@ fn inspect_snapshot(
     outputs: &mut Outputs,
 ) -> anyhow::Result<Exit> {
     outputs.read_from(&[snapshot.to_owned()]);
+    let (evidence, skipped) = read_snapshot(snapshot, args)?;
+    tell_skipped(&skipped, output);
+    let report = outputs.policy.apply(report(&evidence, evidence.clock(), Listing::default()));
+    let exit = exit_of(&evidence, &report, output);
+    outputs.report(&report, Subject::Queue, Some(snapshot.display().to_string()), exit)?;
+    missing(&evidence).iter().for_each(|missing| say(&format!("tracelink: {missing}")));
+    Ok(exit)
+}
+
+/// Reads a saved look. Returns what it holds, and what was skipped.
+///
+/// # Errors
+///
+/// [`BundleError`], where it cannot be read or holds no evidence.
+pub fn read_snapshot(
+    snapshot: &Path,
+    args: &cli::InspectQueue,
+) -> Result<(Evidence, Vec<Skipped>), BundleError> {
     let mut evidence = Evidence::default();
     evidence.show_messages(args.reports.show_messages);
     let reading = EvidenceOptions {
@@ -92,12 +112,7 @@ fn inspect_snapshot(
         longest: EvidenceOptions::LONGEST,
     };
     let skipped = read_evidence(&[snapshot.to_owned()], &reading, &mut evidence)?;
-    tell_skipped(&skipped, output);
-    let report = outputs.policy.apply(report(&evidence, evidence.clock(), Listing::default()));
-    let exit = exit_of(&evidence, &report, output);
-    outputs.report(&report, Subject::Queue, Some(snapshot.display().to_string()), exit)?;
-    tell_missing(&evidence);
-    Ok(exit)
+    Ok((evidence, skipped))
 }
 
 fn clear_screen() {
@@ -107,7 +122,7 @@ fn clear_screen() {
 }
 
 /// Refuses the URL of a broker in place of a queue's name.
-fn no_url(queues: &[String]) -> anyhow::Result<()> {
+pub fn no_url(queues: &[String]) -> anyhow::Result<()> {
     match queues.iter().find(|queue| queue.contains("://")) {
         None => Ok(()),
         // If the URL cannot be read, nothing of it is repeated: it may contain a password.
@@ -128,38 +143,31 @@ fn requested(evidence: &Evidence) -> impl Iterator<Item = &RequestedQueues> {
     evidence.brokers.last_looks().filter_map(|look| look.requested.as_ref())
 }
 
-fn exit_of(evidence: &Evidence, report: &Report, output: &Output) -> Exit {
+pub fn exit_of(evidence: &Evidence, report: &Report, output: &Output) -> Exit {
     let is_missing = requested(evidence).any(|asked| asked.missing().next().is_some());
     Exit::of_queues(report, output.fail_on).unless_missing(is_missing)
 }
 
-/// For each name that is not a queue, suggests which one was meant.
-fn tell_missing(evidence: &Evidence) {
+/// A sentence for each name that is not a queue, with the one that may have been meant.
+pub fn missing(evidence: &Evidence) -> Vec<String> {
     const SHOWN: usize = 4;
-    for asked in requested(evidence) {
-        for name in asked.missing() {
-            let near = near(name, asked.others());
-            let (what, names) = if near.is_empty() {
-                ("there are", asked.others().collect())
-            } else {
-                ("did you mean", near)
-            };
-            let listed: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", safe(name))).collect();
-            let hint = match names.len().saturating_sub(SHOWN) {
-                _ if names.is_empty() => "no other queue is there either".to_owned(),
-                0 => format!("{what} {}", listed.join(", ")),
-                more => format!("{what} {} and {} more", listed.join(", "), count(more as u64)),
-            };
-            let name = safe(name);
-            say(&format!(
-                "tracelink: `{name}` is neither a list nor bound, and no worker holds a message of it: {hint}"
-            ));
-        }
-    }
+    let sentence = |asked: &RequestedQueues, name: &str| {
+        let near = near(name, asked.others());
+        let (what, names) =
+            if near.is_empty() { ("there are", asked.others().collect()) } else { ("did you mean", near) };
+        let listed: Vec<_> = names.iter().take(SHOWN).map(|name| format!("`{}`", safe(name))).collect();
+        let hint = match names.len().saturating_sub(SHOWN) {
+            _ if names.is_empty() => "no other queue is there either".to_owned(),
+            0 => format!("{what} {}", listed.join(", ")),
+            more => format!("{what} {} and {} more", listed.join(", "), count(more as u64)),
+        };
+        format!("`{}` is neither a list nor bound, and no worker holds a message of it: {hint}", safe(name))
+    };
+    requested(evidence).flat_map(|asked| asked.missing().map(move |name| sentence(asked, name))).collect()
 }
 
 /// The URL with the name of Sentinel's master, which has no place in a URL.
-fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError> {
+pub fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError> {
     let url = BrokerUrl::parse(url)?;
     Ok(match &args.sentinel_master {
         Some(master) => url.with_sentinel_master(master),
@@ -167,24 +175,30 @@ fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError
     })
 }
 
-/// Looks once at the broker.
-fn inspect(
+/// Looks once at the broker, until it is done or `interrupted`. `tell` takes what a user should
+/// know of the look itself.
+///
+/// # Errors
+///
+/// Why the broker or the result backend cannot be read, or the snapshot not be written.
+pub fn look(
     args: &cli::InspectQueue,
     output: &Output,
     url: &BrokerUrl,
     interrupted: &AtomicBool,
+    progress: &Progress,
+    tell: &mut dyn FnMut(String),
 ) -> anyhow::Result<Evidence> {
     let go_on = || {
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let mut connection = Connection::open(url)?;
-    let progress = Progress::new(output);
     let discovery = discover(&mut connection, &args.queues, &mut |passed, _| {
         progress.scanned(passed);
         go_on()
     })?;
     if discovery.is_cluster_node && !output.quiet {
-        say(&format!(
+        tell(format!(
             "tracelink: {url} is a node of a Redis Cluster: keys on its other nodes are not seen, and nothing is \
              concluded from what is not on this one"
         ));
@@ -212,7 +226,7 @@ fn inspect(
         } else {
             "what diagnoses read, redacted: no arguments, results or messages of exceptions (--show-args keeps messages whole)"
         };
-        say(&format!("saving to {}: {what}", path.display()));
+        tell(format!("saving to {}: {what}", path.display()));
     }
     let create = |path| create(path, url, now, complete, args.show_args);
     let mut saver = args.save.as_deref().map(create).transpose()?;
@@ -227,10 +241,10 @@ fn inspect(
     })?;
     saved?;
     intake.read_twice(reading.seen_twice);
-    tell_moved(&reading.moved, output);
+    tell_moved(&reading.moved, output, tell);
     let passed_over = connection.take_passed_over();
     if passed_over > 0 {
-        say(&format!("tracelink: passed over what is longer than 64 MiB: {} values", count(passed_over)));
+        tell(format!("tracelink: passed over what is longer than 64 MiB: {} values", count(passed_over)));
     }
     let is_whole = complete && !reading.stopped;
     let seen = Completeness {
@@ -241,7 +255,7 @@ fn inspect(
     };
     for (key, (count, why)) in reader.end_look(seen, &mut intake) {
         if output.verbose {
-            say(&format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));
+            tell(format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));
         }
     }
     if keep == Keep::Each && !reading.stopped {
@@ -250,7 +264,6 @@ fn inspect(
     if let Some(saver) = saver {
         saver.finish()?;
     }
-    progress.done();
     Ok(evidence)
 }
 
@@ -258,9 +271,9 @@ fn keep_line(saver: Option<&mut SnapshotWriter>, line: &KeyLine<'_>) -> io::Resu
     saver.map_or(Ok(()), |saver| saver.key(line))
 }
 
-fn tell_moved(lists: &[String], output: &Output) {
+fn tell_moved(lists: &[String], output: &Output, tell: &mut dyn FnMut(String)) {
     for list in lists.iter().filter(|_| !output.quiet) {
-        say(&format!(
+        tell(format!(
             "tracelink: workers took messages from `{}` while it was read: some are told that are gone now",
             safe(list)
         ));

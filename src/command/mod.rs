@@ -9,6 +9,7 @@ mod explain;
 mod figures;
 mod inspect_queue;
 mod listen;
+mod mcp;
 mod outputs;
 mod place;
 mod policy;
@@ -53,6 +54,7 @@ pub fn run(Read { cli, config }: Read) -> anyhow::Result<Exit> {
         Command::Listen(command) => open(config).and_then(|()| listen::run(&command, &args, out)),
         Command::Diagnose(command) => open(config).and_then(|()| diagnose::run(&command, &args, out)),
         Command::Demo(command) => open(config).and_then(|()| demo::run(&command, &args, out)),
+        Command::Mcp(_) => mcp::run(&args),
         Command::Explain(command) => explain::run(&command, &args),
         Command::Config(command) => {
             config.map_err(anyhow::Error::from).and_then(|config| config::run(&command, &args, &config))

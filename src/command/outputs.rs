@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anstream::StripStream;
+
 use super::called;
 use super::exit::{Exit, is_broken_pipe};
 use super::place::Place;
@@ -212,6 +214,22 @@ impl Outputs {
         let is_nobody_left = self.outputs.iter().all(|output| output.is_closed);
         failed.and(if is_nobody_left { closed } else { Ok(()) })
     }
+}
+
+/// A report that follows no events, as text without colour.
+///
+/// # Errors
+///
+/// What the format says.
+pub fn in_plain_text(
+    format: FormatName,
+    report: &Report,
+    subject: Subject,
+    view: &View,
+) -> io::Result<Vec<u8>> {
+    let mut text = StripStream::new(Vec::new());
+    format.writer().report(report, subject, view, &mut text)?;
+    Ok(text.into_inner())
 }
 
 /// How wide output that is not for a terminal may be, in columns.

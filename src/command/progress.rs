@@ -22,9 +22,18 @@ impl Progress {
     const DRAWS_A_SECOND: u8 = 8;
 
     pub fn new(output: &Output) -> Self {
+        Self::shown_unless(output.quiet)
+    }
+
+    /// For nobody.
+    pub fn hidden() -> Self {
+        Self::shown_unless(true)
+    }
+
+    fn shown_unless(is_quiet: bool) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid"));
-        Self { bar, is_quiet: output.quiet, shown: Cell::new(false) }
+        Self { bar, is_quiet, shown: Cell::new(false) }
     }
 
     fn show_if_slow(&self) {

@@ -28,17 +28,19 @@ pub fn tell_skipped(skipped: &[Skipped], output: &Output) {
     const SHOWN: usize = 10;
     let told: Vec<_> = skipped.iter().filter(|skipped| output.verbose || !skipped.is_expected).collect();
     let shown = if output.verbose { told.len() } else { SHOWN.min(told.len()) };
-    for Skipped { path, place, what, .. } in &told[..shown] {
-        let place = match place {
-            // As compilers write it, so that editors find the way.
-            Some(Place::Line(number)) => format!(":{number}"),
-            Some(Place::Byte(at)) => format!(": byte {at}"),
-            None => String::new(),
-        };
-        let path = safe(&path.to_string_lossy());
-        say(&format!("tracelink: {path}{place}: {}", safe(what)));
-    }
+    told[..shown].iter().for_each(|skipped| say(&format!("tracelink: {}", in_words(skipped))));
     if shown < told.len() {
         say(&format!("tracelink: … and {} more (--verbose)", told.len() - shown));
     }
+}
+
+/// What was skipped, and where, in a line that is safe for a terminal.
+pub fn in_words(Skipped { path, place, what, .. }: &Skipped) -> String {
+    let place = match place {
+        // As compilers write it, so that editors find the way.
+        Some(Place::Line(number)) => format!(":{number}"),
+        Some(Place::Byte(at)) => format!(": byte {at}"),
+        None => String::new(),
+    };
+    format!("{}{place}: {}", safe(&path.to_string_lossy()), safe(what))
 }

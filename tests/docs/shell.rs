@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 
 /// Every program that the docs call, and that is not tracelink. One that is missing here
 /// is either misspelt, or is to be added.
-pub const OTHERS: [&str; 21] = [
+pub const OTHERS: [&str; 22] = [
     "apt-get",
     "cargo",
     "celery",
+    "claude",
     "curl",
     "docker",
     "gh",

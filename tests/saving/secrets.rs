@@ -6,9 +6,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracelink::report::FormatName;
 
 use crate::fields::{FIELDS, Marks, Printed, mark, table};
@@ -40,6 +40,38 @@ impl Seen {
         for format in FormatName::ALL {
             self.run(&[args, &["--format", format.name()]].concat());
         }
+    }
+
+    /// Has an agent call these tools, one after the other.
+    fn call(&mut self, calls: &[(&str, Value)]) {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_tracelink"))
+            .arg("mcp")
+            .env_remove("TRACELINK_BROKER")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tracelink runs");
+        let mut asks = server.stdin.take().expect("piped");
+        let mut answers = BufReader::new(server.stdout.take().expect("piped"));
+        let client = json!({"name": "agent", "version": "1"});
+        let begin = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client});
+        let begin = [("initialize", begin)];
+        let calls =
+            calls.iter().map(|(name, given)| ("tools/call", json!({"name": name, "arguments": given})));
+        for (id, (method, params)) in begin.into_iter().chain(calls).enumerate() {
+            let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+            writeln!(asks, "{request}").expect("it reads");
+            let mut answer = String::new();
+            answers.read_line(&mut answer).expect("it answers");
+            assert!(answer.contains("\"result\""), "{request}: {answer}");
+            self.printed.insert(format!("mcp {params}"), answer);
+            if id == 0 {
+                writeln!(asks, "{}", json!({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+                    .expect("it reads");
+            }
+        }
+        drop(asks);
+        assert!(server.wait().expect("it ends").success());
     }
 
     fn save(&mut self, folder: &Path) {
@@ -193,6 +225,18 @@ fn each_field_is_saved_and_printed_as_the_table_says() {
     seen.run(&["inspect-queue", "--broker", &broker, "--result-backend", &backend]);
     seen.run(&["inspect-queue", &queue]);
     seen.run(&["demo", "--broker", &away]);
+    seen.call(&[
+        ("diagnose", json!({"evidence": [path("raw")]})),
+        ("inspect_queue", json!({"snapshot": path("raw/redis.jsonl")})),
+        ("inspect_queue", json!({"broker": broker})),
+        ("inspect_queue", json!({"broker": away})),
+        ("inspect_queue", json!({"queues": [queue]})),
+        ("listen_start", json!({"broker": broker, "result_backend": backend})),
+        ("listen_start", json!({"broker": broker, "save": path("of-an-agent")})),
+        ("listen_status", json!({})),
+        ("listen_stop", json!({})),
+    ]);
+    seen.save(Path::new(&path("of-an-agent")));
 
     assert_eq!(marks.unused(), Vec::<&str>::new(), "no input was made of these fields");
     let mut complaints = Vec::new();

@@ -5,11 +5,11 @@ mod control;
 mod open_ports;
 mod printer;
 mod ready_file;
+pub mod sources;
 mod terminal;
 mod wrapped;
 
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,27 +22,20 @@ use self::board_feed::{BoardFeed, NoticesOnBoard};
 use self::control::{Control, ReportStyle};
 use self::open_ports::OpenPorts;
 use self::printer::{Printer, TerminalHolder};
+use self::sources::{Sources, ports, session, target};
 use self::terminal::TerminalView;
 use self::wrapped::Wrapped;
 use super::outputs::view_of_text;
 use super::web::{ReportsOfSession, Shown, WebPage};
-use super::{Exit, Outputs, SaidAloud, say, usage};
-use crate::broker::redis::BrokerUrl;
-use crate::bundle::SavedParts;
+use super::{Exit, Outputs, SaidAloud, say};
 use crate::cli::{self, Output};
 use crate::diagnosis::Listing;
 use crate::live::{
-    self, Audience, BrokerTarget, BrokerThreads, End, EndRequest, Ending, MemoryPlan, Outside, SaveOptions,
-    Saving, Session, SessionNotices, Uses,
+    self, Audience, End, EndRequest, Ending, MemoryPlan, Outside, Saving, Session, SessionNotices, Uses,
 };
-use crate::receiver::{Forwarder, Ports, Receiver, ReceiverLimits};
 use crate::view::board::{Board, SharedBoard};
 use crate::view::terminal::About;
 use crate::view::web::{Feed, Origin, Phase};
-use crate::wire::celery::redis_layout::Naming;
-
-/// How long requests in flight may take at the end.
-const GRACE: Duration = Duration::from_secs(2);
 
 pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let uses = Uses {
@@ -55,20 +48,13 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         terminal::check(args, output)?;
     }
     let plan = MemoryPlan::new(args.max_memory, uses);
-    let forwarder = args.forward.as_deref().map(|url| forward(url, args, plan.forwarding)).transpose()?;
-    let parts = if args.save_attributes { SavedParts::All } else { SavedParts::WhatIsRead };
-    let options = SaveOptions { parts, most: args.save_limit };
     let board = uses.shows_view.then(|| Arc::new(Mutex::new(Board::new(plan.view / 2))));
     // Where a view has the terminal, nobody else writes there.
     let notices: Arc<dyn SessionNotices> = match &board {
         Some(board) if args.tui => Arc::new(NoticesOnBoard(Arc::clone(board))),
         _ => Arc::new(SaidAloud),
     };
-    let start = |folder| Saving::start(folder, plan.saving, options, Arc::clone(&notices));
-    let saving = args.save.as_deref().map(start).transpose()?;
-    let session = Arc::new(Session::new(args.settle, &plan, forwarder, saving, Arc::clone(&notices)));
-    session.watch().expect_handoffs(args.expect_handoffs);
-    session.watch().evidence.show_messages(args.reports.show_messages);
+    let session = session(args, &plan, notices)?;
     let holder = match () {
         () if args.tui => TerminalHolder::View,
         () if args.command.is_empty() => TerminalHolder::Events,
@@ -81,7 +67,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let view = view.map(|board| TerminalView::start(Arc::clone(board), &session, output)).transpose();
     let view = view.inspect_err(|_| session.saving().into_iter().for_each(Saving::discard))?;
     let opened = open(args, output, &session, &mut printer, signals, board.as_ref());
-    let Listening { receiver, watching, mut signals, mut wrapped, control, page, about } = match opened {
+    let Listening { sources, mut signals, mut wrapped, control, page, about } = match opened {
         Ok(listening) => listening,
         Err(error) => {
             view.map_or(Ok(()), TerminalView::close)?;
@@ -112,11 +98,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         Some(wrapped) if end != End::Command => wrapped.finish(),
         _ => Ok(()),
     });
-    receiver.close(GRACE);
-    if let Some(watching) = watching {
-        watching.stop(&mut || signals.pending().next().is_some());
-    }
-    session.conclude();
+    sources.end(&session, &mut || signals.pending().next().is_some());
     let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), pages.as_deref(), output));
     let closed = live::close(&session).map_err(anyhow::Error::from);
     page.into_iter().for_each(WebPage::close);
@@ -134,8 +116,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
 
 /// Everything that runs while it listens.
 struct Listening {
-    receiver: Receiver,
-    watching: Option<BrokerThreads>,
+    sources: Sources,
     signals: Signals,
     wrapped: Option<Wrapped>,
     control: Option<Control>,
@@ -186,17 +167,9 @@ fn open(
         WebPage::open(address, shown, session.notices())
     });
     let page = page.transpose()?;
-    let limits = ReceiverLimits::new(Arc::clone(&session.bodies), session.plan().connections);
-    let receiver = Receiver::open(&ports(args), Arc::clone(session) as _, limits)?;
-    let addresses = receiver.addresses();
-    session.listens_at(&addresses, !args.command.is_empty());
-    if let Some(door) = session.forwarder().and_then(|forwarder| forwarder.leads_to(&addresses)) {
-        return Err(usage(format!(
-            "--forward leads to {door}, where tracelink itself listens. Name another endpoint, \
-             or listen elsewhere with --grpc and --http"
-        )));
-    }
-    let watching = target.as_ref().map(|target| BrokerThreads::start(session, target)).transpose()?;
+    let has_command = !args.command.is_empty();
+    let sources = Sources::open(&ports(args, has_command), has_command, target.as_ref(), session)?;
+    let addresses = sources.addresses();
     // Not before: if a broker answers slowly, the first Ctrl-C interrupts it, as there is
     // nothing to report yet.
     let signals = signals.map_or_else(listen_for_signals, Ok)?;
@@ -221,7 +194,7 @@ fn open(
         let broker = broker.map(ToString::to_string);
         page.feed().comes_from(Origin { inputs: printer::ports(&addresses), broker });
     }
-    Ok(Listening { receiver, watching, signals, wrapped, control, page, about })
+    Ok(Listening { sources, signals, wrapped, control, page, about })
 }
 
 /// Prints the last notices, and gives the exit code.
@@ -243,57 +216,6 @@ fn tell(
         wrapped.tell(exit);
     }
     Ok(exit)
-}
-
-fn target(broker: &str, args: &cli::Listen) -> anyhow::Result<BrokerTarget> {
-    let parse = |url: &str| {
-        BrokerUrl::parse(url).map(|url| match &args.sentinel_master {
-            Some(master) => url.with_sentinel_master(master),
-            None => url,
-        })
-    };
-    Ok(BrokerTarget {
-        broker: parse(broker)?,
-        result_backend: args.result_backend.as_deref().map(parse).transpose()?,
-        result_prefix: args.result_prefix.clone(),
-        naming: Naming::from(&args.naming),
-        monitor: args.broker_monitor,
-        every: BrokerTarget::EVERY,
-    })
-}
-
-/// What forwarding to `url` needs; up to `waiting` bytes may wait for it.
-fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forwarder> {
-    // The same format as OTEL_EXPORTER_OTLP_HEADERS: the values are percent-encoded.
-    let header = |(place, header): (usize, &str)| {
-        // Without a name, all of it is a value, which may be a secret.
-        let Some((name, value)) = header.split_once('=') else {
-            return Err(usage(format!(
-                "header {} of --forward-headers has no name: write name=value",
-                place + 1
-            )));
-        };
-        let value = percent_encoding::percent_decode_str(value.trim()).decode_utf8_lossy();
-        Ok((name.trim().to_owned(), value.into_owned()))
-    };
-    let given =
-        args.forward_headers.iter().map(|header| &**header).filter(|header| !header.trim().is_empty());
-    let headers: Vec<_> = given.enumerate().map(header).collect::<Result<_, _>>()?;
-    let certificate = args.forward_certificate.as_deref().filter(|path| !path.as_os_str().is_empty());
-    Ok(Forwarder::start(url, &headers, certificate, waiting)?)
-}
-
-/// The ports to use: with a command, one free port for everything.
-fn ports(args: &cli::Listen) -> Ports {
-    let default = |port: u16| Some(SocketAddr::from(([127, 0, 0, 1], port)));
-    if !args.command.is_empty() {
-        return Ports { grpc: args.grpc, http: args.http, both: default(0) };
-    }
-    let (grpc, http) = (args.grpc.or(default(4317)), args.http.or(default(4318)));
-    if grpc == http && grpc.is_some_and(|address| address.port() != 0) {
-        return Ports { both: grpc, grpc: None, http: None };
-    }
-    Ports { grpc, http, both: None }
 }
 
 /// What may end a session from outside.

@@ -4,11 +4,10 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anstream::StripStream;
-
 use super::super::open_ports::OpenPorts;
 use crate::cli::FailOn;
 use crate::command::Exit;
+use crate::command::outputs::in_plain_text;
 use crate::diagnosis::Listing;
 use crate::live::Session;
 use crate::policy::Policy;
@@ -73,8 +72,6 @@ impl Steering {
         let report = policy.apply(self.session.report_so_far(Listing::default()));
         let mut view = view.clone();
         view.exit_code = Exit::of_report(&report, *fail_on).code();
-        let mut text = StripStream::new(Vec::new());
-        format.writer().report(&report, Subject::Handoffs, &view, &mut text)?;
-        Ok(text.into_inner())
+        in_plain_text(format, &report, Subject::Handoffs, &view)
     }
 }
