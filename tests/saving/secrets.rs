@@ -231,7 +231,9 @@ fn each_field_is_saved_and_printed_as_the_table_says() {
         ("inspect_queue", json!({"broker": broker})),
         ("inspect_queue", json!({"broker": away})),
         ("inspect_queue", json!({"queues": [queue]})),
+        // A result backend that is away is a notice, and no error.
         ("listen_start", json!({"broker": broker, "result_backend": backend})),
+        ("listen_stop", json!({"now": true})),
         ("listen_start", json!({"broker": broker, "save": path("of-an-agent")})),
         ("listen_status", json!({})),
         ("listen_stop", json!({})),
