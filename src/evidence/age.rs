@@ -68,7 +68,7 @@ pub struct Ages {
     open: VecDeque<(Moment, Unit)>,
     settled: VecDeque<Unit>,
     /// Units that changed since they were last taken, each at least once.
-    fresh: Vec<Unit>,
+    fresh: VecDeque<Unit>,
     /// Whether anybody takes the fresh units. Only a receiver does.
     is_watched: bool,
     /// Whether moments differ: those of files do not.
@@ -82,7 +82,7 @@ impl Default for Ages {
             now: Moment::default(),
             open: VecDeque::new(),
             settled: VecDeque::new(),
-            fresh: Vec::new(),
+            fresh: VecDeque::new(),
             is_watched: false,
             has_clock: true,
             marks: Marks::within(Self::MARKS),
@@ -134,19 +134,13 @@ impl Ages {
             age.is_open = true;
             self.open.push_back((self.now, unit.clone()));
         }
-        self.fresh.push(unit);
+        self.fresh.push_back(unit);
     }
 
-    /// Takes the units that changed since the last call.
-    pub fn take_fresh(&mut self) -> Vec<Unit> {
-        std::mem::take(&mut self.fresh)
-    }
-
-    /// Puts back units that were taken and for which there was no time.
-    pub fn put_back(&mut self, fresh: impl IntoIterator<Item = Unit>) {
-        let since = std::mem::take(&mut self.fresh);
-        self.fresh.extend(fresh);
-        self.fresh.extend(since);
+    /// Takes the unit whose change was noted first, of those that changed since they were
+    /// last taken.
+    pub fn pop_fresh(&mut self) -> Option<Unit> {
+        self.fresh.pop_front()
     }
 
     /// Takes the unit that has waited longest, if it last changed before `limit`.
@@ -259,7 +253,7 @@ mod tests {
         let before = ages.bytes();
         ages.sweep(10, |unit| (0..10).any(|number| *unit == task(number)));
         assert!(ages.bytes() < before / 100, "{} of {before}", ages.bytes());
-        assert_eq!((ages.open().count(), ages.take_fresh().len()), (10, 10));
+        assert_eq!((ages.open().count(), ages.fresh.len()), (10, 10));
     }
 
     #[test]
@@ -295,6 +289,6 @@ mod tests {
         let mut ages = Ages::default();
         let mut age = ages.begin(|| task(1));
         ages.touch(&mut age, || task(1));
-        assert!(ages.take_fresh().is_empty() && ages.pop_open(ages.now).is_none());
+        assert!(ages.pop_fresh().is_none() && ages.pop_open(ages.now).is_none());
     }
 }

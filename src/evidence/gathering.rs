@@ -62,14 +62,10 @@ impl Evidence {
         self.ages.since(moment)
     }
 
-    /// Takes the units that changed since the last call.
-    pub fn take_fresh(&mut self) -> Vec<Unit> {
-        self.ages.take_fresh()
-    }
-
-    /// Puts back units that were taken and for which there was no time.
-    pub fn put_back(&mut self, fresh: impl IntoIterator<Item = Unit>) {
-        self.ages.put_back(fresh);
+    /// Takes the unit whose change was noted first, of those that changed since they were
+    /// last taken.
+    pub fn pop_fresh(&mut self) -> Option<Unit> {
+        self.ages.pop_fresh()
     }
 
     /// How many units stand in the line of what has not settled.

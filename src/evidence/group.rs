@@ -285,11 +285,15 @@ impl Evidence {
     }
 
     /// Takes the next unit that has not changed since `limit`. Units that changed meanwhile
-    /// keep waiting.
-    pub fn next_settled(&mut self, limit: Moment) -> Option<Unit> {
+    /// keep waiting. It looks at no more units than there are `looks` left, and takes one
+    /// away for each: a million may have been let go since they stood in line.
+    pub fn next_settled(&mut self, limit: Moment, looks: &mut usize) -> Option<Unit> {
         let Self { spans, tasks, ages, .. } = self;
         // Each of those goes to the end of the line with a later moment.
-        while let Some(unit) = ages.pop_open(limit) {
+        while *looks > 0
+            && let Some(unit) = ages.pop_open(limit)
+        {
+            *looks -= 1;
             let Some(age) = age_of(spans, tasks, &unit) else { continue };
             if age.has_settled() {
                 continue;

@@ -97,6 +97,18 @@ impl<'e> Known<'e> {
         }
     }
 
+    /// Whether a group was asked for that took a pass over all that is held.
+    pub fn has_looked_at_all(&self) -> bool {
+        self.flow.get().is_some()
+            || self.origins.get().is_some()
+            || self.orphans.get().is_some()
+            || self.readers.get().is_some()
+            || self.roots_in_runs.get().is_some()
+            || self.schedules.get().is_some()
+            || self.unclaimed_consumers.get().is_some()
+            || self.requests.have_looked_at_all()
+    }
+
     /// What each service does, and how it is set up.
     pub const fn services(&self) -> &Services<'e> {
         &self.services

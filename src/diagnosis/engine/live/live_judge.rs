@@ -36,6 +36,10 @@ pub struct LiveJudge {
     pub(super) expected: Option<u64>,
     /// From how many [growing](Evidence::growing) bytes on there may be too little room.
     pub(super) look_at: usize,
+    /// How many bytes were let go since everything was [swept](Evidence::sweep).
+    pub(super) unswept: usize,
+    /// Whether letting go took a pass over all that is held.
+    pub(super) looked_at_all: bool,
     /// Which limits were reported.
     pub(super) told_limits: [bool; 7],
     /// Groups that were due and not shown, because there were too many.
@@ -97,6 +101,8 @@ impl LiveJudge {
             being_taken: BTreeMap::new(),
             expected: None,
             look_at: 0,
+            unswept: usize::MAX,
+            looked_at_all: false,
             told_limits: [false; 7],
             not_shown: 0,
         }
@@ -159,6 +165,10 @@ impl LiveJudge {
         }
     }
 
+    /// How many units may be looked at in a line for each piece of [work](Pace::work): most
+    /// of a line may be of what was let go or judged since, and a round holds the lock.
+    const LOOKS_FOR_WORK: usize = 8;
+
     /// The groups that became whole, and those for which nothing came since `limit`, up to
     /// this much work.
     fn due(&mut self, limit: Option<Moment>, most: usize) -> Vec<Due> {
@@ -166,10 +176,12 @@ impl LiveJudge {
         let (mut seen, mut settled) = (Set::default(), Set::default());
         let mut work = 0;
         let mut closed = ClosedTraces::default();
-        let mut fresh = self.evidence.take_fresh().into_iter();
+        let mut looks = most.saturating_mul(Self::LOOKS_FOR_WORK);
         while work < most
-            && let Some(unit) = fresh.next()
+            && looks > 0
+            && let Some(unit) = self.evidence.pop_fresh()
         {
+            looks -= 1;
             if seen.contains(&unit) || !self.evidence.is_due_early(&unit) {
                 continue;
             }
@@ -184,11 +196,10 @@ impl LiveJudge {
                 due.push(Due { group, is_news: true });
             }
         }
-        self.evidence.put_back(fresh);
         let Some(limit) = limit else { return due };
         let mut early = Vec::new();
         while work < most
-            && let Some(unit) = self.evidence.next_settled(limit)
+            && let Some(unit) = self.evidence.next_settled(limit, &mut looks)
         {
             if settled.contains(&unit) {
                 continue;

@@ -46,6 +46,13 @@ impl<'e> Requests<'e> {
         }
     }
 
+    /// Whether a question was asked that took a pass over all that is held.
+    pub(super) fn have_looked_at_all(&self) -> bool {
+        self.roots.get().is_some()
+            || self.response_starts.get().is_some()
+            || self.redis_pushes.get().is_some()
+    }
+
     fn roots(&self) -> &ByPublisher<'e> {
         self.roots.get_or_init(|| roots_by_publisher(self.evidence))
     }
