@@ -85,7 +85,7 @@ impl Evidence {
             let key = SpanKey { trace_id: trace.id, span_id: span.id };
             self.tasks.carrying(key).iter().map(|id| &**id)
         });
-        let links = trace.spans.iter().flat_map(|span| &span.attributes().links);
+        let links = trace.spans.iter().flat_map(|span| span.links());
         let linked = links.flat_map(move |link| {
             let key = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
             let producer = self.spans.get(key).and_then(|found| found.span.task_id());
@@ -200,6 +200,8 @@ impl Evidence {
     /// Clears names that are no longer used. They may be most of what is held, if each span
     /// has its own.
     pub fn sweep_names(&mut self) {
+        // They hold names.
+        self.spans.sweep_shapes();
         self.names.sweep();
     }
 

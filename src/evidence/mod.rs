@@ -45,7 +45,7 @@ pub use names::Names;
 pub use processes::{Activity, Instrumentor, Library, Process, Processes, Sender, Service};
 pub use receiver::{EndedRequests, Endpoints, OtlpProtocol, Outcome, ReceiverLog};
 pub use span_intake::{SpanIntake, SpanSource};
-pub use spans::{Arrival, SpanAttributes, SpanKey, SpanRef, SpanStore, StoredSpan, Trace};
+pub use spans::{Arrival, SpanAttributes, SpanKey, SpanRef, SpanShape, SpanStore, StoredSpan, Trace};
 pub use tasks::{ContextKey, Continuation, Delivery, Observation, Task, Tasks};
 pub use unit::Unit;
 pub use unsettled::Unsettled;

@@ -57,9 +57,9 @@ const SENDERS: usize = 8;
 const FINDINGS: usize = 8;
 /// Of the evidence: the least that is left for traces and tasks.
 const GROUPS: usize = 28;
-/// The part of the evidence that the spans of one trace may take. A third: its tasks and
-/// indices take as much again, and there must be room beside an endless trace.
-const ONE_TRACE: usize = 3;
+/// The part of the evidence that the spans of one trace may take. A quarter: its tasks and
+/// indices take up to twice as much again, and there must be room beside an endless trace.
+const ONE_TRACE: usize = 4;
 /// The part of the evidence that is freed at a time. Letting go costs as much as is held,
 /// so it is not done for each span.
 const FREED_AT_ONCE: usize = 12;

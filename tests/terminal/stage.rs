@@ -42,7 +42,7 @@ impl Source for Judge {
             attributes: span.attribute_facts(),
             resource: span.resource_facts(),
             events: span.event_facts(),
-            links: span.attributes().links.iter().map(|link| (link.trace_id, link.span_id)).collect(),
+            links: span.links().iter().map(|link| (link.trace_id, link.span_id)).collect(),
         })
     }
 }

@@ -79,7 +79,7 @@ impl Source for SessionSource {
     fn span(&self, trace: TraceId, span: SpanId) -> Option<SpanFacts> {
         let watch = self.0.watch();
         let span = watch.evidence.spans.trace(trace)?.get(span)?;
-        let links = span.attributes().links.iter();
+        let links = span.links().iter();
         Some(SpanFacts {
             attributes: span.attribute_facts(),
             resource: span.resource_facts(),

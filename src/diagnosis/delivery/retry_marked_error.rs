@@ -40,14 +40,14 @@ fn check(handoff: &Handoff<'_>, _known: &Known<'_>) -> Judgment {
         let detail = consumer.span.attributes();
         let is_retry = handoff.was_retried
             || detail.will_retry
-            || detail.exceptions.iter().any(|exception| &*exception.kind == "Retry");
+            || consumer.span.exceptions().iter().any(|exception| &*exception.kind == "Retry");
         consumer.span.status == SpanStatus::Error && is_retry
     });
     let Some(consumer) = marked else { return Judgment::Clean };
-    let found = Occurrence::certain().about_run(handoff).quote(quote::span(*consumer)).quote(quote::fact(
-        "status",
-        format!("ERROR {}", first_line(&consumer.span.attributes().status_message)),
-    ));
+    let found = Occurrence::certain()
+        .about_run(handoff)
+        .quote(quote::span(*consumer))
+        .quote(quote::fact("status", format!("ERROR {}", first_line(consumer.span.status_message()))));
     if consumer.span.is_instrumented_run() {
         return found
             .variant("run")

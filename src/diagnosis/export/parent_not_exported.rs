@@ -105,7 +105,7 @@ fn check(trace: &Trace, known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
             .mend(sender.fixes(endpoint::receiver(known)));
         let detail = span.attributes();
         occurrence.tasks.extend(detail.task.as_deref().map(str::to_owned));
-        occurrence.handoffs.extend(detail.message_id.as_deref().map(str::to_owned));
+        occurrence.handoffs.extend(span.message_id().map(str::to_owned));
         // If a message has no `origin`, it is the worker itself.
         if let Some(origin) = detail.celery_hostname.as_deref().filter(|node| is_publisher(node)) {
             occurrence.origins.insert(origin.to_owned());

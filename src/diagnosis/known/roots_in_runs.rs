@@ -92,10 +92,10 @@ fn task_of(run: SpanRef<'_>) -> &str {
 
 /// Whether a root links to the run that it lies in, or to what that continues.
 fn is_by_choice(root: SpanRef<'_>, run: SpanRef<'_>) -> bool {
-    let of_run = run.span.attributes().links.iter().map(|link| (link.trace_id, link.span_id));
+    let of_run = run.span.links().iter().map(|link| (link.trace_id, link.span_id));
     let parent = run.span.parent.map(|parent| (run.trace.id, parent));
     let meant: BTreeSet<_> = of_run.chain(parent).chain([(run.trace.id, run.span.id)]).collect();
-    root.span.attributes().links.iter().any(|link| meant.contains(&(link.trace_id, link.span_id)))
+    root.span.links().iter().any(|link| meant.contains(&(link.trace_id, link.span_id)))
 }
 
 impl<'e> ByStart<'e> {

@@ -82,7 +82,7 @@ impl Evidence {
 /// Whether it is a root with a link, from one of several processes that cannot be told
 /// apart. That one of them serves requests says nothing about this one.
 fn is_linked_root_of_a_shared_name(run: &SpanRef<'_>) -> bool {
-    run.span.parent.is_none() && !run.span.attributes().links.is_empty() && !run.span.process.is_identified()
+    run.span.parent.is_none() && !run.span.links().is_empty() && !run.span.process.is_identified()
 }
 
 /// One run for each attempt, for task number `place` of so many. If there are too few, some

@@ -201,9 +201,10 @@ impl Task {
         if let Some(attempt) = senders.get(&producer.key()) {
             return *attempt;
         }
-        let run = producer.trace.ancestors(producer.span).find(|above| {
-            above.kind == SpanKind::Consumer && above.attributes().message_id.as_deref() == Some(&self.id)
-        });
+        let run = producer
+            .trace
+            .ancestors(producer.span)
+            .find(|above| above.kind == SpanKind::Consumer && above.message_id() == Some(&self.id));
         // The count comes from outside and may be as large as its type allows.
         run.map_or(0, |run| run.attributes().retries.unwrap_or(0).saturating_add(1))
     }

@@ -15,7 +15,7 @@ impl Evidence {
     /// Whether a span began a new trace by accident: it has no parent, and no link to a
     /// trace that is known.
     pub fn is_orphaned_root(&self, found: SpanRef<'_>) -> bool {
-        let mut links = found.span.attributes().links.iter();
+        let mut links = found.span.links().iter();
         found.span.parent.is_none()
             && !links.any(|link| link.trace_id != found.trace.id && self.spans.trace(link.trace_id).is_some())
     }
@@ -25,9 +25,9 @@ impl Evidence {
     /// put them. A link to an unknown trace counts too, since nothing can be said about it.
     pub fn is_linked_to_its_sender(&self, root: SpanRef<'_>) -> bool {
         let is_apart = |link: &&SpanContext| link.trace_id != root.trace.id;
-        let own = root.span.attributes().links.iter().filter(is_apart);
+        let own = root.span.links().iter().filter(is_apart);
         let spans = looked_through(root.trace).iter().filter(|span| span.process == root.span.process);
-        let below = spans.flat_map(|span| &span.attributes().links).filter(is_apart);
+        let below = spans.flat_map(|span| span.links()).filter(is_apart);
         let is_unknown = |link: &SpanContext| self.spans.trace(link.trace_id).is_none();
         own.clone().any(is_unknown) || own.chain(below).any(|link| self.is_senders(link))
     }

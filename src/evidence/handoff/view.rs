@@ -110,7 +110,7 @@ impl<'e> Handoff<'e> {
     }
 
     pub fn continuity_of(&self, consumer: SpanRef<'_>) -> Continuity {
-        let links = &consumer.span.attributes().links;
+        let links = consumer.span.links();
         let continues = |key: SpanKey| {
             (consumer.trace.id == key.trace_id && consumer.span.parent == Some(key.span_id))
                 || links.iter().any(|link| link.trace_id == key.trace_id && link.span_id == key.span_id)
@@ -139,7 +139,7 @@ impl<'e> Handoff<'e> {
     /// The span that the run links to, among those that it may have been sent from.
     pub(super) fn link_target(&self, known: &'e Evidence) -> Option<SpanRef<'e>> {
         let consumer = self.consumer()?;
-        let links = &consumer.span.attributes().links;
+        let links = consumer.span.links();
         let sent_by = || self.producer.map(SpanRef::key).into_iter().chain(self.contexts());
         let is_linked = |key: &SpanKey| {
             links.iter().any(|link| (link.trace_id, link.span_id) == (key.trace_id, key.span_id))
@@ -201,7 +201,7 @@ impl<'e> Handoff<'e> {
             consumer.span.status == SpanStatus::Error && !consumer.span.attributes().will_retry
         });
         red.filter(|_| !is_answered).find_map(|consumer| {
-            let exceptions = &consumer.span.attributes().exceptions;
+            let exceptions = consumer.span.exceptions();
             // A run that Celery ended by `Retry`, `Ignore` or `Reject` is marked red by
             // mistake, whatever else it recorded.
             let exception =

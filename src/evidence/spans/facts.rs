@@ -15,7 +15,7 @@ impl StoredSpan {
         let facts = [
             ("celery.action", action.map(str::to_owned)),
             ("celery.task_name", kept.task.as_deref().map(str::to_owned)),
-            ("messaging.message.id", kept.message_id.as_deref().map(str::to_owned)),
+            ("messaging.message.id", self.message_id().map(str::to_owned)),
             ("messaging.destination.name", kept.destination.as_deref().map(str::to_owned)),
             ("celery.exchange", kept.exchange.as_deref().map(str::to_owned)),
             ("celery.hostname", kept.celery_hostname.as_deref().map(str::to_owned)),
@@ -25,7 +25,7 @@ impl StoredSpan {
             ("rejected", flag(kept.rejected)),
             ("http.response.status_code", self.http_status.map(|status| status.to_string())),
             ("status", Some(self.status.label().to_owned())),
-            ("status message", Some(kept.status_message.to_string()).filter(|text| !text.is_empty())),
+            ("status message", Some(self.status_message().to_owned()).filter(|text| !text.is_empty())),
         ];
         present(facts)
     }
@@ -47,7 +47,7 @@ impl StoredSpan {
 
     /// Its events: exceptions are all that is kept of them.
     pub fn event_facts(&self) -> Vec<String> {
-        let exceptions = self.attributes().exceptions.iter();
+        let exceptions = self.exceptions().iter();
         exceptions.map(|exception| format!("exception {}: {}", exception.kind, exception.message)).collect()
     }
 }

@@ -1,10 +1,12 @@
 //! The spans that came, trace by trace.
 
 mod facts;
+mod shape;
 mod store;
 mod stored;
 mod trace;
 
+pub use shape::{SpanAttributes, SpanShape};
 pub use store::{Arrival, SpanStore};
-pub use stored::{SpanAttributes, SpanKey, StoredSpan};
+pub use stored::{SpanKey, StoredSpan};
 pub use trace::{SpanRef, Trace};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::hash_map::Entry;
 
+use super::shape::Shapes;
 use super::stored::{SpanKey, StoredSpan, stored};
 use super::trace::{Other, SpanRef, Trace};
 use crate::evidence::age::Ages;
@@ -39,6 +40,7 @@ pub enum Arrival {
 #[derive(Default, Debug)]
 pub struct SpanStore {
     traces: Map<TraceId, Box<Trace>>,
+    shapes: Shapes,
     /// All that came, whether still here or not.
     spans: u64,
     /// All that came, whether still here or not.
@@ -88,7 +90,8 @@ impl SpanStore {
                 self.bytes += trace.passed_over(span.span_id, span.fingerprint, request);
                 return Arrival::Rewritten { before: None };
             }
-            let before = std::mem::replace(known, stored(span, process, request, names));
+            let shape = self.shapes.share(span, process, names);
+            let before = std::mem::replace(known, stored(span, shape, request));
             let (freed, taken) = (before.heap(), known.heap());
             trace.grown = trace.grown + taken - freed;
             self.bytes = self.bytes + taken - freed;
@@ -104,7 +107,8 @@ impl SpanStore {
             self.left_out += 1;
             return Arrival::NoRoom;
         }
-        self.bytes += trace.push(stored(span, process, request, names));
+        let shape = self.shapes.share(span, process, names);
+        self.bytes += trace.push(stored(span, shape, request));
         self.held += 1;
         Arrival::New
     }
@@ -163,9 +167,14 @@ impl SpanStore {
         self.left_out
     }
 
-    /// About how many bytes the spans that are here take.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// About how many bytes the spans that are here take, without their names.
+    pub const fn bytes(&self) -> usize {
+        self.bytes + self.shapes.bytes()
+    }
+
+    /// Drops the shapes that no span has any more.
+    pub fn sweep_shapes(&mut self) {
+        self.shapes.sweep();
     }
 
     /// Lets a trace go.

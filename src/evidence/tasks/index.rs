@@ -129,7 +129,7 @@ impl Index {
     /// Removes a span from all that it is filed under.
     pub fn unfile(&mut self, key: SpanKey, span: &StoredSpan) {
         let parent = span.parent.map(|parent| SpanKey { trace_id: key.trace_id, span_id: parent });
-        let links = span.attributes().links.iter();
+        let links = span.links().iter();
         let links = links.map(|link| SpanKey { trace_id: link.trace_id, span_id: link.span_id });
         for context in parent.into_iter().chain(links) {
             if let Some(known) = self.continued.get_mut(&context) {
@@ -141,7 +141,7 @@ impl Index {
                 }
             }
         }
-        if let Some(id) = span.attributes().message_id.as_deref()
+        if let Some(id) = span.message_id()
             && let Some(known) = self.named.get_mut(id)
         {
             let before = known.len();

@@ -47,7 +47,7 @@ pub(in crate::diagnosis::engine) fn trace_report(
 
 fn span_report(trace: &Trace, span: &StoredSpan, finding: Option<&String>) -> SpanReport {
     let detail = span.attributes();
-    let is_root = span.parent.is_none() && detail.links.is_empty();
+    let is_root = span.parent.is_none() && span.links().is_empty();
     let lost_parent = span.parent.is_some_and(|parent| trace.get(parent).is_none());
     let should_have_one = match span.kind {
         SpanKind::Consumer => is_root || lost_parent,
@@ -63,13 +63,13 @@ fn span_report(trace: &Trace, span: &StoredSpan, finding: Option<&String>) -> Sp
         start: span.start,
         duration_ms: span.end.millis_since(span.start),
         status: span.status.label(),
-        task_id: detail.message_id.as_deref().map(str::to_owned),
+        task_id: span.message_id().map(str::to_owned),
         orphan: finding.filter(|_| should_have_one).cloned(),
-        exception: detail
-            .exceptions
+        exception: span
+            .exceptions()
             .first()
             .map(|exception| format!("{}: {}", exception.kind, exception.message)),
         retries: detail.retries,
-        links: detail.links.iter().map(|link| (link.trace_id, link.span_id)).collect(),
+        links: span.links().iter().map(|link| (link.trace_id, link.span_id)).collect(),
     }
 }
