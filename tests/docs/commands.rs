@@ -114,8 +114,8 @@ fn options(command: &clap::Command, found: &mut BTreeSet<String>) {
 fn no_text_names_an_option_that_is_not_there() {
     // Those of other programs where they stand alone: docker, pip, pytest, Celery; and those of
     // ours in Python.
-    const OTHERS: &str = "--add-host --all-targets --body-file --cache-sim --check --dozen --from --gigabytes \
-        --max-memory-per-child --max-tasks-per-child --no-deps --no-run --no-tracelink --one-line --only --profile \
+    const OTHERS: &str = "--add-host --all-targets --body-file --broken --cache-sim --check --dozen --from --gigabytes \
+        --grow --max-memory-per-child --max-tasks-per-child --no-deps --no-run --no-tracelink --one-line --only --profile \
         --requirepass --sdist --strict --test --tool --tracelink --workers --write";
     let mut known: BTreeSet<String> =
         OTHERS.split(' ').chain(["--help", "--version"]).map(str::to_owned).collect();

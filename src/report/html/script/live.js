@@ -163,7 +163,7 @@ function tell() {
   const { count, broken } = toTell;
   toTell = { count: 0, broken: "" };
   if (broken) say(broken);
-  else if (count > 0) say(`${count} new passages`);
+  else if (count > 0) say(count === 1 ? "1 new passage" : `${count} new passages`);
 }
 
 reading();

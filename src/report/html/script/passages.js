@@ -143,7 +143,8 @@ function filter() {
     if (!entry.hidden) shown += 1;
   }
   const total = entries.length;
-  const text = shown === total ? `${total} passages` : `${shown} of ${total} passages`;
+  const what = `${total} ${total === 1 ? "passage" : "passages"}`;
+  const text = shown === total ? what : `${shown} of ${what}`;
   if (byId("shown").textContent !== text) byId("shown").textContent = text;
 }
 
