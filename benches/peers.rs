@@ -161,7 +161,7 @@ struct Spent {
 
 impl std::fmt::Display for Spent {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mib = self.resident as f64 / (1 << 20) as f64;
+        let mib = self.resident as f64 / f64::from(1 << 20);
         write!(to, "{:.2} µs CPU and {:.0} bytes resident a span, {mib:.0} MiB", self.micros, self.bytes)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::age::{Age, Ages, Moment};
 use super::unit::Unit;
-use super::{Continuation, Evidence, SpanKey, SpanStore, Task, Tasks, Trace, Unsettled};
+use super::{Continuation, Evidence, SpanKey, SpanStore, StoredSpan, Task, Tasks, Trace, Unsettled};
 use crate::model::{Map, ParentOrigin, Set, SpanKind, TraceId};
 
 /// The traces and tasks of one group that are still here.
@@ -85,7 +85,7 @@ impl Evidence {
             let key = SpanKey { trace_id: trace.id, span_id: span.id };
             self.tasks.carrying(key).iter().map(|id| &**id)
         });
-        let links = trace.spans.iter().flat_map(|span| span.links());
+        let links = trace.spans.iter().flat_map(StoredSpan::links);
         let linked = links.flat_map(move |link| {
             let key = SpanKey { trace_id: link.trace_id, span_id: link.span_id };
             let producer = self.spans.get(key).and_then(|found| found.span.task_id());

@@ -27,7 +27,7 @@ impl Evidence {
         let is_apart = |link: &&SpanContext| link.trace_id != root.trace.id;
         let own = root.span.links().iter().filter(is_apart);
         let spans = looked_through(root.trace).iter().filter(|span| span.process == root.span.process);
-        let below = spans.flat_map(|span| span.links()).filter(is_apart);
+        let below = spans.flat_map(StoredSpan::links).filter(is_apart);
         let is_unknown = |link: &SpanContext| self.spans.trace(link.trace_id).is_none();
         own.clone().any(is_unknown) || own.chain(below).any(|link| self.is_senders(link))
     }

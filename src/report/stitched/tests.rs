@@ -101,7 +101,7 @@ fn the_health_is_that_of_the_worst_part() {
     let unproven = HandoffReport { unproven: Some("run-not-seen"), ..waits.clone() };
     let broken = HandoffReport { finding: Some("cause".to_owned()), ..whole.clone() };
     let of = |handoffs: &[HandoffReport], severity: Option<Severity>| Health::of(&[], handoffs, |_| severity);
-    assert_eq!(of(&[whole.clone()], None), Health::Whole);
+    assert_eq!(of(std::slice::from_ref(&whole), None), Health::Whole);
     assert_eq!(of(&[whole.clone(), waits.clone()], None), Health::Waits);
     assert_eq!(of(&[waits, unproven.clone()], None), Health::Unproven);
     assert_eq!(of(&[unproven.clone(), broken.clone()], Some(Severity::Warning)), Health::Damaged);

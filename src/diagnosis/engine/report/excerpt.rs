@@ -23,7 +23,8 @@ pub(super) fn excerpt(trace: &Trace, limit: usize) -> Vec<&StoredSpan> {
     let (mut chosen, mut first) = (Set::default(), Vec::with_capacity(limit));
     let (mut rest, mut many) = (&mut spans[..], limit.max(1));
     while !rest.is_empty() && (first.len() < limit || chosen.len() < limit / SHARE) {
-        let next = front(&mut rest, many);
+        let (next, after) = split_front(std::mem::take(&mut rest), many);
+        rest = after;
         for span in next.iter().filter(|span| says_something(span)) {
             let way = way_up(trace, span, &chosen);
             if chosen.len() + way.len() <= limit / SHARE {
@@ -44,16 +45,17 @@ pub(super) fn excerpt(trace: &Trace, limit: usize) -> Vec<&StoredSpan> {
     spans
 }
 
-/// Takes the `many` spans that come first out of the rest, in order.
-fn front<'s, 't>(rest: &mut &'s mut [&'t StoredSpan], many: usize) -> &'s [&'t StoredSpan] {
-    let all = std::mem::take(rest);
+/// Splits the `many` spans that come first, in order, from the others.
+fn split_front<'s, 't>(
+    all: &'s mut [&'t StoredSpan],
+    many: usize,
+) -> (&'s [&'t StoredSpan], &'s mut [&'t StoredSpan]) {
     if many < all.len() {
         all.select_nth_unstable_by_key(many, |span| place(span));
     }
     let (next, after) = all.split_at_mut(many.min(all.len()));
     next.sort_by_key(|span| place(span));
-    *rest = after;
-    next
+    (next, after)
 }
 
 /// What a span's place among the others depends on: its start, and what encloses comes first.
