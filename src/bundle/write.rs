@@ -152,7 +152,9 @@ impl BundleWriter {
     ) -> io::Result<Written> {
         self.begin()?;
         let path = self.folder.join(format!("redis.{number:05}.jsonl"));
-        let mut file = WholeLines::new(File::create(&path)?);
+        // Whoever reads the folder meanwhile sees a whole look or none.
+        let unfinished = path.with_added_extension("part");
+        let mut file = WholeLines::new(File::create(&unfinished)?);
         let head = Head { captured_at: at, stage: None, broker: Some(broker.to_owned()), complete };
         // A look is written as a whole: a part of it would show an absence.
         let written = file.line(self.room, |out| {
@@ -160,8 +162,12 @@ impl BundleWriter {
             lines.iter().try_for_each(|line| write_key(out, line, &REDACTED))
         });
         let written = written.and_then(|bytes| file.flush().map(|()| bytes));
+        let written = match written {
+            Ok(Some(bytes)) => fs::rename(&unfinished, &path).map(|()| Some(bytes)),
+            not_written => not_written,
+        };
         if !matches!(written, Ok(Some(_))) {
-            fs::remove_file(&path)?;
+            fs::remove_file(&unfinished)?;
         }
         written.map(|bytes| self.took(bytes))
     }

@@ -93,6 +93,12 @@ fn the_oldest_pytest_and_celery_do_the_same() {
 }
 
 #[test]
+fn a_file_that_is_about_to_be_written_is_no_evidence() {
+    let project = Project::of("unwritten", Stack::Newest);
+    project.run(&[]).ends_with(0).says("10 passed");
+}
+
+#[test]
 fn the_package_is_typed() {
     let output = Command::new(python::stack())
         .args(["-m", "mypy", "--strict", "--cache-dir", "/dev/null", "--python-version", "3.10"])

@@ -92,8 +92,9 @@ class BrokerLooks:
                 kept = (_reduced(key, keeps, before) for key in _keys(lines[1:]))
                 files.append(_write(folder / look.name, lines[0], kept))
         overheard = self._overheard()
-        if overheard.exists():
-            lines = _lines(overheard)
+        # The file is there before its first line is: the binary may be about to write it.
+        lines = _lines(overheard) if overheard.exists() else []
+        if lines:
             heard = (key for key in _keys(lines[1:]) if holds(moment(key.get("at")) or 0))
             files.append(_write(folder / overheard.name, lines[0], (_reduced(key, keeps, before) for key in heard)))
         return files
