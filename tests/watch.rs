@@ -310,6 +310,22 @@ fn a_trace_that_fans_out_is_judged_once() {
     assert!(watch.is_at_rest());
 }
 
+/// What has a finding is looked at again in each round. What a round judged anyway was once
+/// judged a second time by that, and its finding counted each hand-off twice.
+#[test]
+fn a_round_counts_no_hand_off_twice() {
+    let case =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/propagator_api_b3multi_worker_w3c");
+    let mut watch = LiveJudge::new(SETTLE, MemoryPlan::for_evidence(ROOMY));
+    for (number, request) in (0..).zip(requests(&case)) {
+        watch.set_time(at(20 * number));
+        take(&mut watch.evidence, &request);
+        watch.round(at(20 * number + 10), PACE);
+    }
+    let counts: Vec<_> = watch.findings().map(|finding| (finding.slug, finding.count)).collect();
+    assert_eq!(counts, [("propagator-mismatch", 1)]);
+}
+
 /// A round that went on with the tasks of a long trace once judged that trace again, so
 /// that as many rounds were needed as there were tasks.
 #[test]

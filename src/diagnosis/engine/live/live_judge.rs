@@ -133,7 +133,11 @@ impl LiveJudge {
         let limit = self.settled_by(self.ended.unwrap_or(now));
         let mut due = self.due(limit, pace.work);
         // More may be on its way for what has changed since it was judged.
-        let mut again = self.open_findings.restless(pace.again);
+        let mut again: BTreeSet<_> = self.open_findings.restless(pace.again).into_iter().collect();
+        // What this round judges anyway would be counted twice.
+        for unit in due.iter().flat_map(|due| due.group.units()) {
+            again.remove(&unit);
+        }
         again.retain(|unit| {
             limit.is_some_and(|limit| self.evidence.touched(&self.evidence.group_of(unit)) <= limit)
         });
