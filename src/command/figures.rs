@@ -41,10 +41,8 @@ fn figures(evidence: &Evidence) -> Figures {
     } else {
         BTreeMap::new()
     };
-    let oldest_in = |broker: &str, queue: &str| {
-        let here = oldest.iter().filter(|((in_broker, name), _)| &**in_broker == broker && &**name == queue);
-        here.map(|(_, waited)| *waited).max()
-    };
+    let oldest: BTreeMap<_, _> =
+        oldest.iter().map(|((broker, queue), waited)| ((&**broker, &**queue), *waited)).collect();
     let queues = looks.iter().flat_map(|(broker, look)| {
         look.queues.iter().map(|(name, depth)| QueueNow {
             broker: broker.to_string(),
@@ -52,7 +50,7 @@ fn figures(evidence: &Evidence) -> Figures {
             ready: depth.ready,
             held: depth.unacked,
             workers: look.workers.as_ref().map(|workers| workers.len() as u64),
-            oldest: (depth.ready > 0).then(|| oldest_in(broker, name)).flatten(),
+            oldest: (depth.ready > 0).then(|| oldest.get(&(&**broker, &**name)).copied()).flatten(),
         })
     });
     Figures {
