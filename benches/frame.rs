@@ -23,9 +23,9 @@ use tracelink::live::{
     Audience, End, EndRequest, Ending, MemoryPlan, Outside, Session, SessionNotice, SessionNotices, Uses,
     attend,
 };
-use tracelink::model::{Event, Finding, Severity, SpanId, TraceId, TraceReport};
+use tracelink::model::{Event, Finding, SpanId, TraceId, TraceReport};
 use tracelink::receiver::{Ports, Receiver, ReceiverLimits};
-use tracelink::report::{Verbosity, View};
+use tracelink::report::View;
 use tracelink::view::board::{Board, Figures, SharedBoard};
 use tracelink::view::terminal::App;
 use tracelink::view::{Source, SpanFacts};
@@ -100,15 +100,7 @@ struct Stage {
 
 impl Stage {
     fn new(board: SharedBoard) -> Self {
-        let view = View {
-            program: "tracelink".to_owned(),
-            width: 80,
-            verbosity: Verbosity::Normal,
-            broker: None,
-            evidence: Vec::new(),
-            fails_at: Severity::Error,
-            exit_code: 0,
-        };
+        let view = View::default();
         let options = TerminalOptions { viewport: Viewport::Fixed(WINDOW) };
         let backend = CrosstermBackend::new(BufWriter::new(sink()));
         let terminal = Terminal::with_options(backend, options).expect("no terminal is asked");

@@ -9,8 +9,8 @@ mod support;
 #[path = "../tests/page/traces.rs"]
 mod traces;
 
-use tracelink::model::{Report, Severity};
-use tracelink::report::{FormatName, Subject, Verbosity, View};
+use tracelink::model::Report;
+use tracelink::report::{FormatName, Subject, View};
 
 fn main() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -27,15 +27,7 @@ fn main() {
 }
 
 fn written(report: &Report) -> String {
-    let view = View {
-        width: 80,
-        verbosity: Verbosity::Normal,
-        broker: None,
-        evidence: Vec::new(),
-        program: "tracelink".to_owned(),
-        fails_at: Severity::Error,
-        exit_code: 0,
-    };
+    let view = View::default();
     let mut out = Vec::new();
     FormatName::Html.writer().report(report, Subject::Handoffs, &view, &mut out).expect("memory");
     String::from_utf8(out).expect("UTF-8")

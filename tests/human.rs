@@ -10,7 +10,6 @@ use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, LiveJudge, Pace, report};
 use tracelink::evidence::{Evidence, Moment, SpanIntake};
 use tracelink::live::MemoryPlan;
-use tracelink::model::Severity;
 use tracelink::report::text::count;
 use tracelink::report::{FormatName, Subject, Verbosity, View};
 use tracelink::wire::otlp::decode_json;
@@ -26,10 +25,8 @@ fn seen(case: &str, stage: Option<&str>, width: usize, verbosity: Verbosity) -> 
         width,
         verbosity,
         broker: stage.map(|_| "redis://127.0.0.1:6379/0".to_owned()),
-        evidence: Vec::new(),
-        program: "tracelink".to_owned(),
-        fails_at: Severity::Error,
         exit_code: 1,
+        ..View::default()
     };
     let mut out = Vec::new();
     FormatName::Human.writer().report(&report, subject, &view, &mut out).expect("writes to memory");
@@ -44,15 +41,7 @@ fn what_is_broken_is_red_and_what_is_whole_is_green() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(case);
         read_evidence(&[folder], &EvidenceOptions::default(), &mut evidence).expect("readable");
         let report = report(&evidence, evidence.clock(), Listing::default());
-        let view = View {
-            width: 80,
-            verbosity: Verbosity::Normal,
-            broker: None,
-            exit_code: 1,
-            evidence: Vec::new(),
-            program: "tracelink".to_owned(),
-            fails_at: Severity::Error,
-        };
+        let view = View { exit_code: 1, ..View::default() };
         let mut out = Vec::new();
         FormatName::Human.writer().report(&report, Subject::Handoffs, &view, &mut out).expect("memory");
         String::from_utf8(out).expect("UTF-8")
@@ -168,15 +157,7 @@ fn large(spans: usize, is_broken: bool) -> String {
     let mut evidence = Evidence::default();
     read_evidence(&[file.path().to_owned()], &EvidenceOptions::default(), &mut evidence).expect("readable");
     let report = report(&evidence, evidence.clock(), Listing::default());
-    let view = View {
-        width: 80,
-        verbosity: Verbosity::Normal,
-        broker: None,
-        evidence: Vec::new(),
-        program: "tracelink".to_owned(),
-        fails_at: Severity::Error,
-        exit_code: 1,
-    };
+    let view = View { exit_code: 1, ..View::default() };
     let mut out = Vec::new();
     let mut writer = FormatName::Human.writer();
     writer.report(&report, Subject::Handoffs, &view, &mut out).expect("writes to memory");
@@ -219,15 +200,7 @@ fn said_of(lines: &[serde_json::Value], width: usize) -> String {
 }
 
 fn told(report: &tracelink::model::Report, width: usize) -> String {
-    let view = View {
-        width,
-        verbosity: Verbosity::Normal,
-        broker: None,
-        evidence: Vec::new(),
-        program: "tracelink".to_owned(),
-        fails_at: Severity::Error,
-        exit_code: 0,
-    };
+    let view = View { width, ..View::default() };
     let mut out = Vec::new();
     FormatName::Human.writer().report(report, Subject::Handoffs, &view, &mut out).expect("writes to memory");
     let text: String = anstream::adapter::strip_bytes(&out).into_vec().try_into().expect("UTF-8");
@@ -395,15 +368,7 @@ fn what_is_mended_is_drawn() {
         decode_json(spans.to_string().as_bytes(), &mut intake).expect("a request");
         let events =
             watch.round(seconds(at + 9), Pace { shown: 10, again: 100, work: Pace::WORK, thorough: true });
-        let view = View {
-            width: 80,
-            verbosity: Verbosity::Normal,
-            broker: None,
-            evidence: Vec::new(),
-            program: "tracelink".to_owned(),
-            fails_at: Severity::Error,
-            exit_code: 0,
-        };
+        let view = View::default();
         let mut out = Vec::new();
         writer.traces_a_round();
         writer.events(&events, 0, &view, &mut out).expect("writes to memory");
@@ -449,15 +414,7 @@ fn a_whole_order_is_one_line_once_one_was_drawn() {
             }
             let pace = Pace { shown: 10, again: 100, work: Pace::WORK, thorough: true };
             let events = watch.round(seconds(at + 9), pace);
-            let view = View {
-                width,
-                verbosity,
-                broker: None,
-                evidence: Vec::new(),
-                program: "tracelink".to_owned(),
-                fails_at: Severity::Error,
-                exit_code: 0,
-            };
+            let view = View { width, verbosity, ..View::default() };
             writer.traces_a_round();
             writer.events(&events, 0, &view, &mut out).expect("writes to memory");
         }

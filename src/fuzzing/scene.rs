@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans};
 
 use crate::diagnosis::{Listing, report};
 use crate::evidence::{BrokerIntake, Evidence, Keep};
-use crate::model::{Report, Severity, Timestamp};
+use crate::model::{Report, Timestamp};
 use crate::report::{FormatName, Subject, Verbosity, View};
 use crate::wire::broker::Completeness;
 use crate::wire::celery::ReadOptions;
@@ -52,15 +52,7 @@ pub fn judged(evidence: &Evidence) -> Report {
 /// All that is printed of evidence, in every format.
 pub fn printed(evidence: &Evidence) -> String {
     let report = judged(evidence);
-    let view = View {
-        program: "tracelink".to_owned(),
-        width: 100,
-        verbosity: Verbosity::Verbose,
-        broker: None,
-        evidence: Vec::new(),
-        fails_at: Severity::Error,
-        exit_code: 0,
-    };
+    let view = View { width: 100, verbosity: Verbosity::Verbose, ..View::default() };
     let mut out = Vec::new();
     for format in FormatName::ALL {
         format.writer().report(&report, Subject::Handoffs, &view, &mut out).expect("memory takes it");

@@ -93,6 +93,18 @@ pub enum StationState {
     CannotSee,
 }
 
+impl StationState {
+    /// The mark by which every view shows it.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Intact => "✓",
+            Self::Broken => "✗",
+            Self::NotSeen => "?",
+            Self::CannotSee => "·",
+        }
+    }
+}
+
 /// The five states of one hand-off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
 pub struct Stations {

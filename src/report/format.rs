@@ -117,6 +117,21 @@ pub struct View {
     pub exit_code: u8,
 }
 
+/// A run without options, which found nothing, for a reader who may stand elsewhere.
+impl Default for View {
+    fn default() -> Self {
+        Self {
+            program: NAME.to_owned(),
+            width: 80,
+            verbosity: Verbosity::Normal,
+            broker: None,
+            evidence: Vec::new(),
+            fails_at: Severity::Error,
+            exit_code: 0,
+        }
+    }
+}
+
 /// The name of this program.
 pub const NAME: &str = "tracelink";
 

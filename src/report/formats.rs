@@ -55,9 +55,9 @@ impl FormatName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Report, Severity};
+    use crate::model::Report;
     use crate::report::text::acts_on_a_terminal;
-    use crate::report::{Form, Subject, Verbosity, View};
+    use crate::report::{Form, Subject, View};
 
     #[test]
     fn names_are_short_lower_case_words_and_no_two_are_alike() {
@@ -80,15 +80,7 @@ mod tests {
     fn no_format_writes_what_acts_on_a_terminal() {
         let hostile = "a\u{1b}[2J\u{9b}31m\u{202e}b\u{7f}\u{e0041}é🦀\n";
         let report = Report { error: Some(hostile.to_owned()), ..Report::default() };
-        let view = View {
-            width: 80,
-            verbosity: Verbosity::Normal,
-            broker: None,
-            evidence: Vec::new(),
-            program: "tracelink".to_owned(),
-            fails_at: Severity::Error,
-            exit_code: 4,
-        };
+        let view = View { exit_code: 4, ..View::default() };
         for format in FormatName::ALL {
             let mut writer = format.writer();
             let mut written = Vec::new();

@@ -43,11 +43,7 @@ pub fn decode<S: Sink>(
     let mut walk = Walk { sink, next, counts: Counts::default(), number: 0 };
     let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
     let walked = Document { walk: &mut walk, allowance: &allowance }.deserialize(&mut json);
-    match walked {
-        Ok(()) => Ok(walk.counts),
-        Err(_) if allowance.is_used_up() => Err(DecodeError::TooLong),
-        Err(error) => Err(error.into()),
-    }
+    DecodeError::of_walk(walked, &allowance).map(|()| walk.counts)
 }
 
 struct Walk<'w, S, N> {

@@ -69,11 +69,8 @@ pub fn decode<S: Sink>(
         Ok(())
     };
     let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
-    match (EachText { allowance: &allowance, held: 0, each: take }).deserialize(&mut json) {
-        Ok(()) => Ok(counts),
-        Err(_) if allowance.is_used_up() => Err(DecodeError::TooLong),
-        Err(error) => Err(error.into()),
-    }
+    let walked = EachText { allowance: &allowance, held: 0, each: take }.deserialize(&mut json);
+    DecodeError::of_walk(walked, &allowance).map(|()| counts)
 }
 
 fn visit(

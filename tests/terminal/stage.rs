@@ -11,8 +11,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tracelink::diagnosis::{LiveJudge, Pace};
 use tracelink::evidence::{Moment, SpanIntake};
 use tracelink::live::MemoryPlan;
-use tracelink::model::{Severity, SpanId, TraceId, TraceReport};
-use tracelink::report::{Verbosity, View};
+use tracelink::model::{SpanId, TraceId, TraceReport};
+use tracelink::report::View;
 use tracelink::view::board::{Board, Figures, QueueNow, SharedBoard};
 use tracelink::view::terminal::{About, App, Wish};
 use tracelink::view::{Source, SpanFacts};
@@ -61,15 +61,7 @@ impl Stage {
     }
 
     pub fn with(width: u16, height: u16, has_colour: bool, bytes: usize) -> Self {
-        let view = View {
-            program: "tracelink".to_owned(),
-            width: 80,
-            verbosity: Verbosity::Normal,
-            broker: None,
-            evidence: Vec::new(),
-            fails_at: Severity::Error,
-            exit_code: 0,
-        };
+        let view = View::default();
         let mut app = App::new(view, has_colour, 20_000);
         let broker = "redis://127.0.0.1:6379/0 (read-only)".to_owned();
         let places = vec!["grpc 127.0.0.1:4317".to_owned(), "http 127.0.0.1:4318".to_owned(), broker];

@@ -92,9 +92,10 @@ fn stations(stations: Stations) -> Markup {
     html! {
         ol.stations aria-label="Stations on the way" {
             @for station in Station::ALL {
-                @let (class, mark, word) = state(stations.get(station));
+                @let state = stations.get(station);
+                @let (class, word) = words(state);
                 li.(class) {
-                    span.mark aria-hidden="true" { (mark) }
+                    span.mark aria-hidden="true" { (state.mark()) }
                     (station.label()) span.visually-hidden { ": " (word) }
                 }
             }
@@ -102,13 +103,13 @@ fn stations(stations: Stations) -> Markup {
     }
 }
 
-/// A state's class, mark and words.
-const fn state(state: StationState) -> (&'static str, &'static str, &'static str) {
+/// A state's class and words.
+const fn words(state: StationState) -> (&'static str, &'static str) {
     match state {
-        StationState::Intact => ("intact", "✓", "intact"),
-        StationState::Broken => ("broken", "✗", "broken"),
-        StationState::NotSeen => ("not-seen", "?", "not seen"),
-        StationState::CannotSee => ("cannot-see", "·", "cannot be seen with this evidence"),
+        StationState::Intact => ("intact", "intact"),
+        StationState::Broken => ("broken", "broken"),
+        StationState::NotSeen => ("not-seen", "not seen"),
+        StationState::CannotSee => ("cannot-see", "cannot be seen with this evidence"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::style::Stylize;
-use crate::model::{Station, StationState, Stations};
+use crate::model::{Station, Stations};
 
 /// Writes `request ✓ ── inject ✓ ── carry ✗ ── extract · ── export ·`.
 pub fn line(stations: Stations, out: &mut dyn Write) -> io::Result<()> {
@@ -13,13 +13,7 @@ pub fn line(stations: Stations, out: &mut dyn Write) -> io::Result<()> {
             write!(out, "{}", " ── ".faint())?;
         }
         let state = stations.get(station);
-        let mark = match state {
-            StationState::Intact => "✓",
-            StationState::Broken => "✗",
-            StationState::NotSeen => "?",
-            StationState::CannotSee => "·",
-        };
-        write!(out, "{} {}", station.label(), mark.by_state(state))?;
+        write!(out, "{} {}", station.label(), state.mark().by_state(state))?;
     }
     writeln!(out)
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::escape::code;
 use super::pieces::mark;
-use crate::model::{Finding, HandoffReport, Report, Severity, Station, StationState};
+use crate::model::{Finding, HandoffReport, Report, Severity, Station};
 use crate::report::format::Subject;
 use crate::report::text::{count, plural};
 
@@ -30,7 +30,7 @@ fn handoffs(report: &Report) -> String {
     }
     let mut rows: BTreeMap<Kind<'_>, u64> = BTreeMap::new();
     for handoff in &report.handoffs {
-        let stations = Station::ALL.map(|station| state(handoff.stations.get(station)));
+        let stations = Station::ALL.map(|station| handoff.stations.get(station).mark());
         let rank = spoken(handoff, report).map_or(report.findings.len(), |(rank, _)| rank);
         *rows.entry((rank, handoff.unproven, &handoff.task, stations)).or_default() += 1;
     }
@@ -64,15 +64,6 @@ fn handoffs(report: &Report) -> String {
 fn spoken<'r>(handoff: &HandoffReport, report: &'r Report) -> Option<(usize, &'r Finding)> {
     let id = handoff.finding.as_ref()?;
     report.findings.iter().enumerate().find(|(_, finding)| finding.id == *id)
-}
-
-const fn state(state: StationState) -> &'static str {
-    match state {
-        StationState::Intact => "✓",
-        StationState::Broken => "✗",
-        StationState::NotSeen => "?",
-        StationState::CannotSee => "·",
-    }
 }
 
 fn queues(report: &Report) -> String {

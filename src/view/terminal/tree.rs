@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use super::opened::Opened;
 use super::paint::{self, cell, cell_right};
 use super::theme::Theme;
-use crate::model::{SpanReport, Station, StationState, Stations};
+use crate::model::{SpanReport, Station, Stations};
 use crate::report::short_ids::ShortIds;
 use crate::report::stitched::{self, Axis, Content, Detail, Row};
 use crate::report::text::{count, duration, fit, plural, safe, width};
@@ -100,14 +100,8 @@ fn stations_line(stations: Stations, theme: Theme) -> Vec<Span<'static>> {
             spans.push(Span::styled(" ── ", theme.faint()));
         }
         let state = stations.get(station);
-        let mark = match state {
-            StationState::Intact => "✓",
-            StationState::Broken => "✗",
-            StationState::NotSeen => "?",
-            StationState::CannotSee => "·",
-        };
         spans.push(Span::raw(format!("{} ", station.label())));
-        spans.push(Span::styled(mark, theme.by_state(state)));
+        spans.push(Span::styled(state.mark(), theme.by_state(state)));
     }
     spans
 }

@@ -131,8 +131,8 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::model::{Event, Report, Severity, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
-    use crate::report::{NAME, Verbosity, View};
+    use crate::model::{Event, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+    use crate::report::View;
     use crate::view::board::Board;
     use crate::view::web::feed::Reports;
 
@@ -149,15 +149,7 @@ mod tests {
     }
 
     fn feed(bytes: usize) -> Arc<Feed> {
-        let view = View {
-            program: NAME.to_owned(),
-            width: 80,
-            verbosity: Verbosity::Normal,
-            broker: None,
-            evidence: Vec::new(),
-            fails_at: Severity::Error,
-            exit_code: 0,
-        };
+        let view = View::default();
         let board = Arc::new(Mutex::new(Board::new(bytes)));
         Arc::new(Feed::new(board, Box::new(NoReports), view, Phase::Listening, 1 << 20, 7))
     }

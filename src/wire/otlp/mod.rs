@@ -18,6 +18,7 @@ pub use protobuf::decode_protobuf;
 pub use redacted::Redacted;
 pub use transcode::transcode;
 
+use super::json::Allowance;
 use crate::model::{Invalid, Resource, Scope, Span};
 
 /// Takes what a request holds, in its order: a resource, its scopes, their spans.
@@ -71,6 +72,15 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    /// How the walk of a JSON document ended, of whose parts so much was allowed. Where a
+    /// part used that up, its length is why the walk broke off.
+    pub(super) fn of_walk(walked: Result<(), serde_json::Error>, allowance: &Allowance) -> Result<(), Self> {
+        match walked {
+            Err(_) if allowance.is_used_up() => Err(Self::TooLong),
+            walked => Ok(walked?),
+        }
+    }
+
     /// What went wrong, for who knows the place better: a part of a file has its own lines.
     pub fn without_place(&self) -> String {
         match self {

@@ -42,12 +42,8 @@ pub fn decode_json_stream<S: Sink>(
     let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
     let walked = Document { walk: &mut walk, ids: Ids::Hex, is_wrapped: false }.deserialize(&mut json);
     let Walk { counts, is_partial, .. } = walk;
-    match walked {
-        Ok(()) if is_partial => Err(DecodeError::Partial),
-        Ok(()) => Ok(counts),
-        Err(_) if allowance.is_used_up() => Err(DecodeError::TooLong),
-        Err(error) => Err(error.into()),
-    }
+    DecodeError::of_walk(walked, &allowance)?;
+    if is_partial { Err(DecodeError::Partial) } else { Ok(counts) }
 }
 
 struct Walk<'w, S, N> {
