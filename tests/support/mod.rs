@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 
 pub mod asking;
+pub mod clickhouse;
 pub mod node;
 pub mod python;
 pub mod redis;

@@ -1,0 +1,5 @@
+//! Spans that lie in ClickHouse, in the tables of two exporters, behind ClickHouse's own engine.
+
+mod shim;
+#[path = "../support/mod.rs"]
+mod support;
