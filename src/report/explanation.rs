@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::human::Stylize;
 use super::tried_fixes;
 use crate::diagnosis::Diagnosis;
-use crate::model::{Fix, FixPlace, Language, Severity, Station};
+use crate::model::{Fix, FixPlace, Language, Severity, Station, Step};
 
 /// Writes all diagnoses, by station. `program` is how a command of tracelink's begins.
 ///
@@ -157,11 +157,16 @@ pub fn of(diagnosis: &Diagnosis) -> String {
     }
     for (number, fix) in fixes.iter().enumerate() {
         let _ = writeln!(page, "{}. {}:\n", number + 1, fix.title);
-        let _ = writeln!(page, "   ```{}", language(fix));
-        for line in fix.lines() {
-            let _ = writeln!(page, "   {line}");
+        // A block is pasted at one place, so it is of one language.
+        let blocks = fix.steps.chunk_by(|one, next| one.language == next.language);
+        for (place, steps) in blocks.enumerate() {
+            let gap = if place > 0 { "\n" } else { "" };
+            let _ = writeln!(page, "{gap}   ```{}", language(&steps[0]));
+            for line in steps.iter().flat_map(Step::lines) {
+                let _ = writeln!(page, "   {line}");
+            }
+            page.push_str("   ```\n");
         }
-        page.push_str("   ```\n");
         if let Some(with) = tried_fixes::with(diagnosis.code, &fix.title) {
             let _ = writeln!(page, "\n   {}.", capitalised(&with));
         }
@@ -169,9 +174,9 @@ pub fn of(diagnosis: &Diagnosis) -> String {
     page
 }
 
-/// How the lines of a fix are coloured.
-fn language(fix: &Fix) -> &'static str {
-    match fix.steps.first().and_then(|step| step.language) {
+/// How the lines of a step are coloured.
+const fn language(step: &Step) -> &'static str {
+    match step.language {
         Some(Language::Python) => "python",
         Some(Language::JavaScript) => "javascript",
         None => "sh",
