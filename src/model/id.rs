@@ -107,10 +107,12 @@ static HEX_VALUE: [u8; 256] = {
 };
 
 macro_rules! hex_text {
-    ($id:ty) => {
+    ($id:ty, $number:ty) => {
         impl fmt::Display for $id {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                // At once: byte by byte it was a tenth of what saving took.
+                let digits = 2 * size_of::<$number>();
+                write!(f, "{:0digits$x}", <$number>::from_be_bytes(self.0))
             }
         }
 
@@ -128,8 +130,8 @@ macro_rules! hex_text {
     };
 }
 
-hex_text!(TraceId);
-hex_text!(SpanId);
+hex_text!(TraceId, u128);
+hex_text!(SpanId, u64);
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@
 //! else is left out. Reading it back gives the same evidence.
 
 use std::hash::BuildHasher;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
@@ -18,9 +18,13 @@ use crate::model::{
 };
 use crate::wire::context::baggage;
 
+/// Gathers pieces in a few kilobytes.
+type Out<'w> = BufWriter<&'w mut dyn Write>;
+
 /// A request that is written while it is decoded.
 pub struct Redacted<'w, S> {
-    out: &'w mut dyn Write,
+    /// A span is some forty short pieces, which are gathered before the writer sees them.
+    out: Out<'w>,
     /// The hash of the whole content must not help to guess what was left out, so it is
     /// hashed again with a key that nobody keeps.
     key: &'w S,
@@ -34,6 +38,7 @@ pub struct Redacted<'w, S> {
 impl<'w, S: BuildHasher> Redacted<'w, S> {
     /// Begins a request.
     pub fn new(out: &'w mut dyn Write, key: &'w S) -> Self {
+        let out = BufWriter::new(out);
         let mut request = Self { out, key, resources: 0, scopes: None, spans: None, failed: None };
         request.write(|out| out.write_all(b"{\"resourceSpans\":["));
         request
@@ -47,13 +52,14 @@ impl<'w, S: BuildHasher> Redacted<'w, S> {
     pub fn finish(mut self) -> io::Result<()> {
         self.end_resource();
         self.write(|out| out.write_all(b"]}\n"));
+        self.write(Write::flush);
         self.failed.map_or(Ok(()), Err)
     }
 
     /// After the first error nothing is written.
-    fn write(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    fn write(&mut self, write: impl FnOnce(&mut Out<'w>) -> io::Result<()>) {
         if self.failed.is_none() {
-            self.failed = write(self.out).err();
+            self.failed = write(&mut self.out).err();
         }
     }
 
@@ -71,7 +77,7 @@ impl<'w, S: BuildHasher> Redacted<'w, S> {
     }
 
     /// Writes a span as the next of its scope.
-    fn next_span(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    fn next_span(&mut self, write: impl FnOnce(&mut Out<'w>) -> io::Result<()>) {
         let count = self.spans.get_or_insert_default();
         let is_first = *count == 0;
         *count += 1;
@@ -151,13 +157,13 @@ impl<S: BuildHasher> Sink for Redacted<'_, S> {
 }
 
 /// A list of attributes that is being written.
-struct Attributes<'w> {
-    out: &'w mut dyn Write,
+struct Attributes<'o, 'w> {
+    out: &'o mut Out<'w>,
     is_first: bool,
 }
 
-impl<'w> Attributes<'w> {
-    fn begin(out: &'w mut dyn Write) -> io::Result<Self> {
+impl<'o, 'w> Attributes<'o, 'w> {
+    fn begin(out: &'o mut Out<'w>) -> io::Result<Self> {
         out.write_all(b"[")?;
         Ok(Self { out, is_first: true })
     }
@@ -188,7 +194,7 @@ impl<'w> Attributes<'w> {
     }
 }
 
-fn write_resource(out: &mut dyn Write, resource: &Resource<'_>) -> io::Result<()> {
+fn write_resource(out: &mut Out<'_>, resource: &Resource<'_>) -> io::Result<()> {
     let Resource { service, instance, language, sdk_version, pid, host, distribution, is_zero_code } =
         resource;
     let mut attributes = Attributes::begin(out)?;
@@ -204,7 +210,7 @@ fn write_resource(out: &mut dyn Write, resource: &Resource<'_>) -> io::Result<()
     attributes.end()
 }
 
-fn write_span(out: &mut dyn Write, span: &Span<'_>, hash: i64) -> io::Result<()> {
+fn write_span(out: &mut Out<'_>, span: &Span<'_>, hash: i64) -> io::Result<()> {
     write!(out, "{{\"traceId\":\"{}\",\"spanId\":\"{}\"", span.trace_id, span.span_id)?;
     match span.parent_id {
         Some(parent) => write!(out, ",\"parentSpanId\":\"{parent}\"")?,
@@ -259,7 +265,7 @@ const fn number_of(kind: SpanKind) -> u8 {
     }
 }
 
-fn write_attributes(out: &mut dyn Write, span: &Span<'_>, hash: i64) -> io::Result<()> {
+fn write_attributes(out: &mut Out<'_>, span: &Span<'_>, hash: i64) -> io::Result<()> {
     let mut attributes = Attributes::begin(out)?;
     let action = span.action.map(|action| match action {
         CeleryAction::ApplyAsync => "apply_async",
@@ -288,7 +294,7 @@ fn write_attributes(out: &mut dyn Write, span: &Span<'_>, hash: i64) -> io::Resu
     attributes.end()
 }
 
-fn write_events(out: &mut dyn Write, span: &Span<'_>) -> io::Result<()> {
+fn write_events(out: &mut Out<'_>, span: &Span<'_>) -> io::Result<()> {
     for (place, exception) in span.exceptions.iter().enumerate() {
         let before = if place == 0 { ",\"events\":[" } else { "," };
         write!(out, "{before}{{\"name\":\"exception\",\"attributes\":")?;
@@ -301,7 +307,7 @@ fn write_events(out: &mut dyn Write, span: &Span<'_>) -> io::Result<()> {
     if span.exceptions.is_empty() { Ok(()) } else { out.write_all(b"]") }
 }
 
-fn write_links(out: &mut dyn Write, links: &[SpanContext]) -> io::Result<()> {
+fn write_links(out: &mut Out<'_>, links: &[SpanContext]) -> io::Result<()> {
     for (place, link) in links.iter().enumerate() {
         let before = if place == 0 { ",\"links\":[" } else { "," };
         write!(out, "{before}{{\"traceId\":\"{}\",\"spanId\":\"{}\"", link.trace_id, link.span_id)?;

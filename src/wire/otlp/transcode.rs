@@ -1,7 +1,7 @@
 //! Protobuf to JSON on the fly: each field is written when it is read, so that memory does
 //! not grow with the request, and what is empty in one is empty in the other.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -105,11 +105,13 @@ const DEPTH: usize = 64;
 ///
 /// What the writer says.
 pub fn transcode(body: &[u8], out: &mut dyn Write) -> io::Result<()> {
-    message(body, &REQUEST, DEPTH, out)?;
-    out.write_all(b"\n")
+    let mut out = BufWriter::new(out);
+    message(body, &REQUEST, DEPTH, &mut out)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
-fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut dyn Write) -> io::Result<()> {
+fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut impl Write) -> io::Result<()> {
     out.write_all(b"{")?;
     let mut is_first = true;
     let schema = if depth == 0 { &[] } else { schema };
@@ -149,7 +151,7 @@ fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut dyn Write) -> 
     clippy::cast_possible_truncation,
     reason = "an int64 is a varint of its two's complement"
 )]
-fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut dyn Write) -> io::Result<()> {
+fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut impl Write) -> io::Result<()> {
     match (holds, value) {
         (Holds::Text, Value::Bytes(text, _)) => {
             Ok(serde_json::to_writer(out, &*String::from_utf8_lossy(text))?)
