@@ -26,6 +26,7 @@ pub mod live;
 pub mod local_http;
 pub mod model;
 pub mod policy;
+pub mod query;
 pub mod receiver;
 pub mod report;
 pub mod view;

@@ -1,19 +1,23 @@
 //! `tracelink diagnose`.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::broker::Naming;
+use super::evidence::EvidencePlace;
 use super::output::Reports;
+use super::store::OfStore;
 use crate::config::values::{address, memory};
 
 /// The same diagnosis from saved evidence
 ///
 /// Broker snapshots, OTLP in JSON or protobuf, what the Collector's file exporter writes,
 /// downloads from Jaeger, Tempo and Zipkin, and bundle folders, in any mix and order,
-/// packed with gzip or zstd or not. They are told apart by their content.
+/// packed with gzip or zstd or not. They are told apart by their content. Or one URL of a
+/// ClickHouse that spans are exported to, which is only read.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -22,11 +26,17 @@ Examples:
   tracelink diagnose bundle/ --format json
   tracelink diagnose 'traces-*.json.zst'                    what the Collector rotated
   tracelink diagnose --web 4319 bundle/                     read the report in a browser, until Ctrl-C
-  curl -s http://localhost:16686/api/traces/ID | tracelink diagnose -")]
+  curl -s http://localhost:16686/api/traces/ID | tracelink diagnose -
+  tracelink diagnose clickhouse://user:password@host:8123/otel --since 1h")]
 pub struct Diagnose {
-    /// Files, folders and patterns; - for standard input
-    #[arg(required = true, value_name = "EVIDENCE")]
-    pub evidence: Vec<PathBuf>,
+    /// Files, folders and patterns; - for standard input; or the URL of a ClickHouse
+    #[arg(
+        required = true,
+        value_name = "EVIDENCE",
+        value_parser = OsStringValueParser::new().map(|typed: OsString| EvidencePlace::from(typed)),
+        value_hint = clap::ValueHint::AnyPath
+    )]
+    pub evidence: Vec<EvidencePlace>,
     /// Fail if fewer whole hand-offs than this were seen
     #[arg(long, value_name = "N")]
     pub expect_handoffs: Option<u64>,
@@ -43,4 +53,6 @@ pub struct Diagnose {
     pub naming: Naming,
     #[command(flatten)]
     pub reports: Reports,
+    #[command(flatten)]
+    pub store: OfStore,
 }

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod demo;
 mod diagnose;
+mod evidence;
 mod explain;
 mod inspect_queue;
 mod listen;
@@ -14,6 +15,7 @@ mod man;
 mod mcp;
 mod output;
 mod secret;
+mod store;
 mod values;
 
 use std::ffi::OsString;
@@ -29,6 +31,7 @@ pub use self::completions::Completions;
 pub use self::config::ShowConfig;
 pub use self::demo::{App, Demo};
 pub use self::diagnose::Diagnose;
+pub use self::evidence::EvidencePlace;
 pub use self::explain::Explain;
 pub use self::inspect_queue::InspectQueue;
 pub use self::listen::Listen;
@@ -36,6 +39,7 @@ pub use self::man::Man;
 pub use self::mcp::Mcp;
 pub use self::output::{Destination, FailOn, Output, OutputTo, Reports, Selection};
 pub use self::secret::Secret;
+pub use self::store::OfStore;
 
 /// Says why a distributed trace breaks between a web API and its Celery worker,
 /// and how to mend it.
@@ -212,6 +216,7 @@ mod tests {
         for args in [
             &["tracelink", "listen", broker[0], broker[1], forward[0], forward[1]][..],
             &["tracelink", "inspect-queue", broker[0], broker[1]],
+            &["tracelink", "diagnose", "clickhouse://u:secret@h:8123/otel"],
         ] {
             let shown = format!("{:?}", Cli::try_parse_from(args).expect("valid"));
             assert!(shown.contains("***") && !shown.contains("secret"), "{shown}");

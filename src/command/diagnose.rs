@@ -4,20 +4,29 @@ use std::path::PathBuf;
 
 use super::progress::Progress;
 use super::stored_page::{ShownPage, StoredPage};
-use super::{Exit, Outputs, tell_skipped, usage};
+use super::{Exit, Outputs, diagnose_store, tell_skipped, usage};
 use crate::bundle::{BundleError, BytesRead, EvidenceOptions, Skipped, Store, bytes_to_read, read_evidence};
-use crate::cli::{self, Output};
+use crate::cli::{self, EvidencePlace, Output};
 use crate::diagnosis::Listing;
 use crate::live::{FilePlan, OnProgress, StoredSession};
+use crate::query::clickhouse::is_clickhouse;
 use crate::report::Subject;
 use crate::wire::celery::redis_layout::Naming;
 
 pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
-    outputs.read_from(&args.evidence);
+    let shown: Vec<_> = args.evidence.iter().map(EvidencePlace::shown).collect();
+    outputs.read_from(&shown);
+    if let [place] = &*args.evidence
+        && let Some(url) = place.url().filter(|url| is_clickhouse(url))
+    {
+        return diagnose_store::run(url, args, output, outputs);
+    }
+    if let Some(option) = args.store.first_given() {
+        return Err(usage(format!("{option} is for a ClickHouse, and the evidence is files")));
+    }
     let paths = paths(&args.evidence)?;
     let plan = FilePlan::new(args.max_memory, args.web.is_some());
-    let page =
-        args.web.map(|address| StoredPage::open(address, &args.evidence, &plan, output)).transpose()?;
+    let page = args.web.map(|address| StoredPage::open(address, &shown, &plan, output)).transpose()?;
     let progress = Progress::new(output);
     let bytes = bytes_to_read(&paths);
     progress.begin_files(bytes);
@@ -65,9 +74,13 @@ pub fn judge<'p>(
 
 /// What is to be read: `-` stands for standard input, and a pattern that no file is called
 /// by for the files that match it, as a shell does not expand it within quotes.
-pub fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn paths(given: &[EvidencePlace]) -> anyhow::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for path in given {
+    for place in given {
+        if place.url().is_some_and(is_clickhouse) {
+            return Err(usage("a ClickHouse is asked by itself: give its URL and no other evidence"));
+        }
+        let path = place.path();
         let text = path.to_string_lossy();
         if text == "-" {
             paths.push("/dev/stdin".into());
@@ -81,7 +94,7 @@ pub fn paths(given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
                 return Err(usage(format!("no file matches {text}")));
             }
         } else {
-            paths.push(path.clone());
+            paths.push(path.to_owned());
         }
     }
     Ok(paths)
@@ -96,7 +109,8 @@ fn with_more_memory(args: &cli::Diagnose) -> String {
     } else {
         format!("{mebibytes}MiB")
     };
-    let files: Vec<_> = args.evidence.iter().map(|path| for_a_shell(&path.to_string_lossy())).collect();
+    let files: Vec<_> =
+        args.evidence.iter().map(|place| for_a_shell(&place.path().to_string_lossy())).collect();
     format!("tracelink diagnose {} --max-memory {size}", files.join(" "))
 }
 

@@ -12,6 +12,7 @@ use crate::demo::DemoError;
 use crate::demo::python_app::EnvironmentError;
 use crate::local_http::PortError;
 use crate::model::{Blame, Blamed, Finding, InBaseline, Report, Severity, Status};
+use crate::query::clickhouse::QueryError;
 use crate::receiver::{ForwardError, ReceiverError};
 
 /// How a run ended: the documented exit codes.
@@ -130,6 +131,7 @@ fn blame(cause: &(dyn Error + 'static)) -> Option<Blame> {
         of::<config::Error>,
         of::<ForwardError>,
         of::<PortError>,
+        of::<QueryError>,
         of::<ReceiverError>,
         of::<DemoError>,
         of::<EnvironmentError>,

@@ -4,6 +4,7 @@ mod called;
 mod config;
 mod demo;
 mod diagnose;
+mod diagnose_store;
 mod exit;
 mod explain;
 mod figures;

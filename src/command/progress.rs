@@ -83,6 +83,20 @@ impl Progress {
         }
     }
 
+    /// A store is asked a question.
+    pub fn asks(&self, what: &str) {
+        self.show_if_slow();
+        self.bar.set_message(format!("asking {what}"));
+    }
+
+    /// So many rows of the answer have come.
+    pub fn answered(&self, what: &str, rows: u64) {
+        self.show_if_slow();
+        if self.shown.get() {
+            self.bar.set_message(format!("asking {what}: {rows} rows"));
+        }
+    }
+
     pub fn read(&self, messages: u64) {
         self.show_if_slow();
         self.bar.inc(messages);

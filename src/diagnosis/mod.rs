@@ -36,7 +36,8 @@ mod sampling;
 mod tree;
 
 pub use engine::{
-    Conclusions, Listing, LiveJudge, Pace, RequestSink, judge_all, report, report_expecting, unproven_handoff,
+    Conclusions, Listing, LiveJudge, NOT_LOOKED_AT, Pace, RequestSink, judge_all, report, report_expecting,
+    unproven_handoff,
 };
 pub use registry::{all, find};
 pub use rule::Diagnosis;

@@ -104,6 +104,29 @@ impl Evidence {
         self.receiver.record(outcome, agent, target);
     }
 
+    /// Notes that it is a sample of what a store has: whole traces with all that belongs to
+    /// their hand-offs, and not all traces. Then nothing is concluded from how many there
+    /// are, nor from what none of them has.
+    pub const fn note_sample(&mut self) {
+        self.is_sample = true;
+    }
+
+    /// Whether it is a sample of what a store has.
+    pub const fn is_sample(&self) -> bool {
+        self.is_sample
+    }
+
+    /// Notes that its source goes on, so that what has not ended may still do so. Files are
+    /// over.
+    pub const fn note_going_on(&mut self) {
+        self.goes_on = true;
+    }
+
+    /// Whether its source goes on.
+    pub const fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
     /// What had not settled when the watch ended.
     pub const fn unsettled(&self) -> &Unsettled {
         &self.unsettled

@@ -86,6 +86,10 @@ pub struct Evidence {
     with_more_memory: Option<String>,
     /// Whether a part of the saved evidence is missing or cannot be read.
     has_holes: bool,
+    /// Whether it is a sample: then nothing may be concluded from what all of it lacks.
+    is_sample: bool,
+    /// Whether its source goes on: what has not ended may still do so.
+    goes_on: bool,
     counts: Counts,
     requests: u32,
 }

@@ -177,6 +177,24 @@ impl FilePlan {
     }
 }
 
+impl FilePlan {
+    /// What is fetched of a store takes no more, whatever the memory: a sample is enough.
+    const OF_A_STORE: usize = 44 << 20;
+
+    /// Shares this many bytes out for what is fetched of a store. Its rows are short.
+    pub fn of_store(memory: usize, shows_view: bool) -> Self {
+        let memory = memory.min(Self::OF_A_STORE);
+        let view = if shows_view { part(memory, VIEW) } else { 0 };
+        let left = memory - view;
+        let evidence = MemoryPlan::for_evidence(left - at_work(left));
+        Self {
+            longest: 0,
+            view: view / (8 + LOST) * 8,
+            evidence: Bounds { marks: evidence.all / Self::MARKS, ..evidence },
+        }
+    }
+}
+
 /// How much of what the others leave is for work.
 fn at_work(left: usize) -> usize {
     // In this order, so that no size overflows.

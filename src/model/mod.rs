@@ -7,9 +7,11 @@
 
 mod blame;
 mod context;
+mod database;
 mod durations;
 mod event;
 mod exception;
+mod figures;
 mod finding;
 mod fix;
 mod id;
@@ -26,9 +28,11 @@ pub use blame::{Blame, Blamed};
 pub use context::{
     CarriedContext, ContextFormat, Encoding, Flaw, FlawKind, Mark, Place, Sampling, SpanContext,
 };
+pub use database::{DatabaseReport, HandoffGroup};
 pub use durations::Durations;
 pub use event::Event;
 pub use exception::{Exception, HIDDEN};
+pub use figures::{Distribution, RetryShare};
 pub use finding::{
     Alternative, Confidence, Finding, InBaseline, Quote, Severity, Station, StationState, Stations,
 };
@@ -37,9 +41,9 @@ pub use id::{SpanId, TraceId};
 pub use map::{Map, Set};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
-    Comparison, ContextReport, Distribution, Expired, Gone, HandoffReport, Ignored, IgnoredBy, Inputs,
-    LimitCounts, MessageReport, Metrics, QueueReport, Report, Retracted, RetryShare, SCHEMA, ShareReport,
-    SpanAccount, SpanReport, Status, TraceReport, Unproven, Verdict,
+    Comparison, ContextReport, Expired, Gone, HandoffReport, Ignored, IgnoredBy, Inputs, LimitCounts,
+    MessageReport, Metrics, QueueReport, Report, Retracted, SCHEMA, ShareReport, SpanAccount, SpanReport,
+    Status, TraceReport, Unproven, Verdict,
 };
 pub use result::{FailedAt, TaskResult, TaskStatus};
 pub use sentence::{Context, Key, Sentence, Value, key};

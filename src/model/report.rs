@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    CarriedContext, Confidence, Finding, Severity, SpanId, Station, Stations, Text, Timestamp, TraceId,
+    CarriedContext, Confidence, DatabaseReport, Distribution, Finding, RetryShare, Severity, SpanId, Station,
+    Stations, Text, Timestamp, TraceId,
 };
 
 /// The schema that a report follows.
@@ -50,6 +51,9 @@ pub struct Report {
     /// What changed since the report of `--baseline`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Comparison>,
+    /// For a store that was asked: what it counted itself, and how much of that was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseReport>,
     /// What was wrong with the environment (exit code 4), with the remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -422,22 +426,6 @@ pub struct Metrics {
     /// Runs that wrongly began a trace of their own.
     pub orphaned_roots: u64,
     pub failures: BTreeMap<String, u64>,
-}
-
-/// How many tasks ran more than once.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
-pub struct RetryShare {
-    pub tasks: u64,
-    pub retried: u64,
-    pub attempts: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
-pub struct Distribution {
-    pub count: u64,
-    pub p50: f64,
-    pub p95: f64,
-    pub max: f64,
 }
 
 /// What was let go or left out.

@@ -9,6 +9,7 @@ pub mod stitched;
 pub mod text;
 pub mod tried_fixes;
 
+mod database;
 mod format;
 mod formats;
 mod github;

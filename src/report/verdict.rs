@@ -6,7 +6,11 @@ use crate::model::{Inputs, Report, Severity, Status};
 /// The text for hand-offs, which follows the status.
 pub fn of_handoffs(report: &Report) -> String {
     let so_far = if report.live { "so far, while the session goes on: " } else { "" };
-    format!("{so_far}{}", of_all_handoffs(report))
+    let sampled = report.database.as_ref().filter(|database| database.is_sample && database.handoffs > 0);
+    let sampled = sampled.map_or_else(String::new, |database| {
+        format!("of a sample ({} of {} hand-offs): ", count(database.looked_at), count(database.handoffs))
+    });
+    format!("{so_far}{sampled}{}", of_all_handoffs(report))
 }
 
 fn of_all_handoffs(report: &Report) -> String {

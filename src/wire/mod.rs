@@ -8,6 +8,7 @@
 
 pub mod broker;
 pub mod celery;
+pub mod clickhouse;
 pub mod context;
 pub mod jaeger;
 mod json;

@@ -12,7 +12,7 @@ use syn::{ExprPath, GenericArgument, Item, ItemImpl, PathArguments, Type, Visibi
 use crate::source::Sources;
 
 /// The rooms whose errors end a command.
-const ROOMS: [&str; 6] = ["broker/", "bundle/", "config/", "demo/", "local_http/", "receiver/"];
+const ROOMS: [&str; 7] = ["broker/", "bundle/", "config/", "demo/", "local_http/", "query/", "receiver/"];
 
 fn name_of(kind: &Type) -> Option<String> {
     let Type::Path(path) = kind else { return None };

@@ -27,7 +27,7 @@ const WORLD: &[Part] = &[
             "tokio::time",
         ],
         values: &[],
-        rooms: &["broker", "receiver", "local_http", "live", "demo", "command"],
+        rooms: &["broker", "receiver", "local_http", "query", "live", "demo", "command"],
     },
     Part {
         name: "the environment",
@@ -71,7 +71,7 @@ const WORLD: &[Part] = &[
             "tokio",
         ],
         values: &[],
-        rooms: &["broker", "receiver", "local_http", "live", "demo", "command", "main"],
+        rooms: &["broker", "receiver", "local_http", "query", "live", "demo", "command", "main"],
     },
     Part {
         name: "standard input and output",

@@ -146,10 +146,11 @@ impl<'k, 'e> Judge<'k, 'e> {
     /// Counts a hand-off that may not be complete yet. It gets no finding.
     fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
         // With holes nothing is known to be complete, whether a watch ended or not.
-        let reason = if self.known.evidence.has_holes() {
-            UnprovenReason::EvidenceMissing
-        } else {
-            UnprovenReason::NotSettled
+        let evidence = self.known.evidence;
+        let reason = match () {
+            () if evidence.has_holes() => UnprovenReason::EvidenceMissing,
+            () if evidence.goes_on() || evidence.is_sample() => UnprovenReason::NotFetched,
+            () => UnprovenReason::NotSettled,
         };
         let unproven = reason.unless_whole(&handoff, self.known);
         self.figures.proof.saw(unproven, handoff.alike);

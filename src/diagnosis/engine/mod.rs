@@ -17,4 +17,4 @@ pub use conclusions::Conclusions;
 pub use judge_all::judge_all;
 pub use live::{LiveJudge, Pace, RequestSink};
 pub use report::{Listing, report, report_expecting};
-pub use unproven::unproven_handoff;
+pub use unproven::{NOT_LOOKED_AT, unproven_handoff};

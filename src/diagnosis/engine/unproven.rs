@@ -36,10 +36,12 @@ pub enum UnprovenReason {
     LetGo,
     /// Some of what was saved is missing, and may have been of it.
     EvidenceMissing,
+    /// The store was not asked for all that belongs to it.
+    NotFetched,
 }
 
 impl UnprovenReason {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::RunNotSeen,
         Self::SenderNotSeen,
         Self::NotJoined,
@@ -49,6 +51,7 @@ impl UnprovenReason {
         Self::NotSettled,
         Self::LetGo,
         Self::EvidenceMissing,
+        Self::NotFetched,
     ];
 
     /// Its stable name.
@@ -63,6 +66,7 @@ impl UnprovenReason {
             Self::NotSettled => "not-settled",
             Self::LetGo => "let-go",
             Self::EvidenceMissing => HOLES.reason,
+            Self::NotFetched => NOT_FETCHED.reason,
         }
     }
 
@@ -81,6 +85,7 @@ impl UnprovenReason {
             Self::NotSettled => "still on the way when the watch ended",
             Self::LetGo => "let go because memory was short, before everything had come",
             Self::EvidenceMissing => HOLES.what,
+            Self::NotFetched => NOT_FETCHED.what,
         }
     }
 
@@ -101,6 +106,7 @@ impl UnprovenReason {
             Self::NotSettled => "a longer watch: exporters hold spans for seconds before they send them",
             Self::LetGo => "more memory to hold them in",
             Self::EvidenceMissing => HOLES.needs,
+            Self::NotFetched => NOT_FETCHED.needs,
         }
     }
 
@@ -113,7 +119,11 @@ impl UnprovenReason {
             }
             Self::NotSettled => Some(tracelink::WATCH_LONGER),
             Self::LetGo => Some(tracelink::HOLD_MORE),
-            Self::RunNotSeen | Self::SenderNotSeen | Self::ContextNotReadable | Self::EvidenceMissing => None,
+            Self::RunNotSeen
+            | Self::SenderNotSeen
+            | Self::ContextNotReadable
+            | Self::EvidenceMissing
+            | Self::NotFetched => None,
         };
         command.map(Text::Borrowed)
     }
@@ -255,6 +265,26 @@ pub const HOLES: Unproven = Unproven {
     what: "seen only in part: some of what was saved is missing or cannot be read",
     count: 0,
     needs: "all that was saved: its writer has to end it, on a disk with enough room",
+    command: None,
+};
+
+/// For hand-offs of a store that lie at the edge of what it was asked for: the other side may
+/// be beyond, or still to come.
+pub const NOT_FETCHED: Unproven = Unproven {
+    reason: "not-fetched",
+    what: "at the edge of what was asked for: their other side may lie beyond it, or still be on its way",
+    count: 0,
+    needs: "a wider time (--from, --to, --margin), or the same question a few minutes later",
+    command: None,
+};
+
+/// For hand-offs that a store counts as broken or one-sided, and that are none of those that
+/// were looked at.
+pub const NOT_LOOKED_AT: Unproven = Unproven {
+    reason: "not-looked-at",
+    what: "counted by the store and not looked at: causes are of a sample of each group",
+    count: 0,
+    needs: "a larger sample (--sample), less time (--since, --from, --to), or one task or service (--task, --service)",
     command: None,
 };
 

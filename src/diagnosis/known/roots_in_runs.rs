@@ -30,7 +30,8 @@ pub(super) fn roots_in_runs(evidence: &Evidence) -> Vec<RootsInRuns<'_>> {
     // look at each span instead was half of what populations cost.
     let may_have_some = evidence.processes.beyond > 0
         || evidence.processes.iter().any(|(_, did)| did.consumers > 0 && did.work_roots > 0);
-    if !may_have_some {
+    // Of a sample it is not known what lies outside of runs.
+    if !may_have_some || evidence.is_sample() {
         return Vec::new();
     }
     let mut runs = Map::<&Process, ByStart<'_>>::default();

@@ -9,50 +9,53 @@ use crate::model::Side;
 
 /// The services of the evidence, by their names.
 #[derive(Default, Debug)]
-pub struct Services<'e>(BTreeMap<&'e str, Service<'e>>);
+pub struct Services<'e> {
+    by_name: BTreeMap<&'e str, Service<'e>>,
+    is_sample: bool,
+}
 
 impl<'e> Services<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
-        Self(evidence.processes.services())
+        Self { by_name: evidence.processes.services(), is_sample: evidence.is_sample() }
     }
 
     pub fn get(&self, name: &str) -> Option<&Service<'e>> {
-        self.0.get(name)
+        self.by_name.get(name)
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.by_name.len()
     }
 
     /// In the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
-        self.0.iter().map(|(name, service)| (*name, service))
+        self.by_name.iter().map(|(name, service)| (*name, service))
     }
 
     pub fn values(&self) -> impl Iterator<Item = &Service<'e>> {
-        self.0.values()
+        self.by_name.values()
     }
 
     /// Every process of every service.
     pub fn processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
-        self.0.values().flat_map(|service| &service.processes).copied()
+        self.by_name.values().flat_map(|service| &service.processes).copied()
     }
 
     /// Services that serve requests and visibly publish nothing, while tasks run whose
     /// sender was not seen. An API without an active Celery instrumentor looks like this
     /// (TL101), and so does any other API.
     pub fn uninstrumented_publishers(&self) -> impl Iterator<Item = &'e str> {
-        let silent = self.0.iter().filter(|(_, service)| service.serves() && !service.produces());
+        let silent = self.by_name.iter().filter(|(_, service)| service.serves() && !service.produces());
         silent.map(|(name, _)| *name)
     }
 
     /// The services that publish or serve, and those that run no task while others do.
     pub fn producer_side(&self) -> Vec<&'e str> {
-        let somebody_consumes = self.0.values().any(Service::consumes);
+        let somebody_consumes = self.by_name.values().any(Service::consumes);
         let is_producer = |service: &Service<'_>| {
             service.serves() || service.produces() || (somebody_consumes && !service.consumes())
         };
-        self.0.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
+        self.by_name.iter().filter(|(_, service)| is_producer(service)).map(|(name, _)| *name).collect()
     }
 
     /// Services that sent a span before this broker had any worker: there is an SDK where
@@ -60,7 +63,7 @@ impl<'e> Services<'e> {
     pub fn before_any_worker(&self, broker: Option<&Broker>) -> Vec<&'e str> {
         let until = broker.and_then(Broker::without_worker_until);
         let sent = |activity: &Activity| activity.first_end.is_some_and(|end| Some(end) <= until);
-        let services = self.0.iter().filter(|(_, service)| {
+        let services = self.by_name.iter().filter(|(_, service)| {
             !service.consumes() && service.processes.iter().any(|(_, activity)| sent(activity))
         });
         services.map(|(name, _)| *name).collect()
@@ -68,13 +71,13 @@ impl<'e> Services<'e> {
 
     /// Whether a service was seen to publish under the instrumentor.
     pub fn instruments_celery(&self, service: &str) -> bool {
-        self.0.get(service).is_some_and(Service::produces)
+        self.by_name.get(service).is_some_and(Service::produces)
     }
 
     /// Services that do work without a consumer span around it, and neither serve nor
     /// publish. A worker without an instrumentor looks like this.
     pub fn uninstrumented_workers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
-        self.0
+        self.by_name
             .iter()
             .filter(|(_, service)| {
                 !service.consumes()
@@ -86,12 +89,15 @@ impl<'e> Services<'e> {
     }
 
     /// Such processes of services whose other processes run tasks, serve or publish. The
-    /// name of the service cannot tell them apart.
+    /// name of the service cannot tell them apart. A sample has something of each service, and
+    /// not of each process: there, none is said to be one.
     pub fn uninstrumented_processes(&self) -> impl Iterator<Item = (&'e Process, &'e Activity)> {
+        let is_sample = self.is_sample;
         let does_more = |service: &&Service<'_>| service.consumes() || service.serves() || service.produces();
-        let processes = self.0.values().filter(does_more).flat_map(|service| {
-            let is_silent = |activity: &Activity| {
-                activity.consumers == 0
+        let processes = self.by_name.values().filter(does_more).flat_map(move |service| {
+            let is_silent = move |activity: &Activity| {
+                !is_sample
+                    && activity.consumers == 0
                     && activity.servers == 0
                     && activity.producers == 0
                     && activity.work_roots > 0
@@ -104,12 +110,12 @@ impl<'e> Services<'e> {
 
     /// How a service is set up.
     pub fn setting_of(&self, service: Option<&str>) -> SdkSetup {
-        service.and_then(|service| self.0.get(service)).map(SdkSetup::of_service).unwrap_or_default()
+        service.and_then(|service| self.by_name.get(service)).map(SdkSetup::of_service).unwrap_or_default()
     }
 
     /// On which side a service stands. One that does both counts as publishing.
     pub fn side_of(&self, service: &str) -> Side {
-        let runs = self.0.get(service).is_some_and(|of| of.consumes() && !of.serves());
+        let runs = self.by_name.get(service).is_some_and(|of| of.consumes() && !of.serves());
         if runs || self.uninstrumented_workers().any(|(name, _)| name == service) {
             Side::Worker
         } else {
@@ -126,8 +132,8 @@ impl<'e> Services<'e> {
     /// The sides that sent no span: requests that the receiver refused may be theirs. Both,
     /// if both were seen; then the requests are somebody else's.
     pub fn unheard(&self) -> Vec<(Side, SdkSetup)> {
-        let publishes = self.0.values().any(|service| service.serves() || service.produces());
-        let runs = self.0.values().any(Service::consumes);
+        let publishes = self.by_name.values().any(|service| service.serves() || service.produces());
+        let runs = self.by_name.values().any(Service::consumes);
         let sides: &[Side] = match (publishes, runs) {
             (true, false) => &[Side::Worker],
             (false, true) => &[Side::Producer],

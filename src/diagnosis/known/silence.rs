@@ -36,6 +36,10 @@ impl<'e> Silence<'e> {
     /// the last sign of this process.
     pub fn has_begun(self, process: &Process, trace: &Trace) -> bool {
         let evidence = self.0;
+        // A sample has some of its spans.
+        if evidence.is_sample() {
+            return false;
+        }
         let Some(activity) = evidence.processes.of(process) else { return false };
         if let Some(silent_for) = evidence.since(activity.heard) {
             return silent_for > SILENCE;
@@ -60,10 +64,11 @@ impl<'e> Silence<'e> {
     }
 
     /// Whether nothing more can come, so that what has not ended never will. That is true
-    /// of files, which were complete when they were saved. When a watch ended (also one
+    /// of files, which were complete when they were saved, and of a store as far as it has
+    /// gone on since. When a watch ended (also one
     /// that left a bundle with its receiver's log), a span may still have been open.
     pub const fn is_final(self) -> bool {
-        self.0.settling_time().is_zero() && !self.0.receiver().is_kept
+        self.0.settling_time().is_zero() && !self.0.receiver().is_kept && !self.0.goes_on()
     }
 }
 

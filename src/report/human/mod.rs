@@ -4,6 +4,7 @@
 //! All I/O is handed in, so that what people see is snapshot-tested. Every
 //! text from outside goes through [`super::text`].
 
+mod database;
 mod findings;
 mod live;
 mod messages;
@@ -167,6 +168,7 @@ pub(super) fn tree_of(finding: &Finding, report: &Report, view: &View) -> String
 /// Writes what is known about hand-offs: for each broken kind, the tree as it should have
 /// been; for healthy evidence, a short all-clear with a tree.
 fn diagnosis(report: &Report, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    database::counted(report, view, out)?;
     let ids = ShortIds::of(trees::trace_ids(report));
     let mut told = Vec::new();
     for finding in report.findings.iter().filter(|finding| finding.severity < Severity::Note) {

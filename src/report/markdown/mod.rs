@@ -3,6 +3,7 @@
 //! It fits into a GitHub comment whatever was found: what finds no room gets one line, and
 //! what finds no room for that is counted.
 
+mod database;
 mod escape;
 mod finding;
 mod pieces;
@@ -48,6 +49,7 @@ impl Format for Markdown {
         }
         let mut page = Page::default();
         page.must(&head(report, subject, view));
+        page.must(&database::counted(report));
         page.must(&table::all(report, subject));
         let loud = report.findings.iter().filter(|finding| finding.severity < Severity::Note);
         for one in loud {

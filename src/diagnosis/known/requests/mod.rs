@@ -58,14 +58,22 @@ impl<'e> Requests<'e> {
     }
 
     /// Whether a PRODUCER root pairs up with a request that published nothing, as all other
-    /// roots of its task do.
+    /// roots of its task do. Of a sample, all are not known.
     pub fn have_one_for(&self, root: SpanKey) -> bool {
-        self.one_each.get_or_init(|| one_per_request::paired(self.evidence, self.roots())).contains(&root)
+        !self.evidence.is_sample()
+            && self
+                .one_each
+                .get_or_init(|| one_per_request::paired(self.evidence, self.roots()))
+                .contains(&root)
     }
 
     /// Whether this process publishes roots of this task outside of requests too, and no
-    /// more inside of them than chance would put there.
+    /// more inside of them than chance would put there. Of a sample it cannot be known, and
+    /// chance is not ruled out.
     pub fn coincide_with(&self, task: &str, process: &Process) -> bool {
+        if self.evidence.is_sample() {
+            return true;
+        }
         self.by_chance
             .get_or_init(|| coincidence::by_chance(self.evidence, self.roots()))
             .contains(&(task, process))
@@ -74,6 +82,9 @@ impl<'e> Requests<'e> {
     /// Just outside of which requests a PRODUCER root lies, if all other roots of its task
     /// do too.
     pub fn just_beside(&self, root: SpanKey) -> Option<JustOutside<'e>> {
+        if self.evidence.is_sample() {
+            return None;
+        }
         self.just_outside
             .get_or_init(|| just_outside::just_outside(self.evidence, self.roots()))
             .get(&root)

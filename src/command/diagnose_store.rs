@@ -1,0 +1,138 @@
+//! `tracelink diagnose clickhouse://…`: from a store that is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::progress::Progress;
+use super::stored_page::{ShownPage, StoredPage};
+use super::{Exit, Outputs, say};
+use crate::bundle::Store as _;
+use crate::cli::{self, OfStore, Output};
+use crate::live::{FilePlan, Inquired, Inquiry, StoredSession, inquire, queried_report};
+use crate::model::{DatabaseReport, Timestamp};
+use crate::query::clickhouse::{ClickhouseUrl, Client, Filter, Limits, Store, Told, Window, find};
+use crate::report::Subject;
+use crate::report::text::{count, plural};
+
+/// The time that is asked for unless another is named.
+const SINCE: Duration = Duration::from_hours(1);
+/// Longer than most tasks wait.
+const MARGIN: Duration = Duration::from_mins(15);
+const SAMPLE: usize = 20;
+/// These fit into memory together.
+const ALL_UP_TO: u64 = 20_000;
+
+pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
+        .context("cannot listen for Ctrl-C")?;
+    let url = ClickhouseUrl::parse(url)?;
+    let shown = [url.to_string().into()];
+    outputs.read_from(&shown);
+    let plan = FilePlan::of_store(args.max_memory, args.web.is_some());
+    let page = args.web.map(|address| StoredPage::open(address, &shown, &plan, output)).transpose()?;
+    let progress = Progress::new(output);
+    let explains = args.store.explain_queries;
+    let on_told = |told: Told<'_>| tell(&told, explains, &progress);
+    let client = Client::new(url, limits(&args.store), interrupted, Box::new(on_told))?;
+    let mut session = StoredSession::new(&plan, Box::new(|_, _| ()));
+    session.evidence().show_messages(args.reports.show_messages);
+    session.expect_handoffs(args.expect_handoffs);
+    let asked = find(client, args.store.table.as_deref()).and_then(|store| {
+        let database = inquire(&store, &inquiry(&args.store, store.now), &mut session)?;
+        Ok((database, has_no_limits(&store)))
+    });
+    progress.done();
+    let (database, is_interrupted) = match asked {
+        Ok((database, warning)) => {
+            warning.into_iter().for_each(|warning| say(&warning));
+            (database, false)
+        }
+        Err(error) if error.is_interruption() => {
+            say(&format!("tracelink: {error}"));
+            // What was fetched is told, and nothing that it lacks.
+            session.evidence().found_hole();
+            (
+                DatabaseReport {
+                    url: shown[0].display().to_string(),
+                    is_sample: true,
+                    ..DatabaseReport::default()
+                },
+                true,
+            )
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for lack in &database.lacks {
+        say(&format!("tracelink: {}: {lack}", database.table));
+    }
+    let report = outputs.policy.apply(queried_report(&session, database));
+    let exit = Exit::of_report(&report, output.fail_on).unless_interrupted(is_interrupted);
+    let page = page.map(|page| page.show(&report, session.into_judge())).transpose()?;
+    outputs.report(&report, Subject::Handoffs, None, exit)?;
+    page.into_iter().for_each(ShownPage::stay);
+    Ok(exit)
+}
+
+/// What the options ask for, at that time of the server.
+fn inquiry(of: &OfStore, now: Timestamp) -> Inquiry {
+    let margin = of.margin.unwrap_or(MARGIN);
+    let subject = match of.trace {
+        Some(id) => Inquired::Trace(id, margin),
+        None => {
+            let to = of.to.unwrap_or(now);
+            let from = of.from.unwrap_or_else(|| to.before(of.since.unwrap_or(SINCE)));
+            Inquired::Window(Window { from, to, margin })
+        }
+    };
+    Inquiry {
+        subject,
+        filter: Filter { task: of.task.clone(), service: of.service.clone() },
+        sample: of.sample.unwrap_or(SAMPLE).max(1),
+        all_up_to: of.all_up_to.unwrap_or(ALL_UP_TO),
+    }
+}
+
+fn limits(of: &OfStore) -> Limits {
+    let default = Limits::default();
+    Limits {
+        rows: of.max_query_rows.unwrap_or(default.rows),
+        bytes: of.max_query_bytes.unwrap_or(default.bytes),
+        time: of.max_query_time.unwrap_or(default.time),
+        memory: of.max_query_memory.unwrap_or(default.memory),
+        ..default
+    }
+}
+
+/// What a user should know whose profile sets the limits.
+fn has_no_limits(store: &Store<'_>) -> Option<String> {
+    let is_free = store.client().has_own_limits();
+    let url = store.client().shown();
+    (!is_free).then(|| {
+        format!(
+            "tracelink: {url}: the user may set nothing (readonly=1), so the limits are those of its profile"
+        )
+    })
+}
+
+/// Shows what the client does, and its SQL if somebody asked for it.
+fn tell(told: &Told<'_>, explains: bool, progress: &Progress) {
+    match told {
+        Told::Asked { what, sql } => {
+            progress.asks(what);
+            if explains {
+                progress.aside(|| say(&format!("-- {what}\n{sql};")));
+            }
+        }
+        Told::Rows { what, rows } => progress.answered(what, *rows),
+        Told::Answered { rows, took, read, .. } if explains => {
+            let millis = took.as_millis();
+            let cost = format!("{} read, {} bytes", plural(read.rows, "row"), count(read.bytes));
+            progress.aside(|| say(&format!("-- {}, {millis} ms, {cost}\n", plural(*rows, "row"))));
+        }
+        Told::Answered { .. } => {}
+    }
+}
