@@ -27,6 +27,14 @@ const ALL_UP_TO: u64 = 20_000;
 
 pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
     let interrupted = Arc::new(AtomicBool::new(false));
+    // The first Ctrl-C ends the question, the second one everything. It checks before the
+    // first one is noted.
+    signal_hook::flag::register_conditional_shutdown(
+        signal_hook::consts::SIGINT,
+        Exit::Interrupted.code().into(),
+        Arc::clone(&interrupted),
+    )
+    .context("cannot listen for Ctrl-C")?;
     signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
         .context("cannot listen for Ctrl-C")?;
     let url = ClickhouseUrl::parse(url)?;

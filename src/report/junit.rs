@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
+use super::database::looked_at;
 use super::format::{Format, Subject, View};
 use super::quoted::underlined;
 use super::text::{clip, plural};
@@ -190,6 +191,9 @@ fn cases(report: &Report, subject: Subject, view: &View, suites: &mut Suites) {
     if left_out > 0 {
         let text = format!("{} not listed", plural(left_out, what));
         suites.own.push(case("left-out", skipped("left-out", &text, "")));
+    }
+    if let Some(told) = report.database.as_ref().and_then(looked_at) {
+        suites.own.push(case("sample", skipped("sample", &told, "")));
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Value, json};
 
+use super::database::looked_at;
 use super::explanation;
 use super::format::{Format, Subject, View};
 use super::json_document::TerminalSafe;
@@ -62,6 +63,9 @@ fn properties(report: &Report) -> Value {
     let mut properties = json!({"verdict": report.verdict.status});
     if report.live {
         properties["live"] = true.into();
+    }
+    if let Some(told) = report.database.as_ref().and_then(looked_at) {
+        properties["sample"] = message(&told).into();
     }
     properties
 }

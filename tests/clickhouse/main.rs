@@ -1,5 +1,8 @@
 //! Spans that lie in ClickHouse, in the tables of two exporters, behind ClickHouse's own engine.
 
+mod asked;
+mod errors;
 mod shim;
 #[path = "../support/mod.rs"]
 mod support;
+mod verdicts;

@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::fix::command;
 use super::names::{name, prose};
 use crate::model::{Comparison, Report};
+use crate::report::database::{asked, looked_at};
 use crate::report::format::{Subject, View};
 use crate::report::text::{count, duration, plural, safe_lines};
 use crate::report::verdict::{of_handoffs, of_queues};
@@ -48,6 +49,10 @@ pub(super) fn verdict(report: &Report, subject: Subject, view: &View) -> Markup 
                 pre tabindex="0" { (safe_lines(&shortened(error))) }
             } @else {
                 p.words { (prose(&text)) }
+                @if let Some(database) = &report.database {
+                    p { (prose(&asked(database))) "." }
+                    @if let Some(told) = looked_at(database) { p { (prose(&told)) "." } }
+                }
                 (unproven(report, view))
                 (figures(report))
                 (limits(report))

@@ -1,0 +1,103 @@
+//! The captures, loaded as each exporter writes them, get the verdicts of `diagnose` for their
+//! spans, or one that is less sure. Each difference is on a list.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracelink::bundle::{EvidenceOptions, read_evidence};
+use tracelink::diagnosis::{Listing, report};
+use tracelink::evidence::Evidence;
+use tracelink::model::{Report, Severity, Timestamp};
+
+use super::asked::{a_day_ago, ask, everything, seconds, until};
+use super::support::clickhouse::{ClickHouse, Layout};
+
+/// The captures of which a store says another thing at warning or above, by layout: what
+/// files say and it does not (`-`), and what it says and they do not (`+`).
+const DIFFERENCES: &[(&str, &str, &str)] = &[];
+
+/// Captures with spans, by their folders.
+fn cases() -> Vec<PathBuf> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut cases: Vec<_> = ["corpus", "field"]
+        .iter()
+        .flat_map(|room| fs::read_dir(fixtures.join(room)).expect("the fixtures are part of the project"))
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.join("spans.jsonl").metadata().is_ok_and(|file| file.len() > 0))
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 140, "only {} captures have spans", cases.len());
+    cases
+}
+
+/// What files say, and from when to when their spans are.
+fn of_files(case: &Path) -> (Report, Timestamp, Timestamp) {
+    let mut evidence = Evidence::default();
+    read_evidence(&[case.join("spans.jsonl")], &EvidenceOptions::default(), &mut evidence).expect("readable");
+    let spans = || evidence.spans.traces().flat_map(|trace| &trace.spans);
+    let first = spans().map(|span| span.start).min().unwrap_or_default();
+    let last = spans().map(|span| span.end).max().unwrap_or_default();
+    (report(&evidence, evidence.clock(), Listing::default()), first, last)
+}
+
+/// What a report says at warning or above, and its status.
+fn said(report: &Report) -> BTreeSet<String> {
+    let grave = report.findings.iter().filter(|finding| finding.severity < Severity::Note);
+    grave.map(|finding| finding.slug.to_owned()).collect()
+}
+
+fn differences(layout: Layout, every: usize) {
+    let store = ClickHouse::start();
+    let end = a_day_ago();
+    let mut found = Vec::new();
+    for case in cases().iter().step_by(every) {
+        let name = case.file_name().expect("a folder").to_string_lossy().into_owned();
+        let lines = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
+        store.load(layout, &name, &lines, Some(seconds(end)));
+        let (files, first, last) = of_files(case);
+        let window = until(end, last.since(first).max(Duration::from_secs(1)));
+        let asked =
+            ask(&store.url(&name), &everything(window)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let database = asked.database.as_ref().expect("it was asked");
+        assert!(!database.is_sample, "{name}");
+        let (files_say, it_says) = (said(&files), said(&asked));
+        let less = files_say.difference(&it_says).map(|slug| format!("-{slug}"));
+        let more = it_says.difference(&files_say).map(|slug| format!("+{slug}"));
+        let what: Vec<_> = less.chain(more).collect();
+        if !what.is_empty() {
+            found.push((name.clone(), what.join(" ")));
+        }
+        // What is said in both is said no surer.
+        for finding in &asked.findings {
+            let same = files.findings.iter().find(|other| other.id == finding.id);
+            assert!(
+                same.is_none_or(|same| finding.confidence >= same.confidence),
+                "{name}: {} is surer than in files",
+                finding.id
+            );
+        }
+    }
+    let known: Vec<_> = DIFFERENCES
+        .iter()
+        .filter(|(of, ..)| *of == layout.name())
+        .map(|(_, case, what)| ((*case).to_owned(), (*what).to_owned()))
+        .collect();
+    assert_eq!(found, known, "{}", layout.name());
+}
+
+#[test]
+fn the_collectors_maps_give_the_verdicts_of_files() {
+    differences(Layout::Map, 1);
+}
+
+#[test]
+fn signoz_gives_the_verdicts_of_files() {
+    differences(Layout::SigNoz, 1);
+}
+
+#[test]
+fn the_collectors_json_gives_them_too() {
+    differences(Layout::Json, 5);
+}
