@@ -59,7 +59,6 @@ pub(super) mod code {
     pub const SETTING_CONSTRAINT_VIOLATION: u32 = 452;
     pub const ACCESS_DENIED: u32 = 497;
     pub const AUTHENTICATION_FAILED: u32 = 516;
-    pub const UNKNOWN_DATABASE: u32 = 81;
 }
 
 /// The beginning of what a server said, on one line and without its version.
