@@ -6,19 +6,12 @@ use std::rc::Rc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff};
+use super::kind::{BEGINNING, BYTE_ORDER_MARK, Kind, sniff, window_within};
 use super::store::BytesRead;
 
 /// How many layers of compression are removed. A rotated log that was compressed again has two;
 /// each further one multiplies how far a few bytes can grow.
 const LAYERS: usize = 2;
-
-/// The largest window of a zstd frame, as a power of two: 128 MiB, the default limit of the
-/// `zstd` command. It is smaller where less may be held.
-const WINDOW: u32 = 27;
-/// The smallest that a decoder must know (<https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>):
-/// 8 MiB, which is what encoders use unless told otherwise.
-const LEAST_WINDOW: u32 = 23;
 
 /// A file's content, and what it is.
 pub struct Content {
@@ -70,7 +63,7 @@ impl Content {
                 Kind::Gzip if layers < LAYERS => Box::new(MultiGzDecoder::new(bytes)),
                 Kind::Zstd if layers < LAYERS => {
                     let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
-                    decoder.window_log_max(longest.max(1).ilog2().clamp(LEAST_WINDOW, WINDOW))?;
+                    decoder.window_log_max(window_within(longest))?;
                     Box::new(decoder)
                 }
                 _ => return Ok(Self { kind, bytes, broken, read }),

@@ -2,27 +2,26 @@
 //! exporter writes protobuf like this, and compressed messages too
 //! (<https://github.com/open-telemetry/opentelemetry-collector-contrib/blob/main/exporter/fileexporter/file_writer.go>).
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
-use super::kind::ZSTD;
-use super::lines::said;
+use super::kind::{ZSTD, window_within};
+use super::request::{Offsets, Request};
 use super::skipped::SkippedIn;
-use crate::wire::otlp::{DecodeError, Sink, decode_json, decode_protobuf};
+use super::store::{Store, StoreSink};
 
-/// Reads all requests of a file. `next` is called before each.
+/// Reads all requests of a file. Of each at most `most` bytes are held.
 ///
 /// A message that cannot be read is skipped, and reported by the byte at which it begins.
 /// If a length is wrong, everything after it is lost.
-pub fn read<S: Sink>(
+pub fn read(
     file: &mut impl BufRead,
-    sink: &mut S,
-    next: &mut dyn FnMut(&mut S),
     most: usize,
+    store: &mut dyn Store,
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<()> {
+    let mut intake = StoreSink::new(store);
+    let mut held = Vec::new();
     let mut at = 0;
-    let mut message = Vec::new();
-    let mut unpacked = Vec::new();
     loop {
         let mut length = Vec::with_capacity(4);
         file.by_ref().take(4).read_to_end(&mut length)?;
@@ -33,51 +32,64 @@ pub fn read<S: Sink>(
             return Ok(());
         };
         let length = u64::from(u32::from_be_bytes(*length));
-        message.clear();
-        let kept = length.min(most as u64);
-        let count = file.by_ref().take(kept).read_to_end(&mut message)? as u64;
-        if count < kept {
+        let mut message = file.by_ref().take(length);
+        let is_packed = message.fill_buf()?.starts_with(ZSTD);
+        let offsets = Offsets { at, content: (!is_packed).then_some(at + 4) };
+        let mut request = Request { offsets, most, intake: &mut intake, skipped };
+        let read = if is_packed {
+            unpacked(&mut request, &mut message, &mut held)?
+        } else {
+            request.read(&mut message, &mut held)?.map_err(|broken| broken.to_string())
+        };
+        io::copy(&mut message, &mut io::sink())?;
+        let missing = message.limit();
+        if missing > 0 {
+            let count = length - missing;
             skipped
                 .byte(at, format!("the file ends within a message of {length} bytes, after {count} of them"));
             return Ok(());
         }
-        if length > kept {
-            io::copy(&mut file.by_ref().take(length - kept), &mut io::sink())?;
-            skipped.byte(
-                at,
-                format!("a message has more than {}, which is the most that is read at once", said(most)),
-            );
-        } else {
-            next(sink);
-            if let Err(why) = take(&message, &mut unpacked, most, sink) {
-                skipped.byte(at, why);
-            }
+        if let Err(why) = read {
+            skipped.byte(at, why);
         }
         at += 4 + length;
     }
 }
 
-fn take(message: &[u8], unpacked: &mut Vec<u8>, most: usize, sink: &mut impl Sink) -> Result<(), String> {
-    if !message.starts_with(ZSTD) {
-        return decode(message, sink).map_err(|error| error.to_string());
-    }
-    unpacked.clear();
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(message).map_err(|error| error.to_string())?;
-    let read = (&mut decoder).take(most as u64 + 1).read_to_end(unpacked);
-    if unpacked.len() > most {
-        return Err(format!("a message unpacks to more than {}", said(most)));
-    }
-    // Of a message that is cut off, what comes before the cut is read.
-    let decoded = decode(unpacked, sink);
-    read.map_err(|error| format!("broken zstd: {error}"))?;
-    decoded.map_err(|error| error.to_string())
+/// Reads a message that is compressed by itself. Of one that is cut off, what comes before the
+/// cut is read.
+fn unpacked(
+    request: &mut Request<'_, '_, '_>,
+    message: &mut impl BufRead,
+    held: &mut Vec<u8>,
+) -> io::Result<Result<(), String>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(message)?;
+    decoder.window_log_max(window_within(request.most))?;
+    let mut bytes = BufReader::new(UntilBroken { decoder, broken: None });
+    let read = request.read(&mut bytes, held)?;
+    Ok(match bytes.into_inner().broken {
+        Some(error) => Err(format!("broken zstd: {error}")),
+        None => read.map_err(|broken| broken.to_string()),
+    })
 }
 
-fn decode(message: &[u8], sink: &mut impl Sink) -> Result<(), DecodeError> {
-    if message.trim_ascii_start().starts_with(b"{") {
-        decode_json(message, sink)?;
-    } else {
-        decode_protobuf(message, sink)?;
+/// A decoder whose output ends where it breaks.
+struct UntilBroken<D> {
+    decoder: D,
+    broken: Option<io::Error>,
+}
+
+impl<D: Read> Read for UntilBroken<D> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.broken.is_some() {
+            return Ok(0);
+        }
+        match self.decoder.read(into) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.broken = Some(error);
+                Ok(0)
+            }
+            read => read,
+        }
     }
-    Ok(())
 }

@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::lines::{self, Line, said};
+use super::place::Place;
 use super::skipped::SkippedIn;
 use super::store::{Store, StoreSink};
 use super::text::Text;
@@ -11,7 +12,7 @@ use crate::wire::otlp::{Counts, DecodeError, decode_json_documents, decode_json_
 
 /// The longest line that is parsed as it stands, in bytes. A longer one is read span by
 /// span, which takes longer. No exporter's batch comes near it.
-const HELD: usize = 8 << 20;
+pub const HELD: usize = 8 << 20;
 
 /// How the first key of a request is called, by itself or as a backend wraps it.
 const FIRST_KEYS: [&[u8]; 5] =
@@ -57,8 +58,12 @@ fn read_line(
     let requests = line.trim_ascii_end();
     // So ends each line of a list of which an earlier line was broken.
     let requests = requests.strip_suffix(b",").unwrap_or(requests);
-    let Err(broken) = decode_json_documents(requests, intake, StoreSink::next_request) else {
-        return Ok(None);
+    let broken = match decode_json_documents(requests, intake, StoreSink::next_request) {
+        Ok(counts) => {
+            skipped.took(Place::Line(number), counts);
+            return Ok(None);
+        }
+        Err(broken) => broken,
     };
     let breaks_off = matches!(&broken.error, DecodeError::Json(error) if error.is_eof());
     if breaks_off && goes_on(text.fill_buf()?) {
@@ -97,13 +102,16 @@ fn read_stream(
         let begun = At { line: number, column: line.len() - rest.len() };
         let reader = (&mut rest).chain(&mut *text);
         let decoded = decode_json_stream(reader, most, intake, StoreSink::next_request);
-        if let Err(error) = decoded {
-            let now = match rest {
-                [] => At::of(text),
-                rest => At { line: number, column: line.len() - rest.len() },
-            };
-            if !tell(error, begun, now, most, skipped)? {
-                return text.skip_to_a_document();
+        match decoded {
+            Ok(counts) => skipped.took(Place::Line(begun.line), counts),
+            Err(error) => {
+                let now = match rest {
+                    [] => At::of(text),
+                    rest => At { line: number, column: line.len() - rest.len() },
+                };
+                if !tell(error, begun, now, most, skipped)? {
+                    return text.skip_to_a_document();
+                }
             }
         }
         if rest.trim_ascii().is_empty() {
@@ -162,7 +170,7 @@ fn tell(
     skipped: &mut SkippedIn<'_>,
 ) -> io::Result<bool> {
     let (what, at) = match error {
-        DecodeError::Partial => {
+        error if error.is_of_whole_text() => {
             skipped.line(begun.line, error.to_string());
             return Ok(true);
         }

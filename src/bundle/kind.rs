@@ -10,13 +10,13 @@ pub enum Kind {
     Snapshot,
     Overheard,
     Receiver,
-    /// Requests in JSON, as in OTLP, or as Jaeger's API wraps them.
+    /// Requests in JSON, as in OTLP, or as Jaeger's API wraps them. They may be of any signal.
     OtlpJson,
     /// The same, as Tempo wraps them.
     Tempo,
     /// The same, as Grafana downloads a trace of Tempo.
     Grafana,
-    /// One request.
+    /// One request, of any signal.
     OtlpProtobuf,
     /// Requests, each preceded by its length, as the Collector's file exporter writes
     /// anything but text.
@@ -44,6 +44,18 @@ pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const GZIP: &[u8] = &[0x1f, 0x8b];
 /// How a zstd frame begins: <https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1>.
 pub const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// The largest window of a zstd frame, as a power of two: 128 MiB, the default limit of the
+/// `zstd` command.
+const WINDOW: u32 = 27;
+/// The smallest that a decoder must know (<https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.1.2>):
+/// 8 MiB, which is what encoders use unless told otherwise.
+const LEAST_WINDOW: u32 = 23;
+
+/// The largest window of a zstd frame where so many bytes may be held, as a power of two.
+pub fn window_within(longest: usize) -> u32 {
+    longest.max(1).ilog2().clamp(LEAST_WINDOW, WINDOW)
+}
+
 /// The first field of a request of any signal, by its length.
 const FIRST_FIELD: u8 = 0x0a;
 
@@ -68,9 +80,10 @@ pub fn sniff(beginning: &[u8]) -> Kind {
         return Kind::Spanless(spanless);
     }
     match text.first() {
-        Some(b'{') => object(text),
-        Some(b'[') => list(text),
+        Some(b'{') if is_json_object(beginning) => object(text),
+        Some(b'[') if !is_protobuf_before_a_list(beginning, text) => list(text),
         Some(_) if beginning.first() == Some(&FIRST_FIELD) => Kind::OtlpProtobuf,
+        Some(b'{') => Kind::UnknownJson,
         _ if is_framed(beginning) => Kind::Framed,
         _ => Kind::Unknown,
     }
@@ -115,12 +128,12 @@ fn object(text: &[u8]) -> Kind {
         (b"\"resourceSpans\"", Kind::OtlpJson),
         (b"\"resource_spans\"", Kind::OtlpJson),
         (b"\"batches\"", if holds(b"\"instrumentationLibrarySpans\"") { Kind::Grafana } else { Kind::Tempo }),
-        (b"\"resourceLogs\"", Kind::Spanless(Spanless::Logs)),
-        (b"\"resource_logs\"", Kind::Spanless(Spanless::Logs)),
-        (b"\"resourceMetrics\"", Kind::Spanless(Spanless::Metrics)),
-        (b"\"resource_metrics\"", Kind::Spanless(Spanless::Metrics)),
-        (b"\"resourceProfiles\"", Kind::Spanless(Spanless::Profiles)),
-        (b"\"resource_profiles\"", Kind::Spanless(Spanless::Profiles)),
+        (b"\"resourceLogs\"", Kind::OtlpJson),
+        (b"\"resource_logs\"", Kind::OtlpJson),
+        (b"\"resourceMetrics\"", Kind::OtlpJson),
+        (b"\"resource_metrics\"", Kind::OtlpJson),
+        (b"\"resourceProfiles\"", Kind::OtlpJson),
+        (b"\"resource_profiles\"", Kind::OtlpJson),
         (b"\"traces\"", Kind::Spanless(Spanless::Search)),
         (b"\"data\"", Kind::Jaeger),
         (b"\"spans\"", Kind::Jaeger),
@@ -167,6 +180,24 @@ fn list(text: &[u8]) -> Kind {
     }
 }
 
+/// Whether it begins like an object in JSON. The first field of a request in protobuf is a
+/// line feed in text, and a resource of 123 bytes a brace: behind it no key begins.
+pub fn is_json_object(beginning: &[u8]) -> bool {
+    let Some(within) = beginning.trim_ascii_start().strip_prefix(b"{") else { return false };
+    match within.trim_ascii_start() {
+        // It is cut, or long.
+        [] => true,
+        [b'"', letter, ..] => *letter >= b' ',
+        [first, ..] => matches!(first, b'"' | b'}'),
+    }
+}
+
+/// The same of a bracket, which a resource of 91 bytes is.
+fn is_protobuf_before_a_list(beginning: &[u8], text: &[u8]) -> bool {
+    let first = text[1..].trim_ascii_start().first();
+    beginning.first() == Some(&FIRST_FIELD) && !first.is_none_or(|first| matches!(first, b'{' | b'[' | b']'))
+}
+
 /// Whether a JSON value begins like an empty one: `null`, `[]`, `{}`, `[[]]`.
 fn is_empty(value: &[u8]) -> bool {
     let value = value.trim_ascii_start();
@@ -206,14 +237,14 @@ mod tests {
             (br#"{"trace": 5}"#, Kind::UnknownJson),
             (br#"[{"resourceSpans": []}]"#, Kind::OtlpJson),
             (br#"[{"traceID": "ab", "spans": [{"traceID": "ab", "spanID": "cd"}]}]"#, Kind::Jaeger),
-            (br#"[{"resourceLogs": [{}]}]"#, Kind::Spanless(Spanless::Logs)),
-            (br#"{"resourceProfiles": [{}]}"#, Kind::Spanless(Spanless::Profiles)),
+            (br#"[{"resourceLogs": [{}]}]"#, Kind::OtlpJson),
+            (br#"{"resourceProfiles": [{}]}"#, Kind::OtlpJson),
             (br#"{"log": {"version": "1.2", "entries": []}}"#, Kind::Spanless(Spanless::Har)),
             (b"<!DOCTYPE html><html>", Kind::Spanless(Spanless::Page)),
             (b"{}", Kind::Spanless(Spanless::Empty)),
             (br#"{"result": {"resourceSpans": []}}"#, Kind::OtlpJson),
-            (br#"{"resourceLogs": [{"body": "\"resourceSpans\""}]}"#, Kind::Spanless(Spanless::Logs)),
-            (br#"{"resourceMetrics": []}"#, Kind::Spanless(Spanless::Metrics)),
+            (br#"{"resourceLogs": [{"body": "\"resourceSpans\""}]}"#, Kind::OtlpJson),
+            (br#"{"resourceMetrics": []}"#, Kind::OtlpJson),
             (br#"{"data": [{"traceID": "ab", "spans": [{"traceID": "ab", "spanID": "cd"}]}]}"#, Kind::Jaeger),
             (br#"{"data": [], "total": 0, "errors": null}"#, Kind::Spanless(Spanless::Empty)),
             (br#"{"data": null}"#, Kind::Spanless(Spanless::Empty)),
@@ -228,6 +259,12 @@ mod tests {
             (b"[[]]", Kind::Spanless(Spanless::Empty)),
             (b"[1, 2]", Kind::UnknownJson),
             (b"\x0a\x03", Kind::OtlpProtobuf),
+            (b"\n{\n \"resourceSpans\": []}", Kind::OtlpJson),
+            (b"\n[\n{\"resourceSpans\": []}]", Kind::OtlpJson),
+            (b"\x0a{\x0a\x20\x0a\x1e\x0a\x0cservice.name\x12", Kind::OtlpProtobuf),
+            (b"\x0a{\x0a\"\x0a\x20\x0a\x0cservice.name\x12", Kind::OtlpProtobuf),
+            (b"\x0a[\x0a\x20\x0a\x1e\x0a\x0cservice.name\x12", Kind::OtlpProtobuf),
+            (b"{broken}", Kind::UnknownJson),
             (b"\x00\x00\x00\x05\x0a\x03", Kind::Framed),
             (b"\x00\x00\x00\x05\x28\xb5\x2f\xfd\x01", Kind::Framed),
             (b"\x00\x00\x00\x05{\"res", Kind::Framed),

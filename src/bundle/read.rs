@@ -12,7 +12,7 @@ use super::kind::Kind;
 use super::skipped::{Skipped, SkippedIn};
 use super::spanless::Spanless;
 use super::store::{BytesRead, Store, StoreSink};
-use super::{folder, json, overheard, receiver_log, snapshot, spans};
+use super::{folder, framed, json, overheard, receiver_log, request, snapshot};
 use crate::evidence::Evidence;
 use crate::model::{Blame, Blamed};
 use crate::wire::celery::redis_layout::KeyMap;
@@ -244,8 +244,8 @@ impl Reader<'_> {
                 let intake = StoreSink::of_merged_processes(filing);
                 json::read_requests(file, most, intake, &mut skipped)
             }
-            Kind::OtlpProtobuf => spans::read_protobuf(file, most, filing, &mut skipped),
-            Kind::Framed => spans::read_framed(file, most, filing, &mut skipped),
+            Kind::OtlpProtobuf => request::read_file(file, most, filing, &mut skipped),
+            Kind::Framed => framed::read(file, most, filing, &mut skipped),
             Kind::Jaeger => json::read_documents(file, most, filing, &mut skipped, |text, intake| {
                 jaeger::decode(text, most, intake, StoreSink::next_request)
             }),
@@ -270,6 +270,9 @@ impl Reader<'_> {
             skipped.format(lacks);
         }
         filing.between_requests();
+        if let Some(spanless) = skipped.other_signals() {
+            kind = Kind::Spanless(spanless);
+        }
         if kind != Kind::Overheard {
             *done = *done + whole(path, content.read.bytes());
         }

@@ -2,6 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::place::Place;
+use super::signals::Signals;
+use super::spanless::Spanless;
+use crate::wire::otlp::Counts;
+
 /// Something that was skipped, and where. Nothing else is lost with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Skipped {
@@ -14,15 +19,6 @@ pub struct Skipped {
     pub is_expected: bool,
 }
 
-/// A place in a file.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// Counted from 1.
-    Line(usize),
-    /// For a file without lines. Counted from 0, decompressed.
-    Byte(u64),
-}
-
 /// What was skipped in one file. The first thousand places are reported one by one, the
 /// others as a number: a file may have a billion of them.
 pub struct SkippedIn<'n> {
@@ -31,13 +27,14 @@ pub struct SkippedIn<'n> {
     places: usize,
     /// Whether something of the file is lost.
     has_loss: bool,
+    signals: Signals,
 }
 
 impl<'n> SkippedIn<'n> {
     const PLACES: usize = 1_000;
 
     pub fn of(path: &'n Path, all: &'n mut Vec<Skipped>) -> Self {
-        Self { path, all, places: 0, has_loss: false }
+        Self { path, all, places: 0, has_loss: false, signals: Signals::default() }
     }
 
     fn push(&mut self, place: Option<Place>, what: String, is_expected: bool) {
@@ -48,6 +45,29 @@ impl<'n> SkippedIn<'n> {
     /// Whether anything was skipped that should not have been.
     pub const fn has_loss(&self) -> bool {
         self.has_loss
+    }
+
+    /// Counts what a request contained that begins here.
+    pub fn took(&mut self, place: Place, counts: Counts) {
+        self.signals.add(place, counts);
+    }
+
+    /// Adds what the file holds of other signals than traces, once all of it was read. If it
+    /// holds nothing else, that is returned instead.
+    pub fn other_signals(&mut self) -> Option<Spanless> {
+        let signals = std::mem::take(&mut self.signals);
+        let spanless = signals.without_spans().filter(|_| !self.has_loss);
+        if spanless.is_none() {
+            let path = self.path;
+            let told = signals.told().map(|(place, what)| Skipped {
+                path: path.to_owned(),
+                place: Some(place),
+                what,
+                is_expected: false,
+            });
+            self.all.extend(told);
+        }
+        spanless
     }
 
     /// Adds something about the whole file.
@@ -80,7 +100,8 @@ impl<'n> SkippedIn<'n> {
         self.at(Place::Byte(at), what.into());
     }
 
-    fn at(&mut self, place: Place, what: String) {
+    /// Adds something at a place.
+    pub fn at(&mut self, place: Place, what: String) {
         self.places += 1;
         self.has_loss = true;
         if self.places <= Self::PLACES {

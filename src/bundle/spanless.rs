@@ -3,14 +3,14 @@
 use std::fmt;
 
 use memchr::memmem;
-use serde_json::Value;
+
+use crate::wire::otlp::{OtherSignal, api_error};
 
 /// Something known that has no spans.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Spanless {
-    Logs,
-    Metrics,
-    Profiles,
+    /// Requests of other signals, with the number of their records.
+    Signals(Vec<(OtherSignal, u64)>),
     /// A query that found nothing.
     Empty,
     /// A list of traces, without their spans.
@@ -29,9 +29,11 @@ impl fmt::Display for Spanless {
     /// What it contains, and how to get spans instead.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Logs => "logs, and no spans: give the file of the traces pipeline",
-            Self::Metrics => "metrics, and no spans: give the file of the traces pipeline",
-            Self::Profiles => "profiles, and no spans: give the file of the traces pipeline",
+            Self::Signals(signals) => {
+                let told: Vec<_> = signals.iter().map(|(signal, records)| in_words(*signal, *records)).collect();
+                let told = told.join(" and ");
+                return write!(formatter, "{told}, and no spans: give the file of the traces pipeline");
+            }
             Self::Empty => {
                 "an empty result: the query found no trace. Widen its time, or ask for the trace by its id"
             }
@@ -63,7 +65,13 @@ impl fmt::Display for Spanless {
     }
 }
 
-/// How many characters of a message are told.
+/// `logs (3 records)`.
+pub fn in_words(signal: OtherSignal, records: u64) -> String {
+    let plural = if records == 1 { "" } else { "s" };
+    format!("{} ({records} {}{plural})", signal.name(), signal.record())
+}
+
+/// How many characters of a line are told.
 const TOLD: usize = 200;
 
 /// A page, or a line of text that is the whole file.
@@ -88,15 +96,9 @@ pub fn empty_or_failed(text: &[u8]) -> Spanless {
     }
 }
 
-/// An answer that says what went wrong: `{"error": "…"}`, `{"error": {"message": "…"}}` as
-/// gRPC's gateway has it (or `{"code": 5, "message": "…"}`), `{"errors": [{"code": 404, "msg": "…"}]}` as Jaeger does.
+/// An answer that says what went wrong.
 pub fn failed(text: &[u8]) -> Spanless {
-    let answer: Value = serde_json::from_slice(text).unwrap_or_default();
-    let error =
-        [&answer["error"], &answer["errors"][0], &answer["message"]].into_iter().find(|part| !part.is_null());
-    let message =
-        error.and_then(|error| [error, &error["message"], &error["msg"]].into_iter().find_map(Value::as_str));
-    Spanless::Failed(message.map(|message| message.chars().take(TOLD).collect()))
+    Spanless::Failed(api_error(text))
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
-//! Requests in protobuf, read from files; and requests of either encoding, written as lines.
+//! Requests of either encoding, written as lines.
 
 use std::hash::BuildHasher;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 
-use super::framed;
-use super::lines;
-use super::skipped::SkippedIn;
-use super::store::{Store, StoreSink};
 use crate::wire::otlp::{Redacted, decode_json, decode_protobuf, transcode};
 use bytes::Bytes;
 
@@ -61,34 +57,4 @@ pub enum SavedParts {
     WhatIsRead,
     /// All attributes, events and messages.
     All,
-}
-
-/// Reads one request in protobuf, which is the whole file.
-pub fn read_protobuf(
-    file: &mut impl BufRead,
-    most: usize,
-    store: &mut dyn Store,
-    skipped: &mut SkippedIn<'_>,
-) -> io::Result<()> {
-    let mut body = Vec::new();
-    let is_all = lines::rest(file, &mut body, most)?;
-    let mut intake = StoreSink::new(store);
-    intake.next_request();
-    let decoded = decode_protobuf(&body, &mut intake);
-    if !is_all {
-        skipped.file(lines::too_large(most));
-    } else if let Err(error) = decoded {
-        skipped.file(error.to_string());
-    }
-    Ok(())
-}
-
-/// Reads requests that are each preceded by their length.
-pub fn read_framed(
-    file: &mut impl BufRead,
-    most: usize,
-    store: &mut dyn Store,
-    skipped: &mut SkippedIn<'_>,
-) -> io::Result<()> {
-    framed::read(file, &mut StoreSink::new(store), &mut StoreSink::next_request, most, skipped)
 }

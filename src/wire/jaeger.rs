@@ -354,7 +354,7 @@ mod tests {
     fn a_download_is_read_with_what_stands_in_tags() {
         let (told, counts) = told(DOWNLOAD);
         let counts = counts.expect("a download");
-        assert_eq!(counts, Counts { spans: 1, refused: 1, lenient: 0 });
+        assert_eq!(counts, Counts { spans: 1, refused: 1, ..Counts::default() });
         assert_eq!(
             told.lines,
             [

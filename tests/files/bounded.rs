@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use prost::Message;
 use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::Listing;
 use tracelink::live::{FilePlan, StoredSession};
@@ -96,14 +97,32 @@ fn what_was_let_go_too_early_is_told_with_the_command_that_holds_it() {
     assert!(fixes.contains("--max-memory 32MiB"), "{fixes}");
 }
 
-/// The peak is at most 1.1 times the limit, beside what an idle process takes: for lines, and
-/// for one line that is longer than the limit.
+/// All requests of a file of lines as one, in protobuf.
+fn in_protobuf(lines: &Path) -> Vec<u8> {
+    let text = fs::read_to_string(lines).expect("the folder is ours");
+    let request = |line: &str| {
+        let request: opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest =
+            serde_json::from_str(line).expect("a request");
+        request.encode_to_vec()
+    };
+    text.lines().flat_map(request).collect()
+}
+
+/// The peak is at most 1.1 times the limit, beside what an idle process takes: for lines, for
+/// one line that is longer than the limit, and for such a request in protobuf, bare and as a
+/// message.
 #[test]
 fn the_limit_holds_for_files() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let [lines, one_line] = ["lines.jsonl", "one-line.json"].map(|name| folder.path().join(name));
+    let [lines, one_line, request, message] =
+        ["lines.jsonl", "one-line.json", "request.binpb", "message.proto"]
+            .map(|name| folder.path().join(name));
     laid_out(&lines, 60_000, 1_000, Layout::Lines);
     laid_out(&one_line, 60_000, 1_000, Layout::OneLine);
+    let protobuf = in_protobuf(&lines);
+    let length = u32::try_from(protobuf.len()).expect("short").to_be_bytes();
+    fs::write(&message, [&length[..], &protobuf].concat()).expect("the folder is ours");
+    fs::write(&request, protobuf).expect("the folder is ours");
     let peak = |file: &Path, limit: &str| {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tracelink"))
             .args(["diagnose", "--max-memory", limit, "--output", "json=/dev/null"])
@@ -129,7 +148,7 @@ fn the_limit_holds_for_files() {
     let idle = peak(&empty, "32MiB");
     let limit = 32 << 20;
     assert!(one_line.metadata().expect("it was written").len() > 32 << 20);
-    for file in [lines, one_line] {
+    for file in [lines, one_line, request, message] {
         let full = peak(&file, "32MiB");
         assert!(full <= idle + limit * 11 / 10, "{full} bytes, beside {idle} of an idle one");
         assert!(full > idle + (4 << 20), "{full} bytes: what is bounded here?");

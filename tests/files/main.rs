@@ -10,6 +10,7 @@ mod bounded;
 mod broken;
 mod layouts;
 mod orders;
+mod signals;
 mod wrappings;
 
 use std::fs;

@@ -2,11 +2,13 @@
 //! time, in a text or a reader, values of a type that exporters do not agree on, and halves
 //! of surrogates.
 
+mod api_error;
 mod list;
 mod loose;
 mod stream;
 mod surrogates;
 
+pub use api_error::api_error;
 pub use list::{List, Step, each};
 pub use loose::Loose;
 pub use stream::{Allowance, EachText, without_place};

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::DecodeError;
 use super::protobuf::{Fields, Value};
+use super::signal::OtherSignal;
 
 /// The data points of an `ExportMetricsServiceRequest`.
 ///
@@ -29,6 +30,19 @@ pub fn count_metrics_protobuf(body: &[u8]) -> Result<u64, DecodeError> {
 pub fn count_logs_protobuf(body: &[u8]) -> Result<u64, DecodeError> {
     // resource_logs, scope_logs, log_records.
     count(body, 0, &[&[1], &[2], &[2]])
+}
+
+/// The records of a request of this signal in protobuf.
+///
+/// # Errors
+///
+/// [`DecodeError::Protobuf`] with the byte at which the message breaks.
+pub fn count_protobuf(signal: OtherSignal, body: &[u8]) -> Result<u64, DecodeError> {
+    match signal {
+        // resource_profiles, scope_profiles, profiles are numbered as those of logs.
+        OtherSignal::Logs | OtherSignal::Profiles => count_logs_protobuf(body),
+        OtherSignal::Metrics => count_metrics_protobuf(body),
+    }
 }
 
 /// Counts the messages at the end of a path of field numbers. It recurses as deep as the
@@ -65,7 +79,7 @@ pub fn count_logs_json(body: &[u8]) -> Result<u64, DecodeError> {
 }
 
 /// Something that contains records.
-trait Holds {
+pub(super) trait Holds {
     fn count(&self) -> u64;
 }
 
@@ -76,7 +90,7 @@ struct Metrics {
 }
 
 #[derive(Deserialize)]
-struct ResourceMetrics {
+pub(super) struct ResourceMetrics {
     #[serde(default, rename = "scopeMetrics", alias = "scope_metrics")]
     scopes: Sum<ScopeMetrics>,
 }
@@ -111,7 +125,7 @@ struct Logs {
 }
 
 #[derive(Deserialize)]
-struct ResourceLogs {
+pub(super) struct ResourceLogs {
     #[serde(default, rename = "scopeLogs", alias = "scope_logs")]
     scopes: Sum<ScopeLogs>,
 }
@@ -120,6 +134,18 @@ struct ResourceLogs {
 struct ScopeLogs {
     #[serde(default, rename = "logRecords", alias = "log_records")]
     records: Sum<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ResourceProfiles {
+    #[serde(default, rename = "scopeProfiles", alias = "scope_profiles")]
+    scopes: Sum<ScopeProfiles>,
+}
+
+#[derive(Deserialize)]
+struct ScopeProfiles {
+    #[serde(default)]
+    profiles: Sum<IgnoredAny>,
 }
 
 impl Holds for IgnoredAny {
@@ -163,6 +189,18 @@ impl Holds for ResourceLogs {
 impl Holds for ScopeLogs {
     fn count(&self) -> u64 {
         self.records.0
+    }
+}
+
+impl Holds for ResourceProfiles {
+    fn count(&self) -> u64 {
+        self.scopes.0
+    }
+}
+
+impl Holds for ScopeProfiles {
+    fn count(&self) -> u64 {
+        self.profiles.0
     }
 }
 

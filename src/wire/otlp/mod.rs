@@ -9,13 +9,17 @@ mod count;
 mod json;
 mod protobuf;
 mod redacted;
+mod signal;
 mod transcode;
 
-pub use super::json::{has_lone_half, mend};
-pub use count::{count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf};
+pub use super::json::{api_error, has_lone_half, mend};
+pub use count::{
+    count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf, count_protobuf,
+};
 pub use json::{decode_json, decode_json_documents, decode_json_stream};
-pub use protobuf::decode_protobuf;
+pub use protobuf::{Piece, PieceState, Pieces, decode_protobuf};
 pub use redacted::Redacted;
+pub use signal::{OtherRecords, OtherSignal, other_signal};
 pub use transcode::transcode;
 
 use super::json::Allowance;
@@ -47,6 +51,8 @@ pub struct Counts {
     /// Fields that the specification does not allow and that were understood
     /// all the same (`"SPAN_KIND_SERVER"`, flags as a string).
     pub lenient: u64,
+    /// Records of other signals, which nobody takes.
+    pub others: OtherRecords,
 }
 
 impl std::ops::AddAssign for Counts {
@@ -54,6 +60,7 @@ impl std::ops::AddAssign for Counts {
         self.spans += other.spans;
         self.refused += other.refused;
         self.lenient += other.lenient;
+        self.others += other.others;
     }
 }
 
@@ -69,6 +76,12 @@ pub enum DecodeError {
     /// Nothing that is there was lost.
     #[error("the backend says that it left out spans of the trace (status PARTIAL)")]
     Partial,
+    /// Nothing that is there was lost. It has the API's own words, where it has any.
+    #[error(
+        "the API ended its answer with an error{}: the answer is not whole, so nothing is said of what it lacks",
+        .0.as_ref().map(|said| format!(" (\"{said}\")")).unwrap_or_default()
+    )]
+    Failed(Option<Box<str>>),
 }
 
 impl DecodeError {
@@ -79,6 +92,11 @@ impl DecodeError {
             Err(_) if allowance.is_used_up() => Err(Self::TooLong),
             walked => Ok(walked?),
         }
+    }
+
+    /// Whether all of the text was read: it is whoever wrote it who says that something lacks.
+    pub const fn is_of_whole_text(&self) -> bool {
+        matches!(self, Self::Partial | Self::Failed(_))
     }
 
     /// What went wrong, for who knows the place better: a part of a file has its own lines.

@@ -12,6 +12,7 @@
 //! turn: `{},` is three bytes of a request and five hundred as a span, so parsing a whole
 //! list at once could take gigabytes.
 
+mod others;
 mod request;
 mod stream;
 
@@ -65,7 +66,7 @@ pub fn decode_json_documents<S: Sink>(
         next(sink);
         match visit(&request, sink) {
             Ok(taken) => counts += taken,
-            Err(error @ DecodeError::Partial) => partial = Some(BrokenDocument { at, error }),
+            Err(error) if error.is_of_whole_text() => partial = Some(BrokenDocument { at, error }),
             Err(error) => return Err(BrokenDocument { at, error }),
         }
     }
@@ -94,6 +95,10 @@ fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Result<Counts, DecodeEr
     for wrapped in [request.trace, request.result].into_iter().flatten() {
         let Wrapped { resource_spans } = serde_json::from_str(wrapped.get())?;
         counts += visit_list(resource_spans, Ids::HexOrBase64, sink)?;
+    }
+    counts.others = others::others(request)?;
+    if let Some(failure) = others::failure(request.error) {
+        return Err(failure);
     }
     if is_partial(request.status) { Err(DecodeError::Partial) } else { Ok(counts) }
 }
@@ -298,7 +303,7 @@ mod tests {
         ]}]}]}"#;
         let mut seen = Seen::default();
         let counts = decode_json(body, &mut seen).expect("lenient");
-        assert_eq!(counts, Counts { spans: 2, refused: 1, lenient: 2 });
+        assert_eq!(counts, Counts { spans: 2, refused: 1, lenient: 2, ..Counts::default() });
         assert_eq!(seen.spans, ["a Server Local", "snake Consumer Remote"]);
         assert_eq!(seen.refused, ["trace-id at resourceSpans[0].scopeSpans[0].spans[1]"]);
     }

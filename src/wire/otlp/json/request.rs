@@ -25,6 +25,15 @@ pub struct Request<'a> {
     /// Whether the trace is whole, in Tempo's answer.
     #[serde(borrow, default)]
     pub status: Option<&'a RawValue>,
+    #[serde(borrow, default, alias = "resource_logs")]
+    pub resource_logs: List<'a>,
+    #[serde(borrow, default, alias = "resource_metrics")]
+    pub resource_metrics: List<'a>,
+    #[serde(borrow, default, alias = "resource_profiles")]
+    pub resource_profiles: List<'a>,
+    /// How an API ended its answer.
+    #[serde(borrow, default)]
+    pub error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]

@@ -11,11 +11,13 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::others::{self, Counted};
 use super::request::{Attributes, JsonScope, JsonSpan};
 use super::{Ids, pairs, read_span, visit_scopes, visit_spans};
 use crate::model::{Resource, Scope};
 use crate::wire::json::{Allowance, EachText, Step, without_lone_halves, without_place};
-use crate::wire::otlp::{Counts, DecodeError, Sink, attributes, give};
+use crate::wire::otlp::count::{ResourceLogs, ResourceMetrics, ResourceProfiles};
+use crate::wire::otlp::{Counts, DecodeError, OtherSignal, Sink, attributes, give};
 
 /// After how many spans of one request those that follow are called another's. A request
 /// of millions is so read in pieces, between which room can be made.
@@ -38,12 +40,12 @@ pub fn decode_json_stream<S: Sink>(
     next: impl FnMut(&mut S),
 ) -> Result<Counts, DecodeError> {
     let allowance = Allowance::new(most);
-    let mut walk = Walk { sink, next, counts: Counts::default(), allowance: &allowance, is_partial: false };
+    let mut walk = Walk { sink, next, counts: Counts::default(), allowance: &allowance, lacks: None };
     let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
     let walked = Document { walk: &mut walk, ids: Ids::Hex, is_wrapped: false }.deserialize(&mut json);
-    let Walk { counts, is_partial, .. } = walk;
+    let Walk { counts, lacks, .. } = walk;
     DecodeError::of_walk(walked, &allowance)?;
-    if is_partial { Err(DecodeError::Partial) } else { Ok(counts) }
+    lacks.map_or(Ok(counts), Err)
 }
 
 struct Walk<'w, S, N> {
@@ -51,7 +53,8 @@ struct Walk<'w, S, N> {
     next: N,
     counts: Counts,
     allowance: &'w Allowance,
-    is_partial: bool,
+    /// Why the answer is not whole, if whoever wrote it says so.
+    lacks: Option<DecodeError>,
 }
 
 /// A seed that walks what it finds: of each kind of value that it takes (`visit_map`,
@@ -102,6 +105,13 @@ enum DocumentKey {
     Trace,
     Result,
     Status,
+    #[serde(alias = "resource_logs")]
+    ResourceLogs,
+    #[serde(alias = "resource_metrics")]
+    ResourceMetrics,
+    #[serde(alias = "resource_profiles")]
+    ResourceProfiles,
+    Error,
     #[serde(other)]
     Other,
 }
@@ -116,6 +126,7 @@ impl<S: Sink, N: FnMut(&mut S)> Document<'_, '_, S, N> {
     }
 
     fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        use OtherSignal::{Logs, Metrics, Profiles};
         let Self { walk, ids, is_wrapped } = self;
         if !is_wrapped {
             (walk.next)(walk.sink);
@@ -132,7 +143,20 @@ impl<S: Sink, N: FnMut(&mut S)> Document<'_, '_, S, N> {
                 }
                 DocumentKey::Status => {
                     let status: Box<RawValue> = map.next_value()?;
-                    walk.is_partial |= super::is_partial(Some(&status));
+                    if super::is_partial(Some(&status)) {
+                        walk.lacks.get_or_insert(DecodeError::Partial);
+                    }
+                }
+                DocumentKey::ResourceLogs => map.next_value_seed(walk.counted::<ResourceLogs>(Logs))?,
+                DocumentKey::ResourceMetrics => {
+                    map.next_value_seed(walk.counted::<ResourceMetrics>(Metrics))?;
+                }
+                DocumentKey::ResourceProfiles => {
+                    map.next_value_seed(walk.counted::<ResourceProfiles>(Profiles))?;
+                }
+                DocumentKey::Error => {
+                    let error: Box<RawValue> = map.next_value()?;
+                    walk.lacks = others::failure(Some(&error)).or(walk.lacks.take());
                 }
                 DocumentKey::Trace | DocumentKey::Result | DocumentKey::Other => {
                     map.next_value::<IgnoredAny>()?;
@@ -299,6 +323,11 @@ impl<S: Sink, N: FnMut(&mut S)> OneScope<'_, '_, S, N> {
 }
 
 impl<S: Sink, N: FnMut(&mut S)> Walk<'_, S, N> {
+    /// What counts the records of a list.
+    fn counted<T>(&mut self, signal: OtherSignal) -> Counted<'_, T> {
+        Counted::new(signal, &mut self.counts.others, self.allowance)
+    }
+
     fn tell_resource(&mut self, text: &RawValue) -> Step<()> {
         let text = without_lone_halves(text.get().as_bytes());
         let mut resource = Resource::default();
@@ -387,7 +416,7 @@ mod tests {
     fn a_request_is_told_as_if_it_were_held() {
         let text = request("api", &format!(r#"{}, {{"traceId": "no"}}, {}"#, span(1), span(2)));
         let (lines, counts) = told(&text, 400);
-        assert_eq!(counts.expect("a request"), Counts { spans: 2, refused: 1, lenient: 0 });
+        assert_eq!(counts.expect("a request"), Counts { spans: 2, refused: 1, ..Counts::default() });
         assert_eq!(lines[0], "next");
         assert_eq!(lines[1..], held(&text));
         let turned = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "4bf92f3577b34da6a3ce929d0e0e4736",

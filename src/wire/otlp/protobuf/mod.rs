@@ -8,11 +8,13 @@
 //! The field numbers are those of `opentelemetry/proto/trace/v1/trace.proto`.
 
 mod fields;
+mod pieces;
 
 use std::borrow::Cow;
 
 use self::fields::Step;
 pub(super) use self::fields::{Fields, Value};
+pub use self::pieces::{Piece, PieceState, Pieces};
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
