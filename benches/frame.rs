@@ -78,10 +78,15 @@ fn start() -> bool {
             pty.run("tracelink --no-config listen --tui --grpc 0 --http 0");
             pty.wait_for("hand-offs");
             let took = begun.elapsed();
+            // Before it listens, this key ends it without a report.
+            pty.wait_for("grpc 127.0.0.1:");
             pty.type_keys("q");
             pty.wait_for("exit 3");
+            pty.wait_for_prompt();
+            // The next one is measured from an empty screen and a shell that waits.
             pty.run("clear");
             pty.wait_until_gone("exit 3");
+            pty.wait_for_prompt();
             took
         })
         .collect();
