@@ -35,10 +35,14 @@ pub fn run(args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyh
         page.iter().for_each(|page| page.has_read(read.stored, bytes, spans));
     };
     let judged = judge(args, &paths, &plan, Box::new(has_read));
+    let (session, skipped) = judged.inspect_err(|_| progress.done())?;
+    progress.judging();
+    let judging = page.as_ref().map(StoredPage::judges).transpose()?;
+    let report = session.report(Listing::default());
+    drop(judging);
     progress.done();
-    let (session, skipped) = judged?;
     tell_skipped(&skipped, output);
-    let report = outputs.policy.apply(session.report(Listing::default()));
+    let report = outputs.policy.apply(report);
     let exit = Exit::of_report(&report, output.fail_on);
     let read = session.into_judge();
     // Pages that wait have it first.

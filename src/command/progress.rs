@@ -97,6 +97,18 @@ impl Progress {
         }
     }
 
+    /// All files were read, and what they hold is being judged: how much of that is done
+    /// cannot be known. Where reading was short, this is too.
+    pub fn judging(&self) {
+        const TICK: Duration = Duration::from_millis(200);
+        if self.shown.get() {
+            let style = ProgressStyle::with_template("{spinner} all was read, {msg}; judging for {elapsed}");
+            self.bar.set_style(style.expect("the template is valid"));
+            self.bar.reset_elapsed();
+            self.bar.enable_steady_tick(TICK);
+        }
+    }
+
     pub fn read(&self, messages: u64) {
         self.show_if_slow();
         self.bar.inc(messages);

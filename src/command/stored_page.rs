@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use parking_lot::Mutex;
@@ -74,6 +77,26 @@ impl StoredPage {
         self.page.feed().has_read(percent, spans);
     }
 
+    /// Says that all was read and is being judged, and for how long, until what is returned is
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// That no thread can be started.
+    pub fn judges(&self) -> anyhow::Result<Judging> {
+        const TICK: Duration = Duration::from_secs(1);
+        let (feed, begun) = (Arc::clone(self.page.feed()), Instant::now());
+        feed.judges(Duration::ZERO);
+        let (is_over, over) = mpsc::channel::<()>();
+        let ticks = thread::Builder::new().name("judging".to_owned()).spawn(move || {
+            while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                feed.judges(begun.elapsed());
+            }
+        });
+        let ticks = ticks.context("no thread could be started for --web")?;
+        Ok(Judging { is_over: Some(is_over), ticks: Some(ticks) })
+    }
+
     /// Shows the report. From now on Ctrl-C ends the page, and nothing before it.
     ///
     /// # Errors
@@ -84,6 +107,20 @@ impl StoredPage {
         *self.evidence.0.lock() = Some(read);
         self.page.feed().end(report.clone());
         Ok(ShownPage { page: self.page, signals })
+    }
+}
+
+/// While it lasts, the page says that what was read is judged.
+pub struct Judging {
+    is_over: Option<mpsc::Sender<()>>,
+    ticks: Option<JoinHandle<()>>,
+}
+
+impl Drop for Judging {
+    fn drop(&mut self) {
+        self.is_over.take();
+        // What it panicked of was said. Nothing is told after this.
+        let _ = self.ticks.take().map(JoinHandle::join);
     }
 }
 

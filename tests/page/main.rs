@@ -140,6 +140,7 @@ fn a_map_has_as_many_boxes_as_there_is_room_for() {
     let report = reports::of(&["fixtures/corpus/propagator_api_b3multi_worker_w3c"]);
     let passage = Passage {
         id: 1,
+        came: None,
         health: Health::Broken,
         title: "",
         task: "",
@@ -193,6 +194,14 @@ fn a_file_is_bounded_and_says_what_it_leaves_out() {
     let size = fs::metadata(pages.path().join("large.html")).expect("written").len();
     assert!(size < MOST, "{size}");
     pages.open("large");
+}
+
+#[test]
+fn all_of_it_can_be_printed() {
+    let some = traces::report(60, 20);
+    let large = traces::report(60, 2_000);
+    let pages = Pages::new().with("some", &some, Subject::Handoffs).with("large", &large, Subject::Handoffs);
+    pages.open("everything");
 }
 
 /// The pictures of the README. `UPDATE_PICTURES=1 cargo test --test page pictures` writes

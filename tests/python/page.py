@@ -3,6 +3,7 @@
     page.py read FOLDER       the page of the one report: each thing that a reader does
     page.py hostile FOLDER    pages in which every text from outside is hostile
     page.py large FOLDER      a page with more than it has room for
+    page.py everything FOLDER all passages of it, to be printed
     page.py heard FOLDER      prints the page of the one report as a screen reader has it
     page.py pictures FOLDER TARGET
 """
@@ -337,6 +338,38 @@ def large(folder):
         last = page.locator("#passage .r").last
         last.scroll_into_view_if_needed()
         assert last.is_visible()
+
+
+def everything(folder):
+    """All passages can be printed, and what finds no room is said."""
+    folder = Path(folder)
+    drawn = "!document.querySelector('#everything').hidden"
+    spans = "#everything .r[class*=' s']"
+    with chromium() as browser:
+        with opened(browser, folder / "some.html", "?all", color_scheme="dark") as (page, _):
+            until(page, drawn)
+            accessible(page, "everything")
+            assert page.locator("#everything article.passage").count() == page.locator("#list > li").count() == 60
+            assert page.locator("#everything > .left-out").count() == 0
+            page.emulate_media(media="print")
+            accessible(page, "everything, on paper")
+            assert page.locator("#passage").is_hidden()
+            assert page.locator(spans).count() == 1_200
+            hidden = page.eval_on_selector_all(spans, "all => all.filter(one => !one.checkVisibility()).length")
+            assert hidden == 0, hidden
+            # Thirty-odd rows and a heading fill a page.
+            assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) > 15
+            page.emulate_media(media="screen")
+            page.click("#all")
+            until(page, "location.search === '' && document.querySelector('#everything')?.hidden === true")
+        with opened(browser, folder / "some.html") as (page, _):
+            page.emulate_media(media="print")
+            assert page.locator("#everything").is_hidden() and page.locator("#passage").is_visible()
+        with opened(browser, folder / "large.html", "?all") as (page, _):
+            until(page, drawn)
+            shown, listed = page.locator("#everything article.passage").count(), page.locator("#list > li").count()
+            assert 0 < shown < listed
+            assert page.inner_text("#everything > .left-out").startswith(f"{listed - shown} more ")
 
 
 def heard(folder):

@@ -94,6 +94,35 @@ fn diagnose_serves_its_report_until_it_is_interrupted() {
     assert_eq!(page.interrupt(), Some(1));
 }
 
+/// Of a trace that is longer than a report lists, `?all` draws every span; and of all passages
+/// as many as there is room for.
+#[test]
+fn all_of_the_evidence_can_be_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("spans.jsonl");
+    let span = |trace: u64, number: u64| {
+        format!(
+            r#"{{"traceId":"{trace:032x}","spanId":"{:016x}","parentSpanId":"{}","name":"step {number}","startTimeUnixNano":"{}","endTimeUnixNano":"{}"}}"#,
+            trace << 32 | number,
+            if number == 1 { String::new() } else { format!("{:016x}", trace << 32 | 1) },
+            1_700_000_000_000_000_000 + number * 1_000_000,
+            1_700_000_000_000_500_000 + number * 1_000_000,
+        )
+    };
+    let spans: Vec<_> =
+        (1..=700).map(|number| span(1, number)).chain((2..=4).map(|trace| span(trace, 1))).collect();
+    let request = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}}]}}]}}"#, spans.join(","));
+    std::fs::write(&file, request).expect("the folder is ours");
+    let mut page = Page::start(&["diagnose", "--web", "0", file.to_str().expect("UTF-8")]);
+    Stream::open(page.port, "/events", &[]).until(|event| event.name == "end");
+    let steps = |address: &str| get(page.port, address).body.matches(">step ").count();
+    assert!(steps("/details") < 700, "a report lists fewer");
+    assert_eq!(steps("/details?all"), 703);
+    let shown = get(page.port, "/?all");
+    assert!(shown.status == 200 && shown.body.contains("id=\"everything\""), "{}", shown.head);
+    page.interrupt();
+}
+
 #[test]
 fn a_page_is_there_while_files_are_read() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -13,6 +13,7 @@ pub const STYLE: &str = include_str!("page.css");
 /// The script: `text/javascript`, one ES module that imports nothing.
 pub const SCRIPT: &str = concat!(
     include_str!("script/passages.js"),
+    include_str!("script/everything.js"),
     include_str!("script/reading.js"),
     include_str!("script/live.js"),
 );

@@ -73,6 +73,7 @@ impl Group {
     pub(super) fn passage(&self, id: u64) -> Passage<'_> {
         Passage {
             id,
+            came: None,
             health: self.health,
             title: &self.title,
             task: &self.task,

@@ -1,16 +1,16 @@
 //! The pieces as the live server hands them out: each is one element with an id of its
 //! own, which the script puts in the place of the one before.
 
+use std::time::Duration;
+
 use maud::{Markup, PreEscaped, html};
 
 use super::map::Map;
 use super::names::{self, name, prose};
-use super::passage::Passage;
+use super::passage::{self, Passage, whole_seconds};
 use super::queues::QueueRow;
-use super::shell::{Live, Shell, document};
-use super::{
-    detail as passage_detail, finding as one_finding, map as services, passage, queues as waiting, summary,
-};
+use super::shell::{self, Live, Shell, document};
+use super::{detail as passage_detail, finding as one_finding, map as services, queues as waiting, summary};
 use crate::model::{Finding, Report};
 use crate::report::format::{Subject, View};
 use crate::report::text::{count, plural};
@@ -43,6 +43,10 @@ pub enum SessionState {
     Reading {
         percent: Option<u8>,
     },
+    /// All of it was read, and it is being judged for so long.
+    Judging {
+        since: Duration,
+    },
     Listening,
     Ended,
 }
@@ -52,6 +56,8 @@ pub struct Content<'c> {
     /// Of [`verdict`], [`finding`], [`queues`] and [`map`].
     pub verdict: &'c str,
     pub findings: Vec<String>,
+    /// How many more findings there are.
+    pub findings_left_out: u64,
     pub queues: &'c str,
     pub map: &'c str,
     /// The newest first.
@@ -72,7 +78,7 @@ pub fn page(session: &Session<'_>, content: &Content<'_>) -> String {
         entries: html! { @for one in &content.passages { (passage::entry(one)) } },
         entries_left_out: session.left_out,
         findings: html! { @for one in &content.findings { (piece(one)) } },
-        findings_left_out: 0,
+        findings_left_out: content.findings_left_out,
         map: piece(content.map),
         queues: piece(content.queues),
         messages: html! {},
@@ -101,6 +107,16 @@ pub fn detail(one: &Passage<'_>) -> String {
 /// A finding, with the passage drawn as its example.
 pub fn finding(one: &Finding, example: Option<&Passage<'_>>, view: &View) -> String {
     one_finding::in_full(one, example, view).into_string()
+}
+
+/// A finding of which only the cause is said.
+pub fn finding_in_a_line(one: &Finding) -> String {
+    one_finding::in_a_line(one).into_string()
+}
+
+/// That so many passages are left out.
+pub fn left_out(passages: u64) -> String {
+    shell::left_out(passages).into_string()
 }
 
 /// The name of a finding in the page's addresses: `#finding-NAME`, `/finding/NAME`.
@@ -155,6 +171,11 @@ fn state(session: &Session<'_>) -> Markup {
                         "reading " progress max="100" value=(percent.min(100)) aria-label="Evidence read" {} " "
                     }
                     SessionState::Reading { percent: None } => "reading ",
+                    SessionState::Judging { since } => {
+                        "read all, and judges it"
+                        @if since.as_secs() > 0 { " for " (whole_seconds(since)) }
+                        " "
+                    }
                     SessionState::Listening => "listening ",
                     SessionState::Ended => "ended ",
                 }

@@ -15,6 +15,9 @@ use crate::report::text::duration;
 pub struct Passage<'p> {
     /// Its number in the page: `entry-12`, `#passage-12`, `/passage/12`.
     pub id: u64,
+    /// When it first came, and when it began: a live list is in this order, and then in that
+    /// of the numbers. None in a list that stays as it is.
+    pub came: Option<(Duration, Option<Timestamp>)>,
     pub health: Health,
     /// `POST /orders → process_order`.
     pub title: &'p str,
@@ -59,7 +62,9 @@ pub(super) fn entry(passage: &Passage<'_>) -> Markup {
     html! {
         li.entry.(word) id={ "entry-" (passage.id) } data-id=(passage.id) data-health=(word)
             data-task=(name(passage.task)) data-services=(json(&services))
-            data-traces=(traces) data-ids=(tasks.join(" ")) {
+            data-traces=(traces) data-ids=(tasks.join(" "))
+            data-came=[passage.came.map(|(first, _)| first.as_micros())]
+            data-began=[passage.came.map(|(_, began)| began.map_or(0, |began| began.as_nanos() / 1_000))] {
             a href={ "#passage-" (passage.id) } {
                 span.mark aria-hidden="true" { (passage.health.mark()) }
                 span.title { span.visually-hidden { (word) ", " } (name(passage.title)) }
@@ -91,7 +96,7 @@ pub(super) fn entry(passage: &Passage<'_>) -> Markup {
 pub(super) fn when(when: When) -> Markup {
     match when {
         When::Ago(age) => html! {
-            time.age data-age=(age.as_millis()) { (duration(whole_seconds(age))) " ago" }
+            time.age data-age=(age.as_millis()) { (whole_seconds(age)) " ago" }
         },
         When::At(Some(start)) => {
             let text = start.to_string();
@@ -103,9 +108,10 @@ pub(super) fn when(when: When) -> Markup {
     }
 }
 
+/// An age without the part of a second.
 #[allow(clippy::cast_precision_loss, reason = "an age")]
-fn whole_seconds(age: Duration) -> f64 {
-    age.as_secs() as f64 * 1_000.0
+pub(super) fn whole_seconds(age: Duration) -> String {
+    duration(age.as_secs() as f64 * 1_000.0)
 }
 
 /// A list of names for the script, in an attribute, which maud escapes.

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-use crate::report::text::count;
+use crate::report::text::{count, plural};
 
 /// What stands in the document.
 pub(super) struct Shell {
@@ -76,9 +76,12 @@ pub(super) fn document(shell: &Shell) -> Markup {
                         p.left-out #left-out hidden[shell.entries_left_out == 0] {
                             "and " span { (count(shell.entries_left_out)) } " more, which found no room here"
                         }
+                        p.needs-script { a #all href="?all" { "All passages in full, to print" } }
                     }
                     main #content tabindex="-1" {
                         section.needs-script #passage aria-label="Chosen passage" tabindex="-1" {}
+                        // Filled where the address ends with `?all`.
+                        section #everything aria-label="All passages" hidden {}
                         section #findings aria-labelledby="findings-title" {
                             h2 #findings-title { "Findings" }
                             (shell.findings)
@@ -102,6 +105,11 @@ pub(super) fn document(shell: &Shell) -> Markup {
             }
         }
     }
+}
+
+/// That so many passages found no room.
+pub(super) fn left_out(passages: u64) -> Markup {
+    html! { p.left-out { (plural(passages, "more passage")) " found no room here: the newest are shown" } }
 }
 
 /// What narrows the list. It shows once the script is there.

@@ -27,6 +27,9 @@ pub struct Totals {
     pub passages: u64,
     /// How many of them are broken or damaged.
     pub broken: u64,
+    /// Their hand-offs, and those of which not both sides were seen.
+    pub handoffs: u64,
+    pub unproven: u64,
     /// Groups of traces that were judged and never came to the board: too many came at
     /// once.
     pub not_shown: u64,

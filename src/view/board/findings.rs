@@ -103,3 +103,40 @@ impl Findings {
         self.let_go
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::model::{Confidence, Sentence};
+
+    /// A finding about nothing.
+    pub fn a_finding(id: &str, severity: Severity) -> Finding {
+        let rule = crate::diagnosis::find("propagator-mismatch").expect("a rule");
+        Finding {
+            id: id.to_owned(),
+            code: rule.code,
+            slug: rule.slug,
+            variant: None,
+            severity,
+            severity_without_config: None,
+            confidence: Confidence::Certain,
+            station: None,
+            baseline: None,
+            message: "why".to_owned(),
+            sentence: Sentence::plain("why"),
+            fixes: Vec::new(),
+            fix: Vec::new(),
+            needs: Vec::new(),
+            count: 1,
+            tasks: BTreeSet::default(),
+            services: BTreeSet::default(),
+            queues: BTreeSet::default(),
+            origins: BTreeSet::default(),
+            evidence: Vec::new(),
+            handoffs: BTreeSet::default(),
+            alternatives: Vec::new(),
+        }
+    }
+}

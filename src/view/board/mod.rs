@@ -21,13 +21,15 @@ use parking_lot::Mutex;
 
 use self::figures::Rate;
 use self::findings::Findings;
-use self::passages::Passages;
+use self::passages::{Came, Passages};
 use self::queues::Queues;
 use crate::model::{Event, LimitCounts};
 
 pub use self::figures::{Figures, Totals};
 pub use self::filter::Filter;
 pub use self::findings::KnownFinding;
+#[cfg(test)]
+pub use self::findings::tests::a_finding;
 pub use self::passage::Passage;
 pub use self::queues::{QueueFigures, QueueNow};
 
@@ -77,17 +79,27 @@ impl Board {
         if not_shown > 0 {
             self.version += 1;
         }
+        self.take(events, Came::Now, now);
+    }
+
+    /// Takes what the last report says, of which everything came before: a passage that was
+    /// let go takes the place of its age.
+    pub fn last_events(&mut self, events: &[Event], now: Duration) {
+        self.take(events, Came::Before, now);
+    }
+
+    fn take(&mut self, events: &[Event], came: Came, now: Duration) {
         for event in events {
             self.version += 1;
             let Self { version, passages, findings, limits, .. } = self;
             match event {
                 Event::Traces { traces, handoffs } => {
-                    passages.insert(traces, handoffs, now, version, findings);
+                    passages.insert((traces, handoffs), came, now, version, findings);
                 }
                 Event::Finding { finding, handoffs, traces } => {
                     findings.insert(finding, now, *version);
                     if !(handoffs.is_empty() && traces.is_empty()) {
-                        let example = passages.insert(traces, handoffs, now, version, findings);
+                        let example = passages.insert((traces, handoffs), came, now, version, findings);
                         findings.exemplify(&finding.id, example);
                     }
                     passages.rejudge(&finding.id, version, findings);
@@ -127,7 +139,7 @@ impl Board {
     }
 
     /// The passages, newest first: by when they first came.
-    pub fn passages(&self) -> impl DoubleEndedIterator<Item = &Arc<Passage>> {
+    pub fn passages(&self) -> impl Iterator<Item = &Arc<Passage>> {
         self.passages.iter()
     }
 
@@ -163,11 +175,14 @@ impl Board {
 
     pub fn totals(&self) -> Totals {
         let (spans, traces) = self.figures;
+        let (handoffs, unproven) = self.passages.handoffs();
         Totals {
             spans,
             traces,
             spans_per_second: self.rate.per_second(),
             passages: self.passages.len() as u64,
+            handoffs,
+            unproven,
             broken: self.passages.broken() as u64,
             not_shown: self.not_shown,
             let_go: self.passages.let_go(),
@@ -198,7 +213,7 @@ impl Board {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Finding, HandoffReport, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+    use crate::model::{HandoffReport, Severity, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
     use crate::report::stitched::Health;
 
     fn trace(id: u8) -> TraceReport {
@@ -267,34 +282,48 @@ mod tests {
         assert_eq!(changed, [1]);
     }
 
+    /// What the last report lists and the board let go takes the place of its age.
+    #[test]
+    fn what_comes_back_is_not_on_top() {
+        let began = |id: u8| {
+            let mut trace = trace(id);
+            trace.spans[0].start =
+                Timestamp::from_nanos(1_700_000_000_000_000_000 + u64::from(id) * 1_000_000_000);
+            Event::Traces { traces: vec![trace], handoffs: Vec::new() }
+        };
+        // Ten come in each round.
+        let now = |id: u8| Duration::from_secs(u64::from(id / 10 * 10));
+        let titles = |board: &Board| -> Vec<u8> {
+            let all = board.passages();
+            let mut ids: Vec<_> = all.map(|passage| passage.traces[0].trace_id.bytes()[0]).collect();
+            ids.reverse();
+            ids
+        };
+        let mut board = Board::new(64 << 10);
+        (0..100).for_each(|id| board.events(&[began(id)], 0, now(id)));
+        let (held, let_go) = (titles(&board), board.totals().let_go);
+        assert!(held.is_sorted() && !held.contains(&10) && held.contains(&95), "{held:?}");
+        board.last_events(&[began(10)], now(100));
+        let then = titles(&board);
+        assert!(then[0] == 10 && then.is_sorted(), "{then:?}");
+        assert_eq!(board.passages().last().map(|passage| passage.first), Some(Duration::from_secs(10)));
+        // It takes the room of the oldest ones, and is not counted as gone any more.
+        assert_eq!(board.totals().let_go + 1, let_go + (held.len() + 1 - then.len()) as u64);
+        // One that is here stays where it is.
+        board.last_events(&[began(95)], now(100));
+        assert!(titles(&board).is_sorted());
+
+        // Between two that are held, also of one round.
+        let mut board = Board::new(1 << 20);
+        [11, 12, 14, 15, 31].into_iter().for_each(|id| board.events(&[began(id)], 0, now(id)));
+        board.last_events(&[began(13), began(21), began(40), began(2)], now(100));
+        assert_eq!(titles(&board), [2, 11, 12, 13, 14, 15, 21, 31, 40]);
+    }
+
     #[test]
     fn a_passage_is_broken_as_long_as_its_finding_holds() {
         let mut board = Board::new(1 << 20);
-        let rule = crate::diagnosis::find("propagator-mismatch").expect("a rule");
-        let finding = Finding {
-            id: "cause".to_owned(),
-            code: rule.code,
-            slug: rule.slug,
-            variant: None,
-            severity: crate::model::Severity::Error,
-            severity_without_config: None,
-            confidence: crate::model::Confidence::Certain,
-            station: None,
-            baseline: None,
-            message: "why".to_owned(),
-            sentence: crate::model::Sentence::plain("why"),
-            fixes: Vec::new(),
-            fix: Vec::new(),
-            needs: Vec::new(),
-            count: 1,
-            tasks: std::collections::BTreeSet::default(),
-            services: std::collections::BTreeSet::default(),
-            queues: std::collections::BTreeSet::default(),
-            origins: std::collections::BTreeSet::default(),
-            evidence: Vec::new(),
-            handoffs: std::collections::BTreeSet::default(),
-            alternatives: Vec::new(),
-        };
+        let finding = a_finding("cause", Severity::Error);
         let health = |board: &Board| board.passages().next().map(|passage| passage.health);
         // What is set aside is not told, and then nothing is broken.
         board.events(&[came(&[1, 2], vec![handoff(1, 2, Some("cause"))])], 0, NOW);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bytes::{of_handoff, of_trace};
 use super::findings::{Findings, KnownFinding};
-use crate::model::{HandoffReport, Severity, SpanId, Station, StationState, TraceId, TraceReport};
+use crate::model::{HandoffReport, Severity, SpanId, Station, StationState, Timestamp, TraceId, TraceReport};
 use crate::report::stitched::{Health, Parts, finding_ids, main_handoff, title};
 use crate::report::text::{clip, safe};
 
@@ -53,6 +53,12 @@ impl Passage {
     const MOST: usize = 1_000;
     /// How long its title may be, in characters.
     const TITLE: usize = 200;
+
+    /// When its first span that is known began, by the clock of whoever sent it.
+    pub fn began(&self) -> Option<Timestamp> {
+        let spans = self.traces.iter().flat_map(|trace| &trace.spans);
+        spans.map(|span| span.start).filter(|start| *start != Timestamp::UNSET).min()
+    }
 
     pub const fn is_loud(&self) -> bool {
         matches!(self.health, Health::Damaged | Health::Broken)

@@ -7,20 +7,36 @@ use std::time::Duration;
 
 use super::findings::Findings;
 use super::passage::Passage;
-use crate::model::{HandoffReport, Map, TraceId, TraceReport};
+use crate::model::{HandoffReport, Map, Timestamp, TraceId, TraceReport};
 
-/// All of them, by id: an id is higher the later a passage first came.
+/// Whether something is new, or came before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Came {
+    Now,
+    /// It may have been let go since: then it gets the place of its age.
+    Before,
+}
+
+/// When a passage first came, when it began by the clock of its services, and its id: what
+/// comes in one round came at the same time.
+type Age = (Duration, Option<Timestamp>, u64);
+
+/// All of them, by id.
 #[derive(Debug)]
 pub struct Passages {
     all: BTreeMap<u64, Arc<Passage>>,
+    /// Those of which a finding is told, and the others, the oldest first. The former stay
+    /// longer.
+    loud: BTreeSet<Age>,
+    quiet: BTreeSet<Age>,
+    /// How many hand-offs they have, and of how many not both sides were seen.
+    handoffs: u64,
+    unproven: u64,
     next: u64,
     by_trace: Map<TraceId, u64>,
     by_task: Map<String, u64>,
     /// The passages by the version at which they changed last.
     by_version: BTreeMap<u64, u64>,
-    /// The passages of which a finding is told; they stay longer.
-    loud: BTreeSet<u64>,
-    quiet: BTreeSet<u64>,
     /// Where a passage went that grew together with an older one, [`Self::MERGED`] of them.
     merged: BTreeMap<u64, u64>,
     /// The passages that are not here any more, [`Self::GONE`] of them, by the version at
@@ -45,12 +61,14 @@ impl Passages {
     pub fn new(bound: usize) -> Self {
         Self {
             all: BTreeMap::new(),
+            loud: BTreeSet::new(),
+            quiet: BTreeSet::new(),
             next: 1,
             by_trace: Map::default(),
             by_task: Map::default(),
             by_version: BTreeMap::new(),
-            loud: BTreeSet::new(),
-            quiet: BTreeSet::new(),
+            handoffs: 0,
+            unproven: 0,
             merged: BTreeMap::new(),
             gone: VecDeque::new(),
             gone_forgotten: 0,
@@ -65,8 +83,8 @@ impl Passages {
     /// the passage. The version grows by one.
     pub fn insert(
         &mut self,
-        traces: &[TraceReport],
-        handoffs: &[HandoffReport],
+        (traces, handoffs): (&[TraceReport], &[HandoffReport]),
+        came: Came,
         now: Duration,
         version: &mut u64,
         findings: &Findings,
@@ -79,6 +97,7 @@ impl Passages {
             if passage.id == 0 {
                 passage = other;
             } else {
+                passage.first = passage.first.min(other.first);
                 passage.merge(&other.traces, &other.handoffs, self.bound / Self::ONE);
                 self.merged.insert(other.id, passage.id);
                 self.went(other.id, *version + 1);
@@ -87,11 +106,16 @@ impl Passages {
         while self.merged.len() > Self::MERGED {
             self.merged.pop_first();
         }
+        let is_recalled = came == Came::Before && passage.id == 0;
         if passage.id == 0 {
             passage.id = self.next;
             self.next += 1;
         }
         passage.merge(traces, handoffs, self.bound / Self::ONE);
+        if is_recalled && let Some(began) = passage.began() {
+            passage.first = self.came(began, now);
+            self.let_go = self.let_go.saturating_sub(1);
+        }
         passage.changed = now;
         passage.derive(findings);
         *version += 1;
@@ -138,10 +162,12 @@ impl Passages {
         self.bytes += bytes;
         if passage.is_loud() {
             self.loud_bytes += bytes;
-            self.loud.insert(id);
+            self.loud.insert(age(&passage));
         } else {
-            self.quiet.insert(id);
+            self.quiet.insert(age(&passage));
         }
+        self.handoffs += passage.handoffs.len() as u64;
+        self.unproven += unproven(&passage);
         self.by_version.insert(version, id);
         self.by_trace.extend(passage.traces.iter().map(|trace| (trace.trace_id, id)));
         let tasks = passage.handoffs.iter().map(|handoff| &handoff.task_id).filter(|task| !task.is_empty());
@@ -153,10 +179,12 @@ impl Passages {
         let passage = self.all.remove(&id)?;
         let bytes = passage.bytes() + Self::ENTRY;
         self.bytes -= bytes;
-        if self.loud.remove(&id) {
+        if self.loud.remove(&age(&passage)) {
             self.loud_bytes -= bytes;
         }
-        self.quiet.remove(&id);
+        self.quiet.remove(&age(&passage));
+        self.handoffs -= passage.handoffs.len() as u64;
+        self.unproven -= unproven(&passage);
         self.by_version.remove(&passage.version);
         for trace in &passage.traces {
             self.by_trace.remove(&trace.trace_id);
@@ -171,19 +199,27 @@ impl Passages {
     /// more than half of it. The one that just came stays.
     fn keep_room(&mut self, newest: u64, version: u64) {
         while self.bytes > self.bound {
-            let quiet =
-                self.quiet.iter().find(|id| **id != newest).filter(|_| self.loud_bytes <= self.bound / 2);
-            let loud = || self.loud.iter().find(|id| **id != newest);
-            let any_quiet = || self.quiet.iter().find(|id| **id != newest);
-            let Some(goes) = quiet.or_else(loud).or_else(any_quiet).copied() else { return };
+            let oldest = |all: &BTreeSet<Age>| all.iter().map(|(.., id)| *id).find(|id| *id != newest);
+            let quiet = oldest(&self.quiet).filter(|_| self.loud_bytes <= self.bound / 2);
+            let loud = || oldest(&self.loud);
+            let Some(goes) = quiet.or_else(loud).or_else(|| oldest(&self.quiet)) else { return };
             self.take(goes);
             self.went(goes, version);
             self.let_go += 1;
         }
     }
 
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Passage>> {
-        self.all.values().rev()
+    /// The newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Passage>> {
+        let (mut loud, mut quiet) = (self.loud.iter().rev().peekable(), self.quiet.iter().rev().peekable());
+        let ids =
+            std::iter::from_fn(move || if loud.peek() > quiet.peek() { loud.next() } else { quiet.next() });
+        ids.filter_map(|(.., id)| self.all.get(id))
+    }
+
+    /// How many hand-offs they have, and of how many not both sides were seen.
+    pub const fn handoffs(&self) -> (u64, u64) {
+        (self.handoffs, self.unproven)
     }
 
     pub fn get(&self, id: u64) -> Option<&Arc<Passage>> {
@@ -215,6 +251,21 @@ impl Passages {
         self.loud.len()
     }
 
+    /// When a passage that began at this time of day would have come, by the one that began
+    /// before it, or else by the next.
+    fn came(&self, began: Timestamp, now: Duration) -> Duration {
+        let known = self.all.values().filter_map(|passage| Some((passage.began()?, passage.first)));
+        let (before, after): (Vec<_>, Vec<_>) = known.partition(|(other, _)| *other <= began);
+        match (before.into_iter().max(), after.into_iter().min()) {
+            (Some((other, first)), next) => {
+                let limit = next.map_or(now, |(_, first)| first);
+                first.saturating_add(began.since(other)).min(limit.max(first))
+            }
+            (None, Some((other, first))) => first.saturating_sub(other.since(began)),
+            (None, None) => now,
+        }
+    }
+
     pub const fn let_go(&self) -> u64 {
         self.let_go
     }
@@ -222,4 +273,13 @@ impl Passages {
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+fn age(passage: &Passage) -> Age {
+    (passage.first, passage.began(), passage.id)
+}
+
+/// How many of its hand-offs were not seen whole.
+fn unproven(passage: &Passage) -> u64 {
+    passage.handoffs.iter().filter(|handoff| handoff.unproven.is_some()).count() as u64
 }

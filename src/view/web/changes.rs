@@ -131,9 +131,9 @@ mod tests {
     use parking_lot::Mutex;
 
     use super::*;
-    use crate::model::{Event, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+    use crate::model::{Event, Report, Severity, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
     use crate::report::View;
-    use crate::view::board::Board;
+    use crate::view::board::{Board, a_finding};
     use crate::view::web::feed::Reports;
 
     struct NoReports;
@@ -242,6 +242,41 @@ mod tests {
         let text = told(&mut changes);
         let (_, gone) = text.split_once("event: gone\n").expect("the board is small");
         assert!(gone.starts_with("data: 1\n"), "{gone}");
+    }
+
+    /// Until the report is there, nothing says that all is done.
+    #[test]
+    fn a_page_says_that_what_was_read_is_judged_and_for_how_long() {
+        let feed = feed(8 << 20);
+        feed.has_read(Some(100), 1_000);
+        let state = || pieces::page(&feed).split_once("id=\"status\"").expect("a state").1.to_owned();
+        assert!(state().contains("reading "));
+        feed.judges(Duration::from_millis(300));
+        let told = told(&mut Changes::after(Arc::clone(&feed), None));
+        assert!(told.contains("read all, and judges it ") && !told.contains("event: end"), "{told}");
+        feed.judges(Duration::from_secs(12));
+        assert!(state().contains("judges it for 12 s "), "{}", state());
+        feed.end(Report::default());
+        assert!(state().contains("ended ") && !state().contains("judges"));
+    }
+
+    /// The first answer takes as long as its list does, however many findings there are.
+    #[test]
+    fn of_many_findings_the_page_has_the_worst_in_full_and_counts_the_rest() {
+        let feed = feed(64 << 20);
+        let finding = |number: u64| {
+            let severity = if number == 250 { Severity::Error } else { Severity::Warning };
+            Event::of_finding(a_finding(&format!("cause-{number}"), severity))
+        };
+        let events: Vec<_> = (0..300).map(finding).collect();
+        feed.board().lock().events(&events, 0, Duration::ZERO);
+        let page = pieces::page(&feed);
+        assert_eq!(page.matches("<details open").count(), 20, "in full");
+        assert_eq!(page.matches("article class=\"finding").count(), 200);
+        assert!(page.contains("and 100 more"));
+        let at = page.find("id=\"finding-cause-250\"").expect("the worst is there");
+        assert!(page[at..].starts_with("id=\"finding-cause-250\"><details open"), "{}", &page[at..at + 80]);
+        assert!(pieces::finding(&feed, "cause-299").expect("it is held").contains("<details open"));
     }
 
     #[test]

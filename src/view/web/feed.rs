@@ -28,6 +28,10 @@ pub enum Phase {
     Reading {
         percent: Option<u8>,
     },
+    /// All files were read, and what they hold is judged, for so long so far.
+    Judging {
+        since: Duration,
+    },
     Listening,
     /// Nothing more comes.
     Ended,
@@ -109,6 +113,11 @@ impl Feed {
         });
     }
 
+    /// Says that all was read, and that it is being judged for so long.
+    pub fn judges(&self, since: Duration) {
+        self.change(|state| state.phase = Phase::Judging { since });
+    }
+
     /// Says that the board may have changed. `now` is how long the session has been going on.
     pub fn board_changed(&self, now: Duration) {
         let is_due = {
@@ -142,7 +151,7 @@ impl Feed {
         let passages = groups.map(|(traces, handoffs)| Event::Traces { traces, handoffs });
         let events: Vec<_> = gone.chain(findings).chain(passages).collect();
         let now = self.state.lock().now;
-        self.board.lock().events(&events, 0, now);
+        self.board.lock().last_events(&events, now);
         self.change(|state| {
             state.phase = Phase::Ended;
             state.last = Some(Arc::new(report));

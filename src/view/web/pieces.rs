@@ -1,16 +1,20 @@
 //! The page and its pieces, made of what the board holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::feed::{Feed, Phase, State};
-use crate::model::{Inputs, LimitCounts, Report, Unproven, Verdict};
+use crate::model::{Inputs, LimitCounts, Report, TraceReport, Unproven, Verdict};
 use crate::report::html::live::{self, Content, Session, SessionState};
 use crate::report::html::{self, Map, QueueRow, When};
 use crate::view::board::{Board, KnownFinding, Passage, QueueFigures, Totals};
 
 /// How many passages a page lists at first: the newest.
 pub const LISTED: usize = 500;
+/// How many findings it lists at first, and how many of these in full. The script asks for
+/// the others when somebody opens them.
+const FINDINGS: usize = 200;
+const IN_FULL: usize = 20;
 /// The most bytes of details that are handed out in one answer, if there is room for them.
 const DETAILS: usize = 4 << 20;
 /// The most spans of a trace that are drawn, if there is room for them; and what each takes.
@@ -26,14 +30,10 @@ struct Held {
     queues: Vec<QueueFigures>,
     totals: Totals,
     limits: LimitCounts,
-    handoffs: u64,
-    /// Hand-offs of which not both sides were seen.
-    unproven: u64,
 }
 
 impl Held {
     fn of(board: &Board) -> Self {
-        let handoffs = || board.passages().flat_map(|passage| &passage.handoffs);
         Self {
             version: board.version(),
             passages: board.passages().take(LISTED).cloned().collect(),
@@ -41,8 +41,6 @@ impl Held {
             queues: board.queues().to_vec(),
             totals: board.totals(),
             limits: *board.limits(),
-            handoffs: handoffs().count() as u64,
-            unproven: handoffs().filter(|handoff| handoff.unproven.is_some()).count() as u64,
         }
     }
 }
@@ -53,14 +51,32 @@ pub fn page(feed: &Feed) -> String {
     let passages: Vec<_> = held.passages.iter().map(|passage| shown(&state, passage)).collect();
     let histories = histories(&held.queues);
     let queues = rows(&state, &held.queues, &histories);
+    let (findings, findings_left_out) = findings(feed, &state, &held);
     let content = Content {
         verdict: &verdict(feed, &state, &held),
-        findings: held.findings.iter().map(|known| known_finding(feed, &state, known)).collect(),
+        findings,
+        findings_left_out,
         map: &live::map(&Map::of(passages.iter().copied(), &queues)),
         queues: &live::queues(&queues),
         passages,
     };
     live::page(&session(feed, &state, &held), &content)
+}
+
+/// The findings as the page lists them at first, in the order in which they were said, and how
+/// many it does not list. The worst are in full; an example takes as long to draw as many
+/// entries of the list.
+fn findings(feed: &Feed, state: &State, held: &Held) -> (Vec<String>, u64) {
+    let mut worst: Vec<_> = held.findings.iter().enumerate().collect();
+    worst.sort_by_key(|(place, known)| (known.is_resolved, known.finding.rank(), *place));
+    worst.truncate(FINDINGS);
+    let in_full: BTreeSet<_> = worst.iter().take(IN_FULL).map(|(place, _)| *place).collect();
+    worst.sort_by_key(|(place, _)| *place);
+    let drawn = worst.iter().map(|(place, known)| match known {
+        known if known.is_resolved || in_full.contains(place) => known_finding(feed, state, known),
+        known => live::finding_in_a_line(&known.finding),
+    });
+    (drawn.collect(), (held.findings.len() - worst.len()) as u64)
 }
 
 /// What stands beside the passages and findings, each by a name.
@@ -90,16 +106,25 @@ pub fn detail(feed: &Feed, id: u64, all: bool) -> Option<String> {
         let passage = board.passage(id).or_else(|| board.successor(id));
         Arc::clone(passage?)
     };
-    let passage = if all { Arc::new(with_all_spans(feed, &passage)) } else { passage };
+    let passage = if all { with_all_spans(feed, &passage, &mut most_spans(feed)) } else { passage };
     Some(live::detail(&shown(&feed.state(), &passage)))
 }
 
-/// The same passage, with as many spans of its traces as there is room for.
-fn with_all_spans(feed: &Feed, passage: &Passage) -> Passage {
-    let mut whole = passage.clone();
-    let mut left = SPANS.min(feed.room() / SPAN);
+/// How many spans there is room for in one answer.
+fn most_spans(feed: &Feed) -> usize {
+    SPANS.min(feed.room() / SPAN)
+}
+
+/// The same passage, with as many spans of its traces as there is room `left` for.
+fn with_all_spans(feed: &Feed, passage: &Arc<Passage>, left: &mut usize) -> Arc<Passage> {
+    let is_whole = |trace: &TraceReport| trace.spans.len() as u64 >= trace.span_count;
+    if passage.traces.iter().all(is_whole) {
+        *left = left.saturating_sub(passage.traces.iter().map(|trace| trace.spans.len()).sum());
+        return Arc::clone(passage);
+    }
+    let mut whole = Passage::clone(passage);
     for trace in &mut whole.traces {
-        if let Some(mut longer) = feed.trace(trace.trace_id, left.max(trace.spans.len())) {
+        if let Some(mut longer) = feed.trace(trace.trace_id, (*left).max(trace.spans.len())) {
             // What was said of a span was said of it as it is on the board.
             let orphans = trace.spans.iter().filter_map(|span| Some((span.span_id, span.orphan.clone()?)));
             let orphans: BTreeMap<_, _> = orphans.collect();
@@ -108,23 +133,43 @@ fn with_all_spans(feed: &Feed, passage: &Passage) -> Passage {
             }
             *trace = longer;
         }
-        left = left.saturating_sub(trace.spans.len());
+        *left = left.saturating_sub(trace.spans.len());
     }
-    whole
+    Arc::new(whole)
 }
 
 /// The passages of the list in full, the newest first, as many as fit.
 pub fn details(feed: &Feed) -> String {
     let (state, held) = taken(feed);
-    let mut details = String::new();
-    for passage in &held.passages {
-        let detail = live::detail(&shown(&state, passage));
+    in_full(feed, &state, held.passages.into_iter()).0
+}
+
+/// All passages, with more of the spans of their traces than the board holds: the newest
+/// first, as many as fit. The rest is counted.
+pub fn everything(feed: &Feed) -> String {
+    let state = feed.state();
+    let passages: Vec<_> = feed.board().lock().passages().cloned().collect();
+    let (count, mut left) = (passages.len(), most_spans(feed));
+    let (mut details, taken) =
+        in_full(feed, &state, passages.iter().map(|passage| with_all_spans(feed, passage, &mut left)));
+    if taken < count {
+        details += &live::left_out((count - taken) as u64);
+    }
+    details
+}
+
+/// As many of these passages as fit, and how many those are.
+fn in_full(feed: &Feed, state: &State, passages: impl Iterator<Item = Arc<Passage>>) -> (String, usize) {
+    let (mut details, mut taken) = (String::new(), 0);
+    for passage in passages {
+        let detail = live::detail(&shown(state, &passage));
         if details.len() + detail.len() > DETAILS.min(feed.room()) {
             break;
         }
         details += &detail;
+        taken += 1;
     }
-    details
+    (details, taken)
 }
 
 /// A finding by its name in the page; `None` if it is not held.
@@ -166,6 +211,7 @@ fn shown<'p>(state: &State, passage: &'p Passage) -> html::Passage<'p> {
     let Passage { id, health, title, services, duration_ms, queue_wait_ms, station, code, .. } = passage;
     html::Passage {
         id: *id,
+        came: Some((passage.first, passage.began())),
         health: *health,
         title,
         task: passage.tasks.first().map_or("", String::as_str),
@@ -191,6 +237,7 @@ fn session<'s>(feed: &Feed, state: &'s State, held: &Held) -> Session<'s> {
         waiting: held.queues.iter().map(|queue| queue.now.ready).sum(),
         state: match state.phase {
             Phase::Reading { percent } => SessionState::Reading { percent },
+            Phase::Judging { since } => SessionState::Judging { since },
             Phase::Listening => SessionState::Listening,
             Phase::Ended => SessionState::Ended,
         },
@@ -208,8 +255,8 @@ fn inputs(state: &State, held: &Held) -> Inputs {
         None => Inputs {
             spans: held.totals.spans.max(state.read),
             traces: held.totals.traces,
-            handoffs: held.handoffs,
-            handoffs_whole: held.handoffs - held.unproven,
+            handoffs: held.totals.handoffs,
+            handoffs_whole: held.totals.handoffs - held.totals.unproven,
             messages: held.queues.iter().map(|queue| queue.now.ready + queue.now.held).sum(),
             ..Inputs::default()
         },
@@ -233,7 +280,7 @@ fn verdict(feed: &Feed, state: &State, held: &Held) -> String {
 
 /// Why nothing is called healthy yet.
 fn so_far(held: &Held) -> Option<Unproven> {
-    let (what, count) = match (held.handoffs, held.unproven) {
+    let (what, count) = match (held.totals.handoffs, held.totals.unproven) {
         (0, _) => ("no hand-off was seen so far", 0),
         (_, 0) => return None,
         (_, count) => ("not seen whole so far", count),

@@ -35,6 +35,9 @@ impl Site {
         let path = request.uri.path();
         match path {
             "/" => self.made(|feed| html(pieces::page(feed))),
+            "/details" if request.uri.query() == Some("all") => {
+                self.made(|feed| html(pieces::everything(feed)))
+            }
             "/details" => self.made(|feed| html(pieces::details(feed))),
             "/events" => self.events(request),
             "/report.html" => self.download(FormatName::Html),

@@ -30,7 +30,7 @@ async function keepDetails() {
   if (text === null) return;
   const template = document.createElement("template");
   template.innerHTML = text;
-  for (const article of template.content.children) kept.set(article.dataset.id, article.outerHTML);
+  for (const article of template.content.querySelectorAll("article.passage")) kept.set(article.dataset.id, article.outerHTML);
 }
 
 function connection(text) {
@@ -65,7 +65,7 @@ const take = {
       replace(old, entry);
     } else {
       entry.classList.add("new");
-      byId("list").prepend(entry);
+      insert(entry);
       toTell.count += 1;
     }
     const isBroken = entry.dataset.health === "broken";
@@ -103,6 +103,22 @@ function elementOf(text) {
   const template = document.createElement("template");
   template.innerHTML = text;
   return template.content.firstElementChild;
+}
+
+/** Puts an entry in the place of its age: nearly always that is the first. */
+function insert(entry) {
+  const list = byId("list");
+  let next = list.firstElementChild;
+  while (next && isNewer(next, entry)) next = next.nextElementSibling;
+  list.insertBefore(entry, next);
+}
+
+function isNewer(one, other) {
+  for (const name of ["came", "began", "id"]) {
+    const [its, others] = [Number(one.dataset[name]), Number(other.dataset[name])];
+    if (its !== others) return its > others;
+  }
+  return false;
 }
 
 /** Puts an entry in the place of another, which may have the focus or be the chosen one. */

@@ -66,8 +66,8 @@ async function choose(id, { focus = false } = {}) {
 }
 
 /** Puts what a finding says below the passage that it explains. */
-function explain(place) {
-  const finding = byId(place.dataset.finding);
+async function explain(place) {
+  const finding = await findFinding(place.dataset.finding.slice("finding-".length));
   if (!finding) return;
   const copy = finding.cloneNode(true);
   copy.removeAttribute("id");
@@ -95,13 +95,19 @@ function follow({ focus = true } = {}) {
   return Boolean(kind);
 }
 
-/** A finding by its name: one that the page does not have may be with the server. */
+/** A finding by its name: the server may have one that the page has not, or has in short. */
 async function findFinding(name) {
-  const finding = byId("finding-" + name);
-  if (finding || !page.dataset.finding) return finding;
+  const known = () => byId("finding-" + name);
+  const isWhole = known() && !known().matches(".short:not(.resolved)");
+  if (isWhole || !page.dataset.finding) return known();
   const text = await fetched(page.dataset.finding + encodeURIComponent(name));
-  if (text !== null) byId("findings").insertAdjacentHTML("beforeend", text);
-  return byId("finding-" + name);
+  if (text !== null) {
+    const finding = elementOf(text);
+    finding.querySelector("details")?.removeAttribute("open");
+    if (known()) known().replaceWith(finding);
+    else byId("findings").append(finding);
+  }
+  return known();
 }
 
 function openFinding(finding) {

@@ -111,6 +111,7 @@ function begin() {
   if (first) onlyTabStop(first.firstElementChild);
   filter();
   if (!follow({ focus: false }) && first) choose(first.dataset.id);
+  drawEverything();
   hear();
 }
 
