@@ -89,3 +89,15 @@ fn the_licences_of_what_is_linked_are_at_hand() {
     let output = output.expect("this test needs python3");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// `fuzz/` is a package of its own. Its build would go on with another lock file.
+#[test]
+fn fuzzing_is_locked_to_what_the_program_is_made_of() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--quiet", "--manifest-path", "fuzz/Cargo.toml"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n`cargo update -w --manifest-path fuzz/Cargo.toml` mends it");
+}
