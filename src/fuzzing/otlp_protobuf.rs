@@ -45,8 +45,20 @@ pub fn otlp_protobuf(bytes: &[u8]) {
     // rounds the last bit of those that it takes.
     if memmem::find(&json, b"doubleValue").is_none() {
         let read: ExportTraceServiceRequest = serde_json::from_slice(&json).expect("its reader takes it");
-        assert_eq!(read, request, "{}", String::from_utf8_lossy(&json));
+        let is_same =
+            read == request || (is_of_other_signals(&request) && transcoded(&read.encode_to_vec()) == json);
+        assert!(is_same, "{request:?}\n{}", String::from_utf8_lossy(&json));
     }
+}
+
+/// Whether a request has what the specification has only for other signals, and what is not
+/// saved of a trace: indices into the strings of a profile, and entities.
+fn is_of_other_signals(request: &ExportTraceServiceRequest) -> bool {
+    let text = format!("{request:?}");
+    let mut indices = text.split("key_strindex: ").skip(1);
+    text.contains("StringValueStrindex(")
+        || text.contains("EntityRef {")
+        || indices.any(|index| !index.starts_with("0 "))
 }
 
 fn transcoded(bytes: &[u8]) -> Vec<u8> {

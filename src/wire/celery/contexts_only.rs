@@ -115,17 +115,28 @@ fn search_text(text: &str, depth: usize) -> Option<String> {
     }
 }
 
-/// The members of the dicts in a Python repr that are contexts, as a dict.
+/// The members of the dicts in a Python repr that are contexts or hold some, as a dict.
 fn python_repr(text: &str, depth: usize) -> Option<String> {
     let members = python_dict(text);
-    let kept = members.iter().filter_map(|(name, value)| Some((name, member(name, value, depth)?)));
-    let kept: Vec<_> = kept.filter(|(name, _)| Carrier::knows(name)).collect();
+    let own_ids = ids_of(members.iter().map(|(name, value)| (name.as_str(), value)));
+    let kept = members.iter().filter_map(|(name, value)| {
+        let is_id = own_ids.contains(&name.as_str());
+        let kept = if is_id { value.clone() } else { member(name, value, depth)? };
+        let is_context = is_id || Carrier::knows(name) || !is_empty(&kept);
+        is_context.then(|| (name, kept.as_str().unwrap_or_default().to_owned()))
+    });
+    let kept: Vec<_> = kept.collect();
     if kept.iter().all(|(name, _)| is_baggage(name)) {
         return None;
     }
-    let written =
-        kept.iter().map(|(name, value)| format!("'{name}': '{}'", value.as_str().unwrap_or_default()));
+    let written = kept.iter().map(|(name, value)| format!("{}: {}", quoted(name), quoted(value)));
     Some(format!("{{{}}}", written.collect::<Vec<_>>().join(", ")))
+}
+
+/// A text of a Python repr, whose escapes are there: only quotes of one kind stand in it.
+fn quoted(text: &str) -> String {
+    let quote = if python_dict(&format!("'{text}': ''")).contains_key(text) { '\'' } else { '"' };
+    format!("{quote}{text}{quote}")
 }
 
 /// A list of pairs, which is a mapping to Python's `dict`.
@@ -170,4 +181,37 @@ fn companion(name: &str, value: &Value) -> Option<String> {
         return None;
     };
     Some(text.map_or_else(|| HIDDEN.to_owned(), told))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(repr: &str) -> Vec<crate::model::CarriedContext> {
+        let mut search = ContextSearch::default();
+        search.repr(repr, "kwargsrepr");
+        search.contexts
+    }
+
+    /// Regression: only contexts under their own names were kept.
+    #[test]
+    fn of_a_repr_is_kept_what_is_found_in_it() {
+        const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let json = format!(r#"{{"traceparent": "{TRACEPARENT}", "who": "bob"}}"#);
+        for repr in [
+            format!("{{'who': 'bob', 'traceparent': '{TRACEPARENT}'}}"),
+            format!("{{'who': 'bob', 'trace_context': '{json}'}}"),
+            format!("['bob', {{'ctx': \"{{'traceparent': '{TRACEPARENT}', 'who': 'bob'}}\"}}]"),
+            format!(
+                "{{'trace_id': '{}', 'span_id': '{}', 'who': 'bob'}}",
+                &TRACEPARENT[3..35],
+                &TRACEPARENT[36..52]
+            ),
+        ] {
+            let kept = contexts_of(&repr.clone().into()).expect("it holds one");
+            let kept = kept.as_str().expect("a text");
+            assert!(!kept.contains("bob"), "{kept}");
+            assert_eq!((found(kept), found(kept).len()), (found(&repr), 1), "{repr}: {kept}");
+        }
+    }
 }

@@ -12,6 +12,9 @@ use super::protobuf::{Fields, Value};
 #[derive(Clone, Copy)]
 enum Holds {
     Text,
+    /// A text that is written if it is empty too: the reader of `opentelemetry-proto` takes
+    /// no pair without a key.
+    Key,
     /// Hexadecimal, which OTLP/JSON has for ids.
     Id,
     /// Base64.
@@ -26,6 +29,8 @@ enum Holds {
     Double,
     One(&'static Schema),
     Many(&'static Schema),
+    /// The same, written if there are none too: that reader takes no list without values.
+    Values(&'static Schema),
 }
 
 /// The fields of a message: number, name, and what it holds. The numbers are those of
@@ -82,7 +87,7 @@ static LINK: [Field; 6] = [
     (6, "flags", Holds::Number),
 ];
 static STATUS: [Field; 2] = [(2, "message", Holds::Text), (3, "code", Holds::Enum)];
-static PAIR: [Field; 2] = [(1, "key", Holds::Text), (2, "value", Holds::One(&ANY))];
+static PAIR: [Field; 2] = [(1, "key", Holds::Key), (2, "value", Holds::One(&ANY))];
 static ANY: [Field; 7] = [
     (1, "stringValue", Holds::Text),
     (2, "boolValue", Holds::Flag),
@@ -92,8 +97,8 @@ static ANY: [Field; 7] = [
     (6, "kvlistValue", Holds::One(&LIST)),
     (7, "bytesValue", Holds::Bytes),
 ];
-static ARRAY: [Field; 1] = [(1, "values", Holds::Many(&ANY))];
-static LIST: [Field; 1] = [(1, "values", Holds::Many(&PAIR))];
+static ARRAY: [Field; 1] = [(1, "values", Holds::Values(&ANY))];
+static LIST: [Field; 1] = [(1, "values", Holds::Values(&PAIR))];
 
 /// How deep values may nest; deeper ones are left out. A request itself needs eight levels.
 const DEPTH: usize = 64;
@@ -120,25 +125,30 @@ fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut impl Write) ->
             .map_while(Result::ok)
             .filter_map(|(given, value)| (given == *number).then_some(value));
         let comma = if is_first { "" } else { "," };
-        if let Holds::Many(inner) = *holds {
-            let mut before = "[";
-            for value in fields {
-                let Value::Bytes(bytes, _) = value else { continue };
-                if before == "[" {
-                    write!(out, "{comma}\"{name}\":")?;
-                }
-                out.write_all(before.as_bytes())?;
-                before = ",";
+        if let Holds::Many(inner) | Holds::Values(inner) = *holds {
+            let message_of = |value| match value {
+                Value::Bytes(bytes, _) => Some(bytes),
+                _ => None,
+            };
+            let mut values = fields.filter_map(message_of).peekable();
+            if values.peek().is_none() && matches!(holds, Holds::Many(_)) {
+                continue;
+            }
+            write!(out, "{comma}\"{name}\":[")?;
+            is_first = false;
+            for (place, bytes) in values.enumerate() {
+                out.write_all(if place == 0 { b"" } else { b"," })?;
                 message(bytes, inner, depth - 1, out)?;
             }
-            if before == "," {
-                out.write_all(b"]")?;
-                is_first = false;
-            }
+            out.write_all(b"]")?;
             continue;
         }
         // If a field is repeated, the last one counts.
-        let Some(value) = fields.by_ref().last() else { continue };
+        let value = match (fields.by_ref().last(), *holds) {
+            (Some(value), _) => value,
+            (None, Holds::Key) => Value::Bytes(b"", 0),
+            (None, _) => continue,
+        };
         write!(out, "{comma}\"{name}\":")?;
         is_first = false;
         one(&value, *holds, depth, out)?;
@@ -153,7 +163,7 @@ fn message(bytes: &[u8], schema: &Schema, depth: usize, out: &mut impl Write) ->
 )]
 fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut impl Write) -> io::Result<()> {
     match (holds, value) {
-        (Holds::Text, Value::Bytes(text, _)) => {
+        (Holds::Text | Holds::Key, Value::Bytes(text, _)) => {
             Ok(serde_json::to_writer(out, &*String::from_utf8_lossy(text))?)
         }
         (Holds::Id, Value::Bytes(id, _)) => {
@@ -172,9 +182,42 @@ fn one(value: &Value<'_>, holds: Holds, depth: usize, out: &mut impl Write) -> i
             number if number.is_nan() => out.write_all(b"\"NaN\""),
             number => write!(out, "\"{}Infinity\"", if number > 0.0 { "" } else { "-" }),
         },
-        (Holds::One(schema) | Holds::Many(schema), Value::Bytes(bytes, _)) => {
+        (Holds::One(schema) | Holds::Many(schema) | Holds::Values(schema), Value::Bytes(bytes, _)) => {
             message(bytes, schema, depth - 1, out)
         }
         _ => out.write_all(b"null"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+    use opentelemetry_proto::tonic::common::v1::any_value::Value;
+    use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList};
+    use opentelemetry_proto::tonic::resource::v1::Resource;
+    use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
+    use prost::Message;
+
+    use super::*;
+
+    /// Regression: `opentelemetry-proto` took no request with any of these.
+    #[test]
+    fn what_is_empty_is_written_where_a_reader_asks_for_it() {
+        let values = [
+            Value::ArrayValue(ArrayValue::default()),
+            Value::KvlistValue(KeyValueList::default()),
+            Value::KvlistValue(KeyValueList { values: vec![KeyValue::default()] }),
+        ];
+        let attributes = values
+            .map(|value| KeyValue { value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() });
+        let resource = Some(Resource { attributes: attributes.to_vec(), ..Resource::default() });
+        let resource_spans = vec![ResourceSpans { resource, ..ResourceSpans::default() }];
+        let request = ExportTraceServiceRequest { resource_spans };
+        let mut json = Vec::new();
+        transcode(&request.encode_to_vec(), &mut json).expect("memory takes it");
+        let text = String::from_utf8_lossy(&json);
+        assert!(text.contains(r#"{"key":"","value":{"arrayValue":{"values":[]}}}"#), "{text}");
+        let read: ExportTraceServiceRequest = serde_json::from_slice(&json).expect("it reads it");
+        assert_eq!(read, request, "{text}");
     }
 }
