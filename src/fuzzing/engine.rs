@@ -15,7 +15,7 @@ use crate::wire::otlp::{decode_json, decode_protobuf};
 
 /// How much memory a live session has here: little, so that it lets go. What is not let go
 /// (the last looks, one finding of each kind with its examples) takes up to 100 KB.
-const MEMORY: usize = 512 << 10;
+const MEMORY: usize = 256 << 10;
 
 /// Evidence is the lines of a bundle, one file after the other, where these begin with a
 /// brace, and a scene made by choices otherwise.
@@ -79,7 +79,8 @@ fn watch(pieces: &[Piece], choices: &mut Choices<'_>) {
     let bounds = MemoryPlan::for_evidence(MEMORY);
     let mut judge = LiveJudge::new(Duration::from_secs(2), bounds);
     let mut now = Duration::ZERO;
-    let rounds = if choices.one_in(8) { 64 } else { 1 };
+    // Many rounds fill the memory, and take as much time as all else.
+    let rounds = if choices.one_in(32) { 64 } else { 1 };
     let again = (0..rounds).flat_map(|round| pieces.iter().map(move |piece| piece.elsewhere(round)));
     for piece in again {
         match &piece {
@@ -95,7 +96,9 @@ fn watch(pieces: &[Piece], choices: &mut Choices<'_>) {
             let thorough = choices.one_in(8);
             judge.round(Moment::at(now), Pace { thorough, ..PACE });
         }
-        assert!(judge.bytes() <= MEMORY, "{} bytes are held", judge.bytes());
+        let held = judge.bytes();
+        let [growing, evidence] = [judge.evidence.growing(), judge.evidence.bytes()];
+        assert!(held <= MEMORY, "{held} bytes are held: {evidence} of evidence, of which {growing} grow");
     }
     judge.end(Moment::at(now + Duration::from_mins(1)));
     let SpanAccount { received, held, evicted, rejected, duplicates } =

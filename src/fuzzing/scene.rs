@@ -49,13 +49,11 @@ pub fn judged(evidence: &Evidence) -> Report {
     report(evidence, evidence.clock(), Listing::default())
 }
 
-/// All that is printed of evidence, in every format.
-pub fn printed(evidence: &Evidence) -> String {
+/// What is printed of evidence, in one format.
+pub fn printed(evidence: &Evidence, format: FormatName) -> String {
     let report = judged(evidence);
     let view = View { width: 100, verbosity: Verbosity::Verbose, ..View::default() };
     let mut out = Vec::new();
-    for format in FormatName::ALL {
-        format.writer().report(&report, Subject::Handoffs, &view, &mut out).expect("memory takes it");
-    }
+    format.writer().report(&report, Subject::Handoffs, &view, &mut out).expect("memory takes it");
     String::from_utf8_lossy(&out).into_owned()
 }
