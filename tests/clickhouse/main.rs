@@ -2,6 +2,8 @@
 
 mod asked;
 mod errors;
+mod kept_queries;
+mod samples;
 mod shim;
 #[path = "../support/mod.rs"]
 mod support;

@@ -70,8 +70,8 @@ fn every_command_of_every_page_is_one_that_tracelink_parses() {
 #[test]
 fn every_block_is_of_a_kind_that_is_checked() {
     // What checks it: `tests/cli` runs `console`; `sh` and `yaml` are checked here; Python of
-    // the catalogue by `tests/fixes`, of the examples by `tests/pytest`.
-    const CHECKED: [&str; 7] = ["console", "sh", "yaml", "python", "toml", "json", "xml"];
+    // the catalogue by `tests/fixes`, of the examples by `tests/pytest`; SQL by `tests/clickhouse`.
+    const CHECKED: [&str; 8] = ["console", "sh", "yaml", "python", "toml", "json", "xml", "sql"];
     for block in pages::all().into_iter().flat_map(|page| page.blocks) {
         let parsed = match block.language.as_str() {
             "toml" => toml::de::DeTable::parse(&block.text).err().map(|error| error.to_string()),
