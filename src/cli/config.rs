@@ -38,7 +38,8 @@ pub fn complete(command: Command, matches: &ArgMatches, settings: &[Setting]) ->
     let is_config = name == "config";
     // A command gets a receiver of its own, on a port that is free. Several may run at a time.
     let has_command = given.try_contains_id("command").is_ok_and(|has| has);
-    let is_port = |setting: &&Setting| matches!(setting.key.name, "grpc" | "http" | "web" | "control");
+    let is_port =
+        |setting: &&Setting| matches!(setting.key.name, "grpc" | "http" | "web" | "control" | "metrics");
     let mut command = command;
     for setting in settings.iter().filter(|setting| !(has_command && is_port(setting))) {
         let id = setting.key.name.replace('-', "_");

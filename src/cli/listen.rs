@@ -141,6 +141,13 @@ pub struct Listen {
     /// reads the report and can end the session, so leave it on the loopback.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub control: Option<SocketAddr>,
+    /// Expose figures here for Prometheus, at /metrics: hand-offs by task, verdict and slug, waiting time, losses
+    ///
+    /// A port, or an address with a port; 127.0.0.1:0 takes a free one, which --ready-file
+    /// names. Nobody is asked for a password: whoever reaches the address reads the names
+    /// of tasks, so leave it on the loopback.
+    #[arg(long, value_name = "ADDR", value_parser = address)]
+    pub metrics: Option<SocketAddr>,
     /// Show what comes in a view of the whole terminal: hand-offs, trees, fixes, queues
     ///
     /// ? shows its keys. The report follows when it ends. It keeps to --max-memory, and

@@ -95,6 +95,16 @@ pub const KEYS: &[Key] = &[
         check: |text| address(text).is_ok(),
     },
     Key {
+        name: "metrics",
+        about: "where `listen` exposes figures for Prometheus; not with a command",
+        expected: "a port, or an address with a port such as \"127.0.0.1:4321\"",
+        default: "",
+        takes: Takes::TextOrNumber,
+        commands: &["listen"],
+        is_secret: false,
+        check: |text| address(text).is_ok(),
+    },
+    Key {
         name: "settle",
         about: "how long nothing may come for a hand-off before what it lacks is absent",
         expected: "a duration such as \"6s\" or \"500ms\", or a number of seconds",

@@ -36,8 +36,8 @@ mod sampling;
 mod tree;
 
 pub use engine::{
-    Conclusions, Listing, LiveJudge, NOT_LOOKED_AT, Pace, RequestSink, judge_all, report, report_expecting,
-    unproven_handoff,
+    Conclusions, HandoffCounts, HandoffOutcome, Listing, LiveJudge, NOT_LOOKED_AT, Pace, RequestSink, Waits,
+    judge_all, report, report_expecting, unproven_handoff,
 };
 pub use registry::{all, find};
 pub use rule::Diagnosis;

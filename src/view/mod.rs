@@ -6,6 +6,7 @@
 //! [`Source`].
 
 pub mod board;
+pub mod metrics;
 pub mod terminal;
 pub mod web;
 

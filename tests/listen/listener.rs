@@ -16,6 +16,8 @@ pub struct Listener {
     pub control: u16,
     /// Of `--web`; 0 without it.
     pub web: u16,
+    /// Of `--metrics`; 0 without it.
+    pub metrics: u16,
     stdout: Option<JoinHandle<String>>,
     stderr: Option<JoinHandle<String>>,
 }
@@ -60,6 +62,7 @@ impl Listener {
         let (grpc, http) = (port("grpc "), port("http "));
         let control = if args.contains(&"--control") { port("control ") } else { 0 };
         let web = if args.contains(&"--web") { port("web http://") } else { 0 };
+        let metrics = if args.contains(&"--metrics") { port("metrics http://") } else { 0 };
         let read = |from: &mut dyn Read| {
             let mut text = String::new();
             from.read_to_string(&mut text).expect("UTF-8");
@@ -70,6 +73,7 @@ impl Listener {
             http,
             control,
             web,
+            metrics,
             stdout: Some(std::thread::spawn(move || read(&mut stdout))),
             stderr: Some(std::thread::spawn(move || read(&mut stderr))),
             process,

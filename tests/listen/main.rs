@@ -11,6 +11,7 @@ mod lines;
 #[allow(dead_code, reason = "the tests of the page use the rest of it")]
 mod listener;
 mod memory;
+mod metrics;
 mod outputs;
 mod real;
 mod replay;

@@ -2,6 +2,7 @@
 
 mod board_feed;
 mod control;
+mod metrics;
 mod open_ports;
 mod printer;
 mod ready_file;
@@ -20,7 +21,8 @@ use signal_hook::iterator::Signals;
 
 use self::board_feed::{BoardFeed, NoticesOnBoard};
 use self::control::{Control, ReportStyle};
-use self::open_ports::OpenPorts;
+use self::metrics::Metrics;
+use self::open_ports::{OpenPorts, SidePorts};
 use self::printer::{Printer, TerminalHolder};
 use self::sources::{Sources, ports, session, target};
 use self::terminal::TerminalView;
@@ -67,7 +69,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let view = view.map(|board| TerminalView::start(Arc::clone(board), &session, output)).transpose();
     let view = view.inspect_err(|_| session.saving().into_iter().for_each(Saving::discard))?;
     let opened = open(args, output, &session, &mut printer, signals, board.as_ref());
-    let Listening { sources, mut signals, mut wrapped, control, page, about } = match opened {
+    let Listening { sources, mut signals, mut wrapped, control, page, metrics, about } = match opened {
         Ok(listening) => listening,
         Err(error) => {
             view.map_or(Ok(()), TerminalView::close)?;
@@ -103,6 +105,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
     let closed = live::close(&session).map_err(anyhow::Error::from);
     page.into_iter().for_each(WebPage::close);
     control.into_iter().for_each(Control::close);
+    metrics.into_iter().for_each(Metrics::close);
     let exit = told?;
     match closed.and(viewed) {
         Ok(()) => Ok(exit),
@@ -121,6 +124,7 @@ struct Listening {
     wrapped: Option<Wrapped>,
     control: Option<Control>,
     page: Option<WebPage>,
+    metrics: Option<Metrics>,
     /// Where it listens, for a view.
     about: About,
 }
@@ -167,6 +171,8 @@ fn open(
         WebPage::open(address, shown, session.notices())
     });
     let page = page.transpose()?;
+    let metrics = args.metrics.map(|address| Metrics::open(address, session, printer.policy().clone()));
+    let metrics = metrics.transpose()?;
     let has_command = !args.command.is_empty();
     let sources = Sources::open(&ports(args, has_command), has_command, target.as_ref(), session)?;
     let addresses = sources.addresses();
@@ -174,11 +180,12 @@ fn open(
     // nothing to report yet.
     let signals = signals.map_or_else(listen_for_signals, Ok)?;
     let broker = target.as_ref().map(|target| &target.broker);
-    let ports = OpenPorts::new(
-        &addresses,
-        control.as_ref().map(Control::address),
-        page.as_ref().map(WebPage::address),
-    );
+    let beside = SidePorts {
+        control: control.as_ref().map(Control::address),
+        web: page.as_ref().map(WebPage::address),
+        metrics: metrics.as_ref().map(Metrics::address),
+    };
+    let ports = OpenPorts::new(&addresses, beside);
     control.iter().for_each(|control| control.listens(ports.clone()));
     printer.listening(&addresses, &ports, broker, session)?;
     args.ready_file.as_deref().map_or(Ok(()), |path| ready_file::write(path, &ports))?;
@@ -194,7 +201,7 @@ fn open(
         let broker = broker.map(ToString::to_string);
         page.feed().comes_from(Origin { inputs: printer::ports(&addresses), broker });
     }
-    Ok(Listening { sources, signals, wrapped, control, page, about })
+    Ok(Listening { sources, signals, wrapped, control, page, metrics, about })
 }
 
 /// Prints the last notices, and gives the exit code.

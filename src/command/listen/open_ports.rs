@@ -19,17 +19,34 @@ pub struct OpenPorts {
     /// Where the page of `--web` is.
     #[serde(skip_serializing_if = "Option::is_none")]
     web: Option<SocketAddr>,
+    /// Where the figures of `--metrics` are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<SocketAddr>,
+}
+
+/// The ports beside those of the receiver.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct SidePorts {
+    pub control: Option<SocketAddr>,
+    pub web: Option<SocketAddr>,
+    pub metrics: Option<SocketAddr>,
 }
 
 impl OpenPorts {
-    pub fn new(addresses: &Addresses, control: Option<SocketAddr>, web: Option<SocketAddr>) -> Self {
+    pub fn new(addresses: &Addresses, beside: SidePorts) -> Self {
         let Addresses { grpc, http, both } = *addresses;
-        Self { pid: std::process::id(), grpc: grpc.or(both), http: http.or(both), control, web }
+        let SidePorts { control, web, metrics } = beside;
+        Self { pid: std::process::id(), grpc: grpc.or(both), http: http.or(both), control, web, metrics }
     }
 
     /// Where it takes the requests of `--control`, if it does.
     pub const fn control(&self) -> Option<SocketAddr> {
         self.control
+    }
+
+    /// Where the figures are, if they are anywhere.
+    pub const fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Where the page is, if there is one.

@@ -90,7 +90,8 @@ impl<'o> Printer<'o> {
         let saving = session.saving().map(|saving| format!("\n{}", saving.about())).unwrap_or_default();
         let control = open.control().map(|control| format!("   control {control}")).unwrap_or_default();
         let web = open.web().map(|web| format!("   web {}", url(web))).unwrap_or_default();
-        let line = format!("listening  {}{control}{web}{broker}{to}{saving}", ports(addresses));
+        let metrics = open.metrics().map(|at| format!("   metrics {}metrics", url(at))).unwrap_or_default();
+        let line = format!("listening  {}{control}{web}{metrics}{broker}{to}{saving}", ports(addresses));
         if self.is_quiet || self.holder == TerminalHolder::View {
             return Ok(());
         }

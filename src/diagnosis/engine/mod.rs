@@ -15,6 +15,6 @@ mod unproven;
 
 pub use conclusions::Conclusions;
 pub use judge_all::judge_all;
-pub use live::{LiveJudge, Pace, RequestSink};
+pub use live::{HandoffCounts, HandoffOutcome, LiveJudge, Pace, RequestSink, Waits};
 pub use report::{Listing, report, report_expecting};
 pub use unproven::{NOT_LOOKED_AT, unproven_handoff};

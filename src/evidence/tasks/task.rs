@@ -23,6 +23,35 @@ pub struct Task {
     pub messages: Vec<Delivery>,
     pub result: Option<Box<TaskResult>>,
     pub age: Age,
+    /// Which attempts were counted for whoever monitors them.
+    pub counted: CountedAttempts,
+}
+
+/// Attempts that were counted: a bit for each, and one for all beyond the last bit.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct CountedAttempts {
+    judged: u32,
+    waited: u32,
+}
+
+impl CountedAttempts {
+    /// Notes that an attempt was judged. Returns whether it was for the first time.
+    pub const fn judged(&mut self, attempt: u32) -> bool {
+        Self::note(&mut self.judged, attempt)
+    }
+
+    /// Notes that it is known how long an attempt waited. Returns whether it was not before.
+    pub const fn waited(&mut self, attempt: u32) -> bool {
+        Self::note(&mut self.waited, attempt)
+    }
+
+    const fn note(noted: &mut u32, attempt: u32) -> bool {
+        let last = u32::BITS - 1;
+        let bit = 1 << if attempt < last { attempt } else { last };
+        let is_new = *noted & bit == 0;
+        *noted |= bit;
+        is_new
+    }
 }
 
 impl Task {
@@ -34,6 +63,7 @@ impl Task {
             messages: Vec::new(),
             result: None,
             age,
+            counted: CountedAttempts::default(),
         }
     }
 

@@ -146,6 +146,11 @@ impl Forwarder {
         drop(self.sender.send(request));
     }
 
+    /// How many requests did not arrive so far.
+    pub fn losses(&self) -> u64 {
+        lock(&self.sent).losses()
+    }
+
     /// Sends what still waits for as long as `deadline`, and returns the outcome of
     /// everything. Requests offered from now on are lost.
     pub fn close(&self, deadline: Duration) -> Sent {

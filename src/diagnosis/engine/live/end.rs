@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::live_judge::{LiveJudge, opinion};
+use super::live_judge::LiveJudge;
+use super::opinion::opinion;
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
 use crate::diagnosis::engine::judge::Judge;

@@ -7,14 +7,16 @@
 //! [`Conclusions`].
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
+use super::handoff_counts::{HandoffCounts, Judgement};
 use super::open_findings::OpenFindings;
+use super::opinion::{UnitSaid, opinion};
+use super::pace::Pace;
 use crate::diagnosis::engine::conclusions::Conclusions;
 use crate::diagnosis::engine::figures::Figures;
 use crate::diagnosis::engine::findings::Findings;
-use crate::diagnosis::engine::judge::{Explained, Judge, JudgedHandoff};
+use crate::diagnosis::engine::judge::{Explained, Judge};
 use crate::diagnosis::engine::report::{self, Listing};
 use crate::diagnosis::known::Known;
 use crate::evidence::{Bounds, ClosedTraces, Evidence, Group, Moment, Task, Unit};
@@ -44,25 +46,8 @@ pub struct LiveJudge {
     pub(super) told_limits: [bool; 7],
     /// Groups that were due and not shown, because there were too many.
     pub(super) not_shown: u64,
-}
-
-/// How much one round does.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Groups of traces to show, at most.
-    pub shown: usize,
-    /// Restless units to judge again, at most.
-    pub again: usize,
-    /// How much [work](Evidence::work) on new groups it takes on. When it has done that
-    /// much, the next round goes on with the rest.
-    pub work: usize,
-    /// Whether populations are judged too. That costs as much as is held.
-    pub thorough: bool,
-}
-
-impl Pace {
-    /// The work of 4,000 traces and tasks, or of one long trace.
-    pub const WORK: usize = 8 * 4_000;
+    /// Counted where somebody monitors them.
+    pub(super) counts: Option<Box<HandoffCounts>>,
 }
 
 /// A group that is due to be judged.
@@ -78,11 +63,19 @@ struct Opinion {
     said: Vec<UnitSaid>,
 }
 
-/// A unit, the ids of its findings, and whether a run or a parent of it is still to come.
-pub(super) type UnitSaid = (Unit, BTreeSet<String>, bool);
-
 /// An example of what a cause did.
 type Example = (Vec<HandoffReport>, Vec<TraceReport>);
+
+/// What came of the groups of one round.
+struct RoundJudged {
+    opinions: Vec<Opinion>,
+    /// An example of each new cause, by the id of its finding.
+    examples: BTreeMap<String, Example>,
+    /// The traces to show.
+    shown: Vec<Event>,
+    /// Every hand-off, where they are counted.
+    judgements: Vec<Judgement>,
+}
 
 impl LiveJudge {
     /// `settle` is how long nothing may come for a trace or task before what it lacks is
@@ -105,6 +98,7 @@ impl LiveJudge {
             looked_at_all: false,
             told_limits: [false; 7],
             not_shown: 0,
+            counts: None,
         }
     }
 
@@ -120,6 +114,16 @@ impl LiveJudge {
     /// Expects this many whole hand-offs by the end: fewer are a finding of the report.
     pub fn expect_handoffs(&mut self, number: Option<u64>) {
         self.expected = number;
+    }
+
+    /// Counts the hand-offs that are judged from now on.
+    pub fn count_handoffs(&mut self) {
+        self.counts.get_or_insert_default();
+    }
+
+    /// The hand-offs that were counted, if they are.
+    pub fn handoff_counts(&self) -> Option<&HandoffCounts> {
+        self.counts.as_deref()
     }
 
     /// Sets the time of whatever comes next. It never runs backwards.
@@ -142,7 +146,10 @@ impl LiveJudge {
             limit.is_some_and(|limit| self.evidence.touched(&self.evidence.group_of(unit)) <= limit)
         });
         due.extend(again.into_iter().map(|unit| Due { group: Group::alone(unit), is_news: false }));
-        let (opinions, examples, shown) = self.judge(due, pace);
+        let RoundJudged { opinions, examples, shown, judgements } = self.judge(due, pace);
+        if let Some(counts) = &mut self.counts {
+            judgements.iter().for_each(|judgement| counts.count(judgement, &mut self.evidence.tasks));
+        }
         if pace.thorough {
             self.say_of_populations();
         }
@@ -224,16 +231,19 @@ impl LiveJudge {
         due
     }
 
-    /// The findings of each group, an example of each new cause, and the traces to show.
-    fn judge(&mut self, due: Vec<Due>, pace: Pace) -> (Vec<Opinion>, BTreeMap<String, Example>, Vec<Event>) {
+    fn judge(&mut self, due: Vec<Due>, pace: Pace) -> RoundJudged {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());
         let mut judging = Judge::new(&known, Findings::default(), Figures::default());
         let mut opinions = Vec::with_capacity(due.len());
         let mut examples = BTreeMap::new();
         let mut shown = Vec::new();
+        let mut judgements = Vec::new();
         for Due { group, is_news } in due {
             let (said, handoffs) = opinion(&group, &mut judging, evidence);
+            if self.counts.is_some() {
+                judgements.extend(handoffs.iter().map(|judged| Judgement::of(judged, &judging.findings)));
+            }
             for judged in &handoffs {
                 let new = judged
                     .finding
@@ -274,7 +284,7 @@ impl LiveJudge {
             events.push(Event::Traces { traces: reports.collect(), handoffs });
         }
         judging.findings.iter().for_each(|finding| self.open_findings.word(finding));
-        (opinions, examples, events)
+        RoundJudged { opinions, examples, shown: events, judgements }
     }
 
     /// Judges populations, and returns the events. It costs as much as is held, so callers
@@ -365,27 +375,4 @@ impl LiveJudge {
     pub fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.open_findings.findings()
     }
-}
-
-/// Judges each part of a group.
-pub(super) fn opinion<'e>(
-    group: &Group,
-    judging: &mut Judge<'_, 'e>,
-    evidence: &'e Evidence,
-) -> (Vec<UnitSaid>, Vec<JudgedHandoff<'e>>) {
-    let mut said = Vec::new();
-    let mut handoffs = Vec::new();
-    for trace in group.traces.iter().filter_map(|id| evidence.spans.trace(*id)) {
-        said.push((Unit::Trace(trace.id), judging.trace(trace), trace.awaits_its_own()));
-    }
-    for task in group.tasks.iter().filter_map(|id| evidence.tasks.get(id)) {
-        let (mut ids, mut is_open) = (BTreeSet::new(), false);
-        judging.task(task, &mut |judged| {
-            ids.extend(judged.finding.iter().chain(&judged.remarks).cloned());
-            is_open |= judged.handoff.consumers.is_empty();
-            handoffs.push(judged);
-        });
-        said.push((Unit::Task(Arc::clone(&task.id)), ids, is_open));
-    }
-    (said, handoffs)
 }
