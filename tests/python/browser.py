@@ -40,7 +40,7 @@ class Seen:
 
     def nothing_but(self, *urls):
         assert not self.said, self.said
-        others = [url for url in self.asked if url.split("#")[0].removesuffix("?all") not in urls]
+        others = [url for url in self.asked if url.split("#")[0].split("?")[0] not in urls]
         assert not others, others
 
 

@@ -343,7 +343,7 @@ def large(folder):
 def everything(folder):
     """All passages can be printed, and what finds no room is said."""
     folder = Path(folder)
-    drawn = "!document.querySelector('#everything').hidden"
+    drawn = "document.querySelector('#everything')?.hidden === false"
     spans = "#everything .r[class*=' s']"
     with chromium() as browser:
         with opened(browser, folder / "some.html", "?all", color_scheme="dark") as (page, _):
