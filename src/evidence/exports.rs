@@ -220,8 +220,12 @@ impl Exports {
     /// Each service whose spans came more than once, resends left out.
     pub fn repeats(&self) -> impl Iterator<Item = (&Arc<str>, Repeats)> {
         let all_twice = LazyCell::new(|| all_twice(self.all()).is_some());
-        self.services
-            .iter()
+        // A finding lists what it needs in the order in which it is told of services, so
+        // that is not the order in which they came.
+        let mut services: Vec<_> = self.services.iter().collect();
+        services.sort_by(|(one, _), (other, _)| one.cmp(other));
+        services
+            .into_iter()
             .map(move |(name, service)| (name, self.repeats_of(service, &all_twice)))
             .filter(|(_, repeats)| repeats.is_finding())
     }
@@ -295,5 +299,17 @@ mod tests {
         assert_eq!(exports.requests(), 4);
         assert!(!exports.differ(1, 3) && !exports.differ(2, 4) && exports.differ(1, 4));
         assert!(exports.repeats().all(|(_, repeats)| repeats.spans() == 0), "they are resends");
+    }
+
+    /// Regression: a report depended on which of two services came first.
+    #[test]
+    fn services_are_told_by_name() {
+        let mut exports = Exports::default();
+        for name in ["worker", "api"] {
+            let service = exports.service(&name.into());
+            exports.add_span(&span(1), service, 1, &Arrival::Again { first_request: 1 });
+        }
+        let names: Vec<_> = exports.repeats().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, ["api", "worker"]);
     }
 }

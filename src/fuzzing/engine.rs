@@ -13,9 +13,11 @@ use crate::live::MemoryPlan;
 use crate::model::{Report, SpanAccount};
 use crate::wire::otlp::{decode_json, decode_protobuf};
 
-/// How much memory a live session has here: little, so that it lets go. What is not let go
-/// (the last looks, one finding of each kind with its examples) takes up to 100 KB.
-const MEMORY: usize = 256 << 10;
+/// How much memory a live session has here: little, so that it lets go. The bounds get eight
+/// elevenths of it. Room is made before a round, and a finding that the round words counts for
+/// 8 KiB at once, of whatever size it is: the rest is room for 17 of them, about as many as a
+/// scene has kinds.
+const MEMORY: usize = 512 << 10;
 
 /// Evidence is the lines of a bundle, one file after the other, where these begin with a
 /// brace, and a scene made by choices otherwise.
