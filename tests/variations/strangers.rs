@@ -55,6 +55,39 @@ mod messages_that_were_not_seen {
         assert_eq!(found.count, 2);
     }
 
+    /// Two tasks of one API, whose message was seen of the first alone.
+    fn half_seen(header: &str, value: &str) -> Report {
+        let root = |trace: u8, id: u8, task: &str| run(trace, id, task).at(2_000, 3_000);
+        Scene::default()
+            .look(1_000, |look| look.ready(message("t1").header(header, value)))
+            .look(9_000, |look| success(success(look, "t1"), "t2"))
+            .span(server())
+            .span(producer(0xb1, "t1"))
+            .span(producer(0xb2, "t2"))
+            .span(root(0xcc, 0xc1, "t1"))
+            .span(root(0xcd, 0xc2, "t2"))
+            .report()
+    }
+
+    #[test]
+    fn carry_what_the_others_of_their_producer_carry() {
+        let xray = "Root=1-00000000-0000000000000000000000aa;Parent=00000000000000b1;Sampled=1";
+        let b3 = "000000000000000000000000000000aa-00000000000000b1-1";
+        for (header, value, slug, format) in [
+            ("X-Amzn-Trace-Id", xray, "foreign-context-only", "xray"),
+            ("b3", b3, "propagator-mismatch", "b3"),
+        ] {
+            let report = half_seen(header, value);
+            assert_eq!(loud(&report), [slug]);
+            // One cause, and no fix but those of what was seen.
+            let found = &report.findings[0];
+            assert_eq!((found.confidence, found.count), (Confidence::Certain, 2));
+            for fix in &found.fixes {
+                assert!(format!("{fix:?}").to_lowercase().contains(format), "{fix:#?}");
+            }
+        }
+    }
+
     #[test]
     fn whoever_watched_the_broker_is_told_what_else_would_show_them() {
         let lonely = || root(0xcc, 0xc1, "t9", "gen7@web-1");

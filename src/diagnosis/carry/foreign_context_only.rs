@@ -1,8 +1,11 @@
+use std::collections::BTreeSet;
+
 use super::readable::{began_anew, is_run_missed, root_of, unread_message};
+use crate::diagnosis::advice::tracelink;
 use crate::diagnosis::advice::vendors::{self, Publisher};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
-use crate::evidence::{Handoff, OtlpProtocol};
+use crate::evidence::{Continuity, Handoff, OtlpProtocol};
 use crate::model::{CarriedContext, ContextFormat, Place, Severity, Station, key};
 
 diagnosis! {
@@ -13,7 +16,7 @@ diagnosis! {
     ///
     /// ## What shows it
     /// A vendor's headers and no W3C or B3 context, and a run that began a trace of
-    /// its own. From a queue alone it is a prediction, and a note: the same
+    /// its own. A message that no look saw is judged by the others of its producer. From a queue alone it is a prediction, and a note: the same
     /// vendor's agent in the worker would follow it; a warning where a later look
     /// was taken, and no span came. Ids under an application's own
     /// names are read by nobody but the application.
@@ -36,6 +39,9 @@ diagnosis! {
 }
 
 fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    if handoff.message().is_none() {
+        return of_unseen_message(handoff, known);
+    }
     let Some(message) = unread_message(handoff) else { return Judgment::Clean };
     let Some(first) = message.contexts.first() else { return Judgment::Clean };
     // What travels among the arguments is another rule's.
@@ -65,7 +71,8 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     }
     // With OpenTelemetry on the sending side, another diagnosis speaks if a run should have
     // been seen by now.
-    if handoff.producer.is_some() && is_run_missed(handoff, known) {
+    let names_a_span = || handoff.contexts().any(|sender| known.evidence.spans.get(sender).is_some());
+    if is_run_missed(handoff, known) && (handoff.producer.is_some() || names_a_span()) {
         return Judgment::Clean;
     }
     let found = found
@@ -80,6 +87,36 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         return found.severity(Severity::Warning).into();
     }
     found.predicted().into()
+}
+
+/// A message that was taken before a look saw it, by the other messages of its producer.
+fn of_unseen_message(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let (Some(producer), Some(Continuity::Orphaned)) =
+        (handoff.instrumented_producer(), handoff.continuity())
+    else {
+        return Judgment::Clean;
+    };
+    let written = known.writers().formats_of(producer.span.service());
+    let is_foreign = |formats: &&BTreeSet<ContextFormat>| formats.iter().all(|format| format.is_vendor());
+    let Some(format) = written.filter(is_foreign).and_then(BTreeSet::first) else { return Judgment::Clean };
+    let vendor = format.label();
+    Occurrence::likely()
+        .about(handoff)
+        .variant(vendor)
+        .says_with(
+            "the two spans of one task lie in two traces, and other messages of the producer carry {vendor} context only, which a worker with OpenTelemetry does not read",
+            [(key::VENDOR, vendor)],
+        )
+        .quote(quote::span(producer))
+        .quote(root_of(handoff).map(quote::span))
+        .needs(tracelink::to_see_the_message(known))
+        .mend(vendors::beside(
+            *format,
+            Publisher::Instrumented,
+            &Sides::of(handoff),
+            known.evidence.receiver().protocol(),
+        ))
+        .into()
 }
 
 /// What OpenTelemetry does where tasks are published, by the spans that came.

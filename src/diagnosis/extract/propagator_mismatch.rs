@@ -18,7 +18,7 @@ diagnosis! {
     /// The message carries its context in one format, where readers look, and
     /// the run of this very task is a root. From the spans alone, without the
     /// message, it is likely only: the two spans of one message id lie in two
-    /// traces. So is a consumer that is made by hand, where no format of
+    /// traces; which format it is shows in other messages of the producer. So is a consumer that is made by hand, where no format of
     /// the message, flat or in a carrier of the application's own, is W3C or one
     /// that the worker was seen to take up elsewhere.
     ///
@@ -70,7 +70,6 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if formats.is_empty() || (by_hand && formats.iter().any(is_read)) {
         return Judgment::Clean;
     }
-    let written: Vec<_> = formats.iter().map(|format| format.label()).collect();
     let is_instrumented = matches!(orphan, OrphanedRun::Instrumented(_));
     let mut found = if is_instrumented { Occurrence::certain() } else { Occurrence::likely() };
     if !is_instrumented {
@@ -83,17 +82,10 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
                 .unless(slug::CARRIER_SHAPE_MISMATCH, "it may look for a carrier under a key of its own");
         }
     }
-    found = found
-        .about(handoff)
-        .variant(if formats.contains(&ContextFormat::W3c) {
-            "w3c-to-other".to_owned()
-        } else {
-            format!("{}-to-other", written.join("-"))
-        })
-        .says_with(
-            "the message carries {formats} context, and the worker does not read it",
-            [(key::FORMATS, written)],
-        );
+    found = found.about(handoff).variant(variant(&formats)).says_with(
+        "the message carries {formats} context, and the worker does not read it",
+        [(key::FORMATS, labels(&formats))],
+    );
     if readable.iter().any(|found| !found.is_flat_header()) {
         found = found.unless(
             slug::CARRIER_KEY_MISMATCH,
@@ -117,22 +109,45 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     found.mend(propagators::same_on_both_sides(&formats, &producer, &worker)).into()
 }
 
-/// Without the message: both spans of one id, in two traces.
+fn labels(formats: &BTreeSet<ContextFormat>) -> Vec<&'static str> {
+    formats.iter().map(|format| format.label()).collect()
+}
+
+/// One for each cause, so that a message that was not seen joins those that were.
+fn variant(formats: &BTreeSet<ContextFormat>) -> String {
+    if formats.contains(&ContextFormat::W3c) {
+        return "w3c-to-other".to_owned();
+    }
+    format!("{}-to-other", labels(formats).join("-"))
+}
+
+/// Without the message: both spans of one id, in two traces. What the producer writes shows
+/// in its other messages, if those were seen.
 fn check_spans(handoff: &Handoff<'_>, known: &Known<'_>, orphan: &OrphanedRun<'_>) -> Judgment {
     let (Some(producer), OrphanedRun::Instrumented(consumer)) = (handoff.instrumented_producer(), orphan)
     else {
         return Judgment::Clean;
     };
-    Occurrence::likely()
-        .about(handoff)
-        .variant("unseen")
-        .says("the two spans of one task lie in two traces: most likely the worker does not read the format that the producer writes")
+    let mut formats = known.writers().formats_of(producer.span.service()).cloned().unwrap_or_default();
+    formats.retain(|format| !format.is_vendor());
+    let found = Occurrence::likely().about(handoff);
+    let found = if formats.is_empty() {
+        found
+            .variant("unseen")
+            .says("the two spans of one task lie in two traces: most likely the worker does not read the format that the producer writes")
+    } else {
+        found.variant(variant(&formats)).says_with(
+            "the two spans of one task lie in two traces, and other messages of the producer carry {formats} context: most likely the worker does not read it",
+            [(key::FORMATS, labels(&formats))],
+        )
+    };
+    found
         .quote(quote::span(producer))
         .quote(quote::span(*consumer))
         .unless(slug::PRODUCER_PROPAGATOR_OMITS_TRACE, "the producer may have written no context at all")
         .needs(tracelink::to_see_the_message(known))
         .mend(propagators::same_on_both_sides(
-            &BTreeSet::new(),
+            &formats,
             &SdkSetup::of_producer(handoff),
             &SdkSetup::of(&consumer.span.process),
         ))

@@ -18,6 +18,7 @@ mod services;
 mod silence;
 mod traces;
 mod unclaimed_consumers;
+mod writers;
 
 use std::cell::OnceCell;
 
@@ -30,6 +31,7 @@ use self::services::Services;
 use self::silence::Silence;
 use self::traces::Traces;
 use self::unclaimed_consumers::UnclaimedConsumers;
+use self::writers::Writers;
 use crate::evidence::{Broker, Evidence, Handoff, Task};
 use crate::model::{TaskStatus, Timestamp};
 
@@ -61,6 +63,7 @@ pub struct Known<'e> {
     roots_in_runs: OnceCell<Vec<RootsInRuns<'e>>>,
     schedules: OnceCell<Schedules<'e>>,
     unclaimed_consumers: OnceCell<UnclaimedConsumers<'e>>,
+    writers: OnceCell<Writers<'e>>,
 }
 
 impl<'e> Known<'e> {
@@ -94,6 +97,7 @@ impl<'e> Known<'e> {
             roots_in_runs: OnceCell::new(),
             schedules: OnceCell::new(),
             unclaimed_consumers: OnceCell::new(),
+            writers: OnceCell::new(),
         }
     }
 
@@ -106,6 +110,7 @@ impl<'e> Known<'e> {
             || self.roots_in_runs.get().is_some()
             || self.schedules.get().is_some()
             || self.unclaimed_consumers.get().is_some()
+            || self.writers.get().is_some()
             || self.requests.have_looked_at_all()
     }
 
@@ -142,6 +147,11 @@ impl<'e> Known<'e> {
     /// Which formats each service was seen to read.
     pub fn readers(&self) -> &Readers<'e> {
         self.readers.get_or_init(|| Readers::of(self.evidence))
+    }
+
+    /// Which formats of context each service was seen to write.
+    pub fn writers(&self) -> &Writers<'e> {
+        self.writers.get_or_init(|| Writers::of(self.evidence))
     }
 
     /// Roots that lie within runs of their process, if there are any.
