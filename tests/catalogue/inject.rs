@@ -309,10 +309,24 @@ fn tl110_request_not_instrumented() {
 
 #[test]
 fn tl113_producer_propagator_omits_trace() {
-    says(
-        queued(message("t1")).span(server()).span(producer(0xaa, 0xb1).under(0xb0)),
-        "producer-propagator-omits-trace",
-        Error,
-    );
+    let sent = |message: scene::MessageBuilder| {
+        queued(message).span(server()).span(producer(0xaa, 0xb1).under(0xb0))
+    };
+    // A receiver of before_task_publish may have taken it out again.
+    says(sent(message("t1")), "producer-propagator-omits-trace", (Error, Likely));
+    let baggage = message("t1").header("baggage", "tenant=7");
+    says(sent(baggage), "producer-propagator-omits-trace", (Error, Certain));
     is_silent(healthy(), "producer-propagator-omits-trace");
+    // Of another task of the same producer only the spans were seen.
+    let other = |span: scene::SpanBuilder| span.text("messaging.message.id", "t2");
+    let found = sent(message("t1"))
+        .span(other(producer(0xaa, 0xb2).under(0xb0)))
+        .span(other(run(0xcc, 0xb3)))
+        .report()
+        .findings;
+    let loud: Vec<_> = found.iter().filter(|found| found.severity < Note).collect();
+    assert_eq!(
+        loud.iter().map(|found| (found.slug, found.count)).collect::<Vec<_>>(),
+        [("producer-propagator-omits-trace", 2)]
+    );
 }

@@ -21,6 +21,16 @@ pub fn each_message() -> Fix {
     )
 }
 
+/// Mends TL113 where the instrumentor wrote a context, and the program took it out again.
+pub fn leave_what_is_written() -> Fix {
+    Fix::new("leave what is written in the message")
+        .by_hand(
+            Side::Producer,
+            "look for a receiver of `before_task_publish`, or a transport of the program's own, that takes headers out of the message: `traceparent`, `tracestate` and `baggage` have to stay",
+        )
+        .needing("the propagators write a context, and something takes it out again")
+}
+
 /// Mends TL103: where the application publishes, and in whatever thread.
 pub fn while_a_span_is_current(shape: &CarrierShape, setting: &SdkSetup, is_hand_made: bool) -> Fix {
     let fix = Fix::new("fill the carrier with the context of the request");
