@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::known::Known;
 use crate::evidence::{Handoff, Process, SpanRef, StoredSpan, Trace};
-use crate::model::{ParentOrigin, SpanKind};
+use crate::model::{ParentOrigin, SpanKind, TaskStatus};
 
 /// How far the clocks of two machines may differ. The parts of a run begin after its task
 /// was published, but their clock may be behind.
@@ -128,4 +128,22 @@ fn rootless<'e>(handoff: &Handoff<'_>, known: &Known<'e>) -> Option<SpanRef<'e>>
             && part.span.process != sender.span.process
             && !serves(&part.span.process, known)
     })
+}
+
+/// Whether a task whose message a worker took may still be running: it says so; or results are
+/// kept for this task, and it has none; or nothing shows when a task is done, and it was
+/// taken a moment ago.
+pub fn may_go_on(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
+    /// Most tasks are done by then.
+    const MOST_TASKS: Duration = Duration::from_mins(1);
+    if let Some(result) = handoff.result {
+        return result.status == TaskStatus::Started;
+    }
+    if handoff.was_retried {
+        return false;
+    }
+    let seen = handoff.delivery.map(|delivery| delivery.last().at);
+    let taken = seen.or_else(|| handoff.producer.map(|producer| producer.span.end));
+    let wait = if known.is_live { MOST_TASKS } else { known.evidence.settling_time() };
+    known.flow().keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < wait)
 }

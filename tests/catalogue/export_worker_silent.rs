@@ -31,7 +31,9 @@ fn tl501_worker_silent_by_what_the_workers_sent() {
         .look(1_000, |look| look.ready(message("t1").header("traceparent", TRACEPARENT)))
         .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
         .span(producer(0xaa, 0xb1).zero_code());
-    assert_eq!(fixes_of(of_a_launcher, "worker-silent")[1].title, "start the worker under the launcher");
+    let fixes = fixes_of(of_a_launcher, "worker-silent");
+    assert_eq!(fixes[1].title, "start the worker under the launcher");
+    assert_eq!(fixes[2].title, "switch the worker's export on");
     // Something came to a wrong door.
     let misdirected = healthy_without_run().received("without-path").listening();
     mends(
@@ -210,4 +212,32 @@ fn tl501_worker_silent_behind_a_producer_made_by_hand() {
     }
     let report = sent("redis", "events").report();
     assert_eq!((report.inputs.handoffs, report.findings.len()), (0, 0), "{:?}", report.findings);
+}
+
+/// Ids that a program carries under names of its own say nothing about sampling, unless it
+/// carries the flags too. Whether a span that they name came shows who wrote them.
+#[test]
+fn tl501_worker_silent_below_a_parent_made_of_ids() {
+    const FLAG: &str = "give the parent that is made of the ids the flag of a sampled one";
+    let ids = |span: &str| {
+        message("t1").header("trace_id", format!("{:032x}", 0xaa)).header("span_id", format!("{span:0>16}"))
+    };
+    let ran = |message: scene::MessageBuilder| {
+        queued(message)
+            .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
+            .span(server())
+    };
+    says(ran(ids("b0")), "worker-silent", (Error, Likely));
+    assert_eq!(fixes_of(ran(ids("b0")), "worker-silent")[0].title, FLAG);
+    let may_be_unsampled = |scene: Scene| {
+        let found = scene.report().findings.into_iter().find(|found| found.slug == "worker-silent");
+        found.expect("said").alternatives.iter().any(|other| other.slug == "not-sampled")
+    };
+    assert!(may_be_unsampled(ran(ids("b0"))));
+    // With the flags, the worker was told.
+    let flagged = || ran(ids("b0").header("trace_flags", "01"));
+    assert!(!may_be_unsampled(flagged()));
+    assert!(fixes_of(flagged(), "worker-silent").iter().all(|fix| fix.title != FLAG));
+    // Ids of a span that never came may be another agent's.
+    is_silent(ran(ids("b7")), "worker-silent");
 }

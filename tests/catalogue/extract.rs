@@ -67,6 +67,13 @@ fn tl305_worker_not_instrumented() {
     let polling = sent()
         .span(span("worker", "BRPOP", "client", 0xcc, 0xb3).at(2_000, 2_100).text("db.system", "redis"));
     is_silent(polling, "worker-not-instrumented");
+    // What a worker alone asks of Redis shows that its SDK is at work.
+    let holds = |service: &str| {
+        span(service, "ZADD HSET", "client", 0xcc, 0xb3).at(2_000, 2_001).text("db.system", "redis")
+    };
+    says(sent().span(holds("worker")), "worker-not-instrumented", (Error, Likely));
+    is_silent(sent().span(holds("worker")).span(run(0xcd, 0xb4)), "worker-not-instrumented");
+    is_silent(sent().span(holds("api")), "worker-not-instrumented");
     // A worker that did something when it began, and lost the span of a run.
     let boot = || span("worker", "boot", "internal", 0xcc, 0xb3).at(2_000, 2_100);
     let step = span("worker", "send_mail", "internal", 0xaa, 0xb4).at(2_200, 2_300).under(0xfa).local();

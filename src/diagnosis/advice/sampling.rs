@@ -2,7 +2,7 @@
 
 use super::setting_fix::SettingFix;
 use crate::diagnosis::known::SdkSetup;
-use crate::model::{Fix, FixPlace, Side, Text};
+use crate::model::{Fix, FixPlace, Language, Side, Text};
 
 /// Mends TL401 in the process that publishes: first where it decides by itself,
 /// then where it follows a caller that keeps nothing.
@@ -46,6 +46,32 @@ pub fn keep_in_the_worker(worker: &SdkSetup) -> Vec<Fix> {
     )
     .by(&[(Side::Worker, worker)])
 }
+
+/// Mends TL501 where the message says nothing about sampling: a parent that is made of ids
+/// alone is not sampled, so that nothing below it is kept.
+pub fn sampled_parent(worker: &SdkSetup) -> Fix {
+    let fix = Fix::new("give the parent that is made of the ids the flag of a sampled one");
+    if worker.language.code() != Some(Language::Python) {
+        return fix.by_hand(Side::Worker, "where the parent is made of the ids, say that it is sampled");
+    }
+    fix.python(Side::Worker, FixPlace::TaskContext, SAMPLED_PARENT)
+}
+
+/// Under names of their own: the task may use `trace` before these lines.
+const SAMPLED_PARENT: [&str; 12] = [
+    "from opentelemetry.trace import NonRecordingSpan as Parent",
+    "from opentelemetry.trace import SpanContext as ParentContext",
+    "from opentelemetry.trace import TraceFlags as ParentFlags",
+    "from opentelemetry.trace import get_current_span as span_in",
+    "from opentelemetry.trace import set_span_in_context as with_span",
+    "",
+    "named = span_in(ctx).get_span_context()",
+    "ctx = with_span(Parent(ParentContext(",
+    "    named.trace_id, named.span_id, is_remote=True,",
+    "    trace_flags=ParentFlags(ParentFlags.SAMPLED),",
+    "    trace_state=named.trace_state,",
+    ")), ctx)",
+];
 
 fn sampler<'w>(does: &'w str, made: &str, import: &'static str, variable: &str) -> SettingFix<'w> {
     let python: [Text; 6] = [

@@ -19,7 +19,20 @@ pub fn no_worker_sends(receiver: ExportTarget<'_>, worker: &SdkSetup, api: &SdkS
             "put `opentelemetry-instrument` before `celery` in the command that starts it, as it is before that of the API",
         )
     });
-    setup::worker(receiver.protocol).into_iter().chain(launched).chain(elsewhere).chain(unsampled).collect()
+    let switched_on = launched.is_some().then(|| {
+        Fix::new("switch the worker's export on")
+            .environment(Side::Worker, ["OTEL_TRACES_EXPORTER=otlp"])
+            .needing(
+                "the launcher starts the worker, and its environment names another exporter, such as none",
+            )
+    });
+    let by_launcher = launched.into_iter().chain(switched_on);
+    setup::worker(receiver.protocol)
+        .into_iter()
+        .chain(by_launcher)
+        .chain(elsewhere)
+        .chain(unsampled)
+        .collect()
 }
 
 /// Mends TL501 where one worker is silent and another is not, or nothing says which

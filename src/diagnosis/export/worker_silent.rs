@@ -1,14 +1,12 @@
-use std::time::Duration;
-
 use super::endpoint;
 use crate::diagnosis::advice::export::{self, ExportTarget};
-use crate::diagnosis::advice::{processor, silence};
+use crate::diagnosis::advice::{processor, sampling, silence};
 use crate::diagnosis::known::SdkSetup;
 use crate::diagnosis::partial_run;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::diagnosis::slug;
 use crate::evidence::{Activity, Handoff, OtlpProtocol, Outcome, Presence, Process, Service};
-use crate::model::{Confidence, Fix, Severity, Side, Station, TaskStatus};
+use crate::model::{CarriedContext, Confidence, ContextFormat, Fix, Sampling, Severity, Side, Station};
 
 diagnosis! {
     /// ## What it means
@@ -33,6 +31,8 @@ diagnosis! {
     /// - an exporter that points elsewhere (4317 is gRPC, 4318 is HTTP), or that was
     ///   made before the pool forked
     /// - a sampler of its own
+    /// - a parent that it makes of ids alone, without the flag of a sampled one
+    ///   (`TraceFlags`): then a parent-based sampler keeps nothing below it
     ///
     /// Where the receiver refused requests at a wrong door, they are the worker's,
     /// most likely, and the fix is that of their mistake. Where a worker sent other
@@ -56,7 +56,8 @@ diagnosis! {
             let (receiver, by_code) = (ExportTarget::UNSEEN, SdkSetup::default());
             let launched = SdkSetup { is_zero_code: Some(true), ..SdkSetup::default() };
             let silent = silence::no_worker_sends(receiver, &by_code, &launched);
-            silent.into_iter().chain([processor::flush_at_exit()]).collect()
+            let others = [processor::flush_at_exit(), sampling::sampled_parent(&by_code)];
+            silent.into_iter().chain(others).collect()
         },
         check: Handoff(check),
     }
@@ -82,10 +83,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         // It sent something. If its own span never ended, a diagnosis of the trace says so.
         return Judgment::Clean;
     }
-    let is_final = handoff.result.is_some_and(|result| result.status.is_final());
-    if handoff.result.is_some_and(|result| result.status == TaskStatus::Started)
-        || (!is_final && may_be_running(handoff, known))
-    {
+    if partial_run::may_go_on(handoff, known) {
         return Judgment::Wait;
     }
     let loose = partial_run::loose(handoff, known);
@@ -120,6 +118,13 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .mend(processor::ended(Some(handoff.task), true, &SdkSetup::of(&loose.span.process)))
             .into();
     }
+    let is_unflagged = names_ids_alone(handoff);
+    if is_unflagged {
+        found = found.unless(
+            slug::NOT_SAMPLED,
+            "the message says nothing about sampling: a parent that is made of its ids without the flag is not sampled, and a parent-based worker sends nothing below it",
+        );
+    }
     let ran_others = known
         .services()
         .values()
@@ -151,13 +156,22 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             .mend(misdirected)
             .into();
     }
+    let worker = known.services().workers_setting().beside(&publisher);
     found
-        .mend(silence::no_worker_sends(
-            receiver,
-            &known.services().workers_setting().beside(&publisher),
-            &publisher,
-        ))
+        .mend(is_unflagged.then(|| sampling::sampled_parent(&worker)))
+        .mend(silence::no_worker_sends(receiver, &worker, &publisher))
         .into()
+}
+
+/// Whether the context of the message is a trace id and a span id under names of the
+/// application's own, without flags.
+fn names_ids_alone(handoff: &Handoff<'_>) -> bool {
+    let is_unflagged = |found: &CarriedContext| {
+        found.format == ContextFormat::Ids
+            && found.context().is_some_and(|context| context.sampling == Sampling::Deferred)
+    };
+    let contexts = handoff.message().map_or(&[][..], |message| &message.contexts);
+    !contexts.is_empty() && contexts.iter().all(is_unflagged)
 }
 
 /// Requests that the receiver refused, and how to fix that in the worker.
@@ -237,21 +251,6 @@ fn taken(handoff: &Handoff<'_>) -> &'static str {
     } else {
         "the queue was read to its end after the message was published, and it was not there: a worker had taken it"
     }
-}
-
-/// Whether the task may still be running although a worker took its message: results are
-/// kept for this task, and it has none; or nothing shows when a task is done, and it was
-/// taken a moment ago.
-fn may_be_running(handoff: &Handoff<'_>, known: &Known<'_>) -> bool {
-    /// Most tasks are done by then.
-    const MOST_TASKS: Duration = Duration::from_mins(1);
-    if handoff.was_retried || handoff.result.is_some() {
-        return false;
-    }
-    let seen = handoff.delivery.map(|delivery| delivery.last().at);
-    let taken = seen.or_else(|| handoff.producer.map(|producer| producer.span.end));
-    let wait = if known.is_live { MOST_TASKS } else { known.evidence.settling_time() };
-    known.flow().keeps_results_of(handoff.task) || taken.is_some_and(|taken| known.now.since(taken) < wait)
 }
 
 /// Spans alone do not show whether the message still waits.

@@ -16,7 +16,9 @@ diagnosis! {
     /// A task that was handed over, no consumer span of it, and INTERNAL or
     /// CLIENT roots from a service that neither serves nor publishes; or, where
     /// the SDK tells processes apart, from such a process of a service whose
-    /// others serve, publish or run tasks. A root with a link is a root. Where nothing shows that a worker took the message it is
+    /// others serve, publish or run tasks. A root with a link is a root. Calls by which a
+    /// worker notes in Redis which messages it holds (`ZADD HSET`, `ZREM HDEL`) show the
+    /// same of its main process. Where nothing shows that a worker took the message it is
     /// a hint, and only where all of these roots began after the first task was
     /// published: what works without tasks runs none.
     ///
@@ -72,7 +74,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         let (process, activity) = processes.next().filter(|_| was_taken)?;
         Some((&*process.service, activity.work_roots, SdkSetup::of(process)))
     };
-    let Some((name, roots, setting)) = worker.or_else(one_of_several) else { return Judgment::Clean };
+    let Some((name, roots, setting)) = worker.or_else(one_of_several) else {
+        return if was_taken { by_its_broker(handoff, known) } else { Judgment::Clean };
+    };
     // Its roots may come from a process that runs no tasks: nothing joins them to a task.
     let found = if was_taken {
         Occurrence::likely()
@@ -94,6 +98,33 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .quote(handoff.producer.map(quote::span))
         .quote(handoff.result.map(quote::result))
         .quote(quote::fact(format!("spans of {name}"), format!("{roots} roots of its own, no consumer span")))
+        .mend(instrumentation::worker(&setting))
+        .into()
+}
+
+/// By what a worker's main process asks of its broker: that is no work of a task, and only a
+/// worker does it.
+fn by_its_broker(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
+    let Some((name, service)) = known.services().uninstrumented_takers().next() else {
+        return Judgment::Clean;
+    };
+    if partial_run::may_go_on(handoff, known) {
+        return Judgment::Wait;
+    }
+    let calls = service.total(|activity| activity.taken);
+    let setting = SdkSetup::of_all(service.processes.iter().map(|(process, _)| *process));
+    Occurrence::likely()
+        .variant("takes-messages")
+        .says("a worker took the message and sent no span of it, while its calls to the broker are traced: nothing in it reads Celery's messages")
+        .unless(slug::WORKER_SILENT, "the calls are of the worker's main process: the children of its pool may send nothing")
+        .about(handoff)
+        .service(name)
+        .quote(handoff.producer.map(quote::span))
+        .quote(handoff.result.map(quote::result))
+        .quote(quote::fact(
+            format!("spans of {name}"),
+            format!("{calls} calls by which a worker takes messages, no consumer span"),
+        ))
         .mend(instrumentation::worker(&setting))
         .into()
 }

@@ -88,6 +88,21 @@ impl<'e> Services<'e> {
             .map(|(name, service)| (*name, service))
     }
 
+    /// Services that take messages from a broker, and send no span of a run, a request or a
+    /// publish: their SDK is at work, and nothing in them speaks to Celery.
+    pub fn uninstrumented_takers(&self) -> impl Iterator<Item = (&'e str, &Service<'e>)> {
+        let is_taker = |service: &Service<'_>| {
+            !service.consumes()
+                && !service.serves()
+                && !service.produces()
+                && service.total(|activity| activity.taken) > 0
+        };
+        self.by_name
+            .iter()
+            .filter(move |(_, service)| is_taker(service))
+            .map(|(name, service)| (*name, service))
+    }
+
     /// Such processes of services whose other processes run tasks, serve or publish. The
     /// name of the service cannot tell them apart. A sample has something of each service, and
     /// not of each process: there, none is said to be one.

@@ -24,6 +24,9 @@ pub struct Activity {
     pub work_roots: u64,
     pub first_work_root: Option<Timestamp>,
     pub last_work_root: Timestamp,
+    /// Calls by which a worker notes in Redis which messages it holds. They come from the
+    /// worker's own process, and not from the children of its pool.
+    pub taken: u64,
     /// PRODUCER roots.
     pub producer_roots: u64,
     /// The end of the span that ended first.
@@ -83,6 +86,7 @@ impl Activity {
             }
             SpanKind::Internal | SpanKind::Unspecified => {}
         }
+        self.taken += u64::from(notes_what_is_held(span));
         if is_work_root(span) {
             self.work_roots += 1;
             self.first_work_root =
@@ -171,9 +175,19 @@ pub fn is_work_root(span: &Span<'_>) -> bool {
         }
 }
 
+/// Whether it is kombu's call that adds a message to `unacked`, or takes one out: a pipeline,
+/// which the instrumentor of redis-py names after its commands.
+fn notes_what_is_held(span: &Span<'_>) -> bool {
+    span.kind == SpanKind::Client
+        && span.parent_id.is_none()
+        && span.system.as_deref() == Some("redis")
+        && matches!(&*span.name, "ZADD HSET" | "ZREM HDEL")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::SpanId;
 
     fn request(start: u64, end: u64) -> Span<'static> {
         Span {
@@ -200,6 +214,10 @@ mod tests {
     fn a_workers_own_polling_is_not_work() {
         let polling = Span { kind: SpanKind::Client, system: Some("redis".into()), ..Span::default() };
         assert!(!is_work_root(&polling));
+        assert!(!notes_what_is_held(&polling));
+        let holds = Span { name: "ZADD HSET".into(), ..polling.clone() };
+        assert!(notes_what_is_held(&holds));
+        assert!(!notes_what_is_held(&Span { parent_id: Some(SpanId::new([1; 8])), ..holds }));
         assert!(is_work_root(&Span { system: Some("postgresql".into()), ..polling }));
     }
 }
