@@ -52,6 +52,18 @@ fn spans_without_a_task_prove_nothing_of_tasks() {
     assert_eq!(verdict(Scene::default()).0, NoEvidence);
 }
 
+/// Made by hand, or cut down by a collector: nothing of it is said to lack an instrumentor.
+#[test]
+fn a_run_in_the_trace_of_a_request_shows_that_its_context_was_handed_over() {
+    let ran = span("worker", "work", "consumer", 0xaa, 0xc1).at(2_000, 3_000).under(0xb0).remote();
+    let reason = Scene::default().span(server()).span(ran).report().verdict.unproven[0].clone();
+    assert_eq!(reason.reason, "no-handoff-seen");
+    assert!(reason.what.starts_with("runs were seen"), "{}", reason.what);
+    let elsewhere = Scene::default().span(server()).span(span("worker", "work", "consumer", 0xcc, 0xc1));
+    let what = elsewhere.report().verdict.unproven[0].what;
+    assert!(!what.starts_with("runs were seen"), "{what}");
+}
+
 /// The reason why there is no run is seen.
 #[test]
 fn a_hand_off_without_a_run_is_whole_where_the_reason_is_seen() {

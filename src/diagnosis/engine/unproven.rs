@@ -289,11 +289,14 @@ pub const NOT_LOOKED_AT: Unproven = Unproven {
 };
 
 /// For evidence without any hand-off. `serves`: whether requests were seen. An API without
-/// a Celery instrumentor publishes nothing that is visible.
-pub fn nothing_handed_over(saw_broker: bool, serves: bool) -> Unproven {
+/// a Celery instrumentor publishes nothing that is visible. `ran`: whether a run was seen in
+/// the trace of a request, which shows that a context was handed over.
+pub fn nothing_handed_over(saw_broker: bool, serves: bool, ran: bool) -> Unproven {
     Unproven {
         reason: "no-handoff-seen",
-        what: if serves {
+        what: if ran {
+            "runs were seen in the traces of requests, and nothing names their tasks: no hand-off can be told"
+        } else if serves {
             "requests were seen but no hand-off: if they publish tasks, the API has no active Celery instrumentor (TL101)"
         } else {
             "no hand-off was seen: neither a message nor a span of a task"

@@ -74,7 +74,8 @@ fn unproven(evidence: &Evidence, judged: &Judged<'_>) -> Vec<Unproven> {
     if judged.total == 0 && has_spans {
         let serves = evidence.processes.services().values().any(Service::serves);
         let holes = evidence.has_holes().then_some(HOLES);
-        return [nothing_handed_over(saw_broker, serves)].into_iter().chain(holes).collect();
+        let ran = judged.figures.end_to_end_ms.distribution().is_some();
+        return [nothing_handed_over(saw_broker, serves, ran)].into_iter().chain(holes).collect();
     }
     let mut unproven = judged.figures.proof.unproven(evidence);
     if saw_broker && !evidence.brokers.iter().any(Broker::holds_anything) {
