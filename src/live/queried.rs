@@ -48,6 +48,9 @@ const ROUNDS: usize = 4;
 const TRACES: usize = 20_000;
 /// The most traces that a sample begins with.
 const SAMPLED_TRACES: usize = 2_000;
+/// How many runs without a publish are looked at, whatever the sample: fewer do not show
+/// whether a scheduler, which has no context to send, publishes them at even intervals.
+const UNPUBLISHED: usize = 20;
 /// What began so shortly before the end of what the store has may have more on its way: a
 /// Collector and the store's own buffers hold spans too, and a request may last.
 const ON_THE_WAY: Duration = Duration::from_mins(2);
@@ -109,7 +112,7 @@ fn choose(store: &Store<'_>, inquiry: &Inquiry) -> Result<Choice, QueryError> {
         Inquired::Window(window) => {
             let extent = store.extent(&window)?;
             let is_all = extent.spans <= inquiry.all_up_to;
-            let survey = store.survey(&window, &inquiry.filter, inquiry.sample)?;
+            let survey = store.survey(&window, &inquiry.filter, inquiry.sample.max(UNPUBLISHED))?;
             let begin: BTreeSet<TraceId> = if is_all {
                 store.traces_within(&window, &inquiry.filter, TRACES)?.into_iter().collect()
             } else {
@@ -174,7 +177,11 @@ fn sampled(survey: &Survey, most: usize) -> BTreeSet<TraceId> {
     /// Enough to show that there are some that are whole.
     const WHOLE: usize = 5;
     let each = (SAMPLED_TRACES / 2 / survey.groups.len().max(1)).clamp(1, most.max(1));
-    let of = |group: &Group| if group.is_whole() { each.min(WHOLE) } else { each };
+    let of = |group: &Group| match group.outcome {
+        "no-producer" => each.max(UNPUBLISHED),
+        _ if group.is_whole() => each.min(WHOLE),
+        _ => each,
+    };
     let sampled = survey.groups.iter().flat_map(|group| group.sample.iter().take(of(group)));
     let mut traces = BTreeSet::new();
     for handoff in sampled {
