@@ -52,7 +52,7 @@ fn it_refuses_as_a_server_does() {
         ("SELECT count() FROM numbers(1000000)", "max_rows_to_read=10", 500, "158"),
         (
             "SELECT sleepEachRow(0.01) FROM numbers(1000)",
-            "max_execution_time=0.05&max_block_size=1",
+            "max_execution_time=0.05&max_block_size=1&wait_end_of_query=1",
             408,
             "159",
         ),
