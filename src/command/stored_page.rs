@@ -85,7 +85,9 @@ impl StoredPage {
     /// That no thread can be started.
     pub fn judges(&self) -> anyhow::Result<Judging> {
         const TICK: Duration = Duration::from_secs(1);
-        let (feed, begun) = (Arc::clone(self.page.feed()), Instant::now());
+        #[allow(clippy::disallowed_methods, reason = "how long it takes is shown")]
+        let begun = Instant::now();
+        let feed = Arc::clone(self.page.feed());
         feed.judges(Duration::ZERO);
         let (is_over, over) = mpsc::channel::<()>();
         let ticks = thread::Builder::new().name("judging".to_owned()).spawn(move || {

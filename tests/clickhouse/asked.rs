@@ -32,8 +32,9 @@ pub fn ask_within(url: &str, inquiry: &Inquiry, limits: Limits) -> Result<Report
 
 /// A day ago: what was then is over.
 pub fn a_day_ago() -> Timestamp {
+    #[allow(clippy::disallowed_methods, reason = "the store has a clock of its own, which is this one")]
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
-    Timestamp::from_nanos(0).after(now - Duration::from_hours(24))
+    Timestamp::from_nanos(0).after(now).before(Duration::from_hours(24))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]

@@ -156,8 +156,9 @@ fn an_answer_without_end_is_given_up() {
     // One row without end.
     let url = answering(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[\"")?;
+        let more = vec![b'x'; 65_536];
         loop {
-            stream.write_all(&[b'x'; 65_536])?;
+            stream.write_all(&more)?;
         }
     });
     let error = ask_within(&url, &everything(window), Limits::default()).expect_err("it never ends");

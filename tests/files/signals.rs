@@ -149,7 +149,7 @@ fn no_length_makes_a_request_another_format() {
         let name = vec![b'a'; length];
         let span = [field(1, &[7; 16]), field(2, &[7; 8]), field(5, &name), time(7), time(8)].concat();
         // Without a resource, and with one.
-        for request in [field(1, &field(2, &field(2, &span))), of_records(&[span.clone()])] {
+        for request in [field(1, &field(2, &field(2, &span))), of_records(std::slice::from_ref(&span))] {
             let (report, skipped) = diagnose(&[folder.file("one.binpb", &request)]);
             assert!(report.inputs.spans == 1 && skipped.is_empty(), "{} bytes: {skipped:?}", request.len());
             let (report, skipped) = diagnose(&[folder.file("one.proto", framed(&[&request]))]);

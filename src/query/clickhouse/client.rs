@@ -13,6 +13,7 @@
 
 use std::cell::Cell;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -324,7 +325,7 @@ impl<'l> Client<'l> {
             uri.push_str("&readonly=1");
         }
         for (name, value) in limits {
-            uri.push_str(&format!("&{name}={value}"));
+            let _ = write!(uri, "&{name}={value}");
         }
         let sql = Bytes::from(question.sql.clone());
         let mut request =
@@ -363,7 +364,7 @@ impl<'l> Client<'l> {
 
     fn unreachable(&self, error: &(dyn Error + 'static)) -> QueryError {
         let url = self.shown.clone();
-        let is_tls = chain(error).any(|error| error.is::<rustls::Error>());
+        let is_tls = chain(error).any(<dyn Error>::is::<rustls::Error>);
         let is_http = chain(error)
             .any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse));
         match (is_tls, is_http) {

@@ -23,7 +23,7 @@ pub struct Limits {
 impl Limits {
     pub const ROWS: u64 = 2_000_000_000;
     pub const BYTES: u64 = 200 << 30;
-    pub const TIME: Duration = Duration::from_secs(60);
+    pub const TIME: Duration = Duration::from_mins(1);
     pub const MEMORY: u64 = 4 << 30;
     /// A sample is a few megabytes.
     const ANSWER: u64 = 512 << 20;

@@ -136,7 +136,7 @@ fn about(client: &Client<'_>) -> Result<(String, Timestamp), QueryError> {
         let version = format!("{year}.{number}");
         return Err(QueryError::TooOld { url: url(), version, oldest: OLDEST });
     }
-    let version: String = version.chars().filter(|letter| letter.is_ascii_graphic()).take(32).collect();
+    let version: String = version.chars().filter(char::is_ascii_graphic).take(32).collect();
     Ok((version, Timestamp::from_nanos(now.parse().unwrap_or_default())))
 }
 

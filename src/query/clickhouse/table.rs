@@ -209,6 +209,8 @@ impl SpanTable {
     /// The condition that a span began within a time, by which partitions and the primary
     /// key leave out the rest.
     pub(super) fn within(&self, window: &Window) -> String {
+        /// A bucket of SigNoz, in seconds.
+        const BUCKET: i64 = 1_800;
         let (from, to) = (window.from.as_nanos(), window.to.as_nanos());
         let [from, to] = [from, to].map(|nanos| i64::try_from(nanos).unwrap_or(i64::MAX));
         let at = self.by_kind("Timestamp", "timestamp");
@@ -218,8 +220,6 @@ impl SpanTable {
         if !self.is_signoz() {
             return within;
         }
-        /// A bucket of SigNoz, in seconds.
-        const BUCKET: i64 = 1_800;
         let (first, last) = (from / 1_000_000_000 - BUCKET, to / 1_000_000_000);
         format!("{within} AND ts_bucket_start >= {} AND ts_bucket_start <= {last}", first.max(0))
     }

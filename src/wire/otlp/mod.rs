@@ -17,9 +17,9 @@ pub use count::{
     count_logs_json, count_logs_protobuf, count_metrics_json, count_metrics_protobuf, count_protobuf,
 };
 pub use json::{decode_json, decode_json_documents, decode_json_stream};
-pub use protobuf::{Piece, PieceState, Pieces, decode_protobuf};
+pub use protobuf::{Piece, PieceState, Pieces, decode_protobuf, other_signal};
 pub use redacted::Redacted;
-pub use signal::{OtherRecords, OtherSignal, other_signal};
+pub use signal::{OtherRecords, OtherSignal};
 pub use transcode::transcode;
 
 use super::json::Allowance;

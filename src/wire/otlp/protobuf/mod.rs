@@ -9,12 +9,14 @@
 
 mod fields;
 mod pieces;
+mod signal;
 
 use std::borrow::Cow;
 
 use self::fields::Step;
 pub(super) use self::fields::{Fields, Value};
 pub use self::pieces::{Piece, PieceState, Pieces};
+pub use self::signal::other_signal;
 use super::attributes::{self, ExceptionEvent};
 use super::{Counts, DecodeError, Sink, give};
 use crate::model::{
