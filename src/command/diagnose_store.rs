@@ -77,7 +77,9 @@ pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outpu
     for lack in &database.lacks {
         say(&format!("tracelink: {}: {lack}", database.table));
     }
+    let judging = page.as_ref().map(StoredPage::judges).transpose()?;
     let report = outputs.policy.apply(queried_report(&session, database));
+    drop(judging);
     let exit = Exit::of_report(&report, output.fail_on).unless_interrupted(is_interrupted);
     let page = page.map(|page| page.show(&report, session.into_judge())).transpose()?;
     outputs.report(&report, Subject::Handoffs, None, exit)?;

@@ -90,10 +90,12 @@ fn answering(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send
     format!("clickhouse://u:s3cret@{address}/otel")
 }
 
-/// The body of a request.
+/// The first line of a request, and its body.
 fn asked(stream: &mut TcpStream) -> std::io::Result<String> {
     let mut reader = BufReader::new(stream);
     let mut length = 0;
+    let mut first = String::new();
+    reader.read_line(&mut first)?;
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
@@ -106,7 +108,7 @@ fn asked(stream: &mut TcpStream) -> std::io::Result<String> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    Ok(String::from_utf8_lossy(&body).into_owned())
+    Ok(first + &String::from_utf8_lossy(&body))
 }
 
 fn plain(stream: &mut TcpStream, status: &str, body: &str) -> std::io::Result<()> {
@@ -121,11 +123,25 @@ fn what_is_no_clickhouse_is_called_so() {
     fails(&[&missing], "it answers with HTTP status 404");
     let silent = answering(|_, stream| stream.write_all(b"\x15\x03\x01\x00\x02\x02\x16\n\n"));
     fails(&[&silent], "is no HTTP interface of a ClickHouse");
-    let old = answering(|_, stream| plain(stream, "200 OK", "[\"22.8.1.1\",\"1700000000000000000\"]\n"));
+    let old = answering(|_, stream| plain(stream, "200 OK", "[\"22.8.1.1\"]\n"));
     fails(&[&old], "is ClickHouse 22.8, and 24.1 is the oldest");
+    // It knows neither our settings nor our functions, and writes errors in its own way.
+    let ancient = answering(|asked, stream| match asked {
+        asked if asked.contains("max_rows_to_read") => {
+            let said = "Code: 115, e.displayText() = DB::Exception: Unknown setting cancel_http_readonly_queries_on_client_close\n";
+            plain(stream, "500 Internal Server Error", said)
+        }
+        asked if asked.contains("SELECT version()\n") => plain(stream, "200 OK", "[\"18.16.1\"]\n"),
+        _ => plain(
+            stream,
+            "500 Internal Server Error",
+            "Code: 46, e.displayText() = DB::Exception: Unknown function\n",
+        ),
+    });
+    fails(&[&ancient], "is ClickHouse 18.16, and 24.1 is the oldest");
     let torn = answering(|sql, stream| {
         if sql.contains("version()") {
-            return plain(stream, "200 OK", "[\"25.8.1.1\",\"1700000000000000000\"]\n");
+            return plain(stream, "200 OK", "[\"25.8.1.1\"]\n");
         }
         stream
             .write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1000\r\n\r\n[\"otel\",\"ot")
@@ -133,7 +149,7 @@ fn what_is_no_clickhouse_is_called_so() {
     fails(&[&torn], "is broken");
     let failing = answering(|sql, stream| {
         if sql.contains("version()") {
-            return plain(stream, "200 OK", "[\"25.8.1.1\",\"1700000000000000000\"]\n");
+            return plain(stream, "200 OK", "[\"25.8.1.1\"]\n");
         }
         let body = "[\"otel\",Code: 241. DB::Exception: Memory \u{1b}[31mlimit exceeded (version 25.8)\n";
         plain(stream, "200 OK", body)
@@ -146,7 +162,7 @@ fn an_answer_without_end_is_given_up() {
     let url = answering(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
         loop {
-            stream.write_all(&b"[\"25.8.1.1\",\"1700000000000000000\"]\n".repeat(1_000))?;
+            stream.write_all(&b"[\"25.8.1.1\"]\n".repeat(1_000))?;
         }
     });
     let window = until(a_day_ago(), std::time::Duration::from_secs(1));

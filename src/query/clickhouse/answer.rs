@@ -49,6 +49,7 @@ pub(super) mod code {
     pub const TOO_MANY_ROWS: u32 = 158;
     pub const TIMEOUT_EXCEEDED: u32 = 159;
     pub const TOO_SLOW: u32 = 160;
+    pub const UNKNOWN_SETTING: u32 = 115;
     pub const READONLY: u32 = 164;
     pub const UNKNOWN_USER: u32 = 192;
     pub const WRONG_PASSWORD: u32 = 193;

@@ -67,7 +67,7 @@ pub struct Cost {
     pub bytes: u64,
 }
 
-/// Which settings the user may send.
+/// Which settings the user may send, and the server knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Access {
     /// `readonly` and the limits.
@@ -207,10 +207,12 @@ impl<'l> Client<'l> {
                 }
                 Err(Failed::Error(error)) => return Err(error),
                 Err(Failed::Exception(exception)) => {
-                    let is_about_settings = exception.code == code::READONLY && rows == 0;
+                    let refused = [code::READONLY, code::UNKNOWN_SETTING];
+                    let is_about_settings = refused.contains(&exception.code) && rows == 0;
+                    // An old server has to say its version, and knows not all of the limits.
                     let fewer = match self.access.get() {
-                        Access::All => Access::Limits,
-                        Access::Limits | Access::None => Access::None,
+                        Access::All if exception.code == code::READONLY => Access::Limits,
+                        Access::All | Access::Limits | Access::None => Access::None,
                     };
                     if !is_about_settings || self.access.get() == fewer {
                         return Err(exception.into_error(&self.shown, what, &self.limits));

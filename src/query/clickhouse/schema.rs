@@ -116,9 +116,10 @@ pub fn find<'l>(client: Client<'l>, named: Option<&str>) -> Result<Store<'l>, Qu
 }
 
 fn about(client: &Client<'_>) -> Result<(String, Timestamp), QueryError> {
-    let question = Question::new("who it is", "SELECT version(), toString(toUnixTimestamp64Nano(now64(9)))");
+    // By itself: an old server does not know the functions of the other questions.
+    let question = Question::new("who it is", "SELECT version()");
     let mut told = None;
-    let asked = client.rows(&question, |(version, now): (String, String)| told = Some((version, now)));
+    let asked = client.rows(&question, |(version,): (String,)| told = Some(version));
     let url = || client.shown().to_owned();
     let not = |said: &str| QueryError::NotClickhouse { url: url(), said: said.to_owned() };
     match asked {
@@ -127,7 +128,7 @@ fn about(client: &Client<'_>) -> Result<(String, Timestamp), QueryError> {
         }
         asked => asked?,
     }
-    let (version, now) = told.ok_or_else(|| not("no row"))?;
+    let version = told.ok_or_else(|| not("no row"))?;
     let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
     let (Some(Some(year)), Some(Some(number))) = (parts.next(), parts.next()) else {
         return Err(not("a version that is none"));
@@ -136,6 +137,9 @@ fn about(client: &Client<'_>) -> Result<(String, Timestamp), QueryError> {
         let version = format!("{year}.{number}");
         return Err(QueryError::TooOld { url: url(), version, oldest: OLDEST });
     }
+    let question = Question::new("what time it is", "SELECT toString(toUnixTimestamp64Nano(now64(9)))");
+    let mut now = String::new();
+    client.rows(&question, |(told,): (String,)| now = told)?;
     let version: String = version.chars().filter(char::is_ascii_graphic).take(32).collect();
     Ok((version, Timestamp::from_nanos(now.parse().unwrap_or_default())))
 }
