@@ -16,7 +16,8 @@ diagnosis! {
     ///
     /// ## What shows it
     /// A vendor's headers and no W3C or B3 context, and a run that began a trace of
-    /// its own. A message that no look saw is judged by the others of its producer. From a queue alone it is a prediction, and a note: the same
+    /// its own. A message that no look saw is judged by the others of its
+    /// producer. From a queue alone it is a prediction, and a note: the same
     /// vendor's agent in the worker would follow it; a warning where a later look
     /// was taken, and no span came. Ids under an application's own
     /// names are read by nobody but the application.

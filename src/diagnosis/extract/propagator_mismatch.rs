@@ -18,7 +18,8 @@ diagnosis! {
     /// The message carries its context in one format, where readers look, and
     /// the run of this very task is a root. From the spans alone, without the
     /// message, it is likely only: the two spans of one message id lie in two
-    /// traces; which format it is shows in other messages of the producer. So is a consumer that is made by hand, where no format of
+    /// traces, and the producer's other messages show which format it writes. So
+    /// is a consumer that is made by hand, where no format of
     /// the message, flat or in a carrier of the application's own, is W3C or one
     /// that the worker was seen to take up elsewhere.
     ///
