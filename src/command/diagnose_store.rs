@@ -1,11 +1,8 @@
 //! `tracelink diagnose clickhouse://…`: from a store that is asked.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::Context;
-
+use super::interruption::interruption;
 use super::progress::Progress;
 use super::stored_page::{ShownPage, StoredPage};
 use super::{Exit, Outputs, say};
@@ -26,17 +23,8 @@ const SAMPLE: usize = 20;
 const ALL_UP_TO: u64 = 20_000;
 
 pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // The first Ctrl-C ends the question, the second one everything. It checks before the
-    // first one is noted.
-    signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGINT,
-        Exit::Interrupted.code().into(),
-        Arc::clone(&interrupted),
-    )
-    .context("cannot listen for Ctrl-C")?;
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
-        .context("cannot listen for Ctrl-C")?;
+    // The first Ctrl-C ends the question.
+    let interrupted = interruption()?;
     let url = ClickhouseUrl::parse(url)?;
     let shown = [url.to_string().into()];
     outputs.read_from(&shown);

@@ -5,12 +5,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 
+use super::interruption::interruption;
 use super::progress::Progress;
 use super::{Exit, Outputs, called, quoted, say, tell_skipped, usage};
 use crate::broker::redis::{
@@ -39,17 +39,8 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
     if let Some(snapshot) = &args.snapshot {
         return inspect_snapshot(snapshot, args, output, outputs);
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // The first Ctrl-C ends with the report. The second one ends at once, for a user who
-    // waits for an answer that does not come. It checks before the first one is noted.
-    signal_hook::flag::register_conditional_shutdown(
-        signal_hook::consts::SIGINT,
-        Exit::Interrupted.code().into(),
-        Arc::clone(&interrupted),
-    )
-    .context("cannot listen for Ctrl-C")?;
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&interrupted))
-        .context("cannot listen for Ctrl-C")?;
+    // The first Ctrl-C ends with the report.
+    let interrupted = interruption()?;
     let url = broker_url(&args.broker, args)?;
     loop {
         let progress = Progress::new(output);

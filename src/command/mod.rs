@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod figures;
 mod inspect_queue;
+mod interruption;
 mod listen;
 mod mcp;
 mod outputs;
