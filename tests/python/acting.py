@@ -194,7 +194,7 @@ class Run:
                 url, json.dumps(order).encode(), {"content-type": "application/json"}
             )
             try:
-                urllib.request.urlopen(request, timeout=10).close()
+                urllib.request.urlopen(request, timeout=60).close()
             except urllib.error.HTTPError as refused:
                 if (refused.code, order["quantity"]) != (400, 0):
                     raise

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 BROKER = os.environ["BROKER"]
@@ -97,7 +98,7 @@ def drive():
         time.sleep(1.0)
         propagators = os.environ.get("WORKER_PROPAGATORS", os.environ.get("OTEL_PROPAGATORS", "tracecontext,baggage"))
         running.append(start(this("worker"), OTEL_PROPAGATORS=propagators))
-        deadline = time.time() + 40
+        deadline = time.time() + 120
         while time.time() < deadline and not all(broker.exists(f"celery-task-meta-{id}") for id in ids):
             time.sleep(0.05)
         if time.time() >= deadline:
@@ -109,13 +110,18 @@ def drive():
 
 
 def order(number):
-    """Posts an order as soon as the API answers, and returns its task's id."""
+    """Posts an order as soon as the API listens, and returns its task's id.
+
+    Only a connection that is refused is tried again: an order that is slow is an order.
+    """
     url = f"http://127.0.0.1:{PORT}/orders?order={number}"
-    for _ in range(400):
+    for _ in range(1_200):
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5) as answer:
+            with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=120) as answer:
                 return json.load(answer)["id"]
-        except OSError:
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
             time.sleep(0.1)
     sys.exit("the API did not come up")
 

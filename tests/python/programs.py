@@ -126,7 +126,7 @@ class Run(acting.Run):
         url = f"http://127.0.0.1:{self.ports[step['to']]}{path}"
         for _ in range(step.get("times", 1)):
             time.sleep(step.get("apart", 0))
-            urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=10).close()
+            urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60).close()
 
     def do_waiting(self, count, step):
         """Waits until so many messages lie in the queue."""
