@@ -2,12 +2,15 @@
 //! be said of each in three views (`fixtures/corpus/README.md`). Those of the
 //! corpus were made for it; those of the field are of strangers' programs.
 
+#[path = "support/captures.rs"]
+mod captures;
 mod labels;
 mod sentence;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use captures::captures;
 use labels::{complaint, labels, texts, unsaid};
 use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
@@ -16,14 +19,8 @@ use tracelink::model::{Report, Status};
 
 /// Every case, by its folder. A bundle is another test's (`tests/field.rs`).
 fn cases() -> Vec<PathBuf> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut cases: Vec<_> = ["corpus", "field"]
-        .iter()
-        .flat_map(|room| fs::read_dir(fixtures.join(room)).expect("the fixtures are part of the project"))
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.join("expected.json").is_file() && !path.join("receiver.jsonl").exists())
-        .collect();
-    cases.sort();
+    let cases =
+        captures(|path| path.join("expected.json").is_file() && !path.join("receiver.jsonl").exists());
     assert_eq!(cases.len(), 130 + 28, "cases are missing");
     cases
 }

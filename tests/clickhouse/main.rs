@@ -1,6 +1,8 @@
 //! Spans that lie in ClickHouse, in the tables of two exporters, behind ClickHouse's own engine.
 
 mod asked;
+#[path = "../support/captures.rs"]
+mod captures;
 mod errors;
 mod kept_queries;
 mod samples;

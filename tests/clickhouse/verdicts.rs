@@ -12,6 +12,7 @@ use tracelink::evidence::Evidence;
 use tracelink::model::{Report, Severity, Timestamp};
 
 use super::asked::{a_day_ago, ask, everything, seconds, until};
+use super::captures::captures;
 use super::support::clickhouse::{ClickHouse, Layout};
 
 /// The captures of which a store says another thing at warning or above, by layout: what
@@ -23,14 +24,7 @@ const DIFFERENCES: &[(&str, &str, &str)] = &[
 
 /// Captures with spans, by their folders.
 fn cases() -> Vec<PathBuf> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut cases: Vec<_> = ["corpus", "field"]
-        .iter()
-        .flat_map(|room| fs::read_dir(fixtures.join(room)).expect("the fixtures are part of the project"))
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.join("spans.jsonl").metadata().is_ok_and(|file| file.len() > 0))
-        .collect();
-    cases.sort();
+    let cases = captures(|path| path.join("spans.jsonl").metadata().is_ok_and(|file| file.len() > 0));
     assert!(cases.len() > 140, "only {} captures have spans", cases.len());
     cases
 }
