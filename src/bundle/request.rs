@@ -10,13 +10,9 @@ use super::place::Place;
 use super::skipped::SkippedIn;
 use super::store::{Store, StoreSink};
 use crate::wire::otlp::{
-    Counts, DecodeError, OtherRecords, PieceState, Pieces, count_protobuf, decode_json, decode_json_stream,
+    Counts, DecodeError, OtherRecords, PIECE, PieceState, Pieces, count_protobuf, decode_json, decode_json_stream,
     decode_protobuf, other_signal,
 };
-
-/// After how many spans of one request those that follow are called another's, so that room
-/// can be made between them.
-const PIECE: u64 = 2_048;
 
 /// Where a request stands in its file.
 #[derive(Clone, Copy)]
@@ -115,7 +111,7 @@ impl Request<'_, '_, '_> {
                             since += counts.spans + counts.refused;
                             self.skipped.took(place, counts);
                         }
-                        Err(error) => self.skipped.at(place, behind(error, found.at).to_string()),
+                        Err(error) => self.skipped.at(place, error.behind(found.at).to_string()),
                     }
                 }
                 PieceState::TooLong(length) => {
@@ -133,17 +129,6 @@ impl Request<'_, '_, '_> {
             }
         }
         Ok(Ok(()))
-    }
-}
-
-/// The same error, of a part that begins so many bytes behind.
-fn behind(error: DecodeError, begins: u64) -> DecodeError {
-    match error {
-        DecodeError::Protobuf { at, why } => {
-            let begins = usize::try_from(begins).unwrap_or(usize::MAX);
-            DecodeError::Protobuf { at: at.saturating_add(begins), why }
-        }
-        other => other,
     }
 }
 

@@ -25,6 +25,10 @@ pub use transcode::transcode;
 use super::json::Allowance;
 use crate::model::{Invalid, Resource, Scope, Span};
 
+/// After how many spans of one request those that follow are called another's. A request of
+/// millions is so read in pieces, between which room can be made.
+pub const PIECE: u64 = 2_048;
+
 /// Takes what a request holds, in its order: a resource, its scopes, their spans.
 ///
 /// A decoder borrows from the request's bytes, so a sink copies what it keeps.
@@ -97,6 +101,18 @@ impl DecodeError {
     /// Whether all of the text was read: it is whoever wrote it who says that something lacks.
     pub const fn is_of_whole_text(&self) -> bool {
         matches!(self, Self::Partial | Self::Failed(_))
+    }
+
+    /// The same error, of a part that begins so many bytes behind the start.
+    #[must_use]
+    pub fn behind(self, begins: u64) -> Self {
+        match self {
+            Self::Protobuf { at, why } => {
+                let begins = usize::try_from(begins).unwrap_or(usize::MAX);
+                Self::Protobuf { at: at.saturating_add(begins), why }
+            }
+            other => other,
+        }
     }
 
     /// What went wrong, for who knows the place better: a part of a file has its own lines.

@@ -17,11 +17,7 @@ use super::{Ids, pairs, read_span, visit_scopes, visit_spans};
 use crate::model::{Resource, Scope};
 use crate::wire::json::{Allowance, EachText, Step, without_lone_halves, without_place};
 use crate::wire::otlp::count::{ResourceLogs, ResourceMetrics, ResourceProfiles};
-use crate::wire::otlp::{Counts, DecodeError, OtherSignal, Sink, attributes, give};
-
-/// After how many spans of one request those that follow are called another's. A request
-/// of millions is so read in pieces, between which room can be made.
-const PIECE: u64 = 2_048;
+use crate::wire::otlp::{Counts, DecodeError, OtherSignal, PIECE, Sink, attributes, give};
 
 /// Decodes one document of a reader: a request, or a list of requests, each of which may be
 /// wrapped as backends do. `next` is called before each request, and between the pieces of
