@@ -32,5 +32,5 @@ pub use receiver_log::{RequestEnd, receiver_line, request_line, unsettled_line};
 pub use skipped::Skipped;
 pub use snapshot_writer::SnapshotWriter;
 pub use spans::{Export, SavedParts};
-pub use store::{BytesRead, Store};
+pub use store::{BytesRead, Store, StoreSink};
 pub use write::{BundleWriter, WriteError, Written};

@@ -50,11 +50,24 @@ pub struct StoreSink<'s> {
     source: SpanSource,
     /// Whether a resource stands for all processes of its service.
     merges_processes: bool,
+    /// How many spans follow until the store is called as between two requests; `None`
+    /// where requests end.
+    until_pause: Option<usize>,
 }
 
 impl<'s> StoreSink<'s> {
+    /// How many spans there are between two pauses, where no request ends.
+    const PAUSE: usize = 1_024;
+
     pub fn new(store: &'s mut dyn Store) -> Self {
-        Self { store, source: SpanSource::default(), merges_processes: false }
+        Self { store, source: SpanSource::default(), merges_processes: false, until_pause: None }
+    }
+
+    /// For the rows of a database, which come in no requests: they are one request here, and
+    /// the store is called now and then as between two. [`Self::end`] ends it.
+    pub fn of_rows(store: &'s mut dyn Store) -> Self {
+        let source = SpanSource::of_next_request(store.evidence());
+        Self { source, until_pause: Some(Self::PAUSE), ..Self::new(store) }
     }
 
     /// For a source that keeps one resource for all processes of a service. What the
@@ -67,6 +80,12 @@ impl<'s> StoreSink<'s> {
     pub fn next_request(&mut self) {
         self.store.between_requests();
         self.source.next_request(self.store.evidence());
+    }
+
+    /// No span follows.
+    pub fn end(self) {
+        self.source.close(self.store.evidence());
+        self.store.between_requests();
     }
 }
 
@@ -86,6 +105,14 @@ impl Sink for StoreSink<'_> {
     fn span(&mut self, span: &Span<'_>) {
         self.source.span(self.store.evidence(), span);
         self.store.keep_room();
+        match &mut self.until_pause {
+            None => {}
+            Some(0) => {
+                self.until_pause = Some(Self::PAUSE);
+                self.store.between_requests();
+            }
+            Some(left) => *left -= 1,
+        }
     }
 
     fn refused(&mut self, why: Invalid, at: &str) {

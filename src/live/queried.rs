@@ -10,16 +10,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::bundle::Store as _;
+use crate::bundle::{Store as _, StoreSink};
 use crate::diagnosis::{Listing, NOT_LOOKED_AT};
-use crate::evidence::{Evidence, SpanSource, Unit};
+use crate::evidence::{Evidence, Unit};
 use crate::live::stored::StoredSession;
-use crate::model::{
-    DatabaseReport, HandoffGroup, Invalid, Report, Resource, Scope, Span, Timestamp, TraceId, Unproven,
-    Verdict,
-};
+use crate::model::{DatabaseReport, HandoffGroup, Report, Timestamp, TraceId, Unproven, Verdict};
 use crate::query::clickhouse::{Filter, Group, QueryError, Store, Survey, Window};
-use crate::wire::otlp::Sink;
 
 /// What a store is asked.
 #[derive(Clone, PartialEq, Debug)]
@@ -90,7 +86,7 @@ pub fn inquire(
         let padded = choice.window.padded();
         let lifetime = store.lifetime(&choice.traces)?;
         let within = lifetime.map_or(padded, |lifetime| lifetime.with(&padded));
-        let mut sink = SessionSink::new(session);
+        let mut sink = StoreSink::of_rows(session);
         store.fetch(&choice.traces, &within, &mut sink)?;
         sink.end();
     }
@@ -277,51 +273,4 @@ pub fn report(session: &StoredSession<'_>, database: DatabaseReport) -> Report {
     }
     report.database = Some(database);
     report
-}
-
-/// Files spans in a session, which makes room meanwhile.
-struct SessionSink<'s, 'p> {
-    session: &'s mut StoredSession<'p>,
-    source: SpanSource,
-    /// How many spans there were since it last looked for room between requests.
-    since: usize,
-}
-
-impl<'s, 'p> SessionSink<'s, 'p> {
-    /// After so many spans it looks for whole groups.
-    const ROUND: usize = 1_024;
-
-    fn new(session: &'s mut StoredSession<'p>) -> Self {
-        let source = SpanSource::of_next_request(session.evidence());
-        Self { session, source, since: 0 }
-    }
-
-    fn end(self) {
-        self.source.close(self.session.evidence());
-        self.session.between_requests();
-    }
-}
-
-impl Sink for SessionSink<'_, '_> {
-    fn resource(&mut self, resource: &Resource<'_>) {
-        self.source.resource(self.session.evidence(), resource);
-    }
-
-    fn scope(&mut self, scope: &Scope<'_>) {
-        self.source.scope(self.session.evidence(), scope);
-    }
-
-    fn span(&mut self, span: &Span<'_>) {
-        self.source.span(self.session.evidence(), span);
-        self.session.keep_room();
-        self.since += 1;
-        if self.since >= Self::ROUND {
-            self.since = 0;
-            self.session.between_requests();
-        }
-    }
-
-    fn refused(&mut self, why: Invalid, at: &str) {
-        self.source.refused(self.session.evidence(), why, at);
-    }
 }
