@@ -10,8 +10,8 @@ use super::place::Place;
 use super::skipped::SkippedIn;
 use super::store::{Store, StoreSink};
 use crate::wire::otlp::{
-    Counts, DecodeError, OtherRecords, PIECE, PieceState, Pieces, count_protobuf, decode_json, decode_json_stream,
-    decode_protobuf, other_signal,
+    Counts, DecodeError, OtherRecords, PIECE, PieceState, Pieces, count_protobuf, decode_json,
+    decode_json_stream, decode_protobuf, other_signal,
 };
 
 /// Where a request stands in its file.
