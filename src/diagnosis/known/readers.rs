@@ -11,7 +11,9 @@ pub struct Readers<'e>(BTreeSet<(&'e str, ContextFormat)>);
 
 impl<'e> Readers<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
-        let handoffs = evidence.tasks.iter().flat_map(|task| task.handoffs(evidence));
+        // A store and files of spans have tasks without messages, which show nothing here.
+        let tasks = evidence.tasks.iter().filter(|task| !task.messages.is_empty());
+        let handoffs = tasks.flat_map(|task| task.handoffs(evidence));
         let whole = handoffs.filter(|handoff| handoff.continuity() == Some(Continuity::Whole));
         Self(whole.filter_map(|handoff| only_format(&handoff)).collect())
     }

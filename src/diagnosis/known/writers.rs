@@ -13,7 +13,11 @@ pub struct Writers<'e>(BTreeMap<&'e str, Option<BTreeSet<ContextFormat>>>);
 impl<'e> Writers<'e> {
     pub(super) fn of(evidence: &'e Evidence) -> Self {
         let mut writers = BTreeMap::new();
-        let handoffs = evidence.tasks.iter().flat_map(|task| task.handoffs(evidence));
+        // Most tasks of a store, or of files of spans, have no message. Joining them would
+        // take as long as judging does.
+        let tasks =
+            evidence.tasks.iter().filter(|task| !task.messages.is_empty() && !task.producers.is_empty());
+        let handoffs = tasks.flat_map(|task| task.handoffs(evidence));
         for (service, formats) in handoffs.filter_map(|handoff| written(&handoff)) {
             let known = writers.entry(service).or_insert_with(|| Some(formats.clone()));
             if known.as_ref() != Some(&formats) {
