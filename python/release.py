@@ -20,6 +20,7 @@ import sys
 import tarfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "target"
@@ -38,10 +39,15 @@ def run(*command: str | Path, **more: str) -> str:
     return ended.stdout
 
 
+def package() -> dict[str, Any]:
+    """Return what Cargo.toml says of the package."""
+    with (ROOT / "Cargo.toml").open("rb") as file:
+        return tomllib.load(file)["package"]
+
+
 def version() -> str:
     """Return the version, which must have its section in the changelog."""
-    with (ROOT / "Cargo.toml").open("rb") as file:
-        number: str = tomllib.load(file)["package"]["version"]
+    number: str = package()["version"]
     if not re.search(rf"^## \[{re.escape(number)}\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE):
         sys.exit(f"release.py: CHANGELOG.md has no section [{number}]")
     return number
@@ -148,6 +154,8 @@ def main() -> None:
     checksums(out, made)
     for path in made:
         print(path)
+    if "repository" not in package():
+        print("release.py: note: to try, not to publish: Cargo.toml names no publisher (docs/release.md)", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ mod commands;
 mod contents;
 mod diagnoses;
 mod pages;
+mod publisher;
 mod shell;
 mod versions;
 mod yaml;

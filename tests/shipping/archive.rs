@@ -12,7 +12,10 @@ fn packed(out: &Path) -> (String, String) {
     release.arg(root().join("python/release.py")).args(["--only", "archive", "--binary"]);
     let output =
         release.arg(env!("CARGO_BIN_EXE_tracelink")).arg("--out").arg(out).output().expect("Python runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let is_published = !env!("CARGO_PKG_REPOSITORY").is_empty();
+    assert_eq!(said.contains("Cargo.toml names no publisher"), !is_published, "{said}");
     let sums = fs::read_to_string(out.join("SHA256SUMS")).expect("it is there");
     let (sum, name) = sums.trim_end().split_once("  ").expect("a sum and a name");
     (name.to_owned(), sum.to_owned())
