@@ -2,6 +2,9 @@
 # `source` builds it, unless a cache has brought it already.
 set -euo pipefail
 
+# shellcheck source=action/sum.sh
+. "$ACTION/action/sum.sh"
+
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$ACTION/Cargo.toml" | head -n 1)
 
 release() {
@@ -29,7 +32,7 @@ release() {
         echo "::error title=tracelink::cannot download $url/$name.tar.gz: is $version released? Otherwise say \`from: source\`"
         exit 1
     fi
-    grep " $name.tar.gz\$" SHA256SUMS | sha256sum --check --quiet --strict
+    grep " $name.tar.gz\$" SHA256SUMS | sum --check --quiet --strict
     mkdir -p "$BIN"
     tar -xzf "$name.tar.gz" -C "$BIN" --strip-components 1 "$name/tracelink"
 }

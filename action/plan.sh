@@ -1,6 +1,9 @@
 # Says what the other steps of the action need: where things go, and how tracelink gets there.
 set -euo pipefail
 
+# shellcheck source=action/sum.sh
+. "$ACTION/action/sum.sh"
+
 case $TRACELINK_MODE in run | start | stop | install) ;; *)
     echo "::error title=tracelink::mode is \`run\`, \`start\`, \`stop\` or \`install\`, not \`$TRACELINK_MODE\`"
     exit 2
@@ -19,7 +22,7 @@ path) install=no ;;
 esac
 # What a build reads.
 key=$(cd "$ACTION" && find Cargo.toml Cargo.lock build.rs src docs/tried-fixes.json -type f -print0 |
-    LC_ALL=C sort -z | xargs -0 cat | sha256sum | cut -c1-32)
+    LC_ALL=C sort -z | xargs -0 cat | sum - | cut -c1-32)
 mkdir -p "$folder"
 {
     echo "folder=$folder"

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::composite::{Acted, act};
 use crate::root;
 use crate::runner::{Ended, Runner};
 
@@ -136,9 +137,9 @@ fn a_receiver_that_cannot_start_says_why() {
     assert!(started.log.contains(&address), "{}", started.log);
 }
 
-/// Publishes a release of a program that says its version, as `python/release.py` packs one.
+/// Publishes a release whose program starts the built one, as `python/release.py` packs one.
 fn published(runner: &Runner, sum: &str) {
-    let version = env!("CARGO_PKG_VERSION");
+    let (version, binary) = (env!("CARGO_PKG_VERSION"), env!("CARGO_BIN_EXE_tracelink"));
     let target = match (std::env::consts::OS, std::env::consts::ARCH) {
         ("macos", _) => "aarch64-apple-darwin".to_owned(),
         (_, machine) => format!("{machine}-unknown-linux-gnu"),
@@ -146,7 +147,7 @@ fn published(runner: &Runner, sum: &str) {
     let name = format!("tracelink-{version}-{target}");
     let release = runner.path(&format!("site/someone/tracelink/releases/download/v{version}"));
     let script = format!(
-        "mkdir -p '{name}' && printf '#!/bin/sh\\necho tracelink {version}\\n' >'{name}/tracelink' && chmod +x \
+        "mkdir -p '{name}' && printf '#!/bin/sh\\nexec \"{binary}\" \"$@\"\\n' >'{name}/tracelink' && chmod +x \
          '{name}/tracelink' && tar -czf '{name}.tar.gz' '{name}' && {sum} '{name}.tar.gz' >SHA256SUMS"
     );
     fs::create_dir_all(&release).expect("writable");
@@ -194,4 +195,57 @@ fn a_plan_names_what_a_build_reads() {
     assert_eq!(plan(&mut runner, "run", "source"), first, "a cache is found again");
     assert_eq!(plan(&mut runner, "stop", "source")["install"], "no", "`start` has installed it");
     assert_eq!(plan(&mut runner, "run", "path")["install"], "no");
+}
+
+/// A runner on which the release can be downloaded, and no tracelink is.
+fn with_release() -> Runner {
+    let mut runner = Runner::bare().checked_out("someone/tracelink");
+    published(&runner, "sha256sum");
+    let site = format!("file://{}", runner.path("site").display());
+    runner.gives("GITHUB_SERVER_URL", &site);
+    runner
+}
+
+fn found(acted: &Acted) -> (bool, &str, &str) {
+    (acted.succeeded, &acted.outputs["status"], &acted.outputs["exit-code"])
+}
+
+#[test]
+fn the_whole_action_wraps_a_command() {
+    let mut runner = with_release();
+    let command = sends(BROKEN);
+    let broken = act(&mut runner, &[("command", &command), ("artifact", "traces")]);
+    assert_eq!(found(&broken), (false, "broken", "1"), "{}", broken.log);
+    assert_eq!(broken.ran, ["plan.sh", "install.sh release", "run.sh", "actions/upload-artifact"]);
+    assert!(broken.log.contains("::error") && broken.summary.contains("TL301"), "{}", broken.log);
+    let (name, folder) = broken.artifact.expect("it was uploaded, although the step before it failed");
+    assert_eq!((name.as_str(), &folder), ("traces", &broken.outputs["folder"]));
+    for file in ["report.json", "summary.md", "bundle/spans.jsonl"] {
+        assert!(fs::metadata(format!("{folder}/{file}")).is_ok(), "{file} is not in the artifact");
+    }
+
+    let healthy = act(&mut runner, &[("command", &sends("healthy_auto")), ("expect-handoffs", "1")]);
+    assert_eq!(found(&healthy), (true, "healthy", "0"), "{}", healthy.log);
+    assert_eq!(healthy.artifact, None, "nobody asked for it");
+}
+
+#[test]
+fn the_whole_action_starts_and_stops() {
+    let mut runner = with_release();
+    let started = act(&mut runner, &[("mode", "start"), ("protocol", "http/protobuf")]);
+    assert!(started.succeeded, "{}", started.log);
+    assert_eq!(started.ran, ["plan.sh", "install.sh release", "start.sh"]);
+    assert_eq!(runner.given("OTEL_EXPORTER_OTLP_ENDPOINT"), format!("http://{}", started.outputs["http"]));
+    let between = runner.command(&sends(BROKEN), &[]);
+    let stopped = act(&mut runner, &[("mode", "stop"), ("artifact", "traces")]);
+    assert_eq!(between.code, Some(0), "{}", between.log);
+    assert_eq!(found(&stopped), (false, "broken", "1"), "{}", stopped.log);
+    assert_eq!(stopped.ran, ["plan.sh", "stop.sh", "actions/upload-artifact"]);
+    assert!(stopped.artifact.is_some() && stopped.summary.contains("TL301"), "{}", stopped.summary);
+}
+
+#[test]
+fn the_whole_action_ends_where_its_inputs_are_wrong() {
+    let wrong = act(&mut Runner::bare(), &[("mode", "walk"), ("artifact", "traces")]);
+    assert_eq!((wrong.succeeded, wrong.ran), (false, vec!["plan.sh".to_owned()]), "{}", wrong.log);
 }

@@ -4,6 +4,7 @@
 
 mod action;
 mod archive;
+mod composite;
 mod readers;
 mod runner;
 
