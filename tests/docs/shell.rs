@@ -7,13 +7,15 @@ use std::process::{Command, Stdio};
 
 /// Every program that the docs call, and that is not tracelink. One that is missing here
 /// is either misspelt, or is to be added.
-pub const OTHERS: [&str; 22] = [
+pub const OTHERS: [&str; 24] = [
     "apt-get",
     "cargo",
     "celery",
     "claude",
+    "codex",
     "curl",
     "docker",
+    "gemini",
     "gh",
     "kubectl",
     "man",
