@@ -1,6 +1,6 @@
 //! A table of spans: whose it is, and the expressions by which it gives what diagnoses read.
 
-use super::sql::{name, text};
+use super::sql::{name, text, texts};
 use super::window::Window;
 use crate::wire::clickhouse::{ATTRIBUTES, Column, RESOURCE};
 
@@ -236,7 +236,6 @@ impl SpanTable {
     }
 
     fn column(&self, column: Column) -> String {
-        let list = |values: Vec<String>| format!("[{}]", values.join(", "));
         let short = |value: String| format!("left({value}, {TEXT})");
         match column {
             // A string of fixed length is filled up with zeros, which JSON escapes.
@@ -258,14 +257,38 @@ impl SpanTable {
             Column::ExceptionTypes => self.exceptions("exception.type"),
             Column::ExceptionMessages => self.exceptions("exception.message"),
             Column::Events => format!("length({})", self.by_kind("Events.Name", "events")),
-            Column::Attributes => list(ATTRIBUTES.iter().map(|key| short(self.attribute(key))).collect()),
+            Column::Attributes => self.attributes(),
             Column::Resource => {
-                let value = |key: &&str| match *key {
-                    "service.name" => format!("toString({})", self.service()),
-                    key => self.resource(key),
-                };
-                list(RESOURCE.iter().map(|key| short(value(key))).collect())
+                let service = short(format!("toString({})", self.service()));
+                format!("arrayPushFront({}, {service})", self.resource_but_service())
             }
+        }
+    }
+
+    /// The values of [`ATTRIBUTES`].
+    fn attributes(&self) -> String {
+        match self.kind {
+            Kind::Collector => looked_up("SpanAttributes[key]", ATTRIBUTES),
+            Kind::CollectorJson => listed(|key| self.attribute(key), ATTRIBUTES),
+            Kind::Signoz => {
+                let [numbers, flags] = [NUMBERS, FLAGS].map(|keys| texts(keys.iter().copied()));
+                let value = format!(
+                    "multiIf(key IN {numbers} AND mapContains(attributes_number, key), toString(attributes_number[key]), \
+                     key IN {flags} AND mapContains(attributes_bool, key), toString(attributes_bool[key]), \
+                     attributes_string[key])"
+                );
+                looked_up(&value, ATTRIBUTES)
+            }
+        }
+    }
+
+    /// The values of [`RESOURCE`] without its first, which has a column of its own.
+    fn resource_but_service(&self) -> String {
+        let keys = &RESOURCE[1..];
+        match self.kind {
+            Kind::Collector => looked_up("ResourceAttributes[key]", keys),
+            Kind::CollectorJson => listed(|key| self.resource(key), keys),
+            Kind::Signoz => looked_up("resources_string[key]", keys),
         }
     }
 
@@ -276,6 +299,20 @@ impl SpanTable {
             true => "''".to_owned(),
         }
     }
+}
+
+/// The values of these keys of a map. They are looked up in a function: where each key stands
+/// by itself, recent servers read the whole map once for each of them, which took three times
+/// as long (`optimize_functions_to_subcolumns`).
+fn looked_up(value: &str, keys: &[&str]) -> String {
+    let keys: Vec<_> = keys.iter().map(|key| text(key)).collect();
+    format!("arrayMap(key -> left({value}, {TEXT}), [{}])", keys.join(", "))
+}
+
+/// The values of these keys, one expression each.
+fn listed(value: impl Fn(&str) -> String, keys: &[&str]) -> String {
+    let values: Vec<_> = keys.iter().map(|key| format!("left({}, {TEXT})", value(key))).collect();
+    format!("[{}]", values.join(", "))
 }
 
 /// A value in a column of the type JSON, whose paths are separated by dots as the parts of a
