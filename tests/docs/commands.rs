@@ -114,9 +114,9 @@ fn options(command: &clap::Command, found: &mut BTreeSet<String>) {
 fn no_text_names_an_option_that_is_not_there() {
     // Those of other programs where they stand alone: docker, pip, pytest, Celery; and those of
     // ours in Python.
-    const OTHERS: &str = "--add-host --all-targets --body-file --broken --cache-sim --check --dozen --from --gigabytes \
+    const OTHERS: &str = "--add-host --all-targets --body-file --broken --cache-sim --check --dozen --from --gigabytes --hours \
         --grow --max-memory-per-child --max-tasks-per-child --no-deps --no-run --no-tracelink --one-line --only --profile \
-        --requirepass --sdist --strict --test --tool --tracelink --workers --write";
+        --requirepass --sdist --spans --strict --test --tool --tracelink --workers --write";
     let mut known: BTreeSet<String> =
         OTHERS.split(' ').chain(["--help", "--version"]).map(str::to_owned).collect();
     options(&Cli::command(), &mut known);

@@ -101,13 +101,23 @@ SIGNOZ = f"""CREATE TABLE signoz_index_v3 (
     ORDER BY (ts_bucket_start, resource_fingerprint, has_error, name, timestamp)"""
 
 
+SIGNOZ_TIMES = [
+    """CREATE TABLE trace_summary (trace_id String, start SimpleAggregateFunction(min, DateTime64(9)),
+    end SimpleAggregateFunction(max, DateTime64(9)), num_spans SimpleAggregateFunction(sum, UInt64)
+    ) ENGINE = AggregatingMergeTree PARTITION BY toDate(end) ORDER BY (trace_id)""",
+    """CREATE MATERIALIZED VIEW trace_summary_mv TO trace_summary AS
+    SELECT trace_id, min(timestamp) AS start, max(timestamp) AS end, toUInt64(count()) AS num_spans
+    FROM signoz_index_v3 GROUP BY trace_id""",
+]
+
+
 def statements(layout, database):
     """What makes `layout` in `database`, which is there and is the current one."""
     if layout == "signoz":
         # The engine has no clusters in a process. A table of the function `remote` is read as a
         # `Distributed` one is, but `system.tables` calls its engine `Proxy`.
         distributed = "CREATE TABLE distributed_signoz_index_v3 AS remote('127.0.0.1', '{}', 'signoz_index_v3')"
-        return [SIGNOZ, distributed.format(database)]
+        return [SIGNOZ, *SIGNOZ_TIMES, distributed.format(database)]
     return {"map": MAP_LAYOUT, "map-before": MAP_BEFORE, "json": JSON_LAYOUT}[layout]
 
 
