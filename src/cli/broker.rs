@@ -26,3 +26,18 @@ pub struct Naming {
     #[arg(long, value_name = "N,N,…", value_delimiter = ',')]
     pub priority_steps: Option<Vec<u32>>,
 }
+
+/// A broker that is looked at beside evidence of another time. It is named on the command
+/// line alone: who reads files asks for no connection.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BesideBroker {
+    /// Look at this broker too, read-only: its messages that wait now are joined to the spans
+    #[arg(long, value_name = "URL")]
+    pub broker: Option<Secret>,
+    /// The result backend, if it is not the broker; results are read by known task id only
+    #[arg(long, value_name = "URL", requires = "broker")]
+    pub result_backend: Option<Secret>,
+    /// The name of Sentinel's master
+    #[arg(long, value_name = "NAME", requires = "broker")]
+    pub sentinel_master: Option<String>,
+}

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use super::broker::Naming;
+use super::broker::{BesideBroker, Naming};
 use super::evidence::EvidencePlace;
 use super::output::Reports;
 use super::store::OfStore;
@@ -16,8 +16,8 @@ use crate::config::values::{address, memory};
 ///
 /// Broker snapshots, OTLP in JSON or protobuf, what the Collector's file exporter writes,
 /// downloads from Jaeger, Tempo and Zipkin, and bundle folders, in any mix and order,
-/// packed with gzip or zstd or not. They are told apart by their content. Or one URL of a
-/// ClickHouse that spans are exported to, which is only read.
+/// packed with gzip or zstd or not. They are told apart by their content. And one URL of a
+/// ClickHouse that spans are exported to, and --broker for what waits now, which are only read.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -27,9 +27,10 @@ Examples:
   tracelink diagnose 'traces-*.json.zst'                    what the Collector rotated
   tracelink diagnose --web 4319 bundle/                     read the report in a browser, until Ctrl-C
   curl -s http://localhost:16686/api/traces/ID | tracelink diagnose -
-  tracelink diagnose clickhouse://user:password@host:8123/otel --since 1h")]
+  tracelink diagnose clickhouse://user:password@host:8123/otel --since 1h
+  tracelink diagnose spans.jsonl --broker redis://localhost:6379/0    and what waits now")]
 pub struct Diagnose {
-    /// Files, folders and patterns; - for standard input; or the URL of a ClickHouse
+    /// Files, folders and patterns; - for standard input; the URL of a ClickHouse
     #[arg(
         required = true,
         value_name = "EVIDENCE",
@@ -49,6 +50,8 @@ pub struct Diagnose {
     /// address reads the page, so leave it on the loopback.
     #[arg(long, value_name = "ADDR", value_parser = address)]
     pub web: Option<SocketAddr>,
+    #[command(flatten)]
+    pub beside: BesideBroker,
     #[command(flatten)]
     pub naming: Naming,
     #[command(flatten)]

@@ -26,7 +26,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Choice, Config, Error as ConfigError, masked};
 
-pub use self::broker::Naming;
+pub use self::broker::{BesideBroker, Naming};
 pub use self::completions::Completions;
 pub use self::config::ShowConfig;
 pub use self::demo::{App, Demo};
@@ -127,9 +127,10 @@ impl Cli {
             source == Some(ValueSource::CommandLine)
         };
         let reports = match &mut self.command {
-            Command::InspectQueue(InspectQueue { reports, .. })
-            | Command::Demo(Demo { reports, .. })
-            | Command::Diagnose(Diagnose { reports, .. }) => Some(reports),
+            Command::InspectQueue(InspectQueue { reports, .. }) | Command::Demo(Demo { reports, .. }) => {
+                Some(reports)
+            }
+            Command::Diagnose(diagnose) => Some(&mut diagnose.reports),
             Command::Listen(listen) => Some(&mut listen.reports),
             Command::Config(config) => {
                 config.is_format_typed = is_typed("format");
@@ -194,7 +195,7 @@ pub enum Command {
     InspectQueue(InspectQueue),
     Listen(Box<Listen>),
     Demo(Demo),
-    Diagnose(Diagnose),
+    Diagnose(Box<Diagnose>),
     Explain(Explain),
     Mcp(Mcp),
     Config(ShowConfig),

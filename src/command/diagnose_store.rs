@@ -1,18 +1,22 @@
 //! `tracelink diagnose clickhouse://…`: from a store that is asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::broker_beside::BrokerBeside;
+use super::evidence_files::{paths, read, session};
 use super::interruption::interruption;
 use super::progress::Progress;
 use super::stored_page::{ShownPage, StoredPage};
-use super::{Exit, Outputs, say};
+use super::{Exit, Outputs, say, tell_skipped};
 use crate::bundle::Store as _;
-use crate::cli::{self, OfStore, Output};
-use crate::live::{FilePlan, Inquired, Inquiry, StoredSession, inquire, queried_report};
+use crate::cli::{self, EvidencePlace, OfStore, Output};
+use crate::live::{FilePlan, Inquired, Inquiry, inquire, queried_report};
 use crate::model::{DatabaseReport, Timestamp};
 use crate::query::clickhouse::{ClickhouseUrl, Client, Filter, Limits, Store, Told, Window, find};
 use crate::report::Subject;
-use crate::report::text::{count, plural};
+use crate::report::database::to_the_second;
+use crate::report::text::{count, plural, safe};
 
 /// The time that is asked for unless another is named.
 const SINCE: Duration = Duration::from_hours(1);
@@ -22,29 +26,47 @@ const SAMPLE: usize = 20;
 /// These fit into memory together.
 const ALL_UP_TO: u64 = 20_000;
 
-pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outputs) -> anyhow::Result<Exit> {
+/// Asks the store, beside these files.
+pub fn run(
+    store: &EvidencePlace,
+    files: &[EvidencePlace],
+    args: &cli::Diagnose,
+    output: &Output,
+    outputs: &mut Outputs,
+) -> anyhow::Result<Exit> {
     // The first Ctrl-C ends the question.
     let interrupted = interruption()?;
-    let url = ClickhouseUrl::parse(url)?;
-    let shown = [url.to_string().into()];
+    let url = ClickhouseUrl::parse(store.url().unwrap_or_default())?;
+    let mut shown = vec![url.to_string().into()];
+    shown.extend(files.iter().map(EvidencePlace::shown));
     outputs.read_from(&shown);
-    let plan = FilePlan::of_store(args.max_memory, args.web.is_some());
+    let paths = paths(files)?;
+    let plan = if files.is_empty() {
+        FilePlan::of_store(args.max_memory, args.web.is_some())
+    } else {
+        FilePlan::new(args.max_memory, args.web.is_some())
+    };
     let page = args.web.map(|address| StoredPage::open(address, &shown, &plan, output)).transpose()?;
     let progress = Progress::new(output);
     let explains = args.store.explain_queries;
     let on_told = |told: Told<'_>| tell(&told, explains, &progress);
-    let client = Client::new(url, limits(&args.store), interrupted, Box::new(on_told))?;
-    let mut session = StoredSession::new(&plan, Box::new(|_, _| ()));
-    session.evidence().show_messages(args.reports.show_messages);
-    session.expect_handoffs(args.expect_handoffs);
+    let client = Client::new(url, limits(&args.store), Arc::clone(&interrupted), Box::new(on_told))?;
+    let mut session = session(args, &plan, Box::new(|_, _| ()));
+    // What messages lead to is asked for, so they come first.
+    if !paths.is_empty() {
+        tell_skipped(&read(args, &paths, &plan, &mut session)?, output);
+    }
+    let broker = BrokerBeside::look(args, output, session.evidence(), &interrupted)?;
     let asked = find(client, args.store.table.as_deref()).and_then(|store| {
         let database = inquire(&store, &inquiry(&args.store, store.now), &mut session)?;
-        Ok((database, has_no_limits(&store)))
+        let is_empty = session.evidence().span_account().received == 0;
+        let hint = is_empty.then(|| nothing_there(&args.store, &database));
+        Ok((database, [has_no_limits(&store), hint]))
     });
     progress.done();
     let (database, is_interrupted) = match asked {
-        Ok((database, warning)) => {
-            warning.into_iter().for_each(|warning| say(&warning));
+        Ok((database, told)) => {
+            told.iter().flatten().for_each(|told| say(told));
             (database, false)
         }
         Err(error) if error.is_interruption() => {
@@ -62,7 +84,10 @@ pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outpu
         }
         Err(error) => return Err(error.into()),
     };
-    for lack in &database.lacks {
+    let broker = broker.map(|broker| broker.join_results(session.evidence())).transpose()?;
+    // Where nothing was found, nothing rests on it.
+    let is_empty = session.evidence().span_account().received == 0;
+    for lack in database.lacks.iter().filter(|_| !is_empty) {
         say(&format!("tracelink: {}: {lack}", database.table));
     }
     let judging = page.as_ref().map(StoredPage::judges).transpose()?;
@@ -70,7 +95,7 @@ pub fn run(url: &str, args: &cli::Diagnose, output: &Output, outputs: &mut Outpu
     drop(judging);
     let exit = Exit::of_report(&report, output.fail_on).unless_interrupted(is_interrupted);
     let page = page.map(|page| page.show(&report, session.into_judge())).transpose()?;
-    outputs.report(&report, Subject::Handoffs, None, exit)?;
+    outputs.report(&report, Subject::Handoffs, broker, exit)?;
     page.into_iter().for_each(ShownPage::stay);
     Ok(exit)
 }
@@ -114,6 +139,20 @@ fn has_no_limits(store: &Store<'_>) -> Option<String> {
             "tracelink: {url}: the user may set nothing (readonly=1), so the limits are those of its profile"
         )
     })
+}
+
+/// Why nothing was fetched, and what to ask for instead.
+fn nothing_there(of: &OfStore, database: &DatabaseReport) -> String {
+    let DatabaseReport { table, from, to, spans, .. } = database;
+    let why = match of.trace {
+        Some(id) => format!("it has no trace {id}"),
+        None if *spans == 0 => {
+            let [from, to] = [*from, *to].map(to_the_second);
+            format!("no span began between {from} and {to}: ask for another time (--since, --from, --to)")
+        }
+        None => format!("{} began, and none is of what --task and --service name", plural(*spans, "span")),
+    };
+    format!("tracelink: {}: {why}", safe(table))
 }
 
 /// Shows what the client does, and its SQL if somebody asked for it.

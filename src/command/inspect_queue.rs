@@ -1,33 +1,24 @@
 //! `tracelink inspect-queue`: what is in the broker, and what is wrong with it.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
-
+use super::broker_look::{BrokerLook, broker_url};
 use super::interruption::interruption;
 use super::progress::Progress;
 use super::{Exit, Outputs, called, quoted, say, tell_skipped, usage};
-use crate::broker::redis::{
-    BrokerUrl, Connection, Discovery, ReadPlan, UrlError, discover, read, read_results,
-};
-use crate::bundle::{BundleError, EvidenceOptions, Skipped, SnapshotWriter, read_evidence};
+use crate::broker::redis::BrokerUrl;
+use crate::bundle::{BundleError, EvidenceOptions, Skipped, read_evidence};
 use crate::cli::{self, Output};
 use crate::diagnosis::{Listing, report};
-use crate::evidence::{BrokerIntake, Evidence, Keep, RequestedQueues};
-use crate::model::{Report, Timestamp};
+use crate::evidence::{Evidence, Keep, RequestedQueues};
+use crate::model::Report;
 use crate::policy::suggest::near;
 use crate::report::Subject;
 use crate::report::text::{count, safe};
-use crate::wire::broker::{BrokerSink, Completeness};
 use crate::wire::celery::ReadOptions;
-use crate::wire::celery::redis_layout::{Naming, RedisReader};
-use crate::wire::snapshot::KeyLine;
+use crate::wire::celery::redis_layout::Naming;
 
 /// How long `--watch` waits between two looks.
 const WATCH: Duration = Duration::from_secs(2);
@@ -41,7 +32,7 @@ pub fn run(args: &cli::InspectQueue, output: &Output, outputs: &mut Outputs) -> 
     }
     // The first Ctrl-C ends with the report.
     let interrupted = interruption()?;
-    let url = broker_url(&args.broker, args)?;
+    let url = broker_url(&args.broker, args.sentinel_master.as_deref())?;
     loop {
         let progress = Progress::new(output);
         let evidence = look(args, output, &url, &interrupted, &progress, &mut |what| say(&what))?;
@@ -157,15 +148,6 @@ pub fn missing(evidence: &Evidence) -> Vec<String> {
     requested(evidence).flat_map(|asked| asked.missing().map(move |name| sentence(asked, name))).collect()
 }
 
-/// The URL with the name of Sentinel's master, which has no place in a URL.
-pub fn broker_url(url: &str, args: &cli::InspectQueue) -> Result<BrokerUrl, UrlError> {
-    let url = BrokerUrl::parse(url)?;
-    Ok(match &args.sentinel_master {
-        Some(master) => url.with_sentinel_master(master),
-        None => url,
-    })
-}
-
 /// Looks once at the broker, until it is done or `interrupted`. `tell` takes what a user should
 /// know of the look itself.
 ///
@@ -180,95 +162,20 @@ pub fn look(
     progress: &Progress,
     tell: &mut dyn FnMut(String),
 ) -> anyhow::Result<Evidence> {
-    let go_on = || {
-        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let mut connection = Connection::open(url)?;
-    let discovery = discover(&mut connection, &args.queues, &mut |passed, _| {
-        progress.scanned(passed);
-        go_on()
-    })?;
-    if discovery.is_cluster_node && !output.quiet {
-        tell(format!(
-            "tracelink: {url} is a node of a Redis Cluster: keys on its other nodes are not seen, and nothing is \
-             concluded from what is not on this one"
-        ));
-    }
-    let now = discovery.at;
     let mut evidence = Evidence::default();
     evidence.show_messages(args.reports.show_messages);
-    // A limited look keeps each message, so that results can be joined to it;
-    // a look at everything counts them.
-    let keep = if args.all { Keep::Counted } else { Keep::Each };
-    let options = ReadOptions { args: args.show_args };
-    let mut intake = BrokerIntake::new(&mut evidence, &url.name(), now, keep);
-    let mut reader = RedisReader::new(Naming::from(&args.naming), options);
-    let limit = if args.all { None } else { Some(args.limit) };
-    let plan = plan(&mut reader, &mut intake, &discovery, &args.queues, limit);
-    if !args.queues.is_empty() {
-        let requested = reader.requested(&args.queues, &mut intake);
-        intake.only(RequestedQueues::new(requested));
-    }
-    let is_part = plan.queues.iter().map(Vec::len).sum::<usize>() < discovery.lists.len();
-    let complete = discovery.complete && !is_part;
-    if let Some(path) = args.save.as_deref().filter(|_| !output.quiet) {
-        let what = if args.show_args {
-            "messages whole, which may be private"
-        } else {
-            "what diagnoses read, redacted: no arguments, results or messages of exceptions (--show-args keeps messages whole)"
-        };
-        tell(format!("saving to {}: {what}", path.display()));
-    }
-    let create = |path| create(path, url, now, complete, args.show_args);
-    let mut saver = args.save.as_deref().map(create).transpose()?;
-    progress.begin(plan.entries());
-    discovery.bindings.iter().try_for_each(|binding| keep_line(saver.as_mut(), binding))?;
-    let mut saved = Ok(());
-    let reading = read(&mut connection, &plan, &mut |page| {
-        reader.take(&page, &mut intake);
-        saved = keep_line(saver.as_mut(), &page);
-        progress.read(page.content.len() as u64);
-        if saved.is_ok() { go_on() } else { ControlFlow::Break(()) }
-    })?;
-    saved?;
-    intake.read_twice(reading.seen_twice);
-    tell_moved(&reading.moved, output, tell);
-    let passed_over = connection.take_passed_over();
-    if passed_over > 0 {
-        tell(format!("tracelink: passed over what is longer than 64 MiB: {} values", count(passed_over)));
-    }
-    let is_whole = complete && !reading.stopped;
-    let seen = Completeness {
-        held: is_whole,
-        since: is_whole.then_some(now),
-        left_out: 0,
-        ended_early: !discovery.complete || reading.stopped,
+    let look = BrokerLook {
+        url,
+        naming: Naming::from(&args.naming),
+        queues: &args.queues,
+        limit: (!args.all).then_some(args.limit),
+        show_args: args.show_args,
+        save: args.save.as_deref(),
     };
-    for (key, (count, why)) in reader.end_look(seen, &mut intake) {
-        if output.verbose {
-            tell(format!("tracelink: {count} entries of `{}` passed over: {why}", safe(&key)));
-        }
-    }
-    if keep == Keep::Each && !reading.stopped {
-        join_results(args, connection, &mut evidence, &url.name(), now, saver.as_mut())?;
-    }
-    if let Some(saver) = saver {
-        saver.finish()?;
-    }
+    let looked = look.take(output, &mut evidence, interrupted, progress, tell)?;
+    let backend = args.result_backend.as_ref().map(|url| broker_url(url, args.sentinel_master.as_deref()));
+    looked.join_results(&mut evidence, usize::MAX, backend.transpose()?.as_ref())?;
     Ok(evidence)
-}
-
-fn keep_line(saver: Option<&mut SnapshotWriter>, line: &KeyLine<'_>) -> io::Result<()> {
-    saver.map_or(Ok(()), |saver| saver.key(line))
-}
-
-fn tell_moved(lists: &[String], output: &Output, tell: &mut dyn FnMut(String)) {
-    for list in lists.iter().filter(|_| !output.quiet) {
-        tell(format!(
-            "tracelink: workers took messages from `{}` while it was read: some are told that are gone now",
-            safe(list)
-        ));
-    }
 }
 
 /// How much a report lists: a sample for a person, everything that was kept for users that
@@ -280,71 +187,4 @@ fn listing(output: &Output) -> Listing {
     } else {
         Listing::default()
     }
-}
-
-/// Takes the bindings and the names of the lists, and plans which of them to read.
-fn plan(
-    reader: &mut RedisReader,
-    sink: &mut impl BrokerSink,
-    discovery: &Discovery,
-    wanted: &[String],
-    limit: Option<u64>,
-) -> ReadPlan {
-    reader.begin_look(sink);
-    for binding in &discovery.bindings {
-        reader.announce(binding, sink);
-    }
-    for list in &discovery.lists {
-        reader.announce_list(&list.key);
-    }
-    let mut queues: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
-    for list in &discovery.lists {
-        let (queue, step) = reader.queue_of(&list.key, sink);
-        if wanted.is_empty() || wanted.iter().any(|name| **name == *queue || *name == list.key) {
-            queues.entry(queue).or_default().insert((step, &list.key), list.clone());
-        }
-    }
-    ReadPlan {
-        queues: queues.into_values().map(|lists| lists.into_values().collect()).collect(),
-        held: discovery.held.clone(),
-        held_since: discovery.held_since.clone(),
-        limit,
-        all_held: !wanted.is_empty(),
-    }
-}
-
-/// Reads the results of the tasks that were seen, only by their ids.
-fn join_results(
-    args: &cli::InspectQueue,
-    mut connection: Connection,
-    evidence: &mut Evidence,
-    broker: &str,
-    now: Timestamp,
-    mut saver: Option<&mut SnapshotWriter>,
-) -> anyhow::Result<()> {
-    let ids: Vec<String> = evidence.tasks.iter().map(|task| task.id.to_string()).collect();
-    let mut intake = BrokerIntake::new(evidence, broker, now, Keep::Each);
-    let mut reader = RedisReader::new(Naming::default(), ReadOptions::default());
-    let mut saved = Ok(());
-    if let Some(url) = &args.result_backend {
-        connection = Connection::open(&broker_url(url, args)?)?;
-    }
-    read_results(&mut connection, "", ids.iter().map(String::as_str), &mut |result| {
-        reader.take(&result, &mut intake);
-        saved = keep_line(saver.as_deref_mut(), &result);
-        if saved.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    })?;
-    Ok(saved?)
-}
-
-fn create(
-    path: &Path,
-    url: &BrokerUrl,
-    now: Timestamp,
-    complete: bool,
-    with_args: bool,
-) -> anyhow::Result<SnapshotWriter> {
-    let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
-    let out: Box<dyn Write> = Box::new(BufWriter::new(file));
-    Ok(SnapshotWriter::new(out, &url.name(), now, complete, with_args)?)
 }

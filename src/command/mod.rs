@@ -1,10 +1,13 @@
 //! What each command does. It wires the rooms together, and decides nothing.
 
+mod broker_beside;
+mod broker_look;
 mod called;
 mod config;
 mod demo;
 mod diagnose;
 mod diagnose_store;
+mod evidence_files;
 mod exit;
 mod explain;
 mod figures;

@@ -6,6 +6,9 @@
 //! kind of span of each service, so that what a service does is not taken for undone. In
 //! either case traces are fetched whole, with the traces that belong to their hand-offs, and
 //! nothing is said of an absence that lies at the edge of what was asked for.
+//!
+//! Messages of a broker that were filed before lead to their publishes: by the trace that they
+//! carry, whenever that was, or by their ids within the time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -44,6 +47,10 @@ const ROUNDS: usize = 4;
 const TRACES: usize = 20_000;
 /// The most traces that a sample begins with.
 const SAMPLED_TRACES: usize = 2_000;
+/// The most messages of a broker whose publishes are looked for.
+const MESSAGES: usize = 2_000;
+/// The longest id of a task that is asked for, in bytes. Celery's have 36.
+const ID: usize = 200;
 /// How many runs without a publish are looked at, whatever the sample: fewer do not show
 /// whether a scheduler, which has no context to send, publishes them at even intervals.
 const UNPUBLISHED: usize = 20;
@@ -59,6 +66,8 @@ struct Choice {
     traces: BTreeSet<TraceId>,
     /// Of these, the traces that may belong to others which are not among them.
     open: BTreeSet<TraceId>,
+    /// Of these, the traces that messages of a broker carry, whenever they were.
+    carried: BTreeSet<TraceId>,
     is_sample: bool,
     survey: Survey,
     report: DatabaseReport,
@@ -74,7 +83,8 @@ pub fn inquire(
     inquiry: &Inquiry,
     session: &mut StoredSession<'_>,
 ) -> Result<DatabaseReport, QueryError> {
-    let mut choice = choose(store, inquiry)?;
+    let messages = Messages::of(session.evidence());
+    let mut choice = choose(store, inquiry, messages)?;
     if choice.is_sample {
         session.evidence().note_sample();
     }
@@ -82,20 +92,51 @@ pub fn inquire(
     if goes_on {
         session.evidence().note_going_on();
     }
-    if !choice.traces.is_empty() {
+    let mut sink = StoreSink::of_rows(session);
+    let of_window: BTreeSet<_> = choice.traces.difference(&choice.carried).copied().collect();
+    if !of_window.is_empty() {
         let padded = choice.window.padded();
-        let lifetime = store.lifetime(&choice.traces)?;
+        let lifetime = store.lifetime(&of_window)?;
         let within = lifetime.map_or(padded, |lifetime| lifetime.with(&padded));
-        let mut sink = StoreSink::of_rows(session);
-        store.fetch(&choice.traces, &within, &mut sink)?;
-        sink.end();
+        store.fetch(&of_window, &within, &mut sink)?;
     }
+    // By themselves: what waits since yesterday is no reason to read all since yesterday.
+    if let Some(lifetime) = store.lifetime(&choice.carried)? {
+        store.fetch(&choice.carried, &lifetime, &mut sink)?;
+    }
+    sink.end();
     doubt(session.evidence(), &choice, store.now, goes_on);
     Ok(account(store, &mut choice, session.evidence()))
 }
 
+/// What the messages of a broker, filed before a store is asked, lead to.
+#[derive(Default)]
+struct Messages {
+    /// The traces that they carry.
+    traces: BTreeSet<TraceId>,
+    /// The tasks of those that carry none.
+    tasks: BTreeSet<String>,
+}
+
+impl Messages {
+    /// Those whose publish was not seen.
+    fn of(evidence: &Evidence) -> Self {
+        let mut messages = Self::default();
+        let tasks = evidence.tasks.iter();
+        for task in tasks.filter(|task| !task.messages.is_empty() && task.producers.is_empty()).take(MESSAGES)
+        {
+            let mut contexts = task.contexts().peekable();
+            if contexts.peek().is_none() && task.id.len() <= ID {
+                messages.tasks.insert(task.id.to_string());
+            }
+            messages.traces.extend(contexts.map(|context| context.trace_id));
+        }
+        messages
+    }
+}
+
 /// Chooses the traces to fetch.
-fn choose(store: &Store<'_>, inquiry: &Inquiry) -> Result<Choice, QueryError> {
+fn choose(store: &Store<'_>, inquiry: &Inquiry, messages: Messages) -> Result<Choice, QueryError> {
     let (window, begin, is_sample, survey, extent) = match inquiry.subject {
         Inquired::Trace(id, margin) => {
             let begin = BTreeSet::from([id]);
@@ -121,6 +162,9 @@ fn choose(store: &Store<'_>, inquiry: &Inquiry) -> Result<Choice, QueryError> {
         }
     };
     let padded = window.padded();
+    let mut begin = begin;
+    begin.extend(&messages.traces);
+    begin.extend(store.traces_of_messages(&messages.tasks, &padded)?);
     let (mut traces, mut open) = (begin.clone(), begin);
     for _ in 0..ROUNDS {
         if open.is_empty() || traces.len() >= TRACES {
@@ -140,7 +184,7 @@ fn choose(store: &Store<'_>, inquiry: &Inquiry) -> Result<Choice, QueryError> {
         traces: extent.traces,
         ..described(store)
     };
-    Ok(Choice { window, traces, open, is_sample, survey, report })
+    Ok(Choice { window, traces, open, carried: messages.traces, is_sample, survey, report })
 }
 
 /// For a trace that is not there.
@@ -149,6 +193,7 @@ fn nothing(store: &Store<'_>) -> Choice {
         window: Window { from: store.now, to: store.now, margin: Duration::ZERO },
         traces: BTreeSet::new(),
         open: BTreeSet::new(),
+        carried: BTreeSet::new(),
         is_sample: true,
         survey: Survey::default(),
         report: DatabaseReport { is_sample: true, from: store.now, to: store.now, ..described(store) },
@@ -202,7 +247,9 @@ fn doubt(evidence: &mut Evidence, choice: &Choice, now: Timestamp, goes_on: bool
         if spans.is_empty() {
             continue;
         }
-        let is_outside = spans.iter().all(|found| found.span.start < from || found.span.start >= to);
+        // What waits now is asked for with its publish, whenever that was.
+        let is_outside = task.messages.is_empty()
+            && spans.iter().all(|found| found.span.start < from || found.span.start >= to);
         let is_one_sided = task.producers.is_empty() || task.consumers.is_empty();
         let is_open = is_one_sided && spans.iter().any(|found| choice.open.contains(&found.trace.id));
         if is_outside || is_open || spans.iter().any(|found| is_late(found.span.start)) {

@@ -1,9 +1,9 @@
 //! What a store was asked and what it counted, in words that all formats for people share.
 
 use super::text::{count, plural, safe};
-use crate::model::DatabaseReport;
+use crate::model::{DatabaseReport, Timestamp};
 
-/// What was asked for, by the store's own count.
+/// What was asked for, by the store's own count. Times are to the second.
 pub fn asked(database: &DatabaseReport) -> String {
     let DatabaseReport { from, to, spans, traces, handoffs, .. } = database;
     let counts: Vec<_> = [(*spans, "span"), (*traces, "trace"), (*handoffs, "hand-off")]
@@ -11,17 +11,19 @@ pub fn asked(database: &DatabaseReport) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| plural(number, what))
         .collect();
-    let counted = if counts.is_empty() {
-        String::new()
-    } else {
-        format!(": {} by ClickHouse's count", counts.join(", "))
-    };
-    let version = if database.version.is_empty() {
-        String::new()
-    } else {
-        format!(", ClickHouse {}", safe(&database.version))
-    };
-    format!("{from} to {to}{version}{counted}")
+    let mut words = Vec::new();
+    if from < to {
+        words.push(format!("{} to {}", to_the_second(*from), to_the_second(*to)));
+    }
+    if !database.version.is_empty() {
+        words.push(format!("ClickHouse {}", safe(&database.version)));
+    }
+    let asked = if words.is_empty() { "asked, and not answered".to_owned() } else { words.join(", ") };
+    if counts.is_empty() { asked } else { format!("{asked}: {} by ClickHouse's count", counts.join(", ")) }
+}
+
+pub fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(at.as_nanos() / 1_000_000_000 * 1_000_000_000)
 }
 
 /// How much of it was looked at, and what that means for the rest of the report; `None`

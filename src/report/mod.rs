@@ -1,6 +1,7 @@
 //! One golden [`Report`](crate::model::Report), many formats. A format turns it into text
 //! and prints nothing: the caller decides where it goes.
 
+pub mod database;
 pub mod explanation;
 pub mod html;
 pub mod human;
@@ -9,7 +10,6 @@ pub mod stitched;
 pub mod text;
 pub mod tried_fixes;
 
-mod database;
 mod format;
 mod formats;
 mod github;

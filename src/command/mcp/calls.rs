@@ -10,9 +10,10 @@ use super::arguments::{Call, is_saved, text};
 use super::tools::{self, Spec};
 use crate::bundle::Skipped;
 use crate::cli::{self, Command};
+use crate::command::broker_look::broker_url;
 use crate::command::progress::Progress;
 use crate::command::stderr::in_words;
-use crate::command::{Exit, called, diagnose, explain, inspect_queue};
+use crate::command::{Exit, called, evidence_files, explain, inspect_queue};
 use crate::diagnosis::{self, Listing};
 use crate::live::FilePlan;
 use crate::report::{Subject, explanation};
@@ -25,10 +26,11 @@ use crate::report::{Subject, explanation};
 pub fn diagnose(spec: &Spec, own: &cli::Output, given: &JsonObject) -> anyhow::Result<CallToolResult> {
     let Call { command, output, policy } = Call::read(spec, "diagnose", own, given)?;
     let Command::Diagnose(args) = command else { unreachable!("the subcommand is `diagnose`") };
-    let paths = diagnose::paths(&args.evidence)?;
+    let paths = evidence_files::paths(&args.evidence)?;
     paths.iter().try_for_each(|path| is_saved(path))?;
     let plan = FilePlan::new(args.max_memory, false);
-    let (session, skipped) = diagnose::judge(&args, &paths, &plan, Box::new(|_, _| ()))?;
+    let mut session = evidence_files::session(&args, &plan, Box::new(|_, _| ()));
+    let skipped = evidence_files::read(&args, &paths, &plan, &mut session)?;
     let report = policy.apply(session.report(Listing::default()));
     let exit = Exit::of_report(&report, output.fail_on);
     let said = Said {
@@ -63,7 +65,7 @@ pub fn inspect_queue(
         notes = skipped_in_words(&skipped);
         (evidence, snapshot.display().to_string())
     } else {
-        let url = inspect_queue::broker_url(&args.broker, &args)?;
+        let url = broker_url(&args.broker, args.sentinel_master.as_deref())?;
         let mut tell = |what: String| notes.push(what.trim_start_matches("tracelink: ").to_owned());
         let look = inspect_queue::look(&args, &output, &url, interrupted, &Progress::hidden(), &mut tell)?;
         (look, url.to_string())

@@ -163,6 +163,36 @@ impl Store<'_> {
         Ok(found)
     }
 
+    /// The traces within the time that have a side of these tasks.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`], as for every question.
+    pub fn traces_of_messages(
+        &self,
+        tasks: &BTreeSet<String>,
+        window: &Window,
+    ) -> Result<BTreeSet<TraceId>, QueryError> {
+        let table = &self.table;
+        let mut traces = BTreeSet::new();
+        let ids: Vec<_> = tasks.iter().map(String::as_str).collect();
+        for batch in ids.chunks(BATCH) {
+            let sql = format!(
+                "SELECT DISTINCT toString({})\nFROM {}\nWHERE {} AND {} AND {} IN {}",
+                table.trace_id(),
+                table.path(),
+                table.within(window),
+                self.is_side(),
+                table.message_id(),
+                texts(batch.iter().copied()),
+            );
+            self.trace_ids(Question::new("which traces messages belong to", sql), &mut |trace| {
+                traces.insert(trace);
+            })?;
+        }
+        Ok(traces)
+    }
+
     /// Whether a span is one side of a hand-off by its kind. Old exporters write whole names.
     pub(super) fn is_side(&self) -> String {
         let kind = self.table.kind_name();
