@@ -4,16 +4,21 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
+use tracelink::live::Inquiry;
 use tracelink::model::{Report, Severity, Timestamp};
 
 use super::asked::{a_day_ago, ask, everything, seconds, until};
 use super::captures::captures;
 use super::support::clickhouse::{ClickHouse, Layout};
+
+/// How many captures are asked about at a time.
+const AT_A_TIME: usize = 2;
 
 /// The captures of which a store says another thing at warning or above, by layout: what
 /// files say and it does not (`-`), and what it says and they do not (`+`).
@@ -82,6 +87,41 @@ fn differences(layout: Layout, every: usize) {
         .map(|(_, case, what)| ((*case).to_owned(), (*what).to_owned()))
         .collect();
     assert_eq!(found, known, "{}", layout.name());
+}
+
+/// A sample of two hand-offs of each group says of no capture what the whole does not.
+#[test]
+fn a_sample_of_two_of_each_group_raises_no_other_alarm() {
+    let store = ClickHouse::start();
+    let end = a_day_ago();
+    let sampled = |case: &Path| {
+        let name = case.file_name().expect("a folder").to_string_lossy().into_owned();
+        let lines = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
+        store.load(Layout::Map, &name, &lines, Some(seconds(end)));
+        let (files, first, last) = of_files(case);
+        let window = until(end, last.since(first).max(Duration::from_secs(1)));
+        let two = Inquiry { sample: 2, all_up_to: 0, ..everything(window) };
+        let asked = ask(&store.url(&name), &two).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(asked.database.as_ref().is_some_and(|database| database.is_sample), "{name}");
+        let more: Vec<_> = said(&asked).difference(&said(&files)).cloned().collect();
+        (!more.is_empty()).then_some((name, more))
+    };
+    let cases = cases();
+    let of_thread = &|cases: &[PathBuf]| cases.iter().filter_map(|case| sampled(case)).collect::<Vec<_>>();
+    let found: Vec<_> = thread::scope(|scope| {
+        let parts = cases.chunks(cases.len().div_ceil(AT_A_TIME));
+        let threads: Vec<_> = parts.map(|part| scope.spawn(move || of_thread(part))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no case fails")).collect()
+    });
+    let known: Vec<_> = DIFFERENCES
+        .iter()
+        .filter(|(of, ..)| *of == Layout::Map.name())
+        .map(|(_, case, what)| {
+            let more = what.split(' ').filter_map(|slug| slug.strip_prefix('+')).map(str::to_owned);
+            ((*case).to_owned(), more.collect::<Vec<_>>())
+        })
+        .collect();
+    assert_eq!(found, known);
 }
 
 #[test]

@@ -40,6 +40,9 @@ impl Exception {
             code::TIMEOUT_EXCEEDED | code::TOO_SLOW => QueryError::Time { url, what, limit: limits.time },
             code::MEMORY_LIMIT_EXCEEDED => QueryError::Memory { url, what, limit: limits.memory },
             code::SETTING_CONSTRAINT_VIOLATION => QueryError::Constraint { url, said },
+            code::QUOTA_EXCEEDED | code::TOO_MANY_SIMULTANEOUS_QUERIES => {
+                QueryError::Busy { url, what, said }
+            }
             _ => QueryError::Refused { url, what, said: format!("{said} (code {code})") },
         }
     }
@@ -53,6 +56,8 @@ pub(super) mod code {
     pub const READONLY: u32 = 164;
     pub const UNKNOWN_USER: u32 = 192;
     pub const WRONG_PASSWORD: u32 = 193;
+    pub const QUOTA_EXCEEDED: u32 = 201;
+    pub const TOO_MANY_SIMULTANEOUS_QUERIES: u32 = 202;
     pub const REQUIRED_PASSWORD: u32 = 194;
     pub const MEMORY_LIMIT_EXCEEDED: u32 = 241;
     pub const TOO_MANY_BYTES: u32 = 307;

@@ -185,6 +185,10 @@ impl<'l> Client<'l> {
     ) -> Result<(), QueryError> {
         let what = question.what;
         loop {
+            // Questions that are answered at once would never notice it.
+            if self.interrupted.load(Ordering::Relaxed) {
+                return Err(QueryError::Interrupted { url: self.shown.clone() });
+            }
             (self.on_told)(Told::Asked { what, sql: &question.sql });
             #[allow(clippy::disallowed_methods, reason = "how long an answer takes is told")]
             let began = Instant::now();

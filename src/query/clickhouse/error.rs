@@ -67,6 +67,10 @@ pub enum QueryError {
         "{url}: the user's profile does not allow these limits: {said}. Give limits that it allows (--max-query-rows, -bytes, -time, -memory)"
     )]
     Constraint { url: String, said: String },
+    #[error(
+        "{url} has no room for the question {what}: {said}. Ask again later, or as a user with another quota"
+    )]
+    Busy { url: String, what: &'static str, said: String },
     #[error("{url}: the answer to the question {what} does not end: {most} bytes were read, and given up")]
     Endless { url: String, what: &'static str, most: u64 },
     #[error(
