@@ -50,8 +50,8 @@ fn interrupted(at: &'static str) -> (String, String) {
     command.args(["diagnose", &url, "--no-config", "--color=never"]);
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
     assert_eq!(told.recv_timeout(PATIENCE), Ok("it was asked"), "{:?}", process.try_wait());
-    let kill = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
-    assert!(kill.is_ok_and(|status| status.success()));
+    let id = i32::try_from(process.id()).ok().and_then(rustix::process::Pid::from_raw).expect("a process");
+    rustix::process::kill_process(id, rustix::process::Signal::INT).expect("it runs");
     let output = process.wait_with_output().expect("it ends");
     assert_eq!(told.recv_timeout(PATIENCE), Ok("the client has gone"));
     let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).expect("UTF-8"));

@@ -9,6 +9,7 @@ mod interruption;
 mod kept_queries;
 mod samples;
 mod shim;
+mod shown;
 mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
