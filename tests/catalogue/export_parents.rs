@@ -26,6 +26,15 @@ fn tl502_parent_not_exported_by_what_its_sender_sent() {
     // It sent other traces.
     let other = span("api", "GET /", "server", 0xdd, 0xd1).at(0, 5).process("web-1", 41);
     assert_eq!(told(queued().span(run()).span(other)), said("lost", "send each span when it ends"));
+    // No number tells its process, but another message of its names a span that came.
+    let named = |origin: &str| {
+        let other = message("t2").header("origin", origin.to_owned());
+        let context = "00-000000000000000000000000000000dd-00000000000000d1-01";
+        let scene = queued().look(1_100, |look| look.ready(other.header("traceparent", context)));
+        scene.span(run()).span(span("api", "GET /", "server", 0xdd, 0xd1).at(0, 5))
+    };
+    assert_eq!(told(named("gen41@web-1")), said("lost", "send each span when it ends"));
+    assert_eq!(told(named("gen42@web-1")), said("", "send to the receiver, in code"));
     // An agent wrote the context, beside one of its own.
     let vendor = Scene::default().look(1_000, |look| {
         let message = message("t1").header("traceparent", TRACEPARENT);

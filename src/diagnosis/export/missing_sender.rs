@@ -43,6 +43,10 @@ impl<'t> MissingSender<'t> {
         if let Some((process, _)) = known.evidence.processes.iter().find(|(process, _)| is_sender(process)) {
             return Self::Lost(SdkSetup::of(process));
         }
+        // Where no process is known by its number: other messages of it name spans that came.
+        if let Some(sender) = origins().find_map(|origin| known.origins().sender(origin)) {
+            return Self::Lost(SdkSetup::of(&sender.span.process));
+        }
         let contexts = messages.iter().flat_map(|message| &message.contexts);
         let vendors: BTreeSet<_> =
             contexts.filter(|found| found.format.is_vendor()).map(|found| found.format.label()).collect();

@@ -1,7 +1,7 @@
 //! What each publishing process puts into its messages.
 
-use crate::evidence::Evidence;
-use crate::model::{Map, Message, Sampling, Set, TraceId};
+use crate::evidence::{Evidence, SpanKey, SpanRef};
+use crate::model::{Map, Message, Sampling, Set, SpanKind, TraceId};
 
 /// What each publishing process puts into its messages.
 #[derive(Default, Debug)]
@@ -20,6 +20,9 @@ pub struct Origins<'e> {
     /// By origin: how many of its messages were not seen but are known to be sampled,
     /// because the span that published them was exported.
     exported: Map<&'e str, u64>,
+    /// By origin: the span that a message of its names, if one came: it is of the process
+    /// that published. Of several the one with the least id, whatever came first.
+    senders: Map<&'e str, SpanRef<'e>>,
     /// By origin: the trace of all its messages that count; `None` if there are several, or
     /// not all are known.
     traces: Map<&'e str, Option<TraceId>>,
@@ -56,6 +59,11 @@ impl<'e> Origins<'e> {
         let mut origins = Self::default();
         for delivery in evidence.tasks.iter().flat_map(|task| &task.messages) {
             origins.count(&delivery.broker, &delivery.message, 1);
+            if let Some(origin) = delivery.message.origin.as_deref() {
+                let named = delivery.message.contexts.iter().filter_map(|carried| carried.context());
+                let keys = named.map(|named| SpanKey { trace_id: named.trace_id, span_id: named.span_id });
+                origins.note_sender(origin, keys.filter_map(|key| evidence.spans.get(key)));
+            }
         }
         for class in evidence.class_counts.classes() {
             if let Some(example) = class.examples.first() {
@@ -63,11 +71,13 @@ impl<'e> Origins<'e> {
             }
         }
         for task in evidence.tasks.iter().filter(|task| task.messages.is_empty()) {
-            let is_exported = task.producers.iter().any(|key| evidence.spans.get(*key).is_some());
+            let producers = || task.producers.iter().filter_map(|key| evidence.spans.get(*key));
+            let is_exported = producers().next().is_some();
             let runs = task.consumers.iter().filter_map(|key| evidence.spans.get(*key));
             let mut senders = runs.filter_map(|run| run.span.attributes().celery_hostname.as_deref());
             if let Some(origin) = senders.find(|sender| is_exported && is_publisher(sender)) {
                 *origins.exported.entry(origin).or_default() += 1;
+                origins.note_sender(origin, producers());
             }
         }
         origins
@@ -97,6 +107,22 @@ impl<'e> Origins<'e> {
         if !(message.contexts.is_empty() && message.empty_carriers.is_empty()) {
             self.with_context.insert((broker, *prefix, &message.task));
         }
+    }
+
+    /// Notes a span of the process that published. One that calls another service belongs to
+    /// a context that was only passed on.
+    fn note_sender(&mut self, origin: &'e str, named: impl Iterator<Item = SpanRef<'e>>) {
+        for found in named.filter(|found| found.span.kind != SpanKind::Client) {
+            let known = self.senders.entry(origin).or_insert(found);
+            if (found.trace.id, found.span.id) < (known.trace.id, known.span.id) {
+                *known = found;
+            }
+        }
+    }
+
+    /// A span of the process of this origin, if one came that its messages name.
+    pub fn sender(&self, origin: &str) -> Option<SpanRef<'e>> {
+        self.senders.get(origin).copied()
     }
 
     pub fn tally(&self, broker: &str, origin: &str) -> MessageCounts {
