@@ -52,6 +52,24 @@ fn a_consumer_of_something_else() {
 }
 
 #[test]
+fn a_consumer_of_a_stream_that_publishes_tasks() {
+    let consumed = || {
+        span("ingest", "events process", "consumer", 0xaa, 0xb0)
+            .at(0, 500)
+            .text("messaging.system", "redis")
+            .process("ingest-1", 41)
+    };
+    let published = || producer(0xaa, 0xb1).under(0xb0).of("ingest").process("ingest-1", 41);
+    let ran = || run(0xaa, 0xb2).under(0xb1).remote();
+    is_healthy(Scene::default().span(consumed()).span(published()).span(ran()));
+    // Its publishes are made by hand too, or a run of the instrumentor shows a worker.
+    says(Scene::default().span(consumed()), "orphaned-consumer", Error);
+    let worker = ran().of("ingest").process("ingest-1", 41);
+    let scene = Scene::default().span(consumed()).span(published()).span(worker);
+    says(scene, "orphaned-consumer", Error);
+}
+
+#[test]
 fn a_nested_task_of_an_unsampled_trace_among_sampled_ones() {
     let off = "00-000000000000000000000000000000cc-00000000000000c1-00";
     let scene = Scene::default().look(1_000, |look| {

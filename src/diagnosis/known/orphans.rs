@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{Evidence, Handoff, SpanRef, TaskNames};
-use crate::model::{SpanId, Timestamp};
+use crate::evidence::{Evidence, Handoff, Process, SpanRef, TaskNames};
+use crate::model::{CeleryAction, Set, SpanId, Timestamp};
 
 /// Hand-made consumer spans that began a trace of their own.
 #[derive(Default, Debug)]
@@ -51,6 +51,24 @@ impl<'e> ByStart<'e> {
     }
 }
 
+/// The processes in which Celery's instrumentor makes spans of publishes and none of a run:
+/// they run no tasks, and what they consume by hand is of another messaging system.
+fn that_publish_only(evidence: &Evidence) -> Set<&Process> {
+    let (mut publish, mut run) = (Set::default(), Set::default());
+    for task in evidence.tasks.iter() {
+        for key in task.producers.iter().chain(&task.consumers) {
+            let Some(found) = evidence.spans.get(*key) else { continue };
+            match found.span.attributes().action {
+                Some(CeleryAction::ApplyAsync) => publish.insert(&*found.span.process),
+                Some(CeleryAction::Run) => run.insert(&*found.span.process),
+                None => false,
+            };
+        }
+    }
+    publish.retain(|process: &&Process| process.is_identified() && !run.contains(process));
+    publish
+}
+
 impl<'e> Orphans<'e> {
     /// How many of the roots that may belong to a hand-off are looked at.
     const LOOKALIKES: usize = 10;
@@ -62,6 +80,7 @@ impl<'e> Orphans<'e> {
             return filed;
         }
         let tasks = TaskNames::of(evidence.tasks.iter().map(|task| task.name(evidence)));
+        let publishing = that_publish_only(evidence);
         for (name, keys) in orphans {
             let task = tasks.named_by(name);
             // A span with the id of a known task is that task's.
@@ -69,6 +88,7 @@ impl<'e> Orphans<'e> {
                 |found: &SpanRef<'_>| found.span.task_id().is_some_and(|id| evidence.tasks.get(id).is_some());
             let found = keys.iter().filter_map(|key| evidence.spans.get(*key));
             let found = found.filter(|found| !is_named(found) && !evidence.is_linked_to_its_sender(*found));
+            let found = found.filter(|found| !publishing.contains(&*found.span.process));
             let (batches, found): (Vec<_>, Vec<_>) = found.partition(|found| found.span.is_batch_run());
             for batch in batches {
                 let task = batch.span.attributes().task.as_deref().or(task).unwrap_or_default();
