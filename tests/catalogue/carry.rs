@@ -152,6 +152,12 @@ fn tl208_conflicting_contexts() {
     let sent = || queued(both()).span(server()).span(producer(0xaa, 0xb1).under(0xb0));
     says(sent().span(run(0xcc, 0xb2).under(0xc1).remote()), "conflicting-contexts", Error);
     is_silent(sent().span(run(0xaa, 0xb2).under(0xb1).remote()), "conflicting-contexts");
+    // Another one stands in the place of the instrumentor's, which is gone.
+    let theirs = "00-000000000000000000000000000000cc-00000000000000c1-01";
+    let replaced = queued(message("t1").header("traceparent", theirs));
+    let replaced = replaced.span(server()).span(producer(0xaa, 0xb1).under(0xb0));
+    let ran = run(0xcc, 0xb2).under(0xc1).remote();
+    says(replaced.span(ran), "conflicting-contexts", (Error, Likely));
     let padded = "00000000000000aa-00000000000000b1-1";
     is_silent(
         queued(message("t1").header("traceparent", TRACEPARENT).header("b3", padded)),

@@ -31,6 +31,14 @@ pub fn leave_what_is_written() -> Fix {
         .needing("the propagators write a context, and something takes it out again")
 }
 
+/// Mends TL208 where the instrumentor's context is gone from the message.
+pub fn let_the_instrumentor_write() -> Fix {
+    Fix::new("let nothing but the instrumentor write the context").by_hand(
+        Side::Producer,
+        "look for a vendor's agent in the process that publishes, which writes `traceparent` into each message too (`tracestate` names it), and for a receiver of `before_task_publish` that was connected later: switch off that agent's distributed tracing, or the agent",
+    )
+}
+
 /// Mends TL103: where the application publishes, and in whatever thread.
 pub fn while_a_span_is_current(shape: &CarrierShape, setting: &SdkSetup, is_hand_made: bool) -> Fix {
     let fix = Fix::new("fill the carrier with the context of the request");

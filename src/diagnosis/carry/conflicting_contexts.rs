@@ -1,5 +1,5 @@
-use crate::diagnosis::advice::carrier;
 use crate::diagnosis::advice::carrier_shape::CarrierShape;
+use crate::diagnosis::advice::{carrier, injection};
 use crate::diagnosis::known::Sides;
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Handoff, SpanRef};
@@ -13,13 +13,15 @@ diagnosis! {
     ///
     /// ## What shows it
     /// Two valid contexts in the flat headers with different trace ids. An
-    /// error where the worker followed one that is not the producer's; a note
-    /// while it is not known which one it follows.
+    /// error where the worker followed one that is not the producer's, whether that
+    /// is still there or not; a note while it is not known which one it follows.
     ///
     /// ## How to fix it
     /// One owner for propagation. The context that names the sender's span stays, as an
     /// instrumentor writes it; the other goes. Where neither does, both go, and the
-    /// context of the span that publishes is written.
+    /// context of the span that publishes is written. Where the instrumentor published
+    /// and its context is not there, a vendor's agent beside it, or a receiver of
+    /// `before_task_publish`, wrote another in its place.
     ///
     /// ## What it is not
     /// One vendor's headers beside W3C, a nested context of another agent, or
@@ -30,7 +32,11 @@ diagnosis! {
         station: Some(Station::Carry),
         severity: Note,
         summary: "the message carries contexts of two different traces, and its reader could take either",
-        fixes: || carrier::one_owner(&[ContextFormat::B3], Some(ContextFormat::W3c), &Sides::of_celery()),
+        fixes: || {
+            let mut fixes = carrier::one_owner(&[ContextFormat::B3], Some(ContextFormat::W3c), &Sides::of_celery());
+            fixes.push(injection::let_the_instrumentor_write());
+            fixes
+        },
         check: Handoff(check),
     }
 }
@@ -73,6 +79,9 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Judgment> {
     };
     let followed = message.contexts.iter().find(is_followed)?;
     let own = message.contexts.iter().find(|found| names(found, producer));
+    if own.is_none() && handoff.instrumented_producer().is_some() && followed.is_flat_header() {
+        return Some(replaced(handoff, followed, consumer));
+    }
     let fixes = match CarrierShape::under_its_key(followed) {
         // Whoever reads a carrier by hand needs one there.
         Some(shape) => carrier::under_key(&shape, &Sides::of(handoff)),
@@ -90,6 +99,22 @@ fn followed_another(handoff: &Handoff<'_>) -> Option<Judgment> {
             .mend(fixes)
             .into(),
     )
+}
+
+/// The instrumentor injects last of all that a program does before it publishes. What took
+/// the place of its context came after it.
+fn replaced(handoff: &Handoff<'_>, followed: &CarriedContext, consumer: SpanRef<'_>) -> Judgment {
+    let message = handoff.message();
+    Occurrence::likely()
+        .about(handoff)
+        .variant("replaced")
+        .severity(Severity::Error)
+        .says("the message carries a context of another trace than its producer's, and the worker followed it: something wrote it in place of the instrumentor's")
+        .quote(message.map(|message| quote::context(message, followed)))
+        .quote(handoff.producer.map(quote::span))
+        .quote(quote::span(consumer))
+        .mend([injection::let_the_instrumentor_write()])
+        .into()
 }
 
 /// Whether an OpenTelemetry reader of flat headers could take it.
