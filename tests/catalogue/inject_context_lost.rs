@@ -124,3 +124,56 @@ fn tl104_a_loop_inside_the_api() {
     });
     says(lost, "context-lost-before-publish", Error);
 }
+
+/// Runs of a task, and a root that publishes another one so long after the start of each.
+fn beside_runs(starts: &[u64], root: u64) -> Scene {
+    (1_u8..).zip(starts).fold(Scene::default(), |scene, (n, start)| {
+        let ran = run(0x10 + n, 0x10 + n).at(*start, start + 50).under(0xf1).remote();
+        let sent = producer(0x80 + n, 0x80 + n).of("worker").at(start + root, start + root + 2);
+        let id = |task: &str| format!("{task}{n}");
+        scene.span(ran.text("messaging.message.id", &id("t")).instance("w")).span(
+            sent.text("messaging.message.id", &id("s")).text("celery.task_name", "notify").instance("w"),
+        )
+    })
+}
+
+#[test]
+fn tl104_context_lost_in_a_run() {
+    const SLUG: &str = "context-lost-before-publish";
+    let uneven = [0, 1_100, 1_700, 3_900];
+    let threads = "carry the context into the threads that a task starts";
+    let sooner = "publish before the run's span ends";
+    says(beside_runs(&uneven, 20), SLUG, (Error, Likely));
+    mends(beside_runs(&uneven, 20), SLUG, &[threads, sooner]);
+    // Right after: in a receiver of `task_postrun`.
+    mends(beside_runs(&uneven, 52), SLUG, &[sooner, threads]);
+    is_silent(beside_runs(&uneven, 300), SLUG);
+    // Two may be an accident, and so may many in a worker that is always busy.
+    is_silent(beside_runs(&uneven[..2], 20), SLUG);
+    let busy: Vec<u64> = (0..8).map(|n| 51 * n).collect();
+    is_silent(beside_runs(&busy, 20), SLUG);
+    // One lies elsewhere: a scheduler in the worker publishes them.
+    let tick = producer(0x99, 0x99).of("worker").at(2_900, 2_902).text("messaging.message.id", "s9");
+    is_silent(beside_runs(&uneven, 20).span(tick.instance("w")), SLUG);
+    // Below the run, as they should be.
+    let below = (1_u8..).zip(uneven).fold(beside_runs(&uneven, 20), |scene, (n, start)| {
+        let sent = producer(0x10 + n, 0x90 + n).of("worker").at(start + 30, start + 32);
+        let id = format!("r{n}");
+        scene.span(sent.under(0x10 + u64::from(n)).text("messaging.message.id", &id).instance("w"))
+    });
+    says(below, SLUG, Error);
+}
+
+#[test]
+fn tl104_context_lost_in_a_run_that_the_message_names() {
+    let sent = |parent: &str| {
+        let context = "00-000000000000000000000000000000cc-00000000000000c1-01";
+        let message = message("t2").header("traceparent", context).header("parent_id", parent.to_owned());
+        let published = producer(0xcc, 0xc1).of("worker").at(3_050, 3_060);
+        healthy()
+            .look(3_100, |look| look.worker().ready(message))
+            .span(published.text("messaging.message.id", "t2"))
+    };
+    says(sent("t1"), "context-lost-before-publish", (Error, Likely));
+    is_silent(sent("t7"), "context-lost-before-publish");
+}

@@ -92,11 +92,16 @@ pub fn keep_the_current_context(span: &str, is_threaded: bool, worker: &SdkSetup
     if worker.language.code() != Some(Language::Python) {
         return vec![nested];
     }
-    let threads = Fix::new("carry the context into the threads that a task starts")
+    let threads = into_threads_of_a_task();
+    if is_threaded { vec![threads, nested] } else { vec![nested, threads] }
+}
+
+/// Mends TL310, and TL104 in a worker.
+pub fn into_threads_of_a_task() -> Fix {
+    Fix::new("carry the context into the threads that a task starts")
         .python(Side::Worker, FixPlace::WorkerModule, THREADS)
         .installing(["opentelemetry-instrumentation-threading"])
-        .needing("the work is begun in a thread or an executor");
-    if is_threaded { vec![threads, nested] } else { vec![nested, threads] }
+        .needing("the work is begun in a thread or an executor")
 }
 
 const THREADS: [&str; 5] = [

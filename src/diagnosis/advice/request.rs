@@ -2,6 +2,7 @@
 //! request's context. Which of these it is, the times of the spans tell in part, and
 //! each fix says what it is for.
 
+use super::extraction;
 use crate::diagnosis::known::SdkSetup;
 use crate::evidence::Library;
 use crate::model::{Fix, FixPlace, Language, Side};
@@ -29,22 +30,40 @@ pub fn context_lost(when: When, server: Option<Library>, setting: &SdkSetup) -> 
     let outermost = outermost(server);
     let streamed = streamed(server);
     let middle = outermost.into_iter();
+    let by_hand = server.is_none().then(made_current);
     match when {
         When::Before => middle.chain([beside_the_work()]).collect(),
-        When::WhileAnswering => middle.chain([into_threads(), beside_the_work()]).collect(),
+        When::WhileAnswering => {
+            middle.chain([into_threads()]).chain(by_hand).chain([beside_the_work()]).collect()
+        }
         When::RightAfter => {
             streamed.into_iter().chain(middle).chain([into_threads(), beside_the_work()]).collect()
         }
         When::After => {
             [into_threads()].into_iter().chain(streamed).chain([beside_the_work()]).chain(middle).collect()
         }
-        When::Within => [into_threads(), beside_the_work()].into_iter().chain(middle).collect(),
+        When::Within => {
+            [into_threads()].into_iter().chain(by_hand).chain([beside_the_work()]).chain(middle).collect()
+        }
     }
 }
 
 /// The instrumentor carries the context into each thread and executor that starts.
 pub fn into_threads() -> Fix {
     threads(Fix::new("carry the context into threads and executors"))
+}
+
+/// Mends TL104 in a worker, where a run publishes, or what comes right after it.
+pub fn context_lost_in_a_run(is_after: bool, worker: &SdkSetup) -> Vec<Fix> {
+    let sooner = Fix::new("publish before the run's span ends").by_hand(
+        Side::Worker,
+        "publish in the task itself, in its `on_success` or `after_return`, or in a receiver of `task_success`: the instrumentor ends the run's span in `task_postrun`, before receivers that were connected later",
+    );
+    if worker.language.code() != Some(Language::Python) {
+        return vec![sooner];
+    }
+    let threads = extraction::into_threads_of_a_task();
+    if is_after { vec![sooner, threads] } else { vec![threads, sooner] }
 }
 
 /// Adds that instrumentor.
@@ -66,6 +85,15 @@ fn beside_the_work() -> Fix {
     Fix::new("hand the context over beside the work, to a listener or a loop that was there before").by_hand(
         Side::Producer,
         "put the current context beside the work while the request's span is current, attach it before the task is published, and detach it after that",
+    )
+}
+
+/// Where no instrumentor that is known opens the request's span: started by hand, it is not
+/// current by itself.
+fn made_current() -> Fix {
+    Fix::new("make the request's span current, where the program starts it by hand").by_hand(
+        Side::Producer,
+        "after start_span, keep token = context.attach(trace.set_span_in_context(span)), and before span.end() call context.detach(token); or open the span with start_as_current_span around the handler",
     )
 }
 

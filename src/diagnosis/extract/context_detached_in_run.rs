@@ -38,7 +38,7 @@ diagnosis! {
 const ACCIDENT: f64 = 0.05;
 
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
-    for group in known.roots_in_runs() {
+    for group in &known.roots_in_runs().work {
         if is_by_chance(group) || is_a_heartbeat(group) {
             continue;
         }

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
+use super::publisher::is_nested;
 use crate::diagnosis::advice::distinct;
-use crate::diagnosis::advice::request::{When, context_lost};
-use crate::diagnosis::known::{JustOutside, Position, SdkSetup};
+use crate::diagnosis::advice::request::{When, context_lost, context_lost_in_a_run};
+use crate::diagnosis::known::{JustOutside, Position, RootsInRuns, SdkSetup};
 use crate::diagnosis::rule::{Judgment, Known, Occurrence, diagnosis, quote};
 use crate::evidence::{Activity, Handoff, Library, SpanRef};
 use crate::model::{Station, Timestamp};
@@ -30,6 +31,11 @@ diagnosis! {
     /// of them may be late, since a process imports and connects when it first
     /// publishes.
     ///
+    /// In a worker it is a run in place of a request. The message names the task that
+    /// published it (`parent_id`), and begins a trace of its own; or every such publish of a
+    /// process lies in one of its runs, or right after one, where chance would not put them.
+    /// Celery's `task_postrun` comes when the run's span may have ended already.
+    ///
     /// ## How to fix it
     /// Carry the context over, by where the task is published. An instrumentor carries it into the threads and the
     /// executors that a request starts; `asyncio.to_thread` does so by itself. What was
@@ -45,7 +51,8 @@ diagnosis! {
         fixes: || {
             let fixes = |when, server| context_lost(when, Some(server), &SdkSetup::default());
             let flask = fixes(When::RightAfter, Library::Flask);
-            distinct(flask.into_iter().chain(fixes(When::Before, Library::Asgi)))
+            let in_run = context_lost_in_a_run(false, &SdkSetup::default());
+            distinct(flask.into_iter().chain(fixes(When::Before, Library::Asgi)).chain(in_run))
         },
         check: Handoff(check),
     }
@@ -66,6 +73,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     else {
         return Judgment::Clean;
     };
+    if let Some(found) = beside_a_run(handoff, producer, known) {
+        return found.about(handoff).into();
+    }
     let activity = known.evidence.processes.of(&producer.span.process);
     let Some(activity) = activity.filter(|activity| activity.servers > 0) else {
         return Judgment::Clean;
@@ -106,6 +116,56 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         )
         .mend(context_lost(within, server(activity), &SdkSetup::of(&producer.span.process)))
         .into()
+}
+
+/// Runs needed before a publish in each of them means anything.
+const RUNS: usize = 3;
+
+/// A publish outside the context of the run that made it. The message names the task, or all
+/// of these publishes lie in runs, or right after, where chance would not put them.
+fn beside_a_run(handoff: &Handoff<'_>, producer: SpanRef<'_>, known: &Known<'_>) -> Option<Occurrence> {
+    let by_message = || {
+        let message = handoff.message().filter(|message| is_nested(message) && message.retries == 0)?;
+        let parent = known.evidence.tasks.get(message.parent_id.as_deref()?)?;
+        let mut runs = parent.consumers.iter().filter_map(|key| known.evidence.spans.get(*key));
+        let run = runs.find(|run| run.span.process == producer.span.process)?;
+        let path = format!("{}.headers.parent_id", quote::place(message));
+        let names = quote::fact(path, &*parent.id);
+        (run.trace.id != producer.trace.id).then_some((run, names))
+    };
+    let by_time = || {
+        let groups = known.roots_in_runs().of_publish(producer);
+        let own = groups.first().filter(|_| is_no_chance(&groups))?;
+        let total =
+            |each: fn(&RootsInRuns<'_>) -> usize| -> usize { groups.iter().map(|group| each(group)).sum() };
+        let roots = total(|group| group.roots.len());
+        let (in_runs, of_runs) = (total(|group| group.in_runs), total(|group| group.of_runs));
+        // Beat in a thread of the worker, or forked from it, publishes beside its runs too.
+        let is_told_apart = producer.span.process.is_identified();
+        let place = format!("PRODUCER roots {} of {}", producer.span.name, producer.span.service());
+        let says = format!("{roots}, in or right after {in_runs} of {of_runs} runs, and none elsewhere");
+        is_told_apart.then(|| (own.run, quote::fact(place, says)))
+    };
+    let (run, shown) = by_message().or_else(by_time)?;
+    let is_after = producer.span.start >= run.span.end;
+    Some(
+        Occurrence::likely()
+            .variant("run")
+            .says("the task was published outside the context of the run that published it: a thread or an executor did not inherit it, or the run's span had ended")
+            .quote(quote::span(producer))
+            .quote(quote::span(run))
+            .quote(shown)
+            .mend(context_lost_in_a_run(is_after, &SdkSetup::of(&producer.span.process))),
+    )
+}
+
+/// Whether chance would not put these roots into runs, or right after them: several runs have
+/// one, and a scheduler's would lie elsewhere too.
+fn is_no_chance(groups: &[&RootsInRuns<'_>]) -> bool {
+    let chance =
+        |group: &&RootsInRuns<'_>| group.busy.powi(i32::try_from(group.roots.len()).unwrap_or(i32::MAX));
+    let in_runs: usize = groups.iter().map(|group| group.in_runs).sum();
+    in_runs >= RUNS && groups.iter().map(chance).product::<f64>() <= ACCIDENT
 }
 
 /// A publish close to its request, which began later or is already over.

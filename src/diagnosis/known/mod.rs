@@ -38,7 +38,7 @@ use crate::model::{TaskStatus, Timestamp};
 pub use even_intervals::is_even;
 pub use origins::{MessageCounts, Origins, is_publisher};
 pub use requests::{JustOutside, Position, publishing_traces};
-pub use roots_in_runs::RootsInRuns;
+pub use roots_in_runs::{InRuns, RootsInRuns};
 pub use sdk_setup::{Reader, SdkSetup, Sides};
 pub use silence::SILENCE;
 pub use traces::{FabricatedParent, MissingParent, ParentProcess};
@@ -60,7 +60,7 @@ pub struct Known<'e> {
     origins: OnceCell<Origins<'e>>,
     orphans: OnceCell<Orphans<'e>>,
     readers: OnceCell<Readers<'e>>,
-    roots_in_runs: OnceCell<Vec<RootsInRuns<'e>>>,
+    roots_in_runs: OnceCell<InRuns<'e>>,
     schedules: OnceCell<Schedules<'e>>,
     unclaimed_consumers: OnceCell<UnclaimedConsumers<'e>>,
     writers: OnceCell<Writers<'e>>,
@@ -155,7 +155,7 @@ impl<'e> Known<'e> {
     }
 
     /// Roots that lie within runs of their process, if there are any.
-    pub fn roots_in_runs(&self) -> &[RootsInRuns<'e>] {
+    pub fn roots_in_runs(&self) -> &InRuns<'e> {
         self.roots_in_runs.get_or_init(|| roots_in_runs::roots_in_runs(self.evidence))
     }
 

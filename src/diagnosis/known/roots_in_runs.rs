@@ -1,13 +1,17 @@
-//! The runs of each process by time, and the traces that began inside of them.
+//! The runs of each process by time, and the traces that began inside of them, or right
+//! after.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::orphans::{ByStart, by_start};
-use crate::evidence::{Evidence, Process, SpanRef, StoredSpan};
+use crate::evidence::{Activity, Evidence, Process, SpanRef, StoredSpan};
 use crate::model::{Map, Set, SpanKind, Timestamp};
 
-/// Roots without a kind, with one process and one name, that all lie within runs of that
-/// process.
+/// What still goes on in the thread of a run publishes this soon after its end.
+const RIGHT_AFTER: Duration = Duration::from_millis(100);
+
+/// Roots with one process and one name, that all lie within runs of that process.
 #[derive(Debug)]
 pub struct RootsInRuns<'e> {
     /// By start.
@@ -23,52 +27,92 @@ pub struct RootsInRuns<'e> {
     pub busy: f64,
 }
 
+/// The groups of roots that lie within runs.
+#[derive(Default, Debug)]
+pub struct InRuns<'e> {
+    /// Roots without a kind.
+    pub work: Vec<RootsInRuns<'e>>,
+    /// PRODUCER roots: they may begin right after the run too.
+    pub publishes: Vec<RootsInRuns<'e>>,
+}
+
 /// Every group of such roots. A group with a root outside of any run is left out:
 /// heartbeats and background threads work while tasks run, too.
-pub(super) fn roots_in_runs(evidence: &Evidence) -> Vec<RootsInRuns<'_>> {
+pub(super) fn roots_in_runs(evidence: &Evidence) -> InRuns<'_> {
     // In most applications no process has both, and what the processes did is counted. To
     // look at each span instead was half of what populations cost.
-    let may_have_some = evidence.processes.beyond > 0
-        || evidence.processes.iter().any(|(_, did)| did.consumers > 0 && did.work_roots > 0);
+    let has_both = |did: &Activity| did.consumers > 0 && (did.work_roots > 0 || did.producer_roots > 0);
+    let may_have_some =
+        evidence.processes.beyond > 0 || evidence.processes.iter().any(|(_, did)| has_both(did));
     // Of a sample it is not known what lies outside of runs.
     if !may_have_some || evidence.is_sample() {
-        return Vec::new();
+        return InRuns::default();
     }
     let mut runs = Map::<&Process, ByStart<'_>>::default();
-    let mut roots = Map::<(&Process, &str), Vec<SpanRef<'_>>>::default();
+    let mut roots = Map::<(&Process, &str, IsPublish), Vec<SpanRef<'_>>>::default();
     for trace in evidence.spans.traces() {
         for span in &trace.spans {
             let found = SpanRef { trace, span };
             if span.kind == SpanKind::Consumer && !span.attributes().is_foreign {
                 runs.entry(&span.process).or_default().spans.push(found);
-            } else if span.parent.is_none() && is_without_a_kind(span) {
-                roots.entry((&span.process, &span.name)).or_default().push(found);
+            } else if span.parent.is_none() && may_belong_to_a_run(span) {
+                let is_publish = span.kind == SpanKind::Producer;
+                roots.entry((&span.process, &span.name, is_publish)).or_default().push(found);
             }
         }
     }
-    roots.retain(|(process, _), _| runs.contains_key(process));
-    let workers: Set<_> = roots.keys().map(|(process, _)| *process).collect();
+    roots.retain(|(process, ..), _| runs.contains_key(process));
+    let workers: Set<_> = roots.keys().map(|(process, ..)| *process).collect();
     runs.retain(|process, _| workers.contains(process));
     runs.values_mut().for_each(ByStart::sort);
-    let mut groups: Vec<_> = roots
-        .into_iter()
-        .filter_map(|((process, _), roots)| RootsInRuns::of(roots, runs.get(process)?))
-        .collect();
-    groups.sort_by_key(|group| group.roots.first().map(|root| (root.span.start, root.key())));
-    groups
+    let mut found = InRuns::default();
+    for ((process, _, is_publish), roots) in roots {
+        let Some(runs) = runs.get(process) else { continue };
+        if is_publish {
+            found.publishes.extend(RootsInRuns::of(roots, runs, RIGHT_AFTER));
+        } else {
+            found.work.extend(RootsInRuns::of(roots, runs, Duration::ZERO));
+        }
+    }
+    let first = |group: &RootsInRuns<'_>| group.roots.first().map(|root| (root.span.start, root.key()));
+    found.work.sort_by_key(first);
+    found.publishes.sort_by_key(first);
+    found
 }
 
-fn is_without_a_kind(span: &StoredSpan) -> bool {
-    matches!(span.kind, SpanKind::Internal | SpanKind::Unspecified)
+/// Whether the roots of a group are publishes.
+type IsPublish = bool;
+
+fn may_belong_to_a_run(span: &StoredSpan) -> bool {
+    matches!(span.kind, SpanKind::Internal | SpanKind::Unspecified | SpanKind::Producer)
+}
+
+impl<'e> InRuns<'e> {
+    /// The groups of a published root: that of its process first, and those of the same name
+    /// in the other processes of its service, such as the children of one pool.
+    pub fn of_publish(&self, root: SpanRef<'_>) -> Vec<&RootsInRuns<'e>> {
+        let of = |group: &RootsInRuns<'e>| group.roots.first().map(|first| first.span);
+        let is_like =
+            |span: &StoredSpan| span.name == root.span.name && span.service() == root.span.service();
+        let is_own =
+            |group: &RootsInRuns<'e>| of(group).is_some_and(|span| span.process == root.span.process);
+        let alike = self.publishes.iter().filter(|group| of(group).is_some_and(is_like));
+        let mut alike: Vec<_> = alike.collect();
+        alike.sort_by_key(|group| !is_own(group));
+        if alike.first().is_some_and(|first| is_own(first)) { alike } else { Vec::new() }
+    }
 }
 
 impl<'e> RootsInRuns<'e> {
-    fn of(mut roots: Vec<SpanRef<'e>>, runs: &ByStart<'e>) -> Option<Self> {
+    /// Nothing if a root lies neither within a run nor so long `after` its end. One that may
+    /// begin after it may end whenever it likes.
+    fn of(mut roots: Vec<SpanRef<'e>>, runs: &ByStart<'e>, after: Duration) -> Option<Self> {
         roots.sort_by_key(by_start);
         let mut around = Vec::with_capacity(roots.len());
         let mut detached = Vec::with_capacity(roots.len());
         for root in roots {
-            let run = runs.around(root.span.start, root.span.end)?;
+            let last = if after.is_zero() { root.span.end } else { root.span.start.before(after) };
+            let run = runs.around(root.span.start, last)?;
             if !is_by_choice(root, run) {
                 around.push(run);
                 detached.push(root);
@@ -81,7 +125,7 @@ impl<'e> RootsInRuns<'e> {
             run,
             in_runs: in_runs.len(),
             of_runs: runs.spans.iter().filter(|run| tasks.contains(task_of(**run))).count(),
-            busy: runs.busy_share(),
+            busy: runs.busy_share(after),
             roots: detached,
         })
     }
@@ -103,7 +147,8 @@ impl<'e> ByStart<'e> {
     /// How many runs that started before a span are looked at, the latest first.
     const LOOKED_AT: usize = 256;
 
-    /// Of the spans that were open from `first` to `last`, the one that started last.
+    /// Of the spans that had started by `first` and not ended before `last`, the one that
+    /// started last.
     pub(super) fn around(&self, first: Timestamp, last: Timestamp) -> Option<SpanRef<'e>> {
         let started = self.spans.partition_point(|found| found.span.start <= first);
         let latest = (0..started).rev().take(Self::LOOKED_AT);
@@ -113,19 +158,20 @@ impl<'e> ByStart<'e> {
     }
 
     /// The share of the time from the first start to the last end in which at
-    /// least one was open.
-    fn busy_share(&self) -> f64 {
+    /// least one was open, or had been so long before.
+    fn busy_share(&self, after: Duration) -> f64 {
         let (Some(first), Some(last)) = (self.spans.first(), self.latest.last()) else { return 0.0 };
         let mut open = 0.0;
         let mut until = first.span.start;
         for found in &self.spans {
             let from = until.max(found.span.start);
-            if found.span.end > from {
-                open += found.span.end.millis_since(from);
-                until = found.span.end;
+            let end = found.span.end.after(after);
+            if end > from {
+                open += end.millis_since(from);
+                until = end;
             }
         }
-        let total = last.millis_since(first.span.start);
+        let total = last.after(after).millis_since(first.span.start);
         if total > 0.0 { open / total } else { 1.0 }
     }
 }
