@@ -57,6 +57,14 @@ fn tl501_worker_silent_by_what_the_workers_sent() {
     };
     let said = |variant: &str, title: &str| (variant.to_owned(), title.to_owned());
     assert_eq!(variant(healthy_without_run().span(other(7)).span(other(8))), said("children", FLUSH));
+    // The main process of a worker came, and not the child that stored the result.
+    let asks =
+        |name: &str| span("worker", name, "client", 0xcc, 0xb3).at(2_000, 2_001).text("db.system", "redis");
+    let of_main = || healthy_without_run().span(asks("ZADD HSET"));
+    assert_eq!(variant(of_main()), said("pool", FLUSH));
+    says(of_main(), "worker-silent", (Error, Likely));
+    let stores = asks("SETEX PUBLISH").numbered(0xb5).in_trace(0xce);
+    is_silent(of_main().span(stores), "worker-silent");
     // One process may be all of a pool, or another worker.
     assert_eq!(variant(healthy_without_run().span(other(7))), said("some", SET_UP));
     // The task was done after all that came.

@@ -68,12 +68,25 @@ fn tl305_worker_not_instrumented() {
         .span(span("worker", "BRPOP", "client", 0xcc, 0xb3).at(2_000, 2_100).text("db.system", "redis"));
     is_silent(polling, "worker-not-instrumented");
     // What a worker alone asks of Redis shows that its SDK is at work.
-    let holds = |service: &str| {
-        span(service, "ZADD HSET", "client", 0xcc, 0xb3).at(2_000, 2_001).text("db.system", "redis")
+    let asks = |service: &str, name: &str| {
+        span(service, name, "client", 0xcc, 0xb3).at(2_000, 2_001).text("db.system", "redis")
     };
-    says(sent().span(holds("worker")), "worker-not-instrumented", (Error, Likely));
-    is_silent(sent().span(holds("worker")).span(run(0xcd, 0xb4)), "worker-not-instrumented");
+    let holds = |service: &str| asks(service, "ZADD HSET");
+    let stores = |service: &str| asks(service, "SETEX PUBLISH").numbered(0xb5).in_trace(0xce);
+    let sends_both = || sent().span(holds("worker")).span(stores("worker"));
+    says(sends_both(), "worker-not-instrumented", (Error, Likely));
+    is_silent(sends_both().span(run(0xcd, 0xb4)), "worker-not-instrumented");
     is_silent(sent().span(holds("api")), "worker-not-instrumented");
+    // A result without the call that stored it: the pool's children send nothing.
+    is_silent(sent().span(holds("worker")), "worker-not-instrumented");
+    is_silent(sent().span(holds("worker")).span(stores("api")), "worker-not-instrumented");
+    let without_result = || {
+        queued(message("t1").header("traceparent", TRACEPARENT))
+            .look(9_000, scene::Look::worker)
+            .span(server())
+            .span(producer(0xaa, 0xb1).under(0xb0))
+    };
+    says(without_result().span(holds("worker")), "worker-not-instrumented", (Error, Likely));
     // A worker that did something when it began, and lost the span of a run.
     let boot = || span("worker", "boot", "internal", 0xcc, 0xb3).at(2_000, 2_100);
     let step = span("worker", "send_mail", "internal", 0xaa, 0xb4).at(2_200, 2_300).under(0xfa).local();

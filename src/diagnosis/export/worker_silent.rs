@@ -36,7 +36,9 @@ diagnosis! {
     ///
     /// Where the receiver refused requests at a wrong door, they are the worker's,
     /// most likely, and the fix is that of their mistake. Where a worker sent other
-    /// runs, its set-up is right, and what is missing was lost at exit.
+    /// runs, its set-up is right, and what is missing was lost at exit. So it is where
+    /// its main process sends the calls by which it takes messages, and nothing comes
+    /// of the process that stored the result.
     ///
     /// ## What it is not
     /// A task that was revoked, expired or never registered; a message that
@@ -125,6 +127,9 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             "the message says nothing about sampling: a parent that is made of its ids without the flag is not sampled, and a parent-based worker sends nothing below it",
         );
     }
+    if let Some((name, service)) = known.services().silent_pool(handoff) {
+        return silent_pool(found, name, service, known).into();
+    }
     let ran_others = known
         .services()
         .values()
@@ -161,6 +166,23 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .mend(is_unflagged.then(|| sampling::sampled_parent(&worker)))
         .mend(silence::no_worker_sends(receiver, &worker, &publisher))
         .into()
+}
+
+/// If the main process of the worker sends its calls to the broker: the children of its
+/// pool have what it has, and still send nothing.
+fn silent_pool(found: Occurrence, name: &str, service: &Service<'_>, known: &Known<'_>) -> Occurrence {
+    let calls = service.total(|activity| activity.taken);
+    let setting = SdkSetup::of_all(service.processes.iter().map(|(process, _)| *process));
+    Occurrence { confidence: Confidence::Likely, ..found }
+        .variant("pool")
+        .says("a worker took the message and sent no span of it, while its main process sends its calls to the broker: most likely each child of its pool ended and lost the spans that it held")
+        .service(name)
+        .quote(quote::fact(
+            format!("spans of {name}"),
+            format!("{calls} calls by which a worker takes messages, none that stores a result"),
+        ))
+        .mend([processor::flush_at_exit()])
+        .mend(silence::one_worker_is_silent(endpoint::receiver(known), &setting))
 }
 
 /// Whether the context of the message is a trace id and a span id under names of the

@@ -18,7 +18,9 @@ diagnosis! {
     /// the SDK tells processes apart, from such a process of a service whose
     /// others serve, publish or run tasks. A root with a link is a root. Calls by which a
     /// worker notes in Redis which messages it holds (`ZADD HSET`, `ZREM HDEL`) show the
-    /// same of its main process. Where nothing shows that a worker took the message it is
+    /// same of its main process, unless Redis holds a result of the task and no call that
+    /// stores one (`SETEX PUBLISH`) came: then the children of its pool send nothing
+    /// (`worker-silent`). Where nothing shows that a worker took the message it is
     /// a hint, and only where all of these roots began after the first task was
     /// published: what works without tasks runs none.
     ///
@@ -108,6 +110,10 @@ fn by_its_broker(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     let Some((name, service)) = known.services().uninstrumented_takers().next() else {
         return Judgment::Clean;
     };
+    if known.services().silent_pool(handoff).is_some() {
+        // Whatever reads Celery's messages there, its children send nothing.
+        return Judgment::Clean;
+    }
     if partial_run::may_go_on(handoff, known) {
         return Judgment::Wait;
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::sdk_setup::SdkSetup;
-use crate::evidence::{Activity, Broker, Evidence, Process, Service};
+use crate::evidence::{Activity, Broker, Evidence, Handoff, Process, Service};
 use crate::model::Side;
 
 /// The services of the evidence, by their names.
@@ -101,6 +101,13 @@ impl<'e> Services<'e> {
             .iter()
             .filter(move |(_, service)| is_taker(service))
             .map(|(name, service)| (*name, service))
+    }
+
+    /// One of these that sends nothing of a pool's children: a task was run whose result
+    /// was stored in Redis, and of no task is that call there, though calls to Redis are traced.
+    pub fn silent_pool(&self, handoff: &Handoff<'_>) -> Option<(&'e str, &Service<'e>)> {
+        handoff.result?;
+        self.uninstrumented_takers().find(|(_, service)| service.total(|activity| activity.stored) == 0)
     }
 
     /// Such processes of services whose other processes run tasks, serve or publish. The

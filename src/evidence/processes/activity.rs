@@ -27,6 +27,9 @@ pub struct Activity {
     /// Calls by which a worker notes in Redis which messages it holds. They come from the
     /// worker's own process, and not from the children of its pool.
     pub taken: u64,
+    /// Calls by which Celery stores a result in Redis. They come from whichever process ran
+    /// the task: of a pool, from its children.
+    pub stored: u64,
     /// PRODUCER roots.
     pub producer_roots: u64,
     /// The end of the span that ended first.
@@ -87,6 +90,7 @@ impl Activity {
             SpanKind::Internal | SpanKind::Unspecified => {}
         }
         self.taken += u64::from(notes_what_is_held(span));
+        self.stored += u64::from(stores_a_result(span));
         if is_work_root(span) {
             self.work_roots += 1;
             self.first_work_root =
@@ -178,10 +182,17 @@ pub fn is_work_root(span: &Span<'_>) -> bool {
 /// Whether it is kombu's call that adds a message to `unacked`, or takes one out: a pipeline,
 /// which the instrumentor of redis-py names after its commands.
 fn notes_what_is_held(span: &Span<'_>) -> bool {
-    span.kind == SpanKind::Client
-        && span.parent_id.is_none()
-        && span.system.as_deref() == Some("redis")
-        && matches!(&*span.name, "ZADD HSET" | "ZREM HDEL")
+    asks_redis(span) && span.parent_id.is_none() && matches!(&*span.name, "ZADD HSET" | "ZREM HDEL")
+}
+
+/// Whether it is the pipeline by which Celery's backend stores a result, with or without
+/// `result_expires`.
+fn stores_a_result(span: &Span<'_>) -> bool {
+    asks_redis(span) && matches!(&*span.name, "SETEX PUBLISH" | "SET PUBLISH")
+}
+
+fn asks_redis(span: &Span<'_>) -> bool {
+    span.kind == SpanKind::Client && span.system.as_deref() == Some("redis")
 }
 
 #[cfg(test)]
@@ -217,7 +228,11 @@ mod tests {
         assert!(!notes_what_is_held(&polling));
         let holds = Span { name: "ZADD HSET".into(), ..polling.clone() };
         assert!(notes_what_is_held(&holds));
-        assert!(!notes_what_is_held(&Span { parent_id: Some(SpanId::new([1; 8])), ..holds }));
+        let below = |span: Span<'static>| Span { parent_id: Some(SpanId::new([1; 8])), ..span };
+        assert!(!notes_what_is_held(&below(holds.clone())) && !stores_a_result(&holds));
+        // A run of which the span came stores its result below it.
+        let stores = Span { name: "SETEX PUBLISH".into(), ..polling.clone() };
+        assert!(stores_a_result(&stores) && stores_a_result(&below(stores.clone())));
         assert!(is_work_root(&Span { system: Some("postgresql".into()), ..polling }));
     }
 }
