@@ -43,6 +43,15 @@ pub struct TaskResult {
 }
 
 impl TaskResult {
+    /// The exception of a task whose process the pool killed at the hard time limit.
+    pub const OVER_ITS_LIMIT: &str = "TimeLimitExceeded";
+
+    /// Whether the worker's process died under the task. The main process says so in its place.
+    pub fn is_of_a_killed_process(&self) -> bool {
+        let kind = self.exception.as_ref().map(|exception| &*exception.kind);
+        self.status == TaskStatus::Failure && matches!(kind, Some("WorkerLostError" | Self::OVER_ITS_LIMIT))
+    }
+
     /// Whether it says more recent things than another result of its task: a final one
     /// before any other, then by Celery's clock, then by the looks that found them. Of two
     /// that are alike in that, it is always the same one, so that their order does not matter.

@@ -132,6 +132,7 @@ fn tl704_to_707_what_the_result_says() {
     };
     says(ended("FAILURE", "NotRegistered", "work"), "task-not-registered", Error);
     says(ended("FAILURE", "WorkerLostError", "signal 9"), "worker-killed", Error);
+    says(ended("FAILURE", "TimeLimitExceeded", "2"), "worker-killed", (Error, Certain));
     says(ended("REVOKED", "TaskRevokedError", "revoked"), "task-revoked", Note);
     says(ended("REVOKED", "TaskRevokedError", "expired"), "task-expired", Note);
     for slug in ["task-not-registered", "worker-killed", "task-revoked", "task-expired", "worker-silent"] {

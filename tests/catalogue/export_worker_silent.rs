@@ -77,7 +77,20 @@ fn tl501_worker_silent_by_what_the_workers_sent() {
             .span(other(7))
     };
     let late = json!({"status": "SUCCESS", "date_done": "2100-01-01T00:00:00+00:00"});
-    assert_eq!(variant(done(late)), said("children", FLUSH));
+    assert_eq!(variant(done(late.clone())), said("children", FLUSH));
+    // Right after it a process was killed under another task, or long after.
+    let killed = |at: &str| {
+        let over = json!({
+            "status": "FAILURE", "date_done": at,
+            "result": {"exc_type": "TimeLimitExceeded", "exc_message": ["2"]},
+        });
+        done(late.clone()).look(9_500, |look| look.worker().result("t7", over))
+    };
+    let sooner = "hold spans for a tenth of a second, by environment";
+    assert_eq!(variant(killed("2100-01-01T00:00:03+00:00")), said("killed", sooner));
+    says(killed("2100-01-01T00:00:03+00:00"), "worker-silent", (Error, Likely));
+    assert_eq!(variant(killed("2100-01-01T00:05:00+00:00")), said("children", FLUSH));
+    assert_eq!(variant(killed("2099-12-31T23:59:59+00:00")), said("children", FLUSH));
     // The result names the worker: one that was heard, or another one.
     let by = |worker: &str| json!({"status": "SUCCESS", "worker": worker});
     let heard =

@@ -123,6 +123,14 @@ pub fn keep_it_alive() -> Vec<Fix> {
     ]
 }
 
+/// Mends TL705 where the hard time limit ended the process.
+pub fn end_before_the_limit() -> [Fix; 1] {
+    [Fix::new("let the task end by itself at a soft time limit").by_hand(
+        Side::Worker,
+        "set `task_soft_time_limit` some seconds below `task_time_limit` (`--soft-time-limit` below `--time-limit`): SoftTimeLimitExceeded is raised in the task then, which ends with its spans",
+    )]
+}
+
 /// Shows more of TL706, of which nothing is broken.
 pub fn list_what_is_revoked() -> [Fix; 1] {
     [Fix::new("see what else is revoked").by_hand(

@@ -148,6 +148,19 @@ pub fn at_once(receiver: ExportTarget<'_>, publisher: &SdkSetup) -> Vec<Fix> {
     in_code.into_iter().chain([forked]).collect()
 }
 
+/// Mends TL501 where a process of the worker was killed with the spans that it held: what
+/// is held for a shorter time is less.
+pub fn sooner(receiver: ExportTarget<'_>, worker: &SdkSetup) -> Vec<Fix> {
+    let by_environment = Fix::new("hold spans for a tenth of a second, by environment")
+        .environment(Side::Worker, ["OTEL_BSP_SCHEDULE_DELAY=100"])
+        .needing("the program gives its span processor no delay of its own");
+    let in_code = worker.may_be_python_code().then(|| {
+        let exporter = Exporter::without_threads(receiver);
+        anew("send each span of the worker when it ends", exporter, Side::Worker, "SimpleSpanProcessor", &[])
+    });
+    std::iter::once(by_environment).chain(in_code).collect()
+}
+
 /// Mends TL502 where other spans of the same sender came.
 pub fn without_a_filter(receiver: ExportTarget<'_>, sender: &SdkSetup) -> Vec<Fix> {
     let unfiltered = sender.may_be_python_code().then(|| {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::endpoint;
 use crate::diagnosis::advice::export::{self, ExportTarget};
 use crate::diagnosis::advice::{processor, sampling, silence};
@@ -38,7 +40,9 @@ diagnosis! {
     /// most likely, and the fix is that of their mistake. Where a worker sent other
     /// runs, its set-up is right, and what is missing was lost at exit. So it is where
     /// its main process sends the calls by which it takes messages, and nothing comes
-    /// of the process that stored the result.
+    /// of the process that stored the result. Where a process was killed under another
+    /// task right after this one (`worker-killed`), nothing is sent at exit: spans have to
+    /// leave sooner.
     ///
     /// ## What it is not
     /// A task that was revoked, expired or never registered; a message that
@@ -59,7 +63,7 @@ diagnosis! {
             let launched = SdkSetup { is_zero_code: Some(true), ..SdkSetup::default() };
             let silent = silence::no_worker_sends(receiver, &by_code, &launched);
             let others = [processor::flush_at_exit(), sampling::sampled_parent(&by_code)];
-            silent.into_iter().chain(others).collect()
+            silent.into_iter().chain(others).chain(processor::sooner(receiver, &by_code)).collect()
         },
         check: Handoff(check),
     }
@@ -127,6 +131,11 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
             "the message says nothing about sampling: a parent that is made of its ids without the flag is not sampled, and a parent-based worker sends nothing below it",
         );
     }
+    let done =
+        handoff.result.filter(|result| !result.is_of_a_killed_process()).and_then(|result| result.done);
+    if done.is_some_and(|done| known.flow().kills_within(done, HELD)) {
+        return killed_soon_after(found, known).into();
+    }
     if let Some((name, service)) = known.services().silent_pool(handoff) {
         return silent_pool(found, name, service, known).into();
     }
@@ -166,6 +175,18 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         .mend(is_unflagged.then(|| sampling::sampled_parent(&worker)))
         .mend(silence::no_worker_sends(receiver, &worker, &publisher))
         .into()
+}
+
+/// For how long a batch processor holds a span, with time for Celery to see that a process is
+/// gone, and to write that down.
+const HELD: Duration = Duration::from_secs(8);
+
+/// If a child of a pool was killed right after the task was done.
+fn killed_soon_after(found: Occurrence, known: &Known<'_>) -> Occurrence {
+    Occurrence { confidence: Confidence::Likely, ..found }
+        .variant("killed")
+        .says("a worker took the message and sent no span of it, and right after the task was done a process was killed under another task: most likely the same one, with the spans that it held")
+        .mend(processor::sooner(endpoint::receiver(known), &known.services().workers_setting()))
 }
 
 /// If the main process of the worker sends its calls to the broker: the children of its

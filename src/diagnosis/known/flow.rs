@@ -1,6 +1,7 @@
 //! What moved through the brokers, by one pass over all tasks.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::evidence::{Broker, Evidence, Presence, SpanKey, SpanRef, Task};
 use crate::model::{Map, Message, MissingParts, Sampling, Set, SpanKind, TaskStatus, Timestamp, TraceId};
@@ -20,6 +21,8 @@ pub struct Flow<'e> {
     first_published: Option<Timestamp>,
     /// Workers with a run, by the name that results give them.
     heard_workers: Set<&'e str>,
+    /// When results say that a process was killed under a task, in order.
+    killed: Vec<Timestamp>,
     /// Whether a task has started and is not done.
     has_started: bool,
     /// Whether a message carries the context of a request or a run itself, as programs
@@ -85,6 +88,8 @@ impl<'e> Flow<'e> {
             }
             let worker = task.result.as_ref().and_then(|result| result.worker.as_deref());
             flow.heard_workers.extend(worker.filter(|_| !task.consumers.is_empty()));
+            let killed = task.result.as_ref().filter(|result| result.is_of_a_killed_process());
+            flow.killed.extend(killed.and_then(|result| result.done));
             let status = task.result.as_ref().map(|result| &result.status);
             flow.has_started |= status == Some(&TaskStatus::Started);
             if status.is_some_and(TaskStatus::is_final) {
@@ -109,6 +114,7 @@ impl<'e> Flow<'e> {
                 dropped.push(trace.low64());
             }
         }
+        flow.killed.sort_unstable();
         flow.split = RatioSplit::of(&kept, &dropped);
         flow
     }
@@ -148,6 +154,12 @@ impl<'e> Flow<'e> {
     /// When the first task of all was published, by its PRODUCER span.
     pub const fn first_published(&self) -> Option<Timestamp> {
         self.first_published
+    }
+
+    /// Whether a process was killed under a task at this time or so soon after.
+    pub fn kills_within(&self, time: Timestamp, soon: Duration) -> bool {
+        let first = self.killed.partition_point(|killed| *killed < time);
+        self.killed.get(first).is_some_and(|killed| killed.since(time) <= soon)
     }
 
     /// Whether results are kept for this task. Then a task without a result is not

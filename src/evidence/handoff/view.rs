@@ -187,7 +187,12 @@ impl<'e> Handoff<'e> {
 
     /// Whether the result says that the worker's process died under the task.
     pub fn was_killed(&self) -> bool {
-        self.failure().is_some_and(|failure| &*failure.kind == "WorkerLostError")
+        self.result.is_some_and(TaskResult::is_of_a_killed_process)
+    }
+
+    /// Whether it died because the task ran into its hard time limit.
+    pub fn ran_into_its_limit(&self) -> bool {
+        self.failure().is_some_and(|failure| &*failure.kind == TaskResult::OVER_ITS_LIMIT)
     }
 
     /// The run whose span says that it failed, with its exception, unless a result or a
