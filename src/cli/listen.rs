@@ -11,6 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::broker::Naming;
 use super::output::Reports;
 use super::secret::Secret;
+use super::store::WatchedStore;
 use super::values::{WEB, path};
 use crate::config::values::{address, duration, memory, size};
 
@@ -37,7 +38,8 @@ pub fn tip(error: &clap::Error) -> Option<String> {
 /// Takes what any OpenTelemetry SDK sends, over gRPC and HTTP. A hand-off is
 /// judged when it is whole, or when nothing came for it for the time of
 /// --settle; the report comes at the end (Ctrl-C, --for, --idle, or the end of
-/// the command).
+/// the command). With --from it opens no port, and asks a ClickHouse that spans
+/// are exported to, again and again.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -50,6 +52,7 @@ Examples:
   tracelink listen --ready-file ready.json &                for a script: wait until it is there
   tracelink listen --web                                    watch it in a browser, at 127.0.0.1:4319
   tracelink listen --control 127.0.0.1:4319 &               GET /health, GET /report, POST /stop
+  tracelink listen --from clickhouse://u:p@host:8123/otel   watch a store that spans are exported to
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 
 With a command, tracelink takes a free port and sets OTEL_EXPORTER_OTLP_ENDPOINT,
@@ -161,6 +164,8 @@ pub struct Listen {
     /// address reads it, so leave it on the loopback.
     #[arg(long, value_name = "ADDR", value_parser = address, num_args = 0..=1, default_missing_value = WEB)]
     pub web: Option<SocketAddr>,
+    #[command(flatten)]
+    pub store: WatchedStore,
     #[command(flatten)]
     pub reports: Reports,
     /// Run this command under the receiver, and end with it

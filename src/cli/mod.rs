@@ -39,7 +39,7 @@ pub use self::man::Man;
 pub use self::mcp::Mcp;
 pub use self::output::{Destination, FailOn, Output, OutputTo, Reports, Selection};
 pub use self::secret::Secret;
-pub use self::store::OfStore;
+pub use self::store::{Asking, OfStore, WatchedStore};
 
 /// Says why a distributed trace breaks between a web API and its Celery worker,
 /// and how to mend it.
@@ -158,6 +158,18 @@ impl Cli {
             let complaint = format!("{} needs a broker to look at: --broker <URL>", option.1);
             return Err(Self::command().error(ErrorKind::MissingRequiredArgument, complaint));
         }
+        if let Command::Listen(listen) = &self.command {
+            let is_watched = listen.store.from.is_some();
+            let complaint = if is_watched {
+                store::OF_PORTS.iter().find(|(id, _)| is_typed(id)).map(|(_, why)| (*why).to_owned())
+            } else {
+                let option = store::OF_A_STORE.iter().find(|(id, _)| is_typed(id));
+                option.map(|(_, option)| format!("{option} needs a store to watch: --from clickhouse://…"))
+            };
+            if let Some(complaint) = complaint {
+                return Err(Self::command().error(ErrorKind::ArgumentConflict, complaint));
+            }
+        }
         Ok(self)
     }
 }
@@ -217,6 +229,7 @@ mod tests {
         for args in [
             &["tracelink", "listen", broker[0], broker[1], forward[0], forward[1]][..],
             &["tracelink", "inspect-queue", broker[0], broker[1]],
+            &["tracelink", "listen", "--from=clickhouse://u:secret@h:8123/otel"],
             &["tracelink", "diagnose", "clickhouse://u:secret@h:8123/otel"],
         ] {
             let shown = format!("{:?}", Cli::try_parse_from(args).expect("valid"));

@@ -1,15 +1,20 @@
-//! What `diagnose` asks a store for, where the evidence is a store's URL.
+//! What a store is asked for: by `diagnose`, where the evidence is a store's URL, and by
+//! `listen`, where it watches one.
 
 use std::time::Duration;
 
 use clap::Args;
 
+use super::secret::Secret;
 use crate::config::values::{duration, size};
 use crate::model::{Timestamp, TraceId};
 
-/// Which traces, and at what cost.
+/// Above the options of a store in `--help`.
+pub(super) const HEADING: &str = "For a ClickHouse (clickhouse://)";
+
+/// Which traces `diagnose` asks for.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "For a ClickHouse (clickhouse://)")]
+#[command(next_help_heading = HEADING)]
 pub struct OfStore {
     /// Ask for the traces since so long ago; 1h without any other time
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with_all = ["from", "to", "trace"])]
@@ -20,12 +25,86 @@ pub struct OfStore {
     /// Ask for the traces before this time; until now without it
     #[arg(long, value_name = "TIME", value_parser = time, conflicts_with = "trace", requires = "from")]
     pub to: Option<Timestamp>,
-    /// How far beyond that time the other side of a hand-off is looked for [default: 15m]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub margin: Option<Duration>,
     /// Ask for this trace, and for those that belong to it
     #[arg(long, value_name = "ID", value_parser = trace, conflicts_with_all = ["task", "service"])]
     pub trace: Option<TraceId>,
+    /// Print each question's SQL on standard error, and what it cost
+    #[arg(long)]
+    pub explain_queries: bool,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// Which store `listen` watches.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = HEADING)]
+pub struct WatchedStore {
+    /// Watch a ClickHouse that spans are exported to, instead of ports: clickhouse://user:password@host:8123/database
+    ///
+    /// It is only read. A finding is said once, and taken back when what was missing comes.
+    /// While the store does not answer, nothing counts as missing.
+    #[arg(long, value_name = "URL")]
+    pub from: Option<Secret>,
+    /// How often it is asked, from 1s to 2m [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = every)]
+    pub every: Option<Duration>,
+    /// How far each question reaches back before the end of the last one, for spans that come late [default: 2m]
+    ///
+    /// What a hand-off lacks counts as missing after twice the time of --every and this one,
+    /// or after --settle if that is longer.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub overlap: Option<Duration>,
+    /// Begin with what it has since so long ago; the time of --overlap without it
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub since: Option<Duration>,
+    #[command(flatten)]
+    pub asking: Asking,
+}
+
+/// What is of no use without a store to watch: the ids of options, and how they are written.
+pub const OF_A_STORE: [(&str, &str); 13] = [
+    ("every", "--every"),
+    ("overlap", "--overlap"),
+    ("since", "--since"),
+    ("margin", "--margin"),
+    ("task", "--task"),
+    ("service", "--service"),
+    ("table", "--table"),
+    ("sample", "--sample"),
+    ("all_up_to", "--all-up-to"),
+    ("max_query_rows", "--max-query-rows"),
+    ("max_query_bytes", "--max-query-bytes"),
+    ("max_query_time", "--max-query-time"),
+    ("max_query_memory", "--max-query-memory"),
+];
+
+/// What is of no use beside one: the ids of options, and why.
+pub const OF_PORTS: [(&str, &str); 9] = [
+    ("grpc", "--grpc is a port of the receiver, and --from opens none"),
+    ("http", "--http is a port of the receiver, and --from opens none"),
+    ("forward", "--forward sends on what is received, and --from receives nothing"),
+    ("forward_headers", "--forward-headers is of --forward, and --from receives nothing to send on"),
+    ("forward_certificate", "--forward-certificate is of --forward, and --from receives nothing to send on"),
+    (
+        "save",
+        "--save keeps what is received; what --from asks for lies in the store already, and \
+         `tracelink diagnose clickhouse://…` asks it again",
+    ),
+    ("save_attributes", "--save-attributes is of --save, and --from receives nothing to keep"),
+    ("save_limit", "--save-limit is of --save, and --from receives nothing to keep"),
+    (
+        "command",
+        "a command after `--` runs under a receiver, and --from opens none: run the command by itself",
+    ),
+];
+
+/// How a store is asked, and at what cost.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = HEADING)]
+pub struct Asking {
+    /// How far beyond that time the other side of a hand-off is looked for [default: 15m]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub margin: Option<Duration>,
     /// Ask for this task alone
     #[arg(long, value_name = "NAME")]
     pub task: Option<String>,
@@ -41,9 +120,6 @@ pub struct OfStore {
     /// Up to this many spans, all of them are looked at [default: 20000]
     #[arg(long, value_name = "N")]
     pub all_up_to: Option<u64>,
-    /// Print each question's SQL on standard error, and what it cost
-    #[arg(long)]
-    pub explain_queries: bool,
     /// The most rows that a question may read (max_rows_to_read) [default: 2000000000]
     #[arg(long, value_name = "N")]
     pub max_query_rows: Option<u64>,
@@ -65,21 +141,41 @@ impl OfStore {
             ("--since", self.since.is_some()),
             ("--from", self.from.is_some()),
             ("--to", self.to.is_some()),
-            ("--margin", self.margin.is_some()),
             ("--trace", self.trace.is_some()),
+            ("--explain-queries", self.explain_queries),
+        ];
+        first(given).or_else(|| self.asking.first_given())
+    }
+}
+
+impl Asking {
+    /// The first of these options that was given.
+    pub fn first_given(&self) -> Option<&'static str> {
+        first([
+            ("--margin", self.margin.is_some()),
             ("--task", self.task.is_some()),
             ("--service", self.service.is_some()),
             ("--table", self.table.is_some()),
             ("--sample", self.sample.is_some()),
             ("--all-up-to", self.all_up_to.is_some()),
-            ("--explain-queries", self.explain_queries),
             ("--max-query-rows", self.max_query_rows.is_some()),
             ("--max-query-bytes", self.max_query_bytes.is_some()),
             ("--max-query-time", self.max_query_time.is_some()),
             ("--max-query-memory", self.max_query_memory.is_some()),
-        ];
-        given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+        ])
     }
+}
+
+fn first<const N: usize>(given: [(&'static str, bool); N]) -> Option<&'static str> {
+    given.into_iter().find(|(_, is_given)| *is_given).map(|(option, _)| option)
+}
+
+/// How often a store is asked. Its own buffers hold spans for a second or so; and what has not
+/// been heard of for minutes counts as silent.
+fn every(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    let is_sensible = (Duration::from_secs(1)..=Duration::from_mins(2)).contains(&every);
+    is_sensible.then_some(every).ok_or_else(|| "a duration from 1s to 2m".to_owned())
 }
 
 /// An RFC 3339 time.

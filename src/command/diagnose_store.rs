@@ -13,18 +13,13 @@ use crate::bundle::Store as _;
 use crate::cli::{self, EvidencePlace, OfStore, Output};
 use crate::live::{FilePlan, Inquired, Inquiry, inquire, queried_report};
 use crate::model::{DatabaseReport, Timestamp};
-use crate::query::clickhouse::{ClickhouseUrl, Client, Filter, Limits, Store, Told, Window, find};
+use crate::query::clickhouse::{ClickhouseUrl, Client, Store, Told, Window, find};
 use crate::report::Subject;
 use crate::report::database::to_the_second;
 use crate::report::text::{count, plural, safe};
 
 /// The time that is asked for unless another is named.
 const SINCE: Duration = Duration::from_hours(1);
-/// Longer than most tasks wait.
-const MARGIN: Duration = Duration::from_mins(15);
-const SAMPLE: usize = 20;
-/// These fit into memory together.
-const ALL_UP_TO: u64 = 20_000;
 
 /// Asks the store, beside these files.
 pub fn run(
@@ -50,14 +45,14 @@ pub fn run(
     let progress = Progress::new(output);
     let explains = args.store.explain_queries;
     let on_told = |told: Told<'_>| tell(&told, explains, &progress);
-    let client = Client::new(url, limits(&args.store), Arc::clone(&interrupted), Box::new(on_told))?;
+    let client = Client::new(url, args.store.asking.limits(), Arc::clone(&interrupted), Box::new(on_told))?;
     let mut session = session(args, &plan, Box::new(|_, _| ()));
     // What messages lead to is asked for, so they come first.
     if !paths.is_empty() {
         tell_skipped(&read(args, &paths, &plan, &mut session)?, output);
     }
     let broker = BrokerBeside::look(args, output, session.evidence(), &interrupted)?;
-    let asked = find(client, args.store.table.as_deref()).and_then(|store| {
+    let asked = find(client, args.store.asking.table.as_deref()).and_then(|store| {
         let database = inquire(&store, &inquiry(&args.store, store.now), &mut session)?;
         let is_empty = session.evidence().span_account().received == 0;
         let hint = is_empty.then(|| nothing_there(&args.store, &database));
@@ -102,7 +97,8 @@ pub fn run(
 
 /// What the options ask for, at that time of the server.
 fn inquiry(of: &OfStore, now: Timestamp) -> Inquiry {
-    let margin = of.margin.unwrap_or(MARGIN);
+    let asking = &of.asking;
+    let margin = asking.margin();
     let subject = match of.trace {
         Some(id) => Inquired::Trace(id, margin),
         None => {
@@ -111,23 +107,7 @@ fn inquiry(of: &OfStore, now: Timestamp) -> Inquiry {
             Inquired::Window(Window { from, to, margin })
         }
     };
-    Inquiry {
-        subject,
-        filter: Filter { task: of.task.clone(), service: of.service.clone() },
-        sample: of.sample.unwrap_or(SAMPLE).max(1),
-        all_up_to: of.all_up_to.unwrap_or(ALL_UP_TO),
-    }
-}
-
-fn limits(of: &OfStore) -> Limits {
-    let default = Limits::default();
-    Limits {
-        rows: of.max_query_rows.unwrap_or(default.rows),
-        bytes: of.max_query_bytes.unwrap_or(default.bytes),
-        time: of.max_query_time.unwrap_or(default.time),
-        memory: of.max_query_memory.unwrap_or(default.memory),
-        ..default
-    }
+    Inquiry { subject, selection: asking.selection() }
 }
 
 /// What a user should know whose profile sets the limits.

@@ -1,5 +1,6 @@
 //! What each command does. It wires the rooms together, and decides nothing.
 
+mod asking;
 mod broker_beside;
 mod broker_look;
 mod called;

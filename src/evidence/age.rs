@@ -197,6 +197,11 @@ impl Ages {
         self.marks.forgotten > 0 || self.marks.has(unit)
     }
 
+    /// Whether a unit was let go, as far as marks are kept.
+    pub fn has_let_go(&self, unit: &Unit) -> bool {
+        self.marks.has(unit)
+    }
+
     /// How many marks of what was let go were forgotten.
     pub const fn forgotten_marks(&self) -> u64 {
         self.marks.forgotten

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::age::Moment;
 use super::receiver::{Endpoints, Outcome, ReceiverLog};
 use super::unit::Unit;
-use super::{Evidence, Unsettled};
+use super::{Evidence, Task, Unsettled};
+use crate::model::{Timestamp, TraceId};
 
 impl Evidence {
     /// Keeps the messages of exceptions and statuses in full.
@@ -78,6 +79,11 @@ impl Evidence {
         self.ages.forgotten_marks()
     }
 
+    /// Whether a trace was let go, as far as marks are kept.
+    pub fn has_let_go_trace(&self, id: TraceId) -> bool {
+        self.ages.has_let_go(&Unit::Trace(id))
+    }
+
     /// How the requests to the receiver ended, and how long it listened.
     pub const fn receiver(&self) -> &ReceiverLog {
         &self.receiver
@@ -125,6 +131,34 @@ impl Evidence {
     /// Whether its source goes on.
     pub const fn goes_on(&self) -> bool {
         self.goes_on
+    }
+
+    /// Notes the time that a store was asked for. Of a task that lies outside of it nothing is
+    /// concluded: nobody looked for its other side.
+    pub const fn note_asked(&mut self, from: Timestamp, to: Timestamp) {
+        self.asked = Some((from, to));
+    }
+
+    /// Whether it was fetched from a store.
+    pub const fn was_asked_for(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Whether a task lies outside of the time that a store was asked for: its spans began
+    /// before or after.
+    pub fn lies_outside(&self, task: &Task) -> bool {
+        let Some((from, to)) = self.asked else { return false };
+        let sides = task.producers.iter().chain(&task.consumers);
+        let mut starts =
+            sides.filter_map(|key| self.spans.get(*key)).map(|found| found.span.start).peekable();
+        // What lay in a broker was seen by itself.
+        task.messages.is_empty() && starts.peek().is_some() && starts.all(|start| start < from || start >= to)
+    }
+
+    /// Whether nothing may be concluded from what a task lacks: it had not settled when the
+    /// watch ended, or it lies outside of what a store was asked for.
+    pub fn doubts(&self, task: &Task) -> bool {
+        self.unsettled.has_task(&task.id) || self.lies_outside(task)
     }
 
     /// What had not settled when the watch ended.

@@ -235,7 +235,7 @@ impl Evidence {
     /// Whether nothing more is expected for a task, as far as can be told. `is_live` says
     /// whether evidence still comes in.
     pub fn has_task_settled(&self, task: &Task, is_live: bool) -> bool {
-        (!is_live || task.age.has_settled()) && !self.unsettled.has_task(&task.id)
+        (!is_live || task.age.has_settled()) && !self.doubts(task)
     }
 
     /// The same for a trace.

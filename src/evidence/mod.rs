@@ -90,6 +90,8 @@ pub struct Evidence {
     is_sample: bool,
     /// Whether its source goes on: what has not ended may still do so.
     goes_on: bool,
+    /// The time that a store was asked for; `None` for other sources.
+    asked: Option<(Timestamp, Timestamp)>,
     counts: Counts,
     requests: u32,
 }

@@ -89,6 +89,18 @@ impl SpanSource {
         evidence.add_span(redacted.as_ref().unwrap_or(span), sender, self.request);
     }
 
+    /// Whether there is nothing new in a span that a store shows again: an earlier answer
+    /// brought it, or its trace was let go or takes no more.
+    pub fn is_known(&self, evidence: &Evidence, span: &Span<'_>) -> bool {
+        match evidence.spans.trace(span.trace_id) {
+            Some(trace) => {
+                let brought = trace.brought_by(span.span_id, span.fingerprint);
+                trace.is_cut() || brought.is_some_and(|request| request != self.request)
+            }
+            None => evidence.has_let_go_trace(span.trace_id),
+        }
+    }
+
     pub fn refused(&self, evidence: &mut Evidence, why: Invalid, at: &str) {
         let service = self.sender.as_ref().map(|sender| &*sender.process.service);
         evidence.add_rejected(why, service, at);

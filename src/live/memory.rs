@@ -14,7 +14,7 @@ const PARTS: usize = 64;
 /// be 64 MiB, which is there compressed and decompressed, and a request that finds no room is
 /// resent.
 const BODIES: usize = 16;
-/// What connections take besides the bodies: read-ahead and protocol state. An eighth: 16 connections at 16 MiB, 227 at 256 MiB.
+/// What connections take besides the bodies, or questions to a store: read-ahead and protocol state. An eighth: 16 connections at 16 MiB, 227 at 256 MiB.
 const CONNECTIONS: usize = 8;
 /// Requests that wait to be forwarded. An eighth: at a usual rate, nothing is lost while
 /// an endpoint is away for some seconds.
@@ -77,6 +77,8 @@ pub struct Uses {
     pub watches_broker: bool,
     /// Whether it shows a live view.
     pub shows_view: bool,
+    /// Whether it asks a store, and receives nothing.
+    pub asks_store: bool,
 }
 
 /// How many bytes each holder may take.
@@ -84,7 +86,7 @@ pub struct Uses {
 pub struct MemoryPlan {
     /// Bodies of requests in flight.
     pub bodies: usize,
-    /// Connections, beside the bodies.
+    /// Connections, beside the bodies; of a store what questions and answers take.
     pub connections: usize,
     /// Requests that wait to be sent on.
     pub forwarding: usize,
@@ -106,7 +108,7 @@ impl MemoryPlan {
     /// Divides this many bytes. What is not used goes to the evidence.
     pub fn new(memory: usize, uses: Uses) -> Self {
         let share = |parts: usize, is_used: bool| if is_used { part(memory, parts) } else { 0 };
-        let bodies = share(BODIES, true);
+        let bodies = share(BODIES, !uses.asks_store);
         let connections = share(CONNECTIONS, true);
         let forwarding = share(FORWARDING, uses.forwards);
         let saving = share(SAVING, uses.saves);
@@ -212,12 +214,14 @@ mod tests {
 
     #[test]
     fn the_shares_add_up_to_the_whole() {
-        for bits in 0..16 {
-            let [forwards, saves, watches_broker, shows_view] = [1, 2, 4, 8].map(|bit| bits & bit > 0);
+        for bits in 0..32 {
+            let [forwards, saves, watches_broker, shows_view, asks_store] =
+                [1, 2, 4, 8, 16].map(|bit| bits & bit > 0);
             // With the last, a sum that overflowed would panic.
             for memory in [16 << 20, 256 << 20, (1 << 34) + 12_345, usize::MAX] {
-                let plan = MemoryPlan::new(memory, Uses { forwards, saves, watches_broker, shows_view });
-                assert_eq!(plan.view > 0, shows_view);
+                let uses = Uses { forwards, saves, watches_broker, shows_view, asks_store };
+                let plan = MemoryPlan::new(memory, uses);
+                assert_eq!((plan.view > 0, plan.bodies > 0), (shows_view, !asks_store));
                 let Bounds { all, marks, brokers, senders, findings, .. } = plan.evidence;
                 let received = plan.bodies + plan.connections;
                 let broker = plan.keys + plan.look * 2 + plan.remembered;

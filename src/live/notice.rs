@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::broker::redis::BrokerError;
+use crate::query::clickhouse::QueryError;
 use crate::receiver::Sent;
 
 /// Something that happened. Its text is for people, has one or more lines, and contains raw
@@ -35,6 +36,17 @@ pub enum SessionNotice {
     WaitsForBroker,
     /// The broker did not answer the last look in time.
     LastLookMissed,
+    /// The store that is watched does not answer, or not what it was asked. It is asked again
+    /// after `every`.
+    StoreAway { error: QueryError, every: Duration },
+    /// It answers again.
+    StoreBack,
+    /// Its answers take longer than it is asked for.
+    StoreIsSlow { every: Duration, took: Duration },
+    /// It does not say yet what it counted.
+    WaitsForStore,
+    /// It did not say what it counted, and why.
+    NotCounted(QueryError),
     /// It was asked to end, and waits up to `settle` for what is open.
     Waits { settle: Duration, handoffs: usize },
     /// What became of everything that was to be forwarded.
@@ -90,6 +102,24 @@ impl fmt::Display for SessionNotice {
             }
             Self::LastLookMissed => {
                 f.write_str("the broker did not answer in time: its last look is not in the report")
+            }
+            Self::StoreAway { error, every } => write!(
+                f,
+                "{error}\n  it is asked again every {} s, for all that it has by then; until it answers, nothing \
+                 counts as missing",
+                every.as_secs_f64()
+            ),
+            Self::StoreBack => f.write_str("the store answers again"),
+            Self::StoreIsSlow { every, took } => write!(
+                f,
+                "the answers took {:.0} s, longer than the {} s of --every: the store is left alone for as long \
+                 before it is asked again\n  a shorter --overlap or --margin, --task or --service ask for less",
+                took.as_secs_f64().ceil(),
+                every.as_secs_f64()
+            ),
+            Self::WaitsForStore => f.write_str("waiting for what the store counts; Ctrl-C again ends now"),
+            Self::NotCounted(error) => {
+                write!(f, "what the store counts itself is not in the report: {error}")
             }
             Self::Waits { settle, handoffs } => {
                 let many = if *handoffs == 1 { "hand-off" } else { "hand-offs" };

@@ -114,7 +114,7 @@ fn rounds(
         match (outside.told_to_end(), last_moment) {
             (Some(EndRequest::Patiently), None) => {
                 last_moment = Some(session.age() + ending.settle);
-                let handoffs = session.watch().unsettled_handoffs();
+                let handoffs = session.unsettled_handoffs();
                 if handoffs > 0 {
                     session.notice(&SessionNotice::Waits { settle: ending.settle, handoffs });
                 }
@@ -122,8 +122,7 @@ fn rounds(
             (Some(_), _) => return Ok(End::Signal),
             (None, _) => {}
         }
-        if last_moment.is_some_and(|last| session.age() >= last || session.watch().unsettled_handoffs() == 0)
-        {
+        if last_moment.is_some_and(|last| session.age() >= last || session.unsettled_handoffs() == 0) {
             return Ok(End::Signal);
         }
         if ending.time.is_some_and(|time| session.age() >= time) {

@@ -1,5 +1,5 @@
-//! A receiver with its evidence. Requests are filed under one lock, and rounds of judging
-//! take turns with them.
+//! A receiver, or a store that is asked, with its evidence. Requests are filed under one lock,
+//! and rounds of judging take turns with them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::counted::with_counts;
 use super::filing::Filing;
 use super::memory::MemoryPlan;
 use super::notice::{SessionNotice, SessionNotices};
@@ -16,7 +17,7 @@ use super::saving::Saving;
 use crate::bundle::{Export, RequestEnd};
 use crate::diagnosis::{Listing, LiveJudge, Pace};
 use crate::evidence::{Endpoints, Moment};
-use crate::model::{Event, Report};
+use crate::model::{DatabaseReport, Event, Report};
 use crate::receiver::{
     Addresses, Budget, Ended, Forwarder, Inbox, OtlpEncoding, Receipt, Refusal, Request, Signal, Taken,
 };
@@ -36,6 +37,12 @@ pub struct Session {
     last_arrival: AtomicU64,
     /// How many requests are being taken.
     being_taken: AtomicUsize,
+    /// Of a session that asks a store: until when it was asked for all that there is, in
+    /// milliseconds from the start. What came to the store later cannot be known, so the
+    /// session's time stands still there.
+    answered_until: Option<AtomicU64>,
+    /// What the store was asked for, and counted at the end.
+    database: Mutex<Option<DatabaseReport>>,
     /// When the next thorough round may begin, in milliseconds from the start.
     next_thorough: AtomicU64,
     forwarder: Option<Forwarder>,
@@ -69,12 +76,50 @@ impl Session {
             ended: OnceLock::new(),
             last_arrival: AtomicU64::new(0),
             being_taken: AtomicUsize::new(0),
+            answered_until: None,
+            database: Mutex::default(),
             next_thorough: AtomicU64::new(0),
             forwarder,
             saving,
             notices,
             plan: *plan,
             bodies: Arc::new(Budget::new(plan.bodies)),
+        }
+    }
+
+    /// It, as a session that asks a store instead of receiving.
+    #[must_use]
+    pub fn asking_a_store(mut self) -> Self {
+        self.answered_until = Some(AtomicU64::new(0));
+        self
+    }
+
+    /// The store was asked for all that it had when the session was of this age, and has
+    /// answered.
+    pub fn answered(&self, asked: Duration) {
+        let millis = u64::try_from(asked.as_millis()).unwrap_or(u64::MAX);
+        if let Some(until) = &self.answered_until {
+            until.fetch_max(millis, Ordering::Relaxed);
+        }
+    }
+
+    /// How long ago the store was asked for what has been answered; `None` without a store.
+    pub fn behind(&self) -> Option<Duration> {
+        self.answered_until.is_some().then(|| self.age().saturating_sub(self.time()))
+    }
+
+    /// Keeps what the store was asked for, and what it counted, for the report.
+    pub fn counted(&self, database: DatabaseReport) {
+        *self.database.lock() = Some(database);
+    }
+
+    /// The time by which evidence settles, from the start: its age, or until when the store
+    /// was asked.
+    fn time(&self) -> Duration {
+        let age = self.age();
+        match &self.answered_until {
+            None => age,
+            Some(until) => age.min(Duration::from_millis(until.load(Ordering::Relaxed))),
         }
     }
 
@@ -99,17 +144,17 @@ impl Session {
     pub fn conclude(&self) {
         self.ends();
         self.filing.finish();
-        let ended = self.ended.get().copied().unwrap_or_default();
+        let ended = self.ended.get().copied().unwrap_or_default().min(self.time());
         self.watch().end(Moment::at(ended));
     }
 
     /// How long ago the last request came, or how long ago the session started if none
-    /// came. `None` while one is being filed.
+    /// came; of a store, until when it was asked. `None` while one is being filed.
     pub fn silence(&self) -> Duration {
         if self.being_taken.load(Ordering::Relaxed) > 0 {
             return Duration::ZERO;
         }
-        self.age().saturating_sub(Duration::from_millis(self.last_arrival.load(Ordering::Relaxed)))
+        self.time().saturating_sub(Duration::from_millis(self.last_arrival.load(Ordering::Relaxed)))
     }
 
     pub fn forwarder(&self) -> Option<&Forwarder> {
@@ -137,20 +182,25 @@ impl Session {
 
     /// Notes that a request came.
     pub fn arrived(&self) {
-        let millis = u64::try_from(self.age().as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(self.time().as_millis()).unwrap_or(u64::MAX);
         self.last_arrival.store(millis, Ordering::Relaxed);
     }
 
     /// Sets the time of whatever comes next to now.
     pub fn set_time(&self, watch: &mut LiveJudge) {
-        watch.set_time(Moment::at(self.age()));
+        watch.set_time(Moment::at(self.time()));
+    }
+
+    /// How many hand-offs have neither settled nor become whole.
+    pub fn unsettled_handoffs(&self) -> usize {
+        self.watch().unsettled_handoffs(Moment::at(self.time()))
     }
 
     /// One round of judging. Returns its events. It is done in parts, so that threads
     /// that wait for the lock get it between two of them.
     pub fn round(&self, shown: usize) -> Vec<Event> {
         const AGAIN: usize = 500;
-        let now = self.age();
+        let now = self.time();
         let mut events = Vec::new();
         let mut pace = Pace { shown, again: AGAIN, work: Pace::WORK / Self::PARTS, thorough: false };
         for _ in 0..Self::PARTS {
@@ -188,19 +238,27 @@ impl Session {
     /// The report on everything that came.
     pub fn report(&self, listing: Listing) -> Report {
         let mut watch = self.watch();
-        watch.evidence.note_listening_time(self.ended.get().copied().unwrap_or_else(|| self.age()));
-        let mut report = watch.report(listing);
+        if self.answered_until.is_none() {
+            watch.evidence.note_listening_time(self.ended.get().copied().unwrap_or_else(|| self.age()));
+        }
+        let report = watch.report(listing);
+        drop(watch);
+        self.completed(report)
+    }
+
+    /// The report with what the evidence does not know.
+    fn completed(&self, mut report: Report) -> Report {
         report.limits.not_saved = self.saving.as_ref().map_or(0, Saving::not_saved);
-        report
+        match self.database.lock().clone() {
+            Some(database) => with_counts(report, database),
+            None => report,
+        }
     }
 
     /// The report as of now, while the session goes on.
     pub fn report_so_far(&self, listing: Listing) -> Report {
-        let mut watch = self.watch();
-        self.set_time(&mut watch);
-        let mut report = watch.report_so_far(listing);
-        report.limits.not_saved = self.saving.as_ref().map_or(0, Saving::not_saved);
-        report
+        let report = self.watch().report_so_far(Moment::at(self.time()), listing);
+        self.completed(report)
     }
 
     async fn file_spans(&self, request: &Request<'_>) -> Result<Receipt, Refusal> {

@@ -43,7 +43,7 @@ fn bash_completes_commands_options_slugs_codes_faults_and_formats() {
     let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     assert_eq!(completed(&["tracelink", "insp"]), all(&["inspect-queue"]));
     assert_eq!(completed(&["tracelink", "demo-"]), all(&[]), "what is hidden is not offered");
-    assert_eq!(completed(&["tracelink", "listen", "--max"]), all(&["--max-memory"]));
+    assert_eq!(completed(&["tracelink", "listen", "--max-m"]), all(&["--max-memory"]));
     assert_eq!(completed(&["tracelink", "explain", "propagator-m"]), all(&["propagator-mismatch"]));
     assert_eq!(completed(&["tracelink", "explain", "TL301"]), all(&["TL301"]));
     assert_eq!(

@@ -4,13 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
-use tracelink::live::{FilePlan, Inquired, Inquiry, StoredSession, inquire, queried_report};
+use tracelink::live::{FilePlan, Inquired, Inquiry, Selection, StoredSession, inquire, queried_report};
 use tracelink::model::{Report, Timestamp};
 use tracelink::query::clickhouse::{ClickhouseUrl, Client, Filter, Limits, QueryError, Window, find};
 
 /// All spans, unless told otherwise.
 pub fn everything(window: Window) -> Inquiry {
-    Inquiry { subject: Inquired::Window(window), filter: Filter::default(), sample: 20, all_up_to: 20_000 }
+    let selection = Selection { filter: Filter::default(), sample: 20, all_up_to: 20_000 };
+    Inquiry { subject: Inquired::Window(window), selection }
+}
+
+/// A sample of two of each group.
+pub fn two_of_each(window: Window) -> Inquiry {
+    let all = everything(window);
+    Inquiry { selection: Selection { sample: 2, all_up_to: 0, ..all.selection }, ..all }
 }
 
 pub fn client(url: &str, limits: Limits) -> Client<'static> {

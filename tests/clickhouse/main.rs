@@ -14,3 +14,5 @@ mod stand_in;
 #[path = "../support/mod.rs"]
 mod support;
 mod verdicts;
+mod watched;
+mod watcher;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tracelink::live::Inquiry;
+use tracelink::live::{Inquiry, Selection};
 use tracelink::model::{Report, Severity};
 use tracelink::query::clickhouse::{Filter, Window};
 use tracelink::report::{FormatName, Subject, Verbosity, View};
 
-use super::asked::{a_day_ago, ask, everything};
+use super::asked::{a_day_ago, ask, everything, two_of_each};
 use super::support::clickhouse::{ClickHouse, Layout};
 
 fn grave(report: &Report) -> BTreeSet<&'static str> {
@@ -26,7 +26,7 @@ fn a_sample_is_called_one_and_counts_are_of_all() {
         Window { from: end.before(Duration::from_hours(12)), to: end, margin: Duration::from_mins(15) };
     let url = store.url("otel");
     let all = ask(&url, &everything(window)).expect("an answer");
-    let some = ask(&url, &Inquiry { sample: 2, all_up_to: 0, ..everything(window) }).expect("an answer");
+    let some = ask(&url, &two_of_each(window)).expect("an answer");
     let (whole, sample) = (all.database.clone().expect("asked"), some.database.clone().expect("asked"));
     assert!(!whole.is_sample && sample.is_sample);
     assert_eq!((whole.spans, whole.handoffs), (sample.spans, sample.handoffs));
@@ -68,11 +68,15 @@ fn a_sample_is_called_one_and_counts_are_of_all() {
     // One task, and one service.
     let task = sample.groups.first().map(|group| group.task.clone()).expect("a group");
     let of_task = Filter { task: Some(task.clone()), service: None };
-    let one = ask(&url, &Inquiry { filter: of_task, ..everything(window) }).expect("an answer");
+    let of = |filter: Filter| {
+        let all = everything(window);
+        Inquiry { selection: Selection { filter, ..all.selection }, ..all }
+    };
+    let one = ask(&url, &of(of_task)).expect("an answer");
     let database = one.database.as_ref().expect("asked");
     assert!(database.groups.iter().all(|group| group.task == task) && database.handoffs < whole.handoffs);
     assert!(database.is_sample, "other tasks are left out");
     let nobody = Filter { task: None, service: Some("it's nobody' OR 1 --".to_owned()) };
-    let none = ask(&url, &Inquiry { filter: nobody, ..everything(window) }).expect("an answer");
+    let none = ask(&url, &of(nobody)).expect("an answer");
     assert_eq!(none.database.map(|database| database.handoffs), Some(0));
 }

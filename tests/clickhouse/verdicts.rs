@@ -10,10 +10,9 @@ use std::time::Duration;
 use tracelink::bundle::{EvidenceOptions, read_evidence};
 use tracelink::diagnosis::{Listing, report};
 use tracelink::evidence::Evidence;
-use tracelink::live::Inquiry;
 use tracelink::model::{Report, Severity, Timestamp};
 
-use super::asked::{a_day_ago, ask, everything, seconds, until};
+use super::asked::{a_day_ago, ask, everything, seconds, two_of_each, until};
 use super::captures::captures;
 use super::support::clickhouse::{ClickHouse, Layout};
 
@@ -100,8 +99,8 @@ fn a_sample_of_two_of_each_group_raises_no_other_alarm() {
         store.load(Layout::Map, &name, &lines, Some(seconds(end)));
         let (files, first, last) = of_files(case);
         let window = until(end, last.since(first).max(Duration::from_secs(1)));
-        let two = Inquiry { sample: 2, all_up_to: 0, ..everything(window) };
-        let asked = ask(&store.url(&name), &two).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let asked =
+            ask(&store.url(&name), &two_of_each(window)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(asked.database.as_ref().is_some_and(|database| database.is_sample), "{name}");
         let more: Vec<_> = said(&asked).difference(&said(&files)).cloned().collect();
         (!more.is_empty()).then_some((name, more))

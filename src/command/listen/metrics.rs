@@ -81,6 +81,7 @@ impl Measured for FiguresOfSession {
         figures.findings = report.findings.iter().map(open).collect();
         let not_saved = self.session.saving().map_or(0, Saving::not_saved);
         let not_forwarded = self.session.forwarder().map_or(0, Forwarder::losses);
+        figures.store_lag = self.session.behind();
         figures.losses.extend([("not-saved", not_saved), ("not-forwarded", not_forwarded)]);
         figures
     }

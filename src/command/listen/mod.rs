@@ -1,4 +1,4 @@
-//! `tracelink listen`: a receiver that says why.
+//! `tracelink listen`: a receiver, or a watch over a store, that says why.
 
 mod board_feed;
 mod control;
@@ -24,7 +24,7 @@ use self::control::{Control, ReportStyle};
 use self::metrics::Metrics;
 use self::open_ports::{OpenPorts, SidePorts};
 use self::printer::{Printer, TerminalHolder};
-use self::sources::{Sources, ports, session, target};
+use self::sources::{Sources, ports, session, settle, target};
 use self::terminal::TerminalView;
 use self::wrapped::Wrapped;
 use super::outputs::view_of_text;
@@ -45,6 +45,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         saves: args.save.is_some(),
         watches_broker: args.broker.as_deref().is_some_and(|url| !url.is_empty()),
         shows_view: args.tui || args.web.is_some(),
+        asks_store: args.store.from.is_some(),
     };
     if args.tui {
         terminal::check(args, output)?;
@@ -79,7 +80,7 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         }
     };
     view.iter().for_each(|view| view.listens(about.clone()));
-    let ending = Ending { time: args.time, idle: args.idle, settle: args.settle };
+    let ending = Ending { time: args.time, idle: args.idle, settle: settle(args) };
     let mut world = World {
         signals: &mut signals,
         wrapped: wrapped.as_mut(),
@@ -94,13 +95,14 @@ pub fn run(args: &cli::Listen, output: &Output, outputs: &mut Outputs) -> anyhow
         board.iter().for_each(say_notices);
     }
     control.iter().for_each(Control::ends);
+    let end = ended.as_ref().ok().copied();
     // Whatever it ended by, nobody who waits for an answer is left without one,
     // and what was taken is sent on and kept.
     let ended = ended.and_then(|end| match &mut wrapped {
         Some(wrapped) if end != End::Command => wrapped.finish(),
         _ => Ok(()),
     });
-    sources.end(&session, &mut || signals.pending().next().is_some());
+    sources.end(&session, end, &mut || signals.pending().next().is_some());
     let told = ended.and_then(|()| tell(&session, &mut printer, wrapped.as_ref(), pages.as_deref(), output));
     let closed = live::close(&session).map_err(anyhow::Error::from);
     page.into_iter().for_each(WebPage::close);
@@ -150,6 +152,7 @@ fn open(
     args.ready_file.as_deref().map_or(Ok(()), ready_file::begin)?;
     let broker = args.broker.as_deref().filter(|url| !url.is_empty());
     let target = broker.map(|url| target(url, args)).transpose()?;
+    let store = sources::store(args)?;
     let control = args.control.map(|address| {
         let style = ReportStyle {
             policy: printer.policy().clone(),
@@ -174,8 +177,11 @@ fn open(
     let metrics = args.metrics.map(|address| Metrics::open(address, session, printer.policy().clone()));
     let metrics = metrics.transpose()?;
     let has_command = !args.command.is_empty();
-    let sources = Sources::open(&ports(args, has_command), has_command, target.as_ref(), session)?;
-    let addresses = sources.addresses();
+    let sources = match &store {
+        Some(store) => Sources::of_store(store, target.as_ref(), session)?,
+        None => Sources::open(&ports(args, has_command), has_command, target.as_ref(), session)?,
+    };
+    let (addresses, (does, places)) = (sources.addresses(), sources.places());
     // Not before: if a broker answers slowly, the first Ctrl-C interrupts it, as there is
     // nothing to report yet.
     let signals = signals.map_or_else(listen_for_signals, Ok)?;
@@ -185,9 +191,9 @@ fn open(
         web: page.as_ref().map(WebPage::address),
         metrics: metrics.as_ref().map(Metrics::address),
     };
-    let ports = OpenPorts::new(&addresses, beside);
+    let ports = OpenPorts::new(&addresses, sources.store(), beside);
     control.iter().for_each(|control| control.listens(ports.clone()));
-    printer.listening(&addresses, &ports, broker, session)?;
+    printer.listening((does, &places[..]), &ports, broker, session)?;
     args.ready_file.as_deref().map_or(Ok(()), |path| ready_file::write(path, &ports))?;
     let wrapped = match &args.command[..] {
         [] => None,
@@ -196,10 +202,10 @@ fn open(
             Some(Wrapped::spawn(command, address, printer.tells_people())?)
         }
     };
-    let about = About { places: printer::places(&addresses, &ports, broker) };
+    let about = About { places: printer::places(&places, &ports, broker) };
     if let Some(page) = &page {
         let broker = broker.map(ToString::to_string);
-        page.feed().comes_from(Origin { inputs: printer::ports(&addresses), broker });
+        page.feed().comes_from(Origin { inputs: places.join("   "), broker });
     }
     Ok(Listening { sources, signals, wrapped, control, page, metrics, about })
 }

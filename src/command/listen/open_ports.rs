@@ -13,6 +13,9 @@ pub struct OpenPorts {
     /// Where it takes OTLP over gRPC, and over HTTP; one address where a port takes both.
     grpc: Option<SocketAddr>,
     http: Option<SocketAddr>,
+    /// The store that is asked instead, without its password, and its table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<String>,
     /// Where it takes the requests of [`super::control`].
     #[serde(skip_serializing_if = "Option::is_none")]
     control: Option<SocketAddr>,
@@ -33,10 +36,11 @@ pub struct SidePorts {
 }
 
 impl OpenPorts {
-    pub fn new(addresses: &Addresses, beside: SidePorts) -> Self {
+    pub fn new(addresses: &Addresses, store: Option<&str>, beside: SidePorts) -> Self {
         let Addresses { grpc, http, both } = *addresses;
         let SidePorts { control, web, metrics } = beside;
-        Self { pid: std::process::id(), grpc: grpc.or(both), http: http.or(both), control, web, metrics }
+        let (grpc, http, store) = (grpc.or(both), http.or(both), store.map(str::to_owned));
+        Self { pid: std::process::id(), grpc, http, store, control, web, metrics }
     }
 
     /// Where it takes the requests of `--control`, if it does.

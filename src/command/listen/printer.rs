@@ -14,7 +14,6 @@ use crate::command::{Exit, Outputs, STDOUT, say};
 use crate::live::{Audience, Session};
 use crate::model::{Event, Finding, Report};
 use crate::policy::Policy;
-use crate::receiver::Addresses;
 use crate::report::text;
 
 /// Hands events to the outputs, and shows the progress at a terminal.
@@ -75,10 +74,10 @@ impl<'o> Printer<'o> {
         status.suspend(|| outputs.events(events, not_shown))
     }
 
-    /// Says where it listens, and begins the stream of events.
+    /// Says where it listens or what it watches, and begins the stream of events.
     pub fn listening(
         &mut self,
-        addresses: &Addresses,
+        (does, places): (&str, &[String]),
         open: &OpenPorts,
         broker: Option<&BrokerUrl>,
         session: &Session,
@@ -91,7 +90,8 @@ impl<'o> Printer<'o> {
         let control = open.control().map(|control| format!("   control {control}")).unwrap_or_default();
         let web = open.web().map(|web| format!("   web {}", url(web))).unwrap_or_default();
         let metrics = open.metrics().map(|at| format!("   metrics {}metrics", url(at))).unwrap_or_default();
-        let line = format!("listening  {}{control}{web}{metrics}{broker}{to}{saving}", ports(addresses));
+        let places = places.join("   ");
+        let line = format!("{does}  {places}{control}{web}{metrics}{broker}{to}{saving}");
         if self.is_quiet || self.holder == TerminalHolder::View {
             return Ok(());
         }
@@ -145,19 +145,9 @@ impl Audience for Printer<'_> {
     }
 }
 
-/// The ports, as a line for people.
-pub fn ports(addresses: &Addresses) -> String {
-    ports_in_words(addresses).join("   ")
-}
-
-fn ports_in_words(addresses: &Addresses) -> Vec<String> {
-    let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
-    ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?))).collect()
-}
-
 /// Where it listens and looks, each by itself.
-pub fn places(addresses: &Addresses, open: &OpenPorts, broker: Option<&BrokerUrl>) -> Vec<String> {
+pub fn places(places: &[String], open: &OpenPorts, broker: Option<&BrokerUrl>) -> Vec<String> {
     let web = open.web().map(url);
     let broker = broker.map(|broker| format!("{broker} (read-only)"));
-    ports_in_words(addresses).into_iter().chain(web).chain(broker).collect()
+    places.iter().cloned().chain(web).chain(broker).collect()
 }

@@ -1,5 +1,5 @@
-//! A session as its options describe it, and what brings it evidence: the receiver, and the
-//! threads that watch a broker. `listen` and an agent's `listen_start` begin and end it so.
+//! A session as its options describe it, and what brings it evidence: the receiver or a store,
+//! and the threads that watch a broker. `listen` and an agent's `listen_start` begin and end it so.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,8 +9,13 @@ use crate::broker::redis::BrokerUrl;
 use crate::bundle::SavedParts;
 use crate::cli;
 use crate::command::usage;
-use crate::live::{BrokerTarget, BrokerThreads, MemoryPlan, SaveOptions, Saving, Session, SessionNotices};
+use crate::live::{
+    BrokerTarget, BrokerThreads, End, MemoryPlan, Reach, SaveOptions, Saving, Session, SessionNotices,
+    StoreTarget, StoreThread,
+};
+use crate::query::clickhouse::ClickhouseUrl;
 use crate::receiver::{Addresses, Forwarder, Ports, Receiver, ReceiverLimits};
+use crate::report::text::safe;
 use crate::wire::celery::redis_layout::Naming;
 
 /// How long requests in flight may take at the end.
@@ -18,8 +23,19 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// What brings a session its evidence.
 pub struct Sources {
-    receiver: Receiver,
+    spans: SpansFrom,
     watching: Option<BrokerThreads>,
+}
+
+/// Where spans come from.
+enum SpansFrom {
+    Receiver(Receiver),
+    Store {
+        thread: StoreThread,
+        /// Which, and its table. The name of that is the server's.
+        place: String,
+        every: Duration,
+    },
 }
 
 impl Sources {
@@ -47,17 +63,60 @@ impl Sources {
             )));
         }
         let watching = target.map(|target| BrokerThreads::start(session, target)).transpose()?;
-        Ok(Self { receiver, watching })
+        Ok(Self { spans: SpansFrom::Receiver(receiver), watching })
     }
 
+    /// Asks a store for the first time, and begins to watch it and the broker.
+    ///
+    /// # Errors
+    ///
+    /// Why the store does not answer, or the broker cannot be watched.
+    pub fn of_store(
+        store: &StoreTarget,
+        target: Option<&BrokerTarget>,
+        session: &Arc<Session>,
+    ) -> anyhow::Result<Self> {
+        let thread = StoreThread::start(session, store)?;
+        let watching = target.map(|target| BrokerThreads::start(session, target)).transpose()?;
+        let place = safe(thread.place());
+        Ok(Self { spans: SpansFrom::Store { thread, place, every: store.every }, watching })
+    }
+
+    /// Where it listens; nowhere, where a store is asked.
     pub fn addresses(&self) -> Addresses {
-        self.receiver.addresses()
+        match &self.spans {
+            SpansFrom::Receiver(receiver) => receiver.addresses(),
+            SpansFrom::Store { .. } => Addresses::default(),
+        }
+    }
+
+    /// What it does, and where spans come from, for people.
+    pub fn places(&self) -> (&'static str, Vec<String>) {
+        match &self.spans {
+            SpansFrom::Receiver(receiver) => ("listening", ports_in_words(&receiver.addresses())),
+            SpansFrom::Store { place, every, .. } => {
+                ("watching", vec![format!("{place} every {} s (read-only)", every.as_secs_f64())])
+            }
+        }
+    }
+
+    /// The store that is asked, and its table.
+    pub fn store(&self) -> Option<&str> {
+        match &self.spans {
+            SpansFrom::Receiver(_) => None,
+            SpansFrom::Store { place, .. } => Some(place),
+        }
     }
 
     /// Takes nothing more, looks at the broker for the last time unless `is_told_again`, and
-    /// ends the judging.
-    pub fn end(self, session: &Session, is_told_again: &mut dyn FnMut() -> bool) {
-        self.receiver.close(GRACE);
+    /// ends the judging. A store is asked once more, unless a signal ends it.
+    pub fn end(self, session: &Session, ended: Option<End>, is_told_again: &mut dyn FnMut() -> bool) {
+        match self.spans {
+            SpansFrom::Receiver(receiver) => receiver.close(GRACE),
+            SpansFrom::Store { thread, .. } => {
+                thread.stop(matches!(ended, Some(End::Time | End::Silence)), is_told_again);
+            }
+        }
         if let Some(watching) = self.watching {
             watching.stop(is_told_again);
         }
@@ -80,10 +139,43 @@ pub fn session(
     let options = SaveOptions { parts, most: args.save_limit };
     let start = |folder| Saving::start(folder, plan.saving, options, Arc::clone(&notices));
     let saving = args.save.as_deref().map(start).transpose()?;
-    let session = Arc::new(Session::new(args.settle, plan, forwarder, saving, notices));
+    let session = Session::new(settle(args), plan, forwarder, saving, notices);
+    let session = Arc::new(if args.store.from.is_some() { session.asking_a_store() } else { session });
     session.watch().expect_handoffs(args.expect_handoffs);
     session.watch().evidence.show_messages(args.reports.show_messages);
     Ok(session)
+}
+
+/// How long nothing may come before what is absent counts as missing. What lies in a store is
+/// asked for twice before that.
+pub fn settle(args: &cli::Listen) -> Duration {
+    let (every, overlap) = times(&args.store);
+    let least = args.store.from.as_ref().map(|_| StoreTarget::settle(every, overlap));
+    args.settle.max(least.unwrap_or_default())
+}
+
+/// How often a store is asked, and how far each question reaches back.
+fn times(store: &cli::WatchedStore) -> (Duration, Duration) {
+    (store.every.unwrap_or(StoreTarget::EVERY), store.overlap.unwrap_or(StoreTarget::OVERLAP))
+}
+
+/// The store to watch instead of opening ports, if there is one.
+///
+/// # Errors
+///
+/// What is wrong with its URL.
+pub fn store(args: &cli::Listen) -> anyhow::Result<Option<StoreTarget>> {
+    let cli::WatchedStore { from, since, asking, .. } = &args.store;
+    let Some(url) = from else { return Ok(None) };
+    let (every, overlap) = times(&args.store);
+    let reach = Reach {
+        selection: asking.selection(),
+        margin: asking.margin(),
+        overlap,
+        since: since.unwrap_or(overlap),
+    };
+    let (url, limits) = (ClickhouseUrl::parse(url)?, asking.limits());
+    Ok(Some(StoreTarget { url, table: asking.table.clone(), limits, reach, every }))
 }
 
 /// The broker to watch.
@@ -127,6 +219,11 @@ fn forward(url: &str, args: &cli::Listen, waiting: usize) -> anyhow::Result<Forw
     let headers: Vec<_> = given.enumerate().map(header).collect::<Result<_, _>>()?;
     let certificate = args.forward_certificate.as_deref().filter(|path| !path.as_os_str().is_empty());
     Ok(Forwarder::start(url, &headers, certificate, waiting)?)
+}
+
+fn ports_in_words(addresses: &Addresses) -> Vec<String> {
+    let ports = [("grpc", addresses.grpc), ("http", addresses.http), ("grpc and http", addresses.both)];
+    ports.into_iter().filter_map(|(what, address)| Some(format!("{what} {}", address?))).collect()
 }
 
 /// The ports to use: one free port for everything, with those that are named, where `is_free`.

@@ -137,7 +137,7 @@ impl Listening {
             forwards: args.forward.is_some(),
             saves: args.save.is_some(),
             watches_broker: broker.is_some(),
-            shows_view: false,
+            ..Uses::default()
         };
         let target = broker.map(|url| sources::target(url, args)).transpose()?;
         let notices = Arc::new(Notices::default());
@@ -174,7 +174,7 @@ impl Listening {
         let session = &self.session;
         let attended = live::attend(session, ending, &mut Nobody, &mut &self.end);
         attended.expect("neither who listens nor the switch can fail");
-        sources.end(session, &mut || self.end.is_now());
+        sources.end(session, None, &mut || self.end.is_now());
         let report = session.report(Listing::default());
         if let Err(error) = live::close(session) {
             self.notices.keep(error.to_string());

@@ -136,22 +136,32 @@ impl<'k, 'e> Judge<'k, 'e> {
 
     /// Judges each hand-off of a task.
     pub fn task(&mut self, task: &'e Task, each: &mut dyn FnMut(JudgedHandoff<'e>)) {
-        let has_settled = !self.known.evidence.unsettled().has_task(&task.id);
+        let doubt = self.known.evidence.doubts(task).then(|| self.why_doubted(task));
         for mut handoff in self.count_task(task) {
             handoff.candidate_runs = self.known.orphans().candidate_runs(&handoff);
-            each(if has_settled { self.handoff(handoff) } else { self.unsettled(handoff) });
+            each(match doubt {
+                None => self.handoff(handoff),
+                Some(reason) => self.doubted(handoff, reason),
+            });
         }
     }
 
-    /// Counts a hand-off that may not be complete yet. It gets no finding.
-    fn unsettled(&mut self, handoff: Handoff<'e>) -> JudgedHandoff<'e> {
-        // With holes nothing is known to be complete, whether a watch ended or not.
+    /// Why nothing is concluded from what a task lacks.
+    fn why_doubted(&self, task: &Task) -> UnprovenReason {
         let evidence = self.known.evidence;
-        let reason = match () {
+        // A store is asked once, or watched: then what has not settled is still to come.
+        let is_watched = !evidence.settling_time().is_zero();
+        match () {
+            // With holes nothing is known to be complete, whether a watch ended or not.
             () if evidence.has_holes() => UnprovenReason::EvidenceMissing,
-            () if evidence.goes_on() || evidence.is_sample() => UnprovenReason::NotFetched,
+            () if evidence.lies_outside(task) => UnprovenReason::NotFetched,
+            () if evidence.was_asked_for() && !is_watched => UnprovenReason::NotFetched,
             () => UnprovenReason::NotSettled,
-        };
+        }
+    }
+
+    /// Counts a hand-off that may not be complete. It gets no finding.
+    fn doubted(&mut self, handoff: Handoff<'e>, reason: UnprovenReason) -> JudgedHandoff<'e> {
         let unproven = reason.unless_whole(&handoff, self.known);
         self.figures.proof.saw(unproven, handoff.alike);
         let stations = stations::of(&handoff, self.known, None);

@@ -59,7 +59,7 @@ pub fn judge_all<'e>(
     let mut retractions = Retractions::of(evidence, now);
     for task in tasks {
         // Nothing is retracted for what was not judged.
-        let was_judged = !evidence.unsettled().has_task(&task.id);
+        let was_judged = !evidence.doubts(task);
         judge.task(task, &mut |judged| {
             if let Some(retractions) = retractions.as_mut().filter(|_| was_judged && !judged.is_faulty) {
                 retractions.saw(&judged.handoff, &known);

@@ -274,7 +274,7 @@ pub const NOT_FETCHED: Unproven = Unproven {
     reason: "not-fetched",
     what: "at the edge of what was asked for: their other side may lie beyond it, or still be on its way",
     count: 0,
-    needs: "a wider time (--from, --to, --margin), or the same question a few minutes later",
+    needs: "a wider time (--since, --margin), or the same question a few minutes later",
     command: None,
 };
 

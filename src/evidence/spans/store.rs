@@ -9,7 +9,7 @@ use hashbrown::hash_map::Entry;
 
 use super::shape::Shapes;
 use super::stored::{SpanKey, StoredSpan, stored};
-use super::trace::{Other, SpanRef, Trace};
+use super::trace::{SpanRef, Trace};
 use crate::evidence::age::Ages;
 use crate::evidence::names::Names;
 use crate::evidence::processes::Process;
@@ -77,15 +77,10 @@ impl SpanStore {
         };
         if let Some(place) = trace.place_of(span.span_id) {
             self.duplicates += 1;
+            if let Some(first_request) = trace.brought_to(place, span.fingerprint) {
+                return Arrival::Again { first_request };
+            }
             let known = &mut trace.spans[place];
-            let is_same = |other: &&Other| other.id == span.span_id && other.fingerprint == span.fingerprint;
-            if known.fingerprint == span.fingerprint {
-                return Arrival::Again { first_request: known.request };
-            }
-            let others = trace.others.iter().flat_map(|others| &others.list);
-            if let Some(other) = others.into_iter().find(is_same) {
-                return Arrival::Again { first_request: other.request };
-            }
             if (span.end, span.fingerprint) < (known.end, known.fingerprint) {
                 self.bytes += trace.passed_over(span.span_id, span.fingerprint, request);
                 return Arrival::Rewritten { before: None };

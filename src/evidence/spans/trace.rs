@@ -83,6 +83,27 @@ impl Trace {
         }
     }
 
+    /// The number of the request that brought a span of this id with this content first.
+    pub fn brought_by(&self, id: SpanId, fingerprint: u64) -> Option<u32> {
+        self.place_of(id).and_then(|place| self.brought_to(place, fingerprint))
+    }
+
+    /// The same for the span at a place.
+    pub(super) fn brought_to(&self, place: usize, fingerprint: u64) -> Option<u32> {
+        let known = &self.spans[place];
+        if known.fingerprint == fingerprint {
+            return Some(known.request);
+        }
+        let mut others = self.others.iter().flat_map(|others| &others.list);
+        let same = others.find(|other| other.id == known.id && other.fingerprint == fingerprint);
+        same.map(|other| other.request)
+    }
+
+    /// Whether further spans of it are left out because it takes as much as one may.
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
     /// Notes a content that gave way. Returns how many bytes the trace grew.
     pub(super) fn passed_over(&mut self, id: SpanId, fingerprint: u64, request: u32) -> usize {
         let Others { list } = &mut **self.others.get_or_insert_default();

@@ -22,6 +22,16 @@ impl<'l> Store<'l> {
     pub const fn client(&self) -> &Client<'l> {
         &self.client
     }
+
+    /// Asks what time it is now.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`], as for every question.
+    pub fn tell_time(&mut self) -> Result<(), QueryError> {
+        self.now = time(&self.client)?;
+        Ok(())
+    }
 }
 
 /// The oldest version: it has `groupArraySorted`, which holds no more than it returns.
@@ -137,11 +147,15 @@ fn about(client: &Client<'_>) -> Result<(String, Timestamp), QueryError> {
         let version = format!("{year}.{number}");
         return Err(QueryError::TooOld { url: url(), version, oldest: OLDEST });
     }
+    let version: String = version.chars().filter(char::is_ascii_graphic).take(32).collect();
+    Ok((version, time(client)?))
+}
+
+fn time(client: &Client<'_>) -> Result<Timestamp, QueryError> {
     let question = Question::new("what time it is", "SELECT toString(toUnixTimestamp64Nano(now64(9)))");
     let mut now = String::new();
     client.rows(&question, |(told,): (String,)| now = told)?;
-    let version: String = version.chars().filter(char::is_ascii_graphic).take(32).collect();
-    Ok((version, Timestamp::from_nanos(now.parse().unwrap_or_default())))
+    Ok(Timestamp::from_nanos(now.parse().unwrap_or_default()))
 }
 
 /// Every table that may hold spans, or say when traces were, with its columns.

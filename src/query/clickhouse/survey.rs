@@ -97,6 +97,28 @@ impl Store<'_> {
     ///
     /// [`QueryError`], as for every question.
     pub fn survey(&self, window: &Window, filter: &Filter, most: usize) -> Result<Survey, QueryError> {
+        let mut survey = self.handoffs(window, filter, most)?;
+        self.client.rows(
+            &Question::new("how long requests took with their tasks", self.end_to_end(window, filter)),
+            |(count, p50, p95, max): (serde_json::Value, Option<f64>, Option<f64>, Option<f64>)| {
+                survey.end_to_end_ms = distribution(number(&count), p50, p95, max);
+            },
+        )?;
+        self.client.rows(
+            &Question::new("which exceptions runs ended with", self.failures(window, filter)),
+            |(kind, count): (String, serde_json::Value)| {
+                survey.failures.insert(kind, number(&count));
+            },
+        )?;
+        Ok(survey)
+    }
+
+    /// The same, without how long requests took and how runs failed: one question.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`], as for every question.
+    pub fn handoffs(&self, window: &Window, filter: &Filter, most: usize) -> Result<Survey, QueryError> {
         let mut survey = Survey::default();
         let sql = self.groups(window, filter, most);
         self.client.rows(&Question::new("what became of hand-offs", sql), |row: GroupRow| {
@@ -126,18 +148,6 @@ impl Store<'_> {
                     RetryShare { tasks: number(&tasks), retried: number(&retried), attempts: number(&runs) };
             }
         })?;
-        self.client.rows(
-            &Question::new("how long requests took with their tasks", self.end_to_end(window, filter)),
-            |(count, p50, p95, max): (serde_json::Value, Option<f64>, Option<f64>, Option<f64>)| {
-                survey.end_to_end_ms = distribution(number(&count), p50, p95, max);
-            },
-        )?;
-        self.client.rows(
-            &Question::new("which exceptions runs ended with", self.failures(window, filter)),
-            |(kind, count): (String, serde_json::Value)| {
-                survey.failures.insert(kind, number(&count));
-            },
-        )?;
         Ok(survey)
     }
 

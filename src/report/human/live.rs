@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use super::style::Stylize;
-use super::{findings, one_line, summary, trees};
+use super::{database, findings, one_line, summary, trees};
 use crate::model::{Event, Finding, Report, Severity, TraceId};
 use crate::report::format::{Verbosity, View};
 use crate::report::short_ids::ShortIds;
@@ -140,6 +140,7 @@ impl Live {
             trees::untold(report, &ids, view, out)?;
         }
         findings::notes(report, view, out)?;
+        database::counted(report, view, out)?;
         summary::listened(report, view, out)
     }
 }

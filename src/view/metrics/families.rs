@@ -1,5 +1,7 @@
 //! Which figures there are, and their names: <https://prometheus.io/docs/practices/naming/>.
 
+use std::time::Duration;
+
 use super::exposition::{Exposition, Kind, Syntax};
 use crate::diagnosis::{HandoffCounts, Waits};
 use crate::model::{Severity, SpanAccount};
@@ -16,6 +18,8 @@ pub struct Figures {
     pub requests: Vec<(&'static str, u64)>,
     /// What was let go or did not get through, by what it is.
     pub losses: Vec<(&'static str, u64)>,
+    /// How far the store that is watched was last asked for; `None` without one.
+    pub store_lag: Option<Duration>,
 }
 
 /// A finding that holds now.
@@ -36,6 +40,11 @@ impl Figures {
         self.waits(&mut to);
         self.findings(&mut to);
         self.received(&mut to);
+        if let Some(lag) = self.store_lag {
+            let help = "How long ago the store was asked for what it has last answered.";
+            to.family("tracelink_store_lag_seconds", Kind::Gauge, help);
+            to.figure("tracelink_store_lag_seconds", &[], lag.as_secs_f64());
+        }
         to.end()
     }
 

@@ -28,11 +28,12 @@ impl LiveJudge {
         self.evidence.replace_unsettled(unsettled);
     }
 
-    /// The report as of now, while the watch goes on: as if it ended at this moment, so
+    /// The report as of `now`, while the watch goes on: as if it ended at this moment, so
     /// that what has not settled is not judged. What is expected by the end is not asked
     /// for.
-    pub fn report_so_far(&mut self, listing: Listing) -> Report {
-        let mut unsettled = self.evidence.unsettled_since(self.settled_by(self.evidence.now()));
+    pub fn report_so_far(&mut self, now: Moment, listing: Listing) -> Report {
+        self.set_time(now);
+        let mut unsettled = self.evidence.unsettled_since(self.settled_by(now));
         self.still_said(&unsettled).iter().for_each(|unit| unsettled.remove(unit));
         let before = self.evidence.replace_unsettled(unsettled);
         let expected = self.expected.take();
@@ -60,11 +61,11 @@ impl LiveJudge {
         still.collect()
     }
 
-    /// How many hand-offs have neither settled nor become whole.
-    pub fn unsettled_handoffs(&self) -> usize {
+    /// How many hand-offs have neither settled nor become whole by `now`.
+    pub fn unsettled_handoffs(&self, now: Moment) -> usize {
         let evidence = &self.evidence;
         let known = Known::live(evidence, evidence.clock());
-        let unsettled = evidence.unsettled_since(self.settled_by(evidence.now()));
+        let unsettled = evidence.unsettled_since(self.settled_by(now));
         let handoffs = unsettled.tasks().filter_map(|id| evidence.tasks.get(id));
         let handoffs = handoffs.flat_map(|task| task.handoffs(evidence));
         handoffs.filter(|handoff| UnprovenReason::of(handoff, &known).is_some()).count()

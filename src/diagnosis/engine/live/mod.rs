@@ -1,5 +1,6 @@
 //! Judging while evidence comes in.
 
+mod awaited;
 mod end;
 mod eviction;
 mod handoff_counts;

@@ -163,6 +163,11 @@ impl OpenFindings {
         units
     }
 
+    /// All restless units.
+    pub fn all_restless(&self) -> impl Iterator<Item = &Unit> {
+        self.restless.keys()
+    }
+
     /// The events: the findings that are new, and those that no longer hold.
     pub fn news(&mut self) -> (Vec<Finding>, Vec<Finding>) {
         let (mut new, mut gone) = (Vec::new(), Vec::new());
