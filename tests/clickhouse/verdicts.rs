@@ -88,25 +88,31 @@ fn differences(layout: Layout, every: usize) {
     assert_eq!(found, known, "{}", layout.name());
 }
 
-/// A sample of two hand-offs of each group says of no capture what the whole does not.
+/// A sample of two hand-offs of each group says of no capture what the whole does not. They lie
+/// in one table, each at a time of its own.
 #[test]
 fn a_sample_of_two_of_each_group_raises_no_other_alarm() {
+    /// Longer than any capture lasts, with its margins.
+    const APART: Duration = Duration::from_hours(2);
     let store = ClickHouse::start();
-    let end = a_day_ago();
-    let sampled = |case: &Path| {
+    store.load(Layout::Map, "captures", "", None);
+    let sampled = |(case, end): &(PathBuf, Timestamp)| {
         let name = case.file_name().expect("a folder").to_string_lossy().into_owned();
         let lines = fs::read_to_string(case.join("spans.jsonl")).expect("readable");
-        store.load(Layout::Map, &name, &lines, Some(seconds(end)));
+        store.load(Layout::Map, "captures", &lines, Some(seconds(*end)));
         let (files, first, last) = of_files(case);
-        let window = until(end, last.since(first).max(Duration::from_secs(1)));
-        let asked =
-            ask(&store.url(&name), &two_of_each(window)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(asked.database.as_ref().is_some_and(|database| database.is_sample), "{name}");
+        let lasts = last.since(first).max(Duration::from_secs(1));
+        assert!(lasts < APART / 2, "{name} lasts {lasts:?}");
+        let two = two_of_each(until(*end, lasts));
+        let asked = ask(&store.url("captures"), &two).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let spans = asked.inputs.spans;
+        assert!(asked.database.as_ref().is_some_and(|database| database.is_sample) && spans > 0, "{name}");
         let more: Vec<_> = said(&asked).difference(&said(&files)).cloned().collect();
         (!more.is_empty()).then_some((name, more))
     };
-    let cases = cases();
-    let of_thread = &|cases: &[PathBuf]| cases.iter().filter_map(|case| sampled(case)).collect::<Vec<_>>();
+    let times = std::iter::successors(Some(a_day_ago()), |end| Some(end.before(APART)));
+    let cases: Vec<_> = cases().into_iter().zip(times).collect();
+    let of_thread = &|cases: &[_]| cases.iter().filter_map(sampled).collect::<Vec<_>>();
     let found: Vec<_> = thread::scope(|scope| {
         let parts = cases.chunks(cases.len().div_ceil(AT_A_TIME));
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || of_thread(part))).collect();

@@ -205,13 +205,14 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.store.connection(database) as connection:
             parameters = {key[6:]: value for key, value in self.asked.items() if key.startswith("param_")}
             settings = {key: value for key, value in self.asked.items() if key not in OWN and not key.startswith("param_")}
-            # Nothing can be set once it reads only.
             settings |= {"readonly": settings.pop("readonly", "2" if self.command == "GET" else "0")}
-            for setting, value in settings.items():
+            for setting in settings:
                 if not re.fullmatch(r"\w+", setting):
                     raise Refused(115, f"Unknown setting '{setting}'. (UNKNOWN_SETTING)")
-                if (setting, value) != ("readonly", "0"):
-                    connection.query(f"SET {setting} = {literal(value)}")
+            # In one statement, so that `readonly` forbids none of the others, as in a server.
+            changed = [f"{key} = {literal(value)}" for key, value in settings.items() if (key, value) != ("readonly", "0")]
+            if changed:
+                connection.query("SET " + ", ".join(changed))
             if not query.strip():
                 raise Refused(62, "Empty query. (SYNTAX_ERROR)")
             if self.asked.get("wait_end_of_query") == "1":
