@@ -30,7 +30,7 @@ PARTS = ["archive", "wheel", "deb", "crate"]
 CARGO_DEB = "3.8.0"
 # The names under which each shell looks for completions.
 COMPLETIONS = {"bash": "tracelink.bash", "zsh": "_tracelink", "fish": "tracelink.fish"}
-PAGES = ["LICENSE", "THIRD-PARTY-LICENCES.txt", "README.md", "CHANGELOG.md"]
+PAGES = ["LICENSE", "THIRD-PARTY-LICENCES.txt", "README.md", "CHANGELOG.md", "SECURITY.md"]
 
 
 def run(*command: str | Path, **more: str) -> str:
@@ -72,6 +72,8 @@ def stage(binary: Path) -> None:
     shutil.copy2(binary, STAGE / "tracelink")
     for page in PAGES:
         shutil.copy2(ROOT / page, STAGE / page)
+    # The book, to which the README leads.
+    shutil.copytree(ROOT / "docs", STAGE / "docs")
     for shell, name in COMPLETIONS.items():
         (STAGE / "completions" / name).write_text(run(binary, "completions", shell), "utf-8")
     run(binary, "man", "--dir", STAGE / "man")

@@ -51,7 +51,7 @@ Examples:
   tracelink listen --forward http://collector:4318          stand in front of a collector
   tracelink listen --ready-file ready.json &                for a script: wait until it is there
   tracelink listen --web                                    watch it in a browser, at 127.0.0.1:4319
-  tracelink listen --control 127.0.0.1:4319 &               GET /health, GET /report, POST /stop
+  tracelink listen --control 127.0.0.1:4320 &               GET /health, GET /report, POST /stop
   tracelink listen --from clickhouse://u:p@host:8123/otel   watch a store that spans are exported to
   tracelink listen -- pytest -q                             run a command under a receiver of its own
 

@@ -64,12 +64,11 @@ fn who_publishes_is_set_in_one_place() {
 fn the_page_of_the_action_names_the_repository_and_this_version() {
     let path = root().join("docs/action.md");
     let page = fs::read_to_string(&path).expect("UTF-8");
-    let mut fresh = String::new();
-    let mut used = 0;
+    let (mut fresh, action, mut used) = (String::new(), action(), 0);
     for line in page.split_inclusive('\n') {
         match line.split_once("uses: ").filter(|(_, name)| name.contains("/tracelink@")) {
             Some((before, _)) => {
-                fresh += &format!("{before}uses: {}\n", action());
+                fresh.extend([before, "uses: ", &action, "\n"]);
                 used += 1;
             }
             None => fresh += line,

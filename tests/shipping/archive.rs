@@ -49,5 +49,13 @@ fn an_archive_has_all_that_is_installed_and_the_same_bytes_each_time() {
         let path = folder.path().join("first").join(within).join(file);
         assert!(fs::metadata(&path).is_ok_and(|about| about.len() > 0), "{file} is not in it");
     }
+    let unpacked = folder.path().join("first").join(within);
+    let readme = fs::read_to_string(unpacked.join("README.md")).expect("UTF-8");
+    let links = readme.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    let links: Vec<_> = links.filter(|link| !link.starts_with("https://")).collect();
+    assert!(links.len() > 20, "{links:?}");
+    for link in links {
+        assert!(unpacked.join(link).is_file(), "the README leads to {link}, which is not in it");
+    }
     assert_eq!(packed(&folder.path().join("second")), (name, sum), "whenever it is packed");
 }
