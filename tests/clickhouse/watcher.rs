@@ -94,6 +94,7 @@ impl Watcher {
     }
 
     #[track_caller]
+    #[allow(clippy::disallowed_methods, reason = "a test measures what it waited")]
     pub fn wait_for(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !is_so(self) {
