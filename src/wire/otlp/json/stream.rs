@@ -225,10 +225,10 @@ impl<S: Sink, N: FnMut(&mut S)> OneResource<'_, '_, S, N> {
                 }
             }
         }
-        let Some(scopes) = too_early else { return Ok(()) };
         if resource.is_none() {
             walk.sink.resource(&Resource::default());
         }
+        let Some(scopes) = too_early else { return Ok(()) };
         walk.visit_held(&scopes, |text, walk| {
             visit_scopes(Some(text), ids, number, &mut walk.counts, walk.sink)
         })
@@ -309,10 +309,10 @@ impl<S: Sink, N: FnMut(&mut S)> OneScope<'_, '_, S, N> {
                 }
             }
         }
-        let Some(spans) = too_early else { return Ok(()) };
         if scope.is_none() {
             walk.sink.scope(&Scope::default());
         }
+        let Some(spans) = too_early else { return Ok(()) };
         walk.visit_held(&spans, |text, walk| visit_spans(Some(text), ids, place, &mut walk.counts, walk.sink))
             .map_err(|error| A::Error::custom(without_place(&error)))
     }
@@ -418,6 +418,16 @@ mod tests {
         let turned = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
             "spanId": "00f067aa0ba902b7", "name": "cut \ud83d"}], "scope": {"name": "celery"}}], "resource": null}]}"#;
         assert_eq!(told(turned, 400).0.last(), held(turned).last());
+    }
+
+    #[test]
+    fn what_holds_nothing_is_told_as_if_it_were_held() {
+        for resource_spans in ["{}", r#"{"scopeSpans": []}"#, r#"{"resource": {}, "scopeSpans": [{}]}"#] {
+            let text = format!(r#"{{"resourceSpans": [{resource_spans}]}}"#);
+            let (lines, counts) = told(&text, 400);
+            assert_eq!(counts.expect("a request"), Counts::default());
+            assert_eq!(lines[1..], held(&text), "{text}");
+        }
     }
 
     #[test]
