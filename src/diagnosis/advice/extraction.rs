@@ -4,6 +4,7 @@ use super::carrier;
 use super::carrier_shape::CarrierShape;
 use super::plain_name::plain_name;
 use super::task_context::{IMPORTS, keep_the_run, lines, read_flat, reading};
+use super::threads::into_threads_of_a_task;
 use crate::diagnosis::known::{SdkSetup, Sides};
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
@@ -95,22 +96,6 @@ pub fn keep_the_current_context(span: &str, is_threaded: bool, worker: &SdkSetup
     let threads = into_threads_of_a_task();
     if is_threaded { vec![threads, nested] } else { vec![nested, threads] }
 }
-
-/// Mends TL310, and TL104 in a worker.
-pub fn into_threads_of_a_task() -> Fix {
-    Fix::new("carry the context into the threads that a task starts")
-        .python(Side::Worker, FixPlace::WorkerModule, THREADS)
-        .installing(["opentelemetry-instrumentation-threading"])
-        .needing("the work is begun in a thread or an executor")
-}
-
-const THREADS: [&str; 5] = [
-    "from opentelemetry.instrumentation.threading import (",
-    "    ThreadingInstrumentor,",
-    ")",
-    "",
-    "ThreadingInstrumentor().instrument()",
-];
 
 /// Mends TL308 where the worker's code makes the parent: inside of an instrumentor's
 /// run, or in a run that it opens by hand.

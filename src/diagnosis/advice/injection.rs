@@ -1,7 +1,7 @@
 //! How the code that publishes hands its context over.
 
 use super::carrier_shape::CarrierShape;
-use super::request;
+use super::threads::with_instrumentor;
 use crate::diagnosis::known::SdkSetup;
 use crate::model::{Fix, FixPlace, Language, Side, Text};
 
@@ -42,7 +42,7 @@ pub fn let_the_instrumentor_write() -> Fix {
 /// Mends TL103: where the application publishes, and in whatever thread.
 pub fn while_a_span_is_current(shape: &CarrierShape, setting: &SdkSetup, is_hand_made: bool) -> Fix {
     let fix = Fix::new("fill the carrier with the context of the request");
-    let fix = if setting.language.code() == Some(Language::Python) { request::threads(fix) } else { fix };
+    let fix = if setting.language.code() == Some(Language::Python) { with_instrumentor(fix) } else { fix };
     at(fix, Side::Producer, FixPlace::Publish, shape, setting, !is_hand_made)
 }
 

@@ -32,6 +32,7 @@ mod setting_fix;
 pub mod setup;
 pub mod silence;
 mod task_context;
+mod threads;
 pub mod tracelink;
 pub mod vendors;
 

@@ -2,7 +2,7 @@
 //! request's context. Which of these it is, the times of the spans tell in part, and
 //! each fix says what it is for.
 
-use super::extraction;
+use super::threads::{into_threads, into_threads_of_a_task};
 use crate::diagnosis::known::SdkSetup;
 use crate::evidence::Library;
 use crate::model::{Fix, FixPlace, Language, Side};
@@ -48,11 +48,6 @@ pub fn context_lost(when: When, server: Option<Library>, setting: &SdkSetup) -> 
     }
 }
 
-/// The instrumentor carries the context into each thread and executor that starts.
-pub fn into_threads() -> Fix {
-    threads(Fix::new("carry the context into threads and executors"))
-}
-
 /// Mends TL104 in a worker, where a run publishes, or what comes right after it.
 pub fn context_lost_in_a_run(is_after: bool, worker: &SdkSetup) -> Vec<Fix> {
     let sooner = Fix::new("publish before the run's span ends").by_hand(
@@ -62,22 +57,8 @@ pub fn context_lost_in_a_run(is_after: bool, worker: &SdkSetup) -> Vec<Fix> {
     if worker.language.code() != Some(Language::Python) {
         return vec![sooner];
     }
-    let threads = extraction::into_threads_of_a_task();
+    let threads = into_threads_of_a_task();
     if is_after { vec![sooner, threads] } else { vec![threads, sooner] }
-}
-
-/// Adds that instrumentor.
-pub fn threads(fix: Fix) -> Fix {
-    let lines = [
-        "from opentelemetry.instrumentation.threading import (",
-        "    ThreadingInstrumentor,",
-        ")",
-        "",
-        "ThreadingInstrumentor().instrument()",
-    ];
-    fix.python(Side::Producer, FixPlace::BeforeApp, lines)
-        .installing(["opentelemetry-instrumentation-threading"])
-        .needing("OpenTelemetry is of release 0.46b0 or later, which brought this instrumentor")
 }
 
 /// Where what publishes was there before the request: it inherits nothing from it.
