@@ -130,6 +130,8 @@ def literal(text):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # As ClickHouse does: an answer in two writes would wait 40 ms for an acknowledgement.
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         self.answer(b"")
