@@ -163,8 +163,8 @@ impl Cli {
             let complaint = if is_watched {
                 store::OF_PORTS.iter().find(|(id, _)| is_typed(id)).map(|(_, why)| (*why).to_owned())
             } else {
-                let option = store::OF_A_STORE.iter().find(|(id, _)| is_typed(id));
-                option.map(|(_, option)| format!("{option} needs a store to watch: --from clickhouse://…"))
+                let option = listen.store.first_given();
+                option.map(|option| format!("{option} needs a store to watch: --from clickhouse://…"))
             };
             if let Some(complaint) = complaint {
                 return Err(Self::command().error(ErrorKind::ArgumentConflict, complaint));

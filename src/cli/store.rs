@@ -61,23 +61,6 @@ pub struct WatchedStore {
     pub asking: Asking,
 }
 
-/// What is of no use without a store to watch: the ids of options, and how they are written.
-pub const OF_A_STORE: [(&str, &str); 13] = [
-    ("every", "--every"),
-    ("overlap", "--overlap"),
-    ("since", "--since"),
-    ("margin", "--margin"),
-    ("task", "--task"),
-    ("service", "--service"),
-    ("table", "--table"),
-    ("sample", "--sample"),
-    ("all_up_to", "--all-up-to"),
-    ("max_query_rows", "--max-query-rows"),
-    ("max_query_bytes", "--max-query-bytes"),
-    ("max_query_time", "--max-query-time"),
-    ("max_query_memory", "--max-query-memory"),
-];
-
 /// What is of no use beside one: the ids of options, and why.
 pub const OF_PORTS: [(&str, &str); 9] = [
     ("grpc", "--grpc is a port of the receiver, and --from opens none"),
@@ -143,6 +126,19 @@ impl OfStore {
             ("--to", self.to.is_some()),
             ("--trace", self.trace.is_some()),
             ("--explain-queries", self.explain_queries),
+        ];
+        first(given).or_else(|| self.asking.first_given())
+    }
+}
+
+impl WatchedStore {
+    /// The first of these options that was given beside `--from`: without that, nothing has a use
+    /// for it.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            ("--every", self.every.is_some()),
+            ("--overlap", self.overlap.is_some()),
+            ("--since", self.since.is_some()),
         ];
         first(given).or_else(|| self.asking.first_given())
     }
