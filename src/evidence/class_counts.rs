@@ -7,13 +7,13 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
 use super::tasks::{Delivery, Observation};
 use crate::model::memory_size::{allocation, in_map, shared};
 use crate::model::{
-    ContextFormat, Encoding, FlawKind, Message, MessageState, MissingParts, Place, Protocol, Sampling,
-    SpanContext, Timestamp,
+    ContextFormat, Encoding, FlawKind, MapHash, Message, MessageState, MissingParts, Place, Protocol,
+    Sampling, SpanContext, Timestamp,
 };
 use crate::wire::broker::PlainMessage;
 
@@ -107,7 +107,7 @@ fn is_nested(message: &Message) -> bool {
 #[derive(Default, Debug)]
 pub struct ClassCounts {
     classes: HashTable<Class>,
-    hasher: DefaultHashBuilder,
+    hasher: MapHash,
     counted: u64,
     bytes: usize,
 }
@@ -199,7 +199,7 @@ impl ClassCounts {
 }
 
 impl Class {
-    fn hash(&self, hasher: &DefaultHashBuilder) -> u64 {
+    fn hash(&self, hasher: &MapHash) -> u64 {
         hasher.hash_one((&*self.queue, &*self.task, self.origin.as_deref(), &self.kind))
     }
 

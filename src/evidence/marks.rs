@@ -1,8 +1,9 @@
 //! Marks of what was let go.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use super::unit::Unit;
+use crate::model::SecretHash;
 
 /// A bounded memory of what was let go, so that what comes late is not taken for an orphan.
 /// When it is full the older half is forgotten, and the report says so.
@@ -12,7 +13,7 @@ use super::unit::Unit;
 #[derive(Debug)]
 pub struct Marks {
     /// Ids come from outside: the sender must not be able to make marks collide.
-    key: RandomState,
+    key: SecretHash,
     /// How many rows each half has.
     rows: usize,
     young: Vec<Row>,
@@ -33,7 +34,7 @@ impl Marks {
     /// Marks that take this many bytes.
     pub fn within(bytes: usize) -> Self {
         Self {
-            key: RandomState::new(),
+            key: SecretHash::default(),
             rows: (bytes / 2 / size_of::<Row>()).max(1),
             young: Vec::new(),
             old: Vec::new(),

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
+use crate::model::Set;
 use crate::model::memory_size::{in_map, shared};
 
 /// Shares equal names, so that a million spans of ten kinds hold ten names.
@@ -12,7 +11,7 @@ use crate::model::memory_size::{in_map, shared};
 /// Names that are no longer used are dropped when the set has doubled.
 #[derive(Default, Debug)]
 pub struct Names {
-    known: HashSet<Arc<str>>,
+    known: Set<Arc<str>>,
     sweep_at: usize,
     bytes: usize,
 }

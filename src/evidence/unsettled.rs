@@ -3,17 +3,15 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
-
 use super::unit::Unit;
-use crate::model::TraceId;
+use crate::model::{Set, TraceId};
 
 /// Traces and tasks for which the watch ended too early. Empty while evidence comes in, and
 /// for files that no watch left: those are over.
 #[derive(Default, Debug)]
 pub struct Unsettled {
-    traces: HashSet<TraceId>,
-    tasks: HashSet<Arc<str>>,
+    traces: Set<TraceId>,
+    tasks: Set<Arc<str>>,
     /// Whether it may be any of them, because evidence was lost.
     any: bool,
 }

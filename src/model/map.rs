@@ -2,12 +2,28 @@
 //!
 //! Their hash has a different seed in each process, so that nobody can choose keys that
 //! collide. Their order means nothing: a report must not depend on it.
+//!
+//! Where the crate is built for the targets of `fuzz/`, no hash has a seed: a target that is
+//! given the same inputs then takes the same path through the code.
 
 /// A map from what comes from outside.
-pub type Map<K, V> = hashbrown::HashMap<K, V>;
+pub type Map<K, V> = hashbrown::HashMap<K, V, MapHash>;
 
 /// A set of what comes from outside.
-pub type Set<T> = hashbrown::HashSet<T>;
+pub type Set<T> = hashbrown::HashSet<T, MapHash>;
+
+/// How the keys of maps and sets are hashed.
+#[cfg(not(fuzzing))]
+pub type MapHash = hashbrown::DefaultHashBuilder;
+#[cfg(fuzzing)]
+pub type MapHash = std::hash::BuildHasherDefault<rustc_hash::FxHasher>;
+
+/// The hash of what is known by its hash alone: even whoever knows many hashes cannot tell
+/// another.
+#[cfg(not(fuzzing))]
+pub type SecretHash = std::hash::RandomState;
+#[cfg(fuzzing)]
+pub type SecretHash = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
 #[cfg(test)]
 mod tests {

@@ -38,7 +38,7 @@ pub use finding::{
 };
 pub use fix::{Fix, FixPlace, Language, Side, Step, StepKind, Text};
 pub use id::{SpanId, TraceId};
-pub use map::{Map, Set};
+pub use map::{Map, MapHash, SecretHash, Set};
 pub use message::{EmptyCarrier, Message, MessageState, MissingParts, NextTask, Part, Protocol};
 pub use report::{
     Comparison, ContextReport, Expired, Gone, HandoffReport, Ignored, IgnoredBy, Inputs, LimitCounts,

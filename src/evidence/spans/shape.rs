@@ -3,12 +3,12 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::HashTable;
 
 use crate::evidence::names::Names;
 use crate::evidence::processes::Process;
 use crate::model::memory_size::{allocation, in_map};
-use crate::model::{CeleryAction, ParentOrigin, Span, SpanKind, SpanStatus};
+use crate::model::{CeleryAction, MapHash, ParentOrigin, Span, SpanKind, SpanStatus};
 
 /// What the spans of one place in a program have in common.
 ///
@@ -130,7 +130,7 @@ fn is_foreign(span: &Span<'_>) -> bool {
 #[derive(Default, Debug)]
 pub(super) struct Shapes {
     known: HashTable<Arc<SpanShape>>,
-    hasher: DefaultHashBuilder,
+    hasher: MapHash,
     sweep_at: usize,
     bytes: usize,
 }
@@ -168,12 +168,12 @@ impl Shapes {
     }
 }
 
-fn hash_of_span(hasher: &DefaultHashBuilder, span: &Span<'_>, process: &Arc<Process>) -> u64 {
+fn hash_of_span(hasher: &MapHash, span: &Span<'_>, process: &Arc<Process>) -> u64 {
     let kinds = (span.kind, span.status, span.parent_origin);
     hash(hasher, &span.name, process, kinds, (span.http_status, span.retries), texts(span))
 }
 
-fn hash_of(hasher: &DefaultHashBuilder, shape: &SpanShape) -> u64 {
+fn hash_of(hasher: &MapHash, shape: &SpanShape) -> u64 {
     let kinds = (shape.kind, shape.status, shape.parent_origin);
     let known = shape.attributes();
     let texts = [&known.task, &known.destination, &known.exchange, &known.celery_hostname];
@@ -183,7 +183,7 @@ fn hash_of(hasher: &DefaultHashBuilder, shape: &SpanShape) -> u64 {
 
 /// Of the flags nothing: they make hardly any difference between shapes.
 fn hash(
-    hasher: &DefaultHashBuilder,
+    hasher: &MapHash,
     name: &str,
     process: &Arc<Process>,
     (kind, status, origin): (SpanKind, SpanStatus, ParentOrigin),

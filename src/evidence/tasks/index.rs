@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::evidence::spans::{SpanKey, SpanStore, StoredSpan};
 use crate::model::memory_size::{allocation, in_map};
-use crate::model::{SpanId, Timestamp, TraceId};
+use crate::model::{Map, SpanId, Timestamp, TraceId};
 
 /// A span context: what a carrier hands over.
 pub type ContextKey = SpanKey;
@@ -36,12 +35,12 @@ const ENTRY: usize = in_map(size_of::<(ContextKey, SmallVec<[Continuation; 1]>)>
 pub(super) struct Index {
     /// Tasks by each context that one of their messages carries, in the order of their ids.
     /// A carrier that is reused may belong to ten thousand.
-    carried: HashMap<ContextKey, SmallVec<[Arc<str>; 1]>>,
+    carried: Map<ContextKey, SmallVec<[Arc<str>; 1]>>,
     /// Hand-made consumer spans without an id, by the context that they were started from
     /// (their parent, or the target of a link), in the order of start.
-    continued: HashMap<ContextKey, SmallVec<[Continuation; 1]>>,
+    continued: Map<ContextKey, SmallVec<[Continuation; 1]>>,
     /// Hand-made consumer spans that name a message: the id may be a task's.
-    named: HashMap<Box<str>, SmallVec<[SpanKey; 1]>>,
+    named: Map<Box<str>, SmallVec<[SpanKey; 1]>>,
     /// Hand-made consumer spans that began a trace of their own, with or without a link, by
     /// name.
     orphans: BTreeMap<Arc<str>, Vec<SpanKey>>,

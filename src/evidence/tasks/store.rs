@@ -7,20 +7,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
 use super::delivery::{Delivery, Observation};
 use super::index::{ContextKey, Continuation, Index};
 use super::task::{ENTRY, RESULT, Task};
 use crate::evidence::age::Ages;
 use crate::evidence::spans::{SpanKey, SpanStore, StoredSpan};
 use crate::evidence::unit::Unit;
-use crate::model::{Message, TaskResult, Timestamp};
+use crate::model::{Map, Message, TaskResult, Timestamp};
 
 /// All tasks, in a seeded map, as ids come from outside.
 #[derive(Default, Debug)]
 pub struct Tasks {
-    known: HashMap<Arc<str>, Box<Task>>,
+    known: Map<Arc<str>, Box<Task>>,
     bytes: usize,
     results: u64,
     index: Index,

@@ -3,7 +3,9 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{HandoffReport, Map, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport};
+use crate::model::{
+    HandoffReport, Map, MapHash, Report, SpanId, SpanReport, Timestamp, TraceId, TraceReport,
+};
 
 /// Traces and hand-offs that belong together, or that stand in one report.
 pub struct Parts<'r> {
@@ -57,7 +59,7 @@ impl<'r> Parts<'r> {
 impl Index {
     fn of(trace: &TraceReport) -> Self {
         let spans = &trace.spans;
-        let mut places = Map::with_capacity(spans.len());
+        let mut places = Map::with_capacity_and_hasher(spans.len(), MapHash::default());
         for (place, span) in spans.iter().enumerate() {
             places.entry(span.span_id).or_insert(place);
         }

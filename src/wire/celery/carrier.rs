@@ -2,87 +2,15 @@
 //! they form.
 
 use std::borrow::Cow;
+use std::mem;
 
 use serde_json::Value;
 use smallvec::SmallVec;
 
+use super::field::Field;
 use super::wrapping::bytes_of;
 use crate::model::{ContextFormat, Flaw, FlawKind, Mark, SpanContext};
 use crate::wire::context::{Reading, b3, datadog, jaeger, ot_trace, sentry, w3c, xray};
-
-/// The names under which contexts travel.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Field {
-    Traceparent,
-    Tracestate,
-    Baggage,
-    B3,
-    B3TraceId,
-    B3SpanId,
-    B3Sampled,
-    B3Flags,
-    B3ParentSpanId,
-    Jaeger,
-    OtTraceId,
-    OtSpanId,
-    OtSampled,
-    DatadogTraceId,
-    DatadogParentId,
-    DatadogPriority,
-    DatadogTags,
-    XRay,
-    Sentry,
-    Elastic,
-}
-
-impl Field {
-    /// Each name as its propagator writes and reads it.
-    const NAMES: [(&'static str, Self); 21] = [
-        ("traceparent", Self::Traceparent),
-        ("tracestate", Self::Tracestate),
-        ("baggage", Self::Baggage),
-        ("b3", Self::B3),
-        ("x-b3-traceid", Self::B3TraceId),
-        ("x-b3-spanid", Self::B3SpanId),
-        ("x-b3-sampled", Self::B3Sampled),
-        ("x-b3-flags", Self::B3Flags),
-        ("x-b3-parentspanid", Self::B3ParentSpanId),
-        ("uber-trace-id", Self::Jaeger),
-        ("ot-tracer-traceid", Self::OtTraceId),
-        ("ot-tracer-spanid", Self::OtSpanId),
-        ("ot-tracer-sampled", Self::OtSampled),
-        ("x-datadog-trace-id", Self::DatadogTraceId),
-        ("x-datadog-parent-id", Self::DatadogParentId),
-        ("x-datadog-sampling-priority", Self::DatadogPriority),
-        ("x-datadog-tags", Self::DatadogTags),
-        ("X-Amzn-Trace-Id", Self::XRay),
-        ("sentry-trace", Self::Sentry),
-        ("elastic-apm-traceparent", Self::Elastic),
-        ("trace_parent_string", Self::Elastic),
-    ];
-
-    /// The field with this name in any case, and whether the case is right.
-    fn of(name: &str) -> Option<(Self, bool)> {
-        let known = Self::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        known.map(|(known, field)| (*field, *known == name))
-    }
-
-    /// The format whose ids the field holds; `None` for a companion.
-    const fn format(self) -> Option<ContextFormat> {
-        Some(match self {
-            Self::Traceparent => ContextFormat::W3c,
-            Self::B3 => ContextFormat::B3,
-            Self::B3TraceId => ContextFormat::B3Multi,
-            Self::Jaeger => ContextFormat::Jaeger,
-            Self::OtTraceId => ContextFormat::OtTrace,
-            Self::DatadogTraceId => ContextFormat::Datadog,
-            Self::XRay => ContextFormat::XRay,
-            Self::Sentry => ContextFormat::Sentry,
-            Self::Elastic => ContextFormat::Elastic,
-            _ => return None,
-        })
-    }
-}
 
 /// The entries of a carrier that have a propagator's name.
 #[derive(Default, Debug)]
@@ -198,12 +126,13 @@ impl<'v> Carrier<'v> {
         }
     }
 
-    /// The text of a companion, if there is one and it is not empty.
+    /// The text of a companion, if there is one and it is not empty. What is no text is told
+    /// as it is written, which its format refuses.
     fn text(&self, field: Field) -> Option<&str> {
-        self.entries
-            .iter()
-            .find(|entry| entry.field == field && !entry.text.is_empty())
-            .map(|entry| &*entry.text)
+        let has_one = |entry: &&Entry<'_>| {
+            entry.field == field && entry.spelling != Spelling::Several && !entry.text.is_empty()
+        };
+        self.entries.iter().find(has_one).map(|entry| &*entry.text)
     }
 
     /// Whether a field is there, but only in a case that no propagator looks for.
@@ -214,7 +143,10 @@ impl<'v> Carrier<'v> {
 
     /// The value of `baggage`.
     pub fn baggage(&self) -> Option<&str> {
-        self.text(Field::Baggage)
+        let is_text = |entry: &&Entry<'_>| {
+            entry.field == Field::Baggage && matches!(entry.spelling, Spelling::Text | Spelling::Bytes)
+        };
+        self.entries.iter().find(is_text).map(|entry| &*entry.text)
     }
 
     /// The keys, in the order in which they were added.
@@ -236,26 +168,31 @@ fn flawed(kind: FlawKind, text: &str) -> Flaw {
     Flaw { kind, marks: vec![Mark { start: 0, end: text.len() }] }
 }
 
+/// How a value reads. A text is borrowed, as it is what nearly every carrier has.
 fn spell(field: Field, value: &Value) -> (Cow<'_, str>, Spelling) {
     match value {
-        Value::String(text) if field == Field::XRay => (xray::without_other_members(text), Spelling::Text),
-        Value::String(text) => (text.into(), Spelling::Text),
-        // The instrumentor's getter takes the first of a list.
-        Value::Array(list) => match &list[..] {
-            [Value::String(text)] => (text.into(), Spelling::Text),
-            [Value::String(_), Value::String(_), ..] => (value.to_string().into(), Spelling::Several),
-            _ => (value.to_string().into(), Spelling::NotText),
-        },
-        Value::Object(map) => match bytes_of(map) {
-            Some(text) => (text.into(), Spelling::Bytes),
-            None => (value.to_string().into(), Spelling::NotText),
-        },
+        Value::String(text) if field != Field::XRay => return (text.into(), Spelling::Text),
         // Datadog's ids are numbers. In other formats a number is a flaw.
         Value::Number(number)
             if matches!(field, Field::DatadogTraceId | Field::DatadogParentId | Field::DatadogPriority) =>
         {
-            (number.to_string().into(), Spelling::Text)
+            return (number.to_string().into(), Spelling::Text);
         }
-        other => (other.to_string().into(), Spelling::NotText),
+        _ => {}
     }
+    let (text, spelling) = match field.redacted(value) {
+        Value::String(text) => (text, Spelling::Text),
+        // The instrumentor's getter takes the first of a list.
+        Value::Array(mut list) => match &mut list[..] {
+            [Value::String(text)] => (mem::take(text), Spelling::Text),
+            [Value::String(_), Value::String(_), ..] => (Value::from(list).to_string(), Spelling::Several),
+            _ => (Value::from(list).to_string(), Spelling::NotText),
+        },
+        Value::Object(map) => match bytes_of(&map) {
+            Some(text) => (text.to_owned(), Spelling::Bytes),
+            None => (Value::from(map).to_string(), Spelling::NotText),
+        },
+        other => (other.to_string(), Spelling::NotText),
+    };
+    (text.into(), spelling)
 }

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 use super::bounded;
 use super::carrier::Carrier;
 use super::context_search::ContextSearch;
+use super::field::Field;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
-use crate::model::HIDDEN;
-use crate::wire::context::{baggage, ids, xray};
+use crate::wire::context::ids;
 
 /// How many carriers within carriers are looked into.
 const DEPTH: usize = 8;
@@ -28,16 +28,7 @@ fn member(name: &str, value: &Value, depth: usize) -> Option<Value> {
     if is_empty(value) {
         return Some(value.clone());
     }
-    if let Some(told) = companion(name, value) {
-        return Some(told.into());
-    }
-    let is_text = |value: &Value| match value {
-        Value::String(_) | Value::Number(_) | Value::Null => true,
-        Value::Object(map) => bytes_of(map).is_some(),
-        _ => false,
-    };
-    let is_flat = is_text(value) || value.as_array().is_some_and(|list| list.iter().all(is_text));
-    if Carrier::knows(name) && is_flat { Some(value.clone()) } else { search(value, depth) }
+    Field::of(name).map_or_else(|| search(value, depth), |(field, _)| Some(field.redacted(value)))
 }
 
 fn search(value: &Value, depth: usize) -> Option<Value> {
@@ -162,25 +153,6 @@ fn is_empty(value: &Value) -> bool {
 
 fn is_baggage(name: &str) -> bool {
     name.eq_ignore_ascii_case("baggage")
-}
-
-/// What is kept of a field next to the ids, which may hold anything; `None` for any other
-/// field.
-fn companion(name: &str, value: &Value) -> Option<String> {
-    let is = |known: &str| name.eq_ignore_ascii_case(known);
-    let text = value.as_str();
-    let told: fn(&str) -> String = if is("baggage") || is("tracestate") {
-        baggage::without_values
-    } else if is("x-datadog-tags") {
-        |tags| {
-            tags.split(',').filter(|tag| tag.trim().starts_with("_dd.p.tid=")).collect::<Vec<_>>().join(",")
-        }
-    } else if is("x-amzn-trace-id") {
-        |text| xray::without_other_members(text).into_owned()
-    } else {
-        return None;
-    };
-    Some(text.map_or_else(|| HIDDEN.to_owned(), told))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod context_search;
 mod contexts_only;
 mod cursor;
 mod envelope;
+mod field;
 mod json_path;
 mod lenient;
 mod message;

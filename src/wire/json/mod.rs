@@ -5,11 +5,13 @@
 mod api_error;
 mod list;
 mod loose;
+mod object;
 mod stream;
 mod surrogates;
 
 pub use api_error::api_error;
 pub use list::{List, Step, each};
 pub use loose::Loose;
+pub use object::{Object, object};
 pub use stream::{Allowance, EachText, without_place};
 pub use surrogates::{has_lone_half, mend, without_lone_halves};

@@ -164,7 +164,9 @@ fn a_value_under_the_right_name_is_malformed_and_others_are_none() {
         found.reading.expect_err("malformed").kind
     };
     assert_eq!(flaw(json!(VALID.to_uppercase())), FlawKind::UpperCase);
-    assert_eq!(flaw(json!(7)), FlawKind::NotText);
+    for no_text in [json!(7), json!(false), json!({"traceparent": VALID}), json!([VALID, VALID, [VALID]])] {
+        assert_eq!(flaw(no_text), FlawKind::NotText);
+    }
     assert_eq!(flaw(json!([VALID, VALID])), FlawKind::Doubled);
     // The instrumentor's getter takes the first of a list.
     assert_eq!(valid(&json!({"traceparent": [VALID]})).len(), 1);

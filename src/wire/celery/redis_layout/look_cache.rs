@@ -1,11 +1,11 @@
 //! Remembers the messages of the last look at a broker by their content. Most of a queue is
 //! still there at the next look, and is not read again.
 
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::model::memory_size::{allocation, in_map};
-use crate::model::{Map, Message, MessageState};
+use crate::model::{Map, Message, MessageState, SecretHash};
 
 /// What the entries of the last look were, and those of this one so far.
 ///
@@ -15,7 +15,7 @@ use crate::model::{Map, Message, MessageState};
 pub struct LookCache {
     /// How many bytes it may take.
     bound: usize,
-    key: RandomState,
+    key: SecretHash,
     last: Entries,
     now: Entries,
 }
@@ -54,7 +54,7 @@ impl LookCache {
 
     /// A cache of at most this many bytes. What finds no room is read again.
     pub fn new(bound: usize) -> Self {
-        Self { bound, key: RandomState::default(), last: Entries::default(), now: Entries::default() }
+        Self { bound, key: SecretHash::default(), last: Entries::default(), now: Entries::default() }
     }
 
     /// The digest of an entry, together with whatever else decides how it is read.

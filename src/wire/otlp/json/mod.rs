@@ -31,7 +31,7 @@ use crate::model::{
     AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
     SpanStatus, TraceId,
 };
-use crate::wire::json::{List, Loose, Step, each, without_lone_halves};
+use crate::wire::json::{List, Loose, Object, Step, each, without_lone_halves};
 
 /// Decodes one request.
 ///
@@ -40,7 +40,9 @@ use crate::wire::json::{List, Loose, Step, each, without_lone_halves};
 /// [`DecodeError::Json`] with the line and column at which the text breaks.
 /// If it is JSON but no request, the spans before that place have gone to the sink.
 pub fn decode_json(body: &[u8], sink: &mut impl Sink) -> Result<Counts, DecodeError> {
-    visit(&serde_json::from_slice(&without_lone_halves(body))?, sink)
+    let text = without_lone_halves(body);
+    let Object(request) = serde_json::from_slice(&text)?;
+    visit(&request, sink)
 }
 
 /// Decodes requests that stand one after the other, as a file of JSON lines
@@ -57,12 +59,12 @@ pub fn decode_json_documents<S: Sink>(
 ) -> Result<Counts, BrokenDocument> {
     let mut counts = Counts::default();
     let text = &*without_lone_halves(text);
-    let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<Request<'_>>();
+    let mut documents = serde_json::Deserializer::from_slice(text).into_iter::<Object<Request<'_>>>();
     let mut partial = None;
     loop {
         let at = documents.byte_offset();
         let Some(request) = documents.next() else { return partial.map_or(Ok(counts), Err) };
-        let request = request.map_err(|error| BrokenDocument { at, error: error.into() })?;
+        let Object(request) = request.map_err(|error| BrokenDocument { at, error: error.into() })?;
         next(sink);
         match visit(&request, sink) {
             Ok(taken) => counts += taken,
@@ -93,7 +95,7 @@ fn visit(request: &Request<'_>, sink: &mut impl Sink) -> Result<Counts, DecodeEr
     counts += visit_list(request.batches, Ids::HexOrBase64, sink)?;
     // A wrapping contains no other wrapping.
     for wrapped in [request.trace, request.result].into_iter().flatten() {
-        let Wrapped { resource_spans } = serde_json::from_str(wrapped.get())?;
+        let Object(Wrapped { resource_spans }) = serde_json::from_str(wrapped.get())?;
         counts += visit_list(resource_spans, Ids::HexOrBase64, sink)?;
     }
     counts.others = others::others(request)?;
@@ -368,6 +370,26 @@ mod tests {
     fn a_break_is_named_by_line_and_column() {
         let error = decode_json(b"{\n \"resourceSpans\": [}", &mut Seen::default()).expect_err("broken");
         assert!(error.to_string().contains("line 2 column 20"), "{error}");
+    }
+
+    /// Regression: serde takes a list for a struct, one element for each field, and what is read
+    /// from a stream was not the same.
+    #[test]
+    fn a_list_is_no_object() {
+        let span = r#"["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"]"#;
+        for body in [
+            "[[[[]]]]".to_owned(),
+            r#"{"resourceSpans": [[]]}"#.to_owned(),
+            r#"{"resourceSpans": [{"resource": []}]}"#.to_owned(),
+            format!(r#"{{"resourceSpans": [{{"scopeSpans": [{{"scope": {{}}, "spans": [{span}]}}]}}]}}"#),
+        ] {
+            let error = decode_json(body.as_bytes(), &mut Seen::default()).expect_err("no request");
+            assert!(error.to_string().contains("expected an object"), "{body}: {error}");
+            assert!(decode_json_documents(body.as_bytes(), &mut Seen::default(), |_| {}).is_err(), "{body}");
+            let mut streamed = Seen::default();
+            let _ = decode_json_stream(body.as_bytes(), 1_000, &mut streamed, |_| {});
+            assert!(streamed.spans.is_empty(), "{body}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::request::Request;
-use crate::wire::json::{Allowance, List, Step, api_error, each};
+use crate::wire::json::{Allowance, List, Object, Step, api_error, each};
 use crate::wire::otlp::DecodeError;
 use crate::wire::otlp::count::{Holds, ResourceLogs, ResourceMetrics, ResourceProfiles};
 use crate::wire::otlp::signal::{OtherRecords, OtherSignal};
@@ -74,7 +74,7 @@ impl<'de, T: Holds + Deserialize<'de>> Visitor<'de> for Counted<'_, T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
         self.others.add(self.signal, 0);
-        while let Some(resource) = list.next_element::<T>()? {
+        while let Some(Object(resource)) = list.next_element::<Object<T>>()? {
             self.others.add(self.signal, resource.count());
             self.allowance.renew(0);
         }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::AttributeValue;
-use crate::wire::json::{List, Loose};
+use crate::wire::json::{List, Loose, object};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,7 +46,7 @@ pub struct Wrapped<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceSpans<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub resource: Option<Attributes<'a>>,
     #[serde(borrow, default, alias = "scope_spans", alias = "instrumentationLibrarySpans")]
     pub scope_spans: List<'a>,
@@ -62,7 +62,7 @@ pub struct Attributes<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct ScopeSpans<'a> {
     /// Grafana still has the name from before OTLP 1.0.
-    #[serde(borrow, alias = "instrumentationLibrary")]
+    #[serde(borrow, default, alias = "instrumentationLibrary", deserialize_with = "object")]
     pub scope: Option<JsonScope<'a>>,
     #[serde(borrow, default)]
     pub spans: List<'a>,
@@ -101,7 +101,7 @@ pub struct JsonSpan<'a> {
     pub events: List<'a>,
     #[serde(borrow, default)]
     pub links: List<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub status: Option<JsonStatus<'a>>,
     #[serde(borrow, default)]
     pub flags: Loose<'a>,
@@ -138,7 +138,7 @@ pub struct JsonStatus<'a> {
 pub struct Pair<'a> {
     #[serde(borrow, default)]
     pub key: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "object")]
     pub value: Option<AnyValue<'a>>,
 }
 
