@@ -51,6 +51,20 @@ struct ServiceExports {
     examples: BTreeSet<SpanKey>,
 }
 
+impl ServiceExports {
+    fn note_rewritten(&mut self, key: SpanKey) {
+        self.rewritten += 1;
+        self.note_example(key);
+    }
+
+    fn note_example(&mut self, key: SpanKey) {
+        self.examples.insert(key);
+        if self.examples.len() > Exports::EXAMPLES {
+            self.examples.pop_last();
+        }
+    }
+}
+
 /// In which ways the spans of one service came more than once, resends left out.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub struct Repeats {
@@ -136,7 +150,7 @@ impl Exports {
         current.digest = current.digest.wrapping_add(digest);
         current.spans += 1;
         let has_room = self.bound.is_none_or(|bound| self.pairs < bound / 2 / Self::PAIR);
-        let Some((_, service)) = self.services.get_mut(service) else { return };
+        let Some((name, service)) = self.services.get_mut(service) else { return };
         if service.last_request != Some(request) {
             service.last_request = Some(request);
             service.requests.insert(request);
@@ -155,12 +169,18 @@ impl Exports {
                     None => {}
                 }
             }
-            Arrival::Rewritten { .. } => service.rewritten += 1,
+            Arrival::Rewritten { before } => {
+                // The one that gave way is told of, whichever came first.
+                if let Some(before) = before
+                    && *before.service() != **name
+                {
+                    let other = self.service(&before.process.service);
+                    return self.services[other].1.note_rewritten(key);
+                }
+                return service.note_rewritten(key);
+            }
         }
-        service.examples.insert(key);
-        if service.examples.len() > Self::EXAMPLES {
-            service.examples.pop_last();
-        }
+        service.note_example(key);
     }
 
     /// Begins, or goes on with, the request of this number.

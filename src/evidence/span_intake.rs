@@ -91,10 +91,12 @@ impl SpanSource {
 
     /// Whether there is nothing new in a span that a store shows again: an earlier answer
     /// brought it, or its trace was let go or takes no more.
-    pub fn is_known(&self, evidence: &Evidence, span: &Span<'_>) -> bool {
+    pub fn is_known(&mut self, evidence: &mut Evidence, span: &Span<'_>) -> bool {
+        let sender = self.sender.get_or_insert_with(|| evidence.sender(&Resource::default()));
+        let fingerprint = sender.process.fingerprint_of(span);
         match evidence.spans.trace(span.trace_id) {
             Some(trace) => {
-                let brought = trace.brought_by(span.span_id, span.fingerprint);
+                let brought = trace.brought_by(span.span_id, fingerprint);
                 trace.is_cut() || brought.is_some_and(|request| request != self.request)
             }
             None => evidence.has_let_go_trace(span.trace_id),

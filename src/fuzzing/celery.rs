@@ -82,7 +82,8 @@ fn hold_entry(entry: &[u8]) {
     }
     let saved = redact_message(entry);
     let again = Envelope::decode(&saved).ok().and_then(|envelope| read(&envelope, false));
-    assert_eq!(again.as_ref(), Some(&message), "saved: {}", String::from_utf8_lossy(&saved));
+    let [entry, saved] = [entry, &saved].map(String::from_utf8_lossy);
+    assert_eq!(again.as_ref(), Some(&message), "{entry}\nsaved: {saved}");
 }
 
 fn hold_bounds(message: &Message) {

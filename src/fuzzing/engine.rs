@@ -4,6 +4,8 @@ mod pieces;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use self::pieces::{Piece, of_choices, of_lines};
 use super::choices::Choices;
 use super::scene::{judged, look};
@@ -32,11 +34,11 @@ pub fn engine(bytes: &[u8]) {
             (of_choices(&mut choices), choices)
         }
     };
-    let expected = as_text(&report_of(&pieces));
+    let expected = report_of(&pieces);
     let mut shuffled: Vec<Piece> = pieces.iter().flat_map(|piece| piece.cut(&mut choices)).collect();
     choices.shuffle(&mut shuffled);
-    let found = as_text(&report_of(&shuffled));
-    assert!(expected == found, "{}", difference(&expected, &found, &shuffled));
+    let found = report_of(&shuffled);
+    assert!(as_text(&expected) == as_text(&found), "{}", difference(&expected, &found, &shuffled));
     watch(&shuffled, &mut choices);
 }
 
@@ -66,13 +68,29 @@ fn as_text(report: &Report) -> String {
     serde_json::to_string(report).expect("it serialises")
 }
 
-fn difference(one: &str, other: &str, pieces: &[Piece]) -> String {
-    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
-    let around = |text: &str| {
-        let [start, end] = [same.saturating_sub(200), same + 200].map(|at| text.floor_char_boundary(at));
-        text[start..end].to_owned()
-    };
-    format!("another report:\n{}\n{}\nof {pieces:#?}", around(one), around(other))
+fn difference(one: &Report, other: &Report, pieces: &[Piece]) -> String {
+    let [one, other] = [one, other].map(|report| serde_json::to_value(report).expect("it serialises"));
+    let mut differences = Vec::new();
+    compare(&one, &other, "", &mut differences);
+    format!("another report of {pieces:#?}:\n{}", differences.join("\n"))
+}
+
+/// Collects where two values differ.
+fn compare(one: &Value, other: &Value, path: &str, differences: &mut Vec<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
+            for (key, value) in one {
+                compare(value, &other[key], &format!("{path}.{key}"), differences);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                compare(one, other, &format!("{path}[{index}]"), differences);
+            }
+        }
+        (one, other) if one != other => differences.push(format!("{path}: {one} and {other}")),
+        _ => {}
+    }
 }
 
 /// Feeds a live session, which judges while the evidence comes.

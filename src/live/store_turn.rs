@@ -147,7 +147,7 @@ impl Sink for NewSpans<'_> {
 
     fn span(&mut self, span: &Span<'_>) {
         self.take(|watch, source| {
-            let is_new = !source.is_known(&watch.evidence, span);
+            let is_new = !source.is_known(&mut watch.evidence, span);
             if is_new {
                 watch.request_sink(source).span(span);
             }

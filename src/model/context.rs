@@ -85,7 +85,7 @@ impl ContextFormat {
 }
 
 /// What the writer said about sampling.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Sampling {
     Sampled,
     NotSampled,
@@ -94,7 +94,7 @@ pub enum Sampling {
 }
 
 /// The identity that a valid context carries.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SpanContext {
     pub trace_id: TraceId,
     pub span_id: SpanId,
@@ -102,7 +102,7 @@ pub struct SpanContext {
 }
 
 /// Where in a message a context is.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Place {
     /// Flat in `headers`, under the name that a propagator reads.
     Header,
@@ -121,7 +121,7 @@ pub enum Place {
 }
 
 /// How the context is wrapped.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Encoding {
     /// A plain string under its own name, as propagators write it.
     Flat,
@@ -140,7 +140,7 @@ pub enum Encoding {
 }
 
 /// One context found in a message.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct CarriedContext {
     /// The JSON path, such as `headers.traceparent` or `headers.trace_context.traceparent`.
     pub at: Box<str>,
@@ -170,7 +170,7 @@ impl CarriedContext {
 }
 
 /// Why no conforming reader accepts a value.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Flaw {
     pub kind: FlawKind,
     /// The wrong characters, as byte ranges of [`CarriedContext::text`].

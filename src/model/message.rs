@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{CarriedContext, Timestamp};
 
 /// The Celery message protocol: <https://docs.celeryq.dev/en/stable/internals/protocol.html>.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Protocol {
     /// `headers` is `{}` and the body is an object.
     One,
@@ -38,7 +38,7 @@ impl MessageState {
 /// without the values of its baggage.
 ///
 /// Names that occur often (queue, task, origin) are shared.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Message {
     pub protocol: Protocol,
     /// `headers.task` (protocol 1: `body.task`).
@@ -99,7 +99,7 @@ pub struct Message {
 }
 
 /// A carrier key without content: `inject()` ran where no span was current.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct EmptyCarrier {
     /// The JSON path, such as `headers.trace_context`.
     pub at: Box<str>,
@@ -108,7 +108,7 @@ pub struct EmptyCarrier {
 }
 
 /// The task that a chain publishes after this one.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct NextTask {
     pub task: Box<str>,
     /// Whether its signature carries headers that hold a context.

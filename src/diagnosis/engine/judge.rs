@@ -1,6 +1,8 @@
 //! Judges one thing at a time: a trace, a task's hand-offs, a population. Findings are
 //! grouped as they come.
 
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::Figures;
@@ -38,8 +40,18 @@ pub(super) struct Judge<'k, 'e> {
     pub traces: BTreeMap<TraceId, BTreeSet<String>>,
     /// Tasks whose hand-made consumer roots are explained by a finding.
     explained: BTreeSet<&'e str>,
-    /// Findings of traces, by the task ids of the runs that they concern.
-    by_trace: BTreeMap<String, (String, Option<Station>)>,
+    /// Of the findings of traces the gravest, by the task ids of the runs that they concern.
+    by_trace: BTreeMap<String, OfTrace>,
+}
+
+/// A finding of a trace. The lesser one explains a hand-off, in whatever order they came.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct OfTrace {
+    severity: Severity,
+    /// Among equals the one that is checked last.
+    place: Reverse<usize>,
+    id: String,
+    station: Option<Station>,
 }
 
 /// What the findings of hand-offs explain so far, apart from those of this judge.
@@ -79,13 +91,22 @@ impl<'k, 'e> Judge<'k, 'e> {
         if trace.is_remnant() || self.known.evidence.unsettled().has_trace(trace.id) {
             return said;
         }
-        for diagnosis in OTHERS {
+        for (place, diagnosis) in OTHERS.iter().enumerate() {
             let Check::Trace(check) = diagnosis.check else { continue };
             check(trace, self.known, &mut |occurrence| {
                 let about: Vec<_> = occurrence.handoffs.iter().cloned().collect();
+                let severity = occurrence.severity.unwrap_or(diagnosis.severity);
                 let id = self.findings.add(diagnosis, occurrence);
+                let station = diagnosis.station;
+                let of_trace = OfTrace { severity, place: Reverse(place), id: id.clone(), station };
                 for task in about {
-                    self.by_trace.insert(task, (id.clone(), diagnosis.station));
+                    match self.by_trace.entry(task) {
+                        Entry::Vacant(none) => drop(none.insert(of_trace.clone())),
+                        Entry::Occupied(mut known) if of_trace < *known.get() => {
+                            known.insert(of_trace.clone());
+                        }
+                        Entry::Occupied(_) => {}
+                    }
                 }
                 said.insert(id);
             });
@@ -198,10 +219,10 @@ impl<'k, 'e> Judge<'k, 'e> {
             finding = Some(id);
         }
         if finding.is_none()
-            && let Some((id, station)) = self.by_trace.get(handoff.task_id)
+            && let Some(of_trace) = self.by_trace.get(handoff.task_id)
         {
-            finding = Some(id.clone());
-            broken = *station;
+            finding = Some(of_trace.id.clone());
+            broken = of_trace.station;
             is_faulty = true;
         }
         let mut unproven = None;

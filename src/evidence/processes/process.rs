@@ -1,8 +1,11 @@
 //! One sending process, as its resource describes it.
 
+use std::hash::{BuildHasher, BuildHasherDefault};
 use std::sync::Arc;
 
-use crate::model::Resource;
+use rustc_hash::FxHasher;
+
+use crate::model::{Resource, Span};
 
 /// One sending process, as its resource describes it.
 ///
@@ -19,6 +22,8 @@ pub struct Process {
     pub distribution: Option<Box<str>>,
     /// Whether a launcher set OpenTelemetry up, and not the program.
     pub is_zero_code: bool,
+    /// A hash of all that, the same in each run.
+    mark: u64,
 }
 
 impl Process {
@@ -39,6 +44,12 @@ impl Process {
         self.host.as_deref() == Some(host) && self.pid.is_none_or(|known| pid.parse() == Ok(known))
     }
 
+    /// The fingerprint of a span that it sent. The same content from another process is
+    /// another span's.
+    pub const fn fingerprint_of(&self, span: &Span<'_>) -> u64 {
+        span.fingerprint ^ self.mark
+    }
+
     /// Whether the SDK lets the processes of one service be told apart.
     pub fn is_identified(&self) -> bool {
         self.instance.is_some() || self.pid.is_some()
@@ -47,7 +58,7 @@ impl Process {
 
 impl From<&Resource<'_>> for Process {
     fn from(resource: &Resource<'_>) -> Self {
-        Self {
+        let mut process = Self {
             service: resource.service.as_ref().into(),
             instance: resource.instance.as_deref().map(Into::into),
             pid: resource.pid,
@@ -56,6 +67,9 @@ impl From<&Resource<'_>> for Process {
             sdk_version: resource.sdk_version.as_deref().map(Into::into),
             distribution: resource.distribution.as_deref().map(Into::into),
             is_zero_code: resource.is_zero_code,
-        }
+            mark: 0,
+        };
+        process.mark = BuildHasherDefault::<FxHasher>::default().hash_one(&process);
+        process
     }
 }

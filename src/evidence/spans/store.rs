@@ -77,12 +77,13 @@ impl SpanStore {
         };
         if let Some(place) = trace.place_of(span.span_id) {
             self.duplicates += 1;
-            if let Some(first_request) = trace.brought_to(place, span.fingerprint) {
+            let fingerprint = process.fingerprint_of(span);
+            if let Some(first_request) = trace.brought_to(place, fingerprint) {
                 return Arrival::Again { first_request };
             }
             let known = &mut trace.spans[place];
-            if (span.end, span.fingerprint) < (known.end, known.fingerprint) {
-                self.bytes += trace.passed_over(span.span_id, span.fingerprint, request);
+            if (span.end, fingerprint) < (known.end, known.fingerprint) {
+                self.bytes += trace.passed_over(span.span_id, fingerprint, request);
                 return Arrival::Rewritten { before: None };
             }
             let shape = self.shapes.share(span, process, names);

@@ -111,7 +111,7 @@ pub(super) fn stored(span: &Span<'_>, shape: Arc<SpanShape>, request: u32) -> St
         parent: span.parent_id,
         start: span.start,
         end: span.end,
-        fingerprint: span.fingerprint,
+        fingerprint: shape.process.fingerprint_of(span),
         request,
         shape,
         own: own(span),

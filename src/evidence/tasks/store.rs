@@ -4,6 +4,7 @@
 //! instrumentor and the key of the result. Spans name no broker, and Celery's ids are
 //! random UUIDs, so the id alone is the key.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,10 +72,17 @@ impl Tasks {
         if let Ok(known) = place {
             let known = &mut task.messages[known];
             // The earliest observation shows what the producer wrote; a broker may add to a
-            // message that it delivers again.
+            // message that it delivers again. Of two at the same time the one that is read
+            // first is no better than the other, so their content decides.
             let index = message.index;
-            if observation < known.first() {
-                known.message = Arc::new(Message { index: known.message.index, ..message });
+            let message = Message { index: known.message.index, ..message };
+            let is_first = match observation.cmp(&known.first()) {
+                Ordering::Less => true,
+                Ordering::Equal => message < *known.message,
+                Ordering::Greater => false,
+            };
+            if is_first {
+                known.message = Arc::new(message);
             }
             if known.observe(observation, index) {
                 Self::touch(task, ages);
@@ -289,6 +297,21 @@ mod tests {
             state: index.map_or(MessageState::Unacked, |_| MessageState::Ready),
             priority: 0,
             index,
+        }
+    }
+
+    /// Regression: the one that was read first was kept.
+    #[test]
+    fn of_two_that_lie_there_at_once_the_same_is_kept_in_any_order() {
+        let [one, other] = ["orders", "celery"].map(|queue| Message { queue: queue.into(), ..seen_at(None) });
+        for order in [[&one, &other], [&other, &one]] {
+            let (mut tasks, mut ages) = (Tasks::default(), Ages::default());
+            for message in order {
+                let observation =
+                    Observation { at: Timestamp::from_nanos(1), state: message.state, redelivered: false };
+                tasks.add_message(message.clone(), &"redis".into(), observation, &mut ages);
+            }
+            assert_eq!(*tasks.get("1").expect("it was seen").messages[0].message, other);
         }
     }
 

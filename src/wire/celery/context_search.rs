@@ -1,14 +1,26 @@
 //! Where in a message a trace context is, in all the places and wrappings that applications
 //! use.
+//!
+//! What may be saved of a message is built by the same search, so that what is saved reads as
+//! the message itself does.
 
-use serde_json::{Map, Value};
+mod kept;
+mod notes;
+mod whole;
 
-use super::carrier::{Carrier, Found};
+use serde_json::{Map, Value, json};
+
+pub use self::kept::Kept;
+pub use self::whole::Searched;
+
+use super::carrier::Carrier;
+use super::field::Field;
 use super::json_path::JsonPath;
 use super::text::cut;
 use super::wrapping::{bytes_of, python_dict, unwrapped};
-use crate::model::{CarriedContext, ContextFormat, EmptyCarrier, Encoding, Flaw, Mark, Place, SpanContext};
-use crate::wire::context::{baggage, ids, w3c};
+use crate::model::{CarriedContext, ContextFormat, EmptyCarrier, Encoding, HIDDEN, Place};
+use crate::wire::context::ids::{self, Pair};
+use crate::wire::context::w3c;
 
 /// A search for trace context in a message, and what it has found so far.
 #[derive(Debug)]
@@ -20,6 +32,8 @@ pub struct ContextSearch {
     pub others: Vec<Box<str>>,
     /// How many values may still be looked at.
     budget: usize,
+    /// Whether what may be saved is built.
+    keeps: bool,
 }
 
 impl Default for ContextSearch {
@@ -30,6 +44,7 @@ impl Default for ContextSearch {
             baggage: Vec::new(),
             others: Vec::new(),
             budget: Self::VALUES,
+            keeps: false,
         }
     }
 }
@@ -53,6 +68,11 @@ impl ContextSearch {
     const SHORTEST: usize = 10;
     /// The longest, in bytes: one with 8 KiB of baggage, and its escapes.
     const LONGEST: usize = 64 << 10;
+
+    /// A search that builds what may be saved of what it looks at.
+    pub fn keeping() -> Self {
+        Self { keeps: true, ..Self::default() }
+    }
 
     /// Whether there is a valid context that OpenTelemetry reads. If there is only a
     /// vendor's own, the search goes on.
@@ -82,10 +102,14 @@ impl ContextSearch {
     }
 
     /// Searches custom headers. Each may be a context under its own name, or a carrier of
-    /// several.
-    pub fn headers<'v>(&mut self, headers: impl Iterator<Item = (&'v str, &'v Value)> + Clone) {
+    /// several. Returns what is kept of them: every name, as that of a header without a
+    /// context is evidence too.
+    pub fn headers<'v>(
+        &mut self,
+        headers: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
+    ) -> Vec<(String, Value)> {
         let path = JsonPath::root("headers");
-        let flat = self.flat(headers.clone(), &path, &Place::Header);
+        let (flat, own_ids) = self.flat(headers.clone(), &path, &Place::Header);
         if let Some(baggage) = flat.baggage() {
             self.note_baggage(baggage);
         }
@@ -94,65 +118,101 @@ impl ContextSearch {
         } else if self.contexts.is_empty() {
             flat.keys().filter(|key| *key != "baggage").for_each(|key| self.note_other(key));
         }
+        let mut all = Vec::new();
         for (name, value) in headers {
-            let is_context_or_carrier =
-                !value.is_null() && (Carrier::knows(name) || self.header(name, value, &path));
-            if !is_context_or_carrier {
+            let is_known = Carrier::knows(name);
+            let (is_carrier, found) =
+                if is_known || value.is_null() { (is_known, None) } else { self.header(name, value, &path) };
+            if value.is_null() || !is_carrier {
                 self.note_other(name);
             }
+            self.keep(&mut all, own_ids.as_ref(), (name, value), found);
         }
+        all
     }
 
     /// Searches a header of the application's own. Returns whether it is a carrier.
-    fn header(&mut self, name: &str, value: &Value, path: &JsonPath<'_>) -> bool {
-        let found = (self.contexts.len(), self.empty_carriers.len());
+    fn header(&mut self, name: &str, value: &Value, path: &JsonPath<'_>) -> (bool, Kept) {
+        let before = (self.contexts.len(), self.empty_carriers.len());
         let path = path.key(name);
         let place = match name {
             "headers" => Place::NestedHeaders,
             _ => Place::Carrier(cut(name, Self::NAME).into()),
         };
-        self.search(value, &path, &place, Encoding::Flat, Self::WRAPPINGS);
+        let mut found = self.search(value, &path, &place, Encoding::Flat, Self::WRAPPINGS);
         match value {
             Value::Object(nested) if place == Place::NestedHeaders => {
                 for (name, value) in nested {
-                    self.note_if_empty(name, value, &path.key(name));
+                    if self.note_if_empty(name, value, &path.key(name))
+                        && self.keeps
+                        && let Value::Object(all) = found.get_or_insert_with(|| json!({}))
+                    {
+                        all.insert(name.clone(), value.clone());
+                    }
                 }
             }
-            _ => self.note_if_empty(name, value, &path),
+            _ => {
+                if self.note_if_empty(name, value, &path) && self.keeps {
+                    found = Some(value.clone());
+                }
+            }
         }
-        found != (self.contexts.len(), self.empty_carriers.len())
+        (before != (self.contexts.len(), self.empty_carriers.len()), found)
     }
 
-    /// Searches properties that are not kombu's own.
-    pub fn properties<'v>(&mut self, properties: impl Iterator<Item = (&'v str, &'v Value)> + Clone) {
+    /// Searches properties that are not kombu's own. Returns what is kept of them.
+    pub fn properties<'v>(
+        &mut self,
+        properties: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
+    ) -> Vec<(String, Value)> {
         let path = JsonPath::root("properties");
-        self.flat(properties.clone(), &path, &Place::Property);
-        for (name, value) in properties.filter(|(name, _)| !Carrier::knows(name)) {
-            self.search(value, &path.key(name), &Place::Property, Encoding::Flat, Self::WRAPPINGS);
+        let (_, own_ids) = self.flat(properties.clone(), &path, &Place::Property);
+        let mut all = Vec::new();
+        for (name, value) in properties {
+            let found = if Carrier::knows(name) {
+                None
+            } else {
+                self.search(value, &path.key(name), &Place::Property, Encoding::Flat, Self::WRAPPINGS)
+            };
+            self.keep(&mut all, own_ids.as_ref(), (name, value), found);
+        }
+        all
+    }
+
+    /// Keeps a header or a property, whatever was found in it.
+    fn keep(
+        &self,
+        all: &mut Vec<(String, Value)>,
+        own_ids: Option<&Pair<'_>>,
+        (name, value): (&str, &Value),
+        found: Kept,
+    ) {
+        if self.keeps {
+            let kept = match Field::of(name) {
+                Some((field, _)) => field.redacted(value),
+                None => kept::member(own_ids, name, value, found).unwrap_or_else(|| HIDDEN.into()),
+            };
+            all.push((name.to_owned(), kept));
         }
     }
 
     /// Searches the arguments called `name`, `args` or `kwargs`.
-    pub fn arguments(&mut self, arguments: &Value, name: &str) {
+    pub fn arguments(&mut self, arguments: &Value, name: &str) -> Kept {
         let path = JsonPath::root("body");
         let path = path.key(name);
         match arguments {
-            Value::Array(list) => {
-                self.neighbours(list, &path, &Place::Body);
-                for (index, value) in list.iter().enumerate() {
-                    self.search(value, &path.index(index), &Place::Body, Encoding::Flat, Self::ARGUMENTS);
-                }
-            }
+            Value::Array(list) => self.elements(list, &path, &Place::Body, Encoding::Flat, Self::ARGUMENTS),
             other => self.search(other, &path, &Place::Body, Encoding::Flat, Self::ARGUMENTS),
         }
     }
 
     /// Searches the repr of arguments in the header `name`, for a body that cannot be read.
-    pub fn repr(&mut self, repr: &str, name: &str) {
+    pub fn repr(&mut self, repr: &str, name: &str) -> Option<String> {
         let path = JsonPath::root("headers");
         let dict = python_dict(repr);
         let encoding = Encoding::PythonRepr;
-        self.mapping(entries(&dict), &path.key(name), &Place::Body, encoding, Self::WRAPPINGS);
+        let found = self.mapping(entries(&dict), &path.key(name), &Place::Body, encoding, Self::WRAPPINGS);
+        kept::repr_text(&found?)
     }
 
     /// Reads the contexts that are flat among `entries`.
@@ -161,7 +221,7 @@ impl ContextSearch {
         entries: impl Iterator<Item = (&'v str, &'v Value)> + Clone,
         path: &JsonPath<'_>,
         place: &Place,
-    ) -> Carrier<'v> {
+    ) -> (Carrier<'v>, Option<Pair<'v>>) {
         let mut carrier = Carrier::default();
         for (key, value) in entries.clone() {
             carrier.put(key, value);
@@ -169,64 +229,85 @@ impl ContextSearch {
         for found in carrier.contexts() {
             self.note_context(&found, path, place, Encoding::Flat);
         }
-        self.ids(entries, path, place, Encoding::Flat);
-        carrier
+        let own_ids = self.ids(entries, path, place, Encoding::Flat);
+        (carrier, own_ids)
     }
 
     /// Searches a value for carriers, however it is wrapped. `outer` is the wrapping of
     /// what contains it, and `depth` how many levels are left.
-    fn search(&mut self, value: &Value, path: &JsonPath<'_>, place: &Place, outer: Encoding, depth: usize) {
-        if self.budget == 0 {
-            return;
-        }
-        self.budget -= 1;
+    fn search(
+        &mut self,
+        value: &Value,
+        path: &JsonPath<'_>,
+        place: &Place,
+        outer: Encoding,
+        depth: usize,
+    ) -> Kept {
+        self.budget = self.budget.checked_sub(1)?;
         match value {
             Value::Object(map) => match bytes_of(map) {
-                Some(text) => self.text(text, path, place, Encoding::Bytes, depth),
+                Some(text) => {
+                    let text = self.text(text, path, place, Encoding::Bytes, depth)?;
+                    Some(json!({"__type__": "bytes", "__value__": text}))
+                }
                 None => {
                     // Nested headers are a mapping of headers, as flat ones are.
                     let is_plain = outer == Encoding::Flat && *place != Place::NestedHeaders;
                     let encoding = if is_plain { Encoding::Object } else { outer };
-                    self.mapping(entries(map), path, place, encoding, depth);
+                    self.mapping(entries(map), path, place, encoding, depth).map(Value::Object)
                 }
             },
-            Value::String(text) => self.text(text, path, place, outer, depth),
+            Value::String(text) => self.text(text, path, place, outer, depth).map(Value::String),
             Value::Array(list) => self.list(list, path, place, depth),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
         }
     }
 
     /// A list of pairs is a mapping to Python's `dict`.
-    fn list(&mut self, list: &[Value], path: &JsonPath<'_>, place: &Place, depth: usize) {
+    fn list(&mut self, list: &[Value], path: &JsonPath<'_>, place: &Place, depth: usize) -> Kept {
         let pair = |item: &'_ Value| match item.as_array()?.as_slice() {
             [Value::String(key), value] => Some((key.clone(), value.clone())),
             _ => None,
         };
         if let Some(pairs) = list.iter().take(self.budget).map(pair).collect::<Option<Map<_, _>>>() {
-            return self.mapping(entries(&pairs), path, place, Encoding::Other, depth);
+            let found = self.mapping(entries(&pairs), path, place, Encoding::Other, depth)?;
+            return Some(found.into_iter().map(|(name, value)| json!([name, value])).collect());
         }
-        let Some(depth) = depth.checked_sub(1) else { return };
-        self.neighbours(list, path, place);
-        for (index, value) in list.iter().enumerate() {
-            self.search(value, &path.index(index), place, Encoding::Other, depth);
-        }
+        self.elements(list, path, place, Encoding::Other, depth.checked_sub(1)?)
     }
 
-    /// Notes a trace id and a span id that follow each other in a list.
-    fn neighbours(&mut self, list: &[Value], path: &JsonPath<'_>, place: &Place) {
+    /// Searches the elements of a list. Those that hold nothing are kept as null, as a place is
+    /// told by its number.
+    fn elements(
+        &mut self,
+        list: &[Value],
+        path: &JsonPath<'_>,
+        place: &Place,
+        outer: Encoding,
+        depth: usize,
+    ) -> Kept {
+        let ids = self.neighbours(list, path, place);
+        let mut all = Vec::new();
+        for (index, value) in list.iter().enumerate() {
+            let found = self.search(value, &path.index(index), place, outer, depth);
+            if self.keeps {
+                let is_id = ids.iter().any(|first| [*first, first + 1].contains(&index));
+                all.push(if is_id { Some(value.clone()) } else { found });
+            }
+        }
+        all.iter().any(Option::is_some).then(|| all.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// Notes a trace id and a span id that follow each other in a list, and returns where.
+    fn neighbours(&mut self, list: &[Value], path: &JsonPath<'_>, place: &Place) -> Vec<usize> {
         let pairs = list.windows(2).take(self.budget).enumerate();
         let found = pairs.filter_map(|(index, pair)| Some((index, pair, ids::of_two(&pair[0], &pair[1])?)));
-        for (index, pair, context) in found {
+        let noted = found.filter(|(index, pair, context)| {
             let text = format!("{}, {}", plain(&pair[0]), plain(&pair[1]));
-            self.push(
-                &path.index(index),
-                place.clone(),
-                Encoding::Other,
-                ContextFormat::Ids,
-                &text,
-                Ok(context),
-            );
-        }
+            let path = path.index(*index);
+            self.push(&path, place.clone(), Encoding::Other, ContextFormat::Ids, &text, Ok(*context))
+        });
+        noted.map(|(index, ..)| index).collect()
     }
 
     /// Notes a trace id and a span id under names of the application's own.
@@ -236,20 +317,13 @@ impl ContextSearch {
         path: &JsonPath<'_>,
         place: &Place,
         encoding: Encoding,
-    ) {
+    ) -> Option<Pair<'v>> {
         let own = entries.filter(|(key, _)| !Carrier::knows(key)).take(self.budget.min(Self::MEMBERS));
-        let Some(pair) = ids::of_mapping(own.clone()) else { return };
+        let pair = ids::of_mapping(own.clone())?;
         let text_of = |key: &str| own.clone().find(|(name, _)| *name == key).map(|(_, value)| plain(value));
-        let (Some(trace), Some(span)) = (text_of(pair.trace), text_of(pair.span)) else { return };
-        let text = format!("{trace}, {}: {span}", pair.span);
-        self.push(
-            &path.key(pair.trace),
-            place.clone(),
-            encoding,
-            ContextFormat::Ids,
-            &text,
-            Ok(pair.context),
-        );
+        let text = format!("{}, {}: {}", text_of(pair.trace)?, pair.span, text_of(pair.span)?);
+        let path = path.key(pair.trace);
+        self.push(&path, place.clone(), encoding, ContextFormat::Ids, &text, Ok(pair.context)).then_some(pair)
     }
 
     fn mapping<'v>(
@@ -259,111 +333,66 @@ impl ContextSearch {
         place: &Place,
         encoding: Encoding,
         depth: usize,
-    ) {
+    ) -> Option<Map<String, Value>> {
         let mut carrier = Carrier::default();
         for (key, value) in entries.clone().take(self.budget) {
             carrier.put(key, value);
         }
+        let before = self.contexts.len();
         for found in carrier.contexts() {
             self.note_context(&found, path, place, encoding);
         }
-        self.ids(entries.clone(), path, place, encoding);
-        let Some(depth) = depth.checked_sub(1) else { return };
-        for (key, value) in entries.filter(|(key, _)| !Carrier::knows(key)) {
-            self.search(value, &path.key(key), place, encoding, depth);
+        let mut all = Map::new();
+        if self.keeps && self.contexts.len() > before {
+            let fields = entries.clone().take(self.budget);
+            let fields = fields.filter_map(|(key, value)| Some((key, Field::of(key)?.0.redacted(value))));
+            all.extend(fields.map(|(key, value)| (key.to_owned(), value)));
         }
+        let own_ids = self.ids(entries.clone(), path, place, encoding);
+        let depth = depth.checked_sub(1);
+        if depth.is_some() || (self.keeps && own_ids.is_some()) {
+            for (key, value) in entries.filter(|(key, _)| !Carrier::knows(key)) {
+                let found =
+                    depth.and_then(|depth| self.search(value, &path.key(key), place, encoding, depth));
+                if self.keeps
+                    && let Some(kept) = kept::member(own_ids.as_ref(), key, value, found)
+                {
+                    all.insert(key.to_owned(), kept);
+                }
+            }
+        }
+        (!all.is_empty()).then_some(all)
     }
 
     /// A text that is a context itself, or in which a carrier is wrapped.
-    fn text(&mut self, text: &str, path: &JsonPath<'_>, place: &Place, outer: Encoding, depth: usize) {
+    fn text(
+        &mut self,
+        text: &str,
+        path: &JsonPath<'_>,
+        place: &Place,
+        outer: Encoding,
+        depth: usize,
+    ) -> Option<String> {
         if !(Self::SHORTEST..=Self::LONGEST).contains(&text.len()) {
-            return;
+            return None;
         }
         if let Some((wrapping, value)) = unwrapped(text.trim()) {
             let encoding = if outer == Encoding::Bytes { outer } else { wrapping };
-            if let Some(depth) = depth.checked_sub(1) {
-                self.search(&value, path, place, encoding, depth);
-            }
-        } else if let Ok(context) = w3c::read(text) {
-            // A `traceparent` under a name of the application's own.
-            self.push(path, place.clone(), outer, ContextFormat::W3c, text, Ok(context));
-        } else if let Some(context) = ids::of_text(text) {
-            self.push(path, place.clone(), outer, ContextFormat::Ids, text, Ok(context));
+            let depth = depth.checked_sub(1)?;
+            return match value {
+                // Its members are those of nested dicts too, and none of them wraps the others.
+                Value::Object(members) if wrapping == Encoding::PythonRepr => {
+                    kept::repr_text(&self.mapping(entries(&members), path, place, encoding, depth)?)
+                }
+                value => Some(kept::json_text(self.search(&value, path, place, encoding, depth)?, wrapping)),
+            };
         }
-    }
-
-    fn note_context(&mut self, found: &Found<'_>, path: &JsonPath<'_>, place: &Place, encoding: Encoding) {
-        // Among an application's own values, `b3` may be the cell of a table.
-        let is_ambiguous = found.format == ContextFormat::B3 && *place != Place::Header;
-        if found.reading.is_err() && is_ambiguous {
-            return;
-        }
-        // Python's headers are a dict: a name in another case is not found.
-        let is_misnamed = *place == Place::Header && !found.has_right_case;
-        let place = if is_misnamed { Place::HeaderInOtherCase } else { place.clone() };
-        let encoding = if found.is_bytes { Encoding::Bytes } else { encoding };
-        // Elastic's own agent reads its `traceparent` where it wrote it.
-        let is_elastics = found.format == ContextFormat::Elastic && path.ends_with("elasticapm");
-        let place = if is_elastics { Place::Header } else { place };
-        self.push(&path.key(found.key), place, encoding, found.format, found.text, found.reading.clone());
-    }
-
-    fn push(
-        &mut self,
-        path: &JsonPath<'_>,
-        place: Place,
-        encoding: Encoding,
-        format: ContextFormat,
-        text: &str,
-        reading: Result<SpanContext, Flaw>,
-    ) {
-        if self.contexts.len() >= Self::CONTEXTS {
-            return;
-        }
-        let text = cut(text, CarriedContext::TEXT_LIMIT);
-        let within = |mark: Mark| Mark { start: mark.start.min(text.len()), end: mark.end.min(text.len()) };
-        let reading =
-            reading.map_err(|flaw| Flaw { marks: flaw.marks.into_iter().map(within).collect(), ..flaw });
-        let at = path.to_string().into();
-        self.contexts.push(CarriedContext { at, place, encoding, format, text: text.into(), reading });
-    }
-
-    fn note_if_empty(&mut self, name: &str, value: &Value, path: &JsonPath<'_>) {
-        let (is_empty, is_blank) = match value {
-            Value::Object(map) => (map.is_empty(), false),
-            Value::Array(list) => (list.is_empty(), false),
-            Value::String(text) => match text.trim() {
-                "" | "null" => (true, true),
-                text => (matches!(text, "{}" | "\"{}\""), false),
-            },
-            Value::Null | Value::Bool(_) | Value::Number(_) => (false, false),
-        };
-        if is_empty && is_carriers_name(name, is_blank) {
-            self.note_empty(path, value);
-        }
-    }
-
-    fn note_empty(&mut self, path: &JsonPath<'_>, value: &Value) {
-        if self.empty_carriers.len() < Self::NAMES {
-            let text = cut(&value.to_string(), Self::NAME).into();
-            self.empty_carriers.push(EmptyCarrier { at: path.to_string().into(), text });
-        }
-    }
-
-    fn note_other(&mut self, name: &str) {
-        if self.others.len() < Self::NAMES {
-            self.others.push(cut(name, Self::NAME).into());
-        }
-    }
-
-    /// Notes the keys of a `baggage` header. Its values are private.
-    fn note_baggage(&mut self, text: &str) {
-        for key in baggage::keys(text) {
-            // Sentry's own entries reveal nothing about the application.
-            if !key.starts_with("sentry-") && self.baggage.len() < Self::NAMES {
-                self.baggage.push(cut(key, Self::NAME).into());
-            }
-        }
+        // A `traceparent` under a name of the application's own.
+        let whole = w3c::read(text).map(|context| (ContextFormat::W3c, context));
+        let whole = whole.ok().or_else(|| Some((ContextFormat::Ids, ids::of_text(text)?)));
+        let (format, context) = whole?;
+        let is_noted = self.push(path, place.clone(), outer, format, text, Ok(context));
+        (is_noted && self.keeps).then(|| text.to_owned())
     }
 }
 
@@ -375,20 +404,6 @@ fn plain(value: &Value) -> String {
 /// The members of an object.
 fn entries(map: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> + Clone {
     map.iter().map(|(key, value)| (key.as_str(), value))
-}
-
-/// Whether the name of something empty shows that it is a carrier. Conservative: a
-/// `trace_id`, a `context` or the `carrier` of a parcel may mean something else to the
-/// application.
-fn is_carriers_name(name: &str, is_blank: bool) -> bool {
-    const SUBJECTS: [&str; 6] = ["trace", "tracing", "span", "otel", "telemetry", "propagat"];
-    const VESSELS: [&str; 5] = ["context", "ctx", "carrier", "header", "parent"];
-    const BOTH: [&str; 5] = ["carrier", "propagation", "otel", "opentelemetry", "trace"];
-
-    let name = name.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    let is_compound = has(&SUBJECTS) && has(&VESSELS) && !name.ends_with("id");
-    is_compound || (!is_blank && BOTH.contains(&&*name))
 }
 
 #[cfg(test)]

@@ -114,7 +114,10 @@ impl Field {
         match self {
             Self::Baggage | Self::Tracestate => baggage::without_values(text).into(),
             Self::DatadogTags => {
-                let is_id = |tag: &&str| tag.trim().starts_with("_dd.p.tid=");
+                let is_id = |tag: &&str| {
+                    let high = tag.trim().strip_prefix("_dd.p.tid=");
+                    high.is_some_and(|high| u64::from_str_radix(high, 16).is_ok())
+                };
                 text.split(',').filter(is_id).collect::<Vec<_>>().join(",").into()
             }
             Self::XRay => xray::without_other_members(text),

@@ -1,20 +1,18 @@
 //! Reads a message completely.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::body::TaskBody;
-use super::bounded;
-use super::context_search::ContextSearch;
+use super::context_search::{ContextSearch, Searched};
 use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::{scalar, text};
 use super::missing::missing_parts;
 use super::result::read_time;
 use super::text::cut;
-use crate::model::{Message, MessageState, NextTask, Part, Protocol};
+use crate::model::{Message, MessageState, Part, Protocol};
 
 /// Where in a broker a message lies.
 #[derive(Clone, Debug)]
@@ -38,8 +36,6 @@ pub struct ReadOptions {
 
 /// The longest name that is kept of a task, an id or an origin, in bytes.
 const NAME: usize = 256;
-/// How many of the tasks in a body are searched for a context.
-const SIGNATURES: usize = 16;
 /// The longest repr of arguments that is kept, in bytes.
 const REPR: usize = 1024;
 
@@ -70,13 +66,8 @@ pub fn read_message(
         .or_else(|| missing.contains(Part::Id).then(|| stand_in(envelope)))
         .ok_or(NotAMessage::NoTask)?;
 
-    let mut search = ContextSearch::default();
-    let custom = parsed(&headers.others);
-    search.headers(custom.iter().map(|(name, value)| (*name, value)));
-    let properties = parsed(&envelope.properties.others);
-    search.properties(properties.iter().map(|(name, value)| (*name, value)));
-    let Embedded { chain_next, hands_on } = search_body(&mut search, envelope, body.as_ref());
-    search.sort();
+    let Searched { found, chain_next, hands_on, .. } =
+        ContextSearch::default().message(envelope, body.as_ref());
 
     let time = |text: Option<&str>, key: &str| text.or_else(|| in_body[key].as_str()).and_then(read_time);
     let eta = time(headers.eta.as_deref(), "eta");
@@ -100,14 +91,15 @@ pub fn read_message(
         routing_key: share(cut(envelope.properties.routing_key.as_deref().unwrap_or_default(), NAME)),
         redelivered: envelope.is_redelivered(),
         // django-celery-beat names its entry, whatever Celery it runs on.
-        from_beat: headers.beat.is_true() || custom.iter().any(|(name, _)| *name == "periodic_task_name"),
+        from_beat: headers.beat.is_true()
+            || headers.others.iter().any(|(name, _)| name == "periodic_task_name"),
         hand_made: protocol == Protocol::Two && !is_by_celery(headers),
         lang: headers.lang.as_deref().map(|lang| share(cut(lang, NAME))),
         missing,
-        contexts: search.contexts,
-        empty_carriers: search.empty_carriers,
-        baggage: search.baggage,
-        other_headers: search.others,
+        contexts: found.contexts,
+        empty_carriers: found.empty_carriers,
+        baggage: found.baggage,
+        other_headers: found.others,
         chain_next,
         hands_on,
         args: options.args.then(|| args_of(headers.args_repr, headers.kwargs_repr)),
@@ -137,65 +129,9 @@ fn is_by_celery(headers: &Headers<'_>) -> bool {
     headers.lang.as_deref().map_or(headers.args_repr.is_some(), |lang| lang == "py")
 }
 
-/// What a message's body says of the tasks that Celery publishes after it.
-#[derive(Default)]
-struct Embedded {
-    chain_next: Option<NextTask>,
-    hands_on: bool,
-}
-
-/// Searches the body. That costs twice as much as the rest of the message, so it is done
-/// only if the headers hold no context, or if other tasks travel in the body, whose context
-/// matters too.
-fn search_body(search: &mut ContextSearch, envelope: &Envelope<'_>, decoded: Option<&TaskBody>) -> Embedded {
-    let has_context = search.has_open();
-    if has_context && !search.is_hand_carried() && TaskBody::embeds_nothing(envelope) {
-        return Embedded::default();
-    }
-    let body = match decoded {
-        Some(body) => Some(Cow::Borrowed(body)),
-        None => TaskBody::of(envelope).ok().map(Cow::Owned),
-    };
-    let Some(body) = body else {
-        let Headers { args_repr, kwargs_repr, .. } = &envelope.headers;
-        for (repr, name) in [(args_repr, "argsrepr"), (kwargs_repr, "kwargsrepr")] {
-            if let Some(repr) = repr.and_then(text).filter(|_| !has_context) {
-                search.repr(&repr, name);
-            }
-        }
-        return Embedded::default();
-    };
-    if !has_context {
-        search.arguments(body.args(), "args");
-        search.arguments(body.kwargs(), "kwargs");
-    }
-    let hands_on = body
-        .embedded()
-        .take(SIGNATURES)
-        .any(|signature| next_task(signature).is_some_and(|next| next.has_context));
-    Embedded { chain_next: body.next_in_chain().and_then(next_task), hands_on }
-}
-
-/// Custom fields as values. One that is nested too deep for the parser, or that has too
-/// many values, holds no context that a worker would read either.
-fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
-    let value = |raw: &RawValue| bounded::read(raw.get().as_bytes()).unwrap_or(Value::Bool(false));
-    fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()
-}
-
 fn args_of(args: Option<&RawValue>, kwargs: Option<&RawValue>) -> Box<str> {
     let texts: Vec<_> = [args, kwargs].into_iter().flatten().filter_map(text).collect();
     cut(&texts.join(" "), REPR).into()
-}
-
-/// The signature of a chain's next task.
-fn next_task(signature: &Value) -> Option<NextTask> {
-    let task = cut(signature["task"].as_str()?, NAME).into();
-    let mut search = ContextSearch::default();
-    if let Value::Object(headers) = &signature["options"]["headers"] {
-        search.headers(headers.iter().map(|(name, value)| (name.as_str(), value)));
-    }
-    Some(NextTask { task, has_context: search.has_valid() })
 }
 
 #[cfg(test)]

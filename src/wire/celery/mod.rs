@@ -7,7 +7,6 @@ mod bounded;
 mod carrier;
 mod compression;
 mod context_search;
-mod contexts_only;
 mod cursor;
 mod envelope;
 mod field;

@@ -9,8 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::body::TaskBody;
-use super::bounded;
-use super::contexts_only::{context_under, contexts_of, ids_of};
+use super::context_search::{ContextSearch, Kept};
 use super::envelope::{Envelope, Headers, Properties};
 use super::lenient::{self, Number};
 use super::missing::missing_parts;
@@ -68,17 +67,20 @@ fn redacted(envelope: &Envelope<'_>) -> Redacted {
     let missing = missing_parts(envelope);
     let has = |part| !missing.contains(part);
     // If nobody can read the body, the reprs in the headers count.
-    let body = match TaskBody::of(envelope) {
+    let decoded = TaskBody::of(envelope).ok();
+    let searched = ContextSearch::keeping().message(envelope, decoded.as_ref());
+    let body = match &decoded {
         _ if missing.contains(Part::BodyEncoding) => Some(UNTOLD_BASE64.to_owned()),
-        Ok(body) => Some(redacted_body(&body).to_string()),
-        Err(_) => None,
+        Some(body) => Some(redacted_body(body, searched.args, searched.kwargs).to_string()),
+        None => None,
     };
     Redacted {
         body,
         content_encoding: "utf-8",
         content_type: has(Part::ContentType).then_some("application/json"),
-        headers: redacted_headers(&envelope.headers),
-        properties: has(Part::Properties).then(|| redacted_properties(&envelope.properties, missing)),
+        headers: redacted_headers(&envelope.headers, searched.headers, searched.reprs),
+        properties: has(Part::Properties)
+            .then(|| redacted_properties(&envelope.properties, searched.properties, missing)),
     }
 }
 
@@ -120,8 +122,12 @@ impl Members {
     }
 }
 
-fn redacted_headers(headers: &Headers<'_>) -> Members {
-    let mut redacted = Members(custom(&parsed(&headers.others)));
+fn redacted_headers(
+    headers: &Headers<'_>,
+    custom: Vec<(String, Value)>,
+    reprs: [Option<String>; 2],
+) -> Members {
+    let mut redacted = Members(custom);
     for (name, text) in [
         ("task", &headers.task),
         ("id", &headers.id),
@@ -139,15 +145,19 @@ fn redacted_headers(headers: &Headers<'_>) -> Members {
     redacted.flag("redelivered", headers.redelivered.is_true());
     redacted.flag("celery_beat_task", headers.beat.is_true());
     // Read when the body cannot be, and also a sign of Celery itself.
-    for (name, repr) in [("argsrepr", headers.args_repr), ("kwargsrepr", headers.kwargs_repr)] {
-        let contexts = |repr: &RawValue| contexts_of(&Value::String(lenient::text(repr)?.into_owned()));
-        redacted.put(name, repr.map(|repr| contexts(repr).unwrap_or_else(|| HIDDEN.into())));
+    let given = [("argsrepr", headers.args_repr), ("kwargsrepr", headers.kwargs_repr)];
+    for ((name, given), kept) in given.into_iter().zip(reprs) {
+        redacted.put(name, given.map(|_| kept.unwrap_or_else(|| HIDDEN.into())));
     }
     redacted
 }
 
-fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Members {
-    let mut redacted = Members(custom(&parsed(&properties.others)));
+fn redacted_properties(
+    properties: &Properties<'_>,
+    custom: Vec<(String, Value)>,
+    missing: MissingParts,
+) -> Members {
+    let mut redacted = Members(custom);
     redacted.name("correlation_id", properties.correlation_id.as_deref());
     // A tag is a UUID or a number.
     let tag = properties.delivery_tag.map(|tag| lenient::scalar(tag).unwrap_or(Cow::Borrowed(HIDDEN)));
@@ -162,31 +172,8 @@ fn redacted_properties(properties: &Properties<'_>, missing: MissingParts) -> Me
     redacted
 }
 
-/// An application's own fields, as values.
-fn parsed<'e>(fields: &'e [(Cow<'e, str>, &'e RawValue)]) -> Vec<(&'e str, Value)> {
-    let value = |raw: &RawValue| bounded::read(raw.get().as_bytes()).unwrap_or(Value::Bool(false));
-    fields.iter().map(|(name, raw)| (&**name, value(raw))).collect()
-}
-
-/// What an application has put among Celery's own headers: the names, and the values only
-/// if they are contexts.
-fn custom(members: &[(&str, Value)]) -> Vec<(String, Value)> {
-    let own_ids = ids_of(members.iter().map(|(name, value)| (*name, value)));
-    let redacted = members.iter().map(|(name, value)| {
-        let value = if own_ids.contains(name) { Some(value.clone()) } else { context_under(name, value) };
-        ((*name).to_owned(), value.unwrap_or_else(|| HIDDEN.into()))
-    });
-    redacted.collect()
-}
-
-/// Arguments with nothing left in them but contexts.
-fn only_contexts(arguments: &Value) -> Value {
-    contexts_of(arguments).unwrap_or(Value::Null)
-}
-
 /// The body with its carriers and the tasks that travel in it, and nothing else.
-fn redacted_body(body: &TaskBody) -> Value {
-    let (args, kwargs) = (only_contexts(body.args()), only_contexts(body.kwargs()));
+fn redacted_body(body: &TaskBody, args: Kept, kwargs: Kept) -> Value {
     match &body.value {
         Value::Array(parts) => {
             let embed = parts.get(2).unwrap_or(&Value::Null);
@@ -199,7 +186,9 @@ fn redacted_body(body: &TaskBody) -> Value {
         Value::Object(fields) => {
             let text = |name: &str| fields.get(name).and_then(Value::as_str);
             let mut redacted = Members::default();
-            ["task", "id", "taskset"].into_iter().for_each(|name| redacted.name(name, text(name)));
+            ["task", "id", "root_id", "parent_id", "taskset"]
+                .into_iter()
+                .for_each(|name| redacted.name(name, text(name)));
             ["eta", "expires"].into_iter().for_each(|name| redacted.time(name, text(name)));
             redacted.put("retries", fields.get("retries").and_then(Value::as_u64));
             redacted.put("args", Some(args));
@@ -216,8 +205,8 @@ fn redacted_body(body: &TaskBody) -> Value {
 fn signature(value: &Value) -> Value {
     let Some(task) = value["task"].as_str() else { return Value::Null };
     let headers = value["options"]["headers"].as_object().map(|headers| {
-        let members: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        let mut redacted = custom(&members);
+        let members = headers.iter().map(|(name, value)| (name.as_str(), value));
+        let mut redacted = ContextSearch::keeping().headers(members);
         redacted.retain(|(_, value)| value != HIDDEN);
         Value::from(Members(redacted))
     });
@@ -303,34 +292,44 @@ mod tests {
     }
 
     #[test]
-    fn an_argument_that_is_called_as_a_context_is_kept_where_it_may_be_one() {
+    fn an_argument_that_is_called_as_a_context_is_kept_where_it_is_one() {
+        const B3: &str = "463ac35c9f6413ad-a2fb4a1d1a96d312-1";
         let entry = json!({
-            "body": json!([[], {"b3": {"card": "4111"}, "carrier": {"b3": "0"}}, {}]).to_string(),
+            "body": json!([[], {"b3": {"card": "4111"}, "cells": {"b3": "4111"}, "carrier": {"b3": B3}}, {}]).to_string(),
             "headers": {"task": "pay", "id": "1"},
         });
         let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
-        assert!(!redacted.contains("4111") && redacted.contains(r#"\"b3\":\"0\""#), "{redacted}");
+        assert!(!redacted.contains("4111") && redacted.contains(B3), "{redacted}");
     }
 
     #[test]
     fn what_an_application_puts_into_a_message_is_its_own() {
         const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let carrier = json!({"traceparent": TRACEPARENT, "user_email": "bob@example.org"});
-        let entry = json!({
-            "body": json!([[TRACEPARENT, "bob", format!("{{'traceparent': '{TRACEPARENT}', 'who': 'bob'}}")], {"n": carrier.to_string()}, {}]).to_string(),
-            "headers": {
-                "task": "pay", "id": "1", "stamps": {"customer": "bob"}, "Authorization": "Bearer bob", "user_id": 4711,
-                "trace_context": carrier.to_string(), "ot-tracer-traceid": "4bf92f3577b34da6",
-                "otel_context": "{}", "traceparent": "",
-            },
-            "properties": {"x-tenant": "bob", "delivery_info": {"exchange": "", "routing_key": "celery"}},
-        });
-        let redacted = String::from_utf8(redact_message(entry.to_string().as_bytes())).expect("UTF-8");
-        for secret in ["bob", "4711"] {
-            assert!(!redacted.contains(secret), "{redacted}");
-        }
-        // The argument, the repr, the text under `n`, and the header.
-        assert_eq!(redacted.matches(TRACEPARENT).count(), 4, "{redacted}");
+        let entry = |trace_context: &str| {
+            json!({
+                "body": json!([[TRACEPARENT, "bob", format!("{{'traceparent': '{TRACEPARENT}', 'who': 'bob'}}")], {"n": carrier.to_string()}, {}]).to_string(),
+                "headers": {
+                    "task": "pay", "id": "1", "stamps": {"customer": "bob"}, "Authorization": "Bearer bob", "user_id": 4711,
+                    "trace_context": trace_context, "ot-tracer-traceid": "4bf92f3577b34da6",
+                    "otel_context": "{}", "traceparent": "",
+                },
+                "properties": {"x-tenant": "bob", "delivery_info": {"exchange": "", "routing_key": "celery"}},
+            })
+        };
+        let redacted = |trace_context: &str| {
+            let redacted = redact_message(entry(trace_context).to_string().as_bytes());
+            let redacted = String::from_utf8(redacted).expect("UTF-8");
+            for secret in ["bob", "4711"] {
+                assert!(!redacted.contains(secret), "{redacted}");
+            }
+            redacted
+        };
+        // The argument, the repr, and the text under `n`; where a header has one, arguments are
+        // not read.
+        assert_eq!(redacted("bob").matches(TRACEPARENT).count(), 3);
+        let redacted = redacted(&carrier.to_string());
+        assert_eq!(redacted.matches(TRACEPARENT).count(), 1, "{redacted}");
         for kept in
             ["ot-tracer-traceid", "4bf92f3577b34da6", r#""otel_context":"{}""#, r#""Authorization":"***""#]
         {

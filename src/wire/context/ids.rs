@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::model::{Sampling, SpanContext, SpanId, TraceId};
+use crate::model::{HIDDEN, Sampling, SpanContext, SpanId, TraceId};
 
 /// The fields of a mapping that together name one span.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -126,6 +126,16 @@ fn sampling(flags: &Value) -> Sampling {
         Some(_) => Sampling::NotSampled,
         None => Sampling::Deferred,
     }
+}
+
+/// Flags without anything else that their value may hold: they read the same.
+pub fn flags_alone(flags: &Value) -> Value {
+    let bit = match sampling(flags) {
+        Sampling::Sampled => 1,
+        Sampling::NotSampled => 0,
+        Sampling::Deferred => return HIDDEN.into(),
+    };
+    if flags.is_string() { format!("{bit:02x}").into() } else { bit.into() }
 }
 
 #[cfg(test)]

@@ -278,3 +278,71 @@ fn ids_of_an_applications_own_are_found_in_any_shape() {
     }
     assert_eq!(valid(&json!({"trace_id": TRACE, "span_id": SPAN})).len(), 1);
 }
+
+/// Regression: only contexts under their own names were kept.
+#[test]
+fn of_a_repr_is_kept_what_is_found_in_it() {
+    let json = format!(r#"{{"traceparent": "{VALID}", "who": "bob"}}"#);
+    for repr in [
+        format!("{{'who': 'bob', 'traceparent': '{VALID}'}}"),
+        format!("{{'who': 'bob', 'trace_context': '{json}'}}"),
+        format!("['bob', {{'ctx': \"{{'traceparent': '{VALID}', 'who': 'bob'}}\"}}]"),
+        format!("{{\"o'c\": \"{{'traceparent': '{VALID}', 'who': 'bob'}}\"}}"),
+        format!("{{'trace_id': '{}', 'span_id': '{}', 'who': 'bob'}}", &VALID[3..35], &VALID[36..52]),
+    ] {
+        let (found, kept) = (of_repr(&repr).0, of_repr(&repr).1.expect("it holds one"));
+        assert!(!kept.contains("bob"), "{kept}");
+        assert_eq!(found.len(), 1, "{repr}");
+        assert_eq!(of_repr(&kept).0, found, "{repr}: {kept}");
+    }
+}
+
+fn of_repr(repr: &str) -> (Vec<CarriedContext>, Option<String>) {
+    let mut search = ContextSearch::keeping();
+    let kept = search.repr(repr, "kwargsrepr");
+    (search.contexts, kept)
+}
+
+/// Everything that a search of headers notes, and what it keeps of them.
+fn kept(headers: &[(String, Value)]) -> (String, Vec<(String, Value)>) {
+    let mut search = ContextSearch::keeping();
+    let kept = search.headers(headers.iter().map(|(name, value)| (name.as_str(), value)));
+    let ContextSearch { contexts, empty_carriers, baggage, others, .. } = search;
+    (format!("{contexts:?} {empty_carriers:?} {baggage:?} {others:?}"), kept)
+}
+
+/// Regressions: each was kept so that another search found more or less in it.
+#[test]
+fn what_is_kept_is_found_again_and_nothing_else_is() {
+    let carrier = json!({"traceparent": VALID, "who": "bob"});
+    let repr = format!("{{'traceparent': '{VALID}', 'who': 'bob'}}");
+    let wrapped =
+        |value: &Value, times: usize| (0..times).fold(value.clone(), |value, _| json!(value.to_string()));
+    let bytes = |value: &Value| json!({"__type__": "bytes", "__value__": value.to_string(), "who": "bob"});
+    for value in [
+        wrapped(&carrier, 1),
+        wrapped(&carrier, 2),
+        wrapped(&json!({"ctx": wrapped(&json!({"ctx": wrapped(&carrier, 2)}), 2)}), 2),
+        json!({"a": {"b": {"c": {"d": carrier}}}}),
+        bytes(&carrier),
+        bytes(&json!({"ctx": bytes(&carrier)})),
+        json!(format!("{{'ctx': {{'__type__': 'bytes', '__value__': \"{repr}\"}}}}")),
+        json!(format!(r#"{{"ctx": "{repr}", 'o\'c': 'bob'}}"#)),
+        json!(["bob", carrier, "bob", [["traceparent", VALID], ["who", "bob"]]]),
+        json!([["span_id", "00f067aa0ba902b7"], ["trace_id", &VALID[3..35]], ["who", "bob"]]),
+        json!([["bob", carrier], 7]),
+        json!({"trace_id": &VALID[3..35], "span_id": "00f067aa0ba902b7", "trace_flags": "01", "flags": "bob"}),
+        json!({"trace_id": &VALID[3..35], "span_id": "00f067aa0ba902b7", "trace_flags": "bob", "flags": 1}),
+        json!({"ctx": {}, "trace_context": {}, "who": "bob"}),
+        json!({"baggage": "who=bob", "b3": "0"}),
+        json!({"b3": {"who": "bob"}, "traceparent": {"who": "bob"}}),
+        json!({"o'c": {"traceparent": VALID}}),
+        wrapped(&json!({"o'c": {"traceparent": VALID}}), 1),
+    ] {
+        for name in ["headers", "trace_context", "note"] {
+            let (noted, all) = kept(&[(name.to_owned(), value.clone())]);
+            assert!(!json!(all).to_string().contains("bob"), "{value}: {all:?}");
+            assert_eq!(kept(&all), (noted, all.clone()), "{value}");
+        }
+    }
+}

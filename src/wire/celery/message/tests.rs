@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::{ContextFormat, Encoding, Sampling, SpanContext, SpanId, TraceId};
+use crate::model::{ContextFormat, Encoding, NextTask, Sampling, SpanContext, SpanId, TraceId};
 use crate::wire::celery::unacked_envelope;
 
 /// A message of Celery 5.7 under the instrumentor, as it lay in Redis.
