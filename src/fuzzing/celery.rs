@@ -125,7 +125,11 @@ fn hold_each_serializer(choices: &mut Choices<'_>) {
         let read_body = TaskBody::of(&envelope).expect("it was just written").value;
         assert_eq!(read_body, body, "{content_type} {compression}");
         let read = read(&envelope, false).expect("a message");
-        hold_entry(entry.as_bytes());
-        assert_eq!(first.get_or_insert_with(|| read.clone()), &read, "{content_type} {compression}");
+        match &first {
+            Some(first) => assert_eq!(first, &read, "{content_type} {compression}"),
+            // What is saved of it does not depend on the serializer.
+            None => hold_entry(entry.as_bytes()),
+        }
+        first.get_or_insert(read);
     }
 }

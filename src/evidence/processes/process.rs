@@ -44,6 +44,11 @@ impl Process {
         self.host.as_deref() == Some(host) && self.pid.is_none_or(|known| pid.parse() == Ok(known))
     }
 
+    /// A hash of what it is known by, the same in each run.
+    pub const fn mark(&self) -> u64 {
+        self.mark
+    }
+
     /// The fingerprint of a span that it sent. The same content from another process is
     /// another span's.
     pub const fn fingerprint_of(&self, span: &Span<'_>) -> u64 {
