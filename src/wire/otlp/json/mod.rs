@@ -8,25 +8,26 @@
 //! `{"result": {…}}`, with `instrumentationLibrary` for `scope`. `docs/files.md` names the
 //! sources.
 //!
-//! A list is walked one element at a time, and each element stays unparsed text until its
-//! turn: `{},` is three bytes of a request and five hundred as a span, so parsing a whole
-//! list at once could take gigabytes.
+//! A list is walked one element at a time: `{},` is three bytes of a request and five hundred
+//! as a span, so parsing a whole list at once could take gigabytes. A text that is held is
+//! read once to see that it is JSON, and once more down to each span.
 
 mod others;
 mod request;
 mod stream;
+mod walk;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::de::DeserializeSeed;
 use serde_json::value::RawValue;
 
 pub use self::stream::decode_json_stream;
 
-use self::request::{
-    AnyValue, Event, JsonScope, JsonSpan, Link, Pair, Request, ResourceSpans, ScopeSpans, Wrapped,
-};
+use self::request::{AnyValue, Event, JsonScope, JsonSpan, Link, Pair, Request, Wrapped};
+use self::walk::{Held, Resources, Walk};
 use super::attributes::{self, ExceptionEvent};
-use super::{BrokenDocument, Counts, DecodeError, Sink, give};
+use super::{BrokenDocument, Counts, DecodeError, Sink};
 use crate::model::{
     AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
     SpanStatus, TraceId,
@@ -114,34 +115,12 @@ fn is_partial(status: Option<&RawValue>) -> bool {
 
 fn visit_list(list: List<'_>, ids: Ids, sink: &mut impl Sink) -> Step<Counts> {
     let mut counts = Counts::default();
-    let mut number = 0;
-    each(list, |resource_spans: ResourceSpans<'_>| {
-        let mut resource = Resource::default();
-        if let Some(given) = resource_spans.resource {
-            pairs(given.attributes, |key, value| attributes::fill_resource(&mut resource, key, value))?;
-        }
-        sink.resource(&resource);
-        visit_scopes(resource_spans.scope_spans, ids, number, &mut counts, sink)?;
-        number += 1;
-        Ok(())
-    })?;
+    if let Some(list) = list {
+        let mut walk = Walk { sink, counts: &mut counts, source: Held };
+        let mut json = serde_json::Deserializer::from_str(list.get());
+        Resources { walk: &mut walk, ids }.deserialize(&mut json)?;
+    }
     Ok(counts)
-}
-
-fn visit_scopes(
-    list: List<'_>,
-    ids: Ids,
-    resource: usize,
-    counts: &mut Counts,
-    sink: &mut impl Sink,
-) -> Step<()> {
-    let mut scope_number = 0;
-    each(list, |scope_spans: ScopeSpans<'_>| {
-        sink.scope(&scope(scope_spans.scope));
-        visit_spans(scope_spans.spans, ids, [resource, scope_number], counts, sink)?;
-        scope_number += 1;
-        Ok(())
-    })
 }
 
 fn scope(scope: Option<JsonScope<'_>>) -> Scope<'_> {
@@ -150,22 +129,6 @@ fn scope(scope: Option<JsonScope<'_>>) -> Scope<'_> {
         None => Default::default(),
     };
     Scope { name, version }
-}
-
-fn visit_spans(
-    list: List<'_>,
-    ids: Ids,
-    [resource, scope]: [usize; 2],
-    counts: &mut Counts,
-    sink: &mut impl Sink,
-) -> Step<()> {
-    let mut number = 0;
-    each(list, |span: JsonSpan<'_>| {
-        let read = read_span(span, ids, &mut counts.lenient)?;
-        give(read, [resource, scope, number], counts, sink);
-        number += 1;
-        Ok(())
-    })
 }
 
 fn read_span<'a>(json: JsonSpan<'a>, ids: Ids, lenient: &mut u64) -> Step<Result<Span<'a>, Invalid>> {
@@ -384,7 +347,7 @@ mod tests {
             format!(r#"{{"resourceSpans": [{{"scopeSpans": [{{"scope": {{}}, "spans": [{span}]}}]}}]}}"#),
         ] {
             let error = decode_json(body.as_bytes(), &mut Seen::default()).expect_err("no request");
-            assert!(error.to_string().contains("expected an object"), "{body}: {error}");
+            assert!(error.to_string().contains("invalid type: sequence"), "{body}: {error}");
             assert!(decode_json_documents(body.as_bytes(), &mut Seen::default(), |_| {}).is_err(), "{body}");
             let mut streamed = Seen::default();
             let _ = decode_json_stream(body.as_bytes(), 1_000, &mut streamed, |_| {});

@@ -44,28 +44,9 @@ pub struct Wrapped<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ResourceSpans<'a> {
-    #[serde(borrow, default, deserialize_with = "object")]
-    pub resource: Option<Attributes<'a>>,
-    #[serde(borrow, default, alias = "scope_spans", alias = "instrumentationLibrarySpans")]
-    pub scope_spans: List<'a>,
-}
-
-#[derive(Deserialize)]
 pub struct Attributes<'a> {
     #[serde(borrow, default)]
     pub attributes: List<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ScopeSpans<'a> {
-    /// Grafana still has the name from before OTLP 1.0.
-    #[serde(borrow, default, alias = "instrumentationLibrary", deserialize_with = "object")]
-    pub scope: Option<JsonScope<'a>>,
-    #[serde(borrow, default)]
-    pub spans: List<'a>,
 }
 
 #[derive(Deserialize)]

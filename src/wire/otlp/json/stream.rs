@@ -1,23 +1,19 @@
 //! Requests in JSON that are too long to be held, read from a reader: of one request only
 //! the resource, the scope and the span at which the reader is are held.
-//!
-//! Every writer puts a resource before its scopes and a scope before its spans. Where one
-//! does not, what came too early is held until the other came.
 
-use std::fmt;
 use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess};
 use serde_json::value::RawValue;
 
 use super::others::{self, Counted};
-use super::request::{Attributes, JsonScope, JsonSpan};
-use super::{Ids, pairs, read_span, visit_scopes, visit_spans};
-use crate::model::{Resource, Scope};
-use crate::wire::json::{Allowance, EachText, Object, Step, without_lone_halves, without_place};
+use super::request::JsonSpan;
+use super::walk::{Resources, Source, Walk, walks};
+use super::{Ids, Sink};
+use crate::wire::json::{Allowance, Object, Step, without_lone_halves};
 use crate::wire::otlp::count::{ResourceLogs, ResourceMetrics, ResourceProfiles};
-use crate::wire::otlp::{Counts, DecodeError, OtherSignal, PIECE, Sink, attributes, give};
+use crate::wire::otlp::{Counts, DecodeError, OtherSignal, PIECE};
 
 /// Decodes one document of a reader: a request, or a list of requests, each of which may be
 /// wrapped as backends do. `next` is called before each request, and between the pieces of
@@ -36,61 +32,59 @@ pub fn decode_json_stream<S: Sink>(
     next: impl FnMut(&mut S),
 ) -> Result<Counts, DecodeError> {
     let allowance = Allowance::new(most);
-    let mut walk = Walk { sink, next, counts: Counts::default(), allowance: &allowance, lacks: None };
+    let (mut counts, mut lacks) = (Counts::default(), None);
+    let mut walk = Walk { sink, counts: &mut counts, source: Streamed { allowance: &allowance, next } };
     let mut json = serde_json::Deserializer::from_reader(allowance.apply(reader));
-    let walked = Document { walk: &mut walk, ids: Ids::Hex, is_wrapped: false }.deserialize(&mut json);
-    let Walk { counts, lacks, .. } = walk;
+    let document = Document { walk: &mut walk, lacks: &mut lacks, ids: Ids::Hex, is_wrapped: false };
+    let walked = document.deserialize(&mut json);
     DecodeError::of_walk(walked, &allowance)?;
     lacks.map_or(Ok(counts), Err)
 }
 
-struct Walk<'w, S, N> {
-    sink: &'w mut S,
+/// A reader, of which no more than an allowance is held.
+struct Streamed<'a, N> {
+    allowance: &'a Allowance,
     next: N,
-    counts: Counts,
-    allowance: &'w Allowance,
-    /// Why the answer is not whole, if whoever wrote it says so.
-    lacks: Option<DecodeError>,
 }
 
-/// A seed that walks what it finds: of each kind of value that it takes (`visit_map`,
-/// `visit_seq`), the method that does so.
-macro_rules! walks {
-    ($seed:ident, $what:literal, $($visit:ident: $access:ident => $method:ident),+) => {
-        impl<'de, S: Sink, N: FnMut(&mut S)> DeserializeSeed<'de> for $seed<'_, '_, S, N> {
-            type Value = ();
+impl<'de, S, N: FnMut(&mut S)> Source<'de, S> for Streamed<'_, N> {
+    type Text = Box<RawValue>;
+    type Span = Box<RawValue>;
 
-            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-                deserializer.deserialize_any(self)
-            }
+    fn with_span(span: Box<RawValue>, read: impl FnOnce(JsonSpan<'_>) -> Step<()>) -> Step<()> {
+        let text = without_lone_halves(span.get().as_bytes());
+        let Object(span) = serde_json::from_slice(&text)?;
+        read(span)
+    }
+
+    fn part_ended(&mut self, held: usize) {
+        self.allowance.renew(held);
+    }
+
+    fn pauses(&mut self, sink: &mut S, taken: u64) -> bool {
+        let is_due = taken.is_multiple_of(PIECE);
+        if is_due {
+            (self.next)(sink);
         }
+        is_due
+    }
+}
 
-        impl<'de, S: Sink, N: FnMut(&mut S)> Visitor<'de> for $seed<'_, '_, S, N> {
-            type Value = ();
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str($what)
-            }
-
-            fn visit_unit<E>(self) -> Result<(), E> {
-                Ok(())
-            }
-
-            $(fn $visit<A: $access<'de>>(self, access: A) -> Result<(), A::Error> {
-                self.$method(access)
-            })+
-        }
-    };
+/// What counts the records of a list.
+fn counted<'c, S, N, T>(walk: &'c mut Walk<'_, S, Streamed<'_, N>>, signal: OtherSignal) -> Counted<'c, T> {
+    Counted::new(signal, &mut walk.counts.others, walk.source.allowance)
 }
 
 /// A request, what wraps one, or a list of these.
-struct Document<'s, 'w, S, N> {
-    walk: &'s mut Walk<'w, S, N>,
+struct Document<'s, 'w, 'a, S, N> {
+    walk: &'s mut Walk<'w, S, Streamed<'a, N>>,
+    /// Why the answer is not whole, if whoever wrote it says so.
+    lacks: &'s mut Option<DecodeError>,
     ids: Ids,
     is_wrapped: bool,
 }
 
-walks!(Document, "a request", visit_map: MapAccess => map, visit_seq: SeqAccess => list);
+walks!([S: Sink, N: FnMut(&mut S)] Document<'_, '_, '_, S, N>, "a request", visit_map: MapAccess => map, visit_seq: SeqAccess => list);
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
@@ -112,20 +106,23 @@ enum DocumentKey {
     Other,
 }
 
-impl<S: Sink, N: FnMut(&mut S)> Document<'_, '_, S, N> {
+impl<S: Sink, N: FnMut(&mut S)> Document<'_, '_, '_, S, N> {
     fn list<'de, A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { walk, ids, .. } = self;
-        while list.next_element_seed(Document { walk: &mut *walk, ids, is_wrapped: false })?.is_some() {
-            walk.allowance.renew(0);
+        let Self { walk, lacks, ids, .. } = self;
+        while list
+            .next_element_seed(Document { walk: &mut *walk, lacks: &mut *lacks, ids, is_wrapped: false })?
+            .is_some()
+        {
+            walk.source.allowance.renew(0);
         }
         Ok(())
     }
 
     fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         use OtherSignal::{Logs, Metrics, Profiles};
-        let Self { walk, ids, is_wrapped } = self;
+        let Self { walk, lacks, ids, is_wrapped } = self;
         if !is_wrapped {
-            (walk.next)(walk.sink);
+            (walk.source.next)(walk.sink);
         }
         while let Some(key) = map.next_key()? {
             match key {
@@ -135,24 +132,31 @@ impl<S: Sink, N: FnMut(&mut S)> Document<'_, '_, S, N> {
                 }
                 DocumentKey::Trace | DocumentKey::Result if !is_wrapped => {
                     let ids = Ids::HexOrBase64;
-                    map.next_value_seed(Document { walk: &mut *walk, ids, is_wrapped: true })?;
+                    map.next_value_seed(Document {
+                        walk: &mut *walk,
+                        lacks: &mut *lacks,
+                        ids,
+                        is_wrapped: true,
+                    })?;
                 }
                 DocumentKey::Status => {
                     let status: Box<RawValue> = map.next_value()?;
                     if super::is_partial(Some(&status)) {
-                        walk.lacks.get_or_insert(DecodeError::Partial);
+                        lacks.get_or_insert(DecodeError::Partial);
                     }
                 }
-                DocumentKey::ResourceLogs => map.next_value_seed(walk.counted::<ResourceLogs>(Logs))?,
+                DocumentKey::ResourceLogs => {
+                    map.next_value_seed(counted::<_, _, ResourceLogs>(walk, Logs))?
+                }
                 DocumentKey::ResourceMetrics => {
-                    map.next_value_seed(walk.counted::<ResourceMetrics>(Metrics))?;
+                    map.next_value_seed(counted::<_, _, ResourceMetrics>(walk, Metrics))?;
                 }
                 DocumentKey::ResourceProfiles => {
-                    map.next_value_seed(walk.counted::<ResourceProfiles>(Profiles))?;
+                    map.next_value_seed(counted::<_, _, ResourceProfiles>(walk, Profiles))?;
                 }
                 DocumentKey::Error => {
                     let error: Box<RawValue> = map.next_value()?;
-                    walk.lacks = others::failure(Some(&error)).or(walk.lacks.take());
+                    *lacks = others::failure(Some(&error)).or(lacks.take());
                 }
                 DocumentKey::Trace | DocumentKey::Result | DocumentKey::Other => {
                     map.next_value::<IgnoredAny>()?;
@@ -160,216 +164,6 @@ impl<S: Sink, N: FnMut(&mut S)> Document<'_, '_, S, N> {
             }
         }
         Ok(())
-    }
-}
-
-/// The resources of a request.
-struct Resources<'s, 'w, S, N> {
-    walk: &'s mut Walk<'w, S, N>,
-    ids: Ids,
-}
-
-walks!(Resources, "a list of resource spans", visit_seq: SeqAccess => list);
-
-impl<S: Sink, N: FnMut(&mut S)> Resources<'_, '_, S, N> {
-    fn list<'de, A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { walk, ids } = self;
-        for number in 0.. {
-            let seed = OneResource { walk: &mut *walk, ids, number };
-            if list.next_element_seed(seed)?.is_none() {
-                break;
-            }
-            walk.allowance.renew(0);
-        }
-        Ok(())
-    }
-}
-
-/// The spans of one resource.
-struct OneResource<'s, 'w, S, N> {
-    walk: &'s mut Walk<'w, S, N>,
-    ids: Ids,
-    number: usize,
-}
-
-walks!(OneResource, "resource spans", visit_map: MapAccess => map);
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum ResourceKey {
-    Resource,
-    #[serde(alias = "scope_spans", alias = "instrumentationLibrarySpans")]
-    ScopeSpans,
-    #[serde(other)]
-    Other,
-}
-
-impl<S: Sink, N: FnMut(&mut S)> OneResource<'_, '_, S, N> {
-    fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { walk, ids, number } = self;
-        let mut resource: Option<Box<RawValue>> = None;
-        let mut too_early: Option<Box<RawValue>> = None;
-        while let Some(key) = map.next_key()? {
-            match (key, &resource) {
-                (ResourceKey::Resource, _) => {
-                    let text: Box<RawValue> = map.next_value()?;
-                    walk.tell_resource(&text).map_err(|error| A::Error::custom(without_place(&error)))?;
-                    resource = Some(text);
-                }
-                (ResourceKey::ScopeSpans, Some(resource)) => {
-                    map.next_value_seed(Scopes { walk: &mut *walk, ids, number, resource })?;
-                }
-                (ResourceKey::ScopeSpans, None) => too_early = Some(map.next_value()?),
-                (ResourceKey::Other, _) => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if resource.is_none() {
-            walk.sink.resource(&Resource::default());
-        }
-        let Some(scopes) = too_early else { return Ok(()) };
-        walk.visit_held(&scopes, |text, walk| {
-            visit_scopes(Some(text), ids, number, &mut walk.counts, walk.sink)
-        })
-        .map_err(|error| A::Error::custom(without_place(&error)))
-    }
-}
-
-/// The scopes of one resource.
-struct Scopes<'s, 'w, S, N> {
-    walk: &'s mut Walk<'w, S, N>,
-    ids: Ids,
-    number: usize,
-    resource: &'s RawValue,
-}
-
-walks!(Scopes, "a list of scope spans", visit_seq: SeqAccess => list);
-
-impl<S: Sink, N: FnMut(&mut S)> Scopes<'_, '_, S, N> {
-    fn list<'de, A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Self { walk, ids, number, resource } = self;
-        for scope_number in 0.. {
-            let seed = OneScope { walk: &mut *walk, ids, place: [number, scope_number], resource };
-            if list.next_element_seed(seed)?.is_none() {
-                break;
-            }
-            walk.allowance.renew(resource.get().len());
-        }
-        Ok(())
-    }
-}
-
-/// The spans of one scope.
-struct OneScope<'s, 'w, S, N> {
-    walk: &'s mut Walk<'w, S, N>,
-    ids: Ids,
-    place: [usize; 2],
-    resource: &'s RawValue,
-}
-
-walks!(OneScope, "scope spans", visit_map: MapAccess => map);
-
-#[derive(Deserialize)]
-#[serde(field_identifier, rename_all = "camelCase")]
-enum ScopeKey {
-    #[serde(alias = "instrumentationLibrary")]
-    Scope,
-    Spans,
-    #[serde(other)]
-    Other,
-}
-
-impl<S: Sink, N: FnMut(&mut S)> OneScope<'_, '_, S, N> {
-    fn map<'de, A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { walk, ids, place, resource } = self;
-        let mut scope: Option<Box<RawValue>> = None;
-        let mut too_early: Option<Box<RawValue>> = None;
-        while let Some(key) = map.next_key()? {
-            match (key, &scope) {
-                (ScopeKey::Scope, _) => {
-                    let text: Box<RawValue> = map.next_value()?;
-                    walk.tell_scope(&text).map_err(|error| A::Error::custom(without_place(&error)))?;
-                    scope = Some(text);
-                }
-                (ScopeKey::Spans, Some(scope)) => {
-                    let allowance = walk.allowance;
-                    let mut number = 0;
-                    let each = |text: &RawValue| {
-                        walk.span(text, ids, place, number, [resource, scope])?;
-                        number += 1;
-                        Ok(())
-                    };
-                    let held = resource.get().len() + scope.get().len();
-                    map.next_value_seed(EachText { allowance, held, each })?;
-                }
-                (ScopeKey::Spans, None) => too_early = Some(map.next_value()?),
-                (ScopeKey::Other, _) => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        if scope.is_none() {
-            walk.sink.scope(&Scope::default());
-        }
-        let Some(spans) = too_early else { return Ok(()) };
-        walk.visit_held(&spans, |text, walk| visit_spans(Some(text), ids, place, &mut walk.counts, walk.sink))
-            .map_err(|error| A::Error::custom(without_place(&error)))
-    }
-}
-
-impl<S: Sink, N: FnMut(&mut S)> Walk<'_, S, N> {
-    /// What counts the records of a list.
-    fn counted<T>(&mut self, signal: OtherSignal) -> Counted<'_, T> {
-        Counted::new(signal, &mut self.counts.others, self.allowance)
-    }
-
-    fn tell_resource(&mut self, text: &RawValue) -> Step<()> {
-        let text = without_lone_halves(text.get().as_bytes());
-        let mut resource = Resource::default();
-        if let Some(Object(given)) = serde_json::from_slice::<Option<Object<Attributes<'_>>>>(&text)? {
-            pairs(given.attributes, |key, value| attributes::fill_resource(&mut resource, key, value))?;
-        }
-        self.sink.resource(&resource);
-        Ok(())
-    }
-
-    fn tell_scope(&mut self, text: &RawValue) -> Step<()> {
-        let text = without_lone_halves(text.get().as_bytes());
-        let scope: Option<Object<JsonScope<'_>>> = serde_json::from_slice(&text)?;
-        self.sink.scope(&super::scope(scope.map(|Object(scope)| scope)));
-        Ok(())
-    }
-
-    fn span(
-        &mut self,
-        text: &RawValue,
-        ids: Ids,
-        [resource, scope]: [usize; 2],
-        number: usize,
-        of: [&RawValue; 2],
-    ) -> Step<()> {
-        let taken = self.counts.spans + self.counts.refused;
-        if number > 0 && taken.is_multiple_of(PIECE) {
-            (self.next)(self.sink);
-            self.tell_resource(of[0])?;
-            self.tell_scope(of[1])?;
-        }
-        let text = without_lone_halves(text.get().as_bytes());
-        let Object(span): Object<JsonSpan<'_>> = serde_json::from_slice(&text)?;
-        let read = read_span(span, ids, &mut self.counts.lenient)?;
-        give(read, [resource, scope, number], &mut self.counts, self.sink);
-        Ok(())
-    }
-
-    /// Visits what came before what it belongs to.
-    fn visit_held(
-        &mut self,
-        text: &RawValue,
-        visit: impl FnOnce(&RawValue, &mut Self) -> Step<()>,
-    ) -> Step<()> {
-        let text = without_lone_halves(text.get().as_bytes());
-        visit(serde_json::from_slice(&text)?, self)
     }
 }
 
