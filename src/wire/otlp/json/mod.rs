@@ -29,8 +29,8 @@ use self::walk::{Held, Resources, Walk};
 use super::attributes::{self, ExceptionEvent};
 use super::{BrokenDocument, Counts, DecodeError, Sink};
 use crate::model::{
-    AttributeValue, Invalid, ParentOrigin, Resource, Sampling, Scope, Span, SpanContext, SpanId, SpanKind,
-    SpanStatus, TraceId,
+    AttributeValue, Invalid, ParentOrigin, Sampling, Scope, Span, SpanContext, SpanId, SpanKind, SpanStatus,
+    TraceId,
 };
 use crate::wire::json::{List, Loose, Object, Step, each, without_lone_halves};
 
@@ -239,6 +239,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Resource;
 
     #[derive(Default)]
     struct Seen {
