@@ -4,12 +4,16 @@ use super::*;
 
 const TRACE: &str = "000000000000000000000000000000aa";
 
-/// A request that published, and a message that was taken.
-fn sent(message: scene::MessageBuilder) -> Scene {
+/// A message that was taken.
+fn taken(message: scene::MessageBuilder) -> Scene {
     Scene::default()
         .look(1_000, |look| look.ready(message))
         .look(9_000, |look| look.worker().result("t1", json!({"status": "SUCCESS"})))
-        .span(server())
+}
+
+/// A request that published, and a message that was taken.
+fn sent(message: scene::MessageBuilder) -> Scene {
+    taken(message).span(server())
 }
 
 fn instrumented() -> Scene {
@@ -75,7 +79,7 @@ fn ids_of_an_applications_own_join_what_links_to_them() {
         let call = |instance: &str| {
             span("shop", "POST hook", "client", 0xcc, 0xb2).at(2_000, 3_000).instance(instance)
         };
-        let api = || sent(carried()).span(server().of("shop").instance("a"));
+        let api = || taken(carried()).span(server().of("shop").instance("a"));
         whole(sent(carried()).span(call("b").link(0xaa, 0xb0)));
         // One name for both, told apart by their instance.
         whole(api().span(call("b").link(0xaa, 0xb0)));
