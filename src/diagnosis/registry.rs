@@ -66,6 +66,7 @@ pub static OTHERS: &[&Diagnosis] = &[
     &export::EXPORTED_TWICE,
     &export::GRPC_ON_HTTP_PORT,
     &export::HTTP_ENDPOINT_WITHOUT_PATH,
+    &export::HTTP_ENDPOINT_WITH_PATH,
     &export::HTTP_ON_GRPC_PORT,
     &export::TLS_ON_PLAIN_PORT,
     &export::NOTHING_RECEIVED,

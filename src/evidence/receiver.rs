@@ -15,6 +15,8 @@ pub enum Outcome {
     HttpOnGrpcPort,
     /// OTLP content posted to `/`.
     WithoutPath,
+    /// Traces posted to a path that ends in `/v1/traces` and has more to it.
+    OtherPath,
     /// Zipkin's `/api/v2/spans`.
     Zipkin,
     UnknownPath,
@@ -40,11 +42,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Accepted,
         Self::GrpcOnHttpPort,
         Self::HttpOnGrpcPort,
         Self::WithoutPath,
+        Self::OtherPath,
         Self::Zipkin,
         Self::UnknownPath,
         Self::UnknownContentType,
@@ -67,6 +70,7 @@ impl Outcome {
             Self::GrpcOnHttpPort => "grpc-on-http-port",
             Self::HttpOnGrpcPort => "http-on-grpc-port",
             Self::WithoutPath => "without-path",
+            Self::OtherPath => "other-path",
             Self::Zipkin => "zipkin",
             Self::UnknownPath => "unknown-path",
             Self::UnknownContentType => "unknown-content-type",

@@ -190,7 +190,7 @@ fn lost(path: &str, content: Content) -> ErrorAnswer {
                 .to_owned(),
         ),
         path if is_otlp && doubled.is_some() => (
-            Outcome::UnknownPath,
+            if doubled == Some(Signal::Traces) { Outcome::OtherPath } else { Outcome::UnknownPath },
             format!(
                 "no such path: {}. Exporters add {} to OTEL_EXPORTER_OTLP_ENDPOINT: give it without a path",
                 shown(path),
@@ -323,6 +323,15 @@ mod tests {
                 PortKind::Http,
                 "POST",
                 "/v1/traces/v1/traces",
+                "application/json",
+                h1,
+                Outcome::OtherPath,
+                "without a path",
+            ),
+            (
+                PortKind::Http,
+                "POST",
+                "/v1/metrics/v1/metrics",
                 "application/json",
                 h1,
                 Outcome::UnknownPath,

@@ -29,9 +29,10 @@ fn tl504_exported_twice() {
 }
 
 #[test]
-fn tl505_to_511_the_receivers_doors() {
+fn tl505_to_512_the_receivers_doors() {
     says(Scene::default().received("grpc-on-http-port"), "grpc-on-http-port", Error);
     says(Scene::default().received("without-path"), "http-endpoint-without-path", Error);
+    says(Scene::default().received("other-path"), "http-endpoint-with-path", Error);
     says(Scene::default().received("http-on-grpc-port"), "http-on-grpc-port", Error);
     says(Scene::default().received("tls-on-plain-port"), "tls-on-plain-port", (Error, Likely));
     says(Scene::default().listened(30), "nothing-received", Error);
@@ -45,6 +46,7 @@ fn tl505_to_511_the_receivers_doors() {
     for slug in [
         "grpc-on-http-port",
         "http-endpoint-without-path",
+        "http-endpoint-with-path",
         "nothing-received",
         "http-on-grpc-port",
         "tls-on-plain-port",
@@ -71,6 +73,7 @@ fn the_receivers_doors_are_told_to_whoever_missed_them() {
         ("grpc-on-http-port", "grpc-on-http-port", "http://10.0.0.5:4317"),
         ("http-on-grpc-port", "http-on-grpc-port", "http://10.0.0.5:4318/v1/traces"),
         ("without-path", "http-endpoint-without-path", "http://10.0.0.5:4318/v1/traces"),
+        ("other-path", "http-endpoint-with-path", "http://10.0.0.5:4318/v1/traces"),
         ("tls-on-plain-port", "tls-on-plain-port", "http://10.0.0.5:4317"),
     ] {
         pastes(missed(outcome), slug, &format!("endpoint=\"{endpoint}\","));
@@ -129,7 +132,9 @@ fn what_holds_nothing_to_judge_is_no_evidence() {
     assert_eq!(status(Scene::default()), Status::NoEvidence);
     assert_eq!(status(Scene::default().kept_log()), Status::NoEvidence);
     assert_eq!(status(Scene::default().received("accepted")), Status::NoEvidence);
-    for mistake in ["without-path", "grpc-on-http-port", "http-on-grpc-port", "tls-on-plain-port"] {
+    for mistake in
+        ["without-path", "other-path", "grpc-on-http-port", "http-on-grpc-port", "tls-on-plain-port"]
+    {
         assert_eq!(status(Scene::default().received(mistake)), Status::Broken, "{mistake}");
     }
     assert_eq!(status(queued(message("t1").header("traceparent", TRACEPARENT))), Status::Healthy);

@@ -174,7 +174,7 @@ pub fn http_port(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Ve
     http.by("send HTTP to its port", senders).into_iter().chain(to_this_port).collect()
 }
 
-/// Mends TL506.
+/// Mends TL506 and TL512.
 pub fn traces_path(receiver: ExportTarget<'_>, senders: &[(Side, SdkSetup)]) -> Vec<Fix> {
     Exporter::http(receiver).by("send to /v1/traces", senders)
 }

@@ -3,6 +3,7 @@
 mod endpoint;
 mod exported_twice;
 mod grpc_on_http_port;
+mod http_endpoint_with_path;
 mod http_endpoint_without_path;
 mod http_on_grpc_port;
 mod invalid_span;
@@ -19,6 +20,7 @@ mod worker_silent;
 
 pub use exported_twice::EXPORTED_TWICE;
 pub use grpc_on_http_port::GRPC_ON_HTTP_PORT;
+pub use http_endpoint_with_path::HTTP_ENDPOINT_WITH_PATH;
 pub use http_endpoint_without_path::HTTP_ENDPOINT_WITHOUT_PATH;
 pub use http_on_grpc_port::HTTP_ON_GRPC_PORT;
 pub use invalid_span::INVALID_SPAN;

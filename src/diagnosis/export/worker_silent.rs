@@ -165,7 +165,7 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
     if let Some(outcome) = outcome {
         return Occurrence { confidence: Confidence::Likely, ..found }
             .variant("misdirected")
-            .says("a worker took the message and sent no span of it, and the receiver refused requests at the wrong port: most likely the worker's spans")
+            .says("a worker took the message and sent no span of it, and the receiver refused requests at a wrong port or path: most likely the worker's spans")
             .quote(quote::fact("receiver", outcome.label()))
             .mend(misdirected)
             .into();
@@ -220,8 +220,13 @@ fn names_ids_alone(handoff: &Handoff<'_>) -> bool {
 /// Requests that the receiver refused, and how to fix that in the worker.
 fn misdirected(known: &Known<'_>, publisher: &SdkSetup) -> (Option<Outcome>, Vec<Fix>) {
     let receiver = endpoint::receiver(known);
-    let doors =
-        [Outcome::GrpcOnHttpPort, Outcome::HttpOnGrpcPort, Outcome::WithoutPath, Outcome::TlsOnPlainPort];
+    let doors = [
+        Outcome::GrpcOnHttpPort,
+        Outcome::HttpOnGrpcPort,
+        Outcome::WithoutPath,
+        Outcome::OtherPath,
+        Outcome::TlsOnPlainPort,
+    ];
     let refused =
         doors.into_iter().find_map(|outcome| Some((outcome, known.evidence.receiver().of(outcome)?)));
     let Some((outcome, requests)) = refused else { return (None, Vec::new()) };
@@ -230,7 +235,7 @@ fn misdirected(known: &Known<'_>, publisher: &SdkSetup) -> (Option<Outcome>, Vec
     let fixes = match outcome {
         Outcome::GrpcOnHttpPort => export::grpc_port(receiver, &worker),
         Outcome::HttpOnGrpcPort => export::http_port(receiver, &worker),
-        Outcome::WithoutPath => export::traces_path(receiver, &worker),
+        Outcome::WithoutPath | Outcome::OtherPath => export::traces_path(receiver, &worker),
         _ => export::without_tls(receiver, &[OtlpProtocol::Grpc, OtlpProtocol::Http], &worker),
     };
     (Some(outcome), fixes)
