@@ -155,10 +155,16 @@ fn check(handoff: &Handoff<'_>, known: &Known<'_>) -> Judgment {
         }
         return some(found, handoff, known).into();
     }
-    let found = found.unless(
+    let mut found = found.unless(
         slug::WORKER_NOT_INSTRUMENTED,
         "the worker may have an SDK, but no instrumentor and no spans of its own",
     );
+    if !is_unflagged {
+        found = found.unless(
+            slug::NOT_SAMPLED,
+            "a sampler of the worker's own may keep nothing, whatever the message says of sampling",
+        );
+    }
     let receiver = endpoint::receiver(known);
     let publisher = SdkSetup::of_producer(handoff);
     let (outcome, misdirected) = misdirected(known, &publisher);
