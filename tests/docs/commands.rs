@@ -115,8 +115,8 @@ fn no_text_names_an_option_that_is_not_there() {
     // Those of other programs where they stand alone: docker, pip, pytest, Celery; and those of
     // ours in Python.
     const OTHERS: &str = "--add-host --all-targets --body-file --broken --cache-sim --check --dozen --fixed --from --gigabytes --hours \
-        --grow --max-memory-per-child --max-tasks-per-child --no-deps --no-run --no-tracelink --one-line --only --profile \
-        --requirepass --sdist --spans --strict --test --tool --tracelink --workers --write";
+        --grow --max-memory-per-child --max-tasks-per-child --no-deps --no-run --no-trace-compares --no-tracelink --one-line --only --profile \
+        --requirepass --sdist --spans --strict --target-dir --test --tool --tracelink --workers --write";
     let mut known: BTreeSet<String> =
         OTHERS.split(' ').chain(["--help", "--version"]).map(str::to_owned).collect();
     options(&Cli::command(), &mut known);

@@ -47,7 +47,7 @@ struct Streamed<'a, N> {
     next: N,
 }
 
-impl<'de, S, N: FnMut(&mut S)> Source<'de, S> for Streamed<'_, N> {
+impl<S, N: FnMut(&mut S)> Source<'_, S> for Streamed<'_, N> {
     type Text = Box<RawValue>;
     type Span = Box<RawValue>;
 
