@@ -114,7 +114,7 @@ fn options(command: &clap::Command, found: &mut BTreeSet<String>) {
 fn no_text_names_an_option_that_is_not_there() {
     // Those of other programs where they stand alone: docker, pip, pytest, Celery; and those of
     // ours in Python.
-    const OTHERS: &str = "--add-host --all-targets --body-file --broken --cache-sim --check --dozen --fixed --from --gigabytes --hours \
+    const OTHERS: &str = "--add-host --all-targets --alone --body-file --broken --cache-sim --check --dozen --fixed --from --gigabytes --hours \
         --grow --max-memory-per-child --max-tasks-per-child --no-deps --no-run --no-trace-compares --no-tracelink --one-line --only --profile \
         --requirepass --sdist --spans --strict --target-dir --test --tool --tracelink --workers --write";
     let mut known: BTreeSet<String> =
