@@ -105,13 +105,12 @@ impl Sink for StoreSink<'_> {
     fn span(&mut self, span: &Span<'_>) {
         self.source.span(self.store.evidence(), span);
         self.store.keep_room();
-        match &mut self.until_pause {
-            None => {}
-            Some(0) => {
-                self.until_pause = Some(Self::PAUSE);
+        if let Some(left) = &mut self.until_pause {
+            *left -= 1;
+            if *left == 0 {
+                *left = Self::PAUSE;
                 self.store.between_requests();
             }
-            Some(left) => *left -= 1,
         }
     }
 

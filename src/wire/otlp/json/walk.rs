@@ -48,6 +48,7 @@ impl<'de, S> Source<'de, S> for Held {
     }
 }
 
+/// A walk through the spans of a request, and how far it has counted.
 pub struct Walk<'w, S, P> {
     pub sink: &'w mut S,
     pub counts: &'w mut Counts,
