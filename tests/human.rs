@@ -417,6 +417,13 @@ fn a_whole_order_is_one_line_once_one_was_drawn() {
             let view = View { width, verbosity, ..View::default() };
             writer.traces_a_round();
             writer.events(&events, 0, &view, &mut out).expect("writes to memory");
+            // Traces come again with later spans of theirs, and are told once.
+            if verbosity == Verbosity::Normal {
+                let length = out.len();
+                writer.traces_a_round();
+                writer.events(&events, 0, &view, &mut out).expect("writes to memory");
+                assert_eq!(out.len(), length, "a line is told twice");
+            }
         }
         let told = String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).expect("UTF-8");
         fits(&told, width);

@@ -1,7 +1,7 @@
 //! What a person sees while spans arrive: trees as they become whole, each
 //! cause once with the broken spot marked, and a summary at the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, Write};
 
 use super::style::Stylize;
@@ -25,7 +25,13 @@ pub struct Live {
     drawn_reasons: BTreeSet<&'static str>,
     /// The traces that were shown, so that no two of them look alike.
     ids: ShortIds,
+    /// The last lines that traces were told in, or could have been. Traces come again with
+    /// each span that is theirs, and the same line twice reads like a second passage.
+    lines: VecDeque<Vec<u8>>,
 }
+
+/// How many lines are remembered.
+const LINES: usize = 256;
 
 impl Live {
     /// Writes one event.
@@ -49,14 +55,29 @@ impl Live {
                     Report { handoffs: handoffs.clone(), traces: traces.clone(), ..Report::default() };
                 self.ids.learn(trees::trace_ids(&report));
                 self.has_shown |= cause.is_none();
-                match cause {
+                let mut line = Vec::new();
+                match &cause {
                     // Its tree looks like the first one, which was shown.
-                    Some(id) => one_line::of_cause(&report, &id, &self.ids, view, out),
-                    None if self.is_to_be_drawn(&report) || view.verbosity == Verbosity::Verbose => {
-                        trees::group(&report, &self.ids, view, out)
-                    }
-                    None => one_line::of_whole(&report, &self.ids, view, out),
+                    Some(id) => one_line::of_cause(&report, id, &self.ids, view, &mut line)?,
+                    None => one_line::of_whole(&report, &self.ids, view, &mut line)?,
                 }
+                if view.verbosity == Verbosity::Verbose {
+                    return match cause {
+                        Some(_) => out.write_all(&line),
+                        None => trees::group(&report, &self.ids, view, out),
+                    };
+                }
+                if self.lines.contains(&line) {
+                    return Ok(());
+                }
+                let is_drawn = cause.is_none() && self.is_to_be_drawn(&report);
+                let written =
+                    if is_drawn { trees::group(&report, &self.ids, view, out) } else { out.write_all(&line) };
+                if self.lines.len() >= LINES {
+                    self.lines.pop_front();
+                }
+                self.lines.push_back(line);
+                written
             }
             Event::Finding { finding, handoffs, traces } => {
                 if finding.severity == Severity::Note {
@@ -78,6 +99,7 @@ impl Live {
             Event::Resolved(finding) => {
                 // The traces that showed it are shown again, mended.
                 self.just_shown.clear();
+                self.lines.clear();
                 self.has_drawn_whole = false;
                 if self.told.remove(&finding.id) {
                     resolved(finding, view, out)?;
