@@ -11,7 +11,9 @@ const NEWER: &str = "install an instrumentor that knows tasks by their names";
 const THREADS: &str = "carry the context into threads and executors";
 const BESIDE: &str = "hand the context over beside the work, to a listener or a loop that was there before";
 const OUTERMOST: &str = "let the request's span lie around a middleware that publishes";
-const STREAMED: &str = "attach the request's context in the generator of a streamed response";
+const STREAMED: &str =
+    "keep the request's context for a streamed response, for what tears the request down, and in threads";
+const AROUND: &str = "let the request's span lie around a middleware that publishes, and reach its threads";
 const FORWARD: &str = "put the context of the run into each message that its task publishes";
 
 #[test]
@@ -97,11 +99,18 @@ fn tl104_is_mended_by_when_the_context_was_lost() {
     mends(beside("flask", |start| start + 70), slug, &[STREAMED, OUTERMOST, THREADS, BESIDE]);
     pastes(beside("flask", |start| start + 70), slug, "token = context.attach(ctx)");
     // What comes later than that runs in no thread of the request.
+    let flask = fixes_of(beside("flask", |start| start + 70), slug);
+    let lines = |fix: &tracelink::model::Fix| {
+        fix.steps.iter().flat_map(|step| &step.lines).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for line in ["ThreadingInstrumentor().instrument()", "    functions.sort("] {
+        assert!(lines(&flask[0]).iter().any(|each| each == line), "{line}: {:?}", flask[0]);
+    }
     mends(beside("flask", |start| start + 200), slug, &[THREADS, STREAMED, BESIDE, OUTERMOST]);
     // No thread is started before the request.
     mends(beside("flask", |start| start - 4), slug, &[OUTERMOST, BESIDE]);
     // ASGI's span lies around a streamed response.
-    mends(beside("asgi", |start| start + 70), slug, &[OUTERMOST, THREADS, BESIDE]);
+    mends(beside("asgi", |start| start + 70), slug, &[AROUND, THREADS, BESIDE]);
     // The lines are Python's.
     let node = server().of_distribution("telemetry.sdk.language", "nodejs");
     let of_node = producer(0xcc, 0xb1).of_distribution("telemetry.sdk.language", "nodejs");

@@ -2,7 +2,7 @@
 //! request's context. Which of these it is, the times of the spans tell in part, and
 //! each fix says what it is for.
 
-use super::threads::{into_threads, into_threads_of_a_task};
+use super::threads::{into_threads, into_threads_of_a_task, with_instrumentor};
 use crate::diagnosis::known::SdkSetup;
 use crate::evidence::Library;
 use crate::model::{Fix, FixPlace, Language, Side};
@@ -36,9 +36,22 @@ pub fn context_lost(when: When, server: Option<Library>, setting: &SdkSetup) -> 
         When::WhileAnswering => {
             middle.chain([into_threads()]).chain(by_hand).chain([beside_the_work()]).collect()
         }
-        When::RightAfter => {
-            streamed.into_iter().chain(middle).chain([into_threads(), beside_the_work()]).collect()
-        }
+        // Work that a request hands to a thread begins as soon as this too.
+        When::RightAfter => match server {
+            Some(Library::Flask) => {
+                streamed.into_iter().chain(middle).chain([into_threads(), beside_the_work()]).collect()
+            }
+            Some(Library::Asgi) => {
+                let around = middle.map(|fix| with_instrumentor(Fix { title: AROUND.into(), ..fix }));
+                around.chain([into_threads(), beside_the_work()]).collect()
+            }
+            _ => [into_threads()]
+                .into_iter()
+                .chain(streamed)
+                .chain(middle)
+                .chain([beside_the_work()])
+                .collect(),
+        },
         When::After => {
             [into_threads()].into_iter().chain(streamed).chain([beside_the_work()]).chain(middle).collect()
         }
@@ -105,12 +118,18 @@ fn outermost(server: Option<Library>) -> Option<Fix> {
     Some(fix.python(Side::Producer, FixPlace::AfterApp, lines).installing([package]).needing(LAST))
 }
 
+const AROUND: &str = "let the request's span lie around a middleware that publishes, and reach its threads";
+const FLASKS_END: &str =
+    "keep the request's context for a streamed response, for what tears the request down, and in threads";
+
 /// Where a response is streamed: its generator runs when the request's span is over.
-/// `stream_with_context` brings Flask's own context there, and not this one.
+/// `stream_with_context` brings Flask's own context there, and not this one. Flask calls
+/// what tears a request down in reverse: the instrumentor, which ends the span there, comes
+/// before each function that was registered sooner.
 fn streamed(server: Option<Library>) -> Option<Fix> {
     let fix = Fix::new("attach the request's context in the generator of a streamed response");
     match server? {
-        Library::Flask => Some(fix.python(
+        Library::Flask => Some(with_instrumentor(Fix::new(FLASKS_END).python(
             Side::Producer,
             FixPlace::AfterApp,
             [
@@ -131,8 +150,15 @@ fn streamed(server: Option<Library>) -> Option<Fix> {
                 "        yield from chunks",
                 "    finally:",
                 "        context.detach(token)",
+                "",
+                "",
+                "# Flask calls the first of these last: it ends the span",
+                "for functions in app.teardown_request_funcs.values():",
+                "    functions.sort(",
+                "        key=lambda each: \"opentelemetry\" not in each.__module__",
+                "    )",
             ],
-        )),
+        ).needing("what is registered with teardown_appcontext comes later still: let it be a teardown_request"))),
         Library::Wsgi | Library::Django => Some(fix.by_hand(
             Side::Producer,
             "take the current context in the handler, attach it first in the generator, and detach it last there",

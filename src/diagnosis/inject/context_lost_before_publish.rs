@@ -27,7 +27,7 @@ diagnosis! {
     /// Or it is a root just outside of a request, a little before the SERVER span
     /// begins or after it ends, and so are all others of the task, each beside a
     /// request of its own, closer than chance would put them: a streaming
-    /// response, a middleware outside the instrumentation, a listener. The first
+    /// response, a teardown, a middleware outside the instrumentation, a listener. The first
     /// of them may be late, since a process imports and connects when it first
     /// publishes.
     ///
@@ -40,8 +40,10 @@ diagnosis! {
     /// Carry the context over, by where the task is published. An instrumentor carries it into the threads and the
     /// executors that a request starts; `asyncio.to_thread` does so by itself. What was
     /// there before the request needs it handed over beside the work. A middleware lies
-    /// inside the request's span where the application is instrumented last; and a
-    /// streamed response takes the context along in its generator.
+    /// inside the request's span where the application is instrumented last; a
+    /// streamed response takes the context along in its generator; and Flask calls a
+    /// `teardown_request` before the span ends only where it was registered after the
+    /// application was instrumented.
     pub static CONTEXT_LOST_BEFORE_PUBLISH = {
         code: "TL104",
         slug: "context-lost-before-publish",
@@ -185,7 +187,7 @@ fn outside(producer: SpanRef<'_>, beside: JustOutside<'_>) -> Occurrence {
     );
     Occurrence::likely()
         .variant("outside")
-        .says("the task was published just outside the request's span, and so outside its context: a streaming response, a middleware outside the instrumentation, a listener, or a thread that goes on")
+        .says("the task was published just outside the request's span, and so outside its context: a streaming response, what tears the request down, a middleware outside the instrumentation, a listener, or a thread that goes on")
         .quote(quote::span(producer))
         .quote(quote::fact(format!("SERVER spans of {}", producer.span.service()), paired))
 }
