@@ -417,13 +417,6 @@ fn a_whole_order_is_one_line_once_one_was_drawn() {
             let view = View { width, verbosity, ..View::default() };
             writer.traces_a_round();
             writer.events(&events, 0, &view, &mut out).expect("writes to memory");
-            // Traces come again with later spans of theirs, and are told once.
-            if verbosity == Verbosity::Normal {
-                let length = out.len();
-                writer.traces_a_round();
-                writer.events(&events, 0, &view, &mut out).expect("writes to memory");
-                assert_eq!(out.len(), length, "a line is told twice");
-            }
         }
         let told = String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).expect("UTF-8");
         fits(&told, width);
@@ -434,4 +427,27 @@ fn a_whole_order_is_one_line_once_one_was_drawn() {
     assert_eq!(trees(&usual), 1);
     assert!(trees(&told(80, Verbosity::Verbose)) >= 4);
     insta::assert_snapshot!(format!("{usual}\n{wide}\n{narrow}"));
+}
+
+/// Traces come again with later spans of theirs, and the same line twice would read like two.
+#[test]
+fn what_comes_again_with_nothing_new_is_told_once() {
+    let mut watch = LiveJudge::new(Duration::from_secs(6), MemoryPlan::for_evidence(1 << 30));
+    watch.set_time(Moment::at(Duration::from_secs(1)));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus/healthy_auto/spans.jsonl");
+    for line in std::fs::read_to_string(file).expect("a capture").lines() {
+        let mut intake = SpanIntake::new(&mut watch.evidence);
+        intake.next_request();
+        decode_json(line.as_bytes(), &mut intake).expect("a request");
+    }
+    let pace = Pace { shown: 10, again: 100, work: Pace::WORK, thorough: true };
+    let events = watch.round(Moment::at(Duration::from_secs(10)), pace);
+    let mut writer = FormatName::Human.writer();
+    let mut told = || {
+        let mut out = Vec::new();
+        writer.events(&events, 0, &View::default(), &mut out).expect("writes to memory");
+        out.len()
+    };
+    assert!(told() > 0);
+    assert_eq!(told(), 0, "the same line again");
 }
