@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 
 use super::others::{self, Counted};
 use super::request::JsonSpan;
+use super::span::Ids;
 use super::walk::{Resources, Source, Walk, walks};
-use super::{Ids, Sink};
 use crate::wire::json::{Allowance, Object, Step, without_lone_halves};
 use crate::wire::otlp::count::{ResourceLogs, ResourceMetrics, ResourceProfiles};
-use crate::wire::otlp::{Counts, DecodeError, OtherSignal, PIECE};
+use crate::wire::otlp::{Counts, DecodeError, OtherSignal, PIECE, Sink};
 
 /// Decodes one document of a reader: a request, or a list of requests, each of which may be
 /// wrapped as backends do. `next` is called before each request, and between the pieces of

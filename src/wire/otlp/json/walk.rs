@@ -11,7 +11,7 @@ use serde_json::de::SliceRead;
 use serde_json::value::RawValue;
 
 use super::request::{Attributes, JsonScope, JsonSpan};
-use super::{Ids, pairs, read_span};
+use super::span::{self, Ids, pairs, read_span};
 use crate::model::{Resource, Scope};
 use crate::wire::json::{Object, Step, without_lone_halves, without_place};
 use crate::wire::otlp::{Counts, Sink, attributes, give};
@@ -297,7 +297,7 @@ impl<S: Sink, P> Walk<'_, S, P> {
     fn tell_scope(&mut self, text: &RawValue) -> Step<()> {
         let text = without_lone_halves(text.get().as_bytes());
         let scope: Option<Object<JsonScope<'_>>> = serde_json::from_slice(&text)?;
-        self.sink.scope(&super::scope(scope.map(|Object(scope)| scope)));
+        self.sink.scope(&span::scope(scope.map(|Object(scope)| scope)));
         Ok(())
     }
 
