@@ -3,13 +3,14 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
 use super::support::asking::get;
 use super::support::clickhouse::{ClickHouse, Layout};
+use super::support::redis::RedisServer;
 use super::watcher::{Watcher, Way, ended, slugs};
 
 const BROKEN: &str = "propagator_api_b3multi_worker_w3c";
@@ -19,11 +20,14 @@ const QUICK: [&str; 8] = ["--every", "1s", "--overlap", "1s", "--since", "1m", "
 /// Nothing counts as missing while the test lasts.
 const PATIENT: [&str; 8] = ["--every", "1s", "--overlap", "2m", "--since", "2m", "--metrics", "0"];
 
+/// A file of a capture.
+fn file(capture: &str, name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(capture).join(name)
+}
+
 /// The spans of a capture, a request a line.
 fn requests(capture: &str) -> Vec<String> {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus").join(capture).join("spans.jsonl");
-    fs::read_to_string(file).expect("a capture").lines().map(str::to_owned).collect()
+    fs::read_to_string(file(capture, "spans.jsonl")).expect("a capture").lines().map(str::to_owned).collect()
 }
 
 /// When the last span of these requests ended, in seconds since 1970.
@@ -137,6 +141,30 @@ fn a_broken_hand_off_is_said_once_however_often_the_store_shows_it() {
     let database = &ended.report["database"];
     assert_eq!((&database["is_sample"], &database["spans"]), (&Value::from(false), &Value::from(10)));
     assert_eq!((&database["handoffs"], &database["looked_at"]), (&Value::from(1), &Value::from(1)));
+}
+
+/// The worker has not taken the message yet: its spans are not missing.
+#[test]
+fn a_broker_beside_a_watched_store_is_joined_to_it_and_only_read() {
+    let (store, url) = empty(Layout::Map);
+    let redis = RedisServer::start();
+    redis.load(&file(HEALTHY, "redis.queued.jsonl"));
+    let (before, broker) = (redis.dump(), redis.url());
+    let watcher = Watcher::start(&url, &[&QUICK[..], &["--broker", &broker]].concat());
+    let happening = Happening::of(HEALTHY);
+    happening.comes(&store, Layout::Map, "otel", &happening.of_service("order-api"));
+    several_turns(&watcher);
+    let ended = watcher.interrupt();
+    let [handoff] = &**ended.report["handoffs"].as_array().expect("a list") else {
+        panic!("one hand-off: {}", ended.report["handoffs"])
+    };
+    assert_eq!(handoff["producer"][1], "28f1cd67bff3f230", "{handoff}");
+    for station in ["request", "inject", "carry"] {
+        assert_eq!(handoff["stations"][station], "intact", "{handoff}");
+    }
+    assert_eq!(ended.report["messages"][0]["state"], "ready");
+    assert_ne!(ended.report["verdict"]["status"], "broken", "{}", ended.report["verdict"]);
+    assert_eq!(redis.dump(), before, "it was only read");
 }
 
 #[test]
