@@ -11,7 +11,7 @@ use super::stored_page::{ShownPage, StoredPage};
 use super::{Exit, Outputs, say, tell_skipped};
 use crate::bundle::Store as _;
 use crate::cli::{self, EvidencePlace, OfStore, Output};
-use crate::live::{FilePlan, Inquired, Inquiry, inquire, queried_report};
+use crate::live::{Asked, FilePlan, Inquired, Inquiry, inquire, queried_report};
 use crate::model::{DatabaseReport, Timestamp};
 use crate::query::clickhouse::{ClickhouseUrl, Client, Store, Told, Window, find};
 use crate::report::Subject;
@@ -53,20 +53,23 @@ pub fn run(
     }
     let broker = BrokerBeside::look(args, output, session.evidence(), &interrupted)?;
     let asked = find(client, args.store.asking.table.as_deref()).and_then(|store| {
-        let database = inquire(&store, &inquiry(&args.store, store.now), &mut session)?;
-        let is_empty = session.evidence().span_account().received == 0;
-        let hint = is_empty.then(|| nothing_there(&args.store, &database));
-        Ok((database, [has_no_limits(&store), hint]))
+        let asked = inquire(&store, &inquiry(&args.store, store.now), &mut session)?;
+        let is_empty = session.evidence().span_account().received == 0 && asked.interruption.is_none();
+        let hint = is_empty.then(|| nothing_there(&args.store, &asked.database));
+        Ok((asked, [has_no_limits(&store), hint]))
     });
     progress.done();
     let (database, is_interrupted) = match asked {
-        Ok((database, told)) => {
+        Ok((Asked { database, interruption }, told)) => {
             told.iter().flatten().for_each(|told| say(told));
-            (database, false)
+            if let Some(interruption) = &interruption {
+                say(&format!("tracelink: {interruption}"));
+            }
+            (database, interruption.is_some())
         }
         Err(error) if error.is_interruption() => {
             say(&format!("tracelink: {error}"));
-            // What was fetched is told, and nothing that it lacks.
+            // Nothing was counted yet.
             session.evidence().found_hole();
             (
                 DatabaseReport {

@@ -42,7 +42,7 @@ pub use memory::{FilePlan, MemoryPlan, Uses};
 #[cfg(not(fuzzing))]
 pub use notice::{SessionNotice, SessionNotices};
 #[cfg(not(fuzzing))]
-pub use queried::{Inquired, Inquiry, inquire, report as queried_report};
+pub use queried::{Asked, Inquired, Inquiry, inquire, report as queried_report};
 #[cfg(not(fuzzing))]
 pub use rounds::{Audience, End, EndRequest, Ending, Outside, attend, close};
 #[cfg(not(fuzzing))]

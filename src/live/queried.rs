@@ -56,16 +56,26 @@ struct Choice {
     report: DatabaseReport,
 }
 
+/// What a store answered.
+#[derive(Debug)]
+pub struct Asked {
+    /// What it counted.
+    pub database: DatabaseReport,
+    /// The user's interruption, where it came when all was counted and not all was fetched.
+    pub interruption: Option<QueryError>,
+}
+
 /// Asks the store, files what it answers with, and reports what it counted.
 ///
 /// # Errors
 ///
-/// [`QueryError`], at the first question that is not answered.
+/// [`QueryError`], at the first question that is not answered. What was counted is reported
+/// all the same where somebody only ended the fetch.
 pub fn inquire(
     store: &Store<'_>,
     inquiry: &Inquiry,
     session: &mut StoredSession<'_>,
-) -> Result<DatabaseReport, QueryError> {
+) -> Result<Asked, QueryError> {
     let messages = Messages::of(session.evidence());
     let choice = choice(store, inquiry, messages)?;
     if choice.is_sample {
@@ -76,6 +86,23 @@ pub fn inquire(
         session.evidence().note_going_on();
     }
     session.evidence().note_asked(choice.window.from, choice.window.to);
+    let interruption = match fetch(store, &choice, session) {
+        Ok(()) => None,
+        Err(error) if error.is_interruption() => Some(error),
+        Err(error) => return Err(error),
+    };
+    if interruption.is_some() {
+        // What came is told, and nothing that it lacks.
+        session.evidence().found_hole();
+    }
+    doubt(session.evidence(), &choice, store.now, goes_on);
+    let Choice { is_sample, survey, report, .. } = choice;
+    let report = DatabaseReport { is_sample: is_sample || interruption.is_some(), ..report };
+    Ok(Asked { database: counted(store, survey, session.evidence(), report), interruption })
+}
+
+/// Files the spans of what was chosen.
+fn fetch(store: &Store<'_>, choice: &Choice, session: &mut StoredSession<'_>) -> Result<(), QueryError> {
     let mut sink = StoreSink::of_rows(session);
     let of_window = choice.together.traces.difference(&choice.carried).copied().collect();
     fetch_whole(store, &of_window, &choice.window.padded(), &mut sink)?;
@@ -84,9 +111,7 @@ pub fn inquire(
         store.fetch(&choice.carried, &lifetime, &mut sink)?;
     }
     sink.end();
-    doubt(session.evidence(), &choice, store.now, goes_on);
-    let Choice { is_sample, survey, report, .. } = choice;
-    Ok(counted(store, survey, session.evidence(), DatabaseReport { is_sample, ..report }))
+    Ok(())
 }
 
 /// What the messages of a broker, filed before a store is asked, lead to.

@@ -33,7 +33,7 @@ pub fn ask_within(url: &str, inquiry: &Inquiry, limits: Limits) -> Result<Report
     let store = find(client(url, limits), None)?;
     let plan = FilePlan::of_store(usize::MAX, false);
     let mut session = StoredSession::new(&plan, Box::new(|_, _| ()));
-    let database = inquire(&store, inquiry, &mut session)?;
+    let database = inquire(&store, inquiry, &mut session)?.database;
     Ok(queried_report(&session, database))
 }
 

@@ -75,4 +75,6 @@ fn ctrl_c_while_spans_come_tells_what_came() {
     let (out, _) = interrupted("StatusMessage");
     // Nothing is called healthy of which a part came.
     assert!(out.contains("1 span") && out.contains("unproven"), "{out}");
+    // What the store had counted is told all the same.
+    assert!(out.contains("order-api → order-worker  ✓ one trace"), "{out}");
 }
