@@ -173,19 +173,19 @@ fn each_refusal_of_a_server_has_a_message_of_its_own() {
             failed,
             158,
             "Limit for rows (controlled by 'max_rows_to_read' setting) exceeded, max rows: 1.00 million, current rows: 10.00 million. (TOO_MANY_ROWS)",
-            "would read more rows than 2000000000. Ask for less time (--since, --from, --to) or one service (--service), or raise --max-query-rows",
+            "would read more rows than 2000000000. Ask for less time (--since) or one service (--service), or raise --max-query-rows",
         ),
         (
             failed,
             307,
             "Limit for rows or bytes to read exceeded, max bytes: 931.32 GiB, current bytes: 931.48 GiB: While executing MergeTreeSelect(pool: ReadPool, algorithm: Thread). (TOO_MANY_BYTES)",
-            "would read more bytes than 214748364800. Ask for less time (--since, --from, --to) or one service (--service), or raise --max-query-bytes",
+            "would read more bytes than 214748364800. Ask for less time (--since) or one service (--service), or raise --max-query-bytes",
         ),
         (
             "408 Request Timeout",
             159,
             "Timeout exceeded: elapsed 60.003 seconds, maximum: 60. (TIMEOUT_EXCEEDED)",
-            "took longer than 60s. Ask for less time (--since, --from, --to), or raise --max-query-time",
+            "took longer than 60s. Ask for less time (--since), or raise --max-query-time",
         ),
         (
             failed,

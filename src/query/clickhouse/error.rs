@@ -48,19 +48,19 @@ pub enum QueryError {
     )]
     NotSpans { url: String, table: String, lacks: String },
     #[error(
-        "{url}: the question {what} would read more rows than {limit}. Ask for less time (--since, --from, --to) or one service (--service), or raise --max-query-rows"
+        "{url}: the question {what} would read more rows than {limit}. Ask for less time (--since) or one service (--service), or raise --max-query-rows"
     )]
     Rows { url: String, what: &'static str, limit: u64 },
     #[error(
-        "{url}: the question {what} would read more bytes than {limit}. Ask for less time (--since, --from, --to) or one service (--service), or raise --max-query-bytes"
+        "{url}: the question {what} would read more bytes than {limit}. Ask for less time (--since) or one service (--service), or raise --max-query-bytes"
     )]
     Bytes { url: String, what: &'static str, limit: u64 },
     #[error(
-        "{url}: the question {what} took longer than {limit:?}. Ask for less time (--since, --from, --to), or raise --max-query-time"
+        "{url}: the question {what} took longer than {limit:?}. Ask for less time (--since), or raise --max-query-time"
     )]
     Time { url: String, what: &'static str, limit: Duration },
     #[error(
-        "{url}: the question {what} needed more memory than {limit} bytes, or than the server has. Ask for less time (--since, --from, --to), or raise --max-query-memory"
+        "{url}: the question {what} needed more memory than {limit} bytes, or than the server has. Ask for less time (--since), or raise --max-query-memory"
     )]
     Memory { url: String, what: &'static str, limit: u64 },
     #[error(
