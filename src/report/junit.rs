@@ -13,7 +13,7 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 use super::database::looked_at;
 use super::format::{Format, Subject, View};
 use super::quoted::underlined;
-use super::text::{clip, plural};
+use super::text::{clip, plural, which_try};
 use super::verdict::of_handoffs;
 use crate::model::{self, Finding, HandoffReport, InBaseline, MessageReport, Report, Unproven};
 
@@ -203,7 +203,7 @@ fn case(name: &str, status: Status) -> Case {
 
 fn of_handoff(handoff: &HandoffReport) -> String {
     let id = if handoff.task_id.is_empty() { "(no id)".to_owned() } else { clip(&handoff.task_id, NAME) };
-    if handoff.attempt > 0 { format!("{id} try {}", handoff.attempt + 1) } else { id }
+    if handoff.attempt > 0 { format!("{id} try {}", which_try(handoff.attempt)) } else { id }
 }
 
 fn of_message(message: &MessageReport) -> String {

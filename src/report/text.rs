@@ -153,6 +153,11 @@ pub fn duration(millis: f64) -> String {
     }
 }
 
+/// Which try an attempt is to people, who count from 1. A message may name any number.
+pub fn which_try(attempt: u32) -> u64 {
+    u64::from(attempt) + 1
+}
+
 /// A count with its noun: `1 trace`, `2 traces`.
 pub fn plural(number: u64, what: &str) -> String {
     format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
@@ -176,6 +181,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Regression: the number that follows the largest one was none.
+    #[test]
+    fn any_attempt_can_be_told() {
+        assert_eq!((which_try(0), which_try(u32::MAX)), (1, 1 << 32));
+    }
 
     #[test]
     fn nothing_acts_on_the_terminal() {

@@ -11,7 +11,7 @@ use super::passage::{Passage, health, legend, when};
 use super::rows::{self, Drawn};
 use crate::model::{HandoffReport, Station, StationState, Stations};
 use crate::report::stitched::{Detail, Parts, Stitched};
-use crate::report::text::{count, duration, plural};
+use crate::report::text::{count, duration, plural, which_try};
 
 /// How many hand-offs of one passage have a row of their own.
 const HANDOFFS: usize = 50;
@@ -131,7 +131,7 @@ fn handoffs(handoffs: &[HandoffReport]) -> Markup {
                         tr {
                             td { (name(&handoff.task)) }
                             td { code { (name(&handoff.task_id)) } }
-                            td { (handoff.attempt + 1) }
+                            td { (which_try(handoff.attempt)) }
                             td { @if let Some(wait) = handoff.queue_wait_ms { (duration(wait)) } }
                             td { (handoff.joined_by.unwrap_or_default()) }
                             td { (name(handoff.result.as_deref().unwrap_or_default())) }

@@ -12,7 +12,7 @@ use super::colours::Colours;
 use super::names::{SENTENCE, name};
 use crate::model::{Station, TraceReport};
 use crate::report::stitched::{Axis, Content, Detail, Fragment, Gap, Parts, Row, Stitched};
-use crate::report::text::{clip, count, duration};
+use crate::report::text::{clip, count, duration, which_try};
 
 /// How many rows a browser lays out at a time: `page.css` has their height.
 const GROUP: usize = 50;
@@ -140,7 +140,8 @@ fn row(
         }
         Content::Folded { what, .. } => note(row, "quiet", false, &clip(what, SENTENCE), lines.at(place)),
         Content::Wait { text, attempt, .. } => {
-            let again = if *attempt > 0 { format!(", attempt {}", attempt + 1) } else { String::new() };
+            let again =
+                if *attempt > 0 { format!(", attempt {}", which_try(*attempt)) } else { String::new() };
             note(row, "quiet", false, &clip(&format!("{text}{again}"), SENTENCE), lines.at(place))
         }
         Content::More { spans } => {

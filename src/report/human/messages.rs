@@ -9,7 +9,7 @@ use super::style::mark;
 use crate::model::{Ignored, MessageReport, Report, Severity};
 use crate::report::format::{Verbosity, View};
 use crate::report::short_ids::ShortIds;
-use crate::report::text::{count, fit, safe, width};
+use crate::report::text::{count, fit, safe, which_try, width};
 
 /// How many messages are shown unless the user asks for more.
 const SHOWN: usize = 10;
@@ -104,7 +104,8 @@ fn place(message: &MessageReport) -> String {
 
 /// Fits 80 columns: the ids are cut, and the attempt is next to the id.
 fn narrow(message: &MessageReport, report: &Report, ids: &Shown) -> Vec<String> {
-    let attempt = if message.attempt > 0 { format!(" try {}", message.attempt + 1) } else { String::new() };
+    let attempt =
+        if message.attempt > 0 { format!(" try {}", which_try(message.attempt)) } else { String::new() };
     let trace = message
         .contexts
         .iter()
@@ -131,7 +132,7 @@ fn wide(message: &MessageReport, report: &Report, ids: Option<&Shown>) -> Vec<St
         message.state.to_owned(),
         fit(&safe(&message.task), 24),
         ids.map_or_else(|| safe(&message.id), |ids| ids.messages.cut(&message.id)),
-        (message.attempt + 1).to_string(),
+        which_try(message.attempt).to_string(),
         fit(&message.origin.as_deref().map(safe).unwrap_or_default(), 16),
         fit(&formats(message), 16),
         trace.unwrap_or_default(),

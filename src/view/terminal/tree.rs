@@ -11,7 +11,7 @@ use super::theme::Theme;
 use crate::model::{SpanReport, Station, Stations};
 use crate::report::short_ids::ShortIds;
 use crate::report::stitched::{self, Axis, Content, Detail, Row};
-use crate::report::text::{count, duration, fit, plural, safe, width};
+use crate::report::text::{count, duration, fit, plural, safe, which_try, width};
 
 /// What comes before the rows of a trace that should have gone on from the one above.
 const TORN: &str = "┊  ";
@@ -149,7 +149,8 @@ fn of_row(
             spans.push(Span::styled(format!("… and {what}"), theme.faint()));
         }
         Content::Wait { text, attempt, .. } => {
-            let attempt = if *attempt > 0 { format!("   attempt {}", attempt + 1) } else { String::new() };
+            let attempt =
+                if *attempt > 0 { format!("   attempt {}", which_try(*attempt)) } else { String::new() };
             spans.push(branch);
             spans.push(Span::styled(format!("┆ {text}{attempt}"), theme.faint()));
         }

@@ -7,7 +7,7 @@ use crate::report::format::View;
 use crate::report::human::style::Stylize;
 use crate::report::short_ids::ShortIds;
 use crate::report::stitched::{self, Axis, Content, Row, Stitched};
-use crate::report::text::{self, count, duration, fit, pad, safe, width};
+use crate::report::text::{self, count, duration, fit, pad, safe, which_try, width};
 
 /// A layout, and how it is drawn.
 pub struct Drawing<'r> {
@@ -54,7 +54,7 @@ impl<'r> Drawing<'r> {
             }
             Content::Wait { text, attempt, .. } => {
                 let attempt =
-                    if *attempt > 0 { format!("   attempt {}", attempt + 1) } else { String::new() };
+                    if *attempt > 0 { format!("   attempt {}", which_try(*attempt)) } else { String::new() };
                 writeln!(out, "  {branch}{} {}", "┆".faint(), format!("{text}{attempt}").faint())
             }
             Content::Exception { .. } => {
