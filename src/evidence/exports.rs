@@ -51,20 +51,6 @@ struct ServiceExports {
     examples: BTreeSet<SpanKey>,
 }
 
-impl ServiceExports {
-    fn note_rewritten(&mut self, key: SpanKey) {
-        self.rewritten += 1;
-        self.note_example(key);
-    }
-
-    fn note_example(&mut self, key: SpanKey) {
-        self.examples.insert(key);
-        if self.examples.len() > Exports::EXAMPLES {
-            self.examples.pop_last();
-        }
-    }
-}
-
 /// In which ways the spans of one service came more than once, resends left out.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub struct Repeats {
@@ -150,11 +136,17 @@ impl Exports {
         current.digest = current.digest.wrapping_add(digest);
         current.spans += 1;
         let has_room = self.bound.is_none_or(|bound| self.pairs < bound / 2 / Self::PAIR);
-        let Some((name, service)) = self.services.get_mut(service) else { return };
-        if service.last_request != Some(request) {
-            service.last_request = Some(request);
-            service.requests.insert(request);
+        let Some((_, sender)) = self.services.get_mut(service) else { return };
+        if sender.last_request != Some(request) {
+            sender.last_request = Some(request);
+            sender.requests.insert(request);
         }
+        // Of two contents the one that gave way is told of, whichever came first.
+        let told = match arrival {
+            Arrival::Rewritten { before: Some(before) } => self.service(&before.process.service),
+            _ => service,
+        };
+        let (_, service) = &mut self.services[told];
         match arrival {
             Arrival::New | Arrival::NoRoom => return,
             Arrival::Again { first_request } => {
@@ -169,18 +161,12 @@ impl Exports {
                     None => {}
                 }
             }
-            Arrival::Rewritten { before } => {
-                // The one that gave way is told of, whichever came first.
-                if let Some(before) = before
-                    && *before.service() != **name
-                {
-                    let other = self.service(&before.process.service);
-                    return self.services[other].1.note_rewritten(key);
-                }
-                return service.note_rewritten(key);
-            }
+            Arrival::Rewritten { .. } => service.rewritten += 1,
         }
-        service.note_example(key);
+        service.examples.insert(key);
+        if service.examples.len() > Self::EXAMPLES {
+            service.examples.pop_last();
+        }
     }
 
     /// Begins, or goes on with, the request of this number.

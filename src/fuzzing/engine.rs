@@ -2,10 +2,10 @@
 
 mod pieces;
 
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
-use rustc_hash::FxHasher;
+use rustc_hash::FxBuildHasher;
 use serde_json::Value;
 
 use self::pieces::{Piece, of_choices, of_lines};
@@ -43,7 +43,7 @@ pub fn engine(bytes: &[u8]) {
     assert!(as_text(&expected) == as_text(&found), "{}", difference(&expected, &found, &shuffled));
     // Many rounds fill the memory, and take as much time as hundreds of others. A choice would
     // be passed on to what a fuzzer makes of an input, until all were long.
-    let is_long = BuildHasherDefault::<FxHasher>::default().hash_one(bytes).is_multiple_of(256);
+    let is_long = FxBuildHasher.hash_one(bytes).is_multiple_of(256);
     watch(&shuffled, &mut choices, is_long);
 }
 

@@ -2,7 +2,6 @@
 //! grouped as they come.
 
 use std::cmp::Reverse;
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::figures::Figures;
@@ -100,12 +99,9 @@ impl<'k, 'e> Judge<'k, 'e> {
                 let station = diagnosis.station;
                 let of_trace = OfTrace { severity, place: Reverse(place), id: id.clone(), station };
                 for task in about {
-                    match self.by_trace.entry(task) {
-                        Entry::Vacant(none) => drop(none.insert(of_trace.clone())),
-                        Entry::Occupied(mut known) if of_trace < *known.get() => {
-                            known.insert(of_trace.clone());
-                        }
-                        Entry::Occupied(_) => {}
+                    let known = self.by_trace.entry(task).or_insert_with(|| of_trace.clone());
+                    if of_trace < *known {
+                        known.clone_from(&of_trace);
                     }
                 }
                 said.insert(id);

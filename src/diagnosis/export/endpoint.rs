@@ -2,7 +2,7 @@
 
 use crate::diagnosis::advice::export::{ExportTarget, ReceiverAddress};
 use crate::diagnosis::known::SdkSetup;
-use crate::diagnosis::rule::Known;
+use crate::diagnosis::rule::{Known, Occurrence, quote};
 use crate::evidence::EndedRequests;
 use crate::model::Side;
 
@@ -16,6 +16,19 @@ pub fn receiver<'k>(known: &'k Known<'_>) -> ExportTarget<'k> {
         None => ReceiverAddress::Unseen,
     };
     ExportTarget { place, protocol: log.protocol() }
+}
+
+/// That these requests came to the wrong place of a port, with what they asked for and who they
+/// said they are.
+pub fn misdirected(requests: &EndedRequests, port: &str) -> Occurrence {
+    let mut occurrence = Occurrence::certain().counting(requests.count);
+    for target in &requests.targets {
+        occurrence = occurrence.quote(quote::fact(port, target.to_string()));
+    }
+    for agent in &requests.agents {
+        occurrence = occurrence.quote(quote::fact("user-agent", agent.to_string()));
+    }
+    occurrence
 }
 
 /// Who may have sent these requests: the sides that sent nothing else, in the language that

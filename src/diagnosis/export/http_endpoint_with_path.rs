@@ -1,7 +1,7 @@
 use super::endpoint;
 use crate::diagnosis::advice::export::{self, ExportTarget};
 use crate::diagnosis::known::SdkSetup;
-use crate::diagnosis::rule::{Known, Occurrence, diagnosis, quote};
+use crate::diagnosis::rule::{Known, Occurrence, diagnosis};
 use crate::evidence::Outcome;
 use crate::model::{Side, Station};
 
@@ -37,12 +37,5 @@ diagnosis! {
 fn check(known: &Known<'_>, found: &mut dyn FnMut(Occurrence)) {
     let Some(requests) = known.evidence.receiver().of(Outcome::OtherPath) else { return };
     let fixes = export::traces_path(endpoint::receiver(known), &endpoint::senders(known, requests));
-    let mut occurrence = Occurrence::certain().counting(requests.count).mend(fixes);
-    for target in &requests.targets {
-        occurrence = occurrence.quote(quote::fact("receiver, HTTP port", target.to_string()));
-    }
-    for agent in &requests.agents {
-        occurrence = occurrence.quote(quote::fact("user-agent", agent.to_string()));
-    }
-    found(occurrence);
+    found(endpoint::misdirected(requests, "receiver, HTTP port").mend(fixes));
 }

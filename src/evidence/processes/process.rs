@@ -1,9 +1,9 @@
 //! One sending process, as its resource describes it.
 
-use std::hash::{BuildHasher, BuildHasherDefault};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use rustc_hash::FxHasher;
+use rustc_hash::FxBuildHasher;
 
 use crate::model::{Resource, Span};
 
@@ -74,7 +74,7 @@ impl From<&Resource<'_>> for Process {
             is_zero_code: resource.is_zero_code,
             mark: 0,
         };
-        process.mark = BuildHasherDefault::<FxHasher>::default().hash_one(&process);
+        process.mark = FxBuildHasher.hash_one(&process);
         process
     }
 }
