@@ -11,7 +11,7 @@ use super::envelope::{Envelope, Headers, NotAMessage};
 use super::lenient::{scalar, text};
 use super::missing::missing_parts;
 use super::result::read_time;
-use super::text::cut;
+use super::text::{NAME, cut};
 use crate::model::{Message, MessageState, Part, Protocol};
 
 /// Where in a broker a message lies.
@@ -34,8 +34,6 @@ pub struct ReadOptions {
     pub args: bool,
 }
 
-/// The longest name that is kept of a task, an id or an origin, in bytes.
-const NAME: usize = 256;
 /// The longest repr of arguments that is kept, in bytes.
 const REPR: usize = 1024;
 

@@ -14,16 +14,13 @@ use super::envelope::{Envelope, Headers, Properties};
 use super::lenient::{self, Number};
 use super::missing::missing_parts;
 use super::result::{Meta, as_json, exception, read_status, read_time};
-use super::text::cut;
+use super::text::{NAME, cut};
 use super::traceback;
 use crate::model::{HIDDEN, MissingParts, Part};
 
 /// Replaces an entry that is no Celery message: its content is private, but its place in
 /// the list is kept.
 const NOT_A_MESSAGE: &str = "(not a Celery message)";
-
-/// The longest name or id that is saved, in bytes; it is the same limit as for reading.
-const NAME: usize = 256;
 
 /// An entry of a queue without private data.
 pub fn redact_message(entry: &[u8]) -> Vec<u8> {

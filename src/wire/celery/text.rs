@@ -1,5 +1,8 @@
 //! Texts that are kept only in part.
 
+/// The longest name of a task, an id or an origin that is kept and saved, in bytes.
+pub const NAME: usize = 256;
+
 /// At most `limit` bytes from the start, on a character border.
 pub fn cut(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]

@@ -13,12 +13,10 @@ use crate::wire::celery::body::TaskBody;
 use crate::wire::celery::bounded;
 use crate::wire::celery::envelope::{Envelope, Headers};
 use crate::wire::celery::lenient::text;
-use crate::wire::celery::text::cut;
+use crate::wire::celery::text::{NAME, cut};
 
 /// How many of the tasks in a body are searched for a context.
 const SIGNATURES: usize = 16;
-/// The longest name of a task that is kept, in bytes.
-const NAME: usize = 256;
 
 /// What was found in a message and, of a search that keeps it, what may be saved of each
 /// part.
